@@ -1,0 +1,72 @@
+"""Entity features for training: a history in Feast, joined as of each record's own time."""
+
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from data_pipeline.identity import TRAIN, table_digest
+from data_pipeline.validation import EVENT_TIMESTAMP, ROW_ID
+from platform_core.ports.feature_store import FeatureStore
+from use_cases import UseCase
+
+_UNKNOWN_SALT = b"mlplatform unknown entity 1:"
+
+
+def entity_features(
+    case: UseCase, records: pa.Table, feature_store: FeatureStore | None, folder: Path
+) -> tuple[pa.RecordBatch | None, str | None]:
+    """Return the entity features of `records`, and the version of the view they came from.
+
+    The history is learned from the training part alone, joined point in time, and materialised
+    to the online store. Without entities or without any event time there is neither (`None`).
+    A share of the training rows is masked to null, so
+    that models learn to do without.
+    """
+    entity = case.entity_features
+    labelled = _with_times(records)
+    history = case.entity_history(labelled) if entity and labelled.num_rows else None
+    if history is None or feature_store is None or history.num_rows == 0:
+        return None, None
+    version = table_digest(history)
+    view = f"{entity.name}_{version}"
+    path = folder / f"{view}.parquet"
+    if view not in feature_store.views():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(history, path)
+        feature_store.apply_view(view, entity.entity, entity.names, path)
+    feature_store.materialise(view, pc.max(history[EVENT_TIMESTAMP]).as_py())
+    keys = _keys(case, records)
+    joined = feature_store.historical(view, entity.entity, entity.names, keys)
+    hidden = _hidden(records, entity.unknown_share)
+    columns = [
+        pc.if_else(hidden, None, joined[name].combine_chunks().cast(pa.float64()))
+        for name in entity.names
+    ]
+    return pa.record_batch(columns, names=list(entity.names)), version
+
+
+def _with_times(records: pa.Table) -> pa.Table:
+    train = pc.and_(pc.equal(records["part"], TRAIN), records[EVENT_TIMESTAMP].is_valid())
+    return records.filter(train).sort_by([(EVENT_TIMESTAMP, "ascending"), (ROW_ID, "ascending")])
+
+
+def _keys(case: UseCase, records: pa.Table) -> pa.Table:
+    batch = records.select(case.record_schema.names).combine_chunks().to_batches()[0]
+    return pa.table(
+        {
+            ROW_ID: records[ROW_ID],
+            case.entity_features.entity: case.entity_keys(batch),
+            EVENT_TIMESTAMP: records[EVENT_TIMESTAMP],
+        }
+    )
+
+
+def _hidden(records: pa.Table, share: float) -> pa.Array:
+    """Say which rows must do without their entity, by their content, so it is the same anew."""
+    limit = int(share * 2**32)
+    digests = (hashlib.sha256(_UNKNOWN_SALT + i.encode()) for i in records[ROW_ID].to_pylist())
+    chosen = pa.array([int.from_bytes(d.digest()[:4]) < limit for d in digests], pa.bool_())
+    return pc.and_(chosen, pc.equal(records["part"], TRAIN).combine_chunks())

@@ -1,0 +1,42 @@
+"""The use case's own features, computed on Ray Data by the function that serving calls."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import ray.data
+
+from data_pipeline.validation import ROW_ID
+from platform_core.ports.blob_store import BlobStore
+from use_cases import UseCase, use_case
+
+BATCH_ROWS = 2_048
+
+
+def own_features(store: BlobStore, case: UseCase, records_path: str) -> pa.Table:
+    """Return `row_id` and the use case's features for a Parquet object, ordered by `row_id`.
+
+    Needs a connected Ray. Batches stream through the cluster's workers.
+    """
+    columns = [ROW_ID, *case.record_schema.names]
+    records = ray.data.read_parquet(records_path, filesystem=store.filesystem(), columns=columns)
+    features = records.map_batches(
+        _batch_function(case.name), batch_format="pyarrow", batch_size=BATCH_ROWS
+    )
+    schema = pa.schema([pa.field(ROW_ID, pa.string()), *case.feature_schema])
+    parts = ray.get(features.to_arrow_refs())
+    return pa.concat_tables([part.select(schema.names).cast(schema) for part in parts]).sort_by(
+        ROW_ID
+    )
+
+
+def _batch_function(name: str) -> Callable[[pa.Table], pa.Table]:
+    def compute(table: pa.Table) -> pa.Table:
+        case = use_case(name)
+        records = table.select(case.record_schema.names).cast(case.record_schema)
+        batches = records.combine_chunks().to_batches()
+        features = pa.Table.from_batches(
+            [case.features(batch) for batch in batches], schema=case.feature_schema
+        )
+        return features.add_column(0, ROW_ID, table[ROW_ID])
+
+    return compute

@@ -1,0 +1,1 @@
+"""The laptop stack: supervises the programs the cluster runs."""

@@ -1,0 +1,57 @@
+"""A supervised program, as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx
+
+PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Port:
+    """A TCP port of 127.0.0.1 that a program listens on, and the setting that moves it."""
+
+    number: int
+    setting: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A program is ready when `url` answers 200 with `text` in its body."""
+
+    url: str
+    text: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def holds(self) -> bool:
+        """Ask once."""
+        try:
+            answer = httpx.get(
+                self.url, headers=dict(self.headers), timeout=PROBE_SECONDS, trust_env=False
+            )
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK and self.text in answer.text
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run and how to tell that it does.
+
+    Without a `probe` a program is ready once it has lived for `settle_seconds`. One that ends
+    within `start_seconds` has failed to start: it is tried a few times more and then given up;
+    one that ends later is started again. It has `stop_seconds` to end after SIGTERM, which
+    goes to its whole process group where `stop_group` is set.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    probe: Probe | None = None
+    url: str = ""
+    settle_seconds: float = 4
+    start_seconds: int = 20
+    stop_seconds: int = 20
+    stop_group: bool = True

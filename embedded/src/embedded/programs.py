@@ -1,0 +1,125 @@
+"""The programs of the platform on one machine: the same that the cluster runs."""
+
+import sys
+from urllib.parse import urlsplit
+
+from embedded.program import Port, Probe, Program
+from embedded.run_folder import RunFolder
+from embedded.settings import EmbeddedSettings
+from platform_core.contracts.environments import Environment
+from platform_core.errors import ConfigurationError
+
+RAY_STOP_SECONDS = 40
+SPOOL_STOP_SECONDS = 40
+
+
+def platform_programs(settings: EmbeddedSettings, run: RunFolder, token: str) -> list[Program]:
+    """Return the programs of the stack; `token` opens the Ray cluster."""
+    return [
+        _mlflow(settings),
+        _ray(settings, run, token),
+        _inference(settings, Environment.STAGING, settings.embedded_staging_grpc_port),
+        _inference(settings, Environment.PRODUCTION, settings.embedded_production_grpc_port),
+        _gateway(settings),
+        Program("monitor", _module("drift_detector", "loop")),
+        Program("scheduler", _module("training", "schedule")),
+    ]
+
+
+def _mlflow(settings: EmbeddedSettings) -> Program:
+    url = settings.mlflow_tracking_uri.rstrip("/")
+    host, port = _address(url)
+    folder = settings.platform_home / "mlflow"
+    arguments = {
+        "--host": host,
+        "--port": str(port),
+        "--backend-store-uri": f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination": (folder / "artifacts").as_uri(),
+        "--workers": "1",
+        "--uvicorn-opts": "--log-level warning",
+    }
+    return Program(
+        "mlflow",
+        _module("mlflow", "server", *(word for pair in arguments.items() for word in pair)),
+        environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        ports=(Port(port, "MLFLOW_TRACKING_URI"),),
+        probe=Probe(f"{url}/health"),
+        url=url,
+    )
+
+
+def _ray(settings: EmbeddedSettings, run: RunFolder, token: str) -> Program:
+    url = settings.ray_dashboard_url.rstrip("/")
+    host, port = _address(url)
+    address, head_port = _address(f"ray://{settings.ray_address}")
+    arguments = {
+        "--node-ip-address": address,
+        "--port": str(head_port),
+        "--dashboard-host": host,
+        "--dashboard-port": str(port),
+        "--ray-client-server-port": str(settings.embedded_ray_client_port),
+        "--dashboard-agent-listen-port": str(settings.embedded_ray_agent_port),
+        "--min-worker-port": "0",  # any free one: a fixed range collides with other programs
+        "--max-worker-port": "0",
+        "--object-store-memory": str(settings.embedded_ray_object_store_bytes),
+        "--temp-dir": str(run.folder / "ray"),
+    }
+    words = (word for pair in arguments.items() for word in pair)
+    return Program(
+        "ray",
+        (str(run.python_folder / "ray"), "start", "--head", "--block", *words),
+        ports=(
+            Port(head_port, "RAY_ADDRESS"),
+            Port(port, "RAY_DASHBOARD_URL"),
+            Port(settings.embedded_ray_client_port, "EMBEDDED_RAY_CLIENT_PORT"),
+            Port(settings.embedded_ray_agent_port, "EMBEDDED_RAY_AGENT_PORT"),
+        ),
+        probe=Probe(f"{url}/nodes?view=summary", "ALIVE", {"Authorization": f"Bearer {token}"}),
+        url=url,
+        stop_seconds=RAY_STOP_SECONDS,
+        stop_group=False,  # the head ends its own children in the right order
+    )
+
+
+def _inference(settings: EmbeddedSettings, environment: Environment, grpc_port: int) -> Program:
+    url = settings.inference_url(environment, "")
+    _, port = _address(url)
+    return Program(
+        f"inference-{environment}",
+        _module("inference_service"),
+        environment={
+            "SERVING_ENVIRONMENT": environment,
+            "INFERENCE_HTTP_PORT": str(port),
+            "INFERENCE_GRPC_PORT": str(grpc_port),
+        },
+        ports=(
+            Port(port, f"INFERENCE_URL_{environment.upper()}"),
+            Port(grpc_port, f"EMBEDDED_{environment.upper()}_GRPC_PORT"),
+        ),
+        probe=Probe(f"{url}/v2/health/live"),
+        url=url,
+    )
+
+
+def _gateway(settings: EmbeddedSettings) -> Program:
+    url = settings.gateway_url.rstrip("/")
+    _, port = _address(url)
+    return Program(
+        "gateway",
+        _module("api_gateway"),
+        ports=(Port(port, "GATEWAY_PORT"),),
+        probe=Probe(f"{url}/health/live"),
+        url=url,
+        stop_seconds=SPOOL_STOP_SECONDS,
+    )
+
+
+def _module(name: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name, *arguments)
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    if parts.hostname is None or parts.port is None:
+        raise ConfigurationError(f"{url!r} names no host and port, e.g. http://127.0.0.1:5000")
+    return parts.hostname, parts.port

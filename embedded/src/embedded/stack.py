@@ -1,0 +1,179 @@
+"""The stack: programs under supervisord, brought up, looked at and taken down as one."""
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from embedded.logs import tail
+from embedded.ports import check_ports
+from embedded.processes import MARK, end, family, marked, memory_bytes
+from embedded.program import Program
+from embedded.run_folder import RunFolder
+from embedded.supervisor_client import State, SupervisorClient
+from embedded.supervisor_config import write_configuration
+from embedded.waiting import ProgramFailed, is_ready, wait_until_ready
+from platform_core.errors import Conflict, Refused, Unavailable
+
+FAILURE_LINES = 25
+POLL_SECONDS = 0.2
+SHUTDOWN_MARGIN_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class ProgramStatus:
+    """How a program is: `state` in words, memory in bytes with all its children."""
+
+    name: str
+    state: str
+    pid: int
+    age_seconds: float
+    memory_bytes: int
+    url: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Programs that come and go together; `root` is the folder they run in.
+
+    `environment` is all they get to see beside their own settings; `say` shows progress.
+    """
+
+    programs: Sequence[Program]
+    run: RunFolder
+    root: Path
+    environment: Mapping[str, str]
+    start_seconds: float
+    say: Callable[[str], None]
+
+    def up(self) -> None:
+        """Start what does not run, and wait until all of it is ready.
+
+        Raises:
+            Conflict: a port is taken, or somebody else starts or stops the stack.
+            Unavailable: a program does not come up; a new stack is taken down again.
+        """
+        with self._alone():
+            if self._client.pid() is None:
+                self._start()
+            else:
+                self._repair()
+
+    def down(self) -> None:
+        """Stop everything, orphans of a supervisor that died included."""
+        with self._alone():
+            if self._client.pid() is None:
+                left = end(marked(self.run.home))
+                self.say(f"not up; {left} processes left over were ended" if left else "not up")
+                return
+            self._stop()
+            self.say("down")
+
+    def wait(self) -> None:
+        """Wait until all programs are ready; `Unavailable` when it takes too long."""
+        self._require_up()
+        wait_until_ready(self.programs, self._client, self.start_seconds, self.say)
+
+    def status(self) -> list[ProgramStatus]:
+        """Return how each program is; `Unavailable` when the stack is not up."""
+        self._require_up()
+        states = self._client.states()
+        return [self._status(p, states[p.name]) for p in self.programs if p.name in states]
+
+    def clean(self) -> None:
+        """Delete the state of a stack that is down."""
+        if self._client.pid() is not None or marked(self.run.home):
+            raise Refused("the stack is up: `make down` first, then `make clean`")
+        self.run.delete()
+        self.say(f"{self.run.home} is deleted")
+
+    @property
+    def _client(self) -> SupervisorClient:
+        return SupervisorClient(self.run)
+
+    def _start(self) -> None:
+        if left := end(marked(self.run.home)):
+            self.say(f"{left} processes left over from a stack that died were ended")
+        check_ports(self.programs)
+        self.run.forget_ray()
+        for program in self.programs:
+            self.run.log(program.name).unlink(missing_ok=True)
+        write_configuration(self.programs, self.run, self.root)
+        try:
+            self._client.start({**self.environment, MARK: str(self.run.home)})
+            seconds = wait_until_ready(self.programs, self._client, self.start_seconds, self.say)
+        except BaseException as error:  # whatever ends the start (Ctrl-C, too) leaves nothing
+            if isinstance(error, ProgramFailed):
+                self._show_log(error.program)
+            self._stop()
+            raise
+        self.say(f"up after {seconds:.0f} s; `make status` shows it, `make down` stops it")
+
+    def _repair(self) -> None:
+        states = self._client.states()
+        missing = [p.name for p in self.programs if p.name in states and states[p.name].given_up]
+        for name in missing:
+            self.say(f"{name} had ended ({states[name].state}): starting it again")
+            self._client.start_program(name)
+        try:
+            wait_until_ready(self.programs, self._client, self.start_seconds, None)
+        except ProgramFailed as error:
+            self._show_log(error.program)
+            raise
+        self.say("up again" if missing else "already up")
+
+    def _stop(self) -> None:
+        pid = self._client.pid()
+        processes = family(pid) if pid else []
+        if processes:
+            self.say("stopping …")
+            self._stop_supervisor(processes[0])
+        end([*processes, *marked(self.run.home)])
+
+    def _stop_supervisor(self, supervisor: psutil.Process) -> None:
+        patience = max(p.stop_seconds for p in self.programs) + SHUTDOWN_MARGIN_SECONDS
+        deadline = time.monotonic() + patience
+        try:
+            self._client.stop_programs()
+            while time.monotonic() < deadline:
+                if all(state.stopped for state in self._client.states().values()):
+                    break
+                time.sleep(POLL_SECONDS)
+            self._client.shutdown()
+        except Unavailable:  # it went away by itself
+            return
+        psutil.wait_procs([supervisor], timeout=SHUTDOWN_MARGIN_SECONDS)
+
+    def _status(self, program: Program, state: State) -> ProgramStatus:
+        words = {"FATAL": "failed", "EXITED": "failed", "BACKOFF": "restarting"}
+        word = words.get(state.state, state.state.lower())
+        if state.pid:
+            word = "ready" if is_ready(program, state) else "not ready"
+        memory = memory_bytes(state.pid) if state.pid else 0
+        return ProgramStatus(program.name, word, state.pid, state.age_seconds, memory, program.url)
+
+    def _show_log(self, program: str) -> None:
+        self.say(f"--- the last lines of {self.run.log(program)}")
+        for line in tail(self.run.log(program), FAILURE_LINES):
+            self.say(line)
+        self.say("---")
+
+    def _require_up(self) -> None:
+        if self._client.pid() is None:
+            raise Unavailable("the stack is not up; `make up` starts it")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self.run.home / "stack.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Conflict(
+                    f"another command starts or stops the stack of {self.run.home} at the "
+                    "moment; wait for it to end"
+                ) from error
+            yield

@@ -1,0 +1,73 @@
+"""The configuration of supervisord, and a start script per program.
+
+Commands and variables live in the scripts, quoted for the shell: supervisord's own file has
+no way to write every path a checkout may have.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from embedded.program import Program
+from embedded.run_folder import RunFolder
+
+START_RETRIES = 3
+SCRIPTS = "programs"
+
+
+def write_configuration(programs: Sequence[Program], run: RunFolder, root: Path) -> None:
+    """Write supervisord's configuration and the scripts; the programs run in folder `root`."""
+    (run.home / SCRIPTS).mkdir(exist_ok=True)
+    for program in programs:
+        (run.home / SCRIPTS / f"{program.name}.sh").write_text(start_script(program, root))
+    run.config.write_text(supervisor_config(programs, run))
+
+
+def start_script(program: Program, root: Path) -> str:
+    """Return the shell script that becomes the program."""
+    variables = [
+        f"export {name}={shlex.quote(value)}" for name, value in program.environment.items()
+    ]
+    start = [f"cd {shlex.quote(str(root))} || exit 1", f"exec {shlex.join(program.command)}"]
+    return "\n".join([*variables, *start, ""])
+
+
+def supervisor_config(programs: Sequence[Program], run: RunFolder) -> str:
+    """Return supervisord's configuration; its paths are relative to the folder it lies in."""
+    sections: dict[str, Mapping[str, object]] = {
+        "supervisord": {
+            "logfile": "logs/supervisord.log",
+            "logfile_maxbytes": "5MB",
+            "logfile_backups": 2,
+            "pidfile": run.folder / "supervisord.pid",
+        },
+        "unix_http_server": {"file": run.socket, "chmod": "0600"},
+        "rpcinterface:supervisor": {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        },
+    }
+    for program in programs:
+        sections[f"program:{program.name}"] = _program(program)
+    return "\n".join(_section(name, values) for name, values in sections.items())
+
+
+def _program(program: Program) -> dict[str, object]:
+    return {
+        "command": f"/bin/sh {SCRIPTS}/{program.name}.sh",
+        "autostart": "true",
+        "autorestart": "true",
+        "startsecs": program.start_seconds,
+        "startretries": START_RETRIES,
+        "stopsignal": "TERM",
+        "stopwaitsecs": program.stop_seconds,
+        "stopasgroup": str(program.stop_group).lower(),
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": f"logs/{program.name}.log",
+        "stdout_logfile_maxbytes": "10MB",
+        "stdout_logfile_backups": 3,
+    }
+
+
+def _section(name: str, values: Mapping[str, object]) -> str:
+    return "\n".join([f"[{name}]", *(f"{key}={value}" for key, value in values.items()), ""])

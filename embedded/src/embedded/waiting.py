@@ -1,0 +1,76 @@
+"""Waiting for programs to become ready, with something to look at."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from embedded.program import Program
+from embedded.supervisor_client import State, SupervisorClient
+from platform_core.errors import Unavailable
+
+POLL_SECONDS = 0.25
+REPORT_SECONDS = 10
+RESTARTS = 3
+"""A program that came back more often than this while it was waited for has failed."""
+
+
+class ProgramFailed(Unavailable):
+    """A program does not come up; `program` is its name."""
+
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(reason)
+        self.program = program
+
+
+def is_ready(program: Program, state: State) -> bool:
+    """Say whether a program does its work."""
+    if state.pid == 0:
+        return False
+    if program.probe is None:
+        return state.age_seconds >= program.settle_seconds
+    return program.probe.holds()
+
+
+def wait_until_ready(
+    programs: Sequence[Program],
+    client: SupervisorClient,
+    seconds: float,
+    say: Callable[[str], None] | None,
+) -> float:
+    """Wait until every program is ready and return the seconds it took.
+
+    Raises:
+        ProgramFailed: one was given up, keeps ending, or is not ready in time.
+    """
+    begin = reported = time.monotonic()
+    waiting = {program.name: program for program in programs}
+    pids: dict[str, set[int]] = {name: set() for name in waiting}
+    while True:
+        states = client.states()
+        for name, program in list(waiting.items()):
+            pids[name].add(states[name].pid)
+            _check_alive(states[name], len(pids[name] - {0}))
+            if is_ready(program, states[name]):
+                del waiting[name]
+                _report(say, program, time.monotonic() - begin)
+        passed = time.monotonic() - begin
+        if not waiting:
+            return passed
+        if passed > seconds:
+            first = next(iter(waiting))
+            raise ProgramFailed(first, f"{', '.join(waiting)} not ready after {passed:.0f} s")
+        if say and time.monotonic() - reported > REPORT_SECONDS:
+            reported = time.monotonic()
+            say(f"  … {passed:4.0f} s, waiting for {', '.join(waiting)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _check_alive(state: State, starts: int) -> None:
+    if state.given_up:
+        raise ProgramFailed(state.name, f"{state.name} does not start ({state.state})")
+    if starts > RESTARTS + 1:
+        raise ProgramFailed(state.name, f"{state.name} keeps ending: it was started {starts} times")
+
+
+def _report(say: Callable[[str], None] | None, program: Program, seconds: float) -> None:
+    if say:
+        say(f"  {program.name:<22} ready after {seconds:5.1f} s  {program.url}".rstrip())

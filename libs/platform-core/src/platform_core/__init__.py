@@ -1,0 +1,1 @@
+"""Errors, settings, contracts, ports and their adapters."""

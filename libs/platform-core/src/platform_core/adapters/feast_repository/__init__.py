@@ -1,0 +1,1 @@
+"""How the adapters for Feast open its repository; Feast's names go no further than here."""

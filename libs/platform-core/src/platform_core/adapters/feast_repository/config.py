@@ -1,0 +1,107 @@
+"""From settings to Feast's configuration: `feature_store.yaml`, with the stores filled in."""
+
+import json
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import yaml
+from feast import FeatureStore, RepoConfig
+
+from platform_core.errors import ConfigurationError
+from platform_core.settings import OnlineStoreSettings
+
+PACKAGE = "platform_core.adapters.feast_repository"
+FILE_STORE = f"{PACKAGE}.file_registry.FileRegistryStore"
+BLOB_STORE = f"{PACKAGE}.blob_registry.BlobRegistryStore"
+REDIS_PORT = 6379
+
+
+def open_repository(
+    settings: OnlineStoreSettings, timeout_seconds: float, read_only: bool
+) -> FeatureStore:
+    """Return Feast's feature store for `settings`.
+
+    `timeout_seconds` bounds the connection to Redis and each of its answers; `read_only`
+    refuses to write the registry.
+
+    Raises:
+        ConfigurationError: the repository or the Redis URL cannot be used.
+    """
+    raw = _read_yaml(settings)
+    raw["registry"] = _registry(settings, read_only)
+    if settings.redis_url is not None:
+        url = settings.redis_url.get_secret_value()
+        raw["online_store"] = {
+            "type": "redis",
+            "connection_string": redis_connection(url, timeout_seconds),
+        }
+    config = RepoConfig(**raw)
+    config.repo_path = settings.feast_repository
+    return FeatureStore(config=config)
+
+
+def is_remote(registry: str) -> bool:
+    """Say whether the registry is a blob and not a local file."""
+    return registry.startswith(("https://", "http://"))
+
+
+def registry_file(registry: str) -> Path:
+    """Return the local registry file that a path or `file://` URL names."""
+    return Path(unquote(urlsplit(registry).path) if registry.startswith("file:") else registry)
+
+
+def redis_connection(url: str, timeout_seconds: float) -> str:
+    """Return `redis[s]://[user:password@]host[:port][/db]` in Feast's spelling.
+
+    Raises:
+        ConfigurationError: the URL names no Redis.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
+        raise ConfigurationError("REDIS_URL is not of the form redis://[user:password@]host:port/0")
+    options: dict[str, Any] = {
+        "db": int(parts.path.strip("/") or 0),
+        "socket_connect_timeout": timeout_seconds,
+        "socket_timeout": timeout_seconds,
+        "retry": None,  # the client's own would multiply the timeout
+        **dict(parse_qsl(parts.query)),
+    }
+    if parts.scheme == "rediss":
+        options["ssl"] = True
+    for name, value in (("username", parts.username), ("password", parts.password)):
+        if value:
+            options[name] = unquote(value)
+    # Feast splits at commas and reads each value as JSON, where a comma can be escaped.
+    spelt = (f"{name}={json.dumps(v)}".replace(",", "\\u002c") for name, v in options.items())
+    return ",".join([f"{parts.hostname}:{parts.port or REDIS_PORT}", *spelt])
+
+
+def _read_yaml(settings: OnlineStoreSettings) -> dict[str, Any]:
+    path = settings.feast_repository / "feature_store.yaml"
+    values = {
+        "FEAST_REGISTRY": settings.feast_registry,
+        "FEAST_ONLINE_PATH": str(settings.feast_online_path.absolute()),
+    }
+    try:
+        return yaml.safe_load(Template(path.read_text()).safe_substitute(values))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"FEAST_REPOSITORY={settings.feast_repository} has no usable feature_store.yaml: "
+            f"{error}"
+        ) from error
+
+
+def _registry(settings: OnlineStoreSettings, read_only: bool) -> dict[str, Any]:
+    options = {
+        "cache_ttl_seconds": 0,  # for ever: the adapters refresh it when they must
+        "serve_features_while_materializing": True,
+        "read_only": read_only,
+    }
+    if is_remote(settings.feast_registry):
+        key = settings.azure_storage_key
+        blob = {"path": settings.feast_registry, "registry_store_type": BLOB_STORE}
+        return {**options, **blob, "account_key": key.get_secret_value() if key else None}
+    path = str(registry_file(settings.feast_registry).absolute())
+    return {**options, "path": path, "registry_store_type": FILE_STORE}

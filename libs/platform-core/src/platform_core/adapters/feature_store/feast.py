@@ -1,0 +1,166 @@
+"""Entity features in Feast, as the data pipeline keeps them."""
+
+import io
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
+from feast.data_format import ParquetFormat
+from feast.errors import FeastObjectNotFoundException
+from feast.types import Float32
+
+from platform_core.adapters.feast_repository.config import (
+    is_remote,
+    open_repository,
+    registry_file,
+)
+from platform_core.adapters.feast_repository.file_registry import registry_lock
+from platform_core.adapters.feast_repository.metrics_settings import contain_feast_metrics
+from platform_core.adapters.feast_repository.translation import translated
+from platform_core.errors import Conflict, ConfigurationError, InvalidData, NotFound
+from platform_core.ports.feature_store import EVENT_TIMESTAMP, ROW_ID
+from platform_core.settings import OnlineStoreSettings
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WRITE_SECONDS = 30.0
+ATTEMPTS = 5
+
+
+class FeastFeatureStore:
+    """Feature views over Parquet files; one process at a time changes the registry."""
+
+    def __init__(self, settings: OnlineStoreSettings) -> None:
+        contain_feast_metrics()
+        self._settings = settings
+        self._store = open_repository(settings, WRITE_SECONDS, read_only=False)
+        self._redis = settings.redis_url is not None
+
+    def apply_view(
+        self, view: str, entity: str, features: Sequence[str], history: Path
+    ) -> None:
+        """Register `view` over the file `history`; see the port."""
+        _check_history(history, entity, features)
+        source = FileSource(
+            name=f"{view}_history",
+            path=str(history.absolute()),
+            timestamp_field=EVENT_TIMESTAMP,
+            file_format=ParquetFormat(),
+        )
+        key = Entity(name=entity, join_keys=[entity], value_type=ValueType.STRING)
+        feature_view = FeatureView(
+            name=view,
+            entities=[key],
+            schema=[Field(name=feature, dtype=Float32) for feature in features],
+            source=source,
+            ttl=timedelta(0),  # no value is too old
+        )
+        self._prepare_online_file()
+        self._change(lambda store: store.apply([source, key, feature_view]))
+
+    def historical(
+        self, view: str, entity: str, features: Sequence[str], keys: pa.Table
+    ) -> pa.Table:
+        """Return `row_id` and the features as they were at each row's time; see the port."""
+        self._history_of(view)
+        rows = keys.select([ROW_ID, entity, EVENT_TIMESTAMP])
+        columns = {ROW_ID: rows[ROW_ID]}
+        if rows.num_rows:
+            with translated(view):
+                found = self._store.get_historical_features(
+                    entity_df=rows.to_pandas(), features=[f"{view}:{name}" for name in features]
+                ).to_df()
+            columns |= {name: pa.Array.from_pandas(found[name], pa.float32()) for name in features}
+        else:
+            columns |= {name: pa.array([], pa.float32()) for name in features}
+        return pa.table(columns)
+
+    def materialise(self, view: str, end: datetime) -> None:
+        """Copy the latest values up to and including `end` to the online store."""
+        self._history_of(view)
+
+        def write(store: FeatureStore) -> None:
+            # Feast writes its progress to the terminal.
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                store.materialize(EPOCH, end, feature_views=[view])
+
+        self._change(write)
+
+    def views(self) -> list[str]:
+        """Return the names of all registered views, sorted."""
+        with translated("the list of views"):
+            self._store.refresh_registry()
+            return sorted(view.name for view in self._store.list_feature_views())
+
+    def drop_view(self, view: str) -> None:
+        """Remove a view and its online values; one that is not there is fine."""
+
+        def drop(store: FeatureStore) -> None:
+            try:
+                feature_view = store.get_feature_view(view)
+            except FeastObjectNotFoundException:
+                return
+            source = feature_view.batch_source
+            doomed = [feature_view, source] if source else [feature_view]
+            store.apply([], objects_to_delete=doomed, partial=False)
+
+        self._change(drop)
+
+    def _history_of(self, view: str) -> Path:
+        """Return the file of a view; it must still be there."""
+        if view not in self.views():
+            raise NotFound(f"there is no feature view {view}; apply it first")
+        history = Path(self._store.get_feature_view(view).batch_source.path)
+        if not history.exists():
+            raise NotFound(
+                f"the history of the feature view {view} is gone from {history}; apply the view "
+                "again with a file that is there"
+            )
+        return history
+
+    def _change(self, action: Callable[[FeatureStore], None]) -> None:
+        """Do `action` on the registry as it is now; again when somebody else was faster."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self._exclusive(), translated("a change"):
+                    self._store.refresh_registry()
+                    action(self._store)
+                    return
+            except Conflict:
+                if attempt == ATTEMPTS:
+                    raise
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        if is_remote(self._settings.feast_registry):
+            yield
+        else:
+            with registry_lock(registry_file(self._settings.feast_registry)):
+                yield
+
+    def _prepare_online_file(self) -> None:
+        """Let readers of the SQLite file go on while somebody writes."""
+        if self._redis:
+            return
+        path = self._settings.feast_online_path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.close()
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigurationError(f"FEAST_ONLINE_PATH={path} cannot be used: {error}") from error
+
+
+def _check_history(history: Path, entity: str, features: Sequence[str]) -> None:
+    try:
+        names = pq.read_schema(history).names
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InvalidData(f"the history {history} cannot be read: {error}") from error
+    missing = [name for name in (entity, EVENT_TIMESTAMP, *features) if name not in names]
+    if missing:
+        raise InvalidData(f"the history {history} lacks the columns {', '.join(missing)}")

@@ -1,0 +1,88 @@
+"""One window of one use case in one environment against its release's baseline."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from platform_core.contracts.base import Contract
+from platform_core.contracts.environments import Environment
+
+
+class DriftVerdict(StrEnum):
+    """`insufficient-data` says that nothing can be said: it is never "no drift"."""
+
+    OK = "ok"
+    WARNING = "warning"
+    DRIFT = "drift"
+    INSUFFICIENT_DATA = "insufficient-data"
+
+
+class ColumnDrift(Contract):
+    """One column. A statistic that could not be computed is `None`, never 0."""
+
+    column: str
+    kind: Literal["numeric", "categorical"]
+    verdict: DriftVerdict
+    rows: int
+    missing_share: float | None = None
+    baseline_missing_share: float | None = None
+    psi: float | None = None
+    psi_limit: float | None = None
+    ks: float | None = None
+    ks_p_value: float | None = None
+    detail: str = ""
+
+
+class DriftReport(Contract):
+    """Rows counted are `live` records of `release_id` with `start <= time < end` (UTC).
+
+    `score` is the largest PSI of all columns. `release_id` is `None` when nothing answered.
+    `detail` says why nothing could be measured; `log_objects` is the number of objects the
+    inference log had for the window, so that a late one is noticed.
+    """
+
+    report_id: str
+    use_case: str
+    environment: Environment
+    release_id: str | None
+    start: datetime
+    end: datetime
+    created_at: datetime
+    rows: int
+    verdict: DriftVerdict
+    score: float | None
+    columns: tuple[ColumnDrift, ...]
+    class_shares: dict[str, float]
+    alarms: tuple[str, ...]
+    page: str | None = None
+    retrain_request: str | None = None
+    detail: str = ""
+    log_objects: int | None = None
+
+
+class RetrainRequest(Contract):
+    """A wish for a new release; its id follows from what caused it, so it is made once."""
+
+    request_id: str
+    use_case: str
+    environment: Environment
+    release_id: str
+    reason: str
+    report_id: str
+    created_at: datetime
+
+
+def report_folder(use_case: str, environment: str, end: datetime) -> str:
+    """Return the folder of the reports whose window ends at `end`, by date and hour."""
+    return (
+        f"drift-reports/use_case={use_case}/environment={environment}"
+        f"/date={end:%Y-%m-%d}/hour={end:%H}"
+    )
+
+
+RETRAIN_PREFIX = "drift-reports/_retrain-requests"
+
+
+def retrain_path(request_id: str) -> str:
+    """Return where a retrain request is kept; `.taken` beside it marks it as taken up."""
+    return f"{RETRAIN_PREFIX}/{request_id}.json"

@@ -1,0 +1,39 @@
+"""One logged answer, as a row of the inference log."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from platform_core.contracts.base import Contract
+from platform_core.contracts.environments import Environment
+
+
+class Purpose(StrEnum):
+    """Why the request was made; only `live` counts as traffic when drift is measured."""
+
+    LIVE = "live"
+    SMOKE = "smoke"
+    DRILL = "drill"
+
+
+class InferenceRecord(Contract):
+    """One answer. `latency_ms` is measured at the gateway, `time` when it answered (UTC).
+
+    `input` is the record after the use case's redaction; `features` and `entity_features`
+    are what the model saw, so that the answer can be recomputed; `probabilities` by class.
+    """
+
+    prediction_id: str
+    request_id: str
+    time: datetime
+    use_case: str
+    environment: Environment
+    release_id: str
+    input: dict[str, Any]
+    features: dict[str, float | None]
+    entity_features: dict[str, float | None]
+    probabilities: dict[str, float]
+    prediction: str
+    degraded: bool
+    purpose: Purpose
+    latency_ms: float

@@ -1,0 +1,47 @@
+"""One line of the ledger: a change, or a refused change, of what an environment serves."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from platform_core.contracts.base import Contract
+from platform_core.contracts.environments import Environment
+
+
+class Action(StrEnum):
+    """Why an environment changed."""
+
+    DEPLOY = "deploy"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+class Verdict(StrEnum):
+    """How the change ended; only `served` changes what the environment answers with."""
+
+    SERVED = "served"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Change(Contract):
+    """What somebody did to an environment, before the ledger gives it a place."""
+
+    use_case: str
+    environment: Environment
+    action: Action
+    actor: str
+    from_release: str | None
+    to_release: str | None
+    reason: str
+    verdict: Verdict
+    detail: str = ""
+
+
+class LedgerEntry(Contract):
+    """A change with its place in the chain: `hash` covers the change and `previous_hash`."""
+
+    sequence: int
+    time: datetime
+    change: Change
+    previous_hash: str
+    hash: str

@@ -1,0 +1,91 @@
+"""The release as it is stored: what decides its behaviour, and where it came from."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from platform_core.contracts.base import Contract
+
+RELEASE_FILE = "release.json"
+LINEAGE_FILE = "lineage.json"
+
+
+class TensorSpec(Contract):
+    """One named tensor: `datatype` in Open Inference Protocol words, -1 for the batch size."""
+
+    name: str
+    datatype: Literal["BYTES", "FP32", "INT64"]
+    shape: tuple[int, ...]
+
+
+class DecisionRule(Contract):
+    """From probabilities to one class.
+
+    `argmax` takes the most probable class (the first of equals); `threshold` answers
+    `positive` when its probability is at or above `threshold`, else `negative`.
+    """
+
+    kind: Literal["argmax", "threshold"] = "argmax"
+    positive: str | None = None
+    negative: str | None = None
+    threshold: float | None = None
+
+
+class FeatureViewRef(Contract):
+    """A feature view a release reads: `name` is versioned, `unknown` replaces what is missing."""
+
+    name: str
+    entity: str
+    features: tuple[str, ...]
+    unknown: tuple[float, ...]
+
+
+class GoldenRecords(Contract):
+    """Records with the features this release's code computed for them when it was built."""
+
+    records: tuple[dict[str, Any], ...]
+    features: tuple[dict[str, Any], ...]
+
+
+class ReleaseManifest(Contract):
+    """`release.json`: everything that decides behaviour; the release id is its hash."""
+
+    format: Literal[1] = 1
+    use_case: str
+    classes: tuple[str, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    features: tuple[TensorSpec, ...]
+    decision: DecisionRule
+    feature_views: tuple[FeatureViewRef, ...]
+    golden: GoldenRecords
+    baseline_sha256: str
+    files: dict[str, str]
+
+
+class GateCheck(Contract):
+    """One gate: what was asked, what was seen; `passed` is the verdict."""
+
+    name: str
+    passed: bool
+    detail: str
+    value: float | None = None
+    limit: float | None = None
+
+
+class Lineage(Contract):
+    """`lineage.json`: where a release came from. None of it enters the release id."""
+
+    release_id: str
+    created_at: datetime
+    dataset_version: str
+    data_source: str
+    pipeline_run: str
+    pipeline_parameters: dict[str, Any] = {}
+    candidate: str
+    parameters: dict[str, Any]
+    metrics: dict[str, float]
+    gates: tuple[GateCheck, ...] = ()
+    run_id: str | None = None
+    git_sha: str | None = None
+    image_digest: str | None = None
+    libraries: dict[str, str] = {}

@@ -1,0 +1,78 @@
+"""Reading drift reports: those of one window, and the latest of each environment."""
+
+from collections.abc import Iterator
+
+from pyarrow import fs
+from pydantic import ValidationError
+
+from platform_core.contracts.drift_report import DriftReport
+from platform_core.errors import BlobNotFound, InvalidData, UpstreamUnavailable
+from platform_core.ports.blob_store import BlobStore
+
+CONTAINER = "drift-reports"
+
+
+def latest_reports(store: BlobStore) -> list[DriftReport]:
+    """Return the latest report of each use case and environment, ordered by both.
+
+    The latest is the one whose window ended last; of several (a window in which two releases
+    answered) the one written last, then the one with most rows. Only the newest folders are
+    read, so the cost does not grow with the history.
+
+    Raises:
+        InvalidData: a report is not readable.
+        UpstreamUnavailable: the store cannot be reached.
+    """
+    files = store.filesystem()
+    latest = []
+    for use_case in _folders(files, CONTAINER, "use_case="):
+        for environment in _folders(files, use_case, "environment="):
+            reports = _newest_folder(store, files, environment)
+            if reports:
+                latest.append(max(reports, key=lambda r: (r.end, r.created_at, r.rows)))
+    return latest
+
+
+def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
+    """Return the reports below `folder`; one that is removed meanwhile is left out.
+
+    Raises:
+        InvalidData: a report is not readable.
+    """
+    reports = []
+    for blob in store.list(folder):
+        if blob.path.endswith(".json"):
+            try:
+                reports.append(DriftReport.model_validate_json(store.read(blob.path)))
+            except BlobNotFound:
+                continue
+            except ValidationError as error:
+                raise InvalidData(
+                    f"the drift report {blob.path} is not readable ({error.error_count()} "
+                    "errors); remove it and measure its window again"
+                ) from error
+    return reports
+
+
+def _newest_folder(store: BlobStore, files: fs.FileSystem, folder: str) -> list[DriftReport]:
+    for date in reversed(_folders(files, folder, "date=")):
+        for hour in reversed(_folders(files, date, "hour=")):
+            reports = read_reports(store, hour)
+            if reports:
+                return reports
+    return []
+
+
+def _folders(files: fs.FileSystem, parent: str, prefix: str) -> list[str]:
+    selector = fs.FileSelector(parent, allow_not_found=True)
+    try:
+        found = files.get_file_info(selector)
+    except OSError as error:
+        raise UpstreamUnavailable(f"the blob store cannot list {parent}: {error}") from error
+    return sorted(_named(found, prefix))
+
+
+def _named(found: list[fs.FileInfo], prefix: str) -> Iterator[str]:
+    for info in found:
+        if info.type == fs.FileType.Directory and info.base_name.startswith(prefix):
+            yield info.path

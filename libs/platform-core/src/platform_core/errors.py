@@ -1,0 +1,166 @@
+"""Every error of the platform, as one tree.
+
+PlatformError
+├── InvalidInput                what a caller handed in is wrong
+│   ├── InvalidRecord           a record does not fit the use case's schema
+│   ├── InvalidPath             a blob path outside what is allowed
+│   ├── InvalidData             a data source cannot be used
+│   └── UnknownUseCase          no such use case is installed
+├── NotFound                    a thing that was named does not exist
+│   ├── BlobNotFound
+│   ├── ReleaseNotFound
+│   └── JobNotFound
+├── Conflict                    the thing exists or has moved on already
+│   ├── BlobExists
+│   ├── LedgerConflict
+│   └── JobEnded
+├── Refused                     a rule of the platform says no
+│   ├── GateRefused             a release did not pass its gates
+│   └── ReleaseRefused          a release is corrupt or does not fit this code
+├── Unavailable                 a dependency cannot answer now; trying again may help
+│   ├── ModelNotReady           no release is served there yet
+│   ├── UpstreamUnavailable     a server is down or too slow
+│   └── SpoolUnavailable        the inference log cannot be written
+└── ConfigurationError          settings that contradict each other or are missing
+
+Each message says what was wrong, where, and what to do about it.
+"""
+
+
+class PlatformError(Exception):
+    """Root of the tree. `code` is stable and safe to show to a caller."""
+
+    code = "platform-error"
+
+
+class InvalidInput(PlatformError):
+    """What a caller handed in is wrong; the same call will fail again."""
+
+    code = "invalid-input"
+
+
+class InvalidRecord(InvalidInput):
+    """A record does not fit the use case's schema."""
+
+    code = "invalid-record"
+
+
+class InvalidPath(InvalidInput):
+    """A blob path is malformed or outside what the caller may reach."""
+
+    code = "invalid-path"
+
+
+class InvalidData(InvalidInput):
+    """A data source is absent, empty, unreadable or lacks what the use case needs."""
+
+    code = "invalid-data"
+
+
+class UnknownUseCase(InvalidInput):
+    """No installed package provides a use case of this name."""
+
+    code = "unknown-use-case"
+
+
+class NotFound(PlatformError):
+    """A thing that was named does not exist."""
+
+    code = "not-found"
+
+
+class BlobNotFound(NotFound):
+    """No blob at this path."""
+
+    code = "blob-not-found"
+
+
+class ReleaseNotFound(NotFound):
+    """No release of this id."""
+
+    code = "release-not-found"
+
+
+class JobNotFound(NotFound):
+    """No batch job of this id."""
+
+    code = "job-not-found"
+
+
+class Conflict(PlatformError):
+    """The thing exists already or has moved on."""
+
+    code = "conflict"
+
+
+class BlobExists(Conflict):
+    """A blob that must be new is there already."""
+
+    code = "blob-exists"
+
+
+class LedgerConflict(Conflict):
+    """Somebody else changed the environment in the meantime."""
+
+    code = "ledger-conflict"
+
+
+class JobEnded(Conflict):
+    """A batch job has ended and cannot be cancelled."""
+
+    code = "job-ended"
+
+
+class Refused(PlatformError):
+    """A rule of the platform says no."""
+
+    code = "refused"
+
+
+class GateRefused(Refused):
+    """A release did not pass its gates."""
+
+    code = "gate-refused"
+
+
+class ReleaseRefused(Refused):
+    """A release is corrupt or does not fit the code that should load it."""
+
+    code = "release-refused"
+
+
+class Unavailable(PlatformError):
+    """A dependency cannot answer now; trying again may help.
+
+    `retry_after` is the number of seconds a caller should wait.
+    """
+
+    code = "unavailable"
+    retry_after = 1
+
+
+class ModelNotReady(Unavailable):
+    """No release is served there yet."""
+
+    code = "model-not-ready"
+    retry_after = 5
+
+
+class UpstreamUnavailable(Unavailable):
+    """A server the call depends on is down or too slow."""
+
+    code = "upstream-unavailable"
+    retry_after = 2
+
+
+class SpoolUnavailable(Unavailable):
+    """The inference log cannot be written, so no answer may be given."""
+
+    code = "inference-log-unavailable"
+    retry_after = 5
+
+
+class ConfigurationError(PlatformError):
+    """Settings are missing or contradict each other."""
+
+    code = "configuration-error"

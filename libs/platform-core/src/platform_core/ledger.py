@@ -1,0 +1,96 @@
+"""The ledger: an append-only, hash-chained record per use case and environment.
+
+Every entry is one object named by its sequence number, created only if it is not there:
+two writers cannot both append after the same entry, on a local disk or in blob storage.
+"""
+
+from platform_core.clock import Clock
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Change, LedgerEntry, Verdict
+from platform_core.errors import BlobExists, LedgerConflict, ReleaseRefused
+from platform_core.hashing import sha256_json
+from platform_core.ports.blob_store import BlobStore
+
+GENESIS = "0" * 64
+
+
+class Ledger:
+    """Reads and appends entries; the environment's state is its last served entry."""
+
+    def __init__(self, store: BlobStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def entries(self, use_case: str, environment: Environment) -> list[LedgerEntry]:
+        """Return all entries, oldest first.
+
+        Raises:
+            ReleaseRefused: the chain is broken, so an entry was altered or removed.
+        """
+        prefix = self._prefix(use_case, environment)
+        blobs = self._store.list(prefix)
+        entries = [LedgerEntry.model_validate_json(self._store.read(b.path)) for b in blobs]
+        _verify_chain(entries, prefix)
+        return entries
+
+    def active(self, use_case: str, environment: Environment) -> str | None:
+        """Return the release the environment serves, `None` before the first."""
+        served = self.served(use_case, environment)
+        return served[-1] if served else None
+
+    def served(self, use_case: str, environment: Environment) -> list[str]:
+        """Return the releases the environment has served, oldest first."""
+        changes = (entry.change for entry in self.entries(use_case, environment))
+        return [c.to_release for c in changes if c.verdict is Verdict.SERVED and c.to_release]
+
+    def append(self, change: Change, sequence: int | None = None) -> LedgerEntry:
+        """Add a change at the end; with `sequence`, only if it becomes the entry of that number.
+
+        Raises:
+            LedgerConflict: another change was written first.
+        """
+        entries = self.entries(change.use_case, change.environment)
+        if sequence not in (None, len(entries) + 1):
+            raise _conflict(change)
+        previous = entries[-1].hash if entries else GENESIS
+        body = {
+            "sequence": len(entries) + 1,
+            "time": self._clock.now(),
+            "change": change,
+            "previous_hash": previous,
+        }
+        entry = LedgerEntry(**body, hash="")
+        entry = entry.model_copy(update={"hash": _hash(entry)})
+        path = f"{self._prefix(change.use_case, change.environment)}/{entry.sequence:08d}.json"
+        try:
+            self._store.create(path, entry.model_dump_json(indent=1).encode())
+        except BlobExists as error:
+            raise _conflict(change) from error
+        return entry
+
+    @staticmethod
+    def _prefix(use_case: str, environment: Environment) -> str:
+        return f"models/{use_case}/_ledger/{environment}"
+
+
+def _conflict(change: Change) -> LedgerConflict:
+    return LedgerConflict(
+        f"{change.use_case} {change.environment} was changed by somebody else "
+        "at the same time; look at `make releases` and try again"
+    )
+
+
+def _hash(entry: LedgerEntry) -> str:
+    return sha256_json(entry.model_dump(mode="json", exclude={"hash"}))
+
+
+def _verify_chain(entries: list[LedgerEntry], where: str) -> None:
+    previous = GENESIS
+    for number, entry in enumerate(entries, start=1):
+        intact = entry.sequence == number and entry.previous_hash == previous
+        if not intact or entry.hash != _hash(entry):
+            raise ReleaseRefused(
+                f"the ledger {where} is broken at entry {number}: it was altered or an entry "
+                "is missing; restore it from the store's version history"
+            )
+        previous = entry.hash

@@ -1,0 +1,1 @@
+"""What differs between a laptop and a cluster, as interfaces."""

@@ -1,0 +1,78 @@
+"""Settings that several programs share. `config/*.env` documents every key.
+
+A program reads them once, in its composition root, from the process environment.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from platform_core.contracts.environments import Environment
+
+
+class Settings(BaseSettings):
+    """Base of all settings: frozen, read from the environment, empty means not set."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+
+class StorageSettings(Settings):
+    """Where the blobs are: `file:///folder` or `https://<account>.blob.core.windows.net`.
+
+    `azure_storage_key` is for Azurite only; without it the workload's identity is used.
+    """
+
+    blob_store_url: str
+    azure_storage_key: SecretStr | None = None
+
+
+class RegistrySettings(Settings):
+    """The MLflow server."""
+
+    mlflow_tracking_uri: str
+
+
+class OnlineStoreSettings(Settings):
+    """The Feast repository, and Redis for its online store (`redis://…`; SQLite without).
+
+    `feast_repository` is the folder of `feature_store.yaml`; `feast_registry` a file or
+    `https://<account>.blob.core.windows.net/<container>/<path>`.
+    """
+
+    feast_repository: Path
+    feast_registry: str
+    feast_online_path: Path
+    redis_url: SecretStr | None = None
+    azure_storage_key: SecretStr | None = None
+    online_store_timeout_seconds: float = Field(default=0.25, gt=0)
+
+
+class RaySettings(Settings):
+    """The Ray cluster: `ray_address` for drivers, `ray_dashboard_url` for the Jobs API."""
+
+    ray_address: str
+    ray_dashboard_url: str
+    ray_auth_token_path: Path | None = None
+
+
+class ServingSettings(Settings):
+    """Where an environment's InferenceServices answer; `{use_case}` is replaced by the name."""
+
+    inference_url_staging: str
+    inference_url_production: str
+
+    def inference_url(self, environment: Environment, use_case: str) -> str:
+        """Return the base URL that serves `use_case` in `environment`."""
+        templates = {
+            Environment.STAGING: self.inference_url_staging,
+            Environment.PRODUCTION: self.inference_url_production,
+        }
+        return templates[environment].format(use_case=use_case.replace("_", "-")).rstrip("/")
+
+
+class GatewayClientSettings(Settings):
+    """How the platform's own programs call the gateway (smoke requests, flushing the log)."""
+
+    gateway_url: str
+    gateway_api_key: SecretStr

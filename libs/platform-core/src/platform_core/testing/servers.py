@@ -1,0 +1,162 @@
+"""A pytest plugin: real servers, started once per session on free ports.
+
+A program that is not installed skips the tests that need it, and fails them where `CI=true`.
+"""
+
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from platform_core.ports.blob_store import CONTAINERS
+from platform_core.settings import StorageSettings
+from platform_core.testing.processes import (
+    LOGS,
+    answers,
+    find_program,
+    free_port,
+    listens,
+    log_tail,
+    missing,
+    running,
+)
+
+# Azurite's well-known development account; it opens nothing else.
+AZURITE_ACCOUNT = "devstoreaccount1"
+AZURITE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+OBJECT_STORE_BYTES = 80_000_000
+
+
+@dataclass(frozen=True)
+class Azurite:
+    """A running Azurite: `account_url` is path-style, all containers are there."""
+
+    account_url: str
+    account_key: str
+
+    @property
+    def settings(self) -> StorageSettings:
+        """The settings that connect to it."""
+        return StorageSettings(
+            blob_store_url=self.account_url, azure_storage_key=SecretStr(self.account_key)
+        )
+
+
+@dataclass(frozen=True)
+class RayHead:
+    """A running Ray head: `address` for drivers, `dashboard_url` for the Jobs API."""
+
+    address: str
+    dashboard_url: str
+    token: str
+    token_path: Path
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a Redis that keeps nothing on disk; gives `redis://…`."""
+    program = find_program("redis-server", how="install the package redis-server")
+    port = free_port()
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with running(command, lambda: listens(port), tmp_path_factory.mktemp("servers") / "redis"):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def azurite(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Azurite]:
+    """Start Azurite's blob service with the platform's containers."""
+    root = pytestconfig.rootpath
+    folders = [f / ".tools/node_modules/.bin" for f in (root, *root.parents)]
+    program = find_program("azurite-blob", folders, "npm install --prefix .tools azurite")
+    folder = tmp_path_factory.mktemp("servers") / "azurite"
+    port = free_port()
+    command = [program, "--skipApiVersionCheck", "--silent", "--disableTelemetry"]
+    command += ["--location", str(folder), "--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    with running(command, lambda: listens(port), folder):
+        server = Azurite(f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}", AZURITE_KEY)
+        _create_containers(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start an MLflow server on SQLite that proxies its artifacts; gives its URI."""
+    if find_spec("mlflow") is None:
+        missing("mlflow", "install mlplatform-platform-core[mlflow]")
+    folder = tmp_path_factory.mktemp("servers") / "mlflow"
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    url = f"http://127.0.0.1:{port}"
+    with running(command, lambda: answers(port, "/health"), folder, quiet, seconds=120):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
+    """Start a small Ray head with token authentication switched on."""
+    if find_spec("ray") is None or find_spec("aiohttp_cors") is None:
+        missing("Ray with its dashboard", "install ray[default]")
+    folder = tmp_path_factory.mktemp("servers") / "ray"
+    folder.mkdir()
+    token, token_path = secrets.token_hex(32), folder / "token"
+    token_path.write_text(token)
+    port, dashboard = free_port(), free_port()
+    dashboard_url = f"http://127.0.0.1:{dashboard}"
+    environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_path)}
+    environment |= {"RAY_USAGE_STATS_ENABLED": "0"}
+    # Ray's Unix sockets need a short path.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as home:
+        command = _ray_command(port, dashboard, home)
+        up = partial(answers, dashboard, "/api/version")
+        with running(command, up, folder, environment, seconds=120):
+            yield RayHead(f"127.0.0.1:{port}", dashboard_url, token, token_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Show the servers' logs below a failed test."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"log of {name}", log_tail(log)) for name, log in LOGS.items()]
+    return report
+
+
+def _create_containers(server: Azurite) -> None:
+    from azure.storage.blob import BlobServiceClient
+
+    with closing(BlobServiceClient(server.account_url, server.account_key)) as client:
+        for container in CONTAINERS:
+            client.create_container(container)
+
+
+def _ray_command(port: int, dashboard: int, home: str) -> list[str]:
+    program = str(Path(sys.executable).parent / "ray")
+    own_ports = (
+        "dashboard-agent-listen-port",
+        "dashboard-agent-grpc-port",
+        "metrics-export-port",
+        "ray-client-server-port",
+    )
+    command = [program, "start", "--head", "--block", "--disable-usage-stats", "--num-cpus", "2"]
+    command += ["--node-ip-address", "127.0.0.1", "--port", str(port), "--temp-dir", home]
+    command += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard)]
+    command += ["--object-store-memory", str(OBJECT_STORE_BYTES)]
+    for name in own_ports:
+        command += [f"--{name}", str(free_port())]
+    return command

@@ -1,0 +1,147 @@
+"""The blob stores against their contract, and what is particular to each."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from platform_core.adapters import connect
+from platform_core.adapters.blob_store.azure import AzureBlobStore
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.adapters.blob_store.memory import MemoryBlobStore
+from platform_core.clock import ManualClock
+from platform_core.errors import (
+    BlobNotFound,
+    ConfigurationError,
+    InvalidPath,
+    UpstreamUnavailable,
+)
+from platform_core.ports.blob_store import CONTAINERS, validate_path
+from platform_core.settings import StorageSettings
+from platform_core.testing.contracts import BlobStoreContract
+from platform_core.testing.processes import free_port
+from platform_core.testing.servers import Azurite
+from pydantic import SecretStr
+
+
+class TestLocalBlobStore(BlobStoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> LocalBlobStore:
+        return LocalBlobStore(tmp_path / "a store")
+
+    def test_a_link_does_not_lead_out(self, store: LocalBlobStore, tmp_path: Path) -> None:
+        (tmp_path / "outside").mkdir()
+        (tmp_path / "outside" / "secret").write_text("secret")
+        store.write("batch/inside", b"")
+        folder = tmp_path / "a store" / "batch"
+        (folder / "folder").symlink_to(tmp_path / "outside")
+        (folder / "file").symlink_to(tmp_path / "outside" / "secret")
+        for path in ("batch/file", "batch/folder/secret"):
+            with pytest.raises(InvalidPath, match="leads out"):
+                store.read(path)
+        assert [info.path for info in store.list("batch")] == ["batch/inside"]
+
+    def test_what_a_killed_writer_left_is_no_blob(
+        self, store: LocalBlobStore, tmp_path: Path
+    ) -> None:
+        store.write("batch/whole", b"1")
+        leftovers = tmp_path / "a store" / ".partial"
+        assert list(leftovers.iterdir()) == []
+        (leftovers / "half").write_bytes(b"0")
+        listed = [info.path for container in CONTAINERS for info in store.list(container)]
+        assert listed == ["batch/whole"]
+
+    def test_a_blob_is_no_folder(self, store: LocalBlobStore) -> None:
+        store.write("batch/a", b"")
+        with pytest.raises(UpstreamUnavailable, match="cannot write"):
+            store.write("batch/a/b", b"")
+        with pytest.raises(BlobNotFound):
+            store.read("batch/a/b")
+
+
+class TestMemoryBlobStore(BlobStoreContract):
+    @pytest.fixture
+    def store(self) -> MemoryBlobStore:
+        return MemoryBlobStore()
+
+    def test_takes_its_time_from_the_clock(self) -> None:
+        time = datetime(2026, 1, 5, tzinfo=UTC)
+        store = MemoryBlobStore(ManualClock(time))
+        store.write("batch/a", b"")
+        assert next(store.list("batch")).modified == time
+
+
+class TestAzureBlobStore(BlobStoreContract):
+    @pytest.fixture
+    def store(self, azurite: Azurite) -> AzureBlobStore:
+        store = connect.blob_store(azurite.settings)
+        assert isinstance(store, AzureBlobStore)
+        return store
+
+    def test_unreachable_account(self, azurite: Azurite) -> None:
+        key = SecretStr(azurite.account_key)
+        store = AzureBlobStore(f"http://127.0.0.1:{free_port()}/account", key, retries=0)
+        with pytest.raises(UpstreamUnavailable, match="cannot be reached"):
+            store.read("batch/a")
+
+    def test_wrong_key(self, azurite: Azurite) -> None:
+        store = AzureBlobStore(azurite.account_url, SecretStr("d3Jvbmc="), retries=0)
+        with pytest.raises(UpstreamUnavailable, match="403"):
+            store.read("batch/a")
+
+    def test_uri_is_what_kserve_takes(self) -> None:
+        key = SecretStr("d3Jvbmc=")
+        store = AzureBlobStore("https://account.blob.core.windows.net/", key)
+        uri = "https://account.blob.core.windows.net/models/spam/0f/model"
+        assert store.uri("models/spam/0f/model") == uri
+        with pytest.raises(InvalidPath):
+            store.path(uri.replace("account", "another"))
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "folder", "https://"])
+def test_unknown_store(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        connect.blob_store(StorageSettings(blob_store_url=url, azure_storage_key=SecretStr("a2V5")))
+
+
+NAME = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20)
+TRICKS = st.sampled_from(
+    ["..", ".", "", " ", "a.", "%2e%2e", "a%2fb", "a\\b", "a\x00", "a\n", "a\x85", "a:b", "a?b"]
+    + ["#", "*", "~ ", "\ud800", "ä" * 101, "file:", "http:", "|", "<a>", '"']
+)
+
+
+@given(st.sampled_from(CONTAINERS), st.lists(NAME, min_size=1, max_size=5))
+def test_plain_paths_are_valid(container: str, names: list[str]) -> None:
+    path = "/".join([container, *names])
+    assert validate_path(path) == path
+
+
+@given(st.lists(NAME, max_size=3), TRICKS, st.lists(NAME, max_size=3))
+def test_a_single_bad_name_spoils_a_path(before: list[str], bad: str, after: list[str]) -> None:
+    with pytest.raises(InvalidPath):
+        validate_path("/".join(["batch", *before, bad, *after]))
+
+
+@given(st.text(max_size=60))
+def test_what_passes_stays_inside(path: str) -> None:
+    try:
+        validate_path(path)
+    except InvalidPath:
+        return
+    root = Path("/root")
+    inside = (root / path).resolve()
+    assert inside.is_relative_to(root)
+    assert inside.relative_to(root).as_posix() == path
+
+
+@given(st.from_regex(r"[a-z]{1,8}://?[a-z/.]{0,20}", fullmatch=True))
+def test_other_schemes_are_refused(path: str) -> None:
+    with pytest.raises(InvalidPath):
+        validate_path(path)
+
+
+def test_too_long() -> None:
+    with pytest.raises(InvalidPath):
+        validate_path("batch/" + "/".join(["a" * 100] * 10))

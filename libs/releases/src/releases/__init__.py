@@ -1,0 +1,1 @@
+"""Metrics, gates, promotion, rollback and deployers: what may be served, and how it comes there."""

@@ -1,0 +1,36 @@
+"""The deployer port."""
+
+from typing import Protocol
+
+from platform_core.contracts.environments import Environment
+
+
+class Deployer(Protocol):
+    """Makes an environment answer with a release.
+
+    All methods raise `UpstreamUnavailable` when the environment's server cannot be reached.
+    """
+
+    def deploy(
+        self,
+        use_case: str,
+        environment: Environment,
+        release_id: str,
+        release_uri: str,
+        model_version: str,
+    ) -> None:
+        """Return when the environment answers with the release; deploying it again is fine.
+
+        Raises:
+            ReleaseRefused: the server would not load it; what was served before still is.
+            UpstreamUnavailable: it did not get ready in time; what was served before still is.
+        """
+        ...
+
+    def served(self, use_case: str, environment: Environment) -> str | None:
+        """Return the id of the release that answers, `None` when none does."""
+        ...
+
+    def withdraw(self, use_case: str, environment: Environment) -> None:
+        """Stop answering for the use case; when nothing is served nothing changes."""
+        ...

@@ -1,0 +1,401 @@
+"""The one way to change what an environment serves, with a failure at every point."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Barrier
+
+import pyarrow as pa
+import pytest
+
+from platform_core.adapters.registry.memory import MemoryRegistry
+from platform_core.clock import ManualClock
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action, Verdict
+from platform_core.contracts.release import DecisionRule, GateCheck
+from platform_core.errors import (
+    GateRefused,
+    LedgerConflict,
+    Refused,
+    ReleaseNotFound,
+    ReleaseRefused,
+    UnknownUseCase,
+    UpstreamUnavailable,
+)
+from platform_core.ledger import Ledger
+from platform_core.parquet import write_table
+from releases.changes import ReleaseService
+from releases.deployers.memory import MemoryDeployer
+from scoring import baseline_path, build_release, load_lineage, release_path, store_release
+from scoring.release import model_file
+from use_cases import assemble, use_case
+
+STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
+IRIS, SPAM = use_case("iris"), use_case("spam")
+DATASET = "0" * 16
+WHO = {"actor": "tester", "reason": "because"}
+
+
+class FlakyRegistry(MemoryRegistry):
+    """A registry that can be made unreachable for writing."""
+
+    down = False
+
+    def set_alias(self, use_case, environment, version):
+        if self.down:
+            raise UpstreamUnavailable("the registry does not answer")
+        super().set_alias(use_case, environment, version)
+
+
+class FlakyDeployer(MemoryDeployer):
+    """A deployer whose servers are too slow for some releases, or down for all."""
+
+    slow = ()
+
+    def deploy(self, use_case, environment, release_id, release_uri, model_version):
+        if release_id in self.slow:
+            raise UpstreamUnavailable("it did not answer in time")
+        super().deploy(use_case, environment, release_id, release_uri, model_version)
+
+
+class AskedSmoke:
+    """Asks the deployer what is served; `meanwhile` runs once before and may raise."""
+
+    def __init__(self, deployer):
+        self.deployer = deployer
+        self.meanwhile = None
+
+    def check(self, case, environment, release_id):
+        happens, self.meanwhile = self.meanwhile, None
+        if happens:
+            happens()
+        if self.deployer.served(case.name, environment) != release_id:
+            raise Refused("smoke test: another release answered")
+
+
+class World:
+    """Everything a change touches, with a dataset version to judge on."""
+
+    def __init__(self, store, make_release, folder):
+        self.store = store
+        self.make_release = make_release
+        self.model = folder / "model.onnx"
+        self.registry = FlakyRegistry()
+        self.deployer = FlakyDeployer(store)
+        self.smoke = AskedSmoke(self.deployer)
+        self.ledger = Ledger(store, ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
+        for case in (IRIS, SPAM):
+            path = f"training-data/{case.name}/{DATASET}/features.parquet"
+            write_table(store, path, features(case))
+
+    @property
+    def service(self):
+        return ReleaseService(self.store, self.registry, self.deployer, self.smoke, self.ledger)
+
+    def release(self, seed=0, case="iris"):
+        return self.register(self.make_release(self.store, case, seed))
+
+    def register(self, release):
+        name = release.manifest.use_case
+        self.model.write_bytes(release.model)
+        uri = self.store.uri(release_path(name, release.id))
+        self.registry.register(name, release.id, uri, self.model, None, {})
+        return release.id
+
+    def served(self, environment=PRODUCTION, case="iris"):
+        """What ledger, registry and server say, which is one thing."""
+        alias = self.registry.alias(case, environment)
+        told = {
+            self.ledger.active(case, environment),
+            alias.release_id if alias else None,
+            self.deployer.served(case, environment),
+        }
+        assert len(told) == 1, f"ledger, alias and server disagree: {told}"
+        return told.pop()
+
+    def last(self, environment=PRODUCTION, case="iris"):
+        return self.ledger.entries(case, environment)[-1].change
+
+    def count(self, environment=PRODUCTION, case="iris"):
+        return len(self.ledger.entries(case, environment))
+
+
+def features(case):
+    table = case.generate(200, 99).combine_chunks()
+    batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
+    labels = table[case.label_column].combine_chunks()
+    rows = pa.Table.from_batches([batch]).append_column("label", labels)
+    return rows.append_column("part", pa.array(["test"] * table.num_rows))
+
+
+@pytest.fixture
+def world(blob_store, make_release, tmp_path):
+    return World(blob_store, make_release, tmp_path)
+
+
+def test_a_release_goes_to_staging_and_from_there_to_production(world):
+    release = world.release()
+    outcome = world.service.deploy_to_staging("iris", release, **WHO)
+    assert (outcome.changed, outcome.release_id, outcome.from_release) == (True, release, None)
+    assert world.served(STAGING) == release
+    assert world.served(PRODUCTION) is None
+    assert world.service.promote("iris", **WHO).release_id == release
+    assert world.served(PRODUCTION) == release
+    change = world.last()
+    assert (change.action, change.verdict) == (Action.PROMOTE, Verdict.SERVED)
+    assert (change.from_release, change.to_release) == (None, release)
+    assert (change.actor, change.reason) == ("tester", "because")
+
+
+def test_what_is_served_already_is_not_done_again(world):
+    release = world.release()
+    world.service.promote("iris", release[:10], **WHO)
+    outcome = world.service.promote("iris", release, **WHO)
+    assert (outcome.changed, outcome.detail) == (False, "")
+    assert world.count() == 1
+
+
+def test_nothing_in_staging_is_nothing_to_promote(world):
+    with pytest.raises(Refused, match="nothing to promote"):
+        world.service.promote("iris", **WHO)
+    with pytest.raises(ReleaseNotFound):
+        world.service.promote("iris", "abc", **WHO)
+    with pytest.raises(UnknownUseCase):
+        world.service.promote("roses", **WHO)
+    assert world.count() == 0
+
+
+def test_rollbacks_go_back_one_release_each_and_then_end(world):
+    releases = [world.release(seed) for seed in range(3)]
+    for release in releases:
+        world.service.promote("iris", release, **WHO)
+    for expected in (releases[1], releases[0]):
+        outcome = world.service.rollback("iris", PRODUCTION, **WHO)
+        assert outcome.release_id == expected == world.served()
+        assert world.last().action is Action.ROLLBACK
+    with pytest.raises(Refused, match="nothing to roll back to"):
+        world.service.rollback("iris", PRODUCTION, **WHO)
+    with pytest.raises(Refused, match="nothing to roll back to"):
+        world.service.rollback("iris", STAGING, **WHO)
+    assert world.served() == releases[0]
+
+
+def deaf_to_spam(world):
+    """A release of the spam use case that passed its gates, but says ham to nearly all."""
+    good = world.make_release(world.store, "spam")
+    rule = DecisionRule(kind="threshold", positive="spam", negative="ham", threshold=0.999)
+    worse = build_release(SPAM, good.model, b"", None, rule)
+    lineage = load_lineage(world.store, "spam", good.id)
+    lineage = lineage.model_copy(update={"release_id": worse.id})
+    store_release(world.store, release_path("spam", worse.id), worse, lineage)
+    world.store.write(baseline_path("spam", worse.id), b"")
+    return world.register(good), world.register(worse)
+
+
+def test_promotion_compares_with_what_production_serves_now(world):
+    good, worse = deaf_to_spam(world)
+    world.service.promote("spam", good, **WHO)
+    with pytest.raises(GateRefused, match="champion 0"):
+        world.service.promote("spam", worse, **WHO)
+    assert world.served(case="spam") == good
+    refused = world.last(case="spam")
+    assert (refused.verdict, refused.to_release) == (Verdict.REFUSED, worse)
+    assert "margin" in refused.detail
+
+
+def test_a_better_release_replaces_a_worse_one(world):
+    good, worse = deaf_to_spam(world)
+    world.service.promote("spam", worse, **WHO)
+    world.service.promote("spam", good, **WHO)
+    assert world.served(case="spam") == good
+
+
+def test_a_rollback_is_not_compared_with_what_it_takes_back(world):
+    good, worse = deaf_to_spam(world)
+    world.service.promote("spam", worse, **WHO)
+    world.service.promote("spam", good, **WHO)
+    world.service.rollback("spam", PRODUCTION, **WHO)
+    assert world.served(case="spam") == worse
+
+
+def corrupt(world, release):
+    world.store.write(f"{release_path('iris', release)}/{model_file('iris')}", b"damaged")
+
+
+def drop_baseline(world, release):
+    world.store.delete(baseline_path("iris", release))
+
+
+def fail_gate(world, release):
+    lineage = load_lineage(world.store, "iris", release)
+    check = GateCheck(name="minimum", passed=False, detail="too low")
+    altered = lineage.model_copy(update={"gates": (check,)}).model_dump_json().encode()
+    world.store.write(f"{release_path('iris', release)}/lineage.json", altered)
+
+
+def drop_dataset(world, release):
+    world.store.delete(f"training-data/iris/{DATASET}/features.parquet")
+
+
+def refuse_smoke(world, release):
+    def wrong():
+        raise Refused("smoke test: wrong answer")
+
+    world.smoke.meanwhile = wrong
+
+
+def slow_server(world, release):
+    world.deployer.slow = (release,)
+
+
+def registry_down(world, release):
+    world.registry.down = True
+
+
+def interrupt(world, release):
+    def stop():
+        raise KeyboardInterrupt
+
+    world.smoke.meanwhile = stop
+
+
+FAILURES = {
+    "corrupt": (corrupt, ReleaseRefused, Verdict.REFUSED),
+    "no baseline": (drop_baseline, ReleaseRefused, Verdict.REFUSED),
+    "gate not passed": (fail_gate, GateRefused, Verdict.REFUSED),
+    "no rows to compare on": (drop_dataset, GateRefused, Verdict.REFUSED),
+    "smoke": (refuse_smoke, Refused, Verdict.REFUSED),
+    "server too slow": (slow_server, UpstreamUnavailable, Verdict.FAILED),
+    "registry down": (registry_down, UpstreamUnavailable, Verdict.FAILED),
+    "interrupted": (interrupt, KeyboardInterrupt, Verdict.FAILED),
+}
+
+
+@pytest.mark.parametrize(("breaks", "error", "verdict"), FAILURES.values(), ids=FAILURES)
+def test_whatever_fails_the_old_release_keeps_serving(breaks, error, verdict, world):
+    old, new = world.release(0), world.release(1)
+    world.service.promote("iris", old, **WHO)
+    breaks(world, new)
+    with pytest.raises(error) as caught:
+        world.service.promote("iris", new, **WHO)
+    assert world.served() == old
+    change = world.last()
+    assert (change.verdict, change.from_release, change.to_release) == (verdict, old, new)
+    assert change.detail == (str(caught.value) or "KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("breaks", [refuse_smoke, slow_server])
+def test_a_first_release_that_fails_leaves_nothing_served(breaks, world):
+    release = world.release()
+    breaks(world, release)
+    with pytest.raises((Refused, UpstreamUnavailable)):
+        world.service.promote("iris", release, **WHO)
+    assert world.served() is None
+    assert world.ledger.active("iris", PRODUCTION) is None
+
+
+def test_a_release_that_was_never_registered_fails(world):
+    release = world.make_release(world.store).id
+    with pytest.raises(ReleaseNotFound):
+        world.service.promote("iris", release, **WHO)
+    assert world.served() is None
+    assert world.last().verdict is Verdict.FAILED
+
+
+def test_trouble_while_putting_back_is_told_and_repaired_by_the_next_change(world):
+    old, new = world.release(0), world.release(1)
+    world.service.promote("iris", old, **WHO)
+    refuse_smoke(world, new)
+    world.deployer.slow = (old,)
+    with pytest.raises(Refused) as caught:
+        world.service.promote("iris", new, **WHO)
+    assert caught.value.__notes__ == [
+        "it did not answer in time; the next change of production repairs this"
+    ]
+    assert world.deployer.served("iris", PRODUCTION) == new
+    world.deployer.slow = ()
+    outcome = world.service.promote("iris", old, **WHO)
+    assert (outcome.changed, bool(outcome.detail)) == (False, True)
+    assert world.served() == old
+
+
+def die_after_alias(world, release):
+    version = world.registry.find("iris", release).version
+    world.registry.set_alias("iris", "production", version)
+
+
+def die_after_deploy(world, release):
+    die_after_alias(world, release)
+    world.deployer.deploy("iris", PRODUCTION, release, "", "1")
+
+
+@pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
+@pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
+def test_a_process_that_died_before_the_ledger_is_finished_by_the_same_change(first, death, world):
+    old, new = world.release(0), world.release(1)
+    if not first:
+        world.service.promote("iris", old, **WHO)
+    death(world, new)
+    assert world.service.promote("iris", new, **WHO).changed
+    assert world.served() == new
+
+
+@pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
+def test_a_process_that_died_before_the_ledger_is_undone_by_a_change_that_does_nothing(
+    death, world
+):
+    old, new = world.release(0), world.release(1)
+    world.service.promote("iris", old, **WHO)
+    death(world, new)
+    outcome = world.service.promote("iris", old, **WHO)
+    assert not outcome.changed
+    assert outcome.detail
+    assert world.served() == old
+    assert world.count() == 1
+
+
+@pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
+def test_a_process_that_died_before_the_ledger_is_undone_by_a_refused_change(death, world):
+    old, new, bad = (world.release(seed) for seed in range(3))
+    world.service.promote("iris", old, **WHO)
+    death(world, new)
+    corrupt(world, bad)
+    with pytest.raises(ReleaseRefused):
+        world.service.promote("iris", bad, **WHO)
+    assert world.served() == old
+
+
+def test_of_two_promotions_at_once_one_wins_and_the_other_is_taken_back(world):
+    old, first, second = (world.release(seed) for seed in range(3))
+    world.service.promote("iris", old, **WHO)
+    world.smoke.meanwhile = lambda: (
+        world.service.promote("iris", first, **WHO),
+        world.deployer.deploy("iris", PRODUCTION, second, "", "3"),
+    )
+    with pytest.raises(LedgerConflict, match="somebody else"):
+        world.service.promote("iris", second, **WHO)
+    assert world.served() == first
+    assert [e.change.verdict for e in world.ledger.entries("iris", PRODUCTION)] == [
+        Verdict.SERVED,
+        Verdict.SERVED,
+        Verdict.FAILED,
+    ]
+
+
+def test_many_promotions_in_threads_leave_what_the_ledger_says(world):
+    releases = [world.release(seed) for seed in range(3)]
+    together = Barrier(len(releases))
+
+    def promote(release):
+        together.wait()
+        try:
+            world.service.promote("iris", release, **WHO)
+        except (Refused, LedgerConflict) as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(releases)) as pool:
+        errors = list(pool.map(promote, releases))
+    served = [e.change for e in world.ledger.entries("iris", PRODUCTION)]
+    served = [change for change in served if change.verdict is Verdict.SERVED]
+    assert len(served) == errors.count(None)
+    assert world.served() == (served[-1].to_release if served else None)

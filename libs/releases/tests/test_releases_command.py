@@ -1,0 +1,114 @@
+"""`python -m releases` as a process, with a real MLflow server."""
+
+import json
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+
+from platform_core.adapters.registry.mlflow import MlflowRegistry
+from platform_core.clock import SystemClock
+from platform_core.contracts.environments import Environment
+from platform_core.ledger import Ledger
+from platform_core.testing.machine import child_environment
+from scoring import release_path
+from use_cases import use_case
+
+IRIS = use_case("iris")
+
+
+def gateway(peers):
+    """Answers `/models/iris/predict` with what the environment's server really has loaded."""
+
+    def answer(method, path, headers, body):
+        scorer = peers[Environment(headers["X-Environment"])].scorers.get("iris")
+        if scorer is None:
+            return 503, {"Retry-After": "1"}, {"title": "no release is served"}
+        scores = scorer.score(IRIS.columns([IRIS.record(**json.loads(body))]))
+        by_class = dict(zip(IRIS.classes, map(float, scores.probabilities[0]), strict=True))
+        return 200, {}, {
+            "prediction": scores.predictions[0].as_py(),
+            "probability": float(np.max(scores.probabilities)),
+            "probabilities": by_class,
+            "release_id": scorer.release_id,
+        }  # fmt: skip
+
+    return answer
+
+
+@pytest.fixture
+def run(v2_peers, tmp_path, serve):
+    """Return a function that runs the program: its exit code, output and errors as lines."""
+    with serve(gateway(v2_peers.peers)) as url:
+        settings = {
+            "BLOB_STORE_URL": f"file://{tmp_path}/blob",
+            "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
+            "MODEL_REPOSITORY": str(v2_peers.repository),
+            "INFERENCE_URL_STAGING": v2_peers.settings.inference_url_staging,
+            "INFERENCE_URL_PRODUCTION": v2_peers.settings.inference_url_production,
+            "GATEWAY_URL": url,
+            "GATEWAY_API_KEY": "test-operator-key",
+        }
+
+        def run(*arguments, **others):
+            done = subprocess.run(
+                [sys.executable, "-m", "releases", *arguments],
+                env=child_environment(settings | others),
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+        yield run
+
+
+def test_promote_list_and_roll_back(run, blob_store, make_release, mlflow_server, tmp_path):
+    release = make_release(blob_store)
+    model = tmp_path / "model.onnx"
+    model.write_bytes(release.model)
+    uri = blob_store.uri(release_path("iris", release.id))
+    registry = MlflowRegistry(mlflow_server)
+    registry.register("iris", release.id, uri, model, None, {})
+    run = partial(run, MLFLOW_TRACKING_URI=mlflow_server)
+
+    code, output, errors = run("promote", "--use-case", "iris", "--release", release.id[:8])
+    assert (code, errors) == (0, [])
+    assert output == [f"production serves iris {release.id} (before: nothing)"]
+    assert registry.alias("iris", "production").release_id == release.id
+    (entry,) = Ledger(blob_store, SystemClock()).entries("iris", Environment.PRODUCTION)
+    assert entry.change.actor
+
+    code, output, _ = run("promote", "--use-case", "iris", "--release", release.id)
+    assert (code, output) == (
+        0, [f"production serves iris {release.id} already: nothing to do"],
+    )  # fmt: skip
+
+    code, output, errors = run("rollback", "--use-case", "iris")
+    assert (code, output) == (1, [])
+    assert "nothing to roll back to" in errors[-1]
+
+    code, output, _ = run("list")
+    assert code == 0
+    assert any(line.startswith(release.id[:12]) and "production" in line for line in output)
+    assert any(line.startswith("spam: no releases yet") for line in output)
+
+
+WRONG = {
+    "no command": ([], {}, "required"),
+    "no such use case": (["list", "--use-case", "roses"], {}, "no use case 'roses'"),
+    "no such environment": (["rollback", "--environment", "moon"], {}, "invalid choice"),
+    "no id": (["promote", "--release", "not-an-id"], {}, "is not a release id"),
+    "no settings": (["list"], {"GATEWAY_URL": "", "MODEL_REPOSITORY": ""}, "GATEWAY_URL"),
+    "no store": (["list"], {"BLOB_STORE_URL": "ftp://x"}, "BLOB_STORE_URL"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "settings", "reason"), WRONG.values(), ids=WRONG)
+def test_wrong_use_exits_with_2(arguments, settings, reason, run):
+    code, output, errors = run(*arguments, **settings)
+    assert (code, output) == (2, [])
+    assert reason in errors[-1]

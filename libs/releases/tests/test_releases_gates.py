@@ -1,0 +1,182 @@
+"""Gates, judged on real releases and rows they have not seen."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
+from platform_core.errors import GateRefused, InvalidData
+from platform_core.parquet import write_table
+from releases.admission import admit, load_test_rows
+from releases.gates import check, passed, reasons
+from scoring import build_release, load_lineage, load_release
+from use_cases import assemble, use_case
+
+IRIS, SPAM = use_case("iris"), use_case("spam")
+
+
+def features(case, rows, seed=99):
+    """Generated rows as a dataset version's features, all of the test part."""
+    table = case.generate(rows, seed).combine_chunks()
+    batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
+    labels = table[case.label_column].combine_chunks()
+    return pa.Table.from_batches([batch]).append_column("label", labels)
+
+
+def shuffled(table):
+    """The same rows with labels that belong to others."""
+    order = np.random.default_rng(0).permutation(table.num_rows)
+    labels = table["label"].take(pa.array(order))
+    return table.set_column(table.schema.get_field_index("label"), "label", labels)
+
+
+def verdicts(checks):
+    return {check.name: check.passed for check in checks}
+
+
+@pytest.mark.parametrize("case", [IRIS, SPAM], ids=lambda case: case.name)
+def test_a_good_first_release_passes_every_gate(case, blob_store, make_release):
+    release = make_release(blob_store, case.name)
+    checks = check(case, release, features(case, 200), 1e-7, None)
+    assert passed(checks)
+    assert {c.name for c in checks} == {"rows", "parity", "signature", "minimum", "champion"}
+    champion = next(c for c in checks if c.name == "champion")
+    assert "nothing to compare with" in champion.detail
+    assert champion.value is None
+
+
+def test_a_release_below_the_minimum_is_refused(blob_store, make_release):
+    checks = check(IRIS, make_release(blob_store), shuffled(features(IRIS, 200)), 0.0, None)
+    assert verdicts(checks)["minimum"] is False
+    assert "minimum 0." in reasons(checks)
+    assert "limit 0.85" in reasons(checks)
+
+
+def test_onnx_that_differs_from_the_original_is_refused(blob_store, make_release):
+    checks = check(IRIS, make_release(blob_store), features(IRIS, 100), 0.01, None)
+    assert [c.name for c in checks if not c.passed] == ["parity"]
+
+
+def test_parity_that_is_not_a_number_is_refused(blob_store, make_release):
+    checks = check(IRIS, make_release(blob_store), features(IRIS, 100), float("nan"), None)
+    assert verdicts(checks)["parity"] is False
+
+
+def test_the_champion_is_scored_on_the_same_rows(blob_store, make_release):
+    good = make_release(blob_store, "spam")
+    rows = features(SPAM, 300)
+    deaf = DecisionRule(kind="threshold", positive="spam", negative="ham", threshold=0.999)
+    worse = build_release(SPAM, good.model, b"", None, deaf)
+    checks = check(SPAM, worse, rows, 0.0, good)
+    champion = next(c for c in checks if c.name == "champion")
+    assert not champion.passed
+    assert champion.value < champion.limit
+    assert good.id[:12] in champion.detail
+    assert passed(check(SPAM, good, rows, 0.0, worse))
+    assert passed(check(SPAM, good, rows, 0.0, good)), "as good as production is good enough"
+
+
+def test_a_champion_of_other_code_cannot_be_compared_and_does_not_stand_in_the_way(
+    blob_store, make_release
+):
+    release = make_release(blob_store)
+    manifest = release.manifest.model_copy(update={"classes": ("a", "b", "c")})
+    old = replace(release, manifest=manifest)
+    checks = check(IRIS, release, features(IRIS, 100), 0.0, old)
+    champion = next(c for c in checks if c.name == "champion")
+    assert champion.passed
+    assert "cannot be scored any more" in champion.detail
+
+
+@pytest.mark.parametrize("field", ["inputs", "outputs", "features", "classes"])
+def test_a_signature_that_is_not_the_use_cases_is_refused(field, blob_store, make_release):
+    release = make_release(blob_store)
+    part = getattr(release.manifest, field)[1:]
+    wrong = replace(release, manifest=release.manifest.model_copy(update={field: part}))
+    checks = check(IRIS, wrong, features(IRIS, 100), 0.0, None)
+    assert verdicts(checks)["signature"] is False
+    assert "minimum" not in verdicts(checks), "what cannot be loaded has no quality"
+
+
+@pytest.mark.parametrize(("rows", "fine", "said"), [(19, False, True), (50, True, True)])
+def test_few_rows_are_said_and_too_few_refused(rows, fine, said, blob_store, make_release):
+    checks = check(IRIS, make_release(blob_store), features(IRIS, rows), 0.0, None)
+    assert verdicts(checks)["rows"] is fine
+    assert ("underpowered" in checks[0].detail) is said
+
+
+def test_a_test_part_without_a_class_is_refused(blob_store, make_release):
+    rows = features(SPAM, 100)
+    ham = rows.filter(pa.compute.equal(rows["label"], "ham"))
+    checks = check(SPAM, make_release(blob_store, "spam"), ham, 0.0, None)
+    assert verdicts(checks) == {
+        "rows": False, "parity": True, "signature": True, "minimum": False, "champion": True,
+    }  # fmt: skip
+    assert "none of them spam" in reasons(checks)
+
+
+def test_no_rows_at_all_are_refused(blob_store, make_release):
+    checks = check(IRIS, make_release(blob_store), features(IRIS, 30).slice(0, 0), 0.0, None)
+    assert verdicts(checks)["rows"] is False
+    assert verdicts(checks)["minimum"] is False
+
+
+def test_rows_without_the_features_are_an_error(blob_store, make_release):
+    rows = features(IRIS, 30).drop_columns(["petal_width"])
+    with pytest.raises(InvalidData, match="petal_width"):
+        check(IRIS, make_release(blob_store), rows, 0.0, None)
+
+
+def lineage(release, *checks, run="run-1"):
+    return Lineage(
+        release_id=release.id,
+        created_at=datetime(2026, 1, 5, tzinfo=UTC),
+        dataset_version="1" * 16,
+        data_source="generated",
+        pipeline_run=run,
+        candidate="first",
+        parameters={},
+        metrics={},
+        gates=checks,
+    )
+
+
+GOOD = GateCheck(name="minimum", passed=True, detail="fine")
+BAD = GateCheck(name="minimum", passed=False, detail="f1 on 100 rows", value=0.5, limit=0.85)
+
+
+def test_a_refused_release_is_kept_apart_with_its_verdict(blob_store, trained):
+    release = build_release(IRIS, trained("iris", 0), b"", None)
+    with pytest.raises(GateRefused, match=r"minimum 0\.5 \(limit 0\.85\): f1 on 100 rows"):
+        admit(blob_store, release, lineage(release, BAD))
+    kept = blob_store.read(f"models/iris/refused/{release.id}/lineage.json")
+    assert Lineage.model_validate_json(kept).gates == (BAD,)
+    assert not blob_store.exists(f"models/iris/{release.id}/release.json")
+
+
+def test_a_release_that_was_never_judged_is_refused(blob_store, trained):
+    release = build_release(IRIS, trained("iris", 0), b"", None)
+    with pytest.raises(GateRefused, match="never judged"):
+        admit(blob_store, release, lineage(release))
+
+
+def test_admitting_again_heals_the_files_and_keeps_the_first_lineage(blob_store, trained):
+    release = build_release(IRIS, trained("iris", 0), b"", None)
+    admit(blob_store, release, lineage(release, GOOD))
+    blob_store.write(f"models/iris/{release.id}/model/iris/1/model.onnx", b"damaged")
+    kept = admit(blob_store, release, lineage(release, GOOD, run="run-2"))
+    assert kept.pipeline_run == "run-1"
+    assert load_lineage(blob_store, "iris", release.id) == kept
+    assert load_release(blob_store, "iris", release.id).id == release.id
+
+
+def test_only_the_test_part_is_judged_on(blob_store):
+
+    table = features(IRIS, 30)
+    part = pa.array(["test" if row % 3 == 0 else "train" for row in range(30)])
+    path = "training-data/iris/abc/features.parquet"
+    write_table(blob_store, path, table.append_column("part", part))
+    assert load_test_rows(blob_store, "iris", "abc").num_rows == 10

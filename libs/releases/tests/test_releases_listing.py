@@ -1,0 +1,105 @@
+"""What `make releases` prints."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from platform_core.adapters.registry.memory import MemoryRegistry
+from platform_core.clock import ManualClock
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.release import GateCheck
+from platform_core.ledger import Ledger
+from releases.admission import admit
+from releases.listing import Listing
+from scoring import load_lineage, release_path
+
+
+@pytest.fixture
+def ledger(blob_store):
+    return Ledger(blob_store, ManualClock(datetime(2026, 1, 6, 9, 30, tzinfo=UTC)))
+
+
+@pytest.fixture
+def registry():
+    return MemoryRegistry()
+
+
+@pytest.fixture
+def listing(blob_store, registry, ledger):
+    return Listing(blob_store, registry, ledger)
+
+
+def changed(ledger, release, verdict=Verdict.SERVED, **more):
+    change = {
+        "use_case": "iris",
+        "environment": Environment.PRODUCTION,
+        "action": Action.PROMOTE,
+        "actor": "ada",
+        "from_release": None,
+        "to_release": release,
+        "reason": "monthly",
+        "verdict": verdict,
+    }
+    ledger.append(Change(**change | more))
+
+
+def test_nothing_yet_says_what_to_do(listing):
+    assert list(listing.lines("iris")) == [
+        "iris: no releases yet; `make run-pipeline USE_CASE=iris` makes one"
+    ]
+
+
+def test_each_release_with_where_it_serves(
+    listing, registry, ledger, blob_store, make_release, tmp_path
+):
+    release = make_release(blob_store)
+    other = make_release(blob_store, seed=1)
+    model = tmp_path / "model.onnx"
+    model.write_bytes(release.model)
+    registry.register("iris", release.id, "file:///x", model, None, {})
+    changed(ledger, release.id)
+    changed(ledger, other.id, Verdict.FAILED, detail="smoke test:\nno answer " * 20)
+    lines = list(listing.lines("iris"))
+    text = "\n".join(lines)
+    assert lines[0] == "iris: 2 to serve, 0 refused"
+    row = next(line for line in lines if line.startswith(release.id[:12]))
+    assert row.split() == [
+        release.id[:12], "2026-01-05", "12:00", "accuracy", "1.0000", "passed", "1", "production",
+    ]  # fmt: skip
+    assert "staging: nothing served yet" in text
+    assert f"2026-01-06 09:30  promote   served   nothing → {release.id[:12]}  ada: monthly" in text
+    assert "failed   nothing" in text
+    assert text.count("smoke test: no answer") >= 15, "the whole reason can be read"
+    assert max(map(len, lines)) <= 100
+
+
+def test_refused_releases_are_listed_with_the_gate_they_failed(listing, blob_store, make_release):
+    release = make_release(blob_store)
+    lineage = load_lineage(blob_store, "iris", release.id)
+    gates = (GateCheck(name="minimum", passed=False, detail="too low"),)
+    for blob in list(blob_store.list(release_path("iris", release.id))):
+        blob_store.delete(blob.path)
+    with pytest.raises(Exception, match="too low"):
+        admit(blob_store, release, lineage.model_copy(update={"gates": gates, "metrics": {}}))
+    lines = list(listing.lines("iris"))
+    assert lines[0] == "iris: 0 to serve, 1 refused"
+    assert lines[2].endswith("accuracy no data           refused        -  refused: minimum")
+
+
+def test_a_lost_lineage_is_no_data_and_hides_nothing(listing, blob_store, make_release):
+    release = make_release(blob_store)
+    blob_store.write(f"models/iris/{release.id}/lineage.json", b"{")
+    assert any(
+        line.startswith(release.id[:12]) and "no data" in line for line in listing.lines("iris")
+    )
+
+
+def test_a_long_history_shows_its_end(listing, ledger, blob_store, make_release):
+    release = make_release(blob_store)
+    for number in range(12):
+        changed(ledger, release.id, reason=f"change {number}")
+    text = "\n".join(listing.lines("iris"))
+    assert "the last 10 of 12" in text
+    assert "change 11" in text
+    assert "ada: change 1\n" not in text

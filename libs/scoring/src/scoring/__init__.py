@@ -1,0 +1,32 @@
+"""The release format, its verification and the one way from records to decisions."""
+
+from scoring.decision import decide
+from scoring.release import (
+    Release,
+    baseline_path,
+    build_release,
+    load_lineage,
+    load_manifest,
+    load_release,
+    refused_path,
+    release_path,
+    store_release,
+)
+from scoring.scorer import Scorer, Scores
+from scoring.verify import verify
+
+__all__ = [
+    "Release",
+    "Scorer",
+    "Scores",
+    "baseline_path",
+    "build_release",
+    "decide",
+    "load_lineage",
+    "load_manifest",
+    "load_release",
+    "refused_path",
+    "release_path",
+    "store_release",
+    "verify",
+]

@@ -1,0 +1,66 @@
+"""Features → probabilities → decision: the one way, shared by online, batch and gates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from platform_core.errors import ReleaseRefused
+from scoring.decision import decide
+from scoring.graph import Graph
+from scoring.release import Release
+from scoring.verify import verify
+from use_cases import UseCase, assemble, model_schema
+
+SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Answers to N records.
+
+    `features` as the model saw them (`model_schema`, N rows), `probabilities` [N, C] float32
+    in the order of the classes, `predictions` N strings.
+    """
+
+    features: pa.RecordBatch
+    probabilities: np.ndarray
+    predictions: pa.Array
+
+
+class Scorer:
+    """A release, verified against the present code and ready to answer."""
+
+    def __init__(self, release: Release, use_case: UseCase, threads: int = 1) -> None:
+        """Load and verify `release`.
+
+        Raises:
+            ReleaseRefused: its features come out differently, or its graph, schema, classes
+                or feature views do not fit together.
+        """
+        self.release_id = release.id
+        self.manifest = release.manifest
+        self._use_case = use_case
+        verify(release.manifest, use_case)
+        schema = model_schema(use_case)
+        self._graph = Graph(release.model, schema, len(use_case.classes), threads)
+        _check_probabilities(self.score(use_case.golden_records()).probabilities)
+
+    def score(self, records: pa.RecordBatch, entities: pa.RecordBatch | None = None) -> Scores:
+        """Return the answers to `records` (`record_schema`) with their entity features."""
+        return self.score_features(assemble(self._use_case, records, entities))
+
+    def score_features(self, features: pa.RecordBatch) -> Scores:
+        """Return the answers to records whose features are computed already."""
+        probabilities = self._graph.probabilities(features)
+        rule, classes = self.manifest.decision, self.manifest.classes
+        return Scores(features, probabilities, decide(rule, classes, probabilities))
+
+
+def _check_probabilities(values: np.ndarray) -> None:
+    inside = ((values >= 0) & (values <= 1 + SUM_TOLERANCE)).all()
+    if not inside or not np.allclose(values.sum(axis=1), 1, atol=SUM_TOLERANCE):
+        raise ReleaseRefused(
+            "the ONNX graph answers the golden records with numbers that are not probabilities: "
+            f"{values[0].tolist()}; export the classifier's probabilities, not its scores"
+        )

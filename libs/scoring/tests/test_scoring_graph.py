@@ -1,0 +1,73 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from onnx import TensorProto
+
+from platform_core.errors import ReleaseRefused
+from scoring import Scorer, build_release
+from use_cases import use_case
+
+IRIS = use_case("iris")
+
+
+def scorer(graph: bytes) -> Scorer:
+    return Scorer(build_release(IRIS, graph, b"", None), IRIS)
+
+
+def test_a_graph_that_fits_answers_every_row(iris_graph):
+    scores = scorer(iris_graph()).score(IRIS.golden_records())
+
+    assert scores.probabilities.dtype == np.float32
+    np.testing.assert_allclose(scores.probabilities, [[0.2, 0.3, 0.5]] * 3, rtol=1e-6)
+    assert scores.predictions.to_pylist() == ["virginica"] * 3
+
+
+@pytest.mark.parametrize("data", [b"", b"not a graph", b"\x00" * 100])
+def test_bytes_that_are_no_graph_are_refused(data):
+    with pytest.raises(ReleaseRefused, match="cannot be loaded"):
+        scorer(data)
+
+
+def test_half_a_graph_is_refused(iris_graph):
+    graph = iris_graph()
+
+    with pytest.raises(ReleaseRefused):
+        scorer(graph[: len(graph) // 2])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"stamp": "0" * 64}, "another feature schema"),
+        ({"inputs": IRIS.record_schema.names[:3]}, "takes .* expected"),
+        ({"inputs": [*IRIS.record_schema.names, "colour"]}, "takes .* expected"),
+        ({"output": "scores"}, "answers .*scores"),
+        ({"row": (0.5, 0.5)}, "answered shape"),
+        ({"row": (0.2, float("nan"), 0.5)}, "not finite"),
+        ({"row": (0.2, float("inf"), 0.5)}, "not finite"),
+        ({"row": (-3.0, 1.5, 2.5)}, "not probabilities"),
+        ({"row": (0.2, 0.2, 0.2)}, "not probabilities"),
+    ],
+)
+def test_a_graph_that_does_not_fit_is_refused(iris_graph, changes, reason):
+    with pytest.raises(ReleaseRefused, match=reason):
+        scorer(iris_graph(**changes))
+
+
+def test_the_graph_of_another_use_case_is_refused(trained):
+    with pytest.raises(ReleaseRefused, match="another feature schema"):
+        scorer(trained("spam"))
+
+
+def test_probabilities_of_double_precision_become_float32(iris_graph):
+    scores = scorer(iris_graph(kind=TensorProto.DOUBLE)).score(IRIS.golden_records())
+
+    assert scores.probabilities.dtype == np.float32
+
+
+def test_no_records_give_no_answers(iris_graph):
+    scores = scorer(iris_graph()).score(IRIS.golden_records().slice(0, 0))
+
+    assert scores.probabilities.shape == (0, 3)
+    assert len(scores.predictions) == 0
+    assert scores.predictions.type == pa.string()

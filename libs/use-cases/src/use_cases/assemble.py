@@ -1,0 +1,37 @@
+"""From records to the complete input of a model: own features, then entity features."""
+
+import pyarrow as pa
+
+from use_cases.interface import UseCase
+
+
+def model_schema(use_case: UseCase) -> pa.Schema:
+    """Return the columns a model of `use_case` takes: its features, then entity features."""
+    entity = use_case.entity_features
+    names = entity.names if entity else ()
+    return pa.schema([*use_case.feature_schema, *(pa.field(n, pa.float32()) for n in names)])
+
+
+def assemble(
+    use_case: UseCase, records: pa.RecordBatch, entities: pa.RecordBatch | None = None
+) -> pa.RecordBatch:
+    """Return the model's input (`model_schema`) for `records` (`record_schema`)."""
+    return join_entities(use_case, use_case.features(records), entities)
+
+
+def join_entities(
+    use_case: UseCase, features: pa.RecordBatch, entities: pa.RecordBatch | None
+) -> pa.RecordBatch:
+    """Return own `features` (`feature_schema`) with the entity features behind them.
+
+    `entities` has a column per entity feature and a row per record; null, or no `entities` at
+    all, becomes the feature's explicit unknown value.
+    """
+    columns = list(features.columns)
+    for feature in use_case.entity_features.features if use_case.entity_features else ():
+        if entities is None:
+            values = pa.nulls(features.num_rows, pa.float32())
+        else:
+            values = entities.column(feature.name).cast(pa.float32())
+        columns.append(values.fill_null(pa.scalar(feature.unknown, pa.float32())))
+    return pa.record_batch(columns, schema=model_schema(use_case))

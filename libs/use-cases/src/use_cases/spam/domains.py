@@ -1,0 +1,99 @@
+"""What is known of a sender's domain: the entity features of spam.
+
+On real corpora such statistics nearly give the label away, because each corpus has its own
+senders. They look back over a window only, are capped and smoothed, so that they hint and the
+text decides.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+WINDOW = np.timedelta64(30, "D")
+# Beyond so many mails a domain is simply well known.
+MESSAGES_CAP = 50
+# The rate starts at even odds and behaves as if ten mails had already been seen at those odds.
+PRIOR_RATE = 0.5
+PRIOR_MAILS = 10.0
+# The statistics that include a mail begin to hold just after it. A point-in-time join takes the
+# latest row at or before a mail's own time, and so never sees that mail's own label, nor those
+# of mails at the very same time.
+AFTER = np.timedelta64(1, "us")
+MAX_DOMAIN = 253  # RFC 1035, section 2.3.4
+
+# Greedy, so that the last @ counts: a quoted display name may hold one, too.
+_DOMAIN = r"(?s)^.*@(?P<domain>[^\x00-\x20\x7f@<>()\[\]\\,;:\"']+)"
+
+HISTORY_SCHEMA = pa.schema(
+    [
+        pa.field("sender_domain", pa.string()),
+        pa.field("event_timestamp", pa.timestamp("us", tz="UTC")),
+        pa.field("sender_domain_messages", pa.float32()),
+        pa.field("sender_domain_spam_rate", pa.float32()),
+    ]
+)
+
+
+def sender_domains(sender: pa.Array) -> pa.Array:
+    """Return the lower-case domain of each sender (`a@b.c` or `Name <a@b.c>`).
+
+    Null where there is no address, or none with a possible domain.
+    """
+    found = pc.struct_field(pc.extract_regex(sender, _DOMAIN), "domain")
+    domain = pc.utf8_rtrim(pc.utf8_lower(found), ".")
+    length = pc.utf8_length(domain)
+    possible = pc.and_(pc.greater(length, 0), pc.less_equal(length, MAX_DOMAIN))
+    return pc.if_else(possible, domain, pa.scalar(None, pa.string()))
+
+
+def domain_history(records: pa.Table) -> pa.Table:
+    """Return the statistics of each domain after each of its mails.
+
+    Args:
+        records: has `sender`, `label` (the class) and `event_timestamp`; rows without a domain
+            or a time are left out. The order of the rows does not matter.
+
+    Returns:
+        One row per domain and time (`HISTORY_SCHEMA`), ordered by both, over the mails of the
+        30 days up to and including that time: `sender_domain_messages` is log(1 + n) with n
+        capped at 50, `sender_domain_spam_rate` is (spam + 10 · 0.5) / (n + 10).
+    """
+    domain = sender_domains(records["sender"].combine_chunks())
+    time = records["event_timestamp"].combine_chunks().cast(pa.timestamp("us", tz="UTC"))
+    usable = pc.and_(domain.is_valid(), time.is_valid())
+    names = domain.filter(usable).dictionary_encode()
+    spam = pc.equal(records["label"].combine_chunks(), "spam").filter(usable)
+    rank = pc.rank(names.dictionary).to_numpy() - 1
+    return _history(
+        rank[names.indices.to_numpy()],
+        time.filter(usable).to_numpy(),
+        spam.to_numpy(zero_copy_only=False),
+        names.dictionary.sort(),
+    )
+
+
+def _history(codes: np.ndarray, times: np.ndarray, spam: np.ndarray, names: pa.Array) -> pa.Table:
+    moments, moment = np.unique(times, return_inverse=True)
+    # One number orders domain and time, so that a window of a domain is a slice.
+    stride = len(moments) + 1
+    keys = codes * stride + moment
+    order = np.argsort(keys, kind="stable")
+    keys, codes, times = keys[order], codes[order], times[order]
+    spam_before = np.concatenate([[0], np.cumsum(spam[order])])
+    oldest = codes * stride + np.searchsorted(moments, times - WINDOW, side="right")
+    first = np.searchsorted(keys, oldest, side="left")
+    end = np.searchsorted(keys, keys, side="right")
+    messages = end - first
+    rate = (spam_before[end] - spam_before[first] + PRIOR_MAILS * PRIOR_RATE) / (
+        messages + PRIOR_MAILS
+    )
+    last = np.flatnonzero(end == np.arange(len(keys)) + 1)
+    return pa.table(
+        [
+            names.take(pa.array(codes[last])),
+            pa.array(times[last] + AFTER, pa.timestamp("us", tz="UTC")),
+            pa.array(np.log1p(np.minimum(messages, MESSAGES_CAP))[last].astype(np.float32)),
+            pa.array(rate[last].astype(np.float32)),
+        ],
+        schema=HISTORY_SCHEMA,
+    )

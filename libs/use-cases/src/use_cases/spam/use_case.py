@@ -1,0 +1,125 @@
+"""The first use case: e-mail text, its structure, and what is known of the sender's domain."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from platform_core.contracts.release import DecisionRule
+from use_cases.interface import Candidate, EntityFeature, EntityFeatures, Gates, Limits, MonitoredColumn, UseCase
+from use_cases.spam.features import FEATURE_SCHEMA, STRUCTURAL, spam_features
+from use_cases.spam.golden import GOLDEN
+from use_cases.spam.record import MAX_BODY, MAX_ID, MAX_SENDER, MAX_SUBJECT, SpamRecord
+
+RECORD_SCHEMA = pa.schema(
+    [pa.field(name, pa.string()) for name in ("email_id", "subject", "body", "sender")]
+)
+SENDER_DOMAIN = EntityFeatures(
+    name="sender_domain_stats",
+    entity="sender_domain",
+    features=(
+        EntityFeature("sender_domain_messages", unknown=0.0),
+        EntityFeature("sender_domain_spam_rate", unknown=0.5),
+    ),
+    unknown_share=0.5,
+)
+HIGH_CONFIDENCE = 0.9
+MEDIUM_CONFIDENCE = 0.7
+
+
+class SpamUseCase(UseCase):
+    """Spam or ham."""
+
+    name = "spam"
+    title = "E-mail spam"
+    record = SpamRecord
+    record_schema = RECORD_SCHEMA
+    limits: ClassVar = {
+        "email_id": Limits(1, MAX_ID),
+        "subject": Limits(0, MAX_SUBJECT),
+        "body": Limits(0, MAX_BODY),
+        "sender": Limits(0, MAX_SENDER),
+    }
+    defaults: ClassVar = {"subject": "", "sender": ""}
+    id_column = "email_id"
+    time_column = "date"
+    label_column = "label"
+    label_values: ClassVar = {
+        "spam": "spam", "1": "spam", "true": "spam", "ham": "ham", "0": "ham", "false": "ham",
+    }  # fmt: skip
+    classes = ("ham", "spam")
+    feature_schema = FEATURE_SCHEMA
+    entity_features = SENDER_DOMAIN
+    metric = "f1"
+    positive = "spam"
+    decision = DecisionRule(kind="threshold", positive="spam", negative="ham", threshold=0.5)
+    gates = Gates(minimum=0.85, margin=0.01)
+    monitored = tuple(MonitoredColumn(name) for name in (*STRUCTURAL, *SENDER_DOMAIN.names))
+    examples: ClassVar = {
+        "spam": {
+            "email_id": "1",
+            "subject": "Win $1000!",
+            "body": "Click here now",
+            "sender": "promo@test.com",
+        },
+        "ham": {
+            "email_id": "2",
+            "subject": "Meeting tomorrow",
+            "body": "Hi, can we meet?",
+            "sender": "colleague@company.com",
+        },
+    }
+
+    def columns(self, records: Sequence[SpamRecord]) -> pa.RecordBatch:
+        """Return the four fields as four columns."""
+        rows = [record.model_dump() for record in records]
+        return pa.RecordBatch.from_pylist(rows, schema=RECORD_SCHEMA)
+
+    def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the normalised text and the structural features."""
+        return spam_features(records)
+
+    def golden_records(self) -> pa.RecordBatch:
+        """Return mails that exercise every feature."""
+        return pa.RecordBatch.from_pylist(list(GOLDEN), schema=RECORD_SCHEMA)
+
+    def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:
+        """Return generated mails; `drift` brings new topics, markup and senders."""
+        from use_cases.spam.generator import generate
+
+        return generate(rows, seed, drift)
+
+    def candidates(self) -> Sequence[Candidate]:
+        """Return the models to try."""
+        from use_cases.spam.models import candidates
+
+        return candidates()
+
+    def redact(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Hide who at the sender's domain wrote: only the domain is a feature."""
+        index = records.schema.get_field_index("sender")
+        hidden = pc.replace_substring_regex(records.column(index), r"^.*@", "***@")
+        return records.set_column(index, "sender", hidden)
+
+    def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
+        """Return the spam probability and how sure the answer is."""
+        certainty = probabilities[prediction]
+        level = "low"
+        if certainty >= HIGH_CONFIDENCE:
+            level = "high"
+        elif certainty >= MEDIUM_CONFIDENCE:
+            level = "medium"
+        return {"spam_probability": probabilities["spam"], "confidence": level}
+
+    def entity_keys(self, records: pa.RecordBatch) -> pa.Array:
+        """Return the sender's domain in lower case, null where the sender has none."""
+        from use_cases.spam.domains import sender_domains
+
+        return sender_domains(records.column(records.schema.get_field_index("sender")))
+
+    def entity_history(self, records: pa.Table) -> pa.Table:
+        """Return the statistics of each domain after each of its mails."""
+        from use_cases.spam.domains import domain_history
+
+        return domain_history(records)

@@ -1,0 +1,57 @@
+"""`python -m api_gateway`: serve until a signal, then finish what was begun."""
+
+import logging
+import signal
+import sys
+from types import FrameType
+
+import uvicorn
+from pydantic import ValidationError
+
+from api_gateway.app import create_app
+from api_gateway.bootstrap import build
+from platform_core.errors import PlatformError
+
+FAILED = 1
+WRONG_USE = 2
+
+
+def main() -> int:
+    """Return 0 after a clean end, 1 when the gateway cannot run, 2 for wrong settings."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level="INFO")
+    try:
+        gateway = build()
+        app = create_app(gateway)
+    except ValidationError as error:
+        print(f"the settings are wrong: {error}", file=sys.stderr)
+        return WRONG_USE
+    except PlatformError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    # uvicorn raises the signal again once it has ended; that it did is success.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _nothing_more)
+    settings = gateway.settings
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.gateway_host,
+            port=settings.gateway_port,
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            loop="uvloop",
+            http="httptools",
+            timeout_graceful_shutdown=int(settings.shutdown_seconds),
+        )
+    )
+    server.run()
+    return 0 if server.started else FAILED
+
+
+def _nothing_more(number: int, frame: FrameType | None) -> None:
+    del number, frame
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""The checks every request passes before anybody looks into its body, in their order."""
+
+from starlette.requests import Request
+
+from api_gateway.errors import (
+    BodyTooLarge,
+    Forbidden,
+    Unauthenticated,
+    UnknownEnvironment,
+    UnknownPurpose,
+    UnsupportedMediaType,
+    UseCaseNotFound,
+)
+from api_gateway.keys import ApiKeys, Caller, Role
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.inference_record import Purpose
+from use_cases import UseCase, use_case, use_case_names
+
+MAX_BODY_BYTES = 10 << 20
+JSON = "application/json"
+IDENTITY = "identity"
+API_KEY = "X-API-Key"
+ENVIRONMENT = "X-Environment"
+PURPOSE = "X-Purpose"
+_ENVIRONMENTS = {environment.value: environment for environment in Environment}
+_PURPOSES = {purpose.value: purpose for purpose in Purpose}
+
+
+def authenticate(request: Request, keys: ApiKeys) -> Caller:
+    """Return who calls; `Unauthenticated` (401) without exactly one key that is known."""
+    given = request.headers.getlist(API_KEY)
+    if not given:
+        raise Unauthenticated(f"send an API key in the header {API_KEY}")
+    caller = keys.find(given[0]) if len(given) == 1 else None
+    if caller is None:
+        raise Unauthenticated(f"the key in the header {API_KEY} is not known")
+    return caller
+
+
+def authorize(request: Request, keys: ApiKeys, role: Role) -> Caller:
+    """Return who calls; `Forbidden` (403) when their role is below `role`."""
+    caller = authenticate(request, keys)
+    if caller.role < role:
+        raise Forbidden(
+            f"the key {caller.name} has the role {caller.role.name.lower()}; "
+            f"this needs {role.name.lower()}"
+        )
+    return caller
+
+
+def find_use_case(request: Request, name: str) -> UseCase:
+    """Return the use case a path names; `UseCaseNotFound` (404) when it is not installed."""
+    if name not in use_case_names():
+        raise UseCaseNotFound(
+            f"there is no use case {name!r:.100}; there are {', '.join(use_case_names())}"
+        )
+    request.state.use_case = name
+    return use_case(name)
+
+
+async def read_json(request: Request) -> bytes:
+    """Return the body.
+
+    Raises:
+        UnsupportedMediaType: it does not say it is plain JSON (415).
+        BodyTooLarge: it is larger than 10 MiB, by its own account or by what arrives (413).
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != JSON:
+        raise UnsupportedMediaType(f"the body is {media_type or 'of no type'!r:.100}; send {JSON}")
+    encoding = request.headers.get("content-encoding", IDENTITY)
+    if encoding.strip().lower() != IDENTITY:
+        raise UnsupportedMediaType(f"the body is encoded as {encoding!r:.100}; send it plain")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise _too_large()
+        parts.append(part)
+    return b"".join(parts)
+
+
+def environment_of(request: Request) -> Environment:
+    """Return the environment of `X-Environment`, staging without; `UnknownEnvironment` (400)."""
+    given = request.headers.getlist(ENVIRONMENT) or [Environment.STAGING.value]
+    environment = _ENVIRONMENTS.get(given[0]) if len(given) == 1 else None
+    if environment is None:
+        raise UnknownEnvironment(
+            f"{ENVIRONMENT} is {', '.join(given)!r:.100}; send staging or production"
+        )
+    request.state.environment = environment.value
+    return environment
+
+
+def purpose_of(request: Request) -> Purpose:
+    """Return the purpose of `X-Purpose`, live without; `UnknownPurpose` (400)."""
+    given = request.headers.get(PURPOSE, Purpose.LIVE.value)
+    purpose = _PURPOSES.get(given)
+    if purpose is None:
+        raise UnknownPurpose(f"{PURPOSE} is {given!r:.100}; send {', '.join(_PURPOSES)}")
+    return purpose
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the body is larger than {MAX_BODY_BYTES} bytes; send fewer records at once, "
+        "or a file to /batch/submit"
+    )

@@ -1,0 +1,109 @@
+"""What only an HTTP caller can get wrong, as branches of the platform's error tree.
+
+Refused
+├── Unauthenticated         no key, or one nobody has
+├── Forbidden               the key's role is too low
+└── RateLimited             the key has used up its requests for now
+InvalidInput
+├── MethodNotAllowed        the path is there, the method is not
+├── UnsupportedMediaType    the body is not JSON by its own account
+├── BodyTooLarge            more than 10 MiB
+├── UnknownEnvironment      `X-Environment` is neither staging nor production
+├── UnknownPurpose          `X-Purpose` is none of live, smoke, drill
+└── InvalidFields           (InvalidRecord) the body does not fit its schema, field by field
+NotFound
+├── PathNotFound            there is no such endpoint
+└── UseCaseNotFound         the path names a use case that is not installed
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from platform_core.errors import InvalidInput, InvalidRecord, NotFound, Refused
+
+
+class Unauthenticated(Refused):
+    """No key, or one nobody has."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(Refused):
+    """The key's role is too low."""
+
+    code = "forbidden"
+
+
+class RateLimited(Refused):
+    """The key has used up its requests; `retry_after` seconds until there are more."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PathNotFound(NotFound):
+    """There is no such endpoint."""
+
+    code = "path-not-found"
+
+
+class UseCaseNotFound(NotFound):
+    """The path names a use case that is not installed."""
+
+    code = "use-case-not-found"
+
+
+class MethodNotAllowed(InvalidInput):
+    """The path is there, the method is not; `headers` name the methods there are."""
+
+    code = "method-not-allowed"
+
+    def __init__(self, message: str, headers: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.headers = dict(headers)
+
+
+class UnsupportedMediaType(InvalidInput):
+    """The body is not JSON by its own account."""
+
+    code = "unsupported-media-type"
+
+
+class BodyTooLarge(InvalidInput):
+    """The body is larger than the gateway reads."""
+
+    code = "body-too-large"
+
+
+class UnknownEnvironment(InvalidInput):
+    """`X-Environment` is neither staging nor production."""
+
+    code = "unknown-environment"
+
+
+class UnknownPurpose(InvalidInput):
+    """`X-Purpose` is none of live, smoke, drill."""
+
+    code = "unknown-purpose"
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing wrong with a body; `field` is empty when it is not JSON at all."""
+
+    field: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.detail}" if self.field else self.detail
+
+
+class InvalidFields(InvalidRecord):
+    """A body does not fit its schema; `errors` names each field."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = errors

@@ -1,0 +1,69 @@
+"""The gateway's parts, and how they start and stop together."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from api_gateway.catalog import Catalog
+from api_gateway.health import Health
+from api_gateway.inference_log import InferenceLog
+from api_gateway.jobs import BatchJobs
+from api_gateway.keys import ApiKeys, Caller
+from api_gateway.metrics import GatewayMetrics
+from api_gateway.predictor import Predictor
+from api_gateway.rate_limit import RateLimit
+from api_gateway.settings import GatewaySettings
+from api_gateway.upstream import InferenceServices
+from use_cases import UseCase, use_case
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Everything a request may need."""
+
+    settings: GatewaySettings
+    keys: ApiKeys
+    rate_limit: RateLimit
+    upstream: InferenceServices
+    log: InferenceLog
+    catalog: Catalog
+    health: Health
+    jobs: BatchJobs
+    predictor: Predictor
+    metrics: GatewayMetrics
+
+    @property
+    def default_use_case(self) -> UseCase:
+        """The use case of `/predict`."""
+        return use_case(self.settings.default_use_case)
+
+    async def admit(self, caller: Caller) -> None:
+        """Count the request; `RateLimited` (429) when the caller has none left."""
+        await self.rate_limit.admit(caller)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the background tasks; at the end bring the inference log to the blob store."""
+        await self.upstream.open()
+        self.metrics.watch(lambda: self.log.backlog, lambda: self.catalog.reports)
+        tasks = [asyncio.create_task(task) for task in (self.log.run(), self._refresh())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.log.close(self.settings.shutdown_seconds)
+            await self.upstream.close()
+
+    async def _refresh(self) -> None:
+        while True:
+            try:
+                await self.catalog.refresh()
+            except Exception:  # the task must outlive whatever happens
+                logger.exception("the catalog was not refreshed; what was known before stays")
+            await asyncio.sleep(self.settings.refresh_seconds)

@@ -1,0 +1,126 @@
+"""API keys: who calls, and what they may do. Only hashes of keys are ever kept."""
+
+import hashlib
+import hmac
+import logging
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from platform_core.contracts.base import Contract
+from platform_core.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+DEVELOPMENT_KEYS = ("test-viewer-key", "test-operator-key", "test-admin-key")
+
+
+def hash_key(key: str) -> str:
+    """Return what is stored of a key: its SHA-256 in hexadecimal (64 characters)."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+_DEVELOPMENT_HASHES = frozenset(map(hash_key, DEVELOPMENT_KEYS))
+
+
+class Role(IntEnum):
+    """What a key may do; a higher role may do all that a lower one may."""
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose key it was. The name is the operator's, so it is safe in logs and metrics."""
+
+    name: str
+    role: Role
+
+
+class KeyEntry(Contract):
+    """One line of the keys file."""
+
+    name: Annotated[str, Field(min_length=1)]
+    role: Literal["viewer", "operator", "admin"]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+_FILE = TypeAdapter(list[KeyEntry])
+_Stamp = tuple[int, int, int]
+
+
+class ApiKeys:
+    """The keys of a file, which is read again when it changes.
+
+    Without a file, or with an empty one, nobody gets in.
+    """
+
+    def __init__(self, file: Path | None, allow_development_keys: bool) -> None:
+        """Read the file.
+
+        Raises:
+            ConfigurationError: the file cannot be read or understood, or holds development
+                keys where they are not allowed.
+        """
+        self._file = file
+        self._allow_development_keys = allow_development_keys
+        self._stamp = self._look()
+        self._callers = self._read()
+        if not self._callers:
+            logger.warning("no API keys are configured (API_KEYS_FILE=%s): nobody gets in", file)
+
+    def find(self, key: str) -> Caller | None:
+        """Return whose key it is. Every stored hash is compared, whichever one fits."""
+        self._refresh()
+        presented = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+        found = None
+        for stored, caller in self._callers:
+            if hmac.compare_digest(stored, presented):
+                found = caller
+        return found
+
+    def _refresh(self) -> None:
+        stamp = self._look()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._callers = self._read()
+            logger.info("read %d API keys from %s", len(self._callers), self._file)
+        except ConfigurationError as error:
+            logger.warning("the API keys stay as they were: %s", error)
+
+    def _look(self) -> _Stamp | None:
+        try:
+            status = self._file.stat() if self._file else None
+        except OSError:
+            return None
+        return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
+
+    def _read(self) -> tuple[tuple[str, Caller], ...]:
+        if self._file is None:
+            return ()
+        try:
+            entries = _FILE.validate_json(self._file.read_bytes())
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValidationError) as error:
+            raise ConfigurationError(
+                f"API_KEYS_FILE={self._file} is not a list of keys with name, role "
+                f"(viewer, operator, admin) and sha256: {error}"
+            ) from error
+        self._refuse_development_keys(entries)
+        return tuple((e.sha256, Caller(e.name, Role[e.role.upper()])) for e in entries)
+
+    def _refuse_development_keys(self, entries: list[KeyEntry]) -> None:
+        known = [entry.name for entry in entries if entry.sha256 in _DEVELOPMENT_HASHES]
+        if known and not self._allow_development_keys:
+            raise ConfigurationError(
+                f"API_KEYS_FILE={self._file} holds keys that everybody knows: {', '.join(known)}; "
+                "replace them, or set ALLOW_DEVELOPMENT_KEYS=true on a machine of your own"
+            )

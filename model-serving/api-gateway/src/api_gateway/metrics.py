@@ -1,0 +1,155 @@
+"""What Prometheus reads at `/metrics`. No label comes from a caller unchecked."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from starlette.types import Scope
+
+from platform_core.contracts.drift_report import DriftReport, DriftVerdict
+from platform_core.contracts.environments import Environment
+
+UNMATCHED = "unmatched"
+BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
+# Anybody may invent a method.
+METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
+
+
+class GatewayMetrics:
+    """Counters of one gateway, in a registry of their own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "gateway_requests",
+            "Requests answered.",
+            ["method", "route", "use_case", "environment", "status"],
+            registry=self._registry,
+        )
+        self._latency = Histogram(
+            "gateway_request_seconds",
+            "Time from the first byte of a request to the last of its answer.",
+            ["route", "use_case", "environment"],
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._answers = Counter(
+            "gateway_answers",
+            "Records answered, by the release that answered.",
+            ["use_case", "environment", "release_id", "degraded"],
+            registry=self._registry,
+        )
+        self._unlogged = Counter(
+            "gateway_unlogged_answers",
+            "Records answered although the inference log could not be written.",
+            registry=self._registry,
+        )
+        self._upload_failures = Counter(
+            "gateway_log_upload_failures",
+            "Attempts to upload a segment of the inference log that failed.",
+            registry=self._registry,
+        )
+        self._lost = Counter(
+            "gateway_log_damaged_records",
+            "Records of the inference log dropped because their checksum did not fit.",
+            registry=self._registry,
+        )
+
+    def observe_request(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count one answered request; `scope["state"]` says what is known of it."""
+        state = scope.get("state", {})
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        use_case, environment = state.get("use_case", ""), state.get("environment", "")
+        self._requests.labels(method, route, use_case, environment, str(status)).inc()
+        self._latency.labels(route, use_case, environment).observe(seconds)
+
+    def count_answers(
+        self, use_case: str, environment: Environment, release_id: str, degraded: bool, records: int
+    ) -> None:
+        """Count `records` answered by one release."""
+        flag = "true" if degraded else "false"
+        self._answers.labels(use_case, environment.value, release_id, flag).inc(records)
+
+    def count_unlogged(self, records: int) -> None:
+        """Count `records` answered without a record in the inference log."""
+        self._unlogged.inc(records)
+
+    def count_upload_failure(self) -> None:
+        """Count one failed attempt to upload a segment."""
+        self._upload_failures.inc()
+
+    def count_damaged(self, records: int) -> None:
+        """Count `records` that were dropped from a segment."""
+        self._lost.inc(records)
+
+    def watch(
+        self,
+        backlog: Callable[[], tuple[int, int]],
+        reports: Callable[[], Iterable[DriftReport]],
+    ) -> None:
+        """Read the spool's backlog (segments, bytes) and the drift reports at every scrape."""
+        self._registry.register(_Watched(backlog, reports))
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class _Watched(Collector):
+    """Values that live elsewhere. What a report does not say has no sample: never 0."""
+
+    def __init__(
+        self,
+        backlog: Callable[[], tuple[int, int]],
+        reports: Callable[[], Iterable[DriftReport]],
+    ) -> None:
+        self._backlog = backlog
+        self._reports = reports
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return the current values."""
+        segments, size = self._backlog()
+        yield GaugeMetricFamily(
+            "gateway_log_backlog_segments", "Segments not in the blob store yet.", segments
+        )
+        yield GaugeMetricFamily(
+            "gateway_log_backlog_bytes", "Bytes not in the blob store yet.", size
+        )
+        yield from _drift(list(self._reports()))
+
+
+def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:
+    where = ["use_case", "environment"]
+    psi = GaugeMetricFamily(
+        "gateway_drift_psi", "PSI of a column in the latest report.", labels=[*where, "column"]
+    )
+    score = GaugeMetricFamily(
+        "gateway_drift_score", "Largest PSI of the latest report.", labels=where
+    )
+    verdict = GaugeMetricFamily(
+        "gateway_drift_verdict", "1 for the latest report's verdict.", labels=[*where, "verdict"]
+    )
+    end = GaugeMetricFamily(
+        "gateway_drift_report_end_seconds", "Unix time the latest report's window ended.",
+        labels=where,
+    )  # fmt: skip
+    for report in reports:
+        place = [report.use_case, report.environment.value]
+        for column in report.columns:
+            if column.psi is not None:
+                psi.add_metric([*place, column.column], column.psi)
+        if report.score is not None:
+            score.add_metric(place, report.score)
+        for known in DriftVerdict:
+            verdict.add_metric([*place, known.value], float(known is report.verdict))
+        end.add_metric(place, report.end.timestamp())
+    return psi, score, verdict, end

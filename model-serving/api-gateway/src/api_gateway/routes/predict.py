@@ -1,0 +1,102 @@
+"""`/predict`, `/models/{use_case}/predict` and their batches."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api_gateway.checks import (
+    authorize,
+    environment_of,
+    find_use_case,
+    purpose_of,
+    read_json,
+)
+from api_gateway.documentation import batch_operation, predict_operation
+from api_gateway.errors import RateLimited
+from api_gateway.gateway import Gateway
+from api_gateway.keys import Caller, Role
+from api_gateway.predictor import PredictionRequest
+from api_gateway.records import BadItem, Item, parse, parse_batch
+from api_gateway.replies import json_reply
+from platform_core.contracts.environments import Environment
+from use_cases import UseCase, use_case, use_case_names
+
+
+def predict_routes(gateway: Gateway) -> APIRouter:
+    """Return the endpoints that answer records."""
+    router = APIRouter(tags=["predict"])
+    default = [gateway.default_use_case]
+    every = [use_case(name) for name in use_case_names()]
+
+    @router.post("/predict", **predict_operation(default, "default"))
+    async def predict(request: Request) -> Response:
+        return await _single(gateway, request, gateway.settings.default_use_case)
+
+    @router.post("/predict/batch-sync", **batch_operation(default, "default"))
+    async def batch(request: Request) -> Response:
+        return await _batch(gateway, request, gateway.settings.default_use_case)
+
+    @router.post("/models/{use_case}/predict", **predict_operation(every, "any"))
+    async def predict_any(request: Request) -> Response:
+        return await _single(gateway, request, request.path_params["use_case"])
+
+    @router.post("/models/{use_case}/predict/batch-sync", **batch_operation(every, "any"))
+    async def batch_any(request: Request) -> Response:
+        return await _batch(gateway, request, request.path_params["use_case"])
+
+    return router
+
+
+async def _single(gateway: Gateway, request: Request, name: str) -> Response:
+    caller, case, body, asked = await _checked(gateway, request, name)
+    record = parse(case.record, body)
+    await _admit(gateway, caller, case, asked.environment)
+    answers = await gateway.predictor.predict(asked, [record])
+    return json_reply(answers[0])
+
+
+async def _batch(gateway: Gateway, request: Request, name: str) -> Response:
+    caller, case, body, asked = await _checked(gateway, request, name)
+    items = parse_batch(case, body)
+    await _admit(gateway, caller, case, asked.environment)
+    records = [item for item in items if not isinstance(item, BadItem)]
+    answers = iter(await gateway.predictor.predict(asked, records) if records else ())
+    entries = [
+        _bad_entry(case, index, item) if isinstance(item, BadItem) else next(answers)
+        for index, item in enumerate(items)
+    ]
+    return json_reply(
+        {"predictions": entries, "count": len(items), "errors": len(items) - len(records)}
+    )
+
+
+async def _checked(
+    gateway: Gateway, request: Request, name: str
+) -> tuple[Caller, UseCase, bytes, PredictionRequest]:
+    caller = authorize(request, gateway.keys, Role.OPERATOR)
+    case = find_use_case(request, name)
+    body = await read_json(request)
+    environment, purpose = environment_of(request), purpose_of(request)
+    state = request.state
+    asked = PredictionRequest(case, environment, purpose, state.request_id, state.started)
+    return caller, case, body, asked
+
+
+async def _admit(gateway: Gateway, caller: Caller, case: UseCase, environment: Environment) -> None:
+    """Count the request. An outage that is known comes before the limit: who is told to wait
+    for a new window would find the service down.
+    """
+    try:
+        await gateway.admit(caller)
+    except RateLimited as error:
+        place = (case.name, environment)
+        raise (gateway.upstream.outage(place) or gateway.log.outage or error) from None
+
+
+def _bad_entry(case: UseCase, index: int, item: Item) -> dict[str, Any]:
+    error = {"code": item.error.code, "detail": str(item.error)}
+    if case.id_column is None:
+        return {"index": index, "error": error}
+    return {case.id_column: item.name, "error": error}

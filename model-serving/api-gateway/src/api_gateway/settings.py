@@ -1,0 +1,32 @@
+"""What the gateway itself can be told; see the README for every key."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from platform_core.settings import Settings
+from use_cases import DEFAULT
+
+
+class GatewaySettings(Settings):
+    """Where to listen, who may call, how much, and where answers are kept until uploaded."""
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(default=8000, ge=0, le=65535)
+    default_use_case: str = DEFAULT
+
+    api_keys_file: Path | None = None
+    allow_development_keys: bool = False
+    rate_limit: str = "6000/minute"
+
+    upstream_timeout_seconds: float = Field(default=5.0, gt=0)
+    upstream_connections: int = Field(default=256, gt=0)
+
+    spool_folder: Path
+    spool_segment_records: int = Field(default=5000, gt=0)
+    spool_segment_seconds: float = Field(default=60.0, gt=0)
+    spool_segment_bytes: int = Field(default=64 << 20, gt=0)
+    answer_unlogged: bool = False
+
+    refresh_seconds: float = Field(default=5.0, gt=0)
+    shutdown_seconds: float = Field(default=25.0, gt=0)

@@ -1,0 +1,261 @@
+"""Batch jobs: what may be asked for, how they are followed and how they end."""
+
+import pytest
+
+from api_gateway.schemas import JobState, JobSubmitted
+from platform_core.contracts.batch_job import (
+    BatchJob,
+    BatchProgress,
+    JobStatus,
+    cancel_path,
+    job_path,
+    progress_path,
+)
+from platform_core.contracts.environments import Environment
+from platform_core.errors import UpstreamUnavailable
+from platform_core.ports.job_runner import RunnerState
+
+INPUT = "batch/in.parquet"
+OUTPUT = "batch/out.parquet"
+JOB = {"input_path": INPUT, "output_path": OUTPUT}
+
+
+class DownRunner:
+    """A cluster that cannot be reached."""
+
+    def submit(self, job_id, command, environment):
+        raise UpstreamUnavailable(f"no dashboard for {job_id}, {command}, {environment}")
+
+    def state(self, job_id):
+        raise UpstreamUnavailable(f"no dashboard for {job_id}")
+
+    stop = state
+
+
+@pytest.fixture
+async def ready(running, releases, activate):
+    """A gateway with something to score, and a release to score it with."""
+    running.store.write(INPUT, b"rows")
+    activate(running.store, releases["spam"], Environment.STAGING)
+    return running
+
+
+async def submit(running, headers=None, **changes):
+    body = {key: value for key, value in {**JOB, **changes}.items() if value is not None}
+    return await running.ask("POST", "/batch/submit", json=body, headers=headers or {})
+
+
+async def submitted(running) -> str:
+    response = await submit(running)
+    assert response.status_code == 202, response.text
+    return response.json()["job_id"]
+
+
+async def state(running, job_id) -> dict:
+    response = await running.ask("GET", f"/batch/{job_id}", "viewer")
+    assert response.status_code == 200, response.text
+    JobState.model_validate(response.json())
+    return response.json()
+
+
+def write(running, job_id, **progress) -> None:
+    document = BatchProgress(**progress).model_dump_json().encode()
+    running.store.write(progress_path(job_id), document)
+
+
+async def test_a_job_is_written_down_and_started(ready, releases) -> None:
+    response = await submit(ready)
+    assert response.status_code == 202
+    JobSubmitted.model_validate(response.json())
+    job_id = response.json()["job_id"]
+    job = BatchJob.model_validate_json(ready.store.read(job_path(job_id)))
+    assert job.use_case == "spam"
+    assert job.environment is Environment.STAGING
+    assert job.release_id == releases["spam"].id
+    assert job.submitted_at == ready.clock.now()
+    assert ready.runner.jobs[job_id].command == f"python -m batch_inference {job_id}"
+    answer = await state(ready, job_id)
+    assert (answer["status"], answer["progress"]) == ("submitted", 0)
+    assert (answer["input_path"], answer["output_path"]) == (INPUT, OUTPUT)
+
+
+async def test_ids_sort_by_time(ready) -> None:
+    ids = []
+    for number in range(3):
+        response = await submit(ready, output_path=f"batch/out-{number}")
+        ids.append(response.json()["job_id"])
+    assert [i[:12] for i in ids] == sorted(i[:12] for i in ids)
+    assert len(set(ids)) == 3
+
+
+async def test_a_use_case_and_environment_can_be_named(ready, releases, activate) -> None:
+    activate(ready.store, releases["iris"], Environment.PRODUCTION)
+    response = await submit(ready, {"X-Environment": "production"}, use_case="iris")
+    job = ready.store.read(job_path(response.json()["job_id"]))
+    assert BatchJob.model_validate_json(job).release_id == releases["iris"].id
+
+
+async def test_training_data_may_be_read(ready) -> None:
+    path = "training-data/spam/abc/records.parquet"
+    ready.store.write(path, b"rows")
+    assert (await submit(ready, input_path=path)).status_code == 202
+
+
+async def test_a_folder_may_be_read(ready) -> None:
+    ready.store.write("batch/many/part-1.parquet", b"rows")
+    assert (await submit(ready, input_path="batch/many")).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"input_path": None}, "input_path"),
+        ({"output_path": ""}, "output_path"),
+        ({"input_path": 5}, "input_path"),
+        ({"surprise": "x"}, "surprise"),
+        ({"use_case": "none"}, "use_case"),
+        ({"input_path": "batch/none.parquet"}, "input_path"),
+        ({"input_path": "models/spam/release.json"}, "input_path"),
+        ({"input_path": "inference-logs/x.parquet"}, "input_path"),
+        ({"input_path": "secrets/x.parquet"}, "input_path"),
+        ({"input_path": "batch"}, "input_path"),
+        ({"input_path": "/etc/passwd"}, "input_path"),
+        ({"input_path": "batch/../models/x"}, "input_path"),
+        ({"input_path": "batch/%2e%2e/models/x"}, "input_path"),
+        ({"input_path": "file:///batch/in.parquet"}, "input_path"),
+        ({"input_path": "batch/_jobs/abc/job.json"}, "input_path"),
+        ({"input_path": "batch/a\u0000b"}, "input_path"),
+        ({"output_path": "training-data/spam/out.parquet"}, "output_path"),
+        ({"output_path": "batch/_jobs/abc"}, "output_path"),
+        ({"output_path": "batch/_jobs"}, "output_path"),
+        ({"output_path": "../batch/out.parquet"}, "output_path"),
+        ({"output_path": INPUT}, "output_path"),
+        ({"output_path": f"{INPUT}/out"}, "output_path"),
+        ({"output_path": "batch/" + "x" * 2000}, "output_path"),
+    ],
+)
+async def test_what_may_not_be_asked_for_names_the_field(ready, change, field) -> None:
+    response = await submit(ready, **change)
+    assert response.status_code == 422, response.text
+    assert response.json()["errors"][0]["field"] == field
+    assert ready.runner.jobs == {}
+
+
+@pytest.mark.parametrize("existing", [OUTPUT, f"{OUTPUT}/part-0.parquet"])
+async def test_an_output_that_exists_is_not_overwritten(ready, existing) -> None:
+    ready.store.write(existing, b"precious")
+    response = await submit(ready)
+    assert response.json()["errors"][0]["field"] == "output_path"
+
+
+async def test_without_a_release_there_is_nothing_to_score_with(ready) -> None:
+    response = await submit(ready, {"X-Environment": "production"})
+    assert response.status_code == 503
+    assert response.json()["code"] == "model-not-ready"
+    assert "retry-after" in response.headers
+
+
+async def test_without_a_cluster_nothing_is_left_behind(serve, releases, activate) -> None:
+    running = await serve(runner=DownRunner())
+    running.store.write(INPUT, b"rows")
+    activate(running.store, releases["spam"], Environment.STAGING)
+    response = await submit(running)
+    assert response.status_code == 503
+    assert response.json()["code"] == "upstream-unavailable"
+    assert list(running.store.list("batch/_jobs")) == []
+
+
+async def test_a_job_is_followed_by_what_it_writes(ready) -> None:
+    job_id = await submitted(ready)
+    ready.runner.move(job_id, RunnerState.RUNNING)
+    assert (await state(ready, job_id))["status"] == "running"
+    now = ready.clock.now()
+    counts = {"rows_total": 200, "rows_done": 50, "rows_invalid": 3}
+    write(ready, job_id, status=JobStatus.RUNNING, started_at=now, **counts)
+    answer = await state(ready, job_id)
+    assert answer["progress"] == 25
+    assert {name: answer[name] for name in counts} == counts
+    counts["rows_done"] = 200
+    write(ready, job_id, status=JobStatus.RUNNING, **counts)
+    assert (await state(ready, job_id))["progress"] == 99
+    write(ready, job_id, status=JobStatus.SUCCEEDED, finished_at=now, **counts)
+    answer = await state(ready, job_id)
+    assert (answer["status"], answer["progress"]) == ("succeeded", 100)
+
+
+@pytest.mark.parametrize("final", ["succeeded", "failed", "cancelled"])
+async def test_what_a_job_said_at_its_end_outlives_the_cluster(ready, final) -> None:
+    job_id = await submitted(ready)
+    error = "half the rows are invalid" if final == "failed" else None
+    write(ready, job_id, status=JobStatus(final), error=error)
+    ready.runner.forget()
+    answer = await state(ready, job_id)
+    assert (answer["status"], answer["error"]) == (final, error)
+
+
+async def test_a_job_the_cluster_forgot_has_failed_and_says_what_to_do(ready) -> None:
+    job_id = await submitted(ready)
+    write(ready, job_id, status=JobStatus.RUNNING, rows_total=10, rows_done=5)
+    ready.runner.forget()
+    answer = await state(ready, job_id)
+    assert answer["status"] == "failed"
+    assert "submit it again" in answer["error"]
+    assert answer["progress"] == 50
+
+
+@pytest.mark.parametrize("ended", [RunnerState.FAILED, RunnerState.SUCCEEDED])
+async def test_a_job_that_ended_without_a_word_has_failed(ready, ended) -> None:
+    job_id = await submitted(ready)
+    ready.runner.move(job_id, ended)
+    answer = await state(ready, job_id)
+    assert answer["status"] == "failed"
+    assert "log" in answer["error"]
+
+
+async def test_while_the_cluster_is_down_the_last_word_counts(serve, ready, tmp_path) -> None:
+    job_id = await submitted(ready)
+    write(ready, job_id, status=JobStatus.RUNNING, rows_total=4, rows_done=1)
+    other = await serve(runner=DownRunner(), spool_folder=tmp_path / "other")
+    answer = await state(other, job_id)
+    assert (answer["status"], answer["progress"]) == ("running", 25)
+
+
+async def test_a_job_survives_the_gateway(serve, ready, tmp_path) -> None:
+    job_id = await submitted(ready)
+    other = await serve(runner=ready.runner, spool_folder=tmp_path / "other")
+    assert (await state(other, job_id))["status"] == "submitted"
+
+
+async def test_a_cancelled_job_is_asked_to_stop_in_both_ways(ready) -> None:
+    job_id = await submitted(ready)
+    ready.runner.move(job_id, RunnerState.RUNNING)
+    response = await ready.ask("DELETE", f"/batch/{job_id}")
+    assert response.status_code == 202
+    JobState.model_validate(response.json())
+    assert ready.store.exists(cancel_path(job_id))
+    assert ready.runner.state(job_id) is RunnerState.STOPPED
+    assert (await state(ready, job_id))["status"] == "cancelled"
+
+
+async def test_a_cancelled_job_stays_cancelled_when_the_cluster_forgets_it(ready) -> None:
+    job_id = await submitted(ready)
+    await ready.ask("DELETE", f"/batch/{job_id}")
+    ready.runner.forget()
+    assert (await state(ready, job_id))["status"] == "cancelled"
+
+
+async def test_cancelling_works_without_the_cluster(serve, ready, tmp_path) -> None:
+    job_id = await submitted(ready)
+    other = await serve(runner=DownRunner(), spool_folder=tmp_path / "other")
+    assert (await other.ask("DELETE", f"/batch/{job_id}")).status_code == 202
+    assert ready.store.exists(cancel_path(job_id))
+
+
+@pytest.mark.parametrize("final", ["succeeded", "failed", "cancelled"])
+async def test_a_job_that_has_ended_cannot_be_cancelled(ready, final) -> None:
+    job_id = await submitted(ready)
+    write(ready, job_id, status=JobStatus(final))
+    response = await ready.ask("DELETE", f"/batch/{job_id}")
+    assert response.status_code == 409
+    assert response.json()["code"] == "job-ended"
+    assert not ready.store.exists(cancel_path(job_id))

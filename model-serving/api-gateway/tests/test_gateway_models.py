@@ -1,0 +1,245 @@
+"""What is served, whether it drifts, whether it is ready, and the metrics."""
+
+from datetime import timedelta
+
+import pytest
+
+from api_gateway.schemas import DriftInfo, HealthState, ModelInfo
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.contracts.drift_report import (
+    ColumnDrift,
+    DriftReport,
+    DriftVerdict,
+    report_folder,
+)
+from platform_core.contracts.environments import Environment
+from platform_core.errors import UpstreamUnavailable
+
+STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
+
+
+def report(clock, **changes) -> DriftReport:
+    now = clock.now()
+    columns = (
+        ColumnDrift(
+            column="log_links", kind="numeric", verdict=DriftVerdict.DRIFT, rows=900, psi=0.4,
+            psi_limit=0.2, ks=0.3, ks_p_value=0.001,
+        ),
+        ColumnDrift(
+            column="log_lines", kind="numeric", verdict=DriftVerdict.INSUFFICIENT_DATA, rows=3,
+        ),
+    )  # fmt: skip
+    fields = {
+        "report_id": "r1",
+        "use_case": "spam",
+        "environment": STAGING,
+        "release_id": "a" * 32,
+        "start": now - timedelta(hours=1),
+        "end": now,
+        "created_at": now,
+        "rows": 900,
+        "verdict": DriftVerdict.DRIFT,
+        "score": 0.4,
+        "columns": columns,
+        "class_shares": {"ham": 0.5, "spam": 0.5},
+        "alarms": ("log_links",),
+    }
+    return DriftReport(**{**fields, **changes})
+
+
+def store_report(store, drift: DriftReport) -> None:
+    folder = report_folder(drift.use_case, drift.environment, drift.end)
+    store.write(f"{folder}/{drift.report_id}.json", drift.model_dump_json().encode())
+
+
+async def test_where_nothing_is_served_there_is_null(running) -> None:
+    nothing = {"staging": None, "production": None}
+    response = await running.ask("GET", "/model/info", "viewer")
+    assert response.json()["spam"] == nothing
+    assert response.json()["iris"] == nothing
+
+
+async def test_model_info_tells_the_release_and_where_it_came_from(
+    running, releases, activate
+) -> None:
+    activate(running.store, releases["spam"], STAGING)
+    await running.gateway.catalog.refresh()
+    info = (await running.ask("GET", "/model/info", "viewer")).json()
+    assert info["spam"]["production"] is None
+    staging = info["spam"]["staging"]
+    ModelInfo.model_validate(staging)
+    assert staging["release_id"] == releases["spam"].id
+    assert staging["version"] == "7"
+    assert staging["metrics"] == {"f1": 0.97}
+    assert staging["lineage"]["dataset_version"] == "d" * 16
+    names = [tensor["name"] for tensor in staging["signature"]["inputs"]]
+    assert names == ["email_id", "subject", "body", "sender"]
+
+
+async def test_model_info_does_not_need_the_services(running, v2, releases, activate) -> None:
+    activate(running.store, releases["spam"], STAGING)
+    await running.gateway.catalog.refresh()
+    await v2.stop()
+    info = (await running.ask("GET", "/model/info", "viewer")).json()
+    assert info["spam"]["staging"]["release_id"] == releases["spam"].id
+    assert info["spam"]["staging"]["version"] is None
+
+
+async def test_before_the_first_report_there_is_none(running) -> None:
+    drift = (await running.ask("GET", "/metrics/drift", "viewer")).json()
+    assert drift["spam"] == {
+        "staging": {"status": "no-report"},
+        "production": {"status": "no-report"},
+    }
+
+
+async def test_the_latest_report_is_told_per_feature(running) -> None:
+    store_report(running.store, report(running.clock))
+    await running.gateway.catalog.refresh()
+    drift = (await running.ask("GET", "/metrics/drift", "viewer")).json()
+    latest = drift["spam"]["staging"]
+    DriftInfo.model_validate(latest)
+    assert latest["status"] == latest["verdict"] == "drift"
+    assert latest["score"] == 0.4
+    assert latest["features"]["log_links"]["psi"] == 0.4
+    assert latest["features"]["log_links"]["ks"] == 0.3
+    assert latest["features"]["log_lines"]["psi"] is None
+    assert drift["spam"]["production"] == {"status": "no-report"}
+
+
+async def test_a_newer_report_replaces_the_old_one(running) -> None:
+    store_report(running.store, report(running.clock))
+    await running.gateway.catalog.refresh()
+    later = running.clock.now() + timedelta(hours=1)
+    quiet = {"verdict": DriftVerdict.INSUFFICIENT_DATA, "score": None, "report_id": "r2"}
+    store_report(running.store, report(running.clock, end=later, created_at=later, **quiet))
+    await running.gateway.catalog.refresh()
+    drift = (await running.ask("GET", "/metrics/drift", "viewer")).json()
+    assert drift["spam"]["staging"]["status"] == "insufficient-data"
+    assert drift["spam"]["staging"]["score"] is None
+
+
+async def test_the_gauges_show_the_latest_report_and_nothing_invented(running) -> None:
+    store_report(running.store, report(running.clock, score=None))
+    await running.gateway.catalog.refresh()
+    text = (await running.client.get("/metrics")).text
+    place = 'environment="staging",use_case="spam"'
+    assert f'gateway_drift_psi{{column="log_links",{place}}} 0.4' in text
+    assert 'column="log_lines"' not in text
+    assert "gateway_drift_score{" not in text
+    assert f'gateway_drift_verdict{{{place},verdict="drift"}} 1.0' in text
+    assert f'gateway_drift_verdict{{{place},verdict="ok"}} 0.0' in text
+    assert 'environment="production"' not in text
+
+
+async def test_metrics_count_requests_and_answers(running, releases) -> None:
+    for _ in range(2):
+        await running.predict()
+    await running.predict({"email_id": 1})
+    response = await running.client.get("/metrics")
+    assert response.status_code == 200
+    assert response.history == []
+    labels = 'environment="staging",method="POST",route="/predict",status="{}",use_case="spam"'
+    assert f"gateway_requests_total{{{labels.format(200)}}} 2.0" in response.text
+    assert f"gateway_requests_total{{{labels.format(422)}}} 1.0" in response.text
+    answers = 'degraded="false",environment="staging",release_id="{}",use_case="spam"'
+    expected = f"gateway_answers_total{{{answers.format(releases['spam'].id)}}} 2.0"
+    assert expected in response.text
+    assert "gateway_log_backlog_segments 1.0" in response.text
+    assert "gateway_request_seconds_bucket" in response.text
+
+
+async def test_callers_cannot_invent_labels(running) -> None:
+    await running.ask("GET", "/evil-path")
+    await running.ask("EVIL", "/predict")
+    await running.predict(path="/models/evil/predict")
+    await running.predict(headers={"X-Environment": "evil", "X-Request-ID": "evil"})
+    assert "evil" not in (await running.client.get("/metrics")).text.lower()
+
+
+async def test_a_gateway_without_releases_is_ready(running) -> None:
+    await running.gateway.catalog.refresh()
+    assert (await running.client.get("/health/ready")).status_code == 200
+
+
+async def test_ready_means_serving_exactly_what_the_ledger_says(
+    running, v2, releases, activate
+) -> None:
+    for name in ("spam", "iris"):
+        activate(running.store, releases[name], STAGING)
+    await running.gateway.catalog.refresh()
+    assert (await running.client.get("/health/ready")).status_code == 200
+
+
+async def test_another_release_is_not_ready(running, v2, releases, activate) -> None:
+    activate(running.store, releases["spam"], PRODUCTION)
+    v2.server.versions["spam"] = "b" * 32
+    await running.gateway.catalog.refresh()
+    response = await running.client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["code"] == "not-ready"
+    assert "production/spam" in response.json()["detail"]
+    assert "retry-after" in response.headers
+
+
+@pytest.mark.parametrize("broken", ["gone", "down"])
+async def test_a_service_that_cannot_answer_is_not_ready(
+    running, v2, releases, activate, broken
+) -> None:
+    activate(running.store, releases["iris"], STAGING)
+    await running.gateway.catalog.refresh()
+    if broken == "gone":
+        del v2.server.scorers["iris"]
+    else:
+        await v2.stop()
+    assert (await running.client.get("/health/ready")).status_code == 503
+    health = (await running.client.get("/health")).json()
+    assert health["status"] == "degraded"
+    part = health["dependencies"]["inference-service/staging/iris"]
+    assert part["status"] == "unavailable"
+    assert part["release_id"] == releases["iris"].id
+    # Alive it is all the same.
+    assert (await running.client.get("/health/live")).status_code == 200
+
+
+class UnreachableStore(LocalBlobStore):
+    """A store nobody can list."""
+
+    def list(self, prefix):
+        raise UpstreamUnavailable(f"the store is down: {prefix}")
+
+
+async def test_before_the_ledger_was_read_nothing_is_ready(serve, tmp_path) -> None:
+    running = await serve(store=UnreachableStore(tmp_path / "unreachable"))
+    await running.gateway.catalog.refresh()
+    assert (await running.client.get("/health/ready")).status_code == 503
+    health = (await running.client.get("/health")).json()
+    assert health["dependencies"]["blob-store"]["status"] == "unavailable"
+    assert (await running.predict()).status_code == 200
+
+
+async def test_health_tells_of_every_dependency(running, v2, releases, activate) -> None:
+    activate(running.store, releases["spam"], STAGING)
+    await running.gateway.catalog.refresh()
+    del v2.server.scorers["iris"]
+    response = await running.client.get("/health")
+    assert response.status_code == 200
+    health = response.json()
+    HealthState.model_validate(health)
+    assert health["status"] == "ok"
+    parts = health["dependencies"]
+    assert parts["blob-store"] == {"status": "ok"}
+    assert parts["ray"] == {"status": "ok"}
+    assert parts["inference-log"]["backlog_segments"] == 0
+    served = {"status": "ok", "release_id": releases["spam"].id}
+    assert parts["inference-service/staging/spam"] == served
+    assert parts["inference-service/staging/iris"]["status"] == "no-release"
+
+
+async def test_probes_do_not_count_as_traffic(running, releases, activate) -> None:
+    activate(running.store, releases["spam"], STAGING)
+    await running.gateway.catalog.refresh()
+    assert (await running.client.get("/health/ready")).status_code == 200
+    assert await running.logged() == []
+    assert "gateway_answers_total{" not in (await running.client.get("/metrics")).text

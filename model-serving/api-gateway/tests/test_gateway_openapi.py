@@ -1,0 +1,159 @@
+"""The documentation: complete, true to the code, and readable without the Internet."""
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from use_cases import use_case, use_case_names
+
+ROLES = {
+    ("/predict", "post"): "operator",
+    ("/predict/batch-sync", "post"): "operator",
+    ("/models/{use_case}/predict", "post"): "operator",
+    ("/models/{use_case}/predict/batch-sync", "post"): "operator",
+    ("/batch/submit", "post"): "operator",
+    ("/batch/{job_id}", "get"): "viewer",
+    ("/batch/{job_id}", "delete"): "operator",
+    ("/model/info", "get"): "viewer",
+    ("/metrics/drift", "get"): "viewer",
+    ("/admin/inference-log/flush", "post"): "admin",
+    ("/metrics", "get"): None,
+    ("/health", "get"): None,
+    ("/health/live", "get"): None,
+    ("/health/ready", "get"): None,
+}
+WITH_BODY = [path for path, method in ROLES if method == "post" and "admin" not in path]
+
+
+@pytest.fixture
+async def document(running) -> dict[str, Any]:
+    return (await running.client.get("/openapi.json")).json()
+
+
+def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
+    resource = Resource.from_contents(document, default_specification=DRAFT202012)
+    registry = Registry().with_resource("urn:api", resource)
+    return Draft202012Validator(
+        {"$id": "urn:use", **_absolute(schema)},
+        registry=registry,
+    )
+
+
+def _absolute(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {
+            key: f"urn:api{value}" if key == "$ref" else _absolute(value)
+            for key, value in schema.items()
+        }
+    return [_absolute(item) for item in schema] if isinstance(schema, list) else schema
+
+
+async def test_every_endpoint_is_there_with_its_role(document) -> None:
+    found = {(path, method) for path, item in document["paths"].items() for method in item}
+    assert found == set(ROLES)
+    for (path, method), role in ROLES.items():
+        operation = document["paths"][path][method]
+        assert operation.get("security") == ([{"ApiKey": []}] if role else None)
+        assert (f"**{role}**" if role else "no key") in operation["description"]
+    assert document["components"]["securitySchemes"]["ApiKey"] == {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+    }
+
+
+async def test_every_status_of_the_contract_is_documented(document) -> None:
+    for (path, method), role in ROLES.items():
+        statuses = set(document["paths"][path][method]["responses"])
+        expected = {"401", "403", "429"} if role else set()
+        if path in WITH_BODY:
+            expected |= {"400", "413", "415", "422", "503"}
+        if "{" in path:
+            expected |= {"404"}
+        assert expected <= statuses, (path, method)
+        for status in statuses - {"200", "202"}:
+            content = document["paths"][path][method]["responses"][status]["content"]
+            assert list(content) == ["application/problem+json"]
+    assert "409" in document["paths"]["/batch/{job_id}"]["delete"]["responses"]
+
+
+async def test_the_header_parameters_are_documented(document) -> None:
+    for path, method in ROLES:
+        parameters = {p["name"]: p for p in document["paths"][path][method]["parameters"]}
+        assert "X-Request-ID" in parameters
+        if path in WITH_BODY:
+            assert parameters["X-Environment"]["schema"]["enum"] == ["staging", "production"]
+
+
+async def test_every_reference_leads_somewhere(document) -> None:
+    schemas = document["components"]["schemas"]
+
+    def references(node: Any):
+        if isinstance(node, dict):
+            yield from ([node["$ref"]] if isinstance(node.get("$ref"), str) else [])
+            for value in node.values():
+                yield from references(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from references(value)
+
+    for reference in references(document):
+        assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+async def test_the_examples_of_every_use_case_fit_their_schema_and_are_answered(
+    running, document
+) -> None:
+    for name in use_case_names():
+        if name not in running.v2.server.scorers:
+            continue
+        path = document["paths"]["/models/{use_case}/predict"]["post"]
+        content = path["requestBody"]["content"]["application/json"]
+        schema = validator(document, content["schema"])
+        examples = {k: v for k, v in content["examples"].items() if k.startswith(f"{name}: ")}
+        assert len(examples) == len(use_case(name).examples)
+        for example in examples.values():
+            schema.validate(example["value"])
+            response = await running.predict(example["value"], f"/models/{name}/predict")
+            assert response.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch-sync", "/batch/submit"])
+async def test_the_examples_of_every_body_fit(document, path) -> None:
+    body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    schema = validator(document, body["schema"])
+    for example in body["examples"].values():
+        schema.validate(example["value"])
+    assert not schema.is_valid({})
+
+
+async def test_answers_fit_the_schemas_they_are_documented_with(running, document, spam) -> None:
+    await running.gateway.catalog.refresh()
+    asked = [
+        ("POST", "/predict", {"json": spam}),
+        ("POST", "/predict/batch-sync", {"json": {"emails": [spam, {}]}}),
+        ("GET", "/model/info", {}),
+        ("GET", "/metrics/drift", {}),
+        ("GET", "/health", {}),
+        ("GET", "/health/ready", {}),
+        ("POST", "/admin/inference-log/flush", {}),
+    ]
+    for method, path, rest in asked:
+        response = await running.ask(method, path, "admin", **rest)
+        answers = document["paths"][path][method.lower()]["responses"]["200"]["content"]
+        validator(document, answers["application/json"]["schema"]).validate(response.json())
+
+
+async def test_the_page_needs_nobody_else(running) -> None:
+    page = await running.client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "http" not in page.text
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js"):
+        assert f"docs/{asset}" in page.text
+        response = await running.client.get(f"/docs/{asset}")
+        assert response.status_code == 200
+        assert len(response.content) > 50
+    assert "'self'" in page.headers["content-security-policy"]

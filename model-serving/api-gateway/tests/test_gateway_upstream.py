@@ -1,0 +1,124 @@
+"""What the gateway does when the inference service does not answer as it should."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from platform_core.errors import UpstreamUnavailable
+
+
+def fault(response: web.Response | None = None, seconds: float = 0.0):
+    async def answer() -> web.Response:
+        await asyncio.sleep(seconds)
+        return response or web.Response()
+
+    return answer
+
+
+def well_formed(**changes) -> dict:
+    answer = {
+        "outputs": [
+            {"name": "probabilities", "shape": [1, 2], "datatype": "FP32", "data": [0.4, 0.6]},
+            {"name": "prediction", "shape": [1], "datatype": "BYTES", "data": ["spam"]},
+        ],
+        "parameters": {"release_id": "a" * 32, "model_version": "1", "degraded": True},
+    }
+    return {**answer, **changes}
+
+
+def with_output(index: int, **changes) -> dict:
+    answer = well_formed()
+    answer["outputs"][index].update(changes)
+    return answer
+
+
+async def test_a_service_that_is_down_is_503_and_says_when_to_come_back(running, v2) -> None:
+    await v2.stop()
+    response = await running.predict()
+    assert response.status_code == 503
+    assert response.json()["code"] == "upstream-unavailable"
+    assert int(response.headers["retry-after"]) >= 1
+    assert "127.0.0.1" not in response.text
+
+
+async def test_a_service_that_is_too_slow_is_503(serve, v2) -> None:
+    running = await serve(upstream_timeout_seconds=0.05)
+    v2.server.fault = fault(seconds=5)
+    response = await running.predict()
+    assert response.status_code == 503
+    assert "0.05 s" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 400, 302])
+async def test_a_service_that_fails_is_503(running, v2, status) -> None:
+    v2.server.fault = fault(web.json_response({"error": "no memory"}, status=status))
+    response = await running.predict()
+    assert response.status_code == 503
+    assert response.json()["code"] == "upstream-unavailable"
+
+
+async def test_a_service_without_the_model_is_not_ready(running, v2) -> None:
+    del v2.server.scorers["spam"]
+    response = await running.predict()
+    assert response.status_code == 503
+    assert response.json()["code"] == "model-not-ready"
+    assert int(response.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [],
+        {},
+        well_formed(outputs=[]),
+        well_formed(parameters={}),
+        with_output(0, data=[0.4]),
+        with_output(0, shape=[1]),
+        with_output(0, shape=[1, 1], data=[1.0]),
+        with_output(0, shape=[2, 2], data=[0.1, 0.9, 0.5, 0.5]),
+        with_output(1, data=["eggs"]),
+        with_output(1, data=[]),
+    ],
+    ids=str,
+)
+async def test_an_answer_that_does_not_fit_is_503(running, v2, document) -> None:
+    v2.server.fault = fault(web.json_response(document))
+    response = await running.predict()
+    assert response.status_code == 503
+    assert response.json()["code"] == "upstream-unavailable"
+    assert await running.logged() == []
+
+
+async def test_an_answer_that_is_no_json_is_503(running, v2) -> None:
+    v2.server.fault = fault(web.Response(text="<html>"))
+    assert (await running.predict()).status_code == 503
+
+
+async def test_a_degraded_answer_says_so_and_is_logged_so(running, v2) -> None:
+    v2.server.fault = fault(web.json_response(well_formed()))
+    answer = (await running.predict()).json()
+    assert answer["degraded"] is True
+    (row,) = await running.logged()
+    assert row["degraded"] is True
+
+
+async def test_it_answers_again_when_the_service_does(running, v2) -> None:
+    v2.server.fault = fault(web.json_response({}, status=500))
+    assert (await running.predict()).status_code == 503
+    v2.server.fault = None
+    assert (await running.predict()).status_code == 200
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_opened_anew(running, v2) -> None:
+    assert (await running.predict()).status_code == 200
+    for connection in v2.connections():
+        connection.close()
+    assert (await running.predict()).status_code == 200
+
+
+async def test_an_outage_is_forgotten_once_it_is_over(running, v2) -> None:
+    place = ("spam", "staging")
+    await v2.stop()
+    await running.predict()
+    assert isinstance(running.gateway.upstream.outage(place), UpstreamUnavailable)

@@ -1,0 +1,34 @@
+"""`python -m batch_inference <job_id>`: run one submitted job to its end."""
+
+import argparse
+import logging
+import sys
+
+from batch_inference.bootstrap import services
+from batch_inference.cancellation import JobCancelled, Termination
+from batch_inference.job import run_job
+from platform_core.contracts.batch_job import JobStatus
+from platform_core.errors import PlatformError
+
+
+def main() -> int:
+    """Return 0 when the job succeeded or had succeeded, else 1."""
+    parser = argparse.ArgumentParser(prog="batch_inference", description=__doc__)
+    parser.add_argument("job_id", help="as POST /batch/submit answered it")
+    job_id = parser.parse_args().job_id
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    termination = Termination()
+    try:
+        with termination.watched():
+            progress = run_job(job_id, services(), termination.requested)
+    except JobCancelled:
+        print(f"{job_id}: stopped before it had begun", file=sys.stderr)
+        return 1
+    except PlatformError as error:
+        print(f"{job_id}: {error}", file=sys.stderr)
+        return 1
+    print(f"{job_id}: {progress.model_dump_json()}")
+    return 0 if progress.status is JobStatus.SUCCEEDED else 1
+
+
+sys.exit(main())

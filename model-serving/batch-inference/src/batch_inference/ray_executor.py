@@ -1,0 +1,109 @@
+"""Scoring chunks as Ray tasks."""
+
+import logging
+import signal
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from batch_inference.chunk_scorer import ChunkScorer, ScoredChunk, ScoringPlan
+from batch_inference.executors import Poll
+from batch_inference.source import Chunk
+from platform_core.errors import UpstreamUnavailable
+
+WAIT_SECONDS = 1.0
+CONNECT_SECONDS = 10
+TASK_RETRIES = 2
+# Of a worker process: loading a release takes longer than scoring a chunk.
+_loaded: dict[str, ChunkScorer] = {}
+
+
+class RayExecutor:
+    """Tasks of one CPU each on the cluster at `address`, at most `in_flight` at a time.
+
+    This process reads the input and writes the output; the tasks compute. The cluster's
+    processes need the same code; the token comes from `RAY_AUTH_MODE` and
+    `RAY_AUTH_TOKEN_PATH`, which Ray itself reads from the environment.
+    """
+
+    def __init__(self, address: str, in_flight: int) -> None:
+        self._address = address
+        self._in_flight = in_flight
+
+    def map(self, plan: ScoringPlan, chunks: Iterable[Chunk], poll: Poll) -> Iterator[ScoredChunk]:
+        """Yield one result per chunk, in order.
+
+        Raises:
+            UpstreamUnavailable: the cluster cannot be reached or lost its workers.
+        """
+        with _connected(self._address), _translated():
+            # The list keeps Ray from handing the release to every task anew.
+            shared = [ray.put(plan)]
+            release_id = plan.release.id
+            waiting: deque[ray.ObjectRef] = deque()
+            for chunk in chunks:
+                waiting.append(_score.remote(release_id, shared, chunk))
+                if len(waiting) >= self._in_flight:
+                    yield _result(waiting.popleft(), poll)
+            while waiting:
+                yield _result(waiting.popleft(), poll)
+
+
+@ray.remote(num_cpus=1, max_retries=TASK_RETRIES)
+def _score(release_id: str, shared: list[ray.ObjectRef], chunk: Chunk) -> ScoredChunk:
+    return _scorer(release_id, shared).score(chunk)
+
+
+def _scorer(release_id: str, shared: list[ray.ObjectRef]) -> ChunkScorer:
+    if release_id not in _loaded:
+        _loaded.clear()
+        _loaded[release_id] = ChunkScorer(ray.get(shared[0]))
+    return _loaded[release_id]
+
+
+def _result(reference: ray.ObjectRef, poll: Poll) -> ScoredChunk:
+    poll()
+    while not ray.wait([reference], timeout=WAIT_SECONDS)[0]:
+        poll()
+    return ray.get(reference)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[None]:
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        _reach(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+    except (OSError, RuntimeError, RayError) as error:
+        raise UpstreamUnavailable(
+            f"the Ray cluster at {address} cannot be reached: {error}"
+        ) from error
+    try:
+        # Ray puts a handler of its own in place that would end the job without a word.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Fail at once when nobody listens at `host:port`: `ray.init` would wait for ever."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RayTaskError as error:
+        raise error.cause from error
+    except RayError as error:
+        raise UpstreamUnavailable(f"the Ray cluster lost work of this job: {error}") from error

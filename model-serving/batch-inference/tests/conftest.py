@@ -1,0 +1,90 @@
+"""A job as the gateway submits it, and the services of a job in this process."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from batch_inference import BatchSettings, LocalExecutor, Services, run_job
+from batch_inference.executors import Executor
+from platform_core.clock import ManualClock
+from platform_core.contracts.batch_job import BatchJob, BatchProgress, job_path
+from platform_core.contracts.environments import Environment
+from platform_core.errors import UpstreamUnavailable
+from platform_core.ports.blob_store import BlobStore
+from scoring import Release
+from use_cases import use_case
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+class NoOnlineStore:
+    """What a job meets when the feature store is down."""
+
+    def read(self, *arguments):
+        del arguments
+        raise UpstreamUnavailable("the online store is down")
+
+
+@pytest.fixture
+def submit() -> Callable[..., str]:
+    """Return a function that writes a job's request: store, release, input, output → job id."""
+
+    def write(
+        store: BlobStore,
+        release: Release,
+        input_path: str = "batch/in.parquet",
+        output_path: str = "batch/out.parquet",
+        job_id: str = "job-1",
+    ) -> str:
+        job = BatchJob(
+            job_id=job_id,
+            use_case=release.manifest.use_case,
+            environment=Environment.STAGING,
+            input_path=input_path,
+            output_path=output_path,
+            release_id=release.id,
+            submitted_at=NOW,
+        )
+        store.write(job_path(job_id), job.model_dump_json().encode())
+        return job_id
+
+    return write
+
+
+@pytest.fixture
+def run() -> Callable[..., BatchProgress]:
+    """Return a function that runs a job in this process: store, job id, settings → progress."""
+
+    def start(
+        store: BlobStore,
+        job_id: str = "job-1",
+        online_store: object = None,
+        executor: Executor | None = None,
+        clock: ManualClock | None = None,
+        **settings,
+    ) -> BatchProgress:
+        local = executor or LocalExecutor()
+        services = Services(
+            store=store,
+            clock=clock or ManualClock(NOW),
+            settings=BatchSettings(**settings),
+            online_store=lambda: online_store or NoOnlineStore(),
+            small=local,
+            large=local,
+        )
+        return run_job(job_id, services)
+
+    return start
+
+
+@pytest.fixture
+def records() -> Callable[..., pa.Table]:
+    """Return a function that generates records of a use case: name, rows, seed → table."""
+
+    def generate(name: str, rows: int, seed: int = 7) -> pa.Table:
+        case = use_case(name)
+        return case.generate(rows, seed).select(case.record_schema.names)
+
+    return generate

@@ -1,0 +1,8 @@
+"""`python -m feature_transformer`: the transformer in front of a V2 server."""
+
+import sys
+
+from feature_transformer.bootstrap import build
+from feature_transformer.serving.main import serve
+
+sys.exit(serve(build))

@@ -1,0 +1,118 @@
+"""One use case behind the transformer: records in, features to the predictor, answers out."""
+
+import asyncio
+from typing import Any
+
+from kserve import InferRequest, InferResponse, Model
+
+from feature_transformer.predictor import Prediction, Predictor
+from feature_transformer.releases import ReleaseLoader, TransformerRelease
+from feature_transformer.serving import (
+    Answer,
+    Identity,
+    Pointer,
+    read_tensors,
+    respond_answer,
+)
+from feature_transformer.transformer import Transformed
+from platform_core.errors import ModelNotReady, PlatformError
+from scoring import decide
+
+# The predictor may be swapped between two calls; more often than this it is not worth waiting.
+ATTEMPTS = 3
+# While a predictor is rolled out, replicas answer with the old and the new release in turn.
+KNOWN_RELEASES = 4
+
+
+class TransformerModel(Model):
+    """Follows the release that the predictor serves, so that both halves are of one release."""
+
+    def __init__(
+        self, release: TransformerRelease, loader: ReleaseLoader, predictor: Predictor
+    ) -> None:
+        super().__init__(release.use_case.name)
+        self._release = release
+        self._known = {release.identity.release_id: release}
+        self._following = asyncio.Lock()
+        self._loader = loader
+        self._predictor = predictor
+        self.ready = True
+
+    @property
+    def release_id(self) -> str:
+        """The release it computes features for."""
+        return self._release.identity.release_id
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """Return the record's tensors."""
+        return [spec.model_dump() for spec in self._release.manifest.inputs]
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """Return the answer's tensors."""
+        return [spec.model_dump() for spec in self._release.manifest.outputs]
+
+    async def predict(
+        self, payload: InferRequest, headers: dict[str, str] | None = None
+    ) -> InferResponse:
+        """Answer N records.
+
+        Raises:
+            InvalidInput: a record tensor is missing or does not fit.
+            UpstreamUnavailable: the predictor does not answer.
+            ModelNotReady: the predictor serves a release that cannot be used here.
+        """
+        del headers
+        for _ in range(ATTEMPTS):
+            release = self._release
+            transformed, prediction = await self._ask(release, payload)
+            answering = await self._answering(release, prediction.release_id)
+            if answering.manifest.feature_views == release.manifest.feature_views:
+                return _respond(payload, answering, transformed, prediction)
+        raise ModelNotReady(f"the release of {self.name} changes faster than it can be followed")
+
+    async def _ask(
+        self, release: TransformerRelease, payload: InferRequest
+    ) -> tuple[Transformed, Prediction]:
+        records = read_tensors(payload, release.use_case.record_schema)
+        transformed = await release.transform(records)
+        classes = len(release.manifest.classes)
+        prediction = await self._predictor.predict(self.name, transformed.features, classes)
+        return transformed, prediction
+
+    async def _answering(self, asked: TransformerRelease, named: str | None) -> TransformerRelease:
+        """Return the release the predictor answered with, following it when it has changed."""
+        if named is None or named == asked.identity.release_id:
+            return asked
+        async with self._following:
+            if named not in self._known:
+                self._remember(await self._load(Pointer(use_case=self.name, release_id=named)))
+            self._release = self._known[named]
+            return self._known[named]
+
+    async def _load(self, pointer: Pointer) -> TransformerRelease:
+        try:
+            return await asyncio.to_thread(self._loader.load, pointer)
+        except PlatformError as error:
+            raise ModelNotReady(
+                f"the predictor serves release {pointer.release_id} of {self.name}, which cannot "
+                f"be used here: {error}"
+            ) from error
+
+    def _remember(self, release: TransformerRelease) -> None:
+        self._known[release.identity.release_id] = release
+        while len(self._known) > KNOWN_RELEASES:
+            del self._known[next(iter(self._known))]
+
+
+def _respond(
+    request: InferRequest,
+    release: TransformerRelease,
+    transformed: Transformed,
+    prediction: Prediction,
+) -> InferResponse:
+    manifest, probabilities = release.manifest, prediction.probabilities
+    predictions = decide(manifest.decision, manifest.classes, probabilities)
+    version = prediction.model_version or release.identity.model_version
+    identity = Identity(release.identity.release_id, version)
+    answer = Answer(transformed.features, probabilities, predictions, transformed.degraded)
+    return respond_answer(request, identity, answer)

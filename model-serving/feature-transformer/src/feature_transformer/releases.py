@@ -1,0 +1,49 @@
+"""Releases as the transformer needs them: verified manifests with their features, no graph."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from feature_transformer.serving import Batcher, Identity, Pointer
+from feature_transformer.transformer import FeatureTransformer, Transformed
+from platform_core.contracts.release import ReleaseManifest
+from platform_core.ports.blob_store import BlobStore
+from platform_core.ports.online_store import OnlineStore
+from scoring import load_manifest, verify
+from use_cases import UseCase, use_case
+
+
+@dataclass(frozen=True)
+class TransformerRelease:
+    """A release whose features and decisions this process may compute."""
+
+    use_case: UseCase
+    manifest: ReleaseManifest
+    transform: Batcher[Transformed]
+    identity: Identity
+
+
+class ReleaseLoader:
+    """Fetches and verifies releases; `online_store` is asked for when one reads features."""
+
+    def __init__(self, blobs: BlobStore, online_store: Callable[[], OnlineStore]) -> None:
+        self._blobs = blobs
+        self._online_store = online_store
+
+    def load(self, pointer: Pointer) -> TransformerRelease:
+        """Return the release of `pointer`.
+
+        Raises:
+            ReleaseNotFound: it is not in the blob store.
+            ReleaseRefused: it is corrupt, or its golden records come out differently.
+        """
+        case = use_case(pointer.use_case)
+        manifest = load_manifest(self._blobs, pointer.use_case, pointer.release_id)
+        verify(manifest, case)
+        store = self._online_store() if manifest.feature_views else None
+        transformer = FeatureTransformer(case, manifest, store)
+        return TransformerRelease(
+            use_case=case,
+            manifest=manifest,
+            transform=Batcher(transformer.transform, transformer.looks_up),
+            identity=Identity(pointer.release_id, pointer.version),
+        )

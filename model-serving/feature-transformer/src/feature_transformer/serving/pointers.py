@@ -1,0 +1,62 @@
+"""Which release an environment serves of each use case, as one small file each."""
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from platform_core.contracts.environments import Environment
+from platform_core.errors import ReleaseNotFound, ReleaseRefused
+
+_NAME = re.compile(r"[a-z0-9_]+")
+
+
+class Pointer(BaseModel):
+    """`<MODEL_REPOSITORY>/<environment>/<use_case>.json`, written by the deployer.
+
+    `model_version` is the registered version; without it answers name the release instead.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    use_case: str
+    release_id: str
+    release_uri: str = ""
+    model_version: str | None = None
+
+    @property
+    def version(self) -> str:
+        """What answers give as `model_version`."""
+        return self.model_version or self.release_id
+
+
+class Pointers:
+    """The pointers of one environment."""
+
+    def __init__(self, repository: Path, environment: Environment) -> None:
+        self._folder = repository / environment
+
+    def names(self) -> list[str]:
+        """Return the use cases that have a pointer, sorted."""
+        return sorted(file.stem for file in self._folder.glob("*.json"))
+
+    def read(self, use_case: str) -> Pointer:
+        """Return what the pointer of `use_case` says now.
+
+        Raises:
+            ReleaseNotFound: there is no pointer.
+            ReleaseRefused: the pointer is unreadable or belongs to another use case.
+        """
+        file = self._folder / f"{use_case}.json"
+        # The name comes from a URL: it must not lead out of the folder.
+        if not _NAME.fullmatch(use_case) or not file.is_file():
+            raise ReleaseNotFound(
+                f"nothing is deployed of {use_case!r:.100}: {self._folder} has no such pointer"
+            )
+        try:
+            pointer = Pointer.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            raise ReleaseRefused(f"the pointer {file} is unreadable: {error}") from error
+        if pointer.use_case != use_case:
+            raise ReleaseRefused(f"the pointer {file} belongs to {pointer.use_case!r}")
+        return pointer

@@ -1,0 +1,71 @@
+"""V2 requests, from REST or gRPC, as Arrow record batches."""
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from kserve import InferInput, InferRequest
+
+from platform_core.errors import InvalidInput
+from platform_core.open_inference import RETURN_FEATURES, Tensor, batch_from_tensors
+
+
+def read_tensors(request: InferRequest, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the columns of `schema` from the input tensors [N] or [N, 1] of a request.
+
+    Raises:
+        InvalidInput: a tensor is missing, does not fit, or has a null or non-finite value.
+    """
+    batch = batch_from_tensors([_tensor(tensor) for tensor in request.inputs], schema)
+    for field, column in zip(schema, batch.columns, strict=True):
+        if column.null_count or not _finite(column):
+            raise InvalidInput(
+                f"the input tensor {field.name!r} has values that are null or not finite; "
+                "every record needs every field"
+            )
+    return batch
+
+
+def wants_features(request: InferRequest) -> bool:
+    """Say whether the caller asked for the features by the parameter `return_features`."""
+    value = (request.parameters or {}).get(RETURN_FEATURES, False)
+    return bool(getattr(value, "bool_param", value))
+
+
+def _tensor(tensor: InferInput) -> Tensor:
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "datatype": tensor.datatype,
+        "data": _values(tensor),
+    }
+
+
+def _values(tensor: InferInput) -> list[Any]:
+    # gRPC may carry raw bytes instead of a list; only KServe's decoder knows which.
+    try:
+        values = tensor.data or tensor.as_numpy().ravel().tolist()
+        return list(_texts(values)) if tensor.datatype == "BYTES" else _flat(values)
+    except (ValueError, TypeError, struct.error) as error:
+        raise InvalidInput(f"the input tensor {tensor.name!r} cannot be read: {error}") from error
+
+
+def _texts(values: Iterable[Any]) -> Iterable[Any]:
+    for value in _flat(values):
+        yield value.decode() if isinstance(value, bytes) else value
+
+
+def _flat(values: Iterable[Any]) -> list[Any]:
+    # JSON may nest a tensor [N, 1] as [[a], [b]].
+    values = list(values)
+    if values and all(isinstance(value, list) for value in values):
+        return [item for value in values for item in value]
+    return values
+
+
+def _finite(column: pa.Array) -> bool:
+    if not pa.types.is_floating(column.type):
+        return True
+    return bool(np.isfinite(column.to_numpy(zero_copy_only=False)).all())

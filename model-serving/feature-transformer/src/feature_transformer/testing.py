@@ -1,0 +1,98 @@
+"""Running the serving programs in tests: real processes, real sockets, a folder as the cloud."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import httpx
+import pyarrow as pa
+
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.open_inference import tensors_from_batch
+from platform_core.testing.processes import answers, free_port, running
+
+SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running program: `url` speaks REST, `grpc` is host:port."""
+
+    url: str
+    grpc: str
+    process: Popen
+    log: Path
+
+    def get(self, path: str) -> httpx.Response:
+        """Return the answer to GET."""
+        return httpx.get(self.url + path, timeout=SECONDS)
+
+    def post(self, path: str, content: dict[str, Any] | None = None) -> httpx.Response:
+        """Return the answer to POST with a JSON body."""
+        return httpx.post(self.url + path, json=content, timeout=SECONDS)
+
+    def infer(self, use_case: str, records: pa.RecordBatch, **request: object) -> httpx.Response:
+        """Return the answer to `records`; `request` are further fields of the V2 request."""
+        content = {"inputs": tensors_from_batch(records), **request}
+        return self.post(f"/v2/models/{use_case}/infer", content)
+
+    def load(self, use_case: str) -> httpx.Response:
+        """Have it read the pointer of a use case again."""
+        return self.post(f"/v2/repository/models/{use_case}/load")
+
+    def serves(self, use_case: str) -> str:
+        """Return the release that its metadata name."""
+        return self.get(f"/v2/models/{use_case}").json()["versions"][0]
+
+
+@dataclass(frozen=True)
+class Home:
+    """What the programs find on disk: a blob store and a model repository."""
+
+    folder: Path
+    store: LocalBlobStore
+
+    def pointer(self, use_case: str) -> Path:
+        """Return the pointer of a use case in staging."""
+        return self.folder / "models" / "staging" / f"{use_case}.json"
+
+    def point(self, use_case: str, release_id: str, **more: str) -> None:
+        """Deploy a release to staging: replace its pointer in one step."""
+        file = self.pointer(use_case)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        content = {"use_case": use_case, "release_id": release_id, "release_uri": "", **more}
+        partial_file = file.with_suffix(".partial")
+        partial_file.write_text(json.dumps(content))
+        partial_file.replace(file)
+
+    def environment(self, prefix: str, **settings: str) -> tuple[dict[str, str], int, int]:
+        """Return the settings of a program whose ports are `<prefix>_…`, and its two ports."""
+        http, grpc = free_port(), free_port()
+        environment = {
+            "BLOB_STORE_URL": f"file://{self.folder}/blob",
+            "MODEL_REPOSITORY": str(self.folder / "models"),
+            "SERVING_ENVIRONMENT": "staging",
+            "FEAST_REPOSITORY": str(self.folder / "feast"),
+            "FEAST_REGISTRY": str(self.folder / "feast" / "registry.db"),
+            "FEAST_ONLINE_PATH": str(self.folder / "feast" / "online.db"),
+            f"{prefix}_HTTP_PORT": str(http),
+            f"{prefix}_GRPC_PORT": str(grpc),
+            **settings,
+        }
+        return environment, http, grpc
+
+    @contextmanager
+    def serve(self, module: str, prefix: str, **settings: str) -> Iterator[Server]:
+        """Run a program on free ports until the block ends."""
+        environment, http, grpc = self.environment(prefix, **settings)
+        folder = self.folder / f"{module}-{http}"
+        ready = partial(answers, http, "/v2/health/ready")
+        with running([sys.executable, "-m", module], ready, folder, environment) as process:
+            url = f"http://127.0.0.1:{http}"
+            yield Server(url, f"127.0.0.1:{grpc}", process, folder / "server.log")

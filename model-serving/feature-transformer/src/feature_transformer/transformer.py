@@ -1,0 +1,59 @@
+"""From records to the complete input of a release's model."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from feature_transformer.lookup import EntityLookup
+from platform_core.clock import Clock, SystemClock
+from platform_core.contracts.release import ReleaseManifest
+from platform_core.ports.online_store import OnlineStore
+from use_cases import UseCase, assemble
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """Features of N records (`model_schema`, N rows).
+
+    `degraded` says that the online store could not answer, so that unknown values stand in
+    place of entity features.
+    """
+
+    features: pa.RecordBatch
+    degraded: bool
+
+    def slice(self, start: int, rows: int) -> "Transformed":
+        """Return the features of `rows` records from `start` on."""
+        return Transformed(self.features.slice(start, rows), self.degraded)
+
+
+class FeatureTransformer:
+    """The features of one release: its use case's own and those of the entities it reads."""
+
+    def __init__(
+        self,
+        use_case: UseCase,
+        manifest: ReleaseManifest,
+        store: OnlineStore | None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Transform for the release of `manifest`; `store` may be `None` where it reads nothing."""
+        self._use_case = use_case
+        self._lookup = EntityLookup(manifest.feature_views, store, clock or SystemClock())
+
+    @property
+    def looks_up(self) -> bool:
+        """Say whether `transform` may wait for the online store."""
+        return self._lookup.needed
+
+    def transform(self, records: pa.RecordBatch) -> Transformed:
+        """Return the features of `records` (`record_schema`), row by row.
+
+        A release without feature views was trained on unknown entity values and gets them
+        without being degraded.
+        """
+        if not self._lookup.needed:
+            return Transformed(assemble(self._use_case, records), degraded=False)
+        entities = self._lookup.read(self._use_case.entity_keys(records))
+        features = assemble(self._use_case, records, entities)
+        return Transformed(features, degraded=entities is None)

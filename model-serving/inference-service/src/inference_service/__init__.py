@@ -1,0 +1,1 @@
+"""KServe ModelServer on ONNX Runtime, V2 REST and gRPC."""

@@ -1,0 +1,60 @@
+"""The composition root of the inference service."""
+
+from collections.abc import Callable
+from functools import cache
+
+from kserve import Model
+
+from feature_transformer import FeatureTransformer
+from feature_transformer.serving import (
+    Identity,
+    Listen,
+    Pointer,
+    Pointers,
+    ReleaseRepository,
+    ReleaseServer,
+)
+from inference_service.models import FeatureModel, RecordModel
+from inference_service.settings import InferenceSettings
+from platform_core.adapters import connect
+from platform_core.settings import OnlineStoreSettings
+from scoring import Scorer, load_release
+from use_cases import UseCase, use_case
+
+MakeModel = Callable[[UseCase, Scorer, Identity], Model]
+
+
+def record_models() -> MakeModel:
+    """Return what makes models that compute features, and look entities up, themselves."""
+    settings = OnlineStoreSettings()
+    online_store = cache(lambda: connect.online_store(settings))
+
+    def make(case: UseCase, scorer: Scorer, identity: Identity) -> Model:
+        store = online_store() if scorer.manifest.feature_views else None
+        return RecordModel(case, scorer, identity, FeatureTransformer(case, scorer.manifest, store))
+
+    return make
+
+
+MODELS: dict[str, Callable[[], MakeModel]] = {
+    "in-process": record_models,
+    "separate": lambda: FeatureModel,
+}
+
+
+def build() -> ReleaseServer:
+    """Return the server that the environment describes."""
+    settings = InferenceSettings()
+    blobs = connect.blob_store(settings)
+    make_model = MODELS[settings.transformer]()
+
+    def load(pointer: Pointer) -> Model:
+        case = use_case(pointer.use_case)
+        scorer = Scorer(load_release(blobs, pointer.use_case, pointer.release_id), case)
+        return make_model(case, scorer, Identity(pointer.release_id, pointer.version))
+
+    pointers = Pointers(settings.model_repository, settings.serving_environment)
+    listen = Listen(
+        settings.inference_host, settings.inference_http_port, settings.inference_grpc_port
+    )
+    return ReleaseServer(listen, ReleaseRepository(pointers, load))

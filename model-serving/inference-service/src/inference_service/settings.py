@@ -1,0 +1,24 @@
+"""Settings of the inference service."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from platform_core.contracts.environments import Environment
+from platform_core.settings import StorageSettings
+
+
+class InferenceSettings(StorageSettings):
+    """What it serves, where it listens, and who computes the features.
+
+    `transformer` is `in-process` (record tensors in, complete answers out) or `separate`
+    (feature tensors in, probabilities out, behind `python -m feature_transformer`).
+    """
+
+    serving_environment: Environment
+    model_repository: Path
+    transformer: Literal["in-process", "separate"] = "in-process"
+    inference_host: str = "127.0.0.1"
+    inference_http_port: int = Field(default=8081, gt=0)
+    inference_grpc_port: int | None = Field(default=8082, gt=0)

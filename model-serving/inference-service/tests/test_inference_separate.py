@@ -1,0 +1,156 @@
+"""The transformer as its own process in front of the inference service."""
+
+import pyarrow as pa
+import pytest
+
+from scoring import release_path
+from use_cases import use_case
+
+
+@pytest.fixture(scope="module")
+def home(own_stage):
+    return own_stage.home
+
+
+@pytest.fixture(scope="module")
+def iris(own_stage):
+    return own_stage.iris
+
+
+@pytest.fixture(scope="module")
+def spam(own_stage):
+    return own_stage.spam
+
+
+@pytest.fixture(scope="module")
+def whole(home):
+    with home.serve("inference_service", "INFERENCE") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def predictor(home):
+    with home.serve("inference_service", "INFERENCE", TRANSFORMER="separate") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def transformer(home, predictor):
+    settings = {"PREDICTOR_URL": predictor.url}
+    with home.serve("feature_transformer", "TRANSFORMER", **settings) as server:
+        yield server
+
+
+@pytest.fixture
+def first(home, iris, whole, transformer):
+    """The first release of iris everywhere."""
+    home.point("iris", iris[0].id)
+    for server in (whole, transformer):
+        assert server.load("iris").status_code == 200
+    return iris[0]
+
+
+@pytest.mark.parametrize("name", ["iris", "spam"])
+@pytest.mark.parametrize("rows", [1, 20])
+@pytest.mark.parametrize("with_features", [True, False])
+def test_answers_are_byte_for_byte_those_of_one_process(
+    whole, transformer, first, records, name, rows, with_features
+):
+    request = {"id": "same", "parameters": {"return_features": with_features}}
+    batch = records(name, rows)
+
+    separate = transformer.infer(name, batch, **request)
+
+    assert separate.status_code == 200
+    assert separate.content == whole.infer(name, batch, **request).content
+
+
+def test_the_transformer_says_the_same_of_itself(whole, transformer, first):
+    for path in ("/v2/models/iris", "/v2/models/spam", "/v2/models/spam/ready"):
+        assert transformer.get(path).json() == whole.get(path).json()
+
+
+def test_the_predictor_takes_features_and_answers_probabilities(predictor, spam, outputs):
+    metadata = predictor.get("/v2/models/spam").json()
+
+    assert [t["name"] for t in metadata["inputs"]] == [f.name for f in spam.manifest.features]
+    assert [t["name"] for t in metadata["outputs"]] == ["probabilities"]
+    features = pa.RecordBatch.from_pylist(
+        list(spam.manifest.golden.features),
+        schema=pa.schema(
+            [
+                pa.field(f.name, pa.string() if f.datatype == "BYTES" else pa.float32())
+                for f in spam.manifest.features
+            ]
+        ),
+    )
+    answer = predictor.infer("spam", features).json()
+    assert list(outputs(answer)) == ["probabilities"]
+    assert answer["parameters"] == {"release_id": spam.id, "model_version": "3"}
+
+
+def test_bad_records_are_refused_before_the_predictor_sees_them(transformer, records):
+    answer = transformer.infer("iris", records("iris", 1).select(["sepal_length"]))
+
+    assert answer.status_code == 400
+    assert "'sepal_width' is missing" in answer.json()["error"]
+
+
+def test_a_deployment_through_the_transformer_reaches_both(
+    home, transformer, predictor, first, iris
+):
+    home.point("iris", iris[1].id)
+
+    assert transformer.load("iris").status_code == 200
+
+    assert transformer.serves("iris") == predictor.serves("iris") == iris[1].id
+
+
+def test_what_the_predictor_refuses_changes_nothing(
+    home, transformer, predictor, first, make_release
+):
+    damaged = make_release(home.store, "iris", 2)
+    home.store.write(f"{release_path('iris', damaged.id)}/model/iris/1/model.onnx", b"")
+    home.point("iris", damaged.id)
+
+    answer = transformer.load("iris")
+
+    assert answer.status_code == 409
+    assert "does not hash" in answer.json()["error"]
+    assert transformer.serves("iris") == predictor.serves("iris") == first.id
+
+
+def test_the_transformer_follows_a_predictor_that_was_swapped(
+    home, whole, transformer, predictor, first, iris, records
+):
+    home.point("iris", iris[1].id)
+    for server in (whole, predictor):
+        assert server.load("iris").status_code == 200
+
+    answer = transformer.infer("iris", records("iris", 2), id="same")
+
+    assert answer.json()["parameters"]["release_id"] == iris[1].id
+    assert answer.content == whole.infer("iris", records("iris", 2), id="same").content
+    assert transformer.serves("iris") == iris[1].id
+
+
+def test_a_predictor_without_the_model_is_unavailable(predictor, transformer, first, records):
+    assert predictor.post("/v2/repository/models/iris/unload").status_code == 200
+
+    answer = transformer.infer("iris", records("iris", 1))
+
+    assert answer.status_code == 503
+    assert "answered 404" in answer.json()["error"]
+
+
+def test_a_withdrawal_through_the_transformer_reaches_both(predictor, transformer, first):
+    assert transformer.post("/v2/repository/models/iris/unload").status_code == 200
+
+    assert predictor.get("/v2/models/iris").status_code == 404
+    assert transformer.get("/v2/models/iris").status_code == 404
+
+
+def test_every_use_case_has_the_same_tensors_in_both_modes(whole, transformer):
+    inputs = transformer.get("/v2/models/spam").json()["inputs"]
+
+    assert [t["name"] for t in inputs] == use_case("spam").record_schema.names

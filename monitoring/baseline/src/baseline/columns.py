@@ -1,0 +1,65 @@
+"""Which columns of a use case are watched, and which of their values count as missing."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from platform_core.errors import InvalidInput
+from use_cases import MonitoredColumn, UseCase
+
+SCORE_COLUMN = "score"
+PREDICTION_COLUMN = "prediction"
+
+
+def monitored_columns(use_case: UseCase) -> tuple[MonitoredColumn, ...]:
+    """Return the use case's monitored features, then the model's score and its prediction.
+
+    Raises:
+        InvalidInput: a feature has the name of one of the two.
+    """
+    names = {column.name for column in use_case.monitored}
+    taken = names & {SCORE_COLUMN, PREDICTION_COLUMN}
+    if taken:
+        raise InvalidInput(
+            f"the use case {use_case.name!r} monitors a feature named {taken.pop()!r}, which is "
+            "the name of the model's own output; rename the feature"
+        )
+    outputs = (
+        MonitoredColumn(SCORE_COLUMN, "numeric"),
+        MonitoredColumn(PREDICTION_COLUMN, "categorical"),
+    )
+    return (*use_case.monitored, *outputs)
+
+
+def score(use_case: UseCase, probabilities: np.ndarray) -> pa.Array:
+    """Return one number per row of `probabilities` [N, C]: what the model is sure of.
+
+    It is the probability of `use_case.positive`, or the largest one where there is none, in
+    single precision: more is lost on the way through JSON, and equal scores must stay equal.
+    """
+    if use_case.positive is None:
+        values = probabilities.max(axis=1) if len(probabilities) else np.empty(0)
+    else:
+        values = probabilities[:, use_case.classes.index(use_case.positive)]
+    return pa.array(np.asarray(values, np.float32), from_pandas=True)
+
+
+def mark_missing(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -> pa.Array:
+    """Return `values` as float64 or string, by the column's kind, with null for the missing ones.
+
+    Missing are null, NaN, and for an entity feature its unknown value.
+    """
+    if column.kind == "categorical":
+        return values.cast(pa.string())
+    values = values.cast(pa.float32())
+    missing = pc.is_nan(values)
+    unknown = _unknown_value(use_case, column.name)
+    if unknown is not None:
+        missing = pc.or_(missing, pc.equal(values, pa.scalar(unknown, pa.float32())))
+    return pc.if_else(missing, pa.scalar(None, pa.float32()), values).cast(pa.float64())
+
+
+def _unknown_value(use_case: UseCase, name: str) -> float | None:
+    entity = use_case.entity_features
+    features = entity.features if entity else ()
+    return next((feature.unknown for feature in features if feature.name == name), None)

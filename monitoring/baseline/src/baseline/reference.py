@@ -1,0 +1,91 @@
+"""The reference distribution of one column, in a form that traffic can be counted into.
+
+A numeric column keeps `points`: every distinct value, or a fine grid of its quantiles. They cut
+the line into 2K + 1 cells: below the first point, at it, between it and the second, and so on.
+Cells hold counts, so batches of traffic add up without being kept, and the empirical
+distribution is known exactly at every point and just below it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True)
+class NumericReference:
+    """Reference of a numeric column with `rows` rows, of which `missing` have no value.
+
+    `points` K sorted floats; `cells` [2K+1] counts. A bin of the PSI ends at an edge; it includes
+    the edge where `edge_included` says so. Both outer bins are open.
+    """
+
+    column: str
+    rows: int
+    missing: int
+    points: np.ndarray
+    cells: np.ndarray
+    edges: np.ndarray
+    edge_included: np.ndarray
+    kind: Literal["numeric"] = "numeric"
+
+    def count(self, values: pa.Array) -> np.ndarray:
+        """Return how many of `values` (float64, no nulls) fall into each cell, [2K+1]."""
+        numbers = values.to_numpy(zero_copy_only=False)
+        index = np.searchsorted(self.points, numbers, side="left")
+        at_point = np.append(self.points, np.nan)[index] == numbers
+        return np.bincount(2 * index + at_point, minlength=2 * len(self.points) + 1)
+
+    def bins(self, cells: np.ndarray) -> np.ndarray:
+        """Return the counts per bin, [edges + 1], of counts per cell, [2K+1]."""
+        return np.add.reduceat(cells, self._starts)
+
+    def quantiles(self, number: int) -> np.ndarray:
+        """Return `number` values spread evenly over the distribution, sorted.
+
+        Between two points they are interpolated. Empty when the column has no values.
+        """
+        if not len(self.points):
+            return np.empty(0)
+        below = np.cumsum(self.cells)
+        knots = np.repeat(self.points, 2)
+        shares = np.column_stack([below[0:-1:2], below[1::2]]).ravel() / below[-1]
+        return np.interp((np.arange(number) + 0.5) / number, shares, knots)
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        at = np.searchsorted(self.points, self.edges, side="left")
+        return np.concatenate([[0], 2 * at + 1 + self.edge_included]).astype(np.intp)
+
+
+@dataclass(frozen=True)
+class CategoricalReference:
+    """Reference of a categorical column: `counts` [categories + 1], the last for all others."""
+
+    column: str
+    rows: int
+    missing: int
+    categories: tuple[str, ...]
+    counts: np.ndarray
+    kind: Literal["categorical"] = "categorical"
+
+    def count(self, values: pa.Array) -> np.ndarray:
+        """Return how many of `values` (string, no nulls) are of each category, [categories + 1]."""
+        known = pa.array(self.categories, pa.string())
+        index = pc.index_in(values, known).fill_null(len(self.categories))
+        return np.bincount(index.to_numpy(), minlength=len(self.categories) + 1)
+
+    def bins(self, counts: np.ndarray) -> np.ndarray:
+        """Return `counts`: each category is a bin."""
+        return counts
+
+    @property
+    def cells(self) -> np.ndarray:
+        """The reference's own counts, under the name a numeric one has for them."""
+        return self.counts
+
+
+Reference = NumericReference | CategoricalReference

@@ -1,0 +1,1 @@
+"""PSI and KS of live traffic against a release's baseline."""

@@ -1,0 +1,48 @@
+"""From settings to a job: the only place that names adapters."""
+
+from datetime import timedelta
+
+from drift_detector.gateway import flush_through
+from drift_detector.job import DriftJob
+from drift_detector.judgement import Policy
+from drift_detector.measure import Measurer
+from drift_detector.reactions import RetrainPolicy, Webhook
+from drift_detector.settings import DriftSettings
+from platform_core.adapters.connect import blob_store
+from platform_core.clock import Clock
+from platform_core.ledger import Ledger
+from use_cases import use_case, use_case_names
+
+
+def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
+    """Return the job that `settings` describe, over all installed use cases."""
+    store = blob_store(settings)
+    policy = Policy(
+        min_rows=settings.drift_min_rows,
+        psi_warning=settings.drift_psi_warning,
+        psi_drift=settings.drift_psi_drift,
+        alpha=settings.drift_alpha,
+        min_columns=settings.drift_min_columns,
+        max_class_share=settings.drift_max_class_share,
+        max_missing_increase=settings.drift_max_missing_increase,
+    )
+    page_rows = settings.drift_page_rows if settings.drift_pages else 0
+    webhook = None
+    if settings.drift_webhook_url:
+        url, timeout = str(settings.drift_webhook_url), settings.drift_webhook_timeout_seconds
+        webhook = Webhook(store, url, timeout)
+    return DriftJob(
+        measurer=Measurer(store, Ledger(store, clock), clock, policy, page_rows),
+        use_cases={name: use_case(name) for name in use_case_names()},
+        flush=flush_through(
+            settings.gateway_url,
+            settings.gateway_api_key.get_secret_value(),
+            settings.drift_flush_timeout_seconds,
+        ),
+        retrain=RetrainPolicy(
+            on_drift=settings.drift_retrain_on == "drift",
+            environments=settings.drift_retrain_environments,
+        ),
+        webhook=webhook,
+        revise=timedelta(hours=settings.drift_revise_hours),
+    )

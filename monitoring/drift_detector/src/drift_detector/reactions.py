@@ -1,0 +1,118 @@
+"""What follows from a report: log lines, a webhook, a request to retrain."""
+
+import logging
+from dataclasses import dataclass
+
+import httpx
+
+from drift_detector.log import LOGGER
+from platform_core.contracts.drift_report import (
+    DriftReport,
+    DriftVerdict,
+    RetrainRequest,
+    retrain_path,
+)
+from platform_core.contracts.environments import Environment
+from platform_core.errors import BlobExists
+from platform_core.hashing import sha256_json
+from platform_core.ports.blob_store import BlobStore
+
+ALERTING = frozenset({DriftVerdict.WARNING, DriftVerdict.DRIFT})
+SENT_PREFIX = "drift-reports/_webhooks"
+ID_CHARACTERS = 32
+_log = logging.getLogger(LOGGER)
+
+
+@dataclass(frozen=True)
+class RetrainPolicy:
+    """Which drifting environments ask for a new release; none when `on_drift` is false."""
+
+    on_drift: bool
+    environments: frozenset[Environment]
+
+
+def request_retraining(
+    store: BlobStore, policy: RetrainPolicy, report: DriftReport, active: str | None
+) -> str | None:
+    """Ask for a new release when `report` and the policy say so; return the request's id.
+
+    A report asks once, however often its window is measured. A release that the environment no
+    longer serves (`active` is another one) needs no successor.
+    """
+    wanted = (
+        policy.on_drift
+        and report.verdict is DriftVerdict.DRIFT
+        and report.environment in policy.environments
+        and report.release_id is not None
+        and active in {None, report.release_id}
+    )
+    if not wanted or report.release_id is None:
+        return None
+    request = RetrainRequest(
+        request_id=sha256_json(["retrain", report.report_id])[:ID_CHARACTERS],
+        use_case=report.use_case,
+        environment=report.environment,
+        release_id=report.release_id,
+        reason=f"drift: {', '.join(report.alarms)}",
+        report_id=report.report_id,
+        created_at=report.created_at,
+    )
+    data = request.model_dump_json(indent=1).encode()
+    try:
+        store.create(retrain_path(request.request_id), data)
+    except BlobExists:
+        _log.info("retraining was requested before", extra={"fields": _fields(report)})
+    return request.request_id
+
+
+def log_alarms(report: DriftReport) -> None:
+    """Write one log line per alarm."""
+    for alarm in report.alarms:
+        _log.warning("drift alarm", extra={"fields": {**_fields(report), "alarm": alarm}})
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """POSTs a JSON object per report and verdict to `url`; `timeout` in seconds."""
+
+    store: BlobStore
+    url: str
+    timeout: float
+
+    def send(self, report: DriftReport) -> None:
+        """Tell the receiver of a warning or of drift, once.
+
+        What was received is written down afterwards: a process that dies in between tells it
+        twice rather than never. A receiver that cannot be reached is logged, and told when the
+        window is measured again.
+        """
+        marker = f"{SENT_PREFIX}/{report.report_id}-{report.verdict}.json"
+        if report.verdict not in ALERTING or self.store.exists(marker):
+            return
+        message = {"event": "drift", "text": summary(report), **_fields(report)}
+        try:
+            answer = httpx.post(self.url, json=message, timeout=self.timeout)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            fields = {**_fields(report), "error": str(error) or type(error).__name__}
+            _log.error("the drift webhook was not delivered", extra={"fields": fields})
+            return
+        self.store.write(marker, report.created_at.isoformat().encode())
+
+
+def summary(report: DriftReport) -> str:
+    """Return a report as one sentence."""
+    score = "no score" if report.score is None else f"largest PSI {report.score:.3f}"
+    said = f"; {', '.join(report.alarms)}" if report.alarms else ""
+    why = f"; {report.detail}" if report.detail else ""
+    return (
+        f"{report.use_case} {report.environment} {report.start:%Y-%m-%dT%H:%M}Z to "
+        f"{report.end:%Y-%m-%dT%H:%M}Z, release {report.release_id or 'none'}: {report.verdict} "
+        f"({report.rows} rows, {score}{said}{why})"
+    )
+
+
+def _fields(report: DriftReport) -> dict[str, object]:
+    names = {"report_id", "use_case", "environment", "release_id", "start", "end", "rows"}
+    names |= {"verdict", "score", "alarms", "retrain_request", "detail"}
+    return report.model_dump(mode="json", include=names)

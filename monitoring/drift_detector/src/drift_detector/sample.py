@@ -1,0 +1,34 @@
+"""A uniform sample of rows that pass by once."""
+
+import numpy as np
+import pyarrow as pa
+
+
+class RowSample:
+    """Keeps `size` rows, each of those that pass by with the same probability.
+
+    Every row draws a number and the smallest numbers stay, so the same rows in the same order
+    with the same `seed` give the same sample.
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
+        self._size = size
+        self._random = np.random.default_rng(seed)
+        self._keys = np.empty(0)
+        self._rows: pa.Table | None = None
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Let rows pass by; all batches have the same columns."""
+        if not self._size:
+            return
+        keys = np.concatenate([self._keys, self._random.random(rows.num_rows)])
+        table = pa.Table.from_batches([rows])
+        if self._rows is not None:
+            table = pa.concat_tables([self._rows, table])
+        kept = np.sort(np.argsort(keys, kind="stable")[: self._size])
+        self._keys = keys[kept]
+        self._rows = table.take(pa.array(kept)).combine_chunks()
+
+    def rows(self) -> pa.Table | None:
+        """Return the sample, `None` before the first row."""
+        return self._rows

@@ -1,0 +1,42 @@
+"""Settings of the drift detector."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl, field_validator
+from pydantic_settings import NoDecode
+
+from platform_core.contracts.environments import Environment
+from platform_core.settings import GatewayClientSettings, StorageSettings
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class DriftSettings(StorageSettings, GatewayClientSettings):
+    """What is measured, when it counts as drift, and who is told. README.md explains each."""
+
+    drift_window_minutes: int = Field(default=60, gt=0)
+    drift_interval_minutes: int = Field(default=60, gt=0)
+    drift_revise_hours: int = Field(default=24, ge=0)
+    drift_min_rows: int = Field(default=200, gt=0)
+    drift_psi_warning: float = Field(default=0.1, gt=0)
+    drift_psi_drift: float = Field(default=0.2, gt=0)
+    drift_alpha: float = Field(default=0.01, gt=0, lt=1)
+    drift_min_columns: int = Field(default=1, gt=0)
+    drift_max_class_share: Share = 0.9
+    drift_max_missing_increase: Share = 0.1
+    drift_pages: bool = True
+    drift_page_rows: int = Field(default=2000, gt=0)
+    drift_retrain_on: Literal["drift", "never"] = "drift"
+    drift_retrain_environments: Annotated[frozenset[Environment], NoDecode] = frozenset(
+        {Environment.PRODUCTION}
+    )
+    drift_webhook_url: HttpUrl | None = None
+    drift_webhook_timeout_seconds: float = Field(default=5, gt=0)
+    drift_flush_timeout_seconds: float = Field(default=30, gt=0)
+
+    @field_validator("drift_retrain_environments", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value

@@ -1,0 +1,164 @@
+"""What a window's inference records say, per release, as counts: no record is kept.
+
+The only rows that stay in memory are a sample for the page.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from baseline import (
+    PREDICTION_COLUMN,
+    SCORE_COLUMN,
+    Reference,
+    mark_missing,
+    monitored_columns,
+    score,
+)
+from drift_detector.sample import RowSample
+from platform_core.contracts.inference_record import Purpose
+from platform_core.inference_log import (
+    ENTITY_PREFIX,
+    FEATURE_PREFIX,
+    INPUT_PREFIX,
+    PROBABILITY_PREFIX,
+)
+from use_cases import UseCase
+
+
+@dataclass
+class Tally:
+    """One column of one release's traffic: `counts` are per cell of its reference."""
+
+    rows: int = 0
+    missing: int = 0
+    counts: np.ndarray | None = None
+
+    @property
+    def present(self) -> int:
+        """The number of rows that have a value."""
+        return self.rows - self.missing
+
+    def add(self, values: pa.Array, reference: Reference | None) -> None:
+        """Count more rows; null in `values` is a missing value."""
+        self.rows += len(values)
+        self.missing += values.null_count
+        if reference is not None:
+            counts = reference.count(values.drop_null())
+            self.counts = counts if self.counts is None else self.counts + counts
+
+
+@dataclass
+class ReleaseTraffic:
+    """The live records that one release answered in the window."""
+
+    release_id: str
+    references: Mapping[str, Reference]
+    sample: RowSample
+    rows: int = 0
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    predictions: dict[str, int] = field(default_factory=dict)
+
+    def add(self, use_case: UseCase, records: pa.RecordBatch) -> None:
+        """Count a batch of the release's records."""
+        logged = monitored_values(use_case, records)
+        values = {
+            column.name: mark_missing(use_case, column, logged[column.name])
+            for column in monitored_columns(use_case)
+        }
+        self.rows += records.num_rows
+        for name, column in values.items():
+            self.tallies.setdefault(name, Tally()).add(column, self.references.get(name))
+        for entry in pc.value_counts(values[PREDICTION_COLUMN]).to_pylist():
+            known = self.predictions.get(entry["values"], 0)
+            self.predictions[entry["values"]] = known + entry["counts"]
+        self.sample.add(pa.record_batch(list(values.values()), names=list(values)))
+
+
+def count_traffic(
+    use_case: UseCase,
+    batches: Iterable[pa.RecordBatch],
+    start: Callable[[str], ReleaseTraffic],
+) -> list[ReleaseTraffic]:
+    """Return the traffic of each release in `batches` of the log, ordered by release id.
+
+    Only `live` records count. `start(release_id)` gives the empty counts of a release that is
+    seen for the first time.
+    """
+    traffic: dict[str, ReleaseTraffic] = {}
+    for batch in batches:
+        live = batch.filter(pc.equal(batch.column("purpose"), Purpose.LIVE.value))
+        for release_id, records in _by_release(live):
+            if release_id not in traffic:
+                traffic[release_id] = start(release_id)
+            traffic[release_id].add(use_case, records)
+    return [traffic[release_id] for release_id in sorted(traffic)]
+
+
+def log_columns(use_case: UseCase) -> list[str]:
+    """Return the columns of the inference log that the monitored values are made of."""
+    names = ["release_id", "purpose", "prediction"]
+    names += [PROBABILITY_PREFIX + name for name in use_case.classes]
+    entities = use_case.entity_features.names if use_case.entity_features else ()
+    replayed = set(_replayed(use_case))
+    for column in use_case.monitored:
+        if column.name in entities:
+            names.append(ENTITY_PREFIX + column.name)
+        elif column.name not in replayed:
+            names.append(FEATURE_PREFIX + column.name)
+    if replayed:
+        names += [INPUT_PREFIX + name for name in use_case.record_schema.names]
+    return names
+
+
+def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
+    """Return the values of every monitored column, N each; null where the log has none."""
+    rows = records.num_rows
+    values = {}
+    for column in use_case.monitored:
+        logged = _column(records, ENTITY_PREFIX + column.name)
+        if logged is None:
+            logged = _column(records, FEATURE_PREFIX + column.name)
+        values[column.name] = pa.nulls(rows, pa.float32()) if logged is None else logged
+    values |= _replay(use_case, records)
+    names = [PROBABILITY_PREFIX + name for name in use_case.classes]
+    probabilities = [_column(records, name) for name in names]
+    if any(column is None for column in probabilities):
+        values[SCORE_COLUMN] = pa.nulls(rows, pa.float32())
+    else:
+        values[SCORE_COLUMN] = score(use_case, np.column_stack([_floats(c) for c in probabilities]))
+    values[PREDICTION_COLUMN] = records.column("prediction")
+    return values
+
+
+def _replayed(use_case: UseCase) -> list[str]:
+    """The monitored text features: the log has their input, not their value."""
+    text = {field.name for field in use_case.feature_schema if field.type == pa.string()}
+    return [column.name for column in use_case.monitored if column.name in text]
+
+
+def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
+    names = _replayed(use_case)
+    inputs = [_column(records, INPUT_PREFIX + name) for name in use_case.record_schema.names]
+    if not names or any(column is None for column in inputs):
+        return {name: pa.nulls(records.num_rows, pa.string()) for name in names}
+    features = use_case.features(pa.record_batch(inputs, schema=use_case.record_schema))
+    return {name: features.column(name) for name in names}
+
+
+def _column(records: pa.RecordBatch, name: str) -> pa.Array | None:
+    index = records.schema.get_field_index(name)
+    return None if index < 0 else records.column(index)
+
+
+def _floats(column: pa.Array) -> np.ndarray:
+    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def _by_release(records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    releases = records.column("release_id")
+    for release_id in releases.unique().to_pylist():
+        yield release_id, records.filter(pc.equal(releases, release_id))

@@ -1,0 +1,170 @@
+"""A release with a real baseline, and traffic it answered, in a local blob store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from baseline import baseline_bytes, build_baseline
+from drift_detector.job import DriftJob
+from drift_detector.judgement import Policy
+from drift_detector.measure import Measurer
+from drift_detector.reactions import RetrainPolicy
+from platform_core.clock import ManualClock
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.inference_log import log_schema, object_path
+from platform_core.ledger import Ledger
+from platform_core.parquet import write_table
+from platform_core.ports.blob_store import BlobStore
+from scoring import Release, Scorer
+from use_cases import UseCase, use_case
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+POLICY = Policy(
+    min_rows=200,
+    psi_warning=0.1,
+    psi_drift=0.2,
+    alpha=0.01,
+    min_columns=1,
+    max_class_share=0.9,
+    max_missing_increase=0.1,
+)
+
+
+def generated_records(case: UseCase, rows: int, seed: int, drift: float = 0.0) -> pa.RecordBatch:
+    table = case.generate(rows, seed, drift).combine_chunks()
+    return table.select(case.record_schema.names).to_batches()[0]
+
+
+def known_entities(case: UseCase, rows: int, seed: int = 0) -> pa.RecordBatch | None:
+    """Entity features as a busy feature store would give them: most entities are known."""
+    if case.entity_features is None:
+        return None
+    random = np.random.default_rng(seed)
+    known = random.random(rows) < 0.8
+    columns = [
+        pa.array(random.gamma(2.0, 3.0, rows), mask=~known) for _ in case.entity_features.names
+    ]
+    return pa.record_batch(columns, names=list(case.entity_features.names))
+
+
+@dataclass
+class World:
+    """A store with a served release per use case; writes traffic and measures windows."""
+
+    store: BlobStore
+    clock: ManualClock
+    make_release: Callable[..., Release]
+    scorers: dict[str, Scorer] = field(default_factory=dict)
+    segments: int = 0
+
+    def release(self, name: str = "iris", seed: int = 0, baseline_rows: int = 2000) -> str:
+        """Store a release whose baseline is what it answered to generated records."""
+        case = use_case(name)
+        scorer = Scorer(self.make_release(self.store, name, seed), case)
+        entities = known_entities(case, baseline_rows)
+        scores = scorer.score(generated_records(case, baseline_rows, 1000 + seed), entities)
+        table = build_baseline(case, scores.features, scores.probabilities, scores.predictions)
+        release = self.make_release(self.store, name, seed, baseline_bytes(table))
+        self.scorers[release.id] = Scorer(release, case)
+        return release.id
+
+    def serve(self, release_id: str, environment: str = "production", name: str = "iris") -> None:
+        self.ledger.append(
+            Change(
+                use_case=name,
+                environment=Environment(environment),
+                action=Action.DEPLOY,
+                actor="test",
+                from_release=None,
+                to_release=release_id,
+                reason="test",
+                verdict=Verdict.SERVED,
+            )
+        )
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.store, self.clock)
+
+    def log(
+        self,
+        release_id: str,
+        records: pa.RecordBatch,
+        *,
+        name: str = "iris",
+        environment: str = "production",
+        at: datetime = NOON - timedelta(minutes=30),
+        purpose: str = "live",
+        entities: pa.RecordBatch | None = None,
+        prediction: str | None = None,
+        without: tuple[str, ...] = (),
+    ) -> str:
+        """Write one segment of answers, all given at `at`; return its path."""
+        case = use_case(name)
+        self.segments += 1
+        count = records.num_rows
+        if entities is None:
+            entities = known_entities(case, count, self.segments)
+        scores = self.scorers[release_id].score(records, entities)
+        own = [f.name for f in case.feature_schema if f.type == pa.float32()]
+        names = case.entity_features.names if case.entity_features else ()
+        schema = log_schema(case.record_schema, own, names, case.classes)
+        ids = [f"{self.segments}-{row}" for row in range(count)]
+        values = {
+            "prediction_id": ids,
+            "request_id": ids,
+            "time": [at] * count,
+            "use_case": [name] * count,
+            "environment": [environment] * count,
+            "release_id": [release_id] * count,
+            "prediction": [prediction] * count if prediction else scores.predictions,
+            "purpose": [purpose] * count,
+            "degraded": [False] * count,
+            "latency_ms": [1.0] * count,
+        }
+        values |= {f"input.{n}": records.column(n) for n in records.schema.names}
+        values |= {f"feature.{n}": scores.features.column(n) for n in own}
+        values |= {f"entity.{n}": scores.features.column(n) for n in names}
+        values |= {
+            f"probability.{n}": scores.probabilities[:, i].astype(float)
+            for i, n in enumerate(case.classes)
+        }
+        table = pa.table([pa.array(values[f.name], f.type) for f in schema], schema=schema)
+        path = object_path(name, environment, at, f"segment-{self.segments}")
+        write_table(self.store, path, table.drop_columns(list(without)))
+        return path
+
+    def job(self, **changes: object) -> DriftJob:
+        """A job over iris and spam with the documented policy, no pages, a silent gateway."""
+        policy = replace(POLICY, **changes.pop("policy", {}))
+        job = DriftJob(
+            measurer=Measurer(self.store, self.ledger, self.clock, policy, page_rows=0),
+            use_cases={name: use_case(name) for name in ("iris", "spam")},
+            flush=lambda: None,
+            retrain=RetrainPolicy(True, frozenset({Environment.PRODUCTION})),
+            webhook=None,
+            revise=timedelta(hours=24),
+        )
+        return replace(job, **changes)
+
+
+@pytest.fixture(scope="session")
+def records_of() -> Callable[..., pa.RecordBatch]:
+    """Return a function that generates records: use case, rows, seed, drift."""
+    return generated_records
+
+
+@pytest.fixture(scope="session")
+def new_world(make_release: Callable[..., Release]) -> Callable[[BlobStore], World]:
+    """Return a function that makes a world of a store; it is noon there."""
+    return lambda store: World(store, ManualClock(NOON), make_release)
+
+
+@pytest.fixture
+def world(blob_store: BlobStore, new_world: Callable[[BlobStore], World]) -> World:
+    return new_world(blob_store)

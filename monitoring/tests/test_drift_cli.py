@@ -1,0 +1,151 @@
+"""The program as it is run: exit codes, output, the page, and the loop's end."""
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from platform_core.drift_reports import latest_reports
+from platform_core.testing.machine import child_environment
+from platform_core.testing.processes import free_port, running
+from scoring import baseline_path
+from use_cases import use_case
+
+SPAN = ("--from", "2026-01-05T11:00:00Z", "--to", "2026-01-05T12:00:00Z")
+COMMAND = (sys.executable, "-m", "drift_detector")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A gateway that is not there, and the store of the `world` fixture."""
+    return {
+        "BLOB_STORE_URL": (tmp_path / "blob").as_uri(),
+        "GATEWAY_URL": f"http://127.0.0.1:{free_port()}",
+        "GATEWAY_API_KEY": "key",
+        "DRIFT_PAGES": "false",
+    }
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=child_environment(environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("drift", [0.0, 1.0])
+def test_every_verdict_is_success(world, records_of, environment, drift):
+    release = world.release()
+    world.log(release, records_of(use_case("iris"), 300, 1, drift))
+    result = run(environment, "run", *SPAN, "--use-case", "iris", "--environment", "production")
+    assert result.returncode == 0, result.stderr
+    (report,) = latest_reports(world.store)
+    assert report.verdict.value == ("drift" if drift else "ok")
+    assert f"release {release}: {report.verdict}" in last_line(result.stdout)
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    assert "did not flush" in lines[0]["message"]
+    assert "did not flush" in report.detail
+    assert {line["alarm"] for line in lines if "alarm" in line} == set(report.alarms)
+    shown = run(environment, "metrics")
+    assert "petal_length" in shown.stdout
+    exposed = run(environment, "metrics", "--format", "prometheus")
+    assert f'mlplatform_drift_rows{{environment="production",release_id="{release}"' in (
+        exposed.stdout
+    )
+
+
+def test_no_traffic_is_success_and_says_so(world, environment):
+    world.serve(world.release())
+    result = run(environment, "run", *SPAN)
+    assert result.returncode == 0
+    assert "insufficient-data (0 rows, no score" in result.stdout
+
+
+def test_nothing_to_measure_is_success_and_says_so(environment):
+    result = run(environment, "run", "--revise")
+    assert (result.returncode, "nothing to measure" in result.stdout) == (0, True)
+    assert run(environment, "metrics").stdout.strip() == "no drift report yet"
+
+
+def test_a_window_that_cannot_be_measured_is_a_failure(world, records_of, environment):
+    release = world.release()
+    world.log(release, records_of(use_case("iris"), 300, 1))
+    world.store.delete(baseline_path("iris", release))
+    result = run(environment, "run", *SPAN)
+    assert result.returncode == 1
+    assert last_line(result.stderr).startswith("not measured: iris production")
+    assert "is missing" in last_line(result.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--from", "2026-01-05T12:00:00Z", "--to", "2026-01-05T12:00:00Z"),
+        ("run", "--from", "2026-01-05T13:00:00Z", "--to", "2026-01-05T12:00:00Z"),
+        ("run", "--from", "yesterday"),
+        ("run", "--use-case", "weather"),
+        ("run", "--environment", "test"),
+        ("report",),
+        (),
+    ],
+)
+def test_wrong_use_is_refused_with_2(environment, arguments):
+    result = run(environment, *arguments)
+    assert result.returncode == 2
+    assert result.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("GATEWAY_URL", ""), ("DRIFT_PSI_DRIFT", "-1"), ("BLOB_STORE_URL", "s3://x")]
+)
+def test_settings_that_do_not_work_are_named(environment, key, value):
+    result = run(environment | {key: value}, "run", *SPAN)
+    assert result.returncode == 1
+    assert key in last_line(result.stderr)
+
+
+def test_the_page_shows_a_sample_and_says_what_its_reference_is(world, records_of, environment):
+    case = use_case("spam")
+    release = world.release("spam")
+    world.log(release, records_of(case, 300, 1, drift=1.0), name="spam")
+    changes = {"DRIFT_PAGES": "true", "DRIFT_PAGE_ROWS": "100"}
+    result = run(environment | changes, "run", *SPAN)
+    assert result.returncode == 0, result.stderr
+    (report,) = latest_reports(world.store)
+    assert report.page.endswith(f"{report.report_id}.html")
+    page = world.store.read(report.page).decode()
+    assert "a sample of 100 of 300 rows" in page
+    assert "drawn from the baseline" in page
+    assert "capital_share" in page
+
+
+def test_the_loop_starts_and_ends_on_request(environment, tmp_path):
+    folder = tmp_path / "loop"
+    log = folder / "server.log"
+
+    def started() -> bool:
+        return "the drift loop has started" in log.read_text()
+
+    with running([*COMMAND, "loop"], started, folder, environment) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    line = json.loads(log.read_text().splitlines()[0])
+    due = datetime.fromisoformat(line["next"])
+    assert (due.minute, due.second) == (0, 0)
+    assert (
+        timedelta()
+        < due - datetime.fromisoformat(line["time"]).astimezone(UTC)
+        <= timedelta(hours=1)
+    )

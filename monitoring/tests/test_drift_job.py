@@ -1,0 +1,309 @@
+"""What a run leaves behind: reports, once; late records, errors and what is asked for."""
+
+import io
+import json
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pyarrow.parquet as pq
+import pytest
+
+from drift_detector.window import Window, next_tick, parse_time, window_between
+from platform_core.contracts.drift_report import DriftReport, DriftVerdict, report_folder
+from platform_core.contracts.environments import Environment
+from platform_core.drift_reports import read_reports
+from platform_core.errors import InvalidInput, UnknownUseCase, UpstreamUnavailable
+from platform_core.hashing import sha256_bytes
+from scoring import baseline_path
+from use_cases import use_case
+
+HOUR = timedelta(hours=1)
+PRODUCTION = Environment.PRODUCTION
+
+
+def last_hour(world) -> Window:
+    return Window(world.clock.now() - HOUR, world.clock.now())
+
+
+def stored(world, window: Window, environment: str = "production") -> list[DriftReport]:
+    return read_reports(world.store, report_folder("iris", environment, window.end))
+
+
+def files(world) -> dict[str, bytes]:
+    return {b.path: world.store.read(b.path) for b in world.store.list("drift-reports")}
+
+
+def test_a_report_is_kept_as_json_and_as_a_row_per_column(world, records_of):
+    release = world.release()
+    world.log(release, records_of(use_case("iris"), 300, 1))
+    window = last_hour(world)
+    (report,) = world.job().run(window, "iris", PRODUCTION).reports
+    assert stored(world, window) == [report]
+    folder = "drift-reports/use_case=iris/environment=production/date=2026-01-05/hour=12"
+    data = world.store.read(f"{folder}/{report.report_id}.parquet")
+    table = pq.read_table(io.BytesIO(data), partitioning=None)
+    assert table["column"].to_pylist() == [c.column for c in report.columns]
+    assert table["psi"].to_pylist() == [c.psi for c in report.columns]
+    assert set(table["release_id"].to_pylist()) == {release}
+    assert set(table["report_verdict"].to_pylist()) == {"ok"}
+
+
+def test_the_same_window_twice_leaves_the_same_files(world, records_of):
+    case = use_case("iris")
+    world.log(world.release(), records_of(case, 300, 1, drift=1.0))
+    first = world.job().run(last_hour(world))
+    before = files(world)
+    assert world.job().run(last_hour(world)) == first
+    assert files(world) == before
+
+
+def test_by_default_what_serves_or_has_traffic_is_measured(world, records_of):
+    case = use_case("iris")
+    release = world.release()
+    world.serve(release, "staging")
+    world.log(release, records_of(case, 10, 1))
+    outcome = world.job().run(last_hour(world))
+    found = [(r.use_case, r.environment.value, r.rows) for r in outcome.reports]
+    assert found == [("iris", "staging", 0), ("iris", "production", 10)]
+
+
+def test_nothing_served_and_no_traffic_anywhere_writes_nothing(world):
+    outcome = world.job().run(last_hour(world))
+    assert (outcome.reports, outcome.failures) == ((), ())
+    assert files(world) == {}
+
+
+def test_an_unknown_use_case_is_wrong_use(world):
+    with pytest.raises(UnknownUseCase, match="installed are iris, spam"):
+        world.job().run(last_hour(world), "weather")
+
+
+def test_a_late_segment_revises_the_report(world, records_of):
+    case = use_case("iris")
+    release = world.release()
+    world.log(release, records_of(case, 300, 1))
+    window = last_hour(world)
+    (before,) = world.job().run(window).reports
+    world.log(release, records_of(case, 300, 2, drift=1.0))
+    (after,) = world.job().run(window).reports
+    assert before.report_id == after.report_id
+    assert (before.verdict, after.verdict) == (DriftVerdict.OK, DriftVerdict.DRIFT)
+    assert stored(world, window) == [after]
+
+
+def test_late_segments_are_found_without_being_told(world, records_of):
+    case = use_case("iris")
+    release = world.release()
+    world.serve(release)
+    window = last_hour(world)
+    (silent,) = world.job().run(window).reports
+    world.clock.advance(5 * HOUR)
+    assert world.job().run_again_where_late().reports == ()
+    late = world.log(release, records_of(case, 300, 2, drift=1.0))
+    (revised,) = world.job().run_again_where_late().reports
+    assert (silent.verdict, revised.verdict) == (DriftVerdict.INSUFFICIENT_DATA, DriftVerdict.DRIFT)
+    assert (revised.start, revised.end) == (window.start, window.end)
+    assert world.job().run_again_where_late().reports == ()
+    world.store.delete(late)
+    world.clock.advance(24 * HOUR)
+    assert world.job().run_again_where_late().reports == (), "too old to be revised"
+
+
+def test_a_report_of_no_traffic_goes_when_late_records_prove_it_wrong(world, records_of):
+    release = world.release()
+    window = last_hour(world)
+    job = world.job()
+    assert job.run(window, "iris", PRODUCTION).reports[0].release_id is None
+    world.log(release, records_of(use_case("iris"), 300, 1))
+    (report,) = job.run(window, "iris", PRODUCTION).reports
+    assert stored(world, window) == [report]
+    assert report.release_id == release
+
+
+@pytest.mark.parametrize("harm", ["missing", "altered", "truncated"])
+def test_a_baseline_that_cannot_be_used_is_a_failure_and_says_so(world, records_of, harm):
+    release = world.release()
+    world.log(release, records_of(use_case("iris"), 300, 1))
+    path = baseline_path("iris", release)
+    data = world.store.read(path)
+    harms = {"altered": data[:200] + bytes([data[200] ^ 1]) + data[201:], "truncated": data[:100]}
+    world.store.delete(path) if harm == "missing" else world.store.write(path, harms[harm])
+    outcome = world.job().run(last_hour(world))
+    (report,), (failure,) = outcome.reports, outcome.failures
+    assert report.verdict is DriftVerdict.INSUFFICIENT_DATA
+    assert (report.rows, report.score, report.columns, report.alarms) == (300, None, (), ())
+    assert path in report.detail
+    assert path in failure
+
+
+def test_a_baseline_of_another_format_is_a_failure(world, records_of, make_release):
+    data = b"not a baseline"
+    release = world.release()
+    other = make_release(world.store, "iris", 0, data)
+    assert other.manifest.baseline_sha256 == sha256_bytes(data)
+    world.scorers[other.id] = world.scorers[release]
+    world.log(other.id, records_of(use_case("iris"), 300, 1))
+    outcome = world.job().run(last_hour(world))
+    assert "not a readable Parquet file" in outcome.reports[0].detail
+    assert len(outcome.failures) == 1
+
+
+def test_an_unreadable_log_is_a_failure_and_never_no_drift(world, records_of):
+    release = world.release()
+    path = world.log(release, records_of(use_case("iris"), 300, 1))
+    window = last_hour(world)
+    good = world.store.read(path)
+    assert world.job().run(window).reports[0].verdict is DriftVerdict.OK
+    world.store.write(path, b"not parquet")
+    outcome = world.job().run(window)
+    assert path in outcome.failures[0]
+    (report,) = outcome.reports
+    assert report.verdict is DriftVerdict.INSUFFICIENT_DATA
+    assert path in report.detail
+    # Once the log is readable again, the failure is made good without being asked.
+    world.store.write(path, good)
+    world.clock.advance(HOUR)
+    (revised,) = world.job().run_again_where_late().reports
+    assert revised.verdict is DriftVerdict.OK
+    assert stored(world, window) == [revised]
+
+
+def test_one_broken_environment_does_not_keep_the_others_from_being_measured(world, records_of):
+    case = use_case("iris")
+    release = world.release()
+    world.log(release, records_of(case, 300, 1))
+    broken = world.log(release, records_of(case, 300, 1), environment="staging")
+    world.store.write(broken, b"not parquet")
+    outcome = world.job().run(last_hour(world))
+    assert len(outcome.failures) == 1
+    assert {r.environment.value: r.verdict.value for r in outcome.reports} == {
+        "staging": "insufficient-data",
+        "production": "ok",
+    }
+
+
+def test_a_broken_ledger_does_not_hide_drift(world, records_of):
+    release = world.release()
+    world.serve(release)
+    world.log(release, records_of(use_case("iris"), 300, 1, drift=1.0))
+    (entry,) = world.store.list("models/iris/_ledger/production")
+    world.store.write(entry.path, world.store.read(entry.path).replace(b"test", b"rest"))
+    (report,) = world.job().run(last_hour(world)).reports
+    assert report.verdict is DriftVerdict.DRIFT
+    world.clock.advance(timedelta(days=1))
+    outcome = world.job().run(last_hour(world))
+    assert "ledger" in outcome.failures[0]
+    assert outcome.reports[0].verdict is DriftVerdict.INSUFFICIENT_DATA
+
+
+def test_a_gateway_that_does_not_flush_is_a_warning_in_the_report(world, records_of):
+    def flush() -> None:
+        raise UpstreamUnavailable("the gateway is down")
+
+    world.log(world.release(), records_of(use_case("iris"), 300, 1))
+    outcome = world.job(flush=flush).run(last_hour(world))
+    assert outcome.failures == ()
+    assert outcome.reports[0].verdict is DriftVerdict.OK
+    assert "the gateway is down" in outcome.reports[0].detail
+
+
+def test_drift_in_production_asks_for_a_new_release_once(world, records_of):
+    release = world.release()
+    world.serve(release)
+    world.log(release, records_of(use_case("iris"), 300, 1, drift=1.0))
+    (first,) = world.job().run(last_hour(world)).reports
+    world.clock.advance(timedelta(minutes=5))
+    window = Window(first.start, first.end)
+    (again,) = world.job().run(window).reports
+    assert first.retrain_request == again.retrain_request is not None
+    (blob,) = world.store.list("drift-reports/_retrain-requests")
+    request = json.loads(world.store.read(blob.path))
+    assert blob.path.endswith(f"{first.retrain_request}.json")
+    assert request["release_id"] == release
+    assert request["report_id"] == first.report_id
+    assert request["created_at"].startswith("2026-01-05T12:00:00")
+    assert "drift:petal_length" in request["reason"]
+
+
+def test_no_request_without_drift_in_staging_or_against_the_policy(world, records_of):
+    case = use_case("iris")
+    release, other = world.release(seed=0), world.release(seed=1)
+    world.log(release, records_of(case, 300, 1, drift=1.0), environment="staging")
+    world.log(release, records_of(case, 300, 2))
+    window = last_hour(world)
+    assert [r.retrain_request for r in world.job().run(window).reports] == [None, None]
+    world.log(release, records_of(case, 900, 3, drift=1.0))
+    never = replace(world.job().retrain, on_drift=False)
+    assert world.job(retrain=never).run(window).reports[1].retrain_request is None
+    world.serve(other)
+    report = world.job().run(window).reports[1]
+    assert report.verdict is DriftVerdict.DRIFT
+    assert report.retrain_request is None, "production has moved on to another release"
+    assert list(world.store.list("drift-reports/_retrain-requests")) == []
+
+
+def test_every_alarm_is_a_log_line(world, records_of, caplog):
+    world.log(world.release(), records_of(use_case("iris"), 300, 1, drift=1.0))
+    with caplog.at_level(logging.WARNING, logger="drift_detector"):
+        (report,) = world.job().run(last_hour(world)).reports
+    said = [r.fields["alarm"] for r in caplog.records if r.message == "drift alarm"]
+    assert tuple(said) == report.alarms
+
+
+def test_records_on_the_edges_of_a_window_belong_to_one_window(world, records_of):
+    case = use_case("iris")
+    release = world.release()
+    noon = world.clock.now()
+    world.log(release, records_of(case, 1, 1), at=noon - HOUR)
+    world.log(release, records_of(case, 2, 1), at=noon - timedelta(microseconds=1))
+    world.log(release, records_of(case, 4, 1), at=noon)
+    job = world.job()
+    rows = [
+        job.run(Window(noon + offset - HOUR, noon + offset), "iris", PRODUCTION).reports[0].rows
+        for offset in (-HOUR, timedelta(), HOUR)
+    ]
+    assert rows == [0, 3, 4]
+
+
+def test_a_window_may_lie_across_hours_days_and_the_change_to_summer_time(world, records_of):
+    case = use_case("iris")
+    release = world.release()
+    # In Europe's time zones the clock jumps at 2026-03-29T01:00Z; UTC does not.
+    first = parse_time("2026-03-29T00:30:00+01:00")
+    last = parse_time("2026-03-29T03:30:00+02:00")
+    assert last - first == 2 * HOUR
+    for minutes in (0, 45, 119):
+        world.log(release, records_of(case, 1, 1), at=first + timedelta(minutes=minutes))
+    (report,) = world.job().run(Window(first, last), "iris", PRODUCTION).reports
+    assert report.rows == 3
+    assert report.start == datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
+
+
+def test_times_are_utc_unless_they_say_otherwise():
+    noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    assert parse_time("2026-01-05T12:00") == noon
+    assert parse_time("2026-01-05T12:00:00Z") == noon
+    assert parse_time("2026-01-05T14:00+02:00") == noon
+    with pytest.raises(InvalidInput, match="is not a time"):
+        parse_time("noon")
+
+
+def test_the_default_window_is_the_hour_up_to_now():
+    now = datetime(2026, 1, 5, 12, 17, tzinfo=UTC)
+    assert window_between(None, None, now, HOUR) == Window(now - HOUR, now)
+    early = now - 5 * HOUR
+    assert window_between(None, early, now, HOUR) == Window(early - HOUR, early)
+    assert window_between(early, None, now, HOUR) == Window(early, now)
+    for start in (now, now + HOUR):
+        with pytest.raises(InvalidInput, match="FROM must be before TO"):
+            window_between(start, now, now, HOUR)
+
+
+def test_ticks_are_aligned_to_the_hour_in_utc():
+    at = datetime(2026, 1, 5, 11, 59, 59, tzinfo=UTC)
+    assert next_tick(at, HOUR) == datetime(2026, 1, 5, 12, tzinfo=UTC)
+    assert next_tick(next_tick(at, HOUR), HOUR) == datetime(2026, 1, 5, 13, tzinfo=UTC)
+    assert next_tick(at, timedelta(minutes=15)) == datetime(2026, 1, 5, 12, tzinfo=UTC)
+    elsewhere = at.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert next_tick(elsewhere, HOUR) == datetime(2026, 1, 5, 12, tzinfo=UTC)

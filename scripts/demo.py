@@ -1,0 +1,244 @@
+"""The platform at work, step by step, on a running stack (called by demo.sh)."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from platform_core.adapters.connect import blob_store
+from platform_core.errors import PlatformError, Unavailable
+from platform_core.parquet import read_table, write_table
+from platform_core.ports.blob_store import BlobStore
+from platform_core.settings import GatewayClientSettings, StorageSettings
+from use_cases import UseCase, use_case
+
+CALL_ROWS = 100
+WINDOW_ROWS = 2000
+BATCH_ROWS = 500
+PATIENCE_SECONDS = 120
+FINAL = {"succeeded", "failed", "cancelled"}
+
+
+@dataclass
+class Demo:
+    """Talks to the gateway as a client would, and keeps count of what was not as expected."""
+
+    case: UseCase
+    settings: GatewayClientSettings = field(default_factory=GatewayClientSettings)
+    failures: list[str] = field(default_factory=list)
+
+    @cached_property
+    def store(self) -> BlobStore:
+        """The blob store: the demo puts a batch input there."""
+        return blob_store(StorageSettings())
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        """The gateway."""
+        key = self.settings.gateway_api_key.get_secret_value()
+        url = self.settings.gateway_url
+        return httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=60, trust_env=False)
+
+    def call(self, method: str, path: str, body: Any = None, environment: str = "") -> Any:
+        """Return the JSON answer of the gateway; `Unavailable` when it is an error."""
+        headers = {"X-Environment": environment} if environment else {}
+        try:
+            answer = self.client.request(method, path, json=body, headers=headers)
+        except httpx.TransportError as error:
+            raise Unavailable(
+                f"no gateway at {self.settings.gateway_url} ({error}): `make up` starts it"
+            ) from error
+        if answer.is_error:
+            raise Unavailable(f"{method} {path} answers {answer.status_code}: {answer.text}")
+        return answer.json()
+
+    def served(self, environment: str) -> dict[str, Any] | None:
+        """Return what an environment serves."""
+        return self.call("GET", "/model/info")[self.case.name][environment]
+
+    def predict_many(self, records: pa.Table, environment: str) -> int:
+        """Send records as traffic, 100 in a call, and return how many were answered."""
+        path, done = f"/models/{self.case.name}/predict/batch-sync", 0
+        for start in range(0, records.num_rows, CALL_ROWS):
+            rows = records.slice(start, CALL_ROWS).to_pylist()
+            answer = self.call("POST", path, {"records": rows}, environment)
+            done += answer["count"] - answer["errors"]
+        return done
+
+    def expect(self, holds: bool, what: str) -> None:
+        """Say whether something is as expected, and remember when it is not."""
+        say(f"  {'ok  ' if holds else 'FAIL'} {what}")
+        if not holds:
+            self.failures.append(what)
+
+
+def say(text: str) -> None:
+    """Show one line at once."""
+    print(text, flush=True)
+
+
+def eventually(check: Callable[[], Any], what: str) -> Any:
+    """Return what `check` returns as soon as it is true; `Unavailable` when it takes too long."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (value := check()):
+        if time.monotonic() > end:
+            raise Unavailable(f"{what} took more than {PATIENCE_SECONDS} s")
+        time.sleep(0.5)
+    return value
+
+
+def health(demo: Demo) -> None:
+    """What the gateway depends on."""
+    report = demo.call("GET", "/health")
+    for name, state in report["dependencies"].items():
+        say(f"  {name:<40} {state['status']}")
+    demo.expect(report["status"] == "ok", "the gateway and all it needs are healthy")
+
+
+def releases(demo: Demo) -> None:
+    """What is served; staging's release is promoted when production has none."""
+    if demo.served("staging") is None:
+        raise Unavailable("staging serves nothing yet: `make run-pipeline` trains a release")
+    if demo.served("production") is None:
+        say("  production serves nothing yet: make promote")
+        promote = ["make", "promote", f"USE_CASE={demo.case.name}"]
+        subprocess.run(promote, check=True)
+        eventually(lambda: demo.served("production"), "showing the promoted release")
+    for environment in ("staging", "production"):
+        info = demo.served(environment) or {}
+        say(f"  {environment:<10} release {info.get('release_id')}")
+
+
+def single(demo: Demo) -> None:
+    """The same record in both environments."""
+    name, record = next(iter(demo.case.examples.items()))
+    for environment in ("staging", "production"):
+        path = f"/models/{demo.case.name}/predict"
+        answer = demo.call("POST", path, record, environment)
+        say(
+            f"  {environment:<10} {answer['prediction']} with probability "
+            f"{answer['probability']:.3f} in {answer['latency_ms']:.1f} ms"
+        )
+        demo.expect(
+            answer["prediction"] == name, f"the example {name!r} is {name} in {environment}"
+        )
+        same = answer["release_id"] == (demo.served(environment) or {}).get("release_id")
+        demo.expect(same, f"{environment} answers with the release it should serve")
+
+
+def batch_sync(demo: Demo) -> None:
+    """Several records in one call; a bad one has its error in its place."""
+    records: list[Any] = [*demo.case.examples.values(), {"nonsense": True}]
+    path = f"/models/{demo.case.name}/predict/batch-sync"
+    answer = demo.call("POST", path, {"records": records}, "staging")
+    for item in answer["predictions"]:
+        say(f"  {item.get('prediction') or item['error']['code']}")
+    kinds = ["error" in item for item in answer["predictions"]]
+    expected = [False] * (len(records) - 1) + [True]
+    demo.expect(kinds == expected, "the bad record fails in its place, the others do not")
+
+
+def batch_job(demo: Demo) -> None:
+    """A Parquet file of records becomes a Parquet file of predictions on Ray."""
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    source, target = f"batch/demo/{stamp}-in.parquet", f"batch/demo/{stamp}-out.parquet"
+    columns = demo.case.record_schema.names
+    write_table(demo.store, source, demo.case.generate(BATCH_ROWS, seed=1).select(columns))
+    body = {"input_path": source, "output_path": target, "use_case": demo.case.name}
+    job = demo.call("POST", "/batch/submit", body, "production")
+    say(f"  job {job['job_id']} {job['status']}: {source}")
+    path = f"/batch/{job['job_id']}"
+    end = eventually(
+        lambda: (j := demo.call("GET", path))["status"] in FINAL and j, "the batch job"
+    )
+    say(f"  {end['status']}: {end['rows_done']} of {end['rows_total']} rows to {target}")
+    demo.expect(end["status"] == "succeeded", "the job succeeds")
+    if end["status"] == "succeeded":
+        rows = read_table(demo.store, target).num_rows
+        demo.expect(rows == BATCH_ROWS, f"every one of the {BATCH_ROWS} records has a prediction")
+
+
+def drift(demo: Demo) -> None:
+    """Rows like the training data are no drift; shifted ones are."""
+    windows = (
+        ("held-out rows of the release's own dataset", _held_out(demo), False),
+        ("records with shifted content", _shifted(demo), True),
+    )
+    for name, records, expected in windows:
+        start = datetime.now(UTC)
+        answered = demo.predict_many(records, "production")
+        report = _drift_report(demo, start, datetime.now(UTC))
+        score = "no score" if report["score"] is None else f"largest PSI {report['score']:.3f}"
+        say(f"  {answered} {name}: {report['status']} ({report['rows']} rows, {score})")
+        demo.expect(report["status"] != "insufficient-data", "there is enough traffic to judge")
+        found = report["status"] == "drift"
+        demo.expect(found is expected, f"drift is {'' if expected else 'not '}found")
+    if report.get("retrain_request"):
+        say(f"  retraining was asked for: {report['retrain_request']} (the scheduler takes it up)")
+
+
+def _held_out(demo: Demo) -> pa.Table:
+    version = (demo.served("production") or {})["lineage"]["dataset_version"]
+    path = f"training-data/{demo.case.name}/{version}/records.parquet"
+    table = read_table(demo.store, path)
+    rows = table.filter(pc.equal(table["part"], "test")).select(demo.case.record_schema.names)
+    return rows.slice(0, WINDOW_ROWS)
+
+
+def _shifted(demo: Demo) -> pa.Table:
+    table = demo.case.generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
+    return table.select(demo.case.record_schema.names)
+
+
+def _drift_report(demo: Demo, start: datetime, end: datetime) -> dict[str, Any]:
+    command = [sys.executable, "-m", "drift_detector", "run", "--use-case", demo.case.name]
+    window = ["--environment", "production", "--from", start.isoformat(), "--to", end.isoformat()]
+    done = subprocess.run([*command, *window], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Unavailable(f"the drift job failed: {done.stderr.strip()}")
+
+    def latest() -> dict[str, Any] | None:
+        report = demo.call("GET", "/metrics/drift")[demo.case.name]["production"]
+        ours = report.get("end") and datetime.fromisoformat(report["end"]) == end
+        return report if ours else None
+
+    return eventually(latest, "the drift report")
+
+
+def steps() -> Iterator[tuple[str, Callable[[Demo], None]]]:
+    """Yield each step with its title."""
+    yield "Health", health
+    yield "What is served", releases
+    yield "One record, staging and production", single
+    yield "Several records in one call", batch_sync
+    yield "A batch job on Ray", batch_job
+    yield "Drift", drift
+
+
+def main(name: str) -> int:
+    """Run all steps; 1 when something was not as expected."""
+    try:
+        demo = Demo(use_case(name))
+        for number, (title, step) in enumerate(steps(), start=1):
+            say(f"\n{number}. {title}")
+            step(demo)
+    except (PlatformError, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if demo.failures:
+        print(f"\nnot as expected: {'; '.join(demo.failures)}", file=sys.stderr)
+        return 1
+    say("\neverything is as expected")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

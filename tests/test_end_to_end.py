@@ -1,0 +1,322 @@
+"""The whole loop on a stack of its own: every arrow of the architecture, with real programs."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow.compute as pc
+import pytest
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.parquet import read_table, write_table
+from use_cases import use_case
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+CONFIG = ROOT / "config" / "embedded.env"
+WITH_A_PORT = re.compile("URL|PORT|ADDRESS|URI")
+PORT = re.compile(r"(?<=:)\d{4,5}\b|^\d{4,5}$")
+DEADLINE_SECONDS = 120
+SPAM, IRIS = use_case("spam"), use_case("iris")
+MAIL = SPAM.examples["spam"]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A running stack: its settings, and what a person would do with it."""
+
+    home: Path
+    settings: dict[str, str]
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", *command],
+            env={**os.environ, **self.settings}, cwd=self.home,
+            capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+
+    def done(self, *command: str) -> str:
+        result = self.run(*command)
+        said = f"{command}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
+        assert result.returncode == 0, said
+        return result.stdout
+
+    def call(
+        self, method: str, path: str, body: Any = None, environment: str = "staging", **headers: str
+    ) -> httpx.Response:
+        given = {"X-API-Key": "test-admin-key", "X-Environment": environment, **headers}
+        url = f"{self.settings['GATEWAY_URL']}{path}"
+        return httpx.request(method, url, json=body, headers=given, timeout=30)
+
+    def answer(self, path: str, body: Any, environment: str = "staging") -> dict[str, Any]:
+        response = self.call("POST", path, body, environment)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def serves(self, name: str, environment: str) -> str:
+        information = self.call("GET", "/model/info").json()[name][environment]
+        return information["release_id"]
+
+    @property
+    def store(self) -> LocalBlobStore:
+        return LocalBlobStore(self.home / "blob")
+
+
+def embedded_settings(home: Path) -> dict[str, str]:
+    """Return the embedded settings with every port moved to a free one."""
+    command = ["dotenv", "-f", str(CONFIG), "list", "--format", "json"]
+    given = {**os.environ, "PLATFORM_HOME": str(home), "PLATFORM_ROOT": str(ROOT)}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    listed = subprocess.run(command, env={**given, "PATH": path}, capture_output=True, check=True)
+    moved: dict[str, str] = {}
+
+    def move(match: re.Match[str]) -> str:
+        if match[0] not in moved:
+            moved[match[0]] = str(_free_port())
+        return moved[match[0]]
+
+    values = {k: v or "" for k, v in json.loads(listed.stdout).items()}
+    values = {k: PORT.sub(move, v) if WITH_A_PORT.search(k) else v for k, v in values.items()}
+    quick = {"DRIFT_PAGES": "false", "REFRESH_SECONDS": "1", "SCHEDULER_INTERVAL_SECONDS": "1"}
+    return {**values, **quick, "PLATFORM_HOME": str(home), "PLATFORM_ROOT": str(ROOT), "PATH": path}
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def eventually(check: Callable[[], Any]) -> Any:
+    """Return what `check` returns as soon as it is true."""
+    pause, end = threading.Event(), time.monotonic() + DEADLINE_SECONDS
+    while not (value := check()):
+        assert time.monotonic() < end, "it did not happen in time"
+        pause.wait(0.2)
+    return value
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    home = tmp_path_factory.mktemp("home")
+    platform = Platform(home, embedded_settings(home))
+    platform.done("embedded", "up")
+    try:
+        yield platform
+    finally:
+        platform.done("embedded", "down")
+
+
+@pytest.fixture(scope="module")
+def served(platform: Platform) -> Platform:
+    """The stack with a release of both use cases in staging and production."""
+    platform.done("training", "run", "--use-case", "iris", "--rows", "400", "--trials", "2")
+    platform.done("training", "run", "--rows", "1500", "--trials", "2")
+    for name in ("iris", "spam"):
+        platform.done("releases", "promote", "--use-case", name)
+    eventually(lambda: platform.call("GET", "/health/ready").status_code == 200)
+    return platform
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_mail_is_answered_in_both_environments(served: Platform, environment: str) -> None:
+    answer = served.answer("/predict", MAIL, environment)
+    assert answer["email_id"] == MAIL["email_id"]
+    assert answer["prediction"] in SPAM.classes
+    assert answer["environment"] == environment
+    assert answer["release_id"] == served.serves("spam", environment)
+    assert answer["degraded"] is False
+
+
+def test_a_flower_is_answered(served: Platform) -> None:
+    assert served.answer("/models/iris/predict", IRIS.examples["setosa"])["prediction"] == "setosa"
+
+
+def test_the_registry_names_what_is_served(served: Platform) -> None:
+    url = served.settings["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/registered-models/alias"
+    for environment in ("staging", "production"):
+        found = httpx.get(url, params={"name": "spam", "alias": environment}).json()
+        tags = {tag["key"]: tag["value"] for tag in found["model_version"]["tags"]}
+        assert tags["release_id"] == served.serves("spam", environment)
+
+
+def test_the_run_shows_parameters_metrics_curves_and_data(served: Platform) -> None:
+    lineage = served.call("GET", "/model/info").json()["spam"]["staging"]["lineage"]
+    api = served.settings["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow"
+    run = httpx.get(f"{api}/runs/get", params={"run_id": lineage["run_id"]}).json()["run"]
+    metrics = {m["key"] for m in run["data"]["metrics"]}
+    assert {"f1", "roc_auc", "false_positive_rate"} <= metrics
+    (data,) = run["inputs"]["dataset_inputs"]
+    assert data["dataset"]["digest"] == lineage["dataset_version"]
+    files = httpx.get(f"{api}/artifacts/list", params={"run_id": lineage["run_id"]}).json()["files"]
+    names = {file["path"] for file in files}
+    assert {"confusion_matrix.png", "roc_curve.png", "precision_recall_curve.png"} <= names
+
+
+def test_the_same_data_and_code_give_the_same_release(served: Platform) -> None:
+    before = served.serves("iris", "staging")
+    served.done("training", "run", "--use-case", "iris", "--rows", "400", "--trials", "2")
+    assert served.serves("iris", "staging") == before
+
+
+def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:
+    mails = SPAM.generate(300, seed=11).select(SPAM.record_schema.names)
+    write_table(served.store, "batch/in/mails.parquet", mails)
+    body = {"input_path": "batch/in/mails.parquet", "output_path": "batch/out/mails.parquet"}
+    submitted = served.call("POST", "/batch/submit", body, "production")
+    assert submitted.status_code == 202, submitted.text
+    path = f"/batch/{submitted.json()['job_id']}"
+    final = {"succeeded", "failed", "cancelled"}
+    job = eventually(lambda: (j := served.call("GET", path).json())["status"] in final and j)
+    assert job["status"] == "succeeded", job
+    assert (job["rows_done"], job["rows_invalid"], job["progress"]) == (300, 0, 100)
+    scored = read_table(served.store, "batch/out/mails.parquet")
+    assert scored["email_id"].equals(mails["email_id"])
+    online = served.answer("/predict", mails.slice(0, 1).to_pylist()[0], "production")
+    assert scored["probability.spam"][0].as_py() == pytest.approx(online["spam_probability"], abs=1e-6)
+
+
+def _send(served: Platform, records: list[dict], environment: str) -> None:
+    for start in range(0, len(records), 100):
+        body = {"records": records[start : start + 100]}
+        served.answer("/models/spam/predict/batch-sync", body, environment)
+
+
+def _report(served: Platform, start: datetime, end: datetime) -> dict[str, Any]:
+    window = ["--from", start.isoformat(), "--to", end.isoformat()]
+    place = ["--use-case", "spam", "--environment", "production"]
+    served.done("drift_detector", "run", *place, *window)
+
+    def latest() -> dict[str, Any] | None:
+        report = served.call("GET", "/metrics/drift").json()["spam"]["production"]
+        same = report.get("end") and datetime.fromisoformat(report["end"]) == end
+        return report if same else None
+
+    return eventually(latest)
+
+
+def test_drift_is_found_where_it_is_and_asks_for_retraining(served: Platform) -> None:
+    lineage = served.call("GET", "/model/info").json()["spam"]["production"]["lineage"]
+    records = read_table(
+        served.store, f"training-data/spam/{lineage['dataset_version']}/records.parquet"
+    )
+    held_out = records.filter(pc.equal(records["part"], "test")).select(SPAM.record_schema.names)
+    shifted = SPAM.generate(400, seed=5, drift=1.0).select(SPAM.record_schema.names)
+    first = datetime.now(UTC)
+    _send(served, held_out.to_pylist(), "production")
+    second = datetime.now(UTC)
+    same = _report(served, first, second)
+    assert (same["status"], same["rows"]) == ("ok", held_out.num_rows), same
+    _send(served, shifted.to_pylist(), "production")
+    other = _report(served, second, datetime.now(UTC))
+    assert other["status"] == "drift", other
+    marker = f"drift-reports/_retrain-requests/{other['retrain_request']}"
+    eventually(lambda: served.store.exists(f"{marker}.taken"))
+    eventually(lambda: served.store.exists(f"{marker}.done"))
+
+
+def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None:
+    year = datetime(2020, 1, 1, tzinfo=UTC)
+    served.done(
+        "drift_detector", "run", "--use-case", "iris", "--environment", "production",
+        "--from", year.isoformat(), "--to", year.replace(hour=1).isoformat(),
+    )  # fmt: skip
+    report = eventually(
+        lambda: (r := served.call("GET", "/metrics/drift").json()["iris"]["production"])["status"]
+        != "no-report"
+        and r
+    )
+    assert report["status"] == "insufficient-data"
+    assert report["score"] is None
+
+
+def test_a_corrupt_release_is_refused_and_the_old_one_keeps_serving(served: Platform) -> None:
+    before = served.serves("iris", "production")
+    served.done("training", "run", "--use-case", "iris", "--rows", "500", "--trials", "2")
+    other = served.serves("iris", "staging")
+    assert other != before
+    model = f"models/iris/{other}/model/iris/1/model.onnx"
+    good = served.store.read(model)
+    served.store.write(model, good[:-1] + b"?")
+    refused = served.run("releases", "promote", "--use-case", "iris")
+    assert refused.returncode == 1
+    assert "corrupt" in refused.stderr.strip().splitlines()[-1]
+    flower = IRIS.examples["virginica"]
+    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == before
+    served.store.write(model, good)
+    served.done("releases", "promote", "--use-case", "iris")
+    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == other
+    served.done("releases", "rollback", "--use-case", "iris")
+    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == before
+    ledger = served.done("releases", "list", "--use-case", "iris")
+    assert "refused" in ledger
+    assert "rollback" in ledger
+
+
+def test_a_killed_inference_service_comes_back_and_never_hangs(served: Platform) -> None:
+    release = served.serves("spam", "production")
+    status = served.done("embedded", "status")
+    (line,) = (row for row in status.splitlines() if "inference-production" in row)
+    pid = next(int(word) for word in line.split() if word.isdigit())
+    os.kill(pid, signal.SIGKILL)
+
+    def back() -> bool:
+        answer = served.call("POST", "/predict", MAIL, "production")
+        if answer.status_code == 503:
+            assert answer.headers["Retry-After"]
+            return False
+        return answer.json()["release_id"] == release
+
+    eventually(back)
+
+
+def test_every_answer_has_exactly_one_record(served: Platform) -> None:
+    answers = [served.answer("/predict", {**MAIL, "email_id": str(n)}) for n in range(20)]
+    served.call("POST", "/admin/inference-log/flush")
+    logged: list[str] = []
+    for blob in served.store.list("inference-logs"):
+        table = read_table(served.store, blob.path, columns=["prediction_id"])
+        logged += table["prediction_id"].to_pylist()
+    assert len(logged) == len(set(logged))
+    assert {answer["prediction_id"] for answer in answers} <= set(logged)
+
+
+def test_data_that_cannot_be_used_leaves_everything_as_it_was(served: Platform) -> None:
+    before = served.serves("spam", "staging")
+    wrong = served.home / "wrong.csv"
+    wrong.write_text("text,label\nhello,1\n")
+    failed = served.run("training", "run", "--data", str(wrong))
+    assert failed.returncode == 1
+    assert "has no column body" in failed.stderr.strip().splitlines()[-1]
+    assert served.serves("spam", "staging") == before
+
+
+def test_an_interrupted_run_leaves_no_half_release_and_the_next_one_works(served: Platform) -> None:
+    before = {blob.path for blob in served.store.list("models/iris") if "_runs" not in blob.path}
+    command = [sys.executable, "-m", "training", "run", "--use-case", "iris", "--rows", "600"]
+    with subprocess.Popen(
+        command, env={**os.environ, **served.settings}, cwd=served.home,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            if "train …" in line:
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "interrupted" in errors.strip().splitlines()[-1]
+    after = {blob.path for blob in served.store.list("models/iris") if "_runs" not in blob.path}
+    assert after == before
+    served.done("training", "run", "--use-case", "iris", "--rows", "600", "--trials", "2")

@@ -1,0 +1,139 @@
+"""The workspace is what its documents say: members, layers, declared dependencies."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BOOTSTRAP_LINES = 60
+FILE_LINES = 400
+NAME = re.compile(r"^[A-Za-z0-9._-]+")
+
+
+@cache
+def project(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text())
+
+
+def members() -> list[Path]:
+    return [ROOT / member for member in project(ROOT)["tool"]["uv"]["workspace"]["members"]]
+
+
+def module(member: Path) -> str:
+    return project(member)["tool"]["uv"]["build-backend"]["module-name"]
+
+
+def sources(member: Path) -> list[Path]:
+    return sorted((member / "src" / module(member)).rglob("*.py"))
+
+
+def normal(requirement: str) -> str:
+    return re.sub(r"[-_.]+", "-", NAME.match(requirement)[0]).lower()
+
+
+def declared(member: Path) -> set[str]:
+    description = project(member)["project"]
+    extras = description.get("optional-dependencies", {}).values()
+    everything = [*description["dependencies"], *(r for extra in extras for r in extra)]
+    return {normal(requirement) for requirement in everything}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the top-level packages a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.partition(".")[0]
+
+
+@cache
+def providers() -> dict[str, set[str]]:
+    """Return, by top-level package, the distributions that provide it."""
+    found = {name: {normal(d) for d in ds} for name, ds in packages_distributions().items()}
+    return {**found, **{module(m): {normal(project(m)["project"]["name"])} for m in members()}}
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+every_member = pytest.mark.parametrize("member", members(), ids=names(members()))
+
+
+def test_the_layers_list_every_member_exactly_once():
+    linter = project(ROOT)["tool"]["importlinter"]
+    (contract,) = (c for c in linter["contracts"] if c["id"] == "layers")
+    layered = [name.strip() for layer in contract["layers"] for name in layer.split("|")]
+    expected = sorted(module(member) for member in members())
+    assert sorted(layered) == expected
+    assert sorted(linter["root_packages"]) == expected
+
+
+def test_every_package_of_the_repository_is_a_member():
+    found = {path.parent for path in ROOT.glob("*/pyproject.toml")}
+    found |= {path.parent for path in ROOT.glob("*/*/pyproject.toml")}
+    assert {f for f in found if not f.name.startswith(".")} == set(members())
+
+
+def test_the_root_installs_every_member():
+    assert {normal(project(m)["project"]["name"]) for m in members()} <= declared(ROOT)
+
+
+@every_member
+def test_a_member_has_a_readme_and_tests_and_the_right_names(member: Path):
+    folder = member.name
+    assert project(member)["project"]["name"] == f"mlplatform-{folder}".replace("_", "-")
+    assert module(member) == folder.replace("-", "_")
+    assert (member / "README.md").read_text().strip()
+    assert [*member.glob("tests/test_*.py"), *member.parent.glob("tests/test_*.py")]
+
+
+@every_member
+def test_a_member_declares_what_it_imports(member: Path):
+    own = {module(member), "__future__", *sys.stdlib_module_names}
+    missing = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources(member)
+        for name in imported(path)
+        if name not in own and not providers().get(name, {name}) & declared(member)
+    }
+    assert missing == set()
+
+
+@every_member
+def test_a_member_declares_the_members_it_uses_as_sources_of_the_workspace(member: Path):
+    ours = {normal(project(m)["project"]["name"]) for m in members()}
+    given = project(member)["tool"]["uv"].get("sources", {})
+    assert {normal(name) for name in given} >= (declared(member) & ours) - {
+        normal(project(member)["project"]["name"])
+    }
+
+
+@every_member
+def test_a_composition_root_is_short(member: Path):
+    for path in sources(member):
+        if path.name == "bootstrap.py":
+            assert len(path.read_text().splitlines()) <= BOOTSTRAP_LINES, path
+
+
+@every_member
+def test_no_file_is_long(member: Path):
+    long = [p for p in sources(member) if len(p.read_text().splitlines()) > FILE_LINES]
+    assert names(long) == []
+
+
+def test_tests_have_unique_file_names_and_are_no_packages():
+    tests = [p for folder in (ROOT, *members()) for p in (folder / "tests").rglob("*.py")]
+    tests += (ROOT / "monitoring" / "tests").rglob("*.py")
+    files = [path.name for path in tests if path.name != "conftest.py"]
+    assert sorted(files) == sorted(set(files))
+    assert "__init__.py" not in files

@@ -1,0 +1,112 @@
+"""`python -m training run|compile|schedule`. Exit 0 = done, 1 = failed, 2 = wrong use."""
+
+import argparse
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from platform_core.errors import PlatformError, UnknownUseCase
+from scoring import load_lineage
+from training.bootstrap import Platform
+from training.pipeline.local import run_local
+from training.pipeline.parameters import RunParameters
+from training.progress import say
+from training.run_folder import RunFolder
+from training.summary import summary
+from use_cases import DEFAULT, use_case
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the reason of a failure is the last line on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except KeyboardInterrupt:
+        print("interrupted; what was served before is still served", file=sys.stderr)
+        return 1
+    except (UnknownUseCase, ValidationError) as error:
+        print(_one_line(error), file=sys.stderr)
+        return 2
+    except PlatformError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    given = {k: getattr(options, k) for k in ("data", "columns", "rows", "trials", "seed")}
+    given = {name: value for name, value in given.items() if value is not None}
+    parameters = RunParameters(**given, git_sha=_git_sha())
+    platform = Platform()
+    run_id = f"{platform.clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    _start(platform, options.use_case, run_id, parameters)
+    return 0
+
+
+def _start(platform: Platform, name: str, run_id: str, parameters: RunParameters) -> None:
+    case = use_case(name)
+    run = RunFolder(platform.store, name, run_id)
+    say(f"run {run_id} of {case.title}")
+    timings = run_local(run, parameters, platform.settings.platform_home)
+    release_id = run.read_json("release.json")["release_id"]
+    print(summary(case, load_lineage(platform.store, name, release_id), timings), flush=True)
+
+
+def _compile(options: argparse.Namespace) -> int:
+    from training.pipeline.compile import compile_pipeline
+
+    print(compile_pipeline(Platform().settings.training_image, options.output))
+    return 0
+
+
+def _schedule(options: argparse.Namespace) -> int:
+    del options
+    from training.scheduler import Scheduler
+
+    platform = Platform()
+    scheduler = Scheduler(platform.store, lambda *run: _start(platform, *run))
+    pause = threading.Event()
+    while True:
+        try:
+            scheduler.run_pending()
+        except PlatformError as error:
+            say(f"retrain requests cannot be read: {error}")
+        pause.wait(platform.settings.scheduler_interval_seconds)
+
+
+def _git_sha() -> str:
+    command = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+    return str(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="train, judge, register and stage a release")
+    run.add_argument("--use-case", default=DEFAULT)
+    run.add_argument("--data", help="a Parquet or CSV file; generated records without")
+    run.add_argument("--columns", help='your names, e.g. "body=text email_id=sms_id"')
+    for name in ("rows", "trials", "seed"):
+        run.add_argument(f"--{name}", type=int)
+    run.set_defaults(command=_run)
+    compiled = commands.add_parser("compile", help="write the pipeline's IR for a cluster")
+    compiled.add_argument("--output", type=Path, required=True)
+    compiled.set_defaults(command=_compile)
+    schedule = commands.add_parser("schedule", help="take up retrain requests for ever")
+    schedule.set_defaults(command=_schedule)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

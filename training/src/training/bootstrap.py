@@ -1,0 +1,56 @@
+"""Where training chooses its adapters."""
+
+from functools import cached_property
+
+from platform_core.adapters import connect
+from platform_core.clock import Clock, SystemClock
+from platform_core.ports.blob_store import BlobStore
+from platform_core.ports.feature_store import FeatureStore
+from platform_core.ports.online_store import OnlineStore
+from platform_core.ports.registry import ModelRegistry
+from platform_core.settings import (
+    OnlineStoreSettings,
+    RegistrySettings,
+    StorageSettings,
+)
+from releases.bootstrap import build as build_releases
+from releases.changes import ReleaseService
+from releases.settings import ReleaseSettings
+from training.settings import TrainingSettings
+from training.tracking import Tracking
+
+
+class Platform:
+    """What a step may use; each part is connected when it is first asked for."""
+
+    clock: Clock = SystemClock()
+    settings = cached_property(lambda _: TrainingSettings())
+
+    @cached_property
+    def store(self) -> BlobStore:
+        """The blob store."""
+        return connect.blob_store(StorageSettings())
+
+    @cached_property
+    def registry(self) -> ModelRegistry:
+        """The model registry."""
+        return connect.model_registry(RegistrySettings())
+
+    @cached_property
+    def feature_store(self) -> FeatureStore:
+        """Feast, to define, join and materialise."""
+        return connect.feature_store(OnlineStoreSettings())
+
+    @cached_property
+    def online_store(self) -> OnlineStore:
+        """Feast, as serving reads it."""
+        return connect.online_store(OnlineStoreSettings())
+
+    @cached_property
+    def releases(self) -> ReleaseService:
+        """What changes environments."""
+        return build_releases(ReleaseSettings()).service
+
+    def tracking(self, use_case: str) -> Tracking:
+        """MLflow's experiment of a use case."""
+        return Tracking(RegistrySettings().mlflow_tracking_uri, use_case)

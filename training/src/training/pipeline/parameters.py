@@ -1,0 +1,34 @@
+"""The parameters of a pipeline run: the same on a laptop and on a cluster."""
+
+from typing import Any
+
+from pydantic import Field
+
+from data_pipeline import DEFAULT_ROWS, parse_columns
+from platform_core.contracts.base import Contract
+from training.pipeline.definition import DEFAULT_SEED, DEFAULT_TRIALS
+
+
+class RunParameters(Contract):
+    """What a person may choose: `data` is a path, empty for generated records; `columns` maps
+    names (`"body=text"`); `rows` is how many records are generated; `trials` how many settings
+    of candidates are tried in all.
+    """
+
+    data: str = ""
+    columns: str = ""
+    rows: int = Field(default=DEFAULT_ROWS, ge=100, le=10_000_000)
+    trials: int = Field(default=DEFAULT_TRIALS, ge=1, le=1_000)
+    seed: int = Field(default=DEFAULT_SEED, ge=0, lt=2**31)
+    git_sha: str = ""
+
+    def arguments(self, use_case: str, run_id: str) -> dict[str, Any]:
+        """Return the arguments of the pipeline function.
+
+        Raises:
+            InvalidData: `columns` is malformed.
+        """
+        parse_columns(self.columns)
+        given = self.model_dump()
+        plain = {name: value for name, value in given.items() if name != "git_sha"}
+        return {"use_case": use_case, "run_id": run_id, **plain, "parameters": given}

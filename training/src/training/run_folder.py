@@ -1,0 +1,50 @@
+"""What the steps of one pipeline run hand to one another, in blob storage.
+
+Everything lies under `models/<use_case>/_runs/<run_id>/`; nothing else reads it, so a run that
+is interrupted leaves nothing that could be mistaken for a release.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from platform_core.ports.blob_store import BlobStore
+
+MODEL_PICKLE = "model.pkl"
+MODEL_ONNX = "model.onnx"
+BASELINE = "baseline.parquet"
+FAILURE = "failure.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder; names are relative to it."""
+
+    store: BlobStore
+    use_case: str
+    run_id: str
+
+    @property
+    def path(self) -> str:
+        """The folder's path in blob storage."""
+        return f"models/{self.use_case}/_runs/{self.run_id}"
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one file."""
+        self.store.write(f"{self.path}/{name}", data)
+
+    def read(self, name: str) -> bytes:
+        """Read one file; `BlobNotFound` when the step before did not write it."""
+        return self.store.read(f"{self.path}/{name}")
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write `value` as JSON."""
+        self.write(name, json.dumps(value, indent=1, sort_keys=True).encode())
+
+    def read_json(self, name: str) -> Any:
+        """Read JSON."""
+        return json.loads(self.read(name))
+
+    def has(self, name: str) -> bool:
+        """Say whether the file is there."""
+        return self.store.exists(f"{self.path}/{name}")

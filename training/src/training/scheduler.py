@@ -1,0 +1,69 @@
+"""Taking up retrain requests: each becomes one pipeline run, exactly once."""
+
+from collections.abc import Callable, Iterator
+
+from pydantic import ValidationError
+
+from platform_core.contracts.drift_report import RETRAIN_PREFIX, RetrainRequest
+from platform_core.errors import BlobExists, PlatformError
+from platform_core.ports.blob_store import BlobStore
+from scoring import load_lineage
+from training.pipeline.parameters import RunParameters
+from training.progress import say
+
+TAKEN, DONE, FAILED = ".taken", ".done", ".failed"
+
+
+class Scheduler:
+    """Looks for requests and starts runs with the parameters of the release that drifted."""
+
+    def __init__(self, store: BlobStore, start: Callable[[str, str, RunParameters], None]) -> None:
+        """`start(use_case, run_id, parameters)` runs the pipeline to its end."""
+        self._store = store
+        self._start = start
+
+    def run_pending(self) -> int:
+        """Run every request that nobody has taken up; return how many.
+
+        A run that fails is marked with its reason and does not stop the others.
+        """
+        pending = [request for request in self._requests() if self._take(request)]
+        for request in pending:
+            say(f"retraining {request.use_case}: {request.reason}")
+            try:
+                parameters = self._parameters(request)
+                self._start(request.use_case, f"retrain-{request.request_id}", parameters)
+            except PlatformError as error:
+                self._mark(request, FAILED, str(error))
+            else:
+                self._mark(request, DONE, "")
+        return len(pending)
+
+    def _requests(self) -> Iterator[RetrainRequest]:
+        for blob in self._store.list(RETRAIN_PREFIX):
+            if not blob.path.endswith(".json"):
+                continue
+            try:
+                yield RetrainRequest.model_validate_json(self._store.read(blob.path))
+            except ValidationError as error:
+                say(f"{blob.path} is no retrain request: {error.error_count()} errors")
+
+    def _take(self, request: RetrainRequest) -> bool:
+        try:
+            self._store.create(self._marker(request, TAKEN), b"")
+        except BlobExists:
+            return False
+        return True
+
+    def _parameters(self, request: RetrainRequest) -> RunParameters:
+        lineage = load_lineage(self._store, request.use_case, request.release_id)
+        return RunParameters(**lineage.pipeline_parameters)
+
+    def _mark(self, request: RetrainRequest, suffix: str, text: str) -> None:
+        if text:
+            say(f"retraining {request.use_case} failed: {text}")
+        self._store.write(self._marker(request, suffix), text.encode())
+
+    @staticmethod
+    def _marker(request: RetrainRequest, suffix: str) -> str:
+        return f"{RETRAIN_PREFIX}/{request.request_id}{suffix}"

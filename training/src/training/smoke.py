@@ -1,0 +1,72 @@
+"""Answers of the gateway beside offline scores of the same records."""
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_pipeline import TEST, read_records
+from feature_transformer import FeatureTransformer
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.inference_record import Purpose
+from platform_core.errors import Refused, UpstreamUnavailable
+from platform_core.settings import GatewayClientSettings
+from scoring import Scorer, load_release
+from training.bootstrap import Platform
+from use_cases import UseCase, use_case
+
+TIMEOUT_SECONDS = 60
+# Float32 arithmetic of the same graph on the same features.
+TOLERANCE = 1e-5
+
+
+def compare_online(platform: Platform, name: str, dataset_version: str, release_id: str) -> float:
+    """Send test records through the gateway's staging; return the largest difference of a
+    probability from the offline score with the same entity features.
+
+    Raises:
+        UpstreamUnavailable: the gateway did not answer.
+        Refused: an answer is an error, names another release, or differs.
+    """
+    case = use_case(name)
+    scorer = Scorer(load_release(platform.store, name, release_id), case)
+    records = _records(platform, case, dataset_version)
+    answers = _ask(case, records)
+    strangers = {str(answer.get("release_id", answer)) for answer in answers} - {release_id}
+    if strangers:
+        raise Refused(f"staging answered {sorted(strangers)[0]:.300} instead of {release_id}")
+    online = np.array([[a["probabilities"][c] for c in case.classes] for a in answers])
+    store = platform.online_store if scorer.manifest.feature_views else None
+    transformer = FeatureTransformer(case, scorer.manifest, store)
+    offline = scorer.score_features(transformer.transform(records).features).probabilities
+    worst = float(np.abs(online - offline).max())
+    if worst > TOLERANCE:
+        raise Refused(
+            f"the gateway's answers differ from the offline scores by {worst:.2e}, "
+            f"more than {TOLERANCE:.0e}: training and serving compute different things"
+        )
+    return worst
+
+
+def _records(platform: Platform, case: UseCase, dataset_version: str) -> pa.RecordBatch:
+    table = read_records(platform.store, case.name, dataset_version)
+    test = table.filter(pc.equal(table["part"], TEST)).slice(0, platform.settings.smoke_rows)
+    return test.select(case.record_schema.names).combine_chunks().to_batches()[0]
+
+
+def _ask(case: UseCase, records: pa.RecordBatch) -> list[dict]:
+    settings = GatewayClientSettings()
+    headers = {
+        "X-API-Key": settings.gateway_api_key.get_secret_value(),
+        "X-Environment": Environment.STAGING,
+        "X-Purpose": Purpose.SMOKE,
+    }
+    url = f"{settings.gateway_url}/models/{case.name}/predict/batch-sync"
+    body = {"records": [case.request(row) for row in records.to_pylist()]}
+    try:
+        response = httpx.post(url, json=body, headers=headers, timeout=TIMEOUT_SECONDS)
+    except httpx.HTTPError as error:
+        raise UpstreamUnavailable(f"the gateway at {url} does not answer: {error}") from error
+    if response.status_code != httpx.codes.OK:
+        raise Refused(f"the gateway answered {response.status_code}: {response.text:.500}")
+    return response.json()["predictions"]

@@ -1,0 +1,35 @@
+"""What is printed when a run is done."""
+
+from platform_core.contracts.release import Lineage
+from platform_core.settings import GatewayClientSettings, RaySettings, RegistrySettings
+from training.pipeline.local import Timings
+from use_cases import UseCase
+
+SHOWN = ("accuracy", "f1", "f1_macro", "roc_auc", "false_positive_rate")
+
+
+def summary(case: UseCase, lineage: Lineage, timings: Timings) -> str:
+    """Return a table of the release, its metrics, the time each step took, and where to look."""
+    rest = max(timings.total_seconds - timings.steps.get("train", 0.0), 0.0)
+    rows = [
+        ("use case", case.name),
+        ("release", lineage.release_id),
+        ("candidate", f"{lineage.candidate} {lineage.parameters}"),
+        ("dataset version", lineage.dataset_version),
+        *((name, f"{lineage.metrics[name]:.4f}") for name in SHOWN if name in lineage.metrics),
+        ("gates", ", ".join(check.name for check in lineage.gates) + " passed"),
+        ("seconds", f"{timings.total_seconds:.0f}, not fitting {rest / timings.total_seconds:.0%}"),
+        ("slowest steps", _slowest(timings)),
+        ("staging", f"{GatewayClientSettings().gateway_url}/models/{case.name}/predict"),
+        ("API", f"{GatewayClientSettings().gateway_url}/docs"),
+        ("runs", RegistrySettings().mlflow_tracking_uri),
+        ("Ray", RaySettings().ray_dashboard_url),
+        ("next", f"make promote USE_CASE={case.name}"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
+
+
+def _slowest(timings: Timings) -> str:
+    ordered = sorted(timings.steps.items(), key=lambda item: -item[1])[:5]
+    return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in ordered)

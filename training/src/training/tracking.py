@@ -1,0 +1,77 @@
+"""What MLflow shows of a run: parameters, metrics, curves, confusion matrix, data set, versions."""
+
+import platform
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+from data_pipeline.dataset import DatasetManifest
+from platform_core.hashing import canonical_json
+
+LIBRARIES = (
+    "kfp",
+    "mlflow",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "pyarrow",
+    "ray",
+    "scikit-learn",
+    "skl2onnx",
+)
+PARENT_TAG = "mlflow.parentRunId"
+
+
+def libraries() -> dict[str, str]:
+    """Return the versions that a run was made with, Python included."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+class Tracking:
+    """Writes to one MLflow experiment, named like the use case."""
+
+    def __init__(self, tracking_uri: str, use_case: str) -> None:
+        self.client = MlflowClient(tracking_uri)
+        found = self.client.get_experiment_by_name(use_case)
+        self._experiment = found.experiment_id if found else self.client.create_experiment(use_case)
+
+    def start(self, name: str, parameters: Mapping[str, Any], parent: str | None = None) -> str:
+        """Start a run and return its id; with `parent` it is shown below that run."""
+        tags = {PARENT_TAG: parent} if parent else {}
+        run = self.client.create_run(self._experiment, run_name=name, tags=tags)
+        self.client.log_batch(
+            run.info.run_id, params=[Param(k, str(v)) for k, v in parameters.items()]
+        )
+        return run.info.run_id
+
+    def metrics(self, run_id: str, values: Mapping[str, float], time: datetime) -> None:
+        """Log metrics, all at `time`."""
+        milliseconds = int(time.timestamp() * 1000)
+        metrics = [Metric(name, value, milliseconds, 0) for name, value in values.items()]
+        self.client.log_batch(run_id, metrics=metrics)
+
+    def tags(self, run_id: str, values: Mapping[str, str]) -> None:
+        """Set tags."""
+        self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in values.items()])
+
+    def dataset(self, run_id: str, manifest: DatasetManifest, uri: str) -> None:
+        """Log which dataset version the run was trained on."""
+        profile = {"rows": manifest.rows, "test_rows": manifest.test_rows, **manifest.classes}
+        dataset = Dataset(
+            name=manifest.use_case,
+            digest=manifest.dataset_version,
+            source_type="blob",
+            source=canonical_json({"uri": uri}).decode(),
+            schema=canonical_json(manifest.columns).decode(),
+            profile=canonical_json(profile).decode(),
+        )
+        context = InputTag("mlflow.data.context", "training")
+        self.client.log_inputs(run_id, [DatasetInput(dataset, [context])])
+
+    def end(self, run_id: str, status: str = "FINISHED") -> None:
+        """End a run: `FINISHED` or `FAILED`."""
+        self.client.set_terminated(run_id, status)

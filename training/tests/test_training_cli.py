@@ -1,0 +1,49 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def training(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PLATFORM_HOME": str(home),
+        "TRAINING_IMAGE": "mlplatform/training:0.1.0",
+        "BLOB_STORE_URL": f"file://{home}/blob",
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "training", *arguments],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_compile_writes_the_ir(tmp_path: Path) -> None:
+    done = training("compile", "--output", str(tmp_path / "p.yaml"), home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "train-and-stage" in (tmp_path / "p.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["run", "--use-case", "fraud"], "there is no use case 'fraud'"),
+        (["run", "--trials", "0"], "trials"),
+        (["run", "--trials", "many"], "invalid int value"),
+        (["fly"], "invalid choice"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_with_the_reason_last(
+    tmp_path: Path, arguments: list[str], reason: str
+) -> None:
+    done = training(*arguments, home=tmp_path)
+    assert done.returncode == 2
+    assert reason in done.stderr.strip().splitlines()[-1]
+
+
+def test_a_data_file_that_is_absent_fails_with_the_reason_last(tmp_path: Path) -> None:
+    done = training("run", "--data", str(tmp_path / "absent.csv"), home=tmp_path)
+    assert done.returncode == 1
+    assert "there is no file" in done.stderr.strip().splitlines()[-1]
+    assert not (tmp_path / "blob" / "training-data").exists()

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from platform_core.errors import ConfigurationError, InvalidData
+from pydantic import ValidationError
+from training.pipeline.compile import compile_pipeline
+from training.pipeline.parameters import RunParameters
+from training.steps.execute import STEPS
+
+IMAGE = "registry.example/mlplatform/training@sha256:" + "0" * 64
+EFFECTS = {"register", "deploy", "smoke"}
+
+
+@pytest.fixture(scope="module")
+def ir(tmp_path_factory) -> dict:
+    path = compile_pipeline(IMAGE, tmp_path_factory.mktemp("ir") / "pipeline.yaml")
+    return yaml.safe_load(path.read_text())
+
+
+def test_the_compiled_pipeline_has_the_steps_that_run_locally(ir: dict) -> None:
+    assert set(ir["root"]["dag"]["tasks"]) == set(STEPS)
+
+
+def test_every_step_runs_in_the_given_image(ir: dict) -> None:
+    executors = ir["deploymentSpec"]["executors"].values()
+    assert {e["container"]["image"] for e in executors} == {IMAGE}
+
+
+def test_steps_that_change_the_world_are_never_cached(ir: dict) -> None:
+    tasks = ir["root"]["dag"]["tasks"]
+    cached = {n for n, t in tasks.items() if t["cachingOptions"].get("enableCache", False)}
+    assert cached == set(STEPS) - EFFECTS
+
+
+def test_no_step_installs_anything_at_run_time(ir: dict) -> None:
+    for executor in ir["deploymentSpec"]["executors"].values():
+        assert "pip install" not in " ".join(executor["container"]["command"])
+
+
+def test_the_order_is_the_one_of_the_design(ir: dict) -> None:
+    tasks = ir["root"]["dag"]["tasks"]
+
+    def before(name: str) -> set[str]:
+        direct = set(tasks[name].get("dependentTasks", []))
+        return direct.union(*(before(task) for task in direct)) if direct else set()
+
+    assert before("gate") >= {"evaluate", "parity", "baseline", "release"}
+    assert before("register") >= {"gate"}
+    assert before("smoke") == set(STEPS) - {"smoke"}
+
+
+def test_the_parameters_are_the_ones_of_a_local_run(ir: dict) -> None:
+    inputs = set(ir["root"]["inputDefinitions"]["parameters"])
+    assert inputs == set(RunParameters().arguments("spam", "run-1"))
+
+
+@pytest.mark.parametrize("image", ["mlplatform/training", "registry:5000/mlplatform/training"])
+def test_an_image_without_tag_or_digest_is_refused(image: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="TRAINING_IMAGE"):
+        compile_pipeline(image, tmp_path / "pipeline.yaml")
+    assert not (tmp_path / "pipeline.yaml").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"trials": 0}, {"rows": 5}, {"seed": -1}, {"trails": 4}])
+def test_parameters_out_of_range_or_unknown_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValidationError):
+        RunParameters(**wrong)
+
+
+def test_a_malformed_mapping_is_refused_before_anything_runs() -> None:
+    with pytest.raises(InvalidData, match="COLUMNS"):
+        RunParameters(columns="body").arguments("spam", "run-1")

@@ -1,0 +1,80 @@
+from datetime import UTC, datetime
+
+import pytest
+from platform_core.contracts.drift_report import RETRAIN_PREFIX, RetrainRequest, retrain_path
+from platform_core.errors import Refused
+from training.pipeline.parameters import RunParameters
+from training.scheduler import Scheduler
+
+
+class Runs:
+    """Remembers what was started; fails for the use cases it is told to."""
+
+    def __init__(self, failing: str = "") -> None:
+        self.started: list[tuple[str, str, RunParameters]] = []
+        self.failing = failing
+
+    def __call__(self, use_case: str, run_id: str, parameters: RunParameters) -> None:
+        self.started.append((use_case, run_id, parameters))
+        if use_case == self.failing:
+            raise Refused("the step gate failed: minimum")
+
+
+@pytest.fixture
+def ask(blob_store, make_release):
+    def ask(request_id: str, name: str = "iris") -> RetrainRequest:
+        release = make_release(blob_store, name)
+        request = RetrainRequest(
+            request_id=request_id,
+            use_case=name,
+            environment="production",
+            release_id=release.id,
+            reason="petal_length drifted",
+            report_id="report",
+            created_at=datetime(2026, 2, 1, tzinfo=UTC),
+        )
+        blob_store.write(retrain_path(request_id), request.model_dump_json().encode())
+        return request
+
+    return ask
+
+
+def test_a_request_becomes_one_run_with_the_parameters_of_its_release(blob_store, ask) -> None:
+    ask("one")
+    runs = Runs()
+    assert Scheduler(blob_store, runs).run_pending() == 1
+    assert Scheduler(blob_store, runs).run_pending() == 0
+    assert runs.started == [("iris", "retrain-one", RunParameters())]
+    assert blob_store.exists(f"{RETRAIN_PREFIX}/one.done")
+
+
+def test_a_request_that_was_taken_up_elsewhere_is_left_alone(blob_store, ask) -> None:
+    ask("one")
+    blob_store.create(f"{RETRAIN_PREFIX}/one.taken", b"")
+    runs = Runs()
+    assert Scheduler(blob_store, runs).run_pending() == 0
+    assert runs.started == []
+
+
+def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, ask) -> None:
+    ask("a", "iris")
+    ask("b", "spam")
+    runs = Runs(failing="iris")
+    assert Scheduler(blob_store, runs).run_pending() == 2
+    assert [use_case for use_case, _, _ in runs.started] == ["iris", "spam"]
+    assert b"minimum" in blob_store.read(f"{RETRAIN_PREFIX}/a.failed")
+    assert blob_store.exists(f"{RETRAIN_PREFIX}/b.done")
+
+
+def test_a_damaged_request_does_not_stop_the_others(blob_store, ask, capsys) -> None:
+    ask("z")
+    blob_store.write(f"{RETRAIN_PREFIX}/a.json", b"{}")
+    assert Scheduler(blob_store, Runs()).run_pending() == 1
+    assert "a.json is no retrain request" in capsys.readouterr().out
+
+
+def test_a_request_for_a_release_that_is_gone_is_marked(blob_store, ask) -> None:
+    request = ask("one")
+    blob_store.delete(f"models/iris/{request.release_id}/lineage.json")
+    Scheduler(blob_store, Runs()).run_pending()
+    assert b"no lineage" in blob_store.read(f"{RETRAIN_PREFIX}/one.failed")
