@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .SILENT:
+MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
 	compile-pipeline promote rollback releases demo
 
@@ -56,8 +57,8 @@ setup-servers: ## Install what the tests of the Azure and Redis adapters talk to
 check: setup ## Format, lint, layers, the two configurations
 	ruff format --check --quiet . || { echo "ruff format . would change files" >&2; exit 1; }
 	ruff check --quiet .
-	lint-imports --no-timings | tail -n 3
-	python -m pytest -q tests
+	lint-imports | tail -n 3
+	python -m pytest -q -m 'not slow' tests
 
 test: setup ## Run all tests: ARGS="-k ledger"
 	python -m pytest $(ARGS)

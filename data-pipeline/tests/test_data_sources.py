@@ -1,12 +1,13 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
-from data_pipeline import parse_columns, read_source
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import csv
+
+from data_pipeline import parse_columns, read_source
 from platform_core.errors import InvalidData
 from use_cases import use_case
 
@@ -23,7 +24,9 @@ def test_without_a_path_the_use_case_generates() -> None:
     assert table.equals(IRIS.generate(120, 3))
 
 
-@pytest.mark.parametrize(("name", "write"), [("a.parquet", pq.write_table), ("a.csv", csv.write_csv)])
+@pytest.mark.parametrize(
+    ("name", "write"), [("a.parquet", pq.write_table), ("a.csv", csv.write_csv)]
+)
 def test_parquet_and_csv_hold_the_same_records(tmp_path: Path, name, write) -> None:
     write(IRIS.generate(50, 1), tmp_path / name)
     table = read(IRIS, tmp_path / name)
@@ -32,7 +35,9 @@ def test_parquet_and_csv_hold_the_same_records(tmp_path: Path, name, write) -> N
 
 
 def test_columns_are_mapped_and_optional_ones_filled(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"text": ["hello"], "sms_id": ["7"], "label": [0]}), tmp_path / "s.parquet")
+    pq.write_table(
+        pa.table({"text": ["hello"], "sms_id": ["7"], "label": [0]}), tmp_path / "s.parquet"
+    )
     (row,) = read(SPAM, tmp_path / "s.parquet", "body=text email_id=sms_id").to_pylist()
     assert row == {"email_id": "7", "subject": "", "body": "hello", "sender": "", "label": 0}
 
@@ -92,7 +97,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, kin
 
 def test_a_mapping_of_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a"], "label": [1]}), tmp_path / "s.parquet")
-    with pytest.raises(InvalidData, match="txet.*its columns are text, label"):
+    with pytest.raises(InvalidData, match=r"txet.*its columns are text, label"):
         read(SPAM, tmp_path / "s.parquet", "body=txet")
 
 

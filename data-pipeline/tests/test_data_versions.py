@@ -3,10 +3,11 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from data_pipeline import TEST, freeze, read_manifest, read_records, validate
-from data_pipeline.identity import parts, table_digest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from data_pipeline import TEST, freeze, read_manifest, read_records, validate
+from data_pipeline.identity import parts, table_digest
 from platform_core.clock import ManualClock
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table

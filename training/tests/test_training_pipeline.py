@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from platform_core.errors import ConfigurationError, InvalidData
 from pydantic import ValidationError
+
+from platform_core.errors import ConfigurationError, InvalidData
 from training.pipeline.compile import compile_pipeline
 from training.pipeline.parameters import RunParameters
 from training.steps.execute import STEPS

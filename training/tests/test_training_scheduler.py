@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from platform_core.contracts.drift_report import RETRAIN_PREFIX, RetrainRequest, retrain_path
 from platform_core.errors import Refused
 from training.pipeline.parameters import RunParameters

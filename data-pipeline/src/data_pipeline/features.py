@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from data_pipeline.dataset import PART, dataset_path, read_records
 from data_pipeline.entity_features import entity_features
 from data_pipeline.own_features import own_features
+from data_pipeline.stored import features_path
 from data_pipeline.validation import LABEL, ROW_ID
-from platform_core.parquet import read_table, write_table
+from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.feature_store import FeatureStore
-from use_cases import UseCase, model_schema
+from use_cases import UseCase
 from use_cases.assemble import join_entities
 
 
@@ -38,15 +38,3 @@ def compute_features(
     columns |= dict(zip(complete.schema.names, complete.columns, strict=True))
     write_table(store, features_path(case.name, version), pa.table(columns))
     return view_version
-
-
-def features_path(use_case: str, version: str) -> str:
-    """Return where the features of a dataset version are kept."""
-    return f"{dataset_path(use_case, version)}/features.parquet"
-
-
-def read_features(store: BlobStore, case: UseCase, version: str, part: str) -> pa.Table:
-    """Return `row_id`, `label` and the model's input of the rows of `part` (`train`, `test`)."""
-    table = read_table(store, features_path(case.name, version))
-    columns = [ROW_ID, LABEL, *model_schema(case).names]
-    return table.filter(pc.equal(table[PART], part)).select(columns)

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stack = build(EmbeddedSettings(), say)
         return options.command(stack, options) or 0
     except ValidationError as error:
-        names = ", ".join(str(e["loc"][0]).upper() for e in error.errors() if e["loc"])
+        names = ", ".join(sorted(str(e["loc"][0]).upper() for e in error.errors() if e["loc"]))
         return _fail(WRONG_USE, f"these settings are missing or wrong: {names}")
     except ConfigurationError as error:
         return _fail(WRONG_USE, error)

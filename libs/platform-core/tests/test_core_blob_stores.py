@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
+
 from platform_core.adapters import connect
 from platform_core.adapters.blob_store.azure import AzureBlobStore
 from platform_core.adapters.blob_store.local import LocalBlobStore
@@ -22,7 +24,6 @@ from platform_core.settings import StorageSettings
 from platform_core.testing.contracts import BlobStoreContract
 from platform_core.testing.processes import free_port
 from platform_core.testing.servers import Azurite
-from pydantic import SecretStr
 
 
 class TestLocalBlobStore(BlobStoreContract):
@@ -107,8 +108,10 @@ def test_unknown_store(url: str) -> None:
 
 NAME = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20)
 TRICKS = st.sampled_from(
-    ["..", ".", "", " ", "a.", "%2e%2e", "a%2fb", "a\\b", "a\x00", "a\n", "a\x85", "a:b", "a?b"]
-    + ["#", "*", "~ ", "\ud800", "ä" * 101, "file:", "http:", "|", "<a>", '"']
+    (
+        *("..", ".", "", " ", "a.", "%2e%2e", "a%2fb", "a\\b", "a\x00", "a\n", "a\x85", "a:b"),
+        *("a?b", "#", "*", "~ ", "\ud800", "ä" * 101, "file:", "http:", "|", "<a>", '"'),
+    )
 )
 
 

@@ -1,10 +1,14 @@
 """The feature stores and online stores against their contracts: Feast on SQLite and Redis."""
 
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
+
 from platform_core.adapters import connect
 from platform_core.adapters.feature_store.memory import MemoryFeatureStore
 from platform_core.adapters.online_store.memory import MemoryOnlineStore
@@ -22,7 +26,6 @@ from platform_core.testing.contracts.feature_store import START, write_history
 from platform_core.testing.contracts.online_store import ENTITY, FEATURES, ROWS, Publish, Rows
 from platform_core.testing.processes import free_port
 from platform_core.testing.servers import Azurite
-from pydantic import SecretStr
 
 REPOSITORY = Path(__file__).parents[3] / "model-serving" / "feast"
 
@@ -94,7 +97,7 @@ class TestFeastOnSqlite(FeastFeatureStoreContract):
         assert set(found["messages"].to_pylist()) == {19_999.0}
 
 
-def keys_of(count: int):  # noqa: ANN201
+def keys_of(count: int):
     from platform_core.testing.contracts.feature_store import keys
 
     return keys((str(number), "a.test", START) for number in range(count))
@@ -233,8 +236,9 @@ def flush(redis_url: str) -> None:
 
 
 def test_password_in_the_redis_url() -> None:
-    from platform_core.adapters.feast_repository.config import redis_connection
     from feast.infra.online_stores.redis import RedisOnlineStore
+
+    from platform_core.adapters.feast_repository.config import redis_connection
 
     spelt = redis_connection("rediss://me:p%2Cw%3D%22%C3%BC1@host.test:6380/2", 0.5)
     nodes, options = RedisOnlineStore._parse_connection_string(spelt)
@@ -261,15 +265,28 @@ def test_no_repository(tmp_path: Path) -> None:
         connect.online_store(settings_in(tmp_path, feast_repository=tmp_path))
 
 
-def test_metrics_stay_in_the_process(settings: OnlineStoreSettings) -> None:
-    """Feast would move every metric of the process to files, and tell child processes to."""
-    import os
+METRICS = """
+import os
+from platform_core.adapters import connect
+from platform_core.settings import OnlineStoreSettings
 
-    from prometheus_client import values
+settings = OnlineStoreSettings(
+    feast_repository={repository!r}, feast_registry="registry.db", feast_online_path="online.db"
+)
+connect.online_store(settings)
+from prometheus_client import values
 
-    connect.online_store(settings)
-    assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
-    assert values.ValueClass.__name__ == "MutexValue"
+print(values.ValueClass.__name__, [name for name in os.environ if "PROMETHEUS" in name])
+"""
+
+
+def test_metrics_stay_in_the_process(tmp_path: Path) -> None:
+    """Feast would move every metric of a process to files, and tell child processes to."""
+    program = METRICS.format(repository=str(REPOSITORY))
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "MutexValue []\n"
+    assert done.stderr == ""
 
 
 def test_memory_history_must_be_there(tmp_path: Path) -> None:

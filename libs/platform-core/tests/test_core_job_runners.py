@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from platform_core.adapters import connect
 from platform_core.adapters.job_runner.memory import MemoryJobRunner
 from platform_core.adapters.job_runner.ray_jobs import RayJobRunner
@@ -22,9 +23,7 @@ class TestMemoryJobRunner(JobRunnerContract):
     def runner(self) -> MemoryJobRunner:
         return MemoryJobRunner()
 
-    def settle(
-        self, runner: MemoryJobRunner, job_id: str, expected: RunnerState
-    ) -> RunnerState:
+    def settle(self, runner: MemoryJobRunner, job_id: str, expected: RunnerState) -> RunnerState:
         if expected is not RunnerState.STOPPED:
             runner.move(job_id, expected)
         return runner.state(job_id)
@@ -54,7 +53,7 @@ class TestRayJobRunner(JobRunnerContract):
         self, runner: RayJobRunner, job_id: str, tmp_path: Path
     ) -> None:
         target = tmp_path / "lines"
-        command = f'sh -c \'echo "$WORD" >> {target}\''
+        command = f"sh -c 'echo \"$WORD\" >> {target}'"
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(lambda _: runner.submit(job_id, command, {"WORD": "a b"}), range(3)))
         assert self.settle(runner, job_id, RunnerState.SUCCEEDED) is RunnerState.SUCCEEDED

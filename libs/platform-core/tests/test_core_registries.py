@@ -8,10 +8,11 @@ import onnx
 import pytest
 from mlflow import MlflowClient
 from onnx import TensorProto, helper
+
 from platform_core.adapters import connect
 from platform_core.adapters.registry.memory import MemoryRegistry
 from platform_core.adapters.registry.mlflow import MlflowRegistry
-from platform_core.errors import InvalidInput, NotFound, Refused, UpstreamUnavailable
+from platform_core.errors import NotFound, UpstreamUnavailable
 from platform_core.settings import RegistrySettings
 from platform_core.testing.contracts import ModelRegistryContract
 from platform_core.testing.processes import free_port

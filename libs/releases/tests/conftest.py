@@ -1,22 +1,32 @@
-"""Servers that the tests of releases talk to: a V2 repository peer and a gateway peer."""
+"""What the tests of releases share: small real servers, and the world that a change touches."""
 
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.adapters.registry.memory import MemoryRegistry
+from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.errors import PlatformError
+from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
+from platform_core.ledger import Ledger
+from platform_core.parquet import write_table
 from platform_core.settings import ServingSettings
-from scoring import Scorer, load_release
-from use_cases import use_case
+from releases.changes import ReleaseService
+from releases.deployers.memory import MemoryDeployer
+from scoring import Scorer, load_release, release_path
+from use_cases import assemble, use_case
 
+PRODUCTION = Environment.PRODUCTION
+DATASET = "0" * 16
 Answer = tuple[int, dict[str, str], object]
 
 
@@ -113,3 +123,100 @@ def v2_peers(blob_store: LocalBlobStore, tmp_path: Path) -> Iterator[V2Peers]:
 def serve() -> Callable[..., object]:
     """Return `listening`, for tests that write their own peer."""
     return listening
+
+
+class FlakyRegistry(MemoryRegistry):
+    """A registry that can be made unreachable for writing."""
+
+    down = False
+
+    def set_alias(self, use_case, environment, version):
+        if self.down:
+            raise UpstreamUnavailable("the registry does not answer")
+        super().set_alias(use_case, environment, version)
+
+
+class FlakyDeployer(MemoryDeployer):
+    """A deployer whose servers are too slow for some releases, or down for all."""
+
+    slow = ()
+
+    def deploy(self, use_case, environment, release_id, release_uri, model_version):
+        if release_id in self.slow:
+            raise UpstreamUnavailable("it did not answer in time")
+        super().deploy(use_case, environment, release_id, release_uri, model_version)
+
+
+class AskedSmoke:
+    """Asks the deployer what is served; `meanwhile` runs once before and may raise."""
+
+    def __init__(self, deployer):
+        self.deployer = deployer
+        self.meanwhile = None
+
+    def check(self, case, environment, release_id):
+        happens, self.meanwhile = self.meanwhile, None
+        if happens:
+            happens()
+        if self.deployer.served(case.name, environment) != release_id:
+            raise Refused("smoke test: another release answered")
+
+
+class World:
+    """Everything a change touches, with a dataset version to judge on."""
+
+    def __init__(self, store, make_release, folder):
+        self.store = store
+        self.make_release = make_release
+        self.model = folder / "model.onnx"
+        self.registry = FlakyRegistry()
+        self.deployer = FlakyDeployer(store)
+        self.smoke = AskedSmoke(self.deployer)
+        self.ledger = Ledger(store, ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
+        for case in map(use_case, ("iris", "spam")):
+            path = f"training-data/{case.name}/{DATASET}/features.parquet"
+            write_table(store, path, features(case))
+
+    @property
+    def service(self):
+        return ReleaseService(self.store, self.registry, self.deployer, self.smoke, self.ledger)
+
+    def release(self, seed=0, case="iris"):
+        return self.register(self.make_release(self.store, case, seed))
+
+    def register(self, release):
+        name = release.manifest.use_case
+        self.model.write_bytes(release.model)
+        uri = self.store.uri(release_path(name, release.id))
+        self.registry.register(name, release.id, uri, self.model, None, {})
+        return release.id
+
+    def served(self, environment=PRODUCTION, case="iris"):
+        """What ledger, registry and server say, which is one thing."""
+        alias = self.registry.alias(case, environment)
+        told = {
+            self.ledger.active(case, environment),
+            alias.release_id if alias else None,
+            self.deployer.served(case, environment),
+        }
+        assert len(told) == 1, f"ledger, alias and server disagree: {told}"
+        return told.pop()
+
+    def last(self, environment=PRODUCTION, case="iris"):
+        return self.ledger.entries(case, environment)[-1].change
+
+    def count(self, environment=PRODUCTION, case="iris"):
+        return len(self.ledger.entries(case, environment))
+
+
+def features(case):
+    table = case.generate(200, 99).combine_chunks()
+    batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
+    labels = table[case.label_column].combine_chunks()
+    rows = pa.Table.from_batches([batch]).append_column("label", labels)
+    return rows.append_column("part", pa.array(["test"] * table.num_rows))
+
+
+@pytest.fixture
+def world(blob_store, make_release, tmp_path):
+    return World(blob_store, make_release, tmp_path)

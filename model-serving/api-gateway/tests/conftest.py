@@ -80,13 +80,20 @@ def scorers(releases: dict[str, Release]) -> dict[str, Scorer]:
 
 @dataclass
 class V2Server:
-    """Serves releases by V2; `fault` makes it misbehave, `requests` are what it was asked."""
+    """Serves releases by V2, or misbehaves by `fault`; it waits while `gate` is not set.
+
+    `requests` are what it was asked.
+    """
 
     scorers: dict[str, Scorer]
     fault: Callable[[], Awaitable[web.Response]] | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     connections: set[Any] = field(default_factory=set)
     versions: dict[str, str] = field(default_factory=dict)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     async def infer(self, request: web.Request) -> web.Response:
         self.connections.add(request.transport.get_extra_info("peername"))
@@ -95,6 +102,7 @@ class V2Server:
             return web.json_response({"error": "no such model"}, status=404)
         body = await request.json()
         self.requests.append({"headers": dict(request.headers), **body})
+        await self.gate.wait()
         if self.fault is not None:
             return await self.fault()
         return web.json_response(_infer(scorer, body))

@@ -1,5 +1,6 @@
 """What is served, whether it drifts, whether it is ready, and the metrics."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -181,6 +182,19 @@ async def test_another_release_is_not_ready(running, v2, releases, activate) -> 
     assert response.json()["code"] == "not-ready"
     assert "production/spam" in response.json()["detail"]
     assert "retry-after" in response.headers
+
+
+async def test_a_ledger_that_moved_on_is_read_again_at_once(
+    running, v2, releases, activate
+) -> None:
+    activate(running.store, releases["spam"], STAGING)
+    v2.server.versions["spam"] = releases["iris"].id  # stands for another release of spam
+    await running.gateway.catalog.refresh()
+    activate(running.store, releases["spam"], PRODUCTION)
+    async with asyncio.timeout(10):
+        while running.gateway.catalog.active(("spam", PRODUCTION)) is None:
+            await asyncio.sleep(0.01)
+            await running.client.get("/health/ready")
 
 
 @pytest.mark.parametrize("broken", ["gone", "down"])

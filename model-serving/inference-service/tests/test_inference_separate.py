@@ -1,5 +1,6 @@
 """The transformer as its own process in front of the inference service."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -18,25 +19,35 @@ def iris(own_stage):
 
 
 @pytest.fixture(scope="module")
-def spam(own_stage):
-    return own_stage.spam
+def view(home, sender_view):
+    view = sender_view(home)
+    view.publish()
+    return view
 
 
 @pytest.fixture(scope="module")
-def whole(home):
-    with home.serve("inference_service", "INFERENCE") as server:
+def spam(home, make_release, view):
+    """A release that reads the view."""
+    release = make_release(home.store, "spam", feature_view_version="v1")
+    home.point("spam", release.id, model_version="3")
+    return release
+
+
+@pytest.fixture(scope="module")
+def whole(home, spam, view):
+    with home.serve("inference_service", "INFERENCE", **view.settings) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def predictor(home):
+def predictor(home, spam):
     with home.serve("inference_service", "INFERENCE", TRANSFORMER="separate") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def transformer(home, predictor):
-    settings = {"PREDICTOR_URL": predictor.url}
+def transformer(home, predictor, view):
+    settings = {"PREDICTOR_URL": predictor.url, **view.settings}
     with home.serve("feature_transformer", "TRANSFORMER", **settings) as server:
         yield server
 
@@ -63,6 +74,31 @@ def test_answers_are_byte_for_byte_those_of_one_process(
 
     assert separate.status_code == 200
     assert separate.content == whole.infer(name, batch, **request).content
+
+
+def test_entity_features_come_from_the_online_store(
+    whole, transformer, spam, view, mails, offline, outputs
+):
+    entities = view.entities(mails)
+    assert [column.null_count for column in entities.columns] == [2, 2]
+    expected = offline(spam, mails, entities)
+    ask = {"id": "same", "parameters": {"return_features": True}}
+
+    answer = transformer.infer("spam", mails, **ask)
+
+    assert answer.json()["parameters"]["degraded"] is False
+    got = outputs(answer.json())
+    np.testing.assert_allclose(got["probabilities"], expected.probabilities.ravel(), atol=1e-6)
+    for name in expected.features.schema.names[1:]:
+        column = expected.features.column(name).to_pylist()
+        np.testing.assert_allclose(got[f"feature.{name}"], column, atol=1e-6)
+    assert answer.content == whole.infer("spam", mails, **ask).content
+
+
+def test_feast_leaves_the_metrics_alone(whole, mails):
+    whole.infer("spam", mails)
+
+    assert 'request_predict_seconds_count{model_name="spam"}' in whole.get("/metrics").text
 
 
 def test_the_transformer_says_the_same_of_itself(whole, transformer, first):

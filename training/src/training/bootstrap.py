@@ -1,23 +1,25 @@
-"""Where training chooses its adapters."""
+"""Where training chooses its adapters.
+
+Imports happen on use: each step is a process of its own and should pay for what it needs only.
+"""
+
+from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from platform_core.adapters import connect
 from platform_core.clock import Clock, SystemClock
 from platform_core.ports.blob_store import BlobStore
-from platform_core.ports.feature_store import FeatureStore
-from platform_core.ports.online_store import OnlineStore
-from platform_core.ports.registry import ModelRegistry
-from platform_core.settings import (
-    OnlineStoreSettings,
-    RegistrySettings,
-    StorageSettings,
-)
-from releases.bootstrap import build as build_releases
-from releases.changes import ReleaseService
-from releases.settings import ReleaseSettings
+from platform_core.settings import OnlineStoreSettings, RegistrySettings, StorageSettings
 from training.settings import TrainingSettings
-from training.tracking import Tracking
+
+if TYPE_CHECKING:
+    from platform_core.ports.feature_store import FeatureStore
+    from platform_core.ports.online_store import OnlineStore
+    from platform_core.ports.registry import ModelRegistry
+    from releases.changes import ReleaseService
+    from training.tracking import Tracking
 
 
 class Platform:
@@ -49,8 +51,13 @@ class Platform:
     @cached_property
     def releases(self) -> ReleaseService:
         """What changes environments."""
-        return build_releases(ReleaseSettings()).service
+        from releases.bootstrap import build
+        from releases.settings import ReleaseSettings
+
+        return build(ReleaseSettings()).service
 
     def tracking(self, use_case: str) -> Tracking:
         """MLflow's experiment of a use case."""
+        from training.tracking import Tracking
+
         return Tracking(RegistrySettings().mlflow_tracking_uri, use_case)

@@ -1,11 +1,13 @@
 """Fitted scikit-learn models: their input and their probabilities in the use case's order."""
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from training.run_folder import MODEL_PICKLE, RunFolder
 from use_cases import Candidate, UseCase, model_schema
 
 
@@ -23,3 +25,8 @@ def probabilities(case: UseCase, model: Any, features: pa.Table) -> np.ndarray:
     """Return [N, C] float64, the columns in the order of `case.classes`."""
     order = [list(model.classes_).index(name) for name in case.classes]
     return model.predict_proba(model_input(case, features))[:, order]
+
+
+def load_model(run: RunFolder) -> Any:
+    """Return the fitted model that the train step of this run left in the platform's own store."""
+    return pickle.loads(run.read(MODEL_PICKLE))  # noqa: S301

@@ -10,6 +10,11 @@ from typing import Any
 
 from platform_core.ports.blob_store import BlobStore
 
+RAW = "raw.parquet"
+TRAINING = "training.json"
+METRICS = "metrics.json"
+PARITY = "parity.json"
+RELEASE = "release.json"
 MODEL_PICKLE = "model.pkl"
 MODEL_ONNX = "model.onnx"
 BASELINE = "baseline.parquet"

@@ -1,9 +1,7 @@
 """What MLflow shows of a run: parameters, metrics, curves, confusion matrix, data set, versions."""
 
-import platform
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
 from mlflow import MlflowClient
@@ -12,23 +10,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from data_pipeline.dataset import DatasetManifest
 from platform_core.hashing import canonical_json
 
-LIBRARIES = (
-    "kfp",
-    "mlflow",
-    "numpy",
-    "onnx",
-    "onnxruntime",
-    "pyarrow",
-    "ray",
-    "scikit-learn",
-    "skl2onnx",
-)
 PARENT_TAG = "mlflow.parentRunId"
-
-
-def libraries() -> dict[str, str]:
-    """Return the versions that a run was made with, Python included."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
 class Tracking:

@@ -14,7 +14,12 @@ from platform_core.contracts.environments import Environment
 class Settings(BaseSettings):
     """Base of all settings: frozen, read from the environment, empty means not set."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # what was given may be a secret
+    )
 
 
 class StorageSettings(Settings):

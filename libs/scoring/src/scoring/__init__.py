@@ -12,11 +12,13 @@ from scoring.release import (
     release_path,
     store_release,
 )
+from scoring.replay import Replay, replay
 from scoring.scorer import Scorer, Scores
 from scoring.verify import verify
 
 __all__ = [
     "Release",
+    "Replay",
     "Scorer",
     "Scores",
     "baseline_path",
@@ -27,6 +29,7 @@ __all__ = [
     "load_release",
     "refused_path",
     "release_path",
+    "replay",
     "store_release",
     "verify",
 ]

@@ -6,10 +6,9 @@ Needs the `training` extra. The same fitted estimator gives the same bytes.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import onnx
 import pyarrow as pa
-from onnx import helper, numpy_helper
+from onnx import helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import BaseEstimator
@@ -18,15 +17,13 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from platform_core.errors import InvalidInput
-from platform_core.open_inference import PROBABILITIES
+from use_cases.graph_edit import divide_by_norm, keep_probabilities
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 
 # ONNX Runtime's tokenizer and scikit-learn's must cut alike; ASCII words are what both agree on.
 TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 (a regular expression)
 OPSET = {"": 18, "ai.onnx.ml": 3}
 GRAPH_NAME = "model"
-_ORDER = "class_order"
-_SORTED = "probabilities_in_sorted_order"
 
 
 def export(fitted: BaseEstimator, schema: pa.Schema, classes: Sequence[str]) -> onnx.ModelProto:
@@ -59,9 +56,9 @@ def export(fitted: BaseEstimator, schema: pa.Schema, classes: Sequence[str]) -> 
         target_opset=OPSET,
         name=GRAPH_NAME,
     )
-    _keep_probabilities(model.graph, [learned.index(name) for name in classes])
-    stamp = {FEATURE_SCHEMA_KEY: feature_schema_hash(schema)}
-    helper.set_model_props(model, stamp)
+    keep_probabilities(model.graph, [learned.index(name) for name in classes])
+    divide_by_norm(model.graph)
+    helper.set_model_props(model, {FEATURE_SCHEMA_KEY: feature_schema_hash(schema)})
     onnx.checker.check_model(model)
     return model
 
@@ -90,9 +87,9 @@ def _options(fitted: BaseEstimator) -> dict[int, dict[str, Any]]:
     return options
 
 
-def _steps(estimator: Any) -> Iterator[Any]:
+def _steps(estimator: object) -> Iterator[object]:
     yield estimator
-    children: list[Any] = []
+    children: list[object] = []
     if isinstance(estimator, Pipeline):
         children = [step for _, step in estimator.steps]
     elif isinstance(estimator, ColumnTransformer):
@@ -101,40 +98,3 @@ def _steps(estimator: Any) -> Iterator[Any]:
         children = [transformer for _, transformer in estimator.transformer_list]
     for child in children:
         yield from _steps(child)
-
-
-def _keep_probabilities(graph: onnx.GraphProto, order: Sequence[int]) -> None:
-    """Drop the label output and put the probability columns into `order`."""
-    scores = graph.output[1].name
-    for node in graph.node:  # the converter may call its own output `probabilities` already
-        _replace(node.input, scores, _SORTED)
-        _replace(node.output, scores, _SORTED)
-    graph.initializer.append(numpy_helper.from_array(np.array(order, np.int64), _ORDER))
-    node = helper.make_node("Gather", [_SORTED, _ORDER], [PROBABILITIES], axis=1)
-    graph.node.append(node)
-    shape = [None, len(order)]
-    output = helper.make_tensor_value_info(PROBABILITIES, onnx.TensorProto.FLOAT, shape)
-    del graph.output[:]
-    graph.output.append(output)
-    _prune(graph)
-
-
-def _replace(names: Any, old: str, new: str) -> None:
-    for index, name in enumerate(names):
-        if name == old:
-            names[index] = new
-
-
-def _prune(graph: onnx.GraphProto) -> None:
-    """Remove the nodes that only fed the dropped label."""
-    needed = {PROBABILITIES}
-    kept = []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            needed |= set(node.input)
-            kept.append(node)
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    used = [tensor for tensor in graph.initializer if tensor.name in needed]
-    del graph.initializer[:]
-    graph.initializer.extend(used)

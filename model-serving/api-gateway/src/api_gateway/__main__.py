@@ -18,7 +18,10 @@ WRONG_USE = 2
 
 def main() -> int:
     """Return 0 after a clean end, 1 when the gateway cannot run, 2 for wrong settings."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level="INFO")
+    # Libraries of clients tell of every request at INFO; ours and the server's are worth reading.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in ("api_gateway", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.INFO)
     try:
         gateway = build()
         app = create_app(gateway)
@@ -39,6 +42,7 @@ def main() -> int:
             port=settings.gateway_port,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             log_config=None,
             loop="uvloop",
             http="httptools",

@@ -6,6 +6,7 @@ Requests read what is in memory: none of them lists the blob store.
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -48,6 +49,7 @@ class Catalog:
         self._reports: dict[Place, DriftReport] = {}
         self._refreshing = asyncio.Lock()
         self._failures: list[str] = []
+        self._outdated = asyncio.Event()
 
     @property
     def loaded(self) -> bool:
@@ -71,6 +73,21 @@ class Catalog:
     def reports(self) -> tuple[DriftReport, ...]:
         """The latest report of each use case and environment that has one."""
         return tuple(self._reports.values())
+
+    def outdated(self) -> None:
+        """Ask for a refresh soon: something does not fit what was read last."""
+        self._outdated.set()
+
+    async def keep_fresh(self, seconds: float) -> None:
+        """Refresh every `seconds`, and when somebody asks for it, until cancelled."""
+        while True:
+            self._outdated.clear()
+            try:
+                await self.refresh()
+            except Exception:  # the task must outlive whatever happens
+                logger.exception("the catalog was not refreshed; what was known before stays")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._outdated.wait(), seconds)
 
     async def refresh(self) -> None:
         """Read everything again. What cannot be read stays as it was."""

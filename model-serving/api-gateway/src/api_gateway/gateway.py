@@ -1,7 +1,6 @@
 """The gateway's parts, and how they start and stop together."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from api_gateway.rate_limit import RateLimit
 from api_gateway.settings import GatewaySettings
 from api_gateway.upstream import InferenceServices
 from use_cases import UseCase, use_case
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,8 @@ class Gateway:
         """Run the background tasks; at the end bring the inference log to the blob store."""
         await self.upstream.open()
         self.metrics.watch(lambda: self.log.backlog, lambda: self.catalog.reports)
-        tasks = [asyncio.create_task(task) for task in (self.log.run(), self._refresh())]
+        refreshing = self.catalog.keep_fresh(self.settings.refresh_seconds)
+        tasks = [asyncio.create_task(task) for task in (self.log.run(), refreshing)]
         try:
             yield
         finally:
@@ -59,11 +57,3 @@ class Gateway:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.log.close(self.settings.shutdown_seconds)
             await self.upstream.close()
-
-    async def _refresh(self) -> None:
-        while True:
-            try:
-                await self.catalog.refresh()
-            except Exception:  # the task must outlive whatever happens
-                logger.exception("the catalog was not refreshed; what was known before stays")
-            await asyncio.sleep(self.settings.refresh_seconds)

@@ -113,6 +113,7 @@ class Health:
         try:
             served = await self._upstream.served_release(place)
             if active and served != expected:
+                self._catalog.outdated()  # the ledger may have moved on since it was read
                 raise ModelNotReady(f"it serves release {served}, the ledger says {expected}")
             version = await self._version(place, active) if active else None
         except Unavailable as error:

@@ -5,7 +5,7 @@ import logging
 import sys
 
 from batch_inference.bootstrap import services
-from batch_inference.cancellation import JobCancelled, Termination
+from batch_inference.cancellation import Termination
 from batch_inference.job import run_job
 from platform_core.contracts.batch_job import JobStatus
 from platform_core.errors import PlatformError
@@ -21,9 +21,6 @@ def main() -> int:
     try:
         with termination.watched():
             progress = run_job(job_id, services(), termination.requested)
-    except JobCancelled:
-        print(f"{job_id}: stopped before it had begun", file=sys.stderr)
-        return 1
     except PlatformError as error:
         print(f"{job_id}: {error}", file=sys.stderr)
         return 1

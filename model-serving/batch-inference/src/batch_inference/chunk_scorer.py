@@ -21,6 +21,9 @@ DEGRADED = "degraded"
 # One call to the online store reads this many keys, and a slow call degrades this many rows.
 STEP_ROWS = 1_000
 
+Poll = Callable[[], None]
+"""Called now and then while work goes on; what it raises ends the work."""
+
 
 @dataclass(frozen=True)
 class ScoringPlan:
@@ -67,16 +70,20 @@ class ChunkScorer:
         store = plan.online_store() if manifest.feature_views else None
         self._transformer = FeatureTransformer(self._case, manifest, store)
 
-    def score(self, chunk: Chunk) -> ScoredChunk:
-        """Return the answers to a chunk in its order, and what is wrong with the other rows."""
+    def score(self, chunk: Chunk, poll: Poll = lambda: None) -> ScoredChunk:
+        """Return the answers to a chunk in its order, and what is wrong with the other rows.
+
+        `poll` is called before each step of at most `STEP_ROWS` rows.
+        """
         validation = validate_columns(self._case, chunk.table)
         numbers = pa.array(np.arange(chunk.start, chunk.start + chunk.table.num_rows))
         fits = validation.fits
         records, kept = validation.records.filter(fits), numbers.filter(fits)
-        steps = [
-            self._answers(records.slice(start, STEP_ROWS), kept.slice(start, STEP_ROWS))
-            for start in range(0, records.num_rows, STEP_ROWS)
-        ]
+        steps = []
+        for start in range(0, records.num_rows, STEP_ROWS):
+            poll()
+            rows = slice(start, start + STEP_ROWS)
+            steps.append(self._answers(records[rows], kept[rows]))
         scored = pa.Table.from_batches(steps, schema=output_schema(self._case))
         wrong = self._wrong(validation.records, numbers, validation.reasons)
         return ScoredChunk(chunk.table.num_rows, scored, wrong)

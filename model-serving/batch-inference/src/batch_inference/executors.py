@@ -1,13 +1,10 @@
 """Where chunks are scored: in this process, or as tasks on a Ray cluster."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from batch_inference.chunk_scorer import ChunkScorer, ScoredChunk, ScoringPlan
+from batch_inference.chunk_scorer import ChunkScorer, Poll, ScoredChunk, ScoringPlan
 from batch_inference.source import Chunk
-
-Poll = Callable[[], None]
-"""Called now and then while work goes on; what it raises ends the work."""
 
 
 class Executor(Protocol):
@@ -25,5 +22,4 @@ class LocalExecutor:
         """Yield one result per chunk, in order."""
         scorer = ChunkScorer(plan)
         for chunk in chunks:
-            poll()
-            yield scorer.score(chunk)
+            yield scorer.score(chunk, poll)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from batch_inference.cancellation import JobCancelled, uninterrupted
+from batch_inference.cancellation import JobCancelled
 from batch_inference.chunk_scorer import ScoredChunk, ScoringPlan, invalid_schema, output_schema
 from batch_inference.executors import Executor
 from batch_inference.job_files import JobFiles
@@ -50,7 +50,7 @@ def run_job(
     """Run a job to its end and return how it ended; one that has ended is left alone.
 
     Nothing but the job's absence raises: every other failure is the job's status. `stopped` is
-    asked between chunks; once it is true the job is cancelled, as by its marker.
+    asked between steps; once it is true the job is cancelled, as by its marker.
 
     Raises:
         JobNotFound: nobody submitted such a job.
@@ -103,11 +103,10 @@ class _Run:
             _discarded(output_to(store, path, output_schema(self._case))) as output,
         ):
             self._score(output, invalid)
-            with uninterrupted():
-                summary = Summary(self._job.job_id, self._source.rows, self._invalid)
-                self._put_invalid(invalid, summary)
-                output.commit(summary)
-                return _succeed(self._files, summary)
+            summary = Summary(self._job.job_id, self._source.rows, self._invalid)
+            self._put_invalid(invalid, summary)
+            output.commit(summary)
+        return _succeed(self._files, summary)
 
     def _score(self, output: Output, invalid: Output) -> None:
         with closing(self._results()) as results:

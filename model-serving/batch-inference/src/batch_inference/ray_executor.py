@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from batch_inference.chunk_scorer import ChunkScorer, ScoredChunk, ScoringPlan
-from batch_inference.executors import Poll
+from batch_inference.cancellation import JobCancelled
+from batch_inference.chunk_scorer import ChunkScorer, Poll, ScoredChunk, ScoringPlan
 from batch_inference.source import Chunk
 from platform_core.errors import UpstreamUnavailable
 
@@ -75,16 +75,15 @@ def _result(reference: ray.ObjectRef, poll: Poll) -> ScoredChunk:
 
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
+    _reach(address)
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     except (OSError, RuntimeError, RayError) as error:
-        raise UpstreamUnavailable(
-            f"the Ray cluster at {address} cannot be reached: {error}"
-        ) from error
+        raise _unreachable(address, error) from error
+    except SystemExit as error:  # of the handler that Ray puts in place while it connects
+        raise JobCancelled from error
     try:
-        # Ray puts a handler of its own in place that would end the job without a word.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
         yield
@@ -96,7 +95,14 @@ def _reach(address: str) -> None:
     """Fail at once when nobody listens at `host:port`: `ray.init` would wait for ever."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        except OSError as error:
+            raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> UpstreamUnavailable:
+    return UpstreamUnavailable(f"the Ray cluster at {address} cannot be reached: {error}")
 
 
 @contextmanager

@@ -41,6 +41,7 @@ class ReleaseLoader:
         verify(manifest, case)
         store = self._online_store() if manifest.feature_views else None
         transformer = FeatureTransformer(case, manifest, store)
+        transformer.warm_up()
         return TransformerRelease(
             use_case=case,
             manifest=manifest,

@@ -46,6 +46,10 @@ class FeatureTransformer:
         """Say whether `transform` may wait for the online store."""
         return self._lookup.needed
 
+    def warm_up(self) -> None:
+        """Transform the golden records, so that the first request finds open connections."""
+        self.transform(self._use_case.golden_records())
+
     def transform(self, records: pa.RecordBatch) -> Transformed:
         """Return the features of `records` (`record_schema`), row by row.
 

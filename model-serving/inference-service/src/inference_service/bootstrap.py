@@ -31,15 +31,14 @@ def record_models() -> MakeModel:
 
     def make(case: UseCase, scorer: Scorer, identity: Identity) -> Model:
         store = online_store() if scorer.manifest.feature_views else None
-        return RecordModel(case, scorer, identity, FeatureTransformer(case, scorer.manifest, store))
+        transformer = FeatureTransformer(case, scorer.manifest, store)
+        transformer.warm_up()
+        return RecordModel(case, scorer, identity, transformer)
 
     return make
 
 
-MODELS: dict[str, Callable[[], MakeModel]] = {
-    "in-process": record_models,
-    "separate": lambda: FeatureModel,
-}
+MODELS = {"in-process": record_models, "separate": lambda: FeatureModel}
 
 
 def build() -> ReleaseServer:

@@ -12,21 +12,10 @@ from training.progress import say
 from training.run_folder import FAILURE, RunFolder
 
 # A step imports only its own module: in a process per step, imports are most of the time.
-STEPS = {
-    "ingest": "training.steps.data:ingest",
-    "validate": "training.steps.data:validate_data",
-    "features": "training.steps.data:compute_features",
-    "train": "training.steps.train:train",
-    "evaluate": "training.steps.judge:evaluate",
-    "export-onnx": "training.steps.judge:export_onnx",
-    "parity": "training.steps.judge:parity",
-    "baseline": "training.steps.judge:baseline",
-    "release": "training.steps.publish:release",
-    "gate": "training.steps.publish:gate",
-    "register": "training.steps.publish:register",
-    "deploy": "training.steps.publish:deploy",
-    "smoke": "training.steps.publish:smoke",
-}
+STEPS = (
+    "ingest", "validate", "features", "train", "evaluate", "export-onnx", "parity", "baseline",
+    "release", "gate", "register", "deploy", "smoke",
+)  # fmt: skip
 
 
 def execute(name: str, use_case: str, run_id: str, **arguments: Any) -> Any:
@@ -57,5 +46,4 @@ def timing_file(step: str) -> str:
 
 
 def _function(name: str) -> Callable[..., Any]:
-    module, _, function = STEPS[name].partition(":")
-    return getattr(import_module(module), function)
+    return import_module(f"training.steps.{name.replace('-', '_')}").run

@@ -4,19 +4,18 @@ import pickle
 from typing import Any
 
 from data_pipeline import TRAIN, dataset_path, read_manifest
-from data_pipeline.features import read_features
+from data_pipeline.stored import read_features
 from training.bootstrap import Platform
+from training.libraries import libraries
 from training.progress import say
 from training.ray_session import ray_session
-from training.run_folder import MODEL_PICKLE, RunFolder
+from training.run_folder import MODEL_PICKLE, TRAINING, RunFolder
 from training.search import Trial, TrialResult, fit, plan, search
-from training.tracking import Tracking, libraries
+from training.tracking import Tracking
 from use_cases import UseCase, use_case
 
-TRAINING = "training.json"
 
-
-def train(platform: Platform, run: RunFolder, dataset_version: str, trials: int, seed: int) -> str:
+def run(platform: Platform, run: RunFolder, dataset_version: str, trials: int, seed: int) -> str:
     """Search, fit the best and leave it in the run's folder; return the candidate's name.
 
     Each trial is an MLflow run below the run of the pipeline.

@@ -6,6 +6,7 @@ Imports happen on use, so that a program needs only the extras of what it connec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from platform_core.adapters.feast_repository.metrics_settings import import_feast
 from platform_core.errors import ConfigurationError
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.feature_store import FeatureStore
@@ -45,6 +46,7 @@ def model_registry(settings: RegistrySettings) -> ModelRegistry:
 
 def online_store(settings: OnlineStoreSettings) -> OnlineStore:
     """Connect to the Feast online store (SQLite, or Redis when `redis_url` is set)."""
+    import_feast()
     from platform_core.adapters.online_store.feast import FeastOnlineStore
 
     return FeastOnlineStore(settings)
@@ -52,6 +54,7 @@ def online_store(settings: OnlineStoreSettings) -> OnlineStore:
 
 def feature_store(settings: OnlineStoreSettings) -> FeatureStore:
     """Connect to the Feast repository as the data pipeline does, to change it."""
+    import_feast()
     from platform_core.adapters.feature_store.feast import FeastFeatureStore
 
     return FeastFeatureStore(settings)

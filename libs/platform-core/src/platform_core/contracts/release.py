@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from platform_core.contracts.base import Contract
 
 RELEASE_FILE = "release.json"
@@ -80,7 +82,7 @@ class Lineage(Contract):
     dataset_version: str
     data_source: str
     pipeline_run: str
-    pipeline_parameters: dict[str, Any] = {}
+    pipeline_parameters: dict[str, Any] = Field(default_factory=dict)
     candidate: str
     parameters: dict[str, Any]
     metrics: dict[str, float]
@@ -88,4 +90,4 @@ class Lineage(Contract):
     run_id: str | None = None
     git_sha: str | None = None
     image_digest: str | None = None
-    libraries: dict[str, str] = {}
+    libraries: dict[str, str] = Field(default_factory=dict)

@@ -57,7 +57,8 @@ def validate_path(path: str) -> str:
 
 def _well_formed(segment: str) -> bool:
     """Say whether every store can keep a name: no `..`, no dot or space at its ends that
-    Azure or Windows would drop, and short enough for a file name."""
+    Azure or Windows would drop, and short enough for a file name.
+    """
     plain = _SEGMENT.fullmatch(segment) is not None and segment == segment.strip()
     return plain and not segment.endswith(".") and len(segment.encode()) <= MAX_SEGMENT_BYTES
 
@@ -87,7 +88,8 @@ class BlobStore(Protocol):
 
     def list(self, prefix: str) -> Iterator[BlobInfo]:
         """Yield the objects below the folder `prefix` (a container or `<container>/<path>`),
-        at any depth, ordered by path. A folder that does not exist is empty."""
+        at any depth, ordered by path. A folder that does not exist is empty.
+        """
         ...
 
     def delete(self, path: str) -> None:

@@ -19,9 +19,7 @@ class FeatureStore(Protocol):
     store cannot be reached, and `NotFound` for a view that is not registered.
     """
 
-    def apply_view(
-        self, view: str, entity: str, features: Sequence[str], history: Path
-    ) -> None:
+    def apply_view(self, view: str, entity: str, features: Sequence[str], history: Path) -> None:
         """Register `view` and leave the others alone; doing it again is fine.
 
         `history` is a Parquet file with the columns `entity` (string), `event_timestamp`

@@ -12,6 +12,15 @@ class MachineSettings(Settings):
     ci: bool = False
 
 
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+
+def silence_telemetry() -> None:
+    """Keep libraries from reporting to their makers; before they are imported."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+
+
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with `changes`, for a server it starts."""
     return {**os.environ, **changes}

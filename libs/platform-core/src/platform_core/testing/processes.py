@@ -17,7 +17,7 @@ import pytest
 from platform_core.testing.machine import MachineSettings, child_environment
 
 POLL_SECONDS = 0.1
-STOP_SECONDS = 5
+STOP_SECONDS = 2
 LOG_LINES = 40
 LOGS: dict[str, Path] = {}
 """The log files of the servers that run now, by name."""

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from platform_core.ports.blob_store import CONTAINERS
 from platform_core.settings import StorageSettings
+from platform_core.testing.machine import silence_telemetry
 from platform_core.testing.processes import (
     LOGS,
     answers,
@@ -101,9 +102,10 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    # Eight processes that wait for jobs nobody sends would take longer to start than the server.
+    lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     url = f"http://127.0.0.1:{port}"
-    with running(command, lambda: answers(port, "/health"), folder, quiet, seconds=120):
+    with running(command, lambda: answers(port, "/health"), folder, lean, seconds=120):
         yield url
 
 
@@ -126,6 +128,11 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         up = partial(answers, dashboard, "/api/version")
         with running(command, up, folder, environment, seconds=120):
             yield RayHead(f"127.0.0.1:{port}", dashboard_url, token, token_path)
+
+
+def pytest_configure() -> None:
+    """Prepare the process before any test module is imported."""
+    silence_telemetry()
 
 
 @pytest.hookimpl(wrapper=True)

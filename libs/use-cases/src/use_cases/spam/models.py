@@ -37,7 +37,7 @@ to_onnx = partial(export, schema=SCHEMA, classes=SpamUseCase.classes)
 def candidates() -> Sequence[Candidate]:
     """Return the candidates, the best bet first."""
     return (
-        Candidate("sgd", _sgd, {"alpha": (1.5e-5, 1e-5, 3e-5, 6e-5)}, to_onnx),
+        Candidate("sgd", _sgd, {"alpha": (1e-5, 2e-5, 5e-5)}, to_onnx),
         Candidate("logistic_regression", _logistic, {"C": (5.0, 2.0, 10.0)}, to_onnx),
         Candidate(
             "random_forest",

@@ -51,6 +51,9 @@ class ReleaseRepository(ModelRepository):
             except PlatformError as error:
                 logger.error("%s is not served: %s", name, error)  # noqa: TRY400
                 self._refusals[name] = str(error)
+            except Exception:  # a defect of one use case must not take the others down
+                logger.exception("%s is not served", name)
+                self._refusals[name] = "loading it failed; the server's log has the details"
 
     async def load(self, name: str) -> bool:
         """Load what the pointer of `name` says now and swap it in.

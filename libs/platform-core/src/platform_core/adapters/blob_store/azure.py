@@ -50,9 +50,7 @@ class AzureBlobStore:
             credential=key.get_secret_value() if key else DefaultAzureCredential(),
             connection_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
-            retry_policy=ExponentialRetry(
-                initial_backoff=1, increment_base=2, retry_total=retries
-            ),
+            retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=retries),
         )
 
     def read(self, path: str) -> bytes:
@@ -149,8 +147,7 @@ def _account_name(url: str) -> str:
     name = parts.path.strip("/") or parts.netloc.partition(".")[0]
     if parts.scheme not in {"http", "https"} or not name or "/" in name:
         raise ConfigurationError(
-            f"{url!r:.200} names no storage account; "
-            "use https://<account>.blob.core.windows.net"
+            f"{url!r:.200} names no storage account; use https://<account>.blob.core.windows.net"
         )
     return name
 

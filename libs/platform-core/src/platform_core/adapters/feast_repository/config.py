@@ -39,6 +39,9 @@ def open_repository(
         }
     config = RepoConfig(**raw)
     config.repo_path = settings.feast_repository
+    # A view that is being written again answers with what it has. Feast warns, needlessly
+    # for a registry that is a file, when it reads this from a configuration.
+    config.registry.serve_features_while_materializing = True
     return FeatureStore(config=config)
 
 
@@ -96,7 +99,6 @@ def _read_yaml(settings: OnlineStoreSettings) -> dict[str, Any]:
 def _registry(settings: OnlineStoreSettings, read_only: bool) -> dict[str, Any]:
     options = {
         "cache_ttl_seconds": 0,  # for ever: the adapters refresh it when they must
-        "serve_features_while_materializing": True,
         "read_only": read_only,
     }
     if is_remote(settings.feast_registry):

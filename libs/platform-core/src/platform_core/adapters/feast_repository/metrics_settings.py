@@ -1,4 +1,4 @@
-"""Undoes what Feast does to a whole process when its metrics module is imported.
+"""Undoes what Feast does to a whole process when it is imported.
 
 Feast sets PROMETHEUS_MULTIPROCESS_DIR, which makes every Prometheus metric of the process
 live in files, and every child process inherit that. MLflow imports Feast too, at its first
@@ -11,12 +11,15 @@ from importlib.util import find_spec
 VARIABLES = ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")
 
 
-def contain_feast_metrics() -> None:
-    """Import Feast's metrics once, with no effect on the Prometheus client."""
-    if find_spec("feast") is None:
-        return
-    import prometheus_client  # noqa: F401 (before Feast: it chooses where values live)
+def settle_prometheus() -> None:
+    """Let the Prometheus client choose, before Feast can, where values live: in memory."""
+    if find_spec("prometheus_client") is not None:
+        import prometheus_client  # noqa: F401
 
+
+def import_feast() -> None:
+    """Import Feast with no effect on the process; call it before any other import of it."""
+    settle_prometheus()
     before = {name: os.environ.get(name) for name in VARIABLES}
     import feast.metrics  # noqa: F401
 

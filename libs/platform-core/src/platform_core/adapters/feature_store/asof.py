@@ -72,7 +72,7 @@ class AsOfOfflineStore(DaskOfflineStore):
         return FrameJob(evaluate, full_feature_names, repo_path=str(config.repo_path))
 
     @staticmethod
-    def pull_latest_from_table_or_query(
+    def pull_latest_from_table_or_query(  # noqa: PLR0913, PLR0917 (Feast's signature)
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],

@@ -20,9 +20,8 @@ from platform_core.adapters.feast_repository.config import (
     registry_file,
 )
 from platform_core.adapters.feast_repository.file_registry import registry_lock
-from platform_core.adapters.feast_repository.metrics_settings import contain_feast_metrics
 from platform_core.adapters.feast_repository.translation import translated
-from platform_core.errors import Conflict, ConfigurationError, InvalidData, NotFound
+from platform_core.errors import ConfigurationError, Conflict, InvalidData, NotFound
 from platform_core.ports.feature_store import EVENT_TIMESTAMP, ROW_ID
 from platform_core.settings import OnlineStoreSettings
 
@@ -35,14 +34,11 @@ class FeastFeatureStore:
     """Feature views over Parquet files; one process at a time changes the registry."""
 
     def __init__(self, settings: OnlineStoreSettings) -> None:
-        contain_feast_metrics()
         self._settings = settings
         self._store = open_repository(settings, WRITE_SECONDS, read_only=False)
         self._redis = settings.redis_url is not None
 
-    def apply_view(
-        self, view: str, entity: str, features: Sequence[str], history: Path
-    ) -> None:
+    def apply_view(self, view: str, entity: str, features: Sequence[str], history: Path) -> None:
         """Register `view` over the file `history`; see the port."""
         _check_history(history, entity, features)
         source = FileSource(
@@ -74,7 +70,7 @@ class FeastFeatureStore:
                 found = self._store.get_historical_features(
                     entity_df=rows.to_pandas(), features=[f"{view}:{name}" for name in features]
                 ).to_df()
-            columns |= {name: pa.Array.from_pandas(found[name], pa.float32()) for name in features}
+            columns |= {n: pa.array(found[n], pa.float32(), from_pandas=True) for n in features}
         else:
             columns |= {name: pa.array([], pa.float32()) for name in features}
         return pa.table(columns)

@@ -22,9 +22,7 @@ class MemoryFeatureStore:
         self._online = online
         self._histories: dict[str, tuple[str, list[Row]]] = {}
 
-    def apply_view(
-        self, view: str, entity: str, features: Sequence[str], history: Path
-    ) -> None:
+    def apply_view(self, view: str, entity: str, features: Sequence[str], history: Path) -> None:
         """Register `view` over the file `history`; see the port."""
         try:
             table = pq.read_table(history, columns=[entity, EVENT_TIMESTAMP, *features])

@@ -6,7 +6,6 @@ from threading import Lock
 import pyarrow as pa
 
 from platform_core.adapters.feast_repository.config import open_repository
-from platform_core.adapters.feast_repository.metrics_settings import contain_feast_metrics
 from platform_core.adapters.feast_repository.translation import translated
 from platform_core.errors import NotFound
 from platform_core.settings import OnlineStoreSettings
@@ -16,7 +15,6 @@ class FeastOnlineStore:
     """Reads with Feast's SDK; the registry is read again when a view is not in it."""
 
     def __init__(self, settings: OnlineStoreSettings) -> None:
-        contain_feast_metrics()
         # Half to connect, half to answer: together they keep within the limit.
         half = settings.online_store_timeout_seconds / 2
         self._store = open_repository(settings, half, read_only=True)

@@ -17,6 +17,7 @@ from mlflow.environment_variables import (
 )
 from mlflow.exceptions import MlflowException
 
+from platform_core.adapters.feast_repository.metrics_settings import settle_prometheus
 from platform_core.adapters.registry.onnx_model import has_signature, load_onnx, save_onnx_model
 from platform_core.errors import (
     InvalidInput,
@@ -41,6 +42,7 @@ class MlflowRegistry:
     """Registered models of the server at `tracking_uri`; a model is named like its use case."""
 
     def __init__(self, tracking_uri: str) -> None:
+        settle_prometheus()
         for variable, value in LIMITS.items():
             if not variable.is_set():
                 variable.set(value)
@@ -182,5 +184,7 @@ def _version(use_case: str, item: MlflowVersion, aliases: Mapping[str, str]) -> 
         release_uri=tags.pop(RELEASE_URI, ""),
         run_id=item.run_id or None,
         tags=tags,
-        aliases=tuple(sorted(a for a, version in aliases.items() if str(version) == str(item.version))),
+        aliases=tuple(
+            sorted(a for a, version in aliases.items() if str(version) == str(item.version))
+        ),
     )

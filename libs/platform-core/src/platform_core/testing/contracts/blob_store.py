@@ -34,7 +34,7 @@ class BlobStoreContract:
     @pytest.fixture
     def store(self) -> BlobStore:
         """Return the store under test, with all containers."""
-        raise NotImplementedError("override the fixture `store`")
+        pytest.fail("override the fixture `store`")
 
     @pytest.fixture
     def folder(self) -> str:

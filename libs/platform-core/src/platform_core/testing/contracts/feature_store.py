@@ -31,12 +31,12 @@ class FeatureStoreContract:
     @pytest.fixture
     def store(self) -> FeatureStore:
         """Return the store under test, empty."""
-        raise NotImplementedError("override the fixture `store`")
+        pytest.fail("override the fixture `store`")
 
     @pytest.fixture
     def online(self) -> OnlineStore:
         """Return the online store it materialises to."""
-        raise NotImplementedError("override the fixture `online`")
+        pytest.fail("override the fixture `online`")
 
     @pytest.fixture
     def history(self, tmp_path: Path) -> Path:
@@ -125,9 +125,7 @@ class FeatureStoreContract:
         assert store.views() == []
 
 
-def write_history(
-    path: Path, rows: Iterable[tuple[str, datetime, float | None, float]]
-) -> Path:
+def write_history(path: Path, rows: Iterable[tuple[str, datetime, float | None, float]]) -> Path:
     """Write rows of key, time and the two features as a Parquet file."""
     names = [ENTITY, "event_timestamp", *FEATURES]
     schema = pa.schema(

@@ -16,7 +16,7 @@ class JobRunnerContract:
     @pytest.fixture
     def runner(self) -> JobRunner:
         """Return the runner under test."""
-        raise NotImplementedError("override the fixture `runner`")
+        pytest.fail("override the fixture `runner`")
 
     @pytest.fixture
     def job_id(self) -> str:

@@ -26,12 +26,12 @@ class OnlineStoreContract:
     @pytest.fixture
     def store(self) -> OnlineStore:
         """Return the store under test."""
-        raise NotImplementedError("override the fixture `store`")
+        pytest.fail("override the fixture `store`")
 
     @pytest.fixture
     def publish(self) -> Publish:
         """Return a function that makes a view answer with rows."""
-        raise NotImplementedError("override the fixture `publish`")
+        pytest.fail("override the fixture `publish`")
 
     def test_reads_rows_in_order(self, store: OnlineStore, publish: Publish) -> None:
         """In the order of the keys and the features, also when a key comes twice."""
@@ -56,7 +56,7 @@ class OnlineStoreContract:
 
     def test_unknown_view_until_it_is_there(self, store: OnlineStore, publish: Publish) -> None:
         """A view that appears later is found, without a new store."""
-        with pytest.raises(NotFound, match="stats_2"):
+        with pytest.raises(NotFound):
             store.read("stats_2", ENTITY, ["a.test"], FEATURES)
         publish("stats_1", ROWS)
         with pytest.raises(NotFound, match="stats_2"):

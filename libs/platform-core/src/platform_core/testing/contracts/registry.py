@@ -15,12 +15,12 @@ class ModelRegistryContract:
     @pytest.fixture
     def registry(self) -> ModelRegistry:
         """Return the registry under test."""
-        raise NotImplementedError("override the fixture `registry`")
+        pytest.fail("override the fixture `registry`")
 
     @pytest.fixture
-    def model(self, tmp_path: Path) -> Path:
+    def model(self) -> Path:
         """Return an ONNX file."""
-        raise NotImplementedError("override the fixture `model`")
+        pytest.fail("override the fixture `model`")
 
     @pytest.fixture
     def use_case(self) -> str:

@@ -1,0 +1,79 @@
+"""How figures are shown: the machine, a table, medians over interleaved rounds."""
+
+import os
+import platform
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("onnxruntime", "pyarrow", "ray", "fastapi", "kserve")
+GIBIBYTE = 1 << 30
+
+say = partial(print, flush=True)
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return (
+        f"{_processor()}, {os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}\n"
+        f"{libraries}\nload average before the start: {load}"
+    )
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; numbers are shown with three significant digits."""
+    cells = [list(header), *([_text(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    say(f"\n{title}")
+    for row in cells:
+        left, *rest = (cell for cell in row)
+        numbers = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        say("  " + "  ".join([left.ljust(widths[0]), *numbers]))
+
+
+def interleaved(names: Sequence[str], rounds: int) -> Iterator[str]:
+    """Yield each name `rounds` times; every round begins with another one.
+
+    What disturbs the machine for a while then disturbs all of them.
+    """
+    for number in range(rounds):
+        start = number % len(names)
+        yield from (*names[start:], *names[:start])
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
+
+
+def ratio(left: Sequence[float], right: Sequence[float]) -> float:
+    """Return the median over the rounds of left / right."""
+    return median([a / b for a, b in zip(left, right, strict=True)])
+
+
+def measured(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Return what each way returned in each of the interleaved rounds."""
+    figures: dict[str, list[float]] = {name: [] for name in ways}
+    for name in interleaved(list(ways), rounds):
+        figures[name].append(ways[name]())
+    return figures
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if value == 0 or abs(value) < 0.001:  # noqa: PLR2004 (smaller than three digits can show)
+        return f"{value:.1e}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,22 @@
+"""The features of a dataset version, once they are computed."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_pipeline.dataset import PART, dataset_path
+from data_pipeline.validation import LABEL, ROW_ID
+from platform_core.parquet import read_table
+from platform_core.ports.blob_store import BlobStore
+from use_cases import UseCase, model_schema
+
+
+def features_path(use_case: str, version: str) -> str:
+    """Return where the features of a dataset version are kept."""
+    return f"{dataset_path(use_case, version)}/features.parquet"
+
+
+def read_features(store: BlobStore, case: UseCase, version: str, part: str) -> pa.Table:
+    """Return `row_id`, `label` and the model's input of the rows of `part` (`train`, `test`)."""
+    table = read_table(store, features_path(case.name, version))
+    columns = [ROW_ID, LABEL, *model_schema(case).names]
+    return table.filter(pc.equal(table[PART], part)).select(columns)

@@ -1,0 +1,149 @@
+"""The ledger, on a local folder, in memory and in blob storage."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+from uuid import uuid4
+
+import pytest
+
+from platform_core.adapters import connect
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.adapters.blob_store.memory import MemoryBlobStore
+from platform_core.clock import ManualClock
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.errors import LedgerConflict, ReleaseRefused
+from platform_core.ledger import GENESIS, Ledger
+from platform_core.ports.blob_store import BlobStore
+
+START = datetime(2026, 1, 5, 12, tzinfo=UTC)
+WRITERS = 4
+
+
+def change(use_case: str, release: str | None, **changes: object) -> Change:
+    values = {
+        "use_case": use_case,
+        "environment": Environment.STAGING,
+        "action": Action.DEPLOY,
+        "actor": "tester",
+        "from_release": None,
+        "to_release": release,
+        "reason": "a test",
+        "verdict": Verdict.SERVED,
+    }
+    return Change(**{**values, **changes})
+
+
+@pytest.fixture(params=["local", "memory", "azurite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    if request.param == "azurite":
+        return connect.blob_store(request.getfixturevalue("azurite").settings)
+    return LocalBlobStore(tmp_path) if request.param == "local" else MemoryBlobStore()
+
+
+@pytest.fixture
+def use_case() -> str:
+    return f"case_{uuid4().hex}"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def ledger(store: BlobStore, clock: ManualClock) -> Ledger:
+    return Ledger(store, clock)
+
+
+def test_entries_are_a_chain(ledger: Ledger, clock: ManualClock, use_case: str) -> None:
+    changes = [change(use_case, release) for release in ("r1", "r2", "r3")]
+    for each in changes:
+        ledger.append(each)
+        clock.advance(timedelta(hours=1))
+    entries = ledger.entries(use_case, Environment.STAGING)
+    assert [entry.change for entry in entries] == changes
+    assert [entry.sequence for entry in entries] == [1, 2, 3]
+    assert [entry.time for entry in entries] == [START + timedelta(hours=n) for n in range(3)]
+    assert [entry.previous_hash for entry in entries] == [GENESIS, entries[0].hash, entries[1].hash]
+
+
+def test_only_what_is_served_is_active(ledger: Ledger, use_case: str) -> None:
+    assert ledger.active(use_case, Environment.STAGING) is None
+    ledger.append(change(use_case, "r1"))
+    ledger.append(change(use_case, "r2", verdict=Verdict.REFUSED))
+    ledger.append(change(use_case, "r3", verdict=Verdict.FAILED))
+    assert ledger.active(use_case, Environment.STAGING) == "r1"
+    ledger.append(change(use_case, "r4"))
+    ledger.append(change(use_case, "r1", action=Action.ROLLBACK))
+    assert ledger.served(use_case, Environment.STAGING) == ["r1", "r4", "r1"]
+
+
+def test_environments_are_apart(ledger: Ledger, use_case: str) -> None:
+    ledger.append(change(use_case, "r1"))
+    assert ledger.entries(use_case, Environment.PRODUCTION) == []
+    assert ledger.entries(f"{use_case}_other", Environment.STAGING) == []
+
+
+@pytest.mark.parametrize("field", ["actor", "to_release", "reason"])
+def test_an_altered_entry_is_noticed(
+    ledger: Ledger, store: BlobStore, use_case: str, field: str
+) -> None:
+    ledger.append(change(use_case, "r1"))
+    ledger.append(change(use_case, "r2"))
+    path = f"models/{use_case}/_ledger/staging/00000001.json"
+    entry = json.loads(store.read(path))
+    entry["change"][field] = "forged"
+    store.write(path, json.dumps(entry).encode())
+    for call in (ledger.entries, ledger.active, ledger.served):
+        with pytest.raises(ReleaseRefused, match="entry 1"):
+            call(use_case, Environment.STAGING)
+    with pytest.raises(ReleaseRefused):
+        ledger.append(change(use_case, "r3"))
+
+
+@pytest.mark.parametrize(("gone", "noticed"), [(1, 1), (2, 2)])
+def test_a_missing_entry_is_noticed(
+    ledger: Ledger, store: BlobStore, use_case: str, gone: int, noticed: int
+) -> None:
+    for release in ("r1", "r2", "r3"):
+        ledger.append(change(use_case, release))
+    store.delete(f"models/{use_case}/_ledger/staging/{gone:08d}.json")
+    with pytest.raises(ReleaseRefused, match=f"entry {noticed}"):
+        ledger.entries(use_case, Environment.STAGING)
+
+
+class LateStore:
+    """A store whose reader is paused between looking and writing, as a slow network is."""
+
+    def __init__(self, store: BlobStore, barrier: Barrier) -> None:
+        self._store = store
+        self._barrier = barrier
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def create(self, path: str, data: bytes) -> None:
+        self._barrier.wait()
+        self._store.create(path, data)
+
+
+def test_one_of_many_writers_wins(store: BlobStore, clock: ManualClock, use_case: str) -> None:
+    ledger = Ledger(store, clock)
+    ledger.append(change(use_case, "r1"))
+    late = Ledger(LateStore(store, Barrier(WRITERS, timeout=30)), clock)
+
+    def append(number: int) -> bool:
+        try:
+            late.append(change(use_case, f"from-{number}"))
+        except LedgerConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        won = list(pool.map(append, range(WRITERS)))
+    assert won.count(True) == 1
+    assert ledger.served(use_case, Environment.STAGING) == ["r1", f"from-{won.index(True)}"]
