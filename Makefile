@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
-	compile-pipeline promote rollback releases demo
+	compile-pipeline promote rollback releases bench demo
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -102,6 +102,9 @@ rollback: setup ## Serve what was served before: USE_CASE=spam ENVIRONMENT=produ
 
 releases: setup ## List the releases and what serves where: USE_CASE=
 	$(WITH_CONFIG) python -m releases list $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"}
+
+bench: setup ## Measure pipeline, skew, batch and gateway: ARGS="--quick batch skew"
+	$(WITH_CONFIG) python benchmarks/run.py $(ARGS)
 
 demo: setup ## Show it all on the running stack, drift included: USE_CASE=spam
 	scripts/demo.sh

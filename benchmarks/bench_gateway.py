@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
-from bench_report import interleaved, median, ratio, table
+from bench_report import interleaved, median, ratios, table
 from bench_traffic import as_sent, generated
 
 from platform_core.contracts.environments import Environment
@@ -25,7 +25,7 @@ from use_cases import UseCase, use_case
 
 CLIENTS = (1, 16)
 REQUESTS, QUICK_REQUESTS = 400, 100
-ROUNDS, QUICK_ROUNDS = 5, 3
+ROUNDS, QUICK_ROUNDS = 6, 4
 WARM_UP = 20
 CELL_SECONDS = 20
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -153,9 +153,9 @@ def _show(title: str, cells: dict[str, list[Cell]]) -> None:
     bare = figures["inference service V2"]
     table(
         title,
-        ["", "p50 ms", "p99 ms", "requests/s", "p50 of the bare service's"],
+        ["", "p50 ms", "p99 ms", "requests/s", "p50, times the service's"],
         [
-            [name, *(median(values) for values in columns), ratio(columns[0], bare[0])]
+            [name, *(median(values) for values in columns), ratios(columns[0], bare[0])]
             for name, columns in figures.items()
         ],
     )

@@ -3,9 +3,12 @@
 import os
 import platform
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from itertools import chain, cycle, islice, permutations
 from pathlib import Path
 
 LIBRARIES = ("onnxruntime", "pyarrow", "ray", "fastapi", "kserve")
@@ -38,13 +41,16 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
 
 
 def interleaved(names: Sequence[str], rounds: int) -> Iterator[str]:
-    """Yield each name `rounds` times; every round begins with another one.
+    """Yield each name `rounds` times; each order is followed by its reverse.
 
-    What disturbs the machine for a while then disturbs all of them.
+    What disturbs the machine for a while then disturbs all of them, and nobody always runs
+    behind the same other one: rotating the names would keep each one's predecessor.
     """
-    for number in range(rounds):
-        start = number % len(names)
-        yield from (*names[start:], *names[:start])
+    orders = list(permutations(names))
+    half = orders[: max(1, len(orders) // 2)]
+    yield from chain.from_iterable(
+        islice(cycle(turn for order in half for turn in (order, order[::-1])), rounds)
+    )
 
 
 def median(values: Sequence[float]) -> float:
@@ -52,17 +58,42 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
-def ratio(left: Sequence[float], right: Sequence[float]) -> float:
-    """Return the median over the rounds of left / right."""
-    return median([a / b for a, b in zip(left, right, strict=True)])
+def ratios(left: Sequence[float], right: Sequence[float]) -> str:
+    """Return the median over the rounds of left / right, and its smallest and largest.
+
+    A range on both sides of 1 says that the rounds do not tell which of the two is faster.
+    """
+    each = [a / b for a, b in zip(left, right, strict=True)]
+    return f"{median(each):.2f} ({min(each):.2f}-{max(each):.2f})"
 
 
-def measured(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Return what each way returned in each of the interleaved rounds."""
-    figures: dict[str, list[float]] = {name: [] for name in ways}
+@dataclass(frozen=True)
+class Cost:
+    """What one measurement took: wall seconds, and CPU seconds of this process alone."""
+
+    wall: float
+    cpu: float
+
+
+def cost(work: Callable[[], object]) -> Cost:
+    """Return what calling `work` takes."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def measured(
+    ways: Mapping[str, Callable[[], object]], rounds: int, settle_seconds: float = 0
+) -> dict[str, list[Cost]]:
+    """Return what each way took in each of the interleaved rounds.
+
+    `settle_seconds` pass before each, so that what the one before started has ended.
+    """
+    costs: dict[str, list[Cost]] = {name: [] for name in ways}
     for name in interleaved(list(ways), rounds):
-        figures[name].append(ways[name]())
-    return figures
+        time.sleep(settle_seconds)
+        costs[name].append(cost(ways[name]))
+    return costs
 
 
 def _text(value: object) -> str:

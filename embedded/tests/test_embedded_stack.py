@@ -111,6 +111,21 @@ def test_a_killed_program_is_started_again(stack):
     )
 
 
+def test_children_of_a_killed_program_do_not_hold_its_port(stack):
+    port = free_port()
+    server = f"[sys.executable, '-m', 'http.server', '{port}', '--bind', '127.0.0.1']"
+    parent = f"import subprocess, sys; subprocess.run({server})"
+    programs = stack(replace(web_server("web", port), command=(sys.executable, "-c", parent)))
+    programs.up()
+    killed = psutil.Process(programs.status()[0].pid)
+    (child,) = killed.children()
+    killed.kill()
+    assert wait_until(
+        lambda: (row := programs.status()[0]).state == "ready" and row.pid != killed.pid, 15
+    )
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
 def test_a_taken_port_is_named_with_its_owner_and_its_setting_and_nothing_starts(stack, run):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

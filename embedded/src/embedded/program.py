@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import httpx
 
@@ -27,12 +28,16 @@ class Probe:
     def holds(self) -> bool:
         """Ask once."""
         try:
-            answer = httpx.get(
-                self.url, headers=dict(self.headers), timeout=PROBE_SECONDS, trust_env=False
-            )
+            answer = _client().get(self.url, headers=dict(self.headers))
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.OK and self.text in answer.text
+
+
+@cache
+def _client() -> httpx.Client:
+    limits = httpx.Limits(max_keepalive_connections=0)  # a restarted program is a new peer
+    return httpx.Client(timeout=PROBE_SECONDS, limits=limits, trust_env=False)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from embedded.settings import EmbeddedSettings
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError
 
-RAY_STOP_SECONDS = 40
+RAY_STOP_SECONDS = 30
+RAY_DRAIN_SECONDS = 3
 SPOOL_STOP_SECONDS = 40
 
 
@@ -68,6 +69,8 @@ def _ray(settings: EmbeddedSettings, run: RunFolder, token: str) -> Program:
     return Program(
         "ray",
         (str(run.python_folder / "ray"), "start", "--head", "--block", *words),
+        # There is no other node that could take over what runs.
+        environment={"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(RAY_DRAIN_SECONDS)},
         ports=(
             Port(head_port, "RAY_ADDRESS"),
             Port(port, "RAY_DASHBOARD_URL"),

@@ -34,7 +34,7 @@ class EmbeddedSettings(RegistrySettings, RaySettings, ServingSettings, GatewayCl
     embedded_ray_client_port: int = Port
     embedded_ray_agent_port: int = Port
     embedded_ray_object_store_bytes: int = Field(default=500_000_000, ge=80_000_000)
-    embedded_start_seconds: float = Field(default=180, gt=0)
+    embedded_start_seconds: float = Field(default=300, gt=0)
 
 
 def program_environment(config: Path, python_folder: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from embedded.program import Program
 from embedded.run_folder import RunFolder
 from embedded.supervisor_client import State, SupervisorClient
 from embedded.supervisor_config import write_configuration
-from embedded.waiting import ProgramFailed, is_ready, wait_until_ready
+from embedded.waiting import ProgramFailed, ready_programs, wait_until_ready
 from platform_core.errors import Conflict, Refused, Unavailable
 
 FAILURE_LINES = 25
@@ -82,7 +82,9 @@ class Stack:
         """Return how each program is; `Unavailable` when the stack is not up."""
         self._require_up()
         states = self._client.states()
-        return [self._status(p, states[p.name]) for p in self.programs if p.name in states]
+        programs = [program for program in self.programs if program.name in states]
+        ready = {program.name for program in ready_programs(programs, states)}
+        return [_status(p, states[p.name], ready=p.name in ready) for p in programs]
 
     def clean(self) -> None:
         """Delete the state of a stack that is down."""
@@ -148,14 +150,6 @@ class Stack:
             return
         psutil.wait_procs([supervisor], timeout=SHUTDOWN_MARGIN_SECONDS)
 
-    def _status(self, program: Program, state: State) -> ProgramStatus:
-        words = {"FATAL": "failed", "EXITED": "failed", "BACKOFF": "restarting"}
-        word = words.get(state.state, state.state.lower())
-        if state.pid:
-            word = "ready" if is_ready(program, state) else "not ready"
-        memory = memory_bytes(state.pid) if state.pid else 0
-        return ProgramStatus(program.name, word, state.pid, state.age_seconds, memory, program.url)
-
     def _show_log(self, program: str) -> None:
         self.say(f"--- the last lines of {self.run.log(program)}")
         for line in tail(self.run.log(program), FAILURE_LINES):
@@ -177,3 +171,12 @@ class Stack:
                     "moment; wait for it to end"
                 ) from error
             yield
+
+
+def _status(program: Program, state: State, *, ready: bool) -> ProgramStatus:
+    words = {"FATAL": "failed", "EXITED": "failed", "BACKOFF": "restarting"}
+    word = words.get(state.state, state.state.lower())
+    if state.pid:
+        word = "ready" if ready else "not ready"
+    memory = memory_bytes(state.pid) if state.pid else 0
+    return ProgramStatus(program.name, word, state.pid, state.age_seconds, memory, program.url)

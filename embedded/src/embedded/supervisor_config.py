@@ -5,6 +5,7 @@ no way to write every path a checkout may have.
 """
 
 import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,19 +18,30 @@ SCRIPTS = "programs"
 
 def write_configuration(programs: Sequence[Program], run: RunFolder, root: Path) -> None:
     """Write supervisord's configuration and the scripts; the programs run in folder `root`."""
-    (run.home / SCRIPTS).mkdir(exist_ok=True)
+    folder = run.home / SCRIPTS
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     for program in programs:
-        (run.home / SCRIPTS / f"{program.name}.sh").write_text(start_script(program, root))
+        (folder / f"{program.name}.sh").write_text(start_script(program, root))
     run.config.write_text(supervisor_config(programs, run))
 
 
 def start_script(program: Program, root: Path) -> str:
-    """Return the shell script that becomes the program."""
+    """Return the shell script that becomes the program.
+
+    A program that was killed may leave children that hold its port: its process group, noted
+    in a file since supervisord was started, goes first.
+    """
+    group = f"{SCRIPTS}/{program.name}.group"
+    note = [
+        f'[ ! -f {group} ] || kill -s KILL -- "-$(cat {group})" 2>/dev/null',
+        f"echo $$ > {group}",
+    ]
     variables = [
         f"export {name}={shlex.quote(value)}" for name, value in program.environment.items()
     ]
     start = [f"cd {shlex.quote(str(root))} || exit 1", f"exec {shlex.join(program.command)}"]
-    return "\n".join([*variables, *start, ""])
+    return "\n".join([*note, *variables, *start, ""])
 
 
 def supervisor_config(programs: Sequence[Program], run: RunFolder) -> str:

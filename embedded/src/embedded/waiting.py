@@ -1,7 +1,8 @@
 """Waiting for programs to become ready, with something to look at."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from embedded.program import Program
 from embedded.supervisor_client import State, SupervisorClient
@@ -30,6 +31,13 @@ def is_ready(program: Program, state: State) -> bool:
     return program.probe.holds()
 
 
+def ready_programs(programs: Sequence[Program], states: Mapping[str, State]) -> list[Program]:
+    """Return those that do their work; all are asked at the same time."""
+    with ThreadPoolExecutor(max_workers=max(1, len(programs))) as pool:
+        answers = pool.map(lambda program: is_ready(program, states[program.name]), programs)
+        return [program for program, ready in zip(programs, answers, strict=True) if ready]
+
+
 def wait_until_ready(
     programs: Sequence[Program],
     client: SupervisorClient,
@@ -46,12 +54,12 @@ def wait_until_ready(
     pids: dict[str, set[int]] = {name: set() for name in waiting}
     while True:
         states = client.states()
-        for name, program in list(waiting.items()):
+        for name in waiting:
             pids[name].add(states[name].pid)
             _check_alive(states[name], len(pids[name] - {0}))
-            if is_ready(program, states[name]):
-                del waiting[name]
-                _report(say, program, time.monotonic() - begin)
+        for program in ready_programs(list(waiting.values()), states):
+            del waiting[program.name]
+            _report(say, program, time.monotonic() - begin)
         passed = time.monotonic() - begin
         if not waiting:
             return passed

@@ -6,12 +6,14 @@ import mlflow
 import numpy as np
 import onnx
 import pytest
+import yaml
 from mlflow import MlflowClient
 from onnx import TensorProto, helper
 
 from platform_core.adapters import connect
 from platform_core.adapters.registry.memory import MemoryRegistry
 from platform_core.adapters.registry.mlflow import MlflowRegistry
+from platform_core.adapters.registry.onnx_model import has_signature, save_onnx_model
 from platform_core.errors import NotFound, UpstreamUnavailable
 from platform_core.settings import RegistrySettings
 from platform_core.testing.contracts import ModelRegistryContract
@@ -89,6 +91,16 @@ class TestMlflowRegistry(ModelRegistryContract):
     def test_unknown_run(self, registry: MlflowRegistry, use_case: str, model: Path) -> None:
         with pytest.raises(NotFound, match="a1"):
             registry.register(use_case, "a1", "https://a.test/1", model, "0" * 32, {})
+
+
+def test_a_lost_signature_is_noticed(model: Path, tmp_path: Path) -> None:
+    proto = onnx.load(model)
+    save_onnx_model(proto, tmp_path / "saved", "m-1", None)
+    mlmodel = tmp_path / "saved" / "MLmodel"
+    assert has_signature(mlmodel, proto)
+    stored = yaml.safe_load(mlmodel.read_text())
+    mlmodel.write_text(yaml.safe_dump({k: v for k, v in stored.items() if k != "signature"}))
+    assert not has_signature(mlmodel, proto)
 
 
 def test_no_server(model: Path) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 
 
@@ -33,13 +34,30 @@ def with_output(index: int, **changes) -> dict:
     return answer
 
 
-async def test_a_service_that_is_down_is_503_and_says_when_to_come_back(running, v2) -> None:
+@pytest.fixture
+async def deployed(running, releases, activate):
+    """A gateway that knows of a release that should answer."""
+    activate(running.store, releases["spam"], Environment.STAGING)
+    await running.gateway.catalog.refresh()
+    return running
+
+
+async def test_a_service_that_is_down_is_503_and_says_when_to_come_back(deployed, v2) -> None:
+    running = deployed
     await v2.stop()
     response = await running.predict()
     assert response.status_code == 503
     assert response.json()["code"] == "upstream-unavailable"
     assert int(response.headers["retry-after"]) >= 1
     assert "127.0.0.1" not in response.text
+
+
+async def test_where_no_release_is_active_nobody_has_to_listen(running, v2) -> None:
+    await running.gateway.catalog.refresh()
+    await v2.stop()
+    response = await running.predict()
+    assert response.status_code == 503
+    assert response.json()["code"] == "model-not-ready"
 
 
 async def test_a_service_that_is_too_slow_is_503(serve, v2) -> None:

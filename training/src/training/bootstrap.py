@@ -1,7 +1,4 @@
-"""Where training chooses its adapters.
-
-Imports happen on use: each step is a process of its own and should pay for what it needs only.
-"""
+"""Where training chooses its adapters; imports on use, as each step is a process of its own."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ def search(
     return sorted(results, key=lambda result: (-result.score, result.trial.number))
 
 
-def fit(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> tuple[Any, float]:
-    """Fit a trial's model on all `features` in a Ray task; return it and the seconds it took."""
+def fit(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> Any:
+    """Return a trial's model fitted on all `features` in a Ray task."""
     return ray.get(_fit.remote(case.name, ray.put(features), trial, seed))
 
 
@@ -92,8 +92,8 @@ def _settings(one: Candidate, seed: int) -> Iterator[dict[str, Any]]:
 
 
 @ray.remote
-def _fit(name: str, features: pa.Table, trial: Trial, seed: int) -> tuple[Any, float]:
-    return _fit_here(use_case(name), features, trial, seed)
+def _fit(name: str, features: pa.Table, trial: Trial, seed: int) -> Any:
+    return _fit_here(use_case(name), features, trial, seed)[0]
 
 
 @ray.remote

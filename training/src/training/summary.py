@@ -10,7 +10,7 @@ SHOWN = ("accuracy", "f1", "f1_macro", "roc_auc", "false_positive_rate")
 
 def summary(case: UseCase, lineage: Lineage, timings: Timings) -> str:
     """Return a table of the release, its metrics, the time each step took, and where to look."""
-    rest = max(timings.total_seconds - timings.steps.get("train", 0.0), 0.0)
+    rest = 1 - timings.fit_seconds / timings.total_seconds
     rows = [
         ("use case", case.name),
         ("release", lineage.release_id),
@@ -18,7 +18,7 @@ def summary(case: UseCase, lineage: Lineage, timings: Timings) -> str:
         ("dataset version", lineage.dataset_version),
         *((name, f"{lineage.metrics[name]:.4f}") for name in SHOWN if name in lineage.metrics),
         ("gates", ", ".join(check.name for check in lineage.gates) + " passed"),
-        ("seconds", f"{timings.total_seconds:.0f}, not fitting {rest / timings.total_seconds:.0%}"),
+        ("seconds", f"{timings.total_seconds:.0f}, {rest:.0%} of them not fitting"),
         ("slowest steps", _slowest(timings)),
         ("staging", f"{GatewayClientSettings().gateway_url}/models/{case.name}/predict"),
         ("API", f"{GatewayClientSettings().gateway_url}/docs"),

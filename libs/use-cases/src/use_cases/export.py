@@ -11,7 +11,6 @@ import pyarrow as pa
 from onnx import helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
-from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -26,13 +25,13 @@ OPSET = {"": 18, "ai.onnx.ml": 3}
 GRAPH_NAME = "model"
 
 
-def export(fitted: BaseEstimator, schema: pa.Schema, classes: Sequence[str]) -> onnx.ModelProto:
+def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.ModelProto:
     """Return the graph of a fitted classifier.
 
     Args:
-        fitted: classifier, or pipeline that ends in one, fitted on a pandas frame with the
-            columns of `schema` and labels out of `classes`. Text vectorisers must use
-            `token_pattern=TOKEN_PATTERN` and `lowercase=False`.
+        fitted: pipeline that ends in a classifier, fitted on a pandas frame with the columns
+            of `schema` and labels out of `classes`. Text vectorisers must use
+            `token_pattern=TOKEN_PATTERN`, `lowercase=False` and plain or binary counts.
         schema: the model's input columns; string or float32.
         classes: the order of the probability columns.
 
@@ -40,9 +39,14 @@ def export(fitted: BaseEstimator, schema: pa.Schema, classes: Sequence[str]) -> 
         A graph with one input [N, 1] per column and one output `probabilities` [N, C] float32.
 
     Raises:
-        InvalidInput: the estimator was fitted on other classes, or a column or vectoriser
-            cannot be expressed in ONNX.
+        InvalidInput: the estimator is no pipeline or was fitted on other classes, or a column
+            or vectoriser cannot be expressed in ONNX.
     """
+    if not isinstance(fitted, Pipeline):
+        raise InvalidInput(
+            f"{type(fitted).__name__} takes one input, the graph one per column; put it into a "
+            "Pipeline behind a ColumnTransformer or a scaler"
+        )
     learned = [str(label) for label in fitted.classes_]
     if sorted(learned) != sorted(classes):
         raise InvalidInput(
@@ -73,18 +77,28 @@ def _tensor_type(field: pa.Field) -> FloatTensorType | StringTensorType:
     )
 
 
-def _options(fitted: BaseEstimator) -> dict[int, dict[str, Any]]:
+def _options(fitted: Pipeline) -> dict[int, dict[str, Any]]:
     options: dict[int, dict[str, Any]] = {id(fitted): {"zipmap": False}}
     for step in _steps(fitted):
         if isinstance(step, CountVectorizer):
-            if step.token_pattern != TOKEN_PATTERN or step.lowercase:
-                raise InvalidInput(
-                    f"{type(step).__name__} must have token_pattern={TOKEN_PATTERN!r} and "
-                    "lowercase=False: other settings cut text differently in ONNX Runtime"
-                )
+            _check_vectoriser(step)
             # Slim images lack every locale but C, and the session would fail to load.
             options[id(step)] = {"tokenexp": TOKEN_PATTERN, "locale": "C"}
     return options
+
+
+def _check_vectoriser(step: CountVectorizer) -> None:
+    name = type(step).__name__
+    if step.token_pattern != TOKEN_PATTERN or step.lowercase:
+        raise InvalidInput(
+            f"{name} must have token_pattern={TOKEN_PATTERN!r} and lowercase=False: other "
+            "settings cut text differently in ONNX Runtime"
+        )
+    if getattr(step, "sublinear_tf", False):
+        raise InvalidInput(
+            f"{name} must have sublinear_tf=False: its conversion takes log(1 + n) instead of "
+            "1 + log(n); binary=True is close to it and converts"
+        )
 
 
 def _steps(estimator: object) -> Iterator[object]:

@@ -36,7 +36,8 @@ def divide_by_norm(graph: onnx.GraphProto) -> None:
     """Replace each L2 `Normalizer` by a division by the norm.
 
     ONNX Runtime's `Normalizer` goes through a row one number at a time: over 20,000 terms it
-    takes as long as the rest of the graph (and so does its `ReduceL2`). A row of zeros stays a row of zeros.
+    takes as long as the rest of the graph, and so does its `ReduceL2`. A row of zeros stays
+    one.
     """
     nodes = []
     for node in graph.node:

@@ -146,7 +146,8 @@ class UseCase(ABC):
     @abstractmethod
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
         """Return the features of `records` (`feature_schema`), row by row: each row depends on
-        its own record alone. The same function runs in training, online, batch and monitoring."""
+        its own record alone. The same function runs in training, online, batch and monitoring.
+        """
 
     @abstractmethod
     def golden_records(self) -> pa.RecordBatch:
@@ -156,7 +157,8 @@ class UseCase(ABC):
     def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:
         """Return `rows` plausible labelled records: `record_schema`, the label column, and the
         time column where there is one. The same seed gives the same table; `drift` from 0 to 1
-        moves the distribution away from that of the training data."""
+        moves the distribution away from that of the training data.
+        """
 
     @abstractmethod
     def candidates(self) -> Sequence[Candidate]:
@@ -164,7 +166,8 @@ class UseCase(ABC):
 
     def redact(self, records: pa.RecordBatch) -> pa.RecordBatch:
         """Return `records` without what must not be logged. Their features must stay the same,
-        or a logged answer cannot be recomputed."""
+        or a logged answer cannot be recomputed.
+        """
         return records
 
     def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from use_cases.interface import Limits, UseCase
 class Validation:
     """`records` has the columns of the record schema, a row per row of the table that was
     checked; `reasons` says per row what is wrong with it, null where it fits. Rows that do not
-    fit hold null where a value could not be read."""
+    fit hold null where a value could not be read.
+    """
 
     records: pa.RecordBatch
     reasons: pa.StringArray
@@ -33,8 +34,9 @@ def validate_columns(use_case: UseCase, table: pa.Table | pa.RecordBatch) -> Val
     missing = [name for name in use_case.record_schema.names if name not in table.schema.names]
     if missing:
         raise InvalidData(
-            f"the data has no column {', '.join(missing)} (it has {', '.join(table.schema.names)}); "
-            f"name them by COLUMNS=\"{missing[0]}=<your column>\""
+            f"the data has no column {', '.join(missing)} "
+            f"(it has {', '.join(table.schema.names)}); "
+            f'name them by COLUMNS="{missing[0]}=<your column>"'
         )
     reasons = pa.nulls(table.num_rows, pa.string())
     columns = []
@@ -77,9 +79,9 @@ def _cast(given: pa.Array, target: pa.DataType) -> pa.Array:
         values = given.cast(target, safe=not pa.types.is_floating(given.type))
         # Files may hold text that is not UTF-8; nothing else looks before a feature trips over it.
         values.validate(full=True)
-        return values
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return pa.array([_cast_one(value, target) for value in given], target)
+    return values
 
 
 def _cast_one(value: pa.Scalar, target: pa.DataType) -> object:

@@ -108,7 +108,7 @@ class InferenceServices:
     async def _post(self, place: Place, body: bytes) -> dict[str, Any]:
         try:
             return await self._call("POST", place, "/infer", body, self._timeout)
-        except _ConnectionLost:
+        except ServiceUnreachable:
             # A kept connection may be closed at the very moment it is used again;
             # asking twice does no harm.
             return await self._call("POST", place, "/infer", body, self._timeout)
@@ -133,13 +133,13 @@ class InferenceServices:
                 "try again"
             ) from error
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            raise _ConnectionLost(_down(place)) from error
+            raise ServiceUnreachable(_down(place)) from error
         except aiohttp.ClientError as error:
             raise UpstreamUnavailable(_down(place)) from error
 
 
-class _ConnectionLost(UpstreamUnavailable):
-    """The connection broke before an answer came."""
+class ServiceUnreachable(UpstreamUnavailable):
+    """Nobody listens there, or the connection broke before an answer came."""
 
 
 def _document(status: int, body: bytes, place: Place) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from platform_core.errors import PlatformError, Refused
 from training.pipeline.parameters import RunParameters
 from training.progress import said, say
-from training.run_folder import FAILURE, RunFolder
+from training.run_folder import FAILURE, TRAINING, RunFolder
 from training.steps.execute import STEPS, timing_file
 
 LOG_LINES_ON_FAILURE = 30
@@ -18,10 +18,7 @@ LOG_LINES_ON_FAILURE = 30
 
 @dataclass(frozen=True)
 class Timings:
-    """Wall-clock seconds of a run: in all, per step, and what fitting models took of the CPUs.
-
-    `fit_seconds` adds up what ran in parallel, so it may exceed the time of the train step.
-    """
+    """Wall-clock seconds of a run: in all, per step, and searching and fitting models alone."""
 
     steps: dict[str, float]
     fit_seconds: float
@@ -72,4 +69,4 @@ def _failure(run: RunFolder, log: Path) -> PlatformError:
 
 def _timings(run: RunFolder, total: float) -> Timings:
     steps = {n: run.read_json(timing_file(n))["seconds"] for n in STEPS if run.has(timing_file(n))}
-    return Timings(steps, run.read_json("training.json")["fit_seconds"], total)
+    return Timings(steps, run.read_json(TRAINING)["fit_seconds"], total)

@@ -6,9 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MIN_CENTIMETRES = 0.0
 MAX_CENTIMETRES = 100.0
-Centimetres = Annotated[
-    float, Field(ge=MIN_CENTIMETRES, le=MAX_CENTIMETRES, allow_inf_nan=False)
-]
+Centimetres = Annotated[float, Field(ge=MIN_CENTIMETRES, le=MAX_CENTIMETRES, allow_inf_nan=False)]
 
 
 class IrisRecord(BaseModel):

@@ -16,7 +16,9 @@ SCHEMA = pa.schema([pa.field(name, pa.float32()) for name in COLUMNS])
 # Mean and standard deviation of each measurement per species, in centimetres
 # (Fisher 1936, "The use of multiple measurements in taxonomic problems", table I).
 MEANS = np.array([[5.01, 3.43, 1.46, 0.25], [5.94, 2.77, 4.26, 1.33], [6.59, 2.97, 5.55, 2.03]])
-DEVIATIONS = np.array([[0.35, 0.38, 0.17, 0.11], [0.52, 0.31, 0.47, 0.20], [0.64, 0.32, 0.55, 0.27]])
+DEVIATIONS = np.array(
+    [[0.35, 0.38, 0.17, 0.11], [0.52, 0.31, 0.47, 0.20], [0.64, 0.32, 0.55, 0.27]]
+)
 DRIFT_CENTIMETRES = 2.0
 
 
@@ -69,7 +71,7 @@ class IrisUseCase(UseCase):
         values = np.maximum(random.normal(MEANS[species], DEVIATIONS[species]), 0.05)
         values[:, 2:] += drift * DRIFT_CENTIMETRES
         columns = [pa.array(column.astype(np.float32)) for column in values.T]
-        labels = pa.array([SPECIES[index] for index in species])
+        labels = pa.array([SPECIES[index] for index in species], pa.string())
         return pa.table([*columns, labels], names=[*COLUMNS, self.label_column])
 
     def candidates(self) -> Sequence[Candidate]:

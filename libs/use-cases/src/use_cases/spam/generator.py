@@ -51,7 +51,7 @@ def generate(rows: int, seed: int, drift: float = 0.0) -> pa.Table:
         `email_id` (unique), `subject`, `body`, `sender`, `label` (`spam` or `ham`) and `date`,
         spread over 120 days before a fixed day.
     """
-    random = Random(f"{seed}/{drift}")  # noqa: S311 (not for secrets)
+    random = Random(f"{seed}/{float(drift)}")  # noqa: S311 (not for secrets)
     share = SPAM_SHARE + drift * (SPAM_SHARE_DRIFTED - SPAM_SHARE)
     dates = sorted(END - timedelta(seconds=random.randrange(DAYS * 86_400)) for _ in range(rows))
     mails = [_mail(random, random.random() < share, drift) for _ in range(rows)]
@@ -91,11 +91,11 @@ def _content(random: Random, spam: bool, drifted: bool, drift: float) -> tuple[s
 
 
 def _paragraph(random: Random, topic: Topic, drift: float) -> str:
-    sentences = []
+    templates: dict[str, None] = {}  # each at most once, in order
     for _ in range(random.randint(1, 4)):
         pool = SHARED if random.random() < SHARED_SENTENCES else topic.sentences
-        sentences.append(_fill(random, random.choice(pool), drift))
-    return " ".join(sentences)
+        templates[random.choice(pool)] = None
+    return " ".join(_fill(random, template, drift) for template in templates)
 
 
 def _plain(random: Random, paragraphs: list[str]) -> str:

@@ -5,20 +5,21 @@ GOLDEN = (
     {
         "email_id": "plain",
         "subject": "Minutes of Monday's call",
-        "body": "Hi all,\n\nplease find the minutes below. Next call: 9 May, 14:30.\n\nBest,\nRuth",
+        "body": "Hi all,\n\nthe minutes are below. Next call: 9 May, 14:30.\n\nBest,\nRuth",
         "sender": "Ruth Weber <ruth.weber@example.org>",
     },
     {
         "email_id": "markup",
         "subject": "Your parcel",
-        "body": "<html><style>p {color: red}</style><body><p class='x'>It&#39;s &amp; was <b>here</b>"
-        "</p><script>if (1 < 2) { go(); }</script><br/></body></html>",
+        "body": "<html><style>p {color: red}</style><body><p class='x'>It&#39;s &amp; was "
+        "<b>here</b></p><script>if (1 < 2) { go(); }</script><br/></body></html>",
         "sender": "news@shop.example",
     },
     {
         "email_id": "links",
         "subject": "See www.example.com/offers",
-        "body": "http://a.example/?id=17&x=1 and HTTPS://B.EXAMPLE, write to Me.You@c.example <d@e.example>",
+        "body": "http://a.example/?id=17&x=1 and HTTPS://B.EXAMPLE, write to Me.You@c.example "
+        "<d@e.example>",
         "sender": '"Offers, daily" <offers@mail.example.com>',
     },
     {
@@ -37,6 +38,11 @@ GOLDEN = (
     {"email_id": "long", "subject": "long", "body": "lorem ipsum 42 " * 2_000, "sender": "a@b.c"},
     {"email_id": "capitals", "subject": "URGENT", "body": "READ THIS " * 8, "sender": "x"},
     {"email_id": "unclosed", "subject": "1 < 2 & 3 > 2", "body": "<a href=<b", "sender": "a@"},
-    {"email_id": "spaces", "subject": "   ", "body": "\n\n\n\t \u00a0", "sender": " <y@z.example> "},
+    {
+        "email_id": "spaces",
+        "subject": "   ",
+        "body": "\n\n\n\t \u00a0",
+        "sender": " <y@z.example> ",
+    },
     {"email_id": "short", "subject": "", "body": "ok", "sender": "no address"},
 )

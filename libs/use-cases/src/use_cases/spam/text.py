@@ -27,10 +27,10 @@ _FOLDED_CURRENCIES = str.maketrans(dict.fromkeys(CURRENCIES, "$"))
 _INVISIBLE = re.compile("[\u00ad\u0300-\u036f\u200b-\u200f\u2060\ufeff]+")
 # Letters stay, digits become 0, so that a number counts by its length alone; the rest parts
 # words, like the tokenizer of the graph, which knows no letters beyond ASCII.
-_WORDS = bytes(
-    byte if chr(byte) in "abcdefghijklmnopqrstuvwxyz" else ord("0" if 48 <= byte <= 57 else " ")
-    for byte in range(256)
+_KEPT = {letter: letter for letter in b"abcdefghijklmnopqrstuvwxyz"} | dict.fromkeys(
+    b"0123456789", ord("0")
 )
+_WORDS = bytes(_KEPT.get(byte, ord(" ")) for byte in range(256))
 
 
 def raw_text(subject: str, body: str) -> str:

@@ -7,7 +7,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from platform_core.contracts.release import DecisionRule
-from use_cases.interface import Candidate, EntityFeature, EntityFeatures, Gates, Limits, MonitoredColumn, UseCase
+from use_cases.interface import (
+    Candidate,
+    EntityFeature,
+    EntityFeatures,
+    Gates,
+    Limits,
+    MonitoredColumn,
+    UseCase,
+)
 from use_cases.spam.features import FEATURE_SCHEMA, STRUCTURAL, spam_features
 from use_cases.spam.golden import GOLDEN
 from use_cases.spam.record import MAX_BODY, MAX_ID, MAX_SENDER, MAX_SUBJECT, SpamRecord

@@ -169,7 +169,7 @@ HAM = (
 SPAM = (
     Topic(
         (
-            "You have WON {amount}", "Congratulations {name}, claim your prize", "Winner {number}!!",
+            "You have WON {amount}", "Congratulations {name}, claim your prize", "Winner {number}!",
             "Final notice: your {amount} reward", "Lucky draw result",
         ),
         (

@@ -1,8 +1,10 @@
 """`/predict`, `/models/{use_case}/predict` and their batches."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +22,9 @@ from api_gateway.keys import Caller, Role
 from api_gateway.predictor import PredictionRequest
 from api_gateway.records import BadItem, Item, parse, parse_batch
 from api_gateway.replies import json_reply
+from api_gateway.upstream import ServiceUnreachable
 from platform_core.contracts.environments import Environment
+from platform_core.errors import ModelNotReady
 from use_cases import UseCase, use_case, use_case_names
 
 
@@ -53,7 +57,7 @@ async def _single(gateway: Gateway, request: Request, name: str) -> Response:
     caller, case, body, asked = await _checked(gateway, request, name)
     record = parse(case.record, body)
     await _admit(gateway, caller, case, asked.environment)
-    answers = await gateway.predictor.predict(asked, [record])
+    answers = await _answers(gateway, asked, [record])
     return json_reply(answers[0])
 
 
@@ -62,7 +66,7 @@ async def _batch(gateway: Gateway, request: Request, name: str) -> Response:
     items = parse_batch(case, body)
     await _admit(gateway, caller, case, asked.environment)
     records = [item for item in items if not isinstance(item, BadItem)]
-    answers = iter(await gateway.predictor.predict(asked, records) if records else ())
+    answers = iter(await _answers(gateway, asked, records) if records else ())
     entries = [
         _bad_entry(case, index, item) if isinstance(item, BadItem) else next(answers)
         for index, item in enumerate(items)
@@ -70,6 +74,21 @@ async def _batch(gateway: Gateway, request: Request, name: str) -> Response:
     return json_reply(
         {"predictions": entries, "count": len(items), "errors": len(items) - len(records)}
     )
+
+
+async def _answers(
+    gateway: Gateway, asked: PredictionRequest, records: Sequence[BaseModel]
+) -> list[dict[str, Any]]:
+    """Answer; where the ledger names no release, nobody listens and that is no outage."""
+    try:
+        return await gateway.predictor.predict(asked, records)
+    except ServiceUnreachable as error:
+        name, environment = asked.case.name, asked.environment
+        if gateway.catalog.loaded and gateway.catalog.active((name, environment)) is None:
+            raise ModelNotReady(
+                f"no release of {name} is active in {environment}; deploy one first"
+            ) from error
+        raise
 
 
 async def _checked(

@@ -83,10 +83,15 @@ class AsOfOfflineStore(DaskOfflineStore):
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """Return the last row of each key whose time lies in [start_date, end_date]."""
-        columns = [*join_key_columns, *feature_name_columns, timestamp_field]
 
         def evaluate() -> pd.DataFrame:
-            frame = _read(data_source, columns, timestamp_field, config.repo_path)
+            frame = _read(
+                data_source,
+                join_key_columns,
+                feature_name_columns,
+                timestamp_field,
+                config.repo_path,
+            )
             times = frame[timestamp_field]
             if start_date is not None:
                 frame = frame[times >= _utc(start_date)]
@@ -103,7 +108,7 @@ def _join(
     """Return the features of `view` for each of `rows`, in their order."""
     keys = [column.name for column in view.entity_columns]
     stamp = view.batch_source.timestamp_field
-    history = _read(view.batch_source, [*keys, *features, stamp], stamp, repository)
+    history = _read(view.batch_source, keys, features, stamp, repository)
     left = rows[[*keys, EVENT_TIMESTAMP]].copy()
     left[EVENT_TIMESTAMP] = pd.to_datetime(left[EVENT_TIMESTAMP], utc=True).astype(
         history[stamp].dtype
@@ -121,12 +126,17 @@ def _join(
 
 
 def _read(
-    source: DataSource, columns: Sequence[str], timestamp: str, repository: Path | None
+    source: DataSource,
+    keys: Sequence[str],
+    features: Sequence[str],
+    timestamp: str,
+    repository: Path | None,
 ) -> pd.DataFrame:
-    """Return the rows of a file without null keys, by time; equal times keep their order."""
+    """Return the rows that have keys and a time, by time; equal times keep their order."""
     path = FileSource.get_uri_for_file_path(repo_path=repository, uri=source.file_options.uri)
-    frame = pq.read_table(path, columns=list(columns)).to_pandas()
+    frame = pq.read_table(path, columns=[*keys, *features, timestamp]).to_pandas()
     frame[timestamp] = pd.to_datetime(frame[timestamp], utc=True).astype("datetime64[us, UTC]")
+    frame = frame.dropna(subset=[*keys, timestamp])
     return frame.sort_values(timestamp, kind="stable", ignore_index=True)
 
 

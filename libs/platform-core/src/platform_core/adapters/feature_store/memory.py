@@ -31,7 +31,8 @@ class MemoryFeatureStore:
         missing = [name for name in (entity, *features) if name not in table.column_names]
         if missing:
             raise InvalidData(f"the history {history} lacks the columns {', '.join(missing)}")
-        rows = sorted(table.to_pylist(), key=lambda row: row[EVENT_TIMESTAMP])
+        timed = (row for row in table.to_pylist() if row[EVENT_TIMESTAMP] is not None)
+        rows = sorted(timed, key=lambda row: row[EVENT_TIMESTAMP])
         self._histories[view] = (entity, rows)
 
     def historical(

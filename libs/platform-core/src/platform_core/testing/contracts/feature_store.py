@@ -22,6 +22,8 @@ HISTORY = [
     ("a.test", START, 0.0, 1.0),
     ("b.test", START + 5 * HOUR, None, 3.0),
     ("a.test", START + 9 * HOUR, 1.0, 3.0),
+    (None, START, 0.9, 8.0),
+    ("b.test", None, 0.9, 8.0),
 ]
 
 
@@ -125,7 +127,9 @@ class FeatureStoreContract:
         assert store.views() == []
 
 
-def write_history(path: Path, rows: Iterable[tuple[str, datetime, float | None, float]]) -> Path:
+def write_history(
+    path: Path, rows: Iterable[tuple[str | None, datetime | None, float | None, float]]
+) -> Path:
     """Write rows of key, time and the two features as a Parquet file."""
     names = [ENTITY, "event_timestamp", *FEATURES]
     schema = pa.schema(

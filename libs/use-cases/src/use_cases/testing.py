@@ -1,0 +1,189 @@
+"""What every use case does: a test suite a team runs on its own (needs the `testing` extra).
+
+class TestChurn(UseCaseContract):
+    @pytest.fixture
+    def case(self) -> UseCase:
+        return ChurnUseCase()
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from platform_core.open_inference import PROBABILITIES
+from use_cases.assemble import assemble, model_schema
+from use_cases.interface import Candidate, UseCase
+from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
+from use_cases.validation import validate_columns
+
+RECORD_TYPES = {pa.string(), pa.float32(), pa.int64()}
+FEATURE_TYPES = {pa.string(), pa.float32()}
+TWO_CLASSES = 2
+
+
+def generated_records(case: UseCase, rows: int, seed: int = 0) -> pa.RecordBatch:
+    """Return generated records (`record_schema`) without their labels."""
+    table = case.generate(rows, seed).select(case.record_schema.names)
+    return pa.record_batch([c.combine_chunks() for c in table.columns], schema=case.record_schema)
+
+
+def fit_default(case: UseCase, candidate: Candidate, rows: int, seed: int = 0) -> Any:
+    """Return `candidate`, with its default parameters, fitted on generated records."""
+    defaults = {name: values[0] for name, values in candidate.space.items()}
+    labels = case.generate(rows, seed)[case.label_column].to_pylist()
+    classes = [case.label_values[str(label).lower()] for label in labels]
+    features = assemble(case, generated_records(case, rows, seed)).to_pandas()
+    return candidate.build(defaults, seed).fit(features, classes)
+
+
+class UseCaseContract:
+    """Override `case`; `rows` is how many generated records the tests work on."""
+
+    rows = 300
+
+    @pytest.fixture
+    def case(self) -> UseCase:
+        """Return the use case under test."""
+        pytest.fail("override the fixture `case`")
+
+    def test_its_name_can_stand_in_a_path(self, case: UseCase) -> None:
+        """Lower case letters, digits and `_`."""
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", case.name)
+
+    def test_its_schemas_have_types_that_every_part_can_carry(self, case: UseCase) -> None:
+        """Records are string, float32 or int64; features string or float32."""
+        assert {field.type for field in case.record_schema} <= RECORD_TYPES
+        assert {field.type for field in model_schema(case)} <= FEATURE_TYPES
+        assert case.id_column is None or case.record_schema.names[0] == case.id_column
+        assert set(case.limits) <= set(case.record_schema.names)
+
+    def test_its_classes_labels_and_decision_fit_together(self, case: UseCase) -> None:
+        """Every spelling of a label is a class, and every class has one."""
+        assert len(set(case.classes)) == len(case.classes) >= TWO_CLASSES
+        assert set(case.label_values.values()) == set(case.classes)
+        assert all(label == label.lower() for label in case.label_values)
+        assert {case.decision.positive, case.decision.negative} - {None} <= set(case.classes)
+        assert case.positive in {None, *case.classes}
+
+    def test_what_it_monitors_are_inputs_of_the_model(self, case: UseCase) -> None:
+        """A column that no model takes has no distribution to watch."""
+        assert {column.name for column in case.monitored} <= set(model_schema(case).names)
+
+    def test_its_examples_are_records_and_survive_the_way_to_columns(self, case: UseCase) -> None:
+        """A record becomes one row, and the row becomes a request for the same record."""
+        records = [case.record.model_validate(example) for example in case.examples.values()]
+        batch = case.columns(records)
+        assert batch.schema == case.record_schema
+        assert batch.num_rows == len(records) > 0
+        again = [case.record.model_validate(case.request(row)) for row in batch.to_pylist()]
+        assert case.columns(again).equals(batch)
+
+    def test_generated_records_fit_the_schema_and_its_limits(self, case: UseCase) -> None:
+        """So that the whole life of a model can be played without data."""
+        table = case.generate(self.rows, seed=1)
+        extra = {case.label_column, case.time_column} - {None}
+        assert set(table.schema.names) == {*case.record_schema.names, *extra}
+        assert table.num_rows == self.rows
+        assert pc.all(validate_columns(case, table).fits).as_py()
+        labels = {str(label).lower() for label in table[case.label_column].to_pylist()}
+        assert {case.label_values[label] for label in labels} == set(case.classes)
+
+    def test_the_generator_repeats_itself_and_drifts(self, case: UseCase) -> None:
+        """The seed decides; drift changes the features."""
+        first = case.generate(self.rows, seed=1)
+        assert first.equals(case.generate(self.rows, seed=1))
+        assert not first.equals(case.generate(self.rows, seed=2))
+        assert not first.equals(case.generate(self.rows, seed=1, drift=1.0))
+        assert case.generate(0, seed=1).schema == first.schema
+
+    def test_features_are_complete(self, case: UseCase) -> None:
+        """No null, no NaN, and the schema that was promised; also for no rows at all."""
+        for records in (generated_records(case, self.rows), case.golden_records()):
+            features = case.features(records)
+            assert features.schema == case.feature_schema
+            assert features.num_rows == records.num_rows
+            for column in features.columns:
+                assert column.null_count == 0
+                if column.type != pa.string():
+                    assert pc.all(pc.is_finite(column)).as_py()
+        assert case.features(case.golden_records().slice(0, 0)).num_rows == 0
+
+    def test_features_of_a_row_depend_on_that_row_alone(self, case: UseCase) -> None:
+        """Alone, in a slice or in a crowd: the same."""
+        for records in (generated_records(case, self.rows), case.golden_records()):
+            together = case.features(records)
+            for row in range(0, records.num_rows, max(1, records.num_rows // 20)):
+                assert case.features(records.slice(row, 1)).equals(together.slice(row, 1))
+            half = records.num_rows // 2
+            assert case.features(records.slice(half)).equals(together.slice(half))
+
+    def test_redaction_keeps_features_and_entities(self, case: UseCase) -> None:
+        """Or a logged answer could not be recomputed."""
+        for records in (generated_records(case, self.rows), case.golden_records()):
+            logged = case.redact(records)
+            assert logged.schema == records.schema
+            assert case.features(logged).equals(case.features(records))
+            assert case.entity_keys(logged).equals(case.entity_keys(records))
+
+    def test_the_history_of_its_entities_fits_the_feature_view(self, case: UseCase) -> None:
+        """Key, time and features, without gaps."""
+        entity = case.entity_features
+        if entity is None:
+            return
+        table = case.generate(self.rows, seed=1)
+        names = {case.time_column: "event_timestamp", case.label_column: "label"}
+        history = case.entity_history(
+            table.rename_columns([names.get(name, name) for name in table.schema.names])
+        )
+        assert history.schema.names == [entity.entity, "event_timestamp", *entity.names]
+        assert history.num_rows > 0
+        assert all(column.null_count == 0 for column in history.columns)
+        keys = case.entity_keys(generated_records(case, self.rows, seed=1))
+        assert set(history[entity.entity].to_pylist()) <= set(keys.to_pylist())
+
+    def test_every_candidate_gives_the_same_answers_as_a_graph(self, case: UseCase) -> None:
+        """Within the parity gate, in the order of the classes, on records it has not seen."""
+        unseen = assemble(case, generated_records(case, self.rows, seed=1))
+        golden = assemble(case, case.golden_records())
+        for candidate in case.candidates():
+            fitted = fit_default(case, candidate, self.rows)
+            graph = candidate.to_onnx(fitted).SerializeToString()
+            order = [list(fitted.classes_).index(name) for name in case.classes]
+            for features in (unseen, golden):
+                expected = fitted.predict_proba(features.to_pandas())[:, order]
+                actual = run_graph(graph, features.to_pandas(), model_schema(case))
+                assert actual.dtype == np.float32
+                difference = np.abs(actual - expected).max()
+                assert difference <= case.gates.parity, f"{candidate.name}: {difference}"
+
+    def test_every_candidate_gives_the_same_bytes_for_the_same_seed(self, case: UseCase) -> None:
+        """The release id is a hash of them."""
+        for candidate in case.candidates():
+            first, second = (
+                candidate.to_onnx(fit_default(case, candidate, self.rows)).SerializeToString()
+                for _ in range(2)
+            )
+            assert first == second, candidate.name
+
+
+def run_graph(graph: bytes, features: pd.DataFrame, schema: pa.Schema) -> np.ndarray:
+    """Return the probabilities [N, C] of an ONNX graph for N rows with the columns of `schema`."""
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    stamp: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+    assert stamp[FEATURE_SCHEMA_KEY] == feature_schema_hash(schema)
+    assert [output.name for output in session.get_outputs()] == [PROBABILITIES]
+    feed = {
+        field.name: features[[field.name]].to_numpy(
+            object if field.type == pa.string() else np.float32
+        )
+        for field in schema
+    }
+    return session.run(None, feed)[0]

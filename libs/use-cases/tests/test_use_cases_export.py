@@ -1,0 +1,104 @@
+"""From scikit-learn to ONNX, beyond what the built-in candidates need."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from platform_core.errors import InvalidInput
+from use_cases.export import TOKEN_PATTERN, export
+from use_cases.testing import run_graph
+
+NUMBERS = pa.schema([("a", pa.float32()), ("b", pa.float32())])
+TEXT = pa.schema([("text", pa.string()), ("a", pa.float32())])
+FRAME = pd.DataFrame(
+    {
+        "text": ["good day", "bad day", "so so", "", "very good", "bad bad night"] * 4,
+        "a": np.linspace(-1, 1, 24, dtype=np.float32),
+        "b": np.linspace(3, -2, 24, dtype=np.float32) ** 2,
+    }
+)
+LABELS = ["x", "z", "y", "y", "x", "z"] * 4
+
+
+def on_numbers() -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME[["a", "b"]], LABELS)
+
+
+def on_text(vectoriser) -> Pipeline:
+    columns = ColumnTransformer([("text", vectoriser, "text"), ("rest", "passthrough", ["a"])])
+    return make_pipeline(columns, LogisticRegression(C=10)).fit(FRAME, LABELS)
+
+
+@pytest.mark.parametrize("classes", [("x", "y", "z"), ("z", "x", "y")])
+def test_columns_of_probabilities_stand_in_the_order_of_the_classes(classes):
+    model = on_numbers()
+    graph = export(model, NUMBERS, classes).SerializeToString()
+    expected = model.predict_proba(FRAME[["a", "b"]])[:, [list("xyz").index(c) for c in classes]]
+    np.testing.assert_allclose(run_graph(graph, FRAME, NUMBERS), expected, atol=1e-6)
+
+
+def test_a_column_the_model_ignores_stays_an_input():
+    columns = ColumnTransformer([("only", "passthrough", ["a"])])
+    model = make_pipeline(columns, LogisticRegression()).fit(FRAME[["a", "b"]], LABELS)
+    graph = export(model, NUMBERS, "xyz")
+    assert [tensor.name for tensor in graph.graph.input] == ["a", "b"]
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", None])
+@pytest.mark.parametrize("lengths", [(1, 1), (1, 2)])
+def test_text_is_cut_alike_whatever_the_norm(norm, lengths):
+    words = TfidfVectorizer(
+        token_pattern=TOKEN_PATTERN, lowercase=False, norm=norm, ngram_range=lengths
+    )
+    model = on_text(words)
+    graph = export(model, TEXT, "xyz").SerializeToString()
+    unseen = FRAME.assign(text=["GOOD good-day", "x" * 500, "", " ", "é bad", "0 day day"] * 4)
+    for frame in (FRAME, unseen):
+        expected = model.predict_proba(frame)
+        np.testing.assert_allclose(run_graph(graph, frame, TEXT), expected, atol=1e-5)
+
+
+def test_vectorisers_inside_unions_are_found():
+    words = {"token_pattern": TOKEN_PATTERN, "lowercase": False}
+    union = FeatureUnion([("n", CountVectorizer(**words)), ("w", TfidfVectorizer(**words))])
+    model = on_text(union)
+    graph = export(model, TEXT, "xyz").SerializeToString()
+    np.testing.assert_allclose(run_graph(graph, FRAME, TEXT), model.predict_proba(FRAME), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "vectoriser", [TfidfVectorizer(), TfidfVectorizer(token_pattern=TOKEN_PATTERN)]
+)
+def test_a_vectoriser_that_would_cut_differently_is_refused(vectoriser):
+    with pytest.raises(InvalidInput, match="lowercase=False"):
+        export(on_text(vectoriser), TEXT, "xyz")
+
+
+def test_sublinear_counts_are_refused_because_they_convert_wrongly():
+    words = TfidfVectorizer(token_pattern=TOKEN_PATTERN, lowercase=False, sublinear_tf=True)
+    with pytest.raises(InvalidInput, match="sublinear_tf"):
+        export(on_text(words), TEXT, "xyz")
+
+
+def test_a_model_that_has_not_seen_every_class_is_refused():
+    model = on_numbers()
+    with pytest.raises(InvalidInput, match="every class"):
+        export(model, NUMBERS, ("w", "x", "y", "z"))
+
+
+def test_a_column_of_another_type_is_refused():
+    model = on_numbers()
+    with pytest.raises(InvalidInput, match="'b' has type double"):
+        export(model, pa.schema([("a", pa.float32()), ("b", pa.float64())]), "xyz")
+
+
+def test_a_classifier_without_a_pipeline_is_refused():
+    model = LogisticRegression().fit(FRAME[["a", "b"]], LABELS)
+    with pytest.raises(InvalidInput, match="put it into a Pipeline"):
+        export(model, NUMBERS, "xyz")
