@@ -40,5 +40,6 @@ export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 [ -x .venv/bin/python ] || export UV_PYTHON="$python"
 
 echo "installing the workspace into .venv (the first time takes a minute or two)"
-"$UV" sync --frozen --quiet
+# Use cases that a team has installed beside the workspace stay.
+"$UV" sync --frozen --inexact --quiet
 touch .venv/.setup-stamp

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pyarrow.compute as pc
 import pytest
+
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.parquet import read_table, write_table
 from use_cases import use_case
@@ -117,6 +118,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield platform
     finally:
         platform.done("embedded", "down")
+        platform.done("embedded", "clean")
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +187,9 @@ def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:
     scored = read_table(served.store, "batch/out/mails.parquet")
     assert scored["email_id"].equals(mails["email_id"])
     online = served.answer("/predict", mails.slice(0, 1).to_pylist()[0], "production")
-    assert scored["probability.spam"][0].as_py() == pytest.approx(online["spam_probability"], abs=1e-6)
+    assert scored["probability.spam"][0].as_py() == pytest.approx(
+        online["spam_probability"], abs=1e-6
+    )
 
 
 def _send(served: Platform, records: list[dict], environment: str) -> None:
@@ -214,6 +218,7 @@ def test_drift_is_found_where_it_is_and_asks_for_retraining(served: Platform) ->
     )
     held_out = records.filter(pc.equal(records["part"], "test")).select(SPAM.record_schema.names)
     shifted = SPAM.generate(400, seed=5, drift=1.0).select(SPAM.record_schema.names)
+    staged = served.serves("spam", "staging")
     first = datetime.now(UTC)
     _send(served, held_out.to_pylist(), "production")
     second = datetime.now(UTC)
@@ -225,6 +230,8 @@ def test_drift_is_found_where_it_is_and_asks_for_retraining(served: Platform) ->
     marker = f"drift-reports/_retrain-requests/{other['retrain_request']}"
     eventually(lambda: served.store.exists(f"{marker}.taken"))
     eventually(lambda: served.store.exists(f"{marker}.done"))
+    # The request repeats the run that made the release: the same data and code, the same id.
+    assert served.serves("spam", "staging") == staged
 
 
 def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None:
@@ -234,9 +241,11 @@ def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None
         "--from", year.isoformat(), "--to", year.replace(hour=1).isoformat(),
     )  # fmt: skip
     report = eventually(
-        lambda: (r := served.call("GET", "/metrics/drift").json()["iris"]["production"])["status"]
-        != "no-report"
-        and r
+        lambda: (
+            (r := served.call("GET", "/metrics/drift").json()["iris"]["production"])["status"]
+            != "no-report"
+            and r
+        )
     )
     assert report["status"] == "insufficient-data"
     assert report["score"] is None

@@ -1,9 +1,9 @@
-"""The features of a dataset version, once they are computed."""
+"""The parts of a dataset version: its records, and its features once they are computed."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_pipeline.dataset import PART, dataset_path
+from data_pipeline.dataset import PART, dataset_path, read_records
 from data_pipeline.validation import LABEL, ROW_ID
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
@@ -20,3 +20,10 @@ def read_features(store: BlobStore, case: UseCase, version: str, part: str) -> p
     table = read_table(store, features_path(case.name, version))
     columns = [ROW_ID, LABEL, *model_schema(case).names]
     return table.filter(pc.equal(table[PART], part)).select(columns)
+
+
+def read_part(store: BlobStore, case: UseCase, version: str, part: str) -> pa.RecordBatch:
+    """Return the records (`record_schema`) of `part` (`train`, `test`), ordered by `row_id`."""
+    table = read_records(store, case.name, version)
+    records = table.filter(pc.equal(table[PART], part)).select(case.record_schema.names)
+    return records.combine_chunks().to_batches()[0]

@@ -80,7 +80,10 @@ def _schedule(options: argparse.Namespace) -> int:
 
 def _git_sha() -> str:
     command = ["git", "rev-parse", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # a machine without git has no checkout to name
+        return ""
     return done.stdout.strip()
 
 

@@ -3,9 +3,9 @@
 import httpx
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from data_pipeline import TEST, read_records
+from data_pipeline import TEST
+from data_pipeline.stored import read_part
 from feature_transformer import FeatureTransformer
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
@@ -49,9 +49,8 @@ def compare_online(platform: Platform, name: str, dataset_version: str, release_
 
 
 def _records(platform: Platform, case: UseCase, dataset_version: str) -> pa.RecordBatch:
-    table = read_records(platform.store, case.name, dataset_version)
-    test = table.filter(pc.equal(table["part"], TEST)).slice(0, platform.settings.smoke_rows)
-    return test.select(case.record_schema.names).combine_chunks().to_batches()[0]
+    test = read_part(platform.store, case, dataset_version, TEST)
+    return test.slice(0, platform.settings.smoke_rows)
 
 
 def _ask(case: UseCase, records: pa.RecordBatch) -> list[dict]:

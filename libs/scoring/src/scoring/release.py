@@ -93,7 +93,7 @@ def build_release(
         outputs=output_specs(use_case),
         features=tensor_specs(model_schema(use_case)),
         decision=decision or use_case.decision,
-        feature_views=_feature_views(use_case, feature_view_version),
+        feature_views=feature_views(use_case, feature_view_version),
         golden=golden(use_case),
         baseline_sha256=sha256_bytes(baseline),
         files={name: sha256_bytes(data) for name, data in files.items()},
@@ -190,7 +190,8 @@ def _read_file(store: BlobStore, folder: str, name: str) -> bytes:
         raise ReleaseRefused(f"release {folder} is corrupt: {name} is missing") from error
 
 
-def _feature_views(use_case: UseCase, version: str | None) -> tuple[FeatureViewRef, ...]:
+def feature_views(use_case: UseCase, version: str | None) -> tuple[FeatureViewRef, ...]:
+    """Return the feature views that a release reads whose entity history is `version`."""
     entity = use_case.entity_features
     if entity is None or version is None:
         return ()

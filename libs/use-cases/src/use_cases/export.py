@@ -63,8 +63,16 @@ def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.
     keep_probabilities(model.graph, [learned.index(name) for name in classes])
     divide_by_norm(model.graph)
     helper.set_model_props(model, {FEATURE_SCHEMA_KEY: feature_schema_hash(schema)})
+    _sort_operator_sets(model)
     onnx.checker.check_model(model)
     return model
+
+
+def _sort_operator_sets(model: onnx.ModelProto) -> None:
+    """Order what the converter collected in a set, so that every process writes the same bytes."""
+    ordered = sorted(model.opset_import, key=lambda operator_set: operator_set.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(ordered)
 
 
 def _tensor_type(field: pa.Field) -> FloatTensorType | StringTensorType:

@@ -86,11 +86,19 @@ def parity(use_case: str, run_id: str, dataset_version: str, graph_bytes: int) -
 
 
 @component
-def baseline(use_case: str, run_id: str, dataset_version: str, graph_bytes: int) -> int:
+def baseline(
+    use_case: str, run_id: str, dataset_version: str, feature_view_version: str, graph_bytes: int
+) -> int:
     """Write the reference distributions; returns the rows they were made from."""
     from training.steps.execute import execute
 
-    return execute("baseline", use_case, run_id, dataset_version=dataset_version)
+    return execute(
+        "baseline",
+        use_case,
+        run_id,
+        dataset_version=dataset_version,
+        feature_view_version=feature_view_version,
+    )
 
 
 @component

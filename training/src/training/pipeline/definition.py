@@ -45,7 +45,11 @@ def pipeline(image: str) -> BaseComponent:
             components.parity, **run, dataset_version=version, graph_bytes=graph
         ).output
         reference = step(
-            components.baseline, **run, dataset_version=version, graph_bytes=graph
+            components.baseline,
+            **run,
+            dataset_version=version,
+            feature_view_version=view,
+            graph_bytes=graph,
         ).output
         release = step(
             components.release, **run, feature_view_version=view, baseline_rows=reference

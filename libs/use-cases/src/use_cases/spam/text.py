@@ -19,8 +19,8 @@ _STYLE_OR_SCRIPT = rb"(?:style|script)\b[^<>]*>[^<]*"
 _MARKUP = re.compile(rb"<(?:" + _STYLE_OR_SCRIPT + rb"|[a-z/!?][^<>]*>)")
 _ENTITY = re.compile(rb"&#?[a-z0-9]{2,8};")
 _LINKS = (re.compile(rb"https?://[^\s<>\"]*"), re.compile(rb"www\.[^\s<>\"]*"))
-# Only where a word begins: tried at every letter, a long word would take quadratic time.
-_ADDRESS = re.compile(rb"(?<![^\s<>()\",;:])[^\s<>()\",;:@]+@[^\s<>()\",;:]+")
+# What an address is made of: all but spaces, control characters and what stands around it.
+_IN_ADDRESS = bytes(set(range(ord(" ") + 1, 256)) - set(b'<>()",;:@\x7f'))
 
 _FOLDED_CURRENCIES = str.maketrans(dict.fromkeys(CURRENCIES, "$"))
 # Combining marks, soft hyphens and characters without width, which hide words from filters.
@@ -49,9 +49,26 @@ def model_text(raw: str) -> bytes:
     for link in _LINKS:
         text = link.sub(LINK, text)
     if b"@" in text:
-        text = _ADDRESS.sub(ADDRESS, text)
+        text = _name_addresses(text)
     words = text.replace(b"$", MONEY).translate(_WORDS)
     return b" ".join(words.split())
+
+
+def _name_addresses(text: bytes) -> bytes:
+    """Replace what stands around each @, up to the next space.
+
+    (An expression would have to try every letter as the start of an address.)
+    """
+    first, *others = text.split(b"@")
+    parts = [first]
+    for part in others:
+        before, after = parts[-1].rstrip(_IN_ADDRESS), part.lstrip(_IN_ADDRESS)
+        if len(before) < len(parts[-1]) and len(after) < len(part):
+            parts[-1] = before
+            parts += [ADDRESS, after]
+        else:
+            parts += [b" ", part]
+    return b"".join(parts)
 
 
 def _fold(text: str) -> str:
