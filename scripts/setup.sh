@@ -33,7 +33,8 @@ install_uv() {
 python=$(find_python)
 install_uv "$python"
 
-export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+# The certificates the system trusts: a company may have its own.
+export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 # Without a home there is no place for a cache that others would share.
 [ -n "${HOME:-}" ] || export UV_CACHE_DIR="$PWD/.tools/uv-cache"
 # An environment that is there keeps its Python.
