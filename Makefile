@@ -50,7 +50,7 @@ $(STAMP): uv.lock $(PROJECTS) scripts/setup.sh
 setup-servers: ## Install what the tests of the Azure and Redis adapters talk to
 	if [ ! -x .tools/node_modules/.bin/azurite-blob ]; then \
 		command -v npm >/dev/null || { echo "npm is needed for Azurite; Debian: apt-get install npm" >&2; exit 1; }; \
-		npm install --silent --no-fund --no-audit --prefix .tools azurite@$(AZURITE_VERSION); \
+		npm install --loglevel=error --no-fund --no-audit --prefix .tools azurite@$(AZURITE_VERSION); \
 	fi
 	command -v redis-server >/dev/null || echo "redis-server is not on PATH; Debian: apt-get install redis-server"
 
