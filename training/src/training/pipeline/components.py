@@ -117,18 +117,24 @@ def gate(
     dataset_version: str,
     feature_view_version: str,
     largest_difference: float,
-    parameters: dict,
+    data: str,
+    columns: str,
+    rows: int,
+    trials: int,
+    seed: int,
+    git_sha: str,
 ) -> str:
     """Judge the release beside production's; returns its id when it passed."""
     from training.steps.execute import execute
 
+    given = {"data": data, "columns": columns, "rows": rows, "trials": trials, "seed": seed}
     return execute(
         "gate",
         use_case,
         run_id,
         dataset_version=dataset_version,
         feature_view_version=feature_view_version,
-        parameters=parameters,
+        parameters={**given, "git_sha": git_sha},
     )
 
 

@@ -24,67 +24,44 @@ def pipeline(image: str) -> BaseComponent:
         rows: int = DEFAULT_ROWS,
         trials: int = DEFAULT_TRIALS,
         seed: int = DEFAULT_SEED,
-        parameters: dict = {},  # noqa: B006 - KFP reads the default, nothing changes it
+        git_sha: str = "",
     ) -> None:
-        run = {"use_case": use_case, "run_id": run_id}
-        step = _Step(image)
-        ingested = step(components.ingest, **run, data=data, columns=columns, rows=rows, seed=seed)
-        version = step(components.validate, **run, rows_read=ingested.output).output
-        view = step(components.features, **run, dataset_version=version).output
-        best = step(
-            components.train,
-            **run,
-            dataset_version=version,
-            feature_view_version=view,
-            trials=trials,
-            seed=seed,
-        ).output
-        judged = step(components.evaluate, **run, dataset_version=version, candidate=best)
-        graph = step(components.export_onnx, **run, candidate=best).output
-        difference = step(
-            components.parity, **run, dataset_version=version, graph_bytes=graph
-        ).output
-        reference = step(
-            components.baseline,
-            **run,
-            dataset_version=version,
-            feature_view_version=view,
-            graph_bytes=graph,
-        ).output
-        release = step(
-            components.release, **run, feature_view_version=view, baseline_rows=reference
-        ).output
-        passed = step(
-            components.gate,
-            **run,
-            release_id=release,
-            dataset_version=version,
-            feature_view_version=view,
-            largest_difference=difference,
-            parameters=parameters,
-        ).after(judged)
-        registered = step(components.register, **run, release_id=passed.output, effects=True).output
+        step = _Step(image, use_case, run_id)
+        source = {"data": data, "columns": columns, "rows": rows, "seed": seed}
+        rows_read = step(components.ingest, **source).output
+        version = step(components.validate, rows_read=rows_read).output
+        view = step(components.features, dataset_version=version).output
+        made = {"dataset_version": version, "feature_view_version": view}
+        best = step(components.train, **made, trials=trials, seed=seed).output
+        judged = step(components.evaluate, dataset_version=version, candidate=best)
+        graph = step(components.export_onnx, candidate=best).output
+        difference = step(components.parity, dataset_version=version, graph_bytes=graph).output
+        reference = step(components.baseline, **made, graph_bytes=graph).output
+        built = step(components.release, feature_view_version=view, baseline_rows=reference).output
+        judgement = {"release_id": built, "largest_difference": difference}
+        given = {**source, "trials": trials, "git_sha": git_sha}
+        passed = step(components.gate, **made, **judgement, **given).after(judged).output
+        registered = step(components.register, effects=True, release_id=passed).output
         staged = step(
-            components.deploy,
-            **run,
-            release_id=passed.output,
-            model_version=registered,
-            effects=True,
+            components.deploy, effects=True, release_id=passed, model_version=registered
         ).output
-        step(components.smoke, **run, dataset_version=version, release_id=staged, effects=True)
+        step(components.smoke, effects=True, dataset_version=version, release_id=staged)
 
     return train_and_stage
 
 
 class _Step:
-    """Adds a task to the graph: its image, and no caching where it changes the world."""
+    """Adds tasks of one run to the graph: their image, and no caching where they change the
+    world.
+    """
 
-    def __init__(self, image: str) -> None:
+    def __init__(self, image: str, use_case: str, run_id: str) -> None:
         self._image = image
+        self._run = {"use_case": use_case, "run_id": run_id}
 
     def __call__(
         self, component: BaseComponent, effects: bool = False, **inputs: object
     ) -> PipelineTask:
-        task = component(**inputs)
+        task = component(**self._run, **inputs)
         task.set_container_image(self._image)
         return task.set_caching_options(enable_caching=not effects)

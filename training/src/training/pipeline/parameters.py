@@ -29,6 +29,4 @@ class RunParameters(Contract):
             InvalidData: `columns` is malformed.
         """
         parse_columns(self.columns)
-        given = self.model_dump()
-        plain = {name: value for name, value in given.items() if name != "git_sha"}
-        return {"use_case": use_case, "run_id": run_id, **plain, "parameters": given}
+        return {"use_case": use_case, "run_id": run_id, **self.model_dump()}
