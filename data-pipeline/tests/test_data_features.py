@@ -1,0 +1,148 @@
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from data_pipeline import TEST, TRAIN, freeze, read_records, validate
+from data_pipeline.entity_features import entity_features
+from data_pipeline.stored import read_features, read_part
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.adapters.feature_store.memory import MemoryFeatureStore
+from platform_core.adapters.online_store.memory import MemoryOnlineStore
+from platform_core.clock import ManualClock
+from use_cases import assemble, model_schema, use_case
+
+SPAM, IRIS = use_case("spam"), use_case("iris")
+CLOCK = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
+RATE = "sender_domain_spam_rate"
+
+
+@pytest.fixture
+def online() -> MemoryOnlineStore:
+    return MemoryOnlineStore()
+
+
+@pytest.fixture
+def records(blob_store) -> pa.Table:
+    version = freeze(blob_store, SPAM, validate(SPAM, SPAM.generate(600, 4), 0.5), CLOCK)
+    return read_records(blob_store, "spam", version)
+
+
+def joined(records: pa.Table, online: MemoryOnlineStore, folder: Path):
+    return entity_features(SPAM, records, MemoryFeatureStore(online), folder)
+
+
+def test_nothing_of_the_future_or_of_the_test_part_leaks(records, online, tmp_path: Path) -> None:
+    """Turning the labels of all later rows and of the test part changes nothing before."""
+    middle = records["event_timestamp"].combine_chunks().sort()[len(records) // 2].as_py()
+    later = pc.greater(records["event_timestamp"], middle)
+    turned_rows = pc.or_(later, pc.equal(records["part"], TEST)).combine_chunks()
+    other = pc.if_else(pc.equal(records["label"], "spam"), "ham", "spam").combine_chunks()
+    labels = pc.if_else(turned_rows, other, records["label"].combine_chunks())
+    turned = records.set_column(records.column_names.index("label"), "label", labels)
+    before, _ = joined(records, online, tmp_path / "a")
+    after, _ = joined(turned, online, tmp_path / "b")
+    earlier = pc.invert(later).combine_chunks()
+    assert before.filter(earlier).equals(after.filter(earlier))
+    assert not before.filter(later.combine_chunks()).equals(after.filter(later.combine_chunks()))
+
+
+def test_a_share_of_the_training_rows_does_without_and_no_test_row(
+    records, online, tmp_path: Path
+) -> None:
+    entities, _ = joined(records, online, tmp_path)
+    again, _ = joined(records, online, tmp_path)
+    known = entities.column(RATE).is_valid()
+    train = pc.equal(records["part"], TRAIN).combine_chunks()
+    hidden = 1 - pc.mean(known.filter(train).cast(pa.int8())).as_py()
+    test_known = pc.mean(known.filter(pc.invert(train)).cast(pa.int8())).as_py()
+    assert hidden == pytest.approx(SPAM.entity_features.unknown_share, abs=0.1)
+    assert test_known > 1 - hidden
+    assert entities.equals(again)
+
+
+def test_what_is_materialised_is_the_latest_of_each_domain(records, online, tmp_path: Path) -> None:
+    _, version = joined(records, online, tmp_path)
+    (view,) = online.views
+    assert view == f"sender_domain_stats_{version}"
+    train = records.filter(pc.equal(records["part"], TRAIN))
+    history = SPAM.entity_history(train.sort_by("event_timestamp"))
+    latest = {row["sender_domain"]: row[RATE] for row in history.to_pylist()}
+    keys = sorted(latest)
+    read = online.read(view, "sender_domain", keys, [RATE])
+    assert read.column(RATE).to_pylist() == pytest.approx([latest[key] for key in keys])
+
+
+def test_the_same_history_has_the_same_view_and_another_one_another(
+    records, online, tmp_path: Path
+) -> None:
+    _, first = joined(records, online, tmp_path)
+    _, again = joined(records, online, tmp_path)
+    _, other = joined(records.slice(0, 300), online, tmp_path)
+    assert first == again
+    assert first != other
+
+
+def test_without_times_there_is_no_view(records, online, tmp_path: Path) -> None:
+    index = records.column_names.index("event_timestamp")
+    nulls = pa.nulls(len(records), pa.timestamp("us", tz="UTC"))
+    assert joined(records.set_column(index, "event_timestamp", nulls), online, tmp_path) == (
+        None,
+        None,
+    )
+    assert online.views == {}
+
+
+def test_a_use_case_without_entities_needs_no_feature_store(blob_store, tmp_path: Path) -> None:
+    version = freeze(blob_store, IRIS, validate(IRIS, IRIS.generate(300, 4), 0.5), CLOCK)
+    flowers = read_records(blob_store, "iris", version)
+    assert entity_features(IRIS, flowers, None, tmp_path) == (None, None)
+
+
+# A process of its own: Ray reads its token once per process.
+ON_RAY = """
+import sys
+from pathlib import Path
+import ray
+from data_pipeline.features import compute_features
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from use_cases import use_case
+
+root, name, version, address = sys.argv[1:]
+ray.init(address=address, log_to_driver=False, logging_level="error")
+store = LocalBlobStore(Path(root))
+assert compute_features(store, use_case(name), version, None, Path(root)) is None
+"""
+
+
+@pytest.mark.parametrize("case", [SPAM, IRIS], ids=["spam", "iris"])
+def test_ray_computes_what_serving_computes(ray_head, tmp_path: Path, case) -> None:
+    store = LocalBlobStore(tmp_path)
+    version = freeze(store, case, validate(case, case.generate(500, 9), 0.5), CLOCK)
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(ray_head.token_path)}
+    arguments = [str(tmp_path), case.name, version, ray_head.address]
+    done = subprocess.run(
+        [sys.executable, "-c", ON_RAY, *arguments],
+        env={**os.environ, **token}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    for part in (TRAIN, TEST):
+        stored = read_features(store, case, version, part)
+        served = assemble(case, read_part(store, case, version, part))
+        assert stored.column_names == ["row_id", "label", *model_schema(case).names]
+        for name in model_schema(case).names:
+            assert stored[name].combine_chunks().equals(served.column(name)), name
+
+
+def test_times_of_a_later_year_do_not_matter(records, online, tmp_path: Path) -> None:
+    """Feature values follow from the data's own times, never from today's date."""
+    before, _ = joined(records, online, tmp_path / "a")
+    index = records.column_names.index("event_timestamp")
+    moved = pc.add(records["event_timestamp"], pa.scalar(timedelta(days=3650)))
+    after, _ = joined(records.set_column(index, "event_timestamp", moved), online, tmp_path / "b")
+    assert before.equals(after)
