@@ -312,6 +312,15 @@ def test_data_that_cannot_be_used_leaves_everything_as_it_was(served: Platform) 
     assert served.serves("spam", "staging") == before
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let children take SIGINT even where this process was started to ignore it (`… &`)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_leaves_no_half_release_and_the_next_one_works(served: Platform) -> None:
     before = {blob.path for blob in served.store.list("models/iris") if "_runs" not in blob.path}
     command = [sys.executable, "-m", "training", "run", "--use-case", "iris", "--rows", "600"]
