@@ -53,6 +53,29 @@ class TestLocalBlobStore(BlobStoreContract):
         listed = [info.path for container in CONTAINERS for info in store.list(container)]
         assert listed == ["batch/whole"]
 
+    def test_a_link_in_a_circle(self, store: LocalBlobStore, tmp_path: Path) -> None:
+        store.write("batch/a", b"")
+        folder = tmp_path / "a store" / "batch"
+        (folder / "one").symlink_to(folder / "two")
+        (folder / "two").symlink_to(folder / "one")
+        for path in ("batch/one", "batch/one/below"):
+            for call in (store.read, store.exists, lambda path: list(store.list(path))):
+                with pytest.raises(InvalidPath, match=f"'{path}' is a link that leads back"):
+                    call(path)
+        assert [info.path for info in store.list("batch")] == ["batch/a"]
+
+    def test_an_error_says_nothing_of_the_server_but_the_log_does(
+        self, store: LocalBlobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store.write("batch/a", b"")
+        with pytest.raises(UpstreamUnavailable) as refused:
+            store.write("batch/a/b", b"")
+        assert str(refused.value) == "the blob store cannot write batch/a/b: File exists"
+        assert str(tmp_path) in caplog.text
+        with pytest.raises(InvalidPath) as elsewhere:
+            store.path("file:///elsewhere")
+        assert str(tmp_path) not in str(elsewhere.value)
+
     def test_a_blob_is_no_folder(self, store: LocalBlobStore) -> None:
         store.write("batch/a", b"")
         with pytest.raises(UpstreamUnavailable, match="cannot write"):

@@ -213,6 +213,19 @@ def _activate(store: BlobStore, release: Release, environment: Environment) -> N
     Ledger(store, ManualClock(NOON)).append(change)
 
 
+@pytest.fixture
+def serve_spam(
+    releases: dict[str, Release],
+) -> Callable[["Running"], Awaitable[None]]:
+    """Return a function after which the gateway knows of a release of spam in staging."""
+
+    async def serve_spam(running: "Running") -> None:
+        _activate(running.store, releases["spam"], Environment.STAGING)
+        await running.gateway.catalog.refresh()
+
+    return serve_spam
+
+
 @dataclass
 class Running:
     """A gateway that listens; `client` sends the operator's key unless told otherwise."""

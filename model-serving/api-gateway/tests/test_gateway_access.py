@@ -127,8 +127,9 @@ def test_a_key_file_that_is_none_stops_the_start(tmp_path, content) -> None:
         ApiKeys(file, allow_development_keys=False)
 
 
-async def test_a_key_has_its_requests_and_no_more(serve, spam) -> None:
+async def test_a_key_has_its_requests_and_no_more(serve, serve_spam, spam) -> None:
     running = await serve(rate_limit="2/day")
+    await serve_spam(running)
     assert [(await running.predict()).status_code for _ in range(2)] == [200, 200]
     response = await running.predict()
     assert response.status_code == 429
@@ -144,6 +145,15 @@ async def test_refused_requests_are_not_counted(serve) -> None:
     for _ in range(3):
         assert (await running.predict({"email_id": "1"})).status_code == 422
     assert (await running.predict()).status_code == 200
+
+
+async def test_where_nothing_is_served_that_comes_before_the_limit(serve, serve_spam) -> None:
+    running = await serve(rate_limit="1/day")
+    await serve_spam(running)
+    assert (await running.predict()).status_code == 200
+    response = await running.predict(headers={"X-Environment": "production"})
+    assert (response.status_code, response.json()["code"]) == (503, "model-not-ready")
+    assert (await running.predict()).status_code == 429
 
 
 async def test_a_limit_that_is_none_stops_the_start(serve) -> None:

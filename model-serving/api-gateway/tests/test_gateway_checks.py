@@ -1,5 +1,6 @@
 """What is refused, in which order, and how it is said."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -55,8 +56,11 @@ FAULTS: list[tuple[int, str, Callable[[dict[str, Any]], None]]] = [
 
 
 @pytest.mark.parametrize("first", range(len(FAULTS)))
-async def test_of_several_faults_the_first_in_the_order_is_told(serve, v2, spam, first) -> None:
+async def test_of_several_faults_the_first_in_the_order_is_told(
+    serve, serve_spam, v2, spam, first
+) -> None:
     running = await serve(rate_limit="1/day")
+    await serve_spam(running)
     request: dict[str, Any] = {"headers": dict(JSON), "path": "/predict", "role": "operator"}
     for _, _, add in FAULTS[first:]:
         add(request)
@@ -77,26 +81,42 @@ async def test_of_several_faults_the_first_in_the_order_is_told(serve, v2, spam,
         ("GET", "/none", 404, "path-not-found"),
         ("POST", "/predict/", 404, "path-not-found"),
         ("GET", "/%00%ff", 404, "path-not-found"),
-        ("GET", "/predict", 405, "method-not-allowed"),
-        ("DELETE", "/metrics", 405, "method-not-allowed"),
-        ("PATCH", "/predict", 405, "method-not-allowed"),
         ("POST", "/models/SPAM/predict", 404, "use-case-not-found"),
         ("POST", "/models/..%2Fspam/predict", 404, "path-not-found"),
         ("GET", "/batch/1", 404, "job-not-found"),
         ("GET", "/batch/" + "f" * 32, 404, "job-not-found"),
-        ("PUT", "/batch/1", 405, "method-not-allowed"),
     ],
 )
-async def test_unknown_paths_methods_use_cases_and_jobs(running, method, path, status, code):
+async def test_unknown_paths_use_cases_and_jobs(running, method, path, status, code):
     response = await running.ask(method, path)
     assert_problem(response, status, code)
-    if status == 405:
-        assert response.headers["allow"]
 
 
 @pytest.mark.parametrize(
-    "content_type", [None, "", "text/plain", "application/jsonx", "application/xml; a=json"]
+    ("method", "path", "allow"),
+    [
+        ("GET", "/predict", "POST"),
+        ("PATCH", "/predict", "POST"),
+        ("DELETE", "/metrics", "GET"),
+        ("PUT", "/batch/1", "DELETE, GET"),
+        ("GET", "/batch/submit", "POST"),
+        ("DELETE", "/batch/submit", "POST"),
+        ("PUT", "/batch/submit", "POST"),
+    ],
 )
+async def test_a_wrong_method_is_told_the_right_ones(running, method, path, allow) -> None:
+    response = await running.ask(method, path)
+    assert_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == allow
+    assert (await running.client.request(method, path)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "", "text/plain", "application/jsonx", "application/xml; a=json",
+     "application/json; charset=latin-1", 'application/json;charset="utf-16"',
+     "application/json; charset=utf-8; charset=ascii"],
+)  # fmt: skip
 async def test_a_body_must_say_that_it_is_json(running, spam, content_type) -> None:
     headers = {} if content_type is None else {"content-type": content_type}
     content = json.dumps(spam).encode()
@@ -104,7 +124,11 @@ async def test_a_body_must_say_that_it_is_json(running, spam, content_type) -> N
     assert_problem(response, 415, "unsupported-media-type")
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "Application/JSON; charset=utf-8",
+     'application/json;v=1; charset="UTF-8"'],
+)  # fmt: skip
 async def test_json_may_have_parameters(running, spam, content_type) -> None:
     content, headers = json.dumps(spam).encode(), {"content-type": content_type}
     response = await running.ask("POST", "/predict", content=content, headers=headers)
@@ -115,6 +139,65 @@ async def test_a_compressed_body_is_another_media_type(running) -> None:
     headers = {**JSON, "content-encoding": "gzip"}
     response = await running.ask("POST", "/predict", content=b"\x1f\x8b", headers=headers)
     assert_problem(response, 415, "unsupported-media-type")
+
+
+async def test_a_body_that_never_ends_is_not_waited_for(serve, keys) -> None:
+    running = await serve(body_timeout_seconds=0.05)
+    url = running.client.base_url
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = (
+        f"POST /predict HTTP/1.1\r\nHost: gateway\r\nX-API-Key: {keys['operator']}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    writer.write(head.encode())
+    async with asyncio.timeout(10):
+        answer = await reader.read()  # to the end: the gateway hangs up
+    writer.close()
+    lines, _, body = answer.decode().partition("\r\n\r\n")
+    assert lines.startswith("HTTP/1.1 408")
+    assert json.loads(body)["code"] == "body-too-slow"
+
+
+def crowd(count: int = 300_000) -> dict[str, int]:
+    return {f"{number:x}": 1 for number in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/predict", 4),
+        ("/models/iris/predict", 1),
+        ("/predict/batch-sync", 2),
+        ("/batch/submit", 3),
+    ],
+)
+@pytest.mark.parametrize("count", [30, 2000, 300_000])
+async def test_a_crowd_of_unknown_fields_is_refused_shortly(running, path, known, count) -> None:
+    response = await running.predict(crowd(count), path)
+    problem = assert_problem(response, 422, "invalid-record")
+    assert len(problem["errors"]) == 20
+    # What is missing may be counted as well.
+    rest = int(problem["detail"].rpartition("and ")[2].removesuffix(" more"))
+    assert count - 20 <= rest <= count - 20 + known
+    assert len(response.content) < 5000
+
+
+async def test_a_crowd_in_an_item_fails_alone(running, spam) -> None:
+    items = [spam, {**spam, **crowd(30_000)}, {**spam, "x" * 5000: 1}]
+    response = await running.predict({"emails": items}, "/predict/batch-sync")
+    entries = response.json()["predictions"]
+    assert entries[0]["prediction"]
+    assert entries[1]["error"]["detail"].endswith("and 29980 more")
+    assert entries[2]["error"]["detail"].startswith("x" * 100 + ": ")
+    assert len(response.content) < 5000
+
+
+async def test_a_large_body_is_answered_like_a_small_one(running, spam) -> None:
+    mails = [{**spam, "email_id": str(number), "body": "a" * 9000} for number in range(50)]
+    response = await running.predict({"emails": mails}, "/predict/batch-sync")
+    assert [entry["email_id"] for entry in response.json()["predictions"]] == [
+        mail["email_id"] for mail in mails
+    ]
 
 
 async def test_ten_mebibytes_are_read_and_one_byte_more_is_not(running) -> None:
@@ -142,6 +225,26 @@ async def test_two_environments_are_refused(running, keys, spam) -> None:
     headers += [("X-Environment", "staging"), ("X-Environment", "production")]
     response = await running.client.post("/predict", headers=headers, json=spam)
     assert_problem(response, 400, "unknown-environment")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "status", "code"),
+    [
+        ("X-Purpose", ("live", "drill"), 400, "unknown-purpose"),
+        ("X-Purpose", ("live", "live"), 400, "unknown-purpose"),
+        ("Content-Type", ("application/json", "text/csv"), 415, "unsupported-media-type"),
+        ("Content-Type", ("application/json",) * 2, 415, "unsupported-media-type"),
+    ],
+)
+async def test_a_header_given_twice_is_refused(
+    running, keys, spam, name, values, status, code
+) -> None:
+    headers = [("X-API-Key", keys["operator"]), *((name, value) for value in values)]
+    if name != "Content-Type":
+        headers.append(("Content-Type", "application/json"))
+    content = json.dumps(spam).encode()
+    response = await running.client.post("/predict", headers=headers, content=content)
+    assert_problem(response, status, code)
 
 
 async def test_other_purposes_are_refused(running) -> None:

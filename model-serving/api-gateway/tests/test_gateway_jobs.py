@@ -1,7 +1,11 @@
 """Batch jobs: what may be asked for, how they are followed and how they end."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from api_gateway.jobs import SUBMITTING
 from api_gateway.schemas import JobState, JobSubmitted
 from platform_core.contracts.batch_job import (
     BatchJob,
@@ -114,6 +118,7 @@ async def test_a_folder_may_be_read(ready) -> None:
         ({"input_path": 5}, "input_path"),
         ({"surprise": "x"}, "surprise"),
         ({"use_case": "none"}, "use_case"),
+        ({"use_case": ""}, "use_case"),
         ({"input_path": "batch/none.parquet"}, "input_path"),
         ({"input_path": "models/spam/release.json"}, "input_path"),
         ({"input_path": "inference-logs/x.parquet"}, "input_path"),
@@ -132,6 +137,7 @@ async def test_a_folder_may_be_read(ready) -> None:
         ({"output_path": INPUT}, "output_path"),
         ({"output_path": f"{INPUT}/out"}, "output_path"),
         ({"output_path": "batch/" + "x" * 2000}, "output_path"),
+        ({"output_path": "batch/" + "x" * 195}, "output_path"),
     ],
 )
 async def test_what_may_not_be_asked_for_names_the_field(ready, change, field) -> None:
@@ -141,11 +147,92 @@ async def test_what_may_not_be_asked_for_names_the_field(ready, change, field) -
     assert ready.runner.jobs == {}
 
 
-@pytest.mark.parametrize("existing", [OUTPUT, f"{OUTPUT}/part-0.parquet"])
+@pytest.mark.parametrize(
+    "existing",
+    [
+        OUTPUT,
+        f"{OUTPUT}/part-0.parquet",
+        "batch/out.invalid.parquet",
+        "batch/out.invalid.parquet/part-0.parquet",
+    ],
+)
 async def test_an_output_that_exists_is_not_overwritten(ready, existing) -> None:
     ready.store.write(existing, b"precious")
     response = await submit(ready)
     assert response.json()["errors"][0]["field"] == "output_path"
+    assert ready.store.read(existing) == b"precious"
+
+
+@pytest.mark.parametrize("part", ["", "/part-0.parquet"])
+async def test_the_list_of_invalid_rows_does_not_replace_the_input(ready, part) -> None:
+    ready.store.write(f"batch/own.invalid.parquet{part}", b"precious")
+    paths = {"input_path": "batch/own.invalid.parquet", "output_path": "batch/own.parquet"}
+    response = await submit(ready, **paths)
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert error["field"] == "output_path"
+    assert "lies within the input" in error["detail"]
+
+
+@pytest.mark.parametrize("field", ["input_path", "output_path"])
+async def test_a_link_out_of_the_store_or_in_a_circle_names_the_field(
+    ready, tmp_path, field
+) -> None:
+    folder = Path(ready.store.filesystem().base_path) / "batch"
+    (tmp_path / "outside").mkdir()
+    (folder / "away").symlink_to(tmp_path / "outside")
+    (folder / "circle").symlink_to(folder / "circle")
+    for path in ("batch/away/x", "batch/circle", "batch/circle/x"):
+        response = await submit(ready, **{field: path})
+        assert response.status_code == 422, response.text
+        assert response.json()["errors"][0]["field"] == field
+        assert str(tmp_path) not in response.text
+
+
+@pytest.mark.parametrize(
+    "other", [OUTPUT, "batch/out", "batch/out.invalid.parquet"], ids=["same", "folder", "side file"]
+)
+async def test_an_output_belongs_to_one_job_at_a_time(ready, other) -> None:
+    job_id = await submitted(ready)
+    before = [blob.path for blob in ready.store.list("batch/_jobs")]
+    response = await submit(ready, output_path=other)
+    assert response.status_code == 409
+    assert response.json()["code"] == "output-reserved"
+    assert job_id in response.json()["detail"]
+    assert list(ready.runner.jobs) == [job_id]
+    assert [blob.path for blob in ready.store.list("batch/_jobs")] == before
+
+
+async def test_of_many_jobs_with_one_output_one_is_taken_on(ready) -> None:
+    for expected in (1, 2):
+        responses = await asyncio.gather(*(submit(ready) for _ in range(8)))
+        assert sorted(r.status_code for r in responses) == [202, *[409] * 7]
+        assert len(ready.runner.jobs) == expected
+        (job_id,) = (r.json()["job_id"] for r in responses if r.status_code == 202)
+        # The second time they all follow one job that ended.
+        write(ready, job_id, status=JobStatus.FAILED, error="no rows")
+
+
+async def test_the_output_of_a_job_that_ended_without_it_may_be_used_again(ready) -> None:
+    failed = await submitted(ready)
+    write(ready, failed, status=JobStatus.FAILED, error="no rows")
+    cancelled = await submitted(ready)
+    await ready.ask("DELETE", f"/batch/{cancelled}")
+    crashed = await submitted(ready)
+    ready.runner.move(crashed, RunnerState.FAILED)
+    running = await submitted(ready)
+    assert (await submit(ready)).status_code == 409
+    write(ready, running, status=JobStatus.SUCCEEDED)
+    deleted_since = await submitted(ready)
+    assert len({failed, cancelled, crashed, running, deleted_since}) == 5
+
+
+async def test_a_job_the_cluster_does_not_know_yet_keeps_its_output(ready) -> None:
+    await submitted(ready)
+    ready.runner.forget()
+    assert (await submit(ready)).status_code == 409
+    ready.clock.advance(SUBMITTING)
+    assert (await submit(ready)).status_code == 202
 
 
 async def test_without_a_release_there_is_nothing_to_score_with(ready) -> None:

@@ -164,6 +164,37 @@ async def test_without_a_log_there_is_no_answer(running) -> None:
     assert (await running.predict()).status_code == 200
 
 
+async def test_without_a_log_the_gateway_is_not_ready_until_it_is_back(running) -> None:
+    assert (await running.client.get("/health/ready")).status_code == 200
+    gone = running.spool.rename(running.spool.with_name("gone"))
+    assert (await running.predict()).status_code == 503
+    ready = await running.client.get("/health/ready")
+    assert ready.status_code == 503
+    assert ready.json()["code"] == "inference-log-unavailable"
+    gone.rename(running.spool)
+    # Nobody asks for a prediction meanwhile.
+    async with asyncio.timeout(10):
+        while (await running.client.get("/health/ready")).status_code != 200:
+            await asyncio.sleep(0.05)
+    health = (await running.client.get("/health")).json()
+    assert health["dependencies"]["inference-log"]["status"] == "ok"
+
+
+async def test_a_log_that_is_down_is_noticed_before_the_first_request(running) -> None:
+    running.spool.rename(running.spool.with_name("gone"))
+    assert (await running.client.get("/health/ready")).status_code == 503
+
+
+async def test_callers_do_not_learn_where_the_spool_is(running, caplog) -> None:
+    running.spool.rename(running.spool.with_name("gone"))
+    answers = [await running.predict()]
+    answers += [await running.client.get(path) for path in ("/health", "/health/ready")]
+    for answer in answers:
+        assert "spool cannot be written: No such file or directory" in answer.text
+        assert str(running.spool.parent) not in answer.text
+    assert str(running.spool) in caplog.text
+
+
 async def test_a_log_that_is_down_comes_before_the_limit(serve) -> None:
     running = await serve(rate_limit="1/day")
     running.spool.rename(running.spool.with_name("gone"))
@@ -174,5 +205,6 @@ async def test_answers_may_go_unlogged_where_that_is_wanted_and_are_counted(serv
     running = await serve(answer_unlogged=True)
     running.spool.rename(running.spool.with_name("gone"))
     assert (await running.predict()).status_code == 200
+    assert (await running.client.get("/health/ready")).status_code == 200
     metrics = (await running.client.get("/metrics")).text
     assert "gateway_unlogged_answers_total 1.0" in metrics

@@ -177,6 +177,21 @@ async def test_a_request_that_waits_is_answered_after_sigterm(program, v2, spam)
     assert len(program.logged()) == 1
 
 
+async def test_an_upgrade_to_a_websocket_is_a_request_like_any_other(program) -> None:
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version": "13",
+        "X-Request-ID": "upgrade",
+    }
+    async with program.running() as (_, client):
+        response = await client.get("/predict", headers=headers)
+    assert response.status_code == 405
+    assert response.headers["x-request-id"] == "upgrade"
+    assert response.headers["content-type"] == "application/problem+json"
+
+
 async def accepts(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)

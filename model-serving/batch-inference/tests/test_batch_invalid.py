@@ -5,7 +5,7 @@ import math
 import pyarrow as pa
 import pytest
 
-from platform_core.contracts.batch_job import JobStatus
+from platform_core.contracts.batch_job import JobStatus, progress_path
 from platform_core.errors import JobNotFound
 from platform_core.parquet import read_table, write_table
 
@@ -113,13 +113,47 @@ def test_the_share_that_may_be_invalid_is_a_setting(blob_store, make_release, su
     assert read_table(blob_store, "batch/out.parquet").num_rows == 0
 
 
-def test_the_list_of_an_earlier_job_does_not_stay(blob_store, make_release, submit, run):
+def test_the_list_of_an_earlier_attempt_does_not_stay(blob_store, make_release, submit, run):
+    write_table(blob_store, "batch/in.parquet", iris(petal_width=[0.2, None, 0.2, 0.2]))
+    job_id = submit(blob_store, make_release(blob_store))
+    assert run(blob_store, job_id).rows_invalid == 1
+    for path in ("batch/out.parquet", progress_path(job_id)):
+        blob_store.delete(path)
+    write_table(blob_store, "batch/in.parquet", iris())
+    assert run(blob_store, job_id).rows_invalid == 0
+    assert not blob_store.exists("batch/out.invalid.parquet")
+
+
+@pytest.mark.parametrize("invalid", [0, 1])
+@pytest.mark.parametrize("output", ["batch/out.parquet", "batch/out"])
+def test_a_side_file_of_somebody_else_is_not_touched(
+    invalid, output, blob_store, make_release, submit, run
+):
     release = make_release(blob_store)
     write_table(blob_store, "batch/in.parquet", iris(petal_width=[0.2, None, 0.2, 0.2]))
-    assert run(blob_store, submit(blob_store, release, job_id="first")).rows_invalid == 1
-    write_table(blob_store, "batch/in.parquet", iris())
-    assert run(blob_store, submit(blob_store, release, job_id="second")).rows_invalid == 0
-    assert not blob_store.exists("batch/out.invalid.parquet")
+    run(blob_store, submit(blob_store, release, job_id="other"))
+    files = [blob_store.read("batch/out.invalid.parquet"), b"no Parquet at all"]
+    blob_store.delete("batch/out.parquet")
+    values = [None] * invalid + [0.2] * (4 - invalid)
+    write_table(blob_store, "batch/in.parquet", iris(petal_width=values))
+    for number, data in enumerate(files):
+        blob_store.write("batch/out.invalid.parquet", data)
+        job_id = submit(blob_store, release, output_path=output, job_id=f"job-{number}")
+        progress = run(blob_store, job_id)
+        assert progress.status is JobStatus.FAILED
+        assert "batch/out.invalid.parquet" in progress.error
+        assert blob_store.read("batch/out.invalid.parquet") == data
+        assert not blob_store.exists("batch/out.parquet")
+        assert list(blob_store.list("batch/out")) == []
+
+
+def test_a_side_file_is_not_the_input(blob_store, make_release, submit, run):
+    source = "batch/out.invalid.parquet"
+    write_table(blob_store, source, iris())
+    before = blob_store.read(source)
+    progress = run(blob_store, submit(blob_store, make_release(blob_store), source))
+    assert (progress.status, "lie within each other" in progress.error) == (JobStatus.FAILED, True)
+    assert blob_store.read(source) == before
 
 
 def test_missing_columns_are_named(blob_store, make_release, submit, run):

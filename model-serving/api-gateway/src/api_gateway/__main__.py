@@ -46,6 +46,8 @@ def main() -> int:
             log_config=None,
             loop="uvloop",
             http="httptools",
+            # There are none here; an upgrade would go past the checks and the request id.
+            ws="none",
             timeout_graceful_shutdown=int(settings.shutdown_seconds),
         )
     )

@@ -14,6 +14,7 @@ from api_gateway.docs import docs_routes, install_openapi
 from api_gateway.edge import Edge
 from api_gateway.errors import MethodNotAllowed, PathNotFound
 from api_gateway.gateway import Gateway
+from api_gateway.methods import Methods
 from api_gateway.problems import problem
 from api_gateway.routes.batch import batch_routes
 from api_gateway.routes.model import model_routes
@@ -41,28 +42,32 @@ def create_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for routes in ROUTES:
-        app.include_router(routes(gateway))
-    app.include_router(docs_routes())
+    routers = [*(routes(gateway) for routes in ROUTES), docs_routes()]
+    methods = Methods(routers)
+    app.router.routes.extend(methods.refusals())
+    for router in routers:
+        app.include_router(router)
+    app.state.body_timeout_seconds = gateway.settings.body_timeout_seconds
     install_openapi(app)
-    _handle_errors(app, gateway)
+    _handle_errors(app, gateway, methods)
     app.add_middleware(Edge, metrics=gateway.metrics)
     return app
 
 
-def _handle_errors(app: FastAPI, gateway: Gateway) -> None:
+def _handle_errors(app: FastAPI, gateway: Gateway, methods: Methods) -> None:
     @app.exception_handler(PlatformError)
     async def platform_error(request: Request, error: PlatformError) -> Response:
         return problem(error, request.url.path, request.state.request_id)
 
     @app.exception_handler(HTTPException)
     async def routing_error(request: Request, error: HTTPException) -> Response:
-        return problem(
-            _refusal(request, error, gateway), request.url.path, request.state.request_id
-        )
+        refusal = _refusal(request, error, gateway, methods)
+        return problem(refusal, request.url.path, request.state.request_id)
 
 
-def _refusal(request: Request, error: HTTPException, gateway: Gateway) -> PlatformError:
+def _refusal(
+    request: Request, error: HTTPException, gateway: Gateway, methods: Methods
+) -> PlatformError:
     """Return what the router refused as one of our errors; without a key, that comes first."""
     try:
         authenticate(request, gateway.keys)
@@ -70,9 +75,9 @@ def _refusal(request: Request, error: HTTPException, gateway: Gateway) -> Platfo
         return refused
     path = request.url.path
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = error.headers or {}
+        allowed = ", ".join(methods.allowed(request.scope["path"]))
         return MethodNotAllowed(
-            f"{path:.200} does not take {request.method:.20}; it takes {allowed.get('Allow', '')}",
-            allowed,
+            f"{path:.200} does not take {request.method:.20}; it takes {allowed}",
+            {"Allow": allowed},
         )
     return PathNotFound(f"there is no {path:.200}; /docs lists what there is")

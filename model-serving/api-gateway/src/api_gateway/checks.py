@@ -1,9 +1,12 @@
 """The checks every request passes before anybody looks into its body, in their order."""
 
+import asyncio
+
 from starlette.requests import Request
 
 from api_gateway.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     Forbidden,
     Unauthenticated,
     UnknownEnvironment,
@@ -18,6 +21,7 @@ from use_cases import UseCase, use_case, use_case_names
 
 MAX_BODY_BYTES = 10 << 20
 JSON = "application/json"
+UTF8 = frozenset({"utf-8", "utf8"})
 IDENTITY = "identity"
 API_KEY = "X-API-Key"
 ENVIRONMENT = "X-Environment"
@@ -62,18 +66,26 @@ async def read_json(request: Request) -> bytes:
     """Return the body.
 
     Raises:
-        UnsupportedMediaType: it does not say it is plain JSON (415).
+        UnsupportedMediaType: it does not say, once, that it is plain JSON in UTF-8 (415).
         BodyTooLarge: it is larger than 10 MiB, by its own account or by what arrives (413).
+        BodyTooSlow: it is not complete after `app.state.body_timeout_seconds` (408).
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != JSON:
-        raise UnsupportedMediaType(f"the body is {media_type or 'of no type'!r:.100}; send {JSON}")
-    encoding = request.headers.get("content-encoding", IDENTITY)
-    if encoding.strip().lower() != IDENTITY:
-        raise UnsupportedMediaType(f"the body is encoded as {encoding!r:.100}; send it plain")
+    _check_media_type(request)
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
         raise _too_large()
+    seconds = request.app.state.body_timeout_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read_all(request)
+    except TimeoutError as error:
+        raise BodyTooSlow(
+            f"the body was not complete after {seconds:g} s; send less at once, or a file to "
+            "/batch/submit"
+        ) from error
+
+
+async def _read_all(request: Request) -> bytes:
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
@@ -97,11 +109,27 @@ def environment_of(request: Request) -> Environment:
 
 def purpose_of(request: Request) -> Purpose:
     """Return the purpose of `X-Purpose`, live without; `UnknownPurpose` (400)."""
-    given = request.headers.get(PURPOSE, Purpose.LIVE.value)
-    purpose = _PURPOSES.get(given)
+    given = request.headers.getlist(PURPOSE) or [Purpose.LIVE.value]
+    purpose = _PURPOSES.get(given[0]) if len(given) == 1 else None
     if purpose is None:
-        raise UnknownPurpose(f"{PURPOSE} is {given!r:.100}; send {', '.join(_PURPOSES)}")
+        raise UnknownPurpose(
+            f"{PURPOSE} is {', '.join(given)!r:.100}; send one of {', '.join(_PURPOSES)}"
+        )
     return purpose
+
+
+def _check_media_type(request: Request) -> None:
+    given = ", ".join(request.headers.getlist("content-type"))
+    media_type, *parameters = (part.strip().lower() for part in given.split(";"))
+    pairs = (parameter.partition("=") for parameter in parameters)
+    charsets = {value.strip().strip('"') for name, _, value in pairs if name.strip() == "charset"}
+    if media_type != JSON or not charsets <= UTF8:
+        raise UnsupportedMediaType(
+            f"the body is {given or 'of no type'!r:.100}; send {JSON} in UTF-8"
+        )
+    encoding = ", ".join(request.headers.getlist("content-encoding")) or IDENTITY
+    if encoding.strip().lower() != IDENTITY:
+        raise UnsupportedMediaType(f"the body is encoded as {encoding!r:.100}; send it plain")
 
 
 def _too_large() -> BodyTooLarge:

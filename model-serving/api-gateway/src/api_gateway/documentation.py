@@ -16,7 +16,7 @@ SECURITY_SCHEME = "ApiKey"
 JSON = "application/json"
 REFERENCE = "#/components/schemas/{model}"
 PROTECTED = (401, 403, 429, 500)
-WITH_BODY = (413, 415, 400, 422)
+WITH_BODY = (408, 413, 415, 400, 422)
 Operation = dict[str, Any]
 
 
@@ -60,7 +60,7 @@ def submit_operation() -> Operation:
         "Score a large file; paths are <container>/<path> in the blob store",
         "operator",
         {202: _json("JobSubmitted", "The job was taken on")},
-        (*WITH_BODY, 503),
+        (*WITH_BODY, 409, 503),
         [_environment()],
         _body(_reference("Submission"), {"mails": {"value": example}}),
     )
@@ -215,8 +215,11 @@ def _purpose() -> dict[str, Any]:
 
 
 def _request_id() -> dict[str, Any]:
-    schema = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"}
-    return _parameter(REQUEST_ID, "header", schema, "comes back with the answer; made up without")
+    description = (
+        "comes back with the answer when it is 1 to 128 characters of `A-Z a-z 0-9 . _ : -`; "
+        "anything else, or nothing, is replaced by a new one"
+    )
+    return _parameter(REQUEST_ID, "header", {"type": "string"}, description)
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any], description: str) -> dict[str, Any]:

@@ -8,18 +8,21 @@ InvalidInput
 ├── MethodNotAllowed        the path is there, the method is not
 ├── UnsupportedMediaType    the body is not JSON by its own account
 ├── BodyTooLarge            more than 10 MiB
+├── BodyTooSlow             it did not arrive in time
 ├── UnknownEnvironment      `X-Environment` is neither staging nor production
 ├── UnknownPurpose          `X-Purpose` is none of live, smoke, drill
 └── InvalidFields           (InvalidRecord) the body does not fit its schema, field by field
 NotFound
 ├── PathNotFound            there is no such endpoint
 └── UseCaseNotFound         the path names a use case that is not installed
+Conflict
+└── OutputReserved          another batch job is going to write to the same output
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from platform_core.errors import InvalidInput, InvalidRecord, NotFound, Refused
+from platform_core.errors import Conflict, InvalidInput, InvalidRecord, NotFound, Refused
 
 
 class Unauthenticated(Refused):
@@ -56,6 +59,12 @@ class UseCaseNotFound(NotFound):
     code = "use-case-not-found"
 
 
+class OutputReserved(Conflict):
+    """Another batch job, which has not ended, is going to write to the same output."""
+
+    code = "output-reserved"
+
+
 class MethodNotAllowed(InvalidInput):
     """The path is there, the method is not; `headers` name the methods there are."""
 
@@ -76,6 +85,12 @@ class BodyTooLarge(InvalidInput):
     """The body is larger than the gateway reads."""
 
     code = "body-too-large"
+
+
+class BodyTooSlow(InvalidInput):
+    """The body did not arrive completely in the time there is for it."""
+
+    code = "body-too-slow"
 
 
 class UnknownEnvironment(InvalidInput):
@@ -102,8 +117,9 @@ class FieldError:
 
 
 class InvalidFields(InvalidRecord):
-    """A body does not fit its schema; `errors` names each field."""
+    """A body does not fit its schema; `errors` names the first fields, `more` counts the rest."""
 
-    def __init__(self, *errors: FieldError) -> None:
-        super().__init__("; ".join(str(error) for error in errors))
+    def __init__(self, *errors: FieldError, more: int = 0) -> None:
+        rest = [f"and {more} more"] if more else []
+        super().__init__("; ".join([*map(str, errors), *rest]))
         self.errors = errors

@@ -63,13 +63,18 @@ class Health:
         self._versions: dict[tuple[Place, str], str] = {}
         self._services = _Cached(self._probe_services)
         self._ray = _Cached(self._probe_ray)
+        self._spool = _Cached(log.probe)
 
     async def require_ready(self) -> None:
         """Return when every environment with an active release serves exactly that.
 
         Raises:
             NotReady: one does not, or the ledger could not be read yet.
+            SpoolUnavailable: no answer could be kept, so none may be given.
         """
+        await self._spool.get()
+        if outage := self._log.outage:
+            raise outage
         if not self._catalog.loaded:
             raise NotReady(f"the ledger has not been read yet: {self._catalog.failure or 'wait'}")
         states = await self._services.get()
@@ -83,7 +88,9 @@ class Health:
 
     async def report(self) -> dict[str, Any]:
         """Return the state of every dependency; `status` is `ok` or `degraded`."""
-        services, ray = await asyncio.gather(self._services.get(), self._ray.get())
+        services, ray, _ = await asyncio.gather(
+            self._services.get(), self._ray.get(), self._spool.get()
+        )
         segments, size = self._log.backlog
         parts = {
             "blob-store": _part(self._catalog.failure),

@@ -68,7 +68,7 @@ class InferenceLog:
 
     @property
     def failure(self) -> str | None:
-        """Why the last answer could not be kept, `None` when it could."""
+        """Why the last answer, or the last probe, could not be kept; `None` when it could."""
         return self._failure
 
     @property
@@ -94,12 +94,29 @@ class InferenceLog:
         try:
             self._spool.append(use_case, environment, time, lines)
         except SpoolUnavailable as error:
-            self._failure = str(error)
+            self._writable(error)
             if not self._answer_unlogged:
                 raise
             self._metrics.count_unlogged(len(lines))
         else:
-            self._failure = None
+            self._writable(None)
+
+    async def probe(self) -> None:
+        """Find out whether the spool can be written; `failure` and `outage` say so afterwards."""
+        try:
+            await asyncio.to_thread(self._spool.probe)
+        except SpoolUnavailable as error:
+            self._writable(error)
+        else:
+            self._writable(None)
+
+    def _writable(self, error: SpoolUnavailable | None) -> None:
+        """Remember how the last write went; tell of it when that changes."""
+        before, self._failure = self._failure, str(error) if error else None
+        if error and before is None:
+            logger.error("%s: %s", self._spool.folder, error, exc_info=error)
+        elif error is None and before is not None:
+            logger.info("%s can be written again", self._spool.folder)
 
     async def run(self) -> None:
         """Seal what is old and upload what is sealed, until cancelled."""
@@ -107,6 +124,8 @@ class InferenceLog:
         while True:
             await asyncio.sleep(wait)
             try:
+                if self._failure is not None:
+                    await self.probe()
                 self._spool.seal_old()
                 uploaded = await self._upload()
             except Exception:  # the task must outlive whatever happens

@@ -4,11 +4,13 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api_gateway.errors import FieldError, InvalidFields
+from api_gateway.reservations import release, reserve
 from platform_core.clock import Clock
 from platform_core.contracts.batch_job import (
     JOBS_PREFIX,
@@ -16,11 +18,19 @@ from platform_core.contracts.batch_job import (
     BatchProgress,
     JobStatus,
     cancel_path,
+    invalid_path,
     job_path,
     progress_path,
 )
 from platform_core.contracts.environments import Environment
-from platform_core.errors import BlobNotFound, InvalidPath, JobEnded, JobNotFound, Unavailable
+from platform_core.errors import (
+    BlobNotFound,
+    InvalidPath,
+    JobEnded,
+    JobNotFound,
+    PlatformError,
+    Unavailable,
+)
 from platform_core.ports.blob_store import BlobStore, validate_path
 from platform_core.ports.job_runner import JobRunner, RunnerState
 from use_cases import use_case_names
@@ -32,6 +42,8 @@ LOST = "the cluster does not know this job any more (it was restarted?); submit 
 CRASHED = (
     "the job ended without saying how; look at its log in the Ray dashboard and submit it again"
 )
+# So long after a job was written down the cluster may still be about to hear of it.
+SUBMITTING = timedelta(minutes=1)
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 _STOPPING = {RunnerState.STOPPED, RunnerState.FAILED, RunnerState.UNKNOWN, RunnerState.SUCCEEDED}
 
@@ -74,26 +86,29 @@ class BatchJobs:
             InvalidFields: a path is malformed or out of bounds, the input is not there, or the
                 output is; the field is named.
         """
-        name = submission.use_case or self._default
+        name = self._default if submission.use_case is None else submission.use_case
         if name not in use_case_names():
             known = ", ".join(use_case_names())
             raise InvalidFields(FieldError("use_case", f"{name!r:.100} is none of {known}"))
         source = _path("input_path", submission.input_path, INPUT_CONTAINERS)
         target = _path("output_path", submission.output_path, OUTPUT_CONTAINERS)
-        if f"{target}/".startswith(f"{source}/") or f"{source}/".startswith(f"{target}/"):
-            raise InvalidFields(
-                FieldError("output_path", "lies within the input, or the other way; choose another")
-            )
-        if not self._holds(source):
+        for path in _written_paths(target):
+            if _overlap(source, path):
+                text = f"{path} lies within the input, or the other way; choose another"
+                raise InvalidFields(FieldError("output_path", text))
+        if not self._holds("input_path", source):
             raise InvalidFields(FieldError("input_path", f"there is nothing at {source}"))
-        if self._holds(target):
-            raise InvalidFields(
-                FieldError("output_path", f"{target} exists already; choose another or delete it")
-            )
+        self._check_free(target)
         return JobPlan(name, environment, source, target)
 
     def submit(self, plan: JobPlan, release_id: str) -> BatchJob:
-        """Write the job down and start it; `UpstreamUnavailable` when the cluster is down."""
+        """Write the job down, reserve its output and start it.
+
+        Raises:
+            OutputReserved: a job that has not ended is going to write to the same output.
+            InvalidFields: the output has come to exist since it was checked.
+            UpstreamUnavailable: the cluster is down.
+        """
         job = BatchJob(
             job_id=new_job_id(),
             use_case=plan.use_case,
@@ -105,9 +120,14 @@ class BatchJobs:
         )
         path = job_path(job.job_id)
         self._store.create(path, job.model_dump_json(indent=1).encode())
+        reserved: list[str] = []
         try:
+            reserved = reserve(self._store, job.output_path, job.job_id, self._ended_for_good)
+            # The job that held it may have succeeded between the check and the reservation.
+            self._check_free(job.output_path)
             self._runner.submit(job.job_id, COMMAND.format(job_id=job.job_id), {})
-        except Unavailable:
+        except PlatformError:
+            release(self._store, reserved)
             self._store.delete(path)
             raise
         return job
@@ -166,9 +186,29 @@ class BatchJobs:
             return BatchProgress(status=JobStatus.SUBMITTED)
         return BatchProgress.model_validate_json(data)
 
-    def _holds(self, path: str) -> bool:
+    def _ended_for_good(self, job_id: str) -> bool:
+        """Say whether a job will write nothing any more."""
+        try:
+            job = self.find(job_id)
+        except JobNotFound:  # a job is written down before it reserves, so this one was deleted
+            return True
+        progress = self.progress(job)
+        starting = progress.error == LOST and self._clock.now() - job.submitted_at < SUBMITTING
+        return progress.status.final and not starting
+
+    def _check_free(self, target: str) -> None:
+        """Refuse an output or a side file that would replace what is there."""
+        for path in _written_paths(target):
+            if self._holds("output_path", path):
+                text = f"{path} exists already; choose another or delete it"
+                raise InvalidFields(FieldError("output_path", text))
+
+    def _holds(self, field: str, path: str) -> bool:
         """Say whether there is an object at `path`, or a folder of objects."""
-        return self._store.exists(path) or next(iter(self._store.list(path)), None) is not None
+        try:
+            return self._store.exists(path) or next(iter(self._store.list(path)), None) is not None
+        except InvalidPath as error:  # well-formed, but the store does not go there
+            raise InvalidFields(FieldError(field, str(error))) from error
 
 
 def job_document(job: BatchJob, progress: BatchProgress) -> dict[str, Any]:
@@ -202,6 +242,21 @@ def percent(progress: BatchProgress) -> int:
 def new_job_id() -> str:
     """Return 32 hexadecimal characters that sort by time: 48 bits of milliseconds come first."""
     return f"{time.time_ns() // 1_000_000:012x}{uuid.uuid4().hex[:20]}"
+
+
+def _written_paths(target: str) -> tuple[str, str]:
+    """Return where a job with the output `target` writes: there, and its invalid rows."""
+    side = invalid_path(target)
+    try:
+        return target, validate_path(side)
+    except InvalidPath as error:
+        text = f"its name is too long for its list of invalid rows: {error}"
+        raise InvalidFields(FieldError("output_path", text)) from error
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Say whether two paths are the same or one lies within the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _path(field: str, path: str, containers: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api_gateway.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     Forbidden,
     InvalidFields,
     MethodNotAllowed,
@@ -35,6 +36,7 @@ STATUSES: tuple[tuple[type[PlatformError], HTTPStatus], ...] = (
     (MethodNotAllowed, HTTPStatus.METHOD_NOT_ALLOWED),
     (UnsupportedMediaType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (BodyTooSlow, HTTPStatus.REQUEST_TIMEOUT),
     (UnknownEnvironment, HTTPStatus.BAD_REQUEST),
     (UnknownPurpose, HTTPStatus.BAD_REQUEST),
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -88,6 +90,8 @@ def _document(
 def _headers(error: PlatformError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'ApiKey realm="mlplatform", header="X-API-Key"'}
+    if isinstance(error, BodyTooSlow):
+        return {"Connection": "close"}  # nobody waits for the rest of the body
     if isinstance(error, MethodNotAllowed):
         return error.headers
     if isinstance(error, (Unavailable, RateLimited)):

@@ -18,6 +18,7 @@ class GatewaySettings(Settings):
     api_keys_file: Path | None = None
     allow_development_keys: bool = False
     rate_limit: str = "6000/minute"
+    body_timeout_seconds: float = Field(default=10.0, gt=0)
 
     upstream_timeout_seconds: float = Field(default=5.0, gt=0)
     upstream_connections: int = Field(default=256, gt=0)

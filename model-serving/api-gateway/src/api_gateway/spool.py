@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 LOCK = "lock"
 REJECTED = "rejected"
+PROBE = "probe"
+# A disk that has less room than this is as good as full.
+PROBE_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Spool:
             logger.warning("%d segments of an earlier process are uploaded now", len(self._sealed))
 
     @property
+    def folder(self) -> Path:
+        """Where the segments are: for the log of this process, not for callers."""
+        return self._folder
+
+    @property
     def backlog(self) -> tuple[int, int]:
         """How many segments and bytes are not in the blob store yet."""
         waiting = [*self._sealed, *self._open.values()]
@@ -88,12 +96,22 @@ class Spool:
             # Whatever the failure left behind, the next answer begins a file of its own.
             if key in self._open:
                 self._seal(key)
-            raise SpoolUnavailable(
-                f"the inference log cannot be written in {self._folder}: {error.strerror}; "
-                "free some space there or check its permissions"
-            ) from error
+            raise _unavailable(error) from error
         if self._is_full(segment):
             self._seal(key)
+
+    def probe(self) -> None:
+        """Write and delete a file beside the segments.
+
+        Raises:
+            SpoolUnavailable: the disk is full or does not let itself be written.
+        """
+        file = self._folder / PROBE
+        try:
+            file.write_bytes(bytes(PROBE_BYTES))
+            file.unlink()
+        except OSError as error:
+            raise _unavailable(error) from error
 
     def seal(self) -> None:
         """Seal every segment."""
@@ -144,6 +162,14 @@ class Spool:
     def _recover(self) -> list[SealedSegment]:
         files = sorted(self._folder.glob(f"*{SUFFIX}"), key=lambda file: file.stat().st_mtime)
         return [segment for file in files if (segment := _left_behind(file))]
+
+
+def _unavailable(error: OSError) -> SpoolUnavailable:
+    """Callers see this text, some of them without a key: it does not say where the folder is."""
+    return SpoolUnavailable(
+        f"the inference log's spool cannot be written: {error.strerror}; free some space on its "
+        "disk or check its permissions"
+    )
 
 
 def _left_behind(file: Path) -> SealedSegment | None:

@@ -16,13 +16,12 @@ from batch_inference.output import (
     Output,
     Summary,
     finished,
-    invalid_path,
     output_to,
 )
 from batch_inference.settings import BatchSettings
 from batch_inference.source import Source
 from platform_core.clock import Clock
-from platform_core.contracts.batch_job import BatchJob, BatchProgress, JobStatus
+from platform_core.contracts.batch_job import BatchJob, BatchProgress, JobStatus, invalid_path
 from platform_core.errors import InvalidData, InvalidPath, PlatformError
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.online_store import OnlineStore
@@ -81,6 +80,7 @@ class _Run:
         self, job: BatchJob, files: JobFiles, services: Services, stopped: Callable[[], bool]
     ) -> None:
         _check_paths(job)
+        _check_side_file(services.store, job)
         self._job = job
         self._files = files
         self._services = services
@@ -145,6 +145,8 @@ class _Run:
         )
 
     def _put_invalid(self, invalid: Output, summary: Summary) -> None:
+        # Looked at again: the scoring may have taken hours.
+        _check_side_file(self._services.store, self._job)
         if self._invalid:
             invalid.commit(summary)
         else:
@@ -169,9 +171,20 @@ def _succeed(files: JobFiles, summary: Summary) -> BatchProgress:
 
 
 def _check_paths(job: BatchJob) -> None:
-    source, target = f"{job.input_path}/", f"{job.output_path}/"
-    if source.startswith(target) or target.startswith(source):
+    for path in (job.output_path, invalid_path(job.output_path)):
+        source, target = f"{job.input_path}/", f"{path}/"
+        if source.startswith(target) or target.startswith(source):
+            raise InvalidPath(
+                f"the output {path} and the input {job.input_path} lie within each other; "
+                "the job would overwrite or re-read its own rows; choose another output"
+            )
+
+
+def _check_side_file(store: BlobStore, job: BatchJob) -> None:
+    """Refuse to touch a side file that this very job has not written."""
+    path = invalid_path(job.output_path)
+    if store.exists(path) and finished(store, path, job.job_id) is None:
         raise InvalidPath(
-            f"the output {job.output_path} and the input {job.input_path} lie within each other; "
-            "the job would overwrite or re-read its own rows; choose another output"
+            f"{path}, where the invalid rows of {job.output_path} are listed, is there already "
+            "and not of this job; choose another output or delete it"
         )

@@ -9,12 +9,11 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from platform_core.contracts.batch_job import PARQUET
 from platform_core.errors import BlobNotFound
 from platform_core.parquet import COMPRESSION, write_table
 from platform_core.ports.blob_store import BlobStore
 
-SUFFIX = ".parquet"
-INVALID_SUFFIX = ".invalid.parquet"
 SUCCESS = "_SUCCESS"
 PART = "part-"
 SUMMARY_KEY = "mlplatform.batch_job"
@@ -89,7 +88,7 @@ class FolderOutput:
     def write(self, table: pa.Table) -> None:
         """Write one part; no part is without rows."""
         if table.num_rows:
-            write_table(self._store, f"{self._path}/{PART}{self._parts:05d}{SUFFIX}", table)
+            write_table(self._store, f"{self._path}/{PART}{self._parts:05d}{PARQUET}", table)
             self._parts += 1
 
     def commit(self, summary: Summary) -> None:
@@ -106,23 +105,18 @@ class FolderOutput:
         # `_SUCCESS` sorts before the parts: a folder never claims parts that are gone.
         for blob in self._store.list(self._path):
             name = blob.path.removeprefix(f"{self._path}/")
-            if name == SUCCESS or (name.startswith(PART) and name.endswith(SUFFIX)):
+            if name == SUCCESS or (name.startswith(PART) and name.endswith(PARQUET)):
                 self._store.delete(blob.path)
 
 
 def output_to(store: BlobStore, path: str, schema: pa.Schema) -> Output:
     """Return one object for a path that ends in `.parquet`, a folder for any other."""
-    return FileOutput(store, path, schema) if path.endswith(SUFFIX) else FolderOutput(store, path)
-
-
-def invalid_path(path: str) -> str:
-    """Return where the invalid rows of an output are listed."""
-    return path.removesuffix(SUFFIX) + INVALID_SUFFIX
+    return FileOutput(store, path, schema) if path.endswith(PARQUET) else FolderOutput(store, path)
 
 
 def finished(store: BlobStore, path: str, job_id: str) -> Summary | None:
     """Return the summary of an output that this very job has put in place."""
-    summary = _file_summary(store, path) if path.endswith(SUFFIX) else _folder_summary(store, path)
+    summary = _file_summary(store, path) if path.endswith(PARQUET) else _folder_summary(store, path)
     return summary if summary and summary.job_id == job_id else None
 
 
@@ -132,10 +126,9 @@ def _file_summary(store: BlobStore, path: str) -> Summary | None:
     try:
         with store.filesystem().open_input_file(path) as file:
             metadata = pq.read_metadata(file).metadata or {}
-    except (pa.ArrowInvalid, OSError):
+        return Summary(**json.loads(metadata[SUMMARY_KEY.encode()]))
+    except (OSError, KeyError, ValueError, TypeError):  # not Parquet, or not of a batch job
         return None
-    text = metadata.get(SUMMARY_KEY.encode())
-    return Summary(**json.loads(text)) if text else None
 
 
 def _folder_summary(store: BlobStore, path: str) -> Summary | None:

@@ -1,5 +1,6 @@
 """The input of a job: Parquet objects, read as a stream of chunks."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,15 @@ class Source:
             with self._files.open_input_file(path) as stream:
                 yield pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
-            raise InvalidData(f"the input {path} cannot be read as Parquet: {error}") from error
+            raise InvalidData(
+                f"the input {path} cannot be read as Parquet: {_reason(error)}"
+            ) from error
+
+
+def _reason(error: pa.ArrowInvalid | OSError) -> str:
+    """Return what is wrong, without the folders of this server that the system's errors name."""
+    number = getattr(error, "errno", None)
+    return str(error) if number is None else os.strerror(number)
 
 
 class _Pending:

@@ -1,5 +1,6 @@
 """A batch job: what was asked for and how far it is, as two objects in blob storage."""
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 
@@ -7,6 +8,8 @@ from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
 
 JOBS_PREFIX = "batch/_jobs"
+PARQUET = ".parquet"
+INVALID = ".invalid.parquet"
 
 
 class JobStatus(StrEnum):
@@ -61,3 +64,18 @@ def progress_path(job_id: str) -> str:
 def cancel_path(job_id: str) -> str:
     """Return the marker whose presence asks the job to stop."""
     return f"{JOBS_PREFIX}/{job_id}/cancel"
+
+
+def reservation_path(output_path: str, predecessor: str | None = None) -> str:
+    """Return the object that says which job may write to `output_path`; it holds the job's id.
+
+    Once that job has ended, its successor creates the reservation that names the `predecessor`:
+    creating is atomic, replacing is not.
+    """
+    key = hashlib.sha256(output_path.encode()).hexdigest()
+    return f"{JOBS_PREFIX}/_outputs/{key}" + (f".{predecessor}" if predecessor else "")
+
+
+def invalid_path(output_path: str) -> str:
+    """Return the side file of an output: where its job lists the invalid rows."""
+    return output_path.removesuffix(PARQUET) + INVALID

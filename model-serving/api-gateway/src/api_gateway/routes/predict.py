@@ -20,9 +20,9 @@ from api_gateway.errors import RateLimited
 from api_gateway.gateway import Gateway
 from api_gateway.keys import Caller, Role
 from api_gateway.predictor import PredictionRequest
-from api_gateway.records import BadItem, Item, parse, parse_batch
+from api_gateway.records import BadItem, Item, parse, parse_batch, parse_off_loop
 from api_gateway.replies import json_reply
-from api_gateway.upstream import ServiceUnreachable
+from api_gateway.upstream import Place, ServiceUnreachable
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady
 from use_cases import UseCase, use_case, use_case_names
@@ -55,7 +55,7 @@ def predict_routes(gateway: Gateway) -> APIRouter:
 
 async def _single(gateway: Gateway, request: Request, name: str) -> Response:
     caller, case, body, asked = await _checked(gateway, request, name)
-    record = parse(case.record, body)
+    record = await parse_off_loop(parse, case.record, body)
     await _admit(gateway, caller, case, asked.environment)
     answers = await _answers(gateway, asked, [record])
     return json_reply(answers[0])
@@ -63,7 +63,7 @@ async def _single(gateway: Gateway, request: Request, name: str) -> Response:
 
 async def _batch(gateway: Gateway, request: Request, name: str) -> Response:
     caller, case, body, asked = await _checked(gateway, request, name)
-    items = parse_batch(case, body)
+    items = await parse_off_loop(parse_batch, case, body)
     await _admit(gateway, caller, case, asked.environment)
     records = [item for item in items if not isinstance(item, BadItem)]
     answers = iter(await _answers(gateway, asked, records) if records else ())
@@ -83,12 +83,8 @@ async def _answers(
     try:
         return await gateway.predictor.predict(asked, records)
     except ServiceUnreachable as error:
-        name, environment = asked.case.name, asked.environment
-        if gateway.catalog.loaded and gateway.catalog.active((name, environment)) is None:
-            raise ModelNotReady(
-                f"no release of {name} is active in {environment}; deploy one first"
-            ) from error
-        raise
+        place = (asked.case.name, asked.environment)
+        raise (_no_release(gateway, place) or error) from error
 
 
 async def _checked(
@@ -111,7 +107,15 @@ async def _admit(gateway: Gateway, caller: Caller, case: UseCase, environment: E
         await gateway.admit(caller)
     except RateLimited as error:
         place = (case.name, environment)
-        raise (gateway.upstream.outage(place) or gateway.log.outage or error) from None
+        outage = gateway.upstream.outage(place) or gateway.log.outage
+        raise (_no_release(gateway, place) or outage or error) from None
+
+
+def _no_release(gateway: Gateway, place: Place) -> ModelNotReady | None:
+    """Return the error for a place where the ledger is known to name no release."""
+    if not gateway.catalog.loaded or gateway.catalog.active(place) is not None:
+        return None
+    return ModelNotReady(f"no release of {place[0]} is active in {place[1]}; deploy one first")
 
 
 def _bad_entry(case: UseCase, index: int, item: Item) -> dict[str, Any]:

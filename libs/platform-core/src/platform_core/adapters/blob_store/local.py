@@ -1,7 +1,10 @@
 """A blob store in a local folder: one sub-folder per container."""
 
+import errno
+import logging
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +18,8 @@ from platform_core.errors import BlobExists, BlobNotFound, InvalidPath, Upstream
 from platform_core.ports.blob_store import BlobInfo, validate_path
 
 PARTIAL_FOLDER = ".partial"
+
+logger = logging.getLogger(__name__)
 
 
 class LocalBlobStore:
@@ -57,13 +62,9 @@ class LocalBlobStore:
         folder = self._file(prefix) if "/" in prefix else self._file(f"{prefix}/_").parent
         found = {file.relative_to(self._root).as_posix(): file for file in folder.rglob("*")}
         for path in sorted(found):
-            file = found[path]
-            try:
-                inside = file.is_file() and file.resolve().is_relative_to(self._root)
-                status = file.stat()
-            except FileNotFoundError:  # deleted since, or a link to nowhere
-                continue
-            if inside:
+            with _translated(path):
+                status = self._status(found[path])
+            if status is not None:
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
                 yield BlobInfo(path, status.st_size, modified)
 
@@ -103,15 +104,31 @@ class LocalBlobStore:
         location = unquote(parts.path)
         plain = parts.scheme == "file" and not (parts.netloc or parts.query or parts.fragment)
         if not plain or not location.startswith(root):
-            raise InvalidPath(f"{uri!r:.200} is not in the blob store {root}")
+            raise InvalidPath(f"{uri!r:.200} is not in this blob store")
         return validate_path(location.removeprefix(root))
 
     def _file(self, path: str) -> Path:
         file = self._root / validate_path(path)
+        try:
+            inside = file.resolve().is_relative_to(self._root)
+        except RuntimeError as error:  # what Python before 3.13 says of links in a circle
+            raise _loop(path) from error
         # A link inside the store must not lead out of it.
-        if not file.resolve().is_relative_to(self._root):
+        if not inside:
             raise InvalidPath(f"{path!r:.200} leads out of the blob store")
         return file
+
+    def _status(self, file: Path) -> os.stat_result | None:
+        """Return the status of an object; None for anything else that lies in the folder."""
+        try:
+            status = file.stat()
+        except OSError as error:
+            # Deleted since, or a link to nowhere or in a circle.
+            if error.errno in {errno.ENOENT, errno.ELOOP}:
+                return None
+            raise
+        plain = stat.S_ISREG(status.st_mode) and file.resolve().is_relative_to(self._root)
+        return status if plain else None
 
     @contextmanager
     def _partial(self, path: str) -> Iterator[tuple[Path, Path]]:
@@ -123,7 +140,7 @@ class LocalBlobStore:
             file.parent.mkdir(parents=True, exist_ok=True)
             yield partial, file
         except OSError as error:
-            raise UpstreamUnavailable(f"the blob store cannot write {file}: {error}") from error
+            raise _unavailable("write", path, error) from error
         finally:
             partial.unlink(missing_ok=True)
 
@@ -135,4 +152,17 @@ def _translated(path: str) -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise BlobNotFound(f"there is no blob {path}") from error
     except OSError as error:
-        raise UpstreamUnavailable(f"the blob store cannot reach {path}: {error}") from error
+        if error.errno == errno.ELOOP:
+            raise _loop(path) from error
+        raise _unavailable("reach", path, error) from error
+
+
+def _loop(path: str) -> InvalidPath:
+    return InvalidPath(f"{path!r:.200} is a link that leads back to itself; name the object")
+
+
+def _unavailable(verb: str, path: str, error: OSError) -> UpstreamUnavailable:
+    # The message may go to a caller, whom the folders of this server do not concern.
+    logger.warning("the blob store cannot %s %s: %s", verb, path, error)
+    reason = error.strerror or type(error).__name__
+    return UpstreamUnavailable(f"the blob store cannot {verb} {path}: {reason}")
