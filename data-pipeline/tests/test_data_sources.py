@@ -70,7 +70,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     (folder / "mail.docx").write_text("hello")
     return {
         "absent": (folder / "absent.parquet", "there is no file"),
-        "a folder": (folder, "there is no file"),
+        "a folder": (folder, "is a folder"),
         "empty": (folder / "empty.parquet", "is empty"),
         "CSV called Parquet": (folder / "text.parquet", "not a Parquet file"),
         "Parquet cut off": (folder / "cut.parquet", "damaged"),

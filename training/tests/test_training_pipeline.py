@@ -63,6 +63,11 @@ def test_an_image_without_tag_or_digest_is_refused(image: str, tmp_path: Path) -
     assert not (tmp_path / "pipeline.yaml").exists()
 
 
+def test_a_mapping_without_a_file_is_refused() -> None:
+    with pytest.raises(InvalidData, match="name it by DATA"):
+        RunParameters(columns="body=text").arguments("spam", "run-1")
+
+
 @pytest.mark.parametrize("wrong", [{"trials": 0}, {"rows": 5}, {"seed": -1}, {"trails": 4}])
 def test_parameters_out_of_range_or_unknown_are_refused(wrong: dict) -> None:
     with pytest.raises(ValidationError):

@@ -57,6 +57,18 @@ def test_a_request_that_was_taken_up_elsewhere_is_left_alone(blob_store, ask) ->
     assert runs.started == []
 
 
+def test_what_a_stopped_scheduler_had_begun_is_taken_up_again(blob_store, ask) -> None:
+    ask("begun")
+    ask("done", "spam")
+    for name in ("begun.taken", "done.taken", "done.done"):
+        blob_store.create(f"{RETRAIN_PREFIX}/{name}", b"")
+    runs = Runs()
+    scheduler = Scheduler(blob_store, runs)
+    scheduler.resume()
+    assert scheduler.run_pending() == 1
+    assert [run_id for _, run_id, _ in runs.started] == ["retrain-begun"]
+
+
 def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, ask) -> None:
     ask("a", "iris")
     ask("b", "spam")

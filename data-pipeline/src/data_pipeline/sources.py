@@ -58,6 +58,8 @@ def _read_file(path: Path) -> pa.Table:
         ".parquet": _read_parquet,
         ".csv": _read_csv,
     }
+    if path.is_dir():
+        raise InvalidData(f"{path} is a folder; DATA takes the path of one Parquet or CSV file")
     if not path.is_file():
         raise InvalidData(f"there is no file {path}; DATA takes the path of a Parquet or CSV file")
     if path.suffix.lower() not in readers:

@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     given = {k: getattr(options, k) for k in ("data", "columns", "rows", "trials", "seed")}
     given = {name: value for name, value in given.items() if value is not None}
+    use_case(options.use_case)
     parameters = RunParameters(**given, git_sha=_git_sha())
+    parameters.arguments(options.use_case, "")  # what is wrong is said before anything starts
     platform = Platform()
     run_id = f"{platform.clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     _start(platform, options.use_case, run_id, parameters)
@@ -69,6 +71,7 @@ def _schedule(options: argparse.Namespace) -> int:
 
     platform = Platform()
     scheduler = Scheduler(platform.store, lambda *run: _start(platform, *run))
+    scheduler.resume()
     pause = threading.Event()
     while True:
         try:

@@ -39,6 +39,16 @@ class Scheduler:
                 self._mark(request, DONE, "")
         return len(pending)
 
+    def resume(self) -> None:
+        """Take up again what a scheduler that was stopped had begun and not finished.
+
+        Called once at the start: one scheduler runs at a time.
+        """
+        for request in self._requests():
+            ended = (self._marker(request, suffix) for suffix in (DONE, FAILED))
+            if not any(self._store.exists(marker) for marker in ended):
+                self._store.delete(self._marker(request, TAKEN))
+
     def _requests(self) -> Iterator[RetrainRequest]:
         for blob in self._store.list(RETRAIN_PREFIX):
             if not blob.path.endswith(".json"):

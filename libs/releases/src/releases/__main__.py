@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -96,4 +97,6 @@ def _fail(code: int, reason: object) -> int:
 
 
 if __name__ == "__main__":
+    # `make releases | head` ends when its reader does.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

@@ -125,11 +125,13 @@ class DriftJob:
         store = self.measurer.store
         detail = "; ".join(filter(None, [measured.report.detail, warning]))
         report = measured.report.model_copy(update={"detail": detail})
+        request = request_retraining(store, self.retrain, report, self._active(target))
+        report = report.model_copy(update={"retrain_request": request})
         write_report(store, report)
         log_alarms(report)
-        request = request_retraining(store, self.retrain, report, self._active(target))
+        # The page takes seconds and may fail: the report does not wait for it.
         page = self._write_page(measured)
-        report = report.model_copy(update={"retrain_request": request, "page": page})
+        report = report.model_copy(update={"page": page})
         write_report(store, report)
         if self.webhook:
             self.webhook.send(report)

@@ -36,8 +36,9 @@ def request_retraining(
 ) -> str | None:
     """Ask for a new release when `report` and the policy say so; return the request's id.
 
-    A report asks once, however often its window is measured. A release that the environment no
-    longer serves (`active` is another one) needs no successor.
+    A release asks at most once a day, however many of its windows drift and however often they
+    are measured: another run on the same day would find the same. A release that the environment
+    no longer serves (`active` is another one) needs no successor.
     """
     wanted = (
         policy.on_drift
@@ -49,7 +50,7 @@ def request_retraining(
     if not wanted or report.release_id is None:
         return None
     request = RetrainRequest(
-        request_id=sha256_json(["retrain", report.report_id])[:ID_CHARACTERS],
+        request_id=_request_id(report),
         use_case=report.use_case,
         environment=report.environment,
         release_id=report.release_id,
@@ -66,9 +67,9 @@ def request_retraining(
 
 
 def log_alarms(report: DriftReport) -> None:
-    """Write one log line per alarm."""
-    for alarm in report.alarms:
-        _log.warning("drift alarm", extra={"fields": {**_fields(report), "alarm": alarm}})
+    """Write one log line for all alarms of a report."""
+    if report.alarms:
+        _log.warning("drift alarm", extra={"fields": _fields(report)})
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,11 @@ def summary(report: DriftReport) -> str:
         f"{report.end:%Y-%m-%dT%H:%M}Z, release {report.release_id or 'none'}: {report.verdict} "
         f"({report.rows} rows, {score}{said}{why})"
     )
+
+
+def _request_id(report: DriftReport) -> str:
+    place = [report.use_case, report.environment, report.release_id, f"{report.end:%Y-%m-%d}"]
+    return sha256_json(["retrain", *place])[:ID_CHARACTERS]
 
 
 def _fields(report: DriftReport) -> dict[str, object]:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from data_pipeline import DEFAULT_ROWS, parse_columns
 from platform_core.contracts.base import Contract
+from platform_core.errors import InvalidData
 from training.pipeline.definition import DEFAULT_SEED, DEFAULT_TRIALS
 
 
@@ -26,7 +27,8 @@ class RunParameters(Contract):
         """Return the arguments of the pipeline function.
 
         Raises:
-            InvalidData: `columns` is malformed.
+            InvalidData: `columns` is malformed, or given without `data`.
         """
-        parse_columns(self.columns)
+        if parse_columns(self.columns) and not self.data:
+            raise InvalidData("COLUMNS maps the columns of a file: name it by DATA as well")
         return {"use_case": use_case, "run_id": run_id, **self.model_dump()}

@@ -12,7 +12,7 @@ from api_gateway.documentation import cancel_operation, job_operation, submit_op
 from api_gateway.gateway import Gateway
 from api_gateway.jobs import JobPlan, Submission, job_document
 from api_gateway.keys import Role
-from api_gateway.records import parse
+from api_gateway.records import parse, parse_off_loop
 from api_gateway.replies import json_reply
 from platform_core.errors import ModelNotReady
 
@@ -47,7 +47,7 @@ async def _submit(gateway: Gateway, request: Request) -> Response:
     caller = authorize(request, gateway.keys, Role.OPERATOR)
     body = await read_json(request)
     environment = environment_of(request)
-    submission = parse(Submission, body)
+    submission = await parse_off_loop(parse, Submission, body)
     plan = await asyncio.to_thread(gateway.jobs.check, submission, environment)
     release_id = await _active_release(gateway, plan)
     await gateway.admit(caller)

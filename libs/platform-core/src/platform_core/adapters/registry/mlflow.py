@@ -171,7 +171,8 @@ class MlflowRegistry:
             if error.error_code in kinds:
                 raise kinds[error.error_code](message) from error
             raise UpstreamUnavailable(
-                f"{message}; check MLFLOW_TRACKING_URI and that the server runs"
+                f"MLflow at {self._uri} could not {action}: {error.message:.120}…; check "
+                "MLFLOW_TRACKING_URI and that the server runs (`make up`)"
             ) from error
 
 
