@@ -243,12 +243,13 @@ def test_no_request_without_drift_in_staging_or_against_the_policy(world, record
     assert list(world.store.list("drift-reports/_retrain-requests")) == []
 
 
-def test_every_alarm_is_a_log_line(world, records_of, caplog):
+def test_a_report_with_alarms_is_one_log_line(world, records_of, caplog):
     world.log(world.release(), records_of(use_case("iris"), 300, 1, drift=1.0))
     with caplog.at_level(logging.WARNING, logger="drift_detector"):
         (report,) = world.job().run(last_hour(world)).reports
-    said = [r.fields["alarm"] for r in caplog.records if r.message == "drift alarm"]
-    assert tuple(said) == report.alarms
+    (said,) = [r.fields for r in caplog.records if r.message == "drift alarm"]
+    assert tuple(said["alarms"]) == report.alarms
+    assert said["retrain_request"] == report.retrain_request is not None
 
 
 def test_records_on_the_edges_of_a_window_belong_to_one_window(world, records_of):
