@@ -16,7 +16,7 @@ from training.bootstrap import Platform
 from training.pipeline.local import run_local
 from training.pipeline.parameters import RunParameters
 from training.progress import say
-from training.run_folder import RunFolder
+from training.run_folder import RELEASE, RunFolder
 from training.summary import summary
 from use_cases import DEFAULT, use_case
 
@@ -54,7 +54,7 @@ def _start(platform: Platform, name: str, run_id: str, parameters: RunParameters
     run = RunFolder(platform.store, name, run_id)
     say(f"run {run_id} of {case.title}")
     timings = run_local(run, parameters, platform.settings.platform_home)
-    release_id = run.read_json("release.json")["release_id"]
+    release_id = run.read_json(RELEASE)["release_id"]
     print(summary(case, load_lineage(platform.store, name, release_id), timings), flush=True)
 
 
