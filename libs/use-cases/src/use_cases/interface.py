@@ -75,6 +75,16 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class ThresholdRule:
+    """How training chooses the threshold of a release: the lowest one whose share of false
+    positives among the negatives, on training rows the model was not fitted on, is at most
+    `false_positive_rate`.
+    """
+
+    false_positive_rate: float
+
+
+@dataclass(frozen=True)
 class Limits:
     """What a column may hold: characters for text, the value itself for numbers, inclusive."""
 
@@ -127,7 +137,9 @@ class UseCase(ABC):
     positive: str | None
     """The class of interest where there are two."""
     decision: DecisionRule
-    """From probabilities to a class."""
+    """From probabilities to a class, where training does not choose a threshold."""
+    threshold: ThresholdRule | None = None
+    """How training chooses the threshold; `None` leaves `decision` as it is."""
     gates: Gates
     """What a release must reach."""
     monitored: tuple[MonitoredColumn, ...]
@@ -169,6 +181,25 @@ class UseCase(ABC):
         or a logged answer cannot be recomputed.
         """
         return records
+
+    def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
+        """Return the text by which near duplicates are found (string, a row per record), null
+        where a record has none: then only exact duplicates count.
+        """
+        return pa.nulls(records.num_rows, pa.string())
+
+    def slices(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the groups whose metrics are shown apart: a string column per kind of slice
+        (e.g. `length` with `short`, `long`), a row per record, null for a row in no slice.
+        """
+        return pa.RecordBatch.from_arrays([], names=[])
+
+    def fold_groups(self, features: pa.Table) -> pa.Array | None:
+        """Return a group per training row (string) so that rows of one group are never on both
+        sides of a cross-validation split; `None`: near duplicates alone stay together.
+        """
+        del features
+        return None
 
     def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
         """Return fields of the answer beyond the common ones."""

@@ -1,0 +1,53 @@
+"""Pages people read: one HTML file that needs nothing else (needs the `pages` extra).
+
+A package keeps its templates in a folder of its own and extends `page.html`:
+
+    {% extends "page.html" %}
+    {% from "parts.html" import table %}
+    {% block content %}{{ table(["part", "rows"], rows) }}{{ figure(plot) }}{% endblock %}
+"""
+
+import io
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import matplotlib as mpl
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+
+def render(package: str, template: str, **values: Any) -> bytes:
+    """Return a page: `template` in the folder `templates` of `package`, filled with `values`.
+
+    Values are escaped; a `Figure` becomes an SVG picture in place. The same values give the
+    same bytes. A name the template uses but nobody gave raises `jinja2.UndefinedError`.
+    """
+    return _environment(package).get_template(template).render(**values).encode()
+
+
+@cache
+def _environment(package: str) -> Environment:
+    loaders: list[BaseLoader] = [
+        PackageLoader(package, "templates"),
+        PackageLoader("platform_core.pages", "templates"),
+    ]
+    environment = Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["style"] = files(__name__).joinpath("templates/page.css").read_text()
+    environment.globals["figure"] = _svg
+    return environment
+
+
+def _svg(figure: Figure) -> Markup:
+    """Return a figure as SVG; a salt of its own keeps its bytes the same from run to run."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "mlplatform", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return Markup(buffer.getvalue()[buffer.getvalue().index("<svg") :])  # noqa: S704 - our own
