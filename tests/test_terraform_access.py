@@ -1,0 +1,140 @@
+"""`terraform/base-infra/access.yaml`: what it grants fits what the programs read and write."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from platform_core.contracts.batch_job import JOBS_PREFIX
+from platform_core.contracts.drift_report import RETRAIN_PREFIX
+from platform_core.ports.blob_store import CONTAINERS
+from scoring import baseline_path
+
+BASE = Path(__file__).parent.parent / "terraform" / "base-infra"
+ACCESS: dict[str, Any] = yaml.safe_load((BASE / "access.yaml").read_text())
+RELEASE = "models/spam/0123456789abcdef0123456789abcdef"
+MODEL, MANIFEST, LINEAGE = (
+    f"{RELEASE}/{name}" for name in ("model/spam/1/model.onnx", "release.json", "lineage.json")
+)
+LEDGER = "models/spam/_ledger/production/00000001.json"
+LOG = "inference-logs/use_case=spam/environment=production/date=2026-01-02/hour=03/a.parquet"
+REPORT = "drift-reports/use_case=spam/environment=production/date=2026-01-02/hour=03/a.json"
+BASELINE = baseline_path("spam", "0123456789abcdef0123456789abcdef")
+RECORDS = "training-data/spam/v1/records.parquet"
+
+
+def may(component: str, word: str, path: str) -> bool:
+    container, _, name = path.partition("/")
+    return any(
+        grant["container"] == container
+        and word in grant["may"]
+        and any(fnmatchcase(name, pattern) for pattern in grant.get("paths", ["*"]))
+        for grant in ACCESS["components"][component]["blobs"]
+    )
+
+
+NEEDED = [
+    ("api-gateway", "append", LOG),
+    ("api-gateway", "read", LEDGER),
+    ("api-gateway", "read", MANIFEST),
+    ("api-gateway", "read", LINEAGE),
+    ("api-gateway", "read", REPORT),
+    ("api-gateway", "append", f"{JOBS_PREFIX}/j/job.json"),
+    ("api-gateway", "delete", f"{JOBS_PREFIX}/_outputs/a"),
+    ("inference-service", "read", MODEL),
+    ("inference-service", "read", "models/_feast/registry.db"),
+    ("feature-transformer", "read", MANIFEST),
+    ("feature-transformer", "read", "models/_feast/registry.db"),
+    ("ray", "read", MODEL),
+    ("ray", "read", RECORDS),
+    ("ray", "append", "batch/answers.parquet"),
+    ("ray", "delete", f"{JOBS_PREFIX}/j/checkpoints/a"),
+    ("training", "append", RECORDS),
+    ("training", "append", MODEL),
+    ("training", "append", BASELINE),
+    ("training", "append", LEDGER),
+    ("training", "append", "models/_feast/registry.db"),
+    ("training-scheduler", "read", f"{RETRAIN_PREFIX}/a.json"),
+    ("training-scheduler", "delete", f"{RETRAIN_PREFIX}/a.taken"),
+    ("training-scheduler", "read", LINEAGE),
+    ("release-manager", "append", LEDGER),
+    ("release-manager", "read", BASELINE),
+    ("release-manager", "read", RECORDS),
+    ("drift-detector", "read", LOG),
+    ("drift-detector", "read", BASELINE),
+    ("drift-detector", "read", MANIFEST),
+    ("drift-detector", "read", LEDGER),
+    ("drift-detector", "append", REPORT),
+    ("drift-detector", "append", f"{RETRAIN_PREFIX}/a.json"),
+    ("mlflow", "append", "mlflow/1/run/artifacts/model"),
+]
+FORBIDDEN = [
+    ("api-gateway", "read", MODEL),
+    ("api-gateway", "read", LOG),
+    ("api-gateway", "delete", LOG),
+    ("api-gateway", "append", LEDGER),
+    ("api-gateway", "append", "batch/answers.parquet"),
+    ("api-gateway", "append", RECORDS),
+    ("feature-transformer", "read", MODEL),
+    ("ray", "append", MODEL),
+    ("ray", "append", RECORDS),
+    ("training", "read", LOG),
+    ("training-scheduler", "append", REPORT),
+    ("release-manager", "append", MODEL),
+    ("drift-detector", "append", LOG),
+    ("drift-detector", "read", MODEL),
+    ("drift-detector", "append", BASELINE),
+    ("mlflow", "read", MODEL),
+]
+
+
+@pytest.mark.parametrize(("component", "word", "path"), NEEDED)
+def test_a_component_may_do_what_its_program_does(component: str, word: str, path: str):
+    assert may(component, word, path)
+
+
+@pytest.mark.parametrize(("component", "word", "path"), FORBIDDEN)
+def test_a_component_may_do_no_more(component: str, word: str, path: str):
+    assert not may(component, word, path)
+
+
+def test_the_containers_are_those_of_the_programs_and_mlflows():
+    assert set(ACCESS["containers"]) == {*CONTAINERS, "mlflow"}
+
+
+def test_every_grant_is_well_formed():
+    for name, grant in _grants():
+        assert set(grant) <= {"container", "may", "paths"}, name
+        assert grant["container"] in ACCESS["containers"], name
+        assert set(grant["may"]) <= {"read", "append", "delete"}, name
+        assert not any("'" in path for path in grant.get("paths", [])), name
+
+
+def test_no_word_is_granted_twice_in_a_container():
+    """Two would be one role assignment in Azure, and one condition would be lost."""
+    words = [(name, g["container"], word) for name, g in _grants() for word in g["may"]]
+    assert len(words) == len(set(words))
+
+
+def test_a_service_account_is_one_component():
+    components = ACCESS["components"].values()
+    accounts = [account for c in components for account in c["service_accounts"]]
+    assert len(accounts) == len(set(accounts))
+    assert all(account.count("/") == 1 for account in accounts)
+
+
+def test_the_readme_shows_the_table():
+    script = [sys.executable, str(BASE / "access_table.py"), "--check"]
+    checked = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
+def _grants() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, component in ACCESS["components"].items():
+        for grant in component["blobs"]:
+            yield name, grant
