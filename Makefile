@@ -5,12 +5,13 @@ SHELL := /bin/bash
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
-	compile-pipeline promote rollback releases bench demo
+	data-report compile-pipeline promote rollback releases bench demo validate setup-checkers
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
 CALLED_FROM ?= $(CURDIR)
 AZURITE_VERSION := 3.35.0
+CHECKERS := checkov==3.3.30 kubernetes-validate==1.37.0
 
 export PLATFORM_HOME
 export PLATFORM_ROOT := $(CURDIR)
@@ -25,16 +26,24 @@ export GIVEN_CALLED_FROM := $(CALLED_FROM)
 export GIVEN_USE_CASE := $(call given,USE_CASE)
 export GIVEN_DATA := $(call given,DATA)
 export GIVEN_COLUMNS := $(call given,COLUMNS)
+export GIVEN_BASE := $(call given,BASE)
 export GIVEN_ROWS := $(call given,ROWS)
 export GIVEN_TRIALS := $(call given,TRIALS)
+export GIVEN_BUDGET_MINUTES := $(call given,BUDGET_MINUTES)
 export GIVEN_RELEASE := $(call given,RELEASE)
 export GIVEN_ENVIRONMENT := $(call given,ENVIRONMENT)
 export GIVEN_OUTPUT := $(call given,OUTPUT)
 export GIVEN_PROGRAM := $(call given,PROGRAM)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
-unexport COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS
+unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS
 
 WITH_CONFIG = .venv/bin/dotenv -f "$$PLATFORM_CONFIG" run --no-override --
+# A path is relative to where make was called; a URL is not.
+FIND_DATA = data="$$GIVEN_DATA"; \
+	case "$$data" in ""|/*|*://*) ;; *) data="$$GIVEN_CALLED_FROM/$$data";; esac
+SOURCE_OPTIONS = $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} $${data:+--data "$$data"} \
+	$${GIVEN_COLUMNS:+--columns "$$GIVEN_COLUMNS"} $${GIVEN_BASE:+--base "$$GIVEN_BASE"} \
+	$${GIVEN_ROWS:+--rows "$$GIVEN_ROWS"}
 EMBEDDED = $(WITH_CONFIG) python -m embedded
 STAMP := .venv/.setup-stamp
 PROJECTS := $(wildcard pyproject.toml */pyproject.toml */*/pyproject.toml)
@@ -53,6 +62,13 @@ setup-servers: ## Install what the tests of the Azure and Redis adapters talk to
 		npm install --loglevel=error --no-fund --no-audit --prefix .tools azurite@$(AZURITE_VERSION); \
 	fi
 	command -v redis-server >/dev/null || echo "redis-server is not on PATH; Debian: apt-get install redis-server"
+
+setup-checkers: setup ## Install what `make validate` uses and Python can bring: checkov, schemas
+	python -m venv .tools/checkers
+	.tools/checkers/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKERS)
+
+validate: setup ## Render and check what is deployed: manifests, alerts, Terraform, charts
+	python scripts/validate.py
 
 check: setup ## Format, lint, layers, the two configurations
 	ruff format --check --quiet . || { echo "ruff format . would change files" >&2; exit 1; }
@@ -78,13 +94,14 @@ logs: setup ## Show the logs: PROGRAM=gateway FOLLOW=1
 clean: setup ## Delete the state of the stack (models, data, logs); the tools stay
 	$(EMBEDDED) clean
 
-run-pipeline: up ## Train and stage: USE_CASE=spam DATA=path-or-url COLUMNS="body=text" ROWS= TRIALS=4
-	data="$$GIVEN_DATA"; \
-	case "$$data" in ""|/*|*://*) ;; *) data="$$GIVEN_CALLED_FROM/$$data";; esac; \
-	$(WITH_CONFIG) python -m training run \
-		$${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} $${data:+--data "$$data"} \
-		$${GIVEN_COLUMNS:+--columns "$$GIVEN_COLUMNS"} $${GIVEN_ROWS:+--rows "$$GIVEN_ROWS"} \
-		$${GIVEN_TRIALS:+--trials "$$GIVEN_TRIALS"}
+run-pipeline: up ## Train and stage: USE_CASE=spam DATA=path-or-url COLUMNS="body=text" BASE=latest ROWS= TRIALS=4 BUDGET_MINUTES=
+	$(FIND_DATA); \
+	$(WITH_CONFIG) python -m training run $(SOURCE_OPTIONS) $${GIVEN_TRIALS:+--trials "$$GIVEN_TRIALS"} \
+		$${GIVEN_BUDGET_MINUTES:+--budget-minutes "$$GIVEN_BUDGET_MINUTES"}
+
+data-report: up ## Freeze a dataset version and show what is in it: USE_CASE=spam DATA= COLUMNS= BASE= ROWS=
+	$(FIND_DATA); \
+	$(WITH_CONFIG) python -m data_pipeline report $(SOURCE_OPTIONS)
 
 compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist/pipeline.yaml
 	output="$${GIVEN_OUTPUT:-dist/pipeline.yaml}"; \

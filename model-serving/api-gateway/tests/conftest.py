@@ -290,6 +290,7 @@ async def serve(
                 "api_keys_file": keys_file,
                 "spool_folder": tmp_path / "spool",
                 "refresh_seconds": 600,
+                "batch_supervise_seconds": 600,
                 "shutdown_seconds": 5,
                 **settings,
             }

@@ -217,6 +217,20 @@ async def test_a_service_that_cannot_answer_is_not_ready(
     assert (await running.client.get("/health/live")).status_code == 200
 
 
+async def test_an_environment_it_can_do_without_is_not_asked(serve, v2, releases, activate) -> None:
+    running = await serve(ready_environments="production")
+    activate(running.store, releases["iris"], STAGING)
+    await running.gateway.catalog.refresh()
+    del v2.server.scorers["iris"]
+    assert (await running.client.get("/health/ready")).status_code == 200
+    assert (await running.client.get("/health")).json()["status"] == "degraded"
+    activate(running.store, releases["iris"], PRODUCTION)
+    await running.gateway.catalog.refresh()
+    async with asyncio.timeout(10):
+        while (await running.client.get("/health/ready")).status_code != 503:
+            await asyncio.sleep(0.05)  # what was found out is believed for a second
+
+
 class UnreachableStore(LocalBlobStore):
     """A store nobody can list."""
 

@@ -1,6 +1,8 @@
 """A job as the gateway submits it, and the services of a job in this process."""
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from platform_core.contracts.batch_job import BatchJob, BatchProgress, job_path
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.ports.blob_store import BlobStore
+from platform_core.testing.machine import child_environment
 from scoring import Release
 from use_cases import use_case
 
@@ -25,6 +28,12 @@ class NoOnlineStore:
     def read(self, *arguments):
         del arguments
         raise UpstreamUnavailable("the online store is down")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands."""
+    return ManualClock(NOW)
 
 
 @pytest.fixture
@@ -63,6 +72,7 @@ def run() -> Callable[..., BatchProgress]:
         online_store: object = None,
         executor: Executor | None = None,
         clock: ManualClock | None = None,
+        attempt: int | None = None,
         **settings,
     ) -> BatchProgress:
         local = executor or LocalExecutor()
@@ -74,7 +84,7 @@ def run() -> Callable[..., BatchProgress]:
             small=local,
             large=local,
         )
-        return run_job(job_id, services)
+        return run_job(job_id, services, attempt=attempt)
 
     return start
 
@@ -88,3 +98,47 @@ def records() -> Callable[..., pa.Table]:
         return case.generate(rows, seed).select(case.record_schema.names)
 
     return generate
+
+
+@pytest.fixture
+def start(blob_store, tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Return a function that starts the program: job id, environment → process."""
+    processes = []
+
+    def begin(job_id, **environment):
+        settings = {
+            "BLOB_STORE_URL": blob_store.uri("batch/_").removesuffix("/batch/_"),
+            "FEAST_REPOSITORY": str(tmp_path),
+            "FEAST_REGISTRY": str(tmp_path / "registry.db"),
+            "FEAST_ONLINE_PATH": str(tmp_path / "online.db"),
+            "RAY_ADDRESS": "127.0.0.1:1",
+            "RAY_DASHBOARD_URL": "http://127.0.0.1:1",
+            **{name.upper(): str(value) for name, value in environment.items()},
+        }
+        command = [sys.executable, "-m", "batch_inference", job_id]
+        process = subprocess.Popen(
+            command,
+            env=child_environment(settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def ray_environment(ray_head) -> dict[str, object]:
+    """What a job needs to run on the Ray of the tests."""
+    return {
+        "ray_address": ray_head.address,
+        "ray_dashboard_url": ray_head.dashboard_url,
+        "ray_auth_mode": "token",
+        "ray_auth_token_path": ray_head.token_path,
+        "batch_small_rows": 0,
+    }

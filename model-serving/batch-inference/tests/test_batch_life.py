@@ -1,4 +1,4 @@
-"""The life of a job: cancelled, run again, resumed, and how much it keeps in memory."""
+"""The life of a job: cancelled, run again, and how much it keeps in memory."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ from platform_core.contracts.batch_job import (
     BatchProgress,
     JobStatus,
     cancel_path,
+    checkpoints_folder,
     progress_path,
 )
 from platform_core.parquet import read_table, write_table
@@ -104,23 +105,6 @@ def test_the_output_of_another_job_is_replaced(output, blob_store, job, run):
     assert pa.concat_tables(read_table(blob_store, path) for path in paths).num_rows == 7
 
 
-@OUTPUTS
-def test_a_job_that_crashed_starts_over(output, blob_store, job, run):
-    class Killed(BaseException):
-        pass
-
-    def crash(number):
-        if number == 5:
-            raise Killed
-
-    job_id = job(output)
-    with pytest.raises(Killed):
-        run(blob_store, job_id, executor=Watched(crash), batch_chunk_rows=10)
-    assert stored(blob_store).status is JobStatus.RUNNING
-    progress = run(blob_store, job_id, batch_chunk_rows=10)
-    assert (progress.status, progress.rows_done) == (JobStatus.SUCCEEDED, 100)
-
-
 def test_an_unexpected_error_fails_the_job_with_its_type_and_text(blob_store, job, run, caplog):
     def fail(number):
         raise ZeroDivisionError("nobody expected this")
@@ -169,19 +153,16 @@ def test_chunks_follow_each_other_and_are_bounded(blob_store, job, run):
     assert [rows for _, rows in sizes] == [10] * 10
 
 
-def test_results_are_written_while_the_input_is_still_read(blob_store, job, run):
-    parts = []
+@OUTPUTS
+def test_chunks_are_kept_while_the_input_is_still_read(output, blob_store, job, run):
+    kept, seen = [], []
 
     def count(number):
-        parts.append(len([p for p in outputs(blob_store) if "part-" in p]))
+        kept.append(len(list(blob_store.list(checkpoints_folder("job-1")))))
+        seen.extend(outputs(blob_store))
 
-    run(blob_store, job("batch/out"), executor=Watched(count), batch_chunk_rows=25)
-    assert parts == [0, 1, 2, 3]
-
-
-def test_a_file_is_not_there_before_it_is_complete(blob_store, job, run):
-    seen = []
-    watched = Watched(lambda _: seen.extend(outputs(blob_store)))
-    run(blob_store, job(), executor=watched, batch_chunk_rows=10)
+    run(blob_store, job(output), executor=Watched(count), batch_chunk_rows=25)
+    assert kept == [0, 1, 2, 3]
     assert seen == []
-    assert outputs(blob_store) == ["batch/out.parquet"]
+    assert outputs(blob_store) != []
+    assert list(blob_store.list(checkpoints_folder("job-1"))) == []

@@ -1,64 +1,24 @@
 """`python -m batch_inference` as the gateway starts it: a process of its own, and real Ray."""
 
 import signal
-import subprocess
-import sys
 
 import pyarrow as pa
 import pytest
 
-from platform_core.contracts.batch_job import BatchProgress, JobStatus, progress_path
+from platform_core.contracts.batch_job import (
+    BatchProgress,
+    JobStatus,
+    cancel_path,
+    checkpoints_folder,
+    progress_path,
+)
 from platform_core.parquet import read_table, write_table
-from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import wait_until
 from scoring import Scorer, release_path, store_release
 from scoring.release import Release, load_lineage
 from use_cases import use_case
 
 END_SECONDS = 60
-
-
-@pytest.fixture
-def start(blob_store, tmp_path):
-    """Return a function that starts the program: job id, environment → process."""
-    processes = []
-
-    def begin(job_id, **environment):
-        settings = {
-            "BLOB_STORE_URL": blob_store.uri("batch/_").removesuffix("/batch/_"),
-            "FEAST_REPOSITORY": str(tmp_path),
-            "FEAST_REGISTRY": str(tmp_path / "registry.db"),
-            "FEAST_ONLINE_PATH": str(tmp_path / "online.db"),
-            "RAY_ADDRESS": "127.0.0.1:1",
-            "RAY_DASHBOARD_URL": "http://127.0.0.1:1",
-            **{name.upper(): str(value) for name, value in environment.items()},
-        }
-        command = [sys.executable, "-m", "batch_inference", job_id]
-        process = subprocess.Popen(
-            command,
-            env=child_environment(settings),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        processes.append(process)
-        return process
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
-@pytest.fixture
-def ray_environment(ray_head):
-    return {
-        "ray_address": ray_head.address,
-        "ray_dashboard_url": ray_head.dashboard_url,
-        "ray_auth_mode": "token",
-        "ray_auth_token_path": ray_head.token_path,
-        "batch_small_rows": 0,
-    }
 
 
 def progress_of(store, job_id="job-1"):
@@ -119,41 +79,51 @@ def test_a_release_that_a_worker_refuses_fails_the_job_with_its_reason(
     assert progress.error in output
 
 
-@pytest.mark.parametrize("output", ["batch/out.parquet", "batch/out"])
-def test_sigterm_cancels_a_job(output, blob_store, make_release, submit, records, start):
+@pytest.mark.parametrize(
+    ("cancelled", "status"), [(True, JobStatus.CANCELLED), (False, JobStatus.RUNNING)]
+)
+def test_sigterm_ends_a_run_and_the_job_only_when_it_was_cancelled(
+    cancelled, status, blob_store, make_release, submit, records, start
+):
     write_table(blob_store, "batch/in.parquet", records("spam", 4000))
-    job_id = submit(blob_store, make_release(blob_store, "spam"), output_path=output)
+    job_id = submit(blob_store, make_release(blob_store, "spam"))
     process = start(job_id, batch_chunk_rows=5)
-    assert wait_until(lambda: has_begun(blob_store), END_SECONDS)
+    assert wait_until(lambda: any(blob_store.list(checkpoints_folder(job_id))), END_SECONDS)
+    if cancelled:
+        blob_store.write(cancel_path(job_id), b"")
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=END_SECONDS)
     assert process.returncode == 1, log
-    assert progress_of(blob_store).status is JobStatus.CANCELLED
-    assert [blob for blob in blob_store.list("batch") if "/out" in blob.path] == []
+    assert progress_of(blob_store).status is status
+    assert not blob_store.exists("batch/out.parquet")
+    assert any(blob_store.list(checkpoints_folder(job_id))) is not cancelled
 
 
-def test_sigterm_cancels_a_job_on_ray(
+def test_sigterm_ends_a_run_on_ray(
     blob_store, make_release, submit, records, start, ray_environment
 ):
     write_table(blob_store, "batch/in.parquet", records("spam", 4000))
     job_id = submit(blob_store, make_release(blob_store, "spam"), output_path="batch/out")
     process = start(job_id, batch_chunk_rows=20, **ray_environment)
-    parts = "batch/out"
-    assert wait_until(lambda: any(blob_store.list(parts)), END_SECONDS)
+    assert wait_until(lambda: any(blob_store.list(checkpoints_folder(job_id))), END_SECONDS)
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=END_SECONDS)
     assert process.returncode == 1, log
-    assert progress_of(blob_store).status is JobStatus.CANCELLED
-    assert list(blob_store.list(parts)) == []
+    progress = progress_of(blob_store)
+    assert (progress.status, "SIGTERM" in progress.error) == (JobStatus.RUNNING, True)
+    assert list(blob_store.list("batch/out")) == []
 
 
-def test_a_ray_cluster_that_is_down_fails_the_job(blob_store, make_release, submit, records, start):
+def test_a_ray_cluster_that_is_down_is_left_to_the_next_attempt(
+    blob_store, make_release, submit, records, start
+):
     write_table(blob_store, "batch/in.parquet", records("iris", 20))
     process = start(submit(blob_store, make_release(blob_store)), batch_small_rows=0)
     _, log = process.communicate(timeout=END_SECONDS)
     assert process.returncode == 1, log
-    error = progress_of(blob_store).error
-    assert error.startswith("the Ray cluster at 127.0.0.1:1 cannot be reached")
+    progress = progress_of(blob_store)
+    assert progress.status is JobStatus.RUNNING
+    assert progress.error.startswith("the Ray cluster at 127.0.0.1:1 cannot be reached")
 
 
 def test_a_job_nobody_submitted_is_said_on_the_last_line(start):
@@ -161,7 +131,3 @@ def test_a_job_nobody_submitted_is_said_on_the_last_line(start):
     _, log = process.communicate(timeout=END_SECONDS)
     assert process.returncode == 1
     assert log.splitlines()[-1] == "nobody: there is no batch job nobody"
-
-
-def has_begun(store):
-    return store.exists(progress_path("job-1")) and progress_of(store).rows_total is not None

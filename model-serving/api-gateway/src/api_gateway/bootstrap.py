@@ -13,6 +13,7 @@ from api_gateway.predictor import Predictor
 from api_gateway.rate_limit import RateLimit
 from api_gateway.settings import GatewaySettings
 from api_gateway.spool import SegmentLimits, Spool
+from api_gateway.supervision import Supervision
 from api_gateway.upstream import InferenceServices
 from platform_core.adapters import connect
 from platform_core.clock import Clock, SystemClock
@@ -45,8 +46,9 @@ def assemble(
     catalog = Catalog(store, clock)
     spool = Spool(settings.spool_folder, limits, clock)
     log = InferenceLog(spool, store, metrics, settings.answer_unlogged)
-    health = Health(catalog, upstream, log, runner, clock)
-    jobs = BatchJobs(store, runner, clock, settings.default_use_case)
+    health = Health(catalog, upstream, log, runner, clock, settings.needed_environments)
+    supervision = Supervision(store, runner, clock, settings.batch_max_attempts)
+    jobs = BatchJobs(store, supervision, clock, settings.default_use_case)
     predictor = Predictor(upstream, log, metrics, clock)
     return Gateway(
         settings, keys, rate_limit, upstream, log, catalog, health, jobs, predictor, metrics

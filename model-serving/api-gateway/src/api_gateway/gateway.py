@@ -47,8 +47,12 @@ class Gateway:
         """Run the background tasks; at the end bring the inference log to the blob store."""
         await self.upstream.open()
         self.metrics.watch(lambda: self.log.backlog, lambda: self.catalog.reports)
-        refreshing = self.catalog.keep_fresh(self.settings.refresh_seconds)
-        tasks = [asyncio.create_task(task) for task in (self.log.run(), refreshing)]
+        background = (
+            self.log.run(),
+            self.catalog.keep_fresh(self.settings.refresh_seconds),
+            self.jobs.supervision.keep_looking(self.settings.batch_supervise_seconds),
+        )
+        tasks = [asyncio.create_task(task) for task in background]
         try:
             yield
         finally:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from api_gateway.catalog import ActiveRelease, Catalog, places
 from api_gateway.inference_log import InferenceLog
 from api_gateway.upstream import InferenceServices, Place
 from platform_core.clock import Clock
+from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, PlatformError, Unavailable
 from platform_core.ports.job_runner import JobRunner
 from use_cases import use_case
@@ -54,19 +56,25 @@ class Health:
         log: InferenceLog,
         runner: JobRunner,
         clock: Clock,
+        ready_environments: Collection[Environment],
     ) -> None:
+        """`ready_environments` are those that the gateway is not ready without."""
         self._catalog = catalog
         self._upstream = upstream
         self._log = log
         self._runner = runner
         self._clock = clock
         self._versions: dict[tuple[Place, str], str] = {}
-        self._services = _Cached(self._probe_services)
+        everywhere = list(places())
+        needed = [place for place in everywhere if place[1] in ready_environments]
+        self._services = _Cached(partial(self._probe_services, everywhere))
+        # A service that sleeps while nobody asks is not woken for this.
+        self._needed = _Cached(partial(self._probe_services, needed))
         self._ray = _Cached(self._probe_ray)
         self._spool = _Cached(log.probe)
 
     async def require_ready(self) -> None:
-        """Return when every environment with an active release serves exactly that.
+        """Return when each environment it needs serves exactly its active release, if it has one.
 
         Raises:
             NotReady: one does not, or the ledger could not be read yet.
@@ -77,7 +85,7 @@ class Health:
             raise outage
         if not self._catalog.loaded:
             raise NotReady(f"the ledger has not been read yet: {self._catalog.failure or 'wait'}")
-        states = await self._services.get()
+        states = await self._needed.get()
         wrong = [f"{_label(p)}: {s.detail}" for p, s in states.items() if not s.healthy]
         if wrong:
             raise NotReady("; ".join(wrong))
@@ -109,10 +117,9 @@ class Health:
             "dependencies": parts,
         }
 
-    async def _probe_services(self) -> dict[Place, ServiceState]:
-        everywhere = list(places())
-        states = await asyncio.gather(*map(self._probe_service, everywhere))
-        return dict(zip(everywhere, states, strict=True))
+    async def _probe_services(self, where: Sequence[Place]) -> dict[Place, ServiceState]:
+        states = await asyncio.gather(*map(self._probe_service, where))
+        return dict(zip(where, states, strict=True))
 
     async def _probe_service(self, place: Place) -> ServiceState:
         active = self._catalog.active(place)

@@ -15,12 +15,14 @@ def main() -> int:
     """Return 0 when the job succeeded or had succeeded, else 1."""
     parser = argparse.ArgumentParser(prog="batch_inference", description=__doc__)
     parser.add_argument("job_id", help="as POST /batch/submit answered it")
-    job_id = parser.parse_args().job_id
+    parser.add_argument("--attempt", type=int, help="its number; without it a new one is opened")
+    arguments = parser.parse_args()
+    job_id = arguments.job_id
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     termination = Termination()
     try:
         with termination.watched():
-            progress = run_job(job_id, services(), termination.requested)
+            progress = run_job(job_id, services(), termination.requested, arguments.attempt)
     except PlatformError as error:
         print(f"{job_id}: {error}", file=sys.stderr)
         return 1

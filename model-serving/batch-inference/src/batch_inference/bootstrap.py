@@ -3,8 +3,8 @@
 from functools import partial
 
 from batch_inference.executors import LocalExecutor
-from batch_inference.job import Services
 from batch_inference.ray_executor import RayExecutor
+from batch_inference.services import Services
 from batch_inference.settings import BatchSettings
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock

@@ -1,4 +1,4 @@
-"""Ending a job on request: by its marker, or by the SIGTERM with which Ray stops a job."""
+"""Ending a run on request: of the whole job by its marker, of this process by SIGTERM."""
 
 import signal
 from collections.abc import Iterator
@@ -8,6 +8,10 @@ from types import FrameType
 
 class JobCancelled(BaseException):
     """Somebody asked the job to stop; what handles errors must not swallow that."""
+
+
+class Interrupted(BaseException):
+    """This process has to end, the job does not; what handles errors must not swallow that."""
 
 
 class Termination:

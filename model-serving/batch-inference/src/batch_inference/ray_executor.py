@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from batch_inference.cancellation import JobCancelled
+from batch_inference.cancellation import Interrupted
 from batch_inference.chunk_scorer import ChunkScorer, Poll, ScoredChunk, ScoringPlan
 from batch_inference.source import Chunk
 from platform_core.errors import UpstreamUnavailable
@@ -82,7 +82,7 @@ def _connected(address: str) -> Iterator[None]:
     except (OSError, RuntimeError, RayError) as error:
         raise _unreachable(address, error) from error
     except SystemExit as error:  # of the handler that Ray puts in place while it connects
-        raise JobCancelled from error
+        raise Interrupted("it was told to end by SIGTERM") from error
     try:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)

@@ -8,6 +8,7 @@ A package keeps its templates in a folder of its own and extends `page.html`:
 """
 
 import io
+import warnings
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -48,6 +49,9 @@ def _environment(package: str) -> Environment:
 def _svg(figure: Figure) -> Markup:
     """Return a figure as SVG; a salt of its own keeps its bytes the same from run to run."""
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "mlplatform", "svg.fonttype": "none"}):
+    options = {"svg.hashsalt": "mlplatform", "svg.fonttype": "none"}
+    with mpl.rc_context(options), warnings.catch_warnings():
+        # The browser's fonts draw the text; Matplotlib's need not know every script.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return Markup(buffer.getvalue()[buffer.getvalue().index("<svg") :])  # noqa: S704 - our own

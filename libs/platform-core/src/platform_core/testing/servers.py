@@ -4,10 +4,11 @@ A program that is not installed skips the tests that need it, and fails them whe
 """
 
 import secrets
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -61,6 +62,7 @@ class RayHead:
     dashboard_url: str
     token: str
     token_path: Path
+    process: subprocess.Popen
 
 
 @pytest.fixture(scope="session")
@@ -112,22 +114,31 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
     """Start a small Ray head with token authentication switched on."""
+    with ray_head_in(tmp_path_factory.mktemp("servers") / "ray", free_port(), free_port()) as head:
+        yield head
+
+
+@contextmanager
+def ray_head_in(
+    folder: Path, port: int, dashboard: int, settings: Mapping[str, str] | None = None
+) -> Iterator[RayHead]:
+    """Run a Ray head of its own; its jobs find `settings` in their environment."""
     if find_spec("ray") is None or find_spec("aiohttp_cors") is None:
         missing("Ray with its dashboard", "install ray[default]")
-    folder = tmp_path_factory.mktemp("servers") / "ray"
-    folder.mkdir()
-    token, token_path = secrets.token_hex(32), folder / "token"
-    token_path.write_text(token)
-    port, dashboard = free_port(), free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    token_path = folder / "token"
+    if not token_path.exists():  # a head that follows another has the same
+        token_path.write_text(secrets.token_hex(32))
+    token = token_path.read_text()
     dashboard_url = f"http://127.0.0.1:{dashboard}"
     environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_path)}
-    environment |= {"RAY_USAGE_STATS_ENABLED": "0"}
+    environment |= {"RAY_USAGE_STATS_ENABLED": "0", **(settings or {})}
     # Ray's Unix sockets need a short path.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as home:
         command = _ray_command(port, dashboard, home)
         up = partial(answers, dashboard, "/api/version")
-        with running(command, up, folder, environment, seconds=120):
-            yield RayHead(f"127.0.0.1:{port}", dashboard_url, token, token_path)
+        with running(command, up, folder, environment, seconds=120) as process:
+            yield RayHead(f"127.0.0.1:{port}", dashboard_url, token, token_path, process)
 
 
 def pytest_configure() -> None:

@@ -1,0 +1,52 @@
+from collections.abc import Callable
+
+import pytest
+
+from platform_core.contracts.base import Contract
+from platform_core.errors import ConfigurationError, InvalidData, PlatformError, UnknownUseCase
+from platform_core.programs import exit_code
+
+
+class Trials(Contract):
+    trials: int
+
+
+def failing(error: BaseException) -> Callable[[], int]:
+    def command() -> int:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(("result", "code"), [(None, 0), (0, 0), (1, 1)])
+def test_a_command_that_ends_says_its_code_itself(result: int | None, code: int) -> None:
+    assert exit_code(lambda: result) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidData("no file"), 1),
+        (PlatformError("broken"), 1),
+        (UnknownUseCase("no fraud"), 2),
+        (ConfigurationError("no store"), 2),
+    ],
+)
+def test_the_reason_of_a_failure_is_the_last_line(error, code: int, capsys) -> None:
+    assert exit_code(failing(error)) == code
+    assert capsys.readouterr().err.splitlines()[-1] == str(error)
+
+
+def test_arguments_that_do_not_validate_are_wrong_use_and_are_named(capsys) -> None:
+    assert exit_code(lambda: Trials(trials="many") and 0) == 2
+    assert "trials: " in capsys.readouterr().err
+
+
+def test_an_interrupted_program_says_so(capsys) -> None:
+    assert exit_code(failing(KeyboardInterrupt()), "nothing has changed") == 1
+    assert capsys.readouterr().err == "nothing has changed\n"
+
+
+def test_a_defect_keeps_its_trace() -> None:
+    with pytest.raises(ZeroDivisionError):
+        exit_code(lambda: 1 // 0)

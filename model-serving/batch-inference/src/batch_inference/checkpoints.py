@@ -1,0 +1,88 @@
+"""The chunks that are done, kept until all are: what a later attempt goes on from."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from batch_inference.chunk_scorer import ScoredChunk
+from platform_core.contracts.batch_job import INVALID, PARQUET, checkpoints_folder
+from platform_core.errors import BlobExists
+from platform_core.parquet import read_table, table_bytes
+from platform_core.ports.blob_store import BlobStore
+
+_NAME = re.compile(r"(\d{15})-(\d+)-(\d+)\.parquet")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """`rows` rows of the input from `start` on are done, `invalid` of them could not be scored."""
+
+    start: int
+    rows: int
+    invalid: int
+
+    @property
+    def name(self) -> str:
+        """Return what its object is called; names sort as the rows do."""
+        return f"{self.start:015d}-{self.rows}-{self.invalid}"
+
+
+class Checkpoints:
+    """The checkpoints of one job.
+
+    A chunk is two objects, created and never replaced: its invalid rows, if any, and then its
+    scored rows. So one that is listed is whole, and two runs cannot give one chunk two answers.
+    """
+
+    def __init__(self, store: BlobStore, job_id: str) -> None:
+        self._store = store
+        self._folder = checkpoints_folder(job_id)
+
+    def finished(self) -> list[Checkpoint]:
+        """Return the checkpoints that follow one another without a gap from row 0."""
+        chain: list[Checkpoint] = []
+        end = 0
+        for checkpoint in sorted(self._listed(), key=lambda found: found.start):
+            if checkpoint.start == end:
+                chain.append(checkpoint)
+                end += checkpoint.rows
+        return chain
+
+    def keep(self, start: int, result: ScoredChunk) -> Checkpoint:
+        """Keep a chunk whose first row is `start`; what is there already stays."""
+        checkpoint = Checkpoint(start, result.rows, result.invalid.num_rows)
+        if checkpoint.invalid:
+            self._create(checkpoint.name + INVALID, result.invalid)
+        self._create(checkpoint.name + PARQUET, result.scored)
+        return checkpoint
+
+    def scored(self, chain: Iterable[Checkpoint]) -> Iterator[pa.Table]:
+        """Yield the answers of each checkpoint (`output_schema`), one in memory at a time."""
+        for checkpoint in chain:
+            yield read_table(self._store, f"{self._folder}/{checkpoint.name}{PARQUET}")
+
+    def invalid(self, chain: Iterable[Checkpoint]) -> Iterator[pa.Table]:
+        """Yield the invalid rows of each checkpoint that has some (`invalid_schema`)."""
+        for checkpoint in chain:
+            if checkpoint.invalid:
+                yield read_table(self._store, f"{self._folder}/{checkpoint.name}{INVALID}")
+
+    def _listed(self) -> Iterator[Checkpoint]:
+        for blob in self._store.list(self._folder):
+            found = _NAME.fullmatch(blob.path.rpartition("/")[2])
+            if found:
+                yield Checkpoint(*map(int, found.groups()))
+
+    def _create(self, name: str, table: pa.Table) -> None:
+        try:
+            self._store.create(f"{self._folder}/{name}", table_bytes(table))
+        except BlobExists:
+            return
+
+
+def rows_of(chain: Iterable[Checkpoint]) -> tuple[int, int]:
+    """Return how many rows are done, and how many of them are invalid."""
+    done = [(checkpoint.rows, checkpoint.invalid) for checkpoint in chain]
+    return sum(rows for rows, _ in done), sum(invalid for _, invalid in done)

@@ -1,0 +1,117 @@
+"""What a job reads, noted by its first attempt so that the later ones read the same."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from platform_core.batch_inputs import input_objects
+from platform_core.contracts.base import Contract
+from platform_core.contracts.batch_job import BatchJob, input_plan_path
+from platform_core.errors import BlobExists, BlobNotFound, InvalidData
+from platform_core.ports.blob_store import BlobStore
+
+BUFFER_BYTES = 1 << 20
+
+
+class InputFile(Contract):
+    """One object: `size` in bytes, `modified` in nanoseconds since 1970, `rows` by its footer."""
+
+    path: str
+    size: int
+    modified: int | None
+    rows: int
+
+
+class InputPlan(Contract):
+    """`batch/_jobs/<job_id>/input.json`: the objects in the order in which their rows count."""
+
+    files: tuple[InputFile, ...]
+
+    @property
+    def rows(self) -> int:
+        """Return the number of all rows."""
+        return sum(file.rows for file in self.files)
+
+
+def plan_input(store: BlobStore, job: BatchJob, columns: Sequence[str]) -> InputPlan:
+    """Return what the job reads: as its first attempt noted it, or noted now.
+
+    No row is read; objects that have come since then are not part of the job.
+
+    Raises:
+        InvalidData: nothing is there, an object is not Parquet or lacks columns, there are no
+            rows, or an object has changed since it was noted.
+    """
+    path = input_plan_path(job.job_id)
+    try:
+        plan = InputPlan.model_validate_json(store.read(path))
+    except BlobNotFound:
+        plan = _inspected(store, job.input_path, columns)
+        try:
+            store.create(path, plan.model_dump_json().encode())
+        except BlobExists:
+            plan = InputPlan.model_validate_json(store.read(path))
+    require_unchanged(store, plan)
+    return plan
+
+
+def require_unchanged(store: BlobStore, plan: InputPlan) -> None:
+    """Return when every object is as it was noted; `InvalidData` names the first that is not."""
+    infos = store.filesystem().get_file_info([file.path for file in plan.files])
+    for file, info in zip(plan.files, infos, strict=True):
+        if info.type is not fs.FileType.File:
+            raise InvalidData(f"the input {file.path} was deleted while the job ran; {_AGAIN}")
+        if (info.size, info.mtime_ns) != (file.size, file.modified):
+            raise InvalidData(
+                f"the input {file.path} was changed while the job ran ({file.size} bytes then, "
+                f"{info.size} now); rows of both would be mixed; {_AGAIN}"
+            )
+
+
+_AGAIN = "submit the job again once the input stays as it is"
+
+
+@contextmanager
+def opened(files: fs.FileSystem, path: str) -> Iterator[pq.ParquetFile]:
+    """Open one object as Parquet; `InvalidData` names it when it cannot be read."""
+    try:
+        with files.open_input_file(path) as stream:
+            yield pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InvalidData(
+            f"the input {path} cannot be read as Parquet: {_reason(error)}"
+        ) from error
+
+
+def _inspected(store: BlobStore, path: str, columns: Sequence[str]) -> InputPlan:
+    files, paths = store.filesystem(), input_objects(store, path)
+    infos = files.get_file_info(paths)
+    plan = InputPlan(files=tuple(_inspect(files, info, columns) for info in infos))
+    if plan.rows == 0:
+        raise InvalidData(f"the input {path} has no rows; there is nothing to score")
+    return plan
+
+
+def _inspect(files: fs.FileSystem, info: fs.FileInfo, columns: Sequence[str]) -> InputFile:
+    with opened(files, info.path) as file:
+        names = file.schema_arrow.names
+        rows = file.metadata.num_rows
+    missing = [name for name in columns if name not in names]
+    repeated = [name for name in columns if names.count(name) > 1]
+    if missing or repeated:
+        what = "has no column" if missing else "has more than one column"
+        raise InvalidData(
+            f"the input {info.path} {what} {', '.join(missing or repeated)}; it has "
+            f"{', '.join(names)} and must have {', '.join(columns)}, each once"
+        )
+    return InputFile(path=info.path, size=info.size, modified=info.mtime_ns, rows=rows)
+
+
+def _reason(error: pa.ArrowInvalid | OSError) -> str:
+    """Return what is wrong, without the folders of this server that the system's errors name."""
+    number = getattr(error, "errno", None)
+    return str(error) if number is None else os.strerror(number)

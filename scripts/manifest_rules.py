@@ -1,0 +1,161 @@
+"""What every manifest of the platform keeps to; each rule returns what breaks it, as sentences."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from manifests import REGISTRY, TAG, Manifest, names, walk
+
+VOLUMES = {"configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
+FEWEST_IN_PRODUCTION = 2
+# They are one by design: the scheduler must not run twice, the head is Ray's only one.
+SINGLE = {("Deployment", "training-scheduler")}
+RUNS_TO_ITS_END = {"CronJob", "Job"}
+# The scheduler deploys releases, the head of Ray resizes its cluster.
+CALLS_THE_API = {("Deployment", "training-scheduler"), ("RayCluster", "ray")}
+Problems = Iterator[str]
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod template, and the containers that a pod of it has."""
+
+    owner: Manifest
+    path: str
+    labels: dict[str, str]
+    spec: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Which object it belongs to, and where in it."""
+        return f"{names(self.owner)} {self.path}"
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        """All of its containers; those of a ServingRuntime are joined by KServe."""
+        return [*self.spec.get("initContainers", []), *self.spec.get("containers", [])]
+
+
+def pods(manifest: Manifest) -> list[Pod]:
+    """Return every pod template of an object, of whatever kind it is."""
+    if manifest["kind"] == "ServingRuntime":
+        return [Pod(manifest, "spec", {}, manifest["spec"])]
+    if manifest["kind"] == "InferenceService":
+        parts = [p for p in ("predictor", "transformer") if p in manifest["spec"]]
+        specs = {part: manifest["spec"][part] for part in parts}
+        return [Pod(manifest, p, s.get("labels", {}), s) for p, s in specs.items()]
+    found = []
+    for path, node in walk(manifest.get("spec", {})):
+        if path and path[-1] == "template" and isinstance(node, dict) and "spec" in node:
+            labels = node.get("metadata", {}).get("labels", {})
+            if "containers" in node["spec"]:
+                found.append(Pod(manifest, "/".join(map(str, path)), labels, node["spec"]))
+    return found
+
+
+def restricted(pod: Pod) -> Problems:
+    """Check Pod Security `restricted`, and more: a root file system that is read only."""
+    for key in ("hostNetwork", "hostPID", "hostIPC", "hostUsers"):
+        if pod.spec.get(key):
+            yield f"{pod.name}: {key} is set"
+    for volume in pod.spec.get("volumes", []):
+        if not set(volume) - {"name"} <= VOLUMES:
+            yield f"{pod.name}: volume {volume['name']} is none of {', '.join(sorted(VOLUMES))}"
+    for container in pod.containers:
+        yield from _confined(pod, container)
+    sidecar = pod.owner["spec"].get("autoscalerOptions")
+    if sidecar:
+        yield from _confined(pod, {"name": "autoscaler", **sidecar})
+
+
+def _confined(pod: Pod, container: dict[str, Any]) -> Problems:
+    where = f"{pod.name}, container {container['name']}"
+    own = container.get("securityContext", {})
+    context = {**pod.spec.get("securityContext", {}), **own}
+    if context.get("runAsNonRoot") is not True or not context.get("runAsUser", 0):
+        yield f"{where}: may run as root (runAsNonRoot: true and runAsUser are needed)"
+    if own.get("readOnlyRootFilesystem") is not True:
+        yield f"{where}: its root file system can be written"
+    if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
+        yield f"{where}: may gain privileges"
+    if own.get("capabilities") != {"drop": ["ALL"]}:
+        yield f"{where}: does not drop all capabilities"
+    if context.get("seccompProfile") != {"type": "RuntimeDefault"}:
+        yield f"{where}: has no seccomp profile RuntimeDefault"
+
+
+def equipped(pod: Pod) -> Problems:
+    """Check resources, probes, and that what an image may write is a volume."""
+    for container in pod.containers:
+        where = f"{pod.name}, container {container['name']}"
+        for bound in ("requests", "limits"):
+            if not {"cpu", "memory"} <= set(container.get("resources", {}).get(bound, {})):
+                yield f"{where}: has no {bound} for cpu and memory"
+        if pod.owner["kind"] not in RUNS_TO_ITS_END and "livenessProbe" not in container:
+            yield f"{where}: has no livenessProbe"
+        if "/tmp" not in {mount["mountPath"] for mount in container.get("volumeMounts", [])}:  # noqa: S108
+            yield f"{where}: has no volume at /tmp"
+
+
+def identified(pod: Pod) -> Problems:
+    """Check the service account, and that the token of Kubernetes is only where it is used."""
+    if pod.owner["kind"] == "ServingRuntime":
+        return  # its InferenceService says who it runs as
+    if pod.spec.get("serviceAccountName", "default") == "default":
+        yield f"{pod.name}: has no service account of its own"
+    if pod.labels.get("azure.workload.identity/use") != "true":
+        yield f"{pod.name}: has no label azure.workload.identity/use"
+    allowed = _which(pod.owner) in CALLS_THE_API or pod.owner["kind"] == "RayJob"
+    if pod.spec.get("automountServiceAccountToken") is not False and not allowed:
+        yield f"{pod.name}: gets a token of Kubernetes that it does not need"
+
+
+def _which(manifest: Manifest) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
+
+
+def enough_replicas(manifest: Manifest) -> Problems:
+    """Check that production never runs on nothing, and what can be many is at least two."""
+    name, spec = names(manifest), manifest.get("spec", {})
+    if spec.get("replicas") == 0:
+        yield f"{name}: replicas is 0; production needs at least 1"
+    if (
+        spec.get("replicas", FEWEST_IN_PRODUCTION) < FEWEST_IN_PRODUCTION
+        and _which(manifest) not in SINGLE
+    ):
+        yield f"{name}: replicas is below {FEWEST_IN_PRODUCTION} in production"
+    scaled = [spec] if manifest["kind"] == "HorizontalPodAutoscaler" else []
+    if manifest["metadata"].get("labels", {}).get("mlplatform/environment") == "production":
+        scaled = [spec[part] for part in ("predictor", "transformer") if part in spec]
+    for part in scaled:
+        fewest, most = part.get("minReplicas", 1), part.get("maxReplicas", 1)
+        if fewest < FEWEST_IN_PRODUCTION:
+            yield f"{name}: minReplicas is {fewest}; production needs {FEWEST_IN_PRODUCTION}"
+        if most < fewest:
+            yield f"{name}: maxReplicas {most} is below minReplicas {fewest}"
+
+
+def one_build(manifest: Manifest) -> Problems:
+    """Check that every image says which build it is, and no placeholder is left."""
+    for path, node in walk(manifest):
+        where = f"{names(manifest)} {'/'.join(map(str, path))}"
+        if isinstance(node, str) and any(word in node for word in (TAG, REGISTRY, "USE_CASE")):
+            yield f"{where}: {node!r:.100} still has a placeholder"
+        if path and path[-1] == "image" and isinstance(node, str):
+            tag = node.rpartition("/")[2].partition(":")[2]
+            if not tag or tag == "latest":
+                yield f"{where}: {node} names no build"
+
+
+def no_secrets(manifest: Manifest) -> Problems:
+    """Check that secrets come from the vault."""
+    if manifest["kind"] == "Secret":
+        yield f"{names(manifest)}: a Secret in the repository; use an ExternalSecret"
+
+
+def broken(manifests: Sequence[Manifest], production: bool) -> list[str]:
+    """Return what in `manifests` breaks a rule."""
+    of_pods = (restricted, equipped, identified)
+    found = [p for m in manifests for pod in pods(m) for rule in of_pods for p in rule(pod)]
+    of_objects = (one_build, no_secrets, *((enough_replicas,) if production else ()))
+    return found + [p for m in manifests for rule in of_objects for p in rule(m)]

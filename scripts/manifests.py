@@ -1,0 +1,139 @@
+"""The manifests of all components: where their overlays are, and what kustomize makes of them."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+# What is applied first has what the others need: identities, secrets, rules.
+COMPONENTS = (
+    "monitoring",
+    "monitoring/drift_detector",
+    "model-serving/batch-inference",
+    "model-serving/inference-service",
+    "model-serving/api-gateway",
+    "training",
+)
+TAG, REGISTRY = "IMAGE_TAG", "IMAGE_REGISTRY"
+_TAG_RULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+# libyaml's, where PyYAML was built with it, is ten times faster; both make plain values only.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOVING = {"latest", "main", "dev", TAG}
+Manifest = dict[str, Any]
+Way = tuple[str | int, ...]
+
+
+class Refused(Exception):
+    """What was asked for breaks a rule; the message names it. Nothing has been changed."""
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """One kustomization that can be applied; `environment` is the installation it is made for."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder below the checkout."""
+        return self.folder.relative_to(ROOT).as_posix()
+
+    @property
+    def environment(self) -> str:
+        """`dev` or `production`; a job template belongs to production."""
+        return "dev" if self.folder.name.partition("-")[0] == "dev" else "production"
+
+
+def overlays() -> list[Overlay]:
+    """Return every overlay and every template of a job, variants included."""
+    patterns = ("*/deploy/overlays/*", "*/*/deploy/overlays/*", "*/*/deploy/jobs/*")
+    found = {path.parent for p in patterns for path in ROOT.glob(f"{p}/kustomization.yaml")}
+    return [Overlay(folder) for folder in sorted(found)]
+
+
+def environments() -> list[str]:
+    """Return the installations that there are."""
+    return sorted(path.parent.name for path in (ROOT / "config").glob("*/settings.env"))
+
+
+def overlays_of(environment: str) -> list[Overlay]:
+    """Return the overlay of each component, in the order in which they are applied.
+
+    Raises:
+        Refused: there is no such environment.
+    """
+    if environment not in environments():
+        known = ", ".join(environments())
+        raise Refused(f"there is no environment {environment!r}; config/ has: {known}")
+    return [Overlay(ROOT / c / "deploy" / "overlays" / environment) for c in COMPONENTS]
+
+
+def checked_tag(tag: str) -> str:
+    """Return `tag` when images may be deployed by it.
+
+    Raises:
+        Refused: it is missing, malformed, or not the name of one build.
+    """
+    if not tag:
+        raise Refused("IMAGE_TAG is missing: say which build is meant, e.g. IMAGE_TAG=1.4.0")
+    if not _TAG_RULE.fullmatch(tag) or tag in _MOVING:
+        raise Refused(
+            f"IMAGE_TAG={tag!r:.150} does not name one build: use 1 to 128 of A-Z a-z 0-9 _ . - "
+            f"and none of {', '.join(sorted(_MOVING))}"
+        )
+    return tag
+
+
+def render(overlay: Overlay, values: Mapping[str, str]) -> str:
+    """Return what kustomize makes of an overlay, with `values` for its placeholders.
+
+    Raises:
+        Refused: kubectl is missing, or kustomize refuses the overlay.
+    """
+    if shutil.which("kubectl") is None:
+        raise Refused("kubectl is not on PATH: manifests are rendered by `kubectl kustomize`")
+    command = ["kubectl", "kustomize", str(overlay.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Refused(f"{overlay.name}: {done.stderr.strip()}")
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, values))})\b") if values else None
+    return pattern.sub(lambda m: values[m[0]], done.stdout) if pattern else done.stdout
+
+
+def parse(text: str) -> list[Manifest]:
+    """Return the objects of a rendered overlay."""
+    return [document for document in yaml.load_all(text, Loader=_LOADER) if document]
+
+
+def read_env(file: Path) -> dict[str, str]:
+    """Return the lines `KEY=value` of a file as kustomize reads them: literally."""
+    lines = (line for line in file.read_text().splitlines() if line and not line.startswith("#"))
+    return {key: value for key, _, value in (line.partition("=") for line in lines)}
+
+
+def installation(environment: str) -> dict[str, str]:
+    """Return what `installation.env` says of an environment."""
+    return read_env(ROOT / "config" / "installations" / environment / "installation.env")
+
+
+def names(manifest: Manifest) -> str:
+    """Return kind, namespace and name in one word."""
+    metadata = manifest["metadata"]
+    return f"{manifest['kind']}/{metadata.get('namespace', '-')}/{metadata['name']}"
+
+
+def walk(
+    node: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield every value of a document with the way to it."""
+    yield path, node
+    pairs = node.items() if isinstance(node, dict) else ()
+    pairs = enumerate(node) if isinstance(node, list) else pairs
+    for key, value in pairs:
+        yield from walk(value, (*path, key))

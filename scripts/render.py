@@ -1,0 +1,85 @@
+"""Print the manifests of an environment, or say why they must not be applied.
+
+    python scripts/render.py production --image-tag 1.4.0 [--component training]
+
+Exit 0 with all objects on standard output; 1 when a rule refuses them, named on the last line.
+"""
+
+import argparse
+import sys
+
+from manifest_rules import broken
+from manifests import (
+    COMPONENTS,
+    REGISTRY,
+    ROOT,
+    TAG,
+    Refused,
+    checked_tag,
+    installation,
+    overlays_of,
+    parse,
+    read_env,
+    render,
+)
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+EXAMPLES = ("example", NOBODY)
+
+
+def main() -> int:
+    """Print everything or nothing."""
+    options = _parser().parse_args()
+    try:
+        print(manifests(options), end="")
+    except Refused as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def manifests(options: argparse.Namespace) -> str:
+    """Return the objects of the chosen components as one YAML text.
+
+    Raises:
+        Refused: they break a rule.
+    """
+    wanted = options.component or COMPONENTS
+    chosen = [o for o in overlays_of(options.environment) if _component(o.name) in wanted]
+    tag, values = checked_tag(options.image_tag), installation(options.environment)
+    if not options.examples:
+        _refuse_examples(options.environment, values)
+    placeholders = {TAG: tag, REGISTRY: values[REGISTRY]}
+    texts = [render(overlay, placeholders) for overlay in chosen]
+    objects = [o for text in texts for o in parse(text)]
+    if problems := broken(objects, options.environment == "production"):
+        raise Refused("\n".join(problems))
+    return "---\n".join(texts)
+
+
+def _component(name: str) -> str:
+    return name.partition("/deploy/")[0]
+
+
+def _refuse_examples(environment: str, values: dict[str, str]) -> None:
+    settings = read_env(ROOT / "config" / environment / "settings.env")
+    left = [k for k, v in (values | settings).items() if any(e in v for e in EXAMPLES) or not v]
+    if left:
+        raise Refused(
+            f"config/{environment}/settings.env and config/installations/{environment}/"
+            f"installation.env still have examples for {', '.join(left)}; put what "
+            "`terraform output` in terraform/base-infra says"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("environment", help="a folder of config/: dev or production")
+    parser.add_argument("--image-tag", default="", help="the build that is deployed")
+    parser.add_argument("--component", action="append", choices=COMPONENTS, help="only this one")
+    parser.add_argument("--examples", action="store_true", help="accept the example values")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

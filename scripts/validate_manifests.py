@@ -1,0 +1,98 @@
+"""What `make validate` checks of rendered manifests: our rules, schemas, alerts."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+from manifest_rules import broken
+from manifests import Overlay, parse
+from validate_tools import NOT_CHECKED, Outcome, find, judged, run
+
+CRD_SCHEMAS = (
+    "https://raw.githubusercontent.com/datreeio/CRDs-catalog/main/"
+    "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json"
+)
+KUBERNETES = "1.33"
+CONTEXT = "VALIDATE_CONTEXT"
+Rendered = Mapping[Overlay, Path]
+
+
+def rules(rendered: Rendered) -> Iterator[Outcome]:
+    """Check Pod Security `restricted`, replicas, images, identities and secrets."""
+    problems: list[str] = []
+    count = 0
+    for overlay, file in rendered.items():
+        objects = parse(file.read_text())
+        count += len(objects)
+        found = broken(objects, overlay.environment == "production")
+        problems += [f"{overlay.name}: {problem}" for problem in found]
+    yield judged("manifests", f"{len(rendered)} overlays, {count} objects", problems)
+
+
+def schemas(rendered: Rendered) -> Iterator[Outcome]:
+    """Check fields and types with whatever has schemas here, the strictest first."""
+    files = [str(file) for file in rendered.values()]
+    context = os.environ.get(CONTEXT)
+    if context:
+        yield _by_server(files, context)
+    elif program := find("kubeconform"):
+        command = [program, "-strict", "-summary", "-schema-location", "default"]
+        done = run([*command, "-schema-location", CRD_SCHEMAS, *files])
+        yield judged("schemas", "kubeconform", [] if done.ok else done.lines)
+    else:
+        yield from _without_custom_resources(files)
+
+
+def _by_server(files: list[str], context: str) -> Outcome:
+    command = ["kubectl", "--context", context, "apply", "--server-side", "--dry-run=server"]
+    arguments = [word for file in files for word in ("-f", file)]
+    done = run([*command, "--validate=strict", *arguments])
+    return judged("schemas", f"API server of {context}", [] if done.ok else done.lines)
+
+
+def _without_custom_resources(files: list[str]) -> Iterator[Outcome]:
+    how = f"install kubeconform, or set {CONTEXT} to a cluster of kubectl with the operators"
+    program = find("kubernetes-validate")
+    if program is None:
+        missing = f"no schemas: {how}; `make setup-checkers` brings those of Kubernetes' own kinds"
+        yield Outcome(NOT_CHECKED, "schemas", missing)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "own.yaml"
+        objects = [o for file in files for o in parse(Path(file).read_text())]
+        ours = [o for o in objects if _is_kubernetes_own(o["apiVersion"])]
+        own.write_text(yaml.safe_dump_all(ours))
+        done = run([program, "--strict", "--kubernetes-version", KUBERNETES, str(own)])
+    summary = f"{len(ours)} objects of Kubernetes {KUBERNETES}"
+    yield judged("schemas", summary, [] if done.ok else done.lines)
+    rest = len(objects) - len(ours)
+    yield Outcome(NOT_CHECKED, "schemas", f"{rest} custom resources have no schema here: {how}")
+
+
+def _is_kubernetes_own(api_version: str) -> bool:
+    group = api_version.partition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def alerts(rendered: Rendered) -> Iterator[Outcome]:
+    """Check the expressions of every alert with Prometheus' own parser."""
+    found = [o for file in rendered.values() for o in parse(file.read_text())]
+    groups = {
+        json.dumps(o["spec"]): o["metadata"]["name"] for o in found if o["kind"] == "PrometheusRule"
+    }
+    program = find("promtool")
+    if program is None:
+        missing = f"{len(groups)} files of rules: promtool is missing (Debian: prometheus)"
+        yield Outcome(NOT_CHECKED, "alerts", missing)
+        return
+    problems: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (spec, name) in enumerate(groups.items()):
+            file = Path(folder) / f"{name}-{number}.yaml"
+            file.write_text(spec)
+            done = run([program, "check", "rules", str(file)])
+            problems += [] if done.ok else done.lines
+    yield judged("alerts", f"promtool, {len(groups)} files of rules", problems)

@@ -1,0 +1,146 @@
+"""What `make validate` leaves to Terraform, Helm and checkov."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from manifests import ROOT
+
+OK, FAILED, NOT_CHECKED = "ok", "FAILED", "NOT CHECKED"
+CHECKERS = ROOT / ".tools" / "checkers" / "bin"
+SECONDS = 900
+NO_REGISTRY = re.compile(
+    r"Failed to query available provider packages|could not connect to registry"
+    r"|Failed to install provider|Invalid provider registry host"
+)
+SKIPPED = {".terraform", ".venv", ".tools", "node_modules", ".platform"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the report, and what belongs below it."""
+
+    state: str
+    what: str
+    summary: str
+    details: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a program ended, and what it said."""
+
+    ok: bool
+    lines: list[str] = field(default_factory=list)
+
+
+def judged(what: str, summary: str, problems: Sequence[str]) -> Outcome:
+    """Return `ok` without problems, else a failure that lists them."""
+    return Outcome(FAILED if problems else OK, what, summary, problems)
+
+
+def find(program: str) -> str | None:
+    """Return where a program is: on PATH, or where `make setup-checkers` puts it."""
+    return shutil.which(program) or shutil.which(program, path=str(CHECKERS))
+
+
+def run(command: Sequence[str], folder: Path = ROOT, data: Path | None = None) -> Done:
+    """Run a program to its end."""
+    environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    environment |= {"TF_DATA_DIR": str(data)} if data else {}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return Done(False, [f"{command[0]} did not end within {SECONDS} s"])
+    return Done(done.returncode == 0, (done.stdout + done.stderr).strip().splitlines())
+
+
+def terraform_roots() -> Iterator[Outcome]:
+    """Check format, and with the providers at hand validity and tests, of every root."""
+    roots = sorted({path.parent for path in (ROOT / "terraform").glob("*/*.tf")})
+    program = find("terraform")
+    if not roots or program is None:
+        why = "there is no root" if not roots else f"{len(roots)} roots: terraform is missing"
+        yield Outcome(NOT_CHECKED, "terraform", why)
+        return
+    for root in roots:
+        name = root.relative_to(ROOT).as_posix()
+        done = run([program, "fmt", "-check", "-diff", "-recursive"], root)
+        yield judged(
+            f"{name} fmt", "formatted" if done.ok else "not", [] if done.ok else done.lines
+        )
+        yield from _with_providers(program, root, name)
+
+
+def _with_providers(program: str, root: Path, name: str) -> Iterator[Outcome]:
+    """Work on a copy: `init` writes a lock file, which is the users' to make."""
+    with tempfile.TemporaryDirectory(prefix="terraform-") as folder:
+        copy = Path(folder) / "terraform" / root.name
+        shutil.copytree(ROOT / "terraform", copy.parent, ignore=shutil.ignore_patterns(*SKIPPED))
+        done = run([program, "init", "-backend=false", "-input=false", "-no-color"], copy)
+        if not done.ok:
+            unreachable = NO_REGISTRY.search("\n".join(done.lines)) is not None
+            why = "no provider registry" if unreachable else "init failed"
+            state = NOT_CHECKED if unreachable else FAILED
+            details = () if unreachable else done.lines
+            yield Outcome(state, f"{name} validate, test", why, details)
+            return
+        for command in ("validate", "test"):
+            done = run([program, command, "-no-color"], copy)
+            summary = "; ".join(done.lines[-1:])
+            yield judged(f"{name} {command}", summary, [] if done.ok else done.lines)
+
+
+def helm_charts() -> Iterator[Outcome]:
+    """Lint every chart of the repository."""
+    charts = [p.parent for p in ROOT.glob("terraform/**/Chart.yaml") if not SKIPPED & set(p.parts)]
+    if not charts:
+        return
+    program = find("helm")
+    if program is None:
+        yield Outcome(NOT_CHECKED, "helm", f"{len(charts)} charts: helm is missing")
+        return
+    for chart in charts:
+        done = run([program, "lint", "--strict", str(chart)])
+        name = chart.relative_to(ROOT).as_posix()
+        yield judged(f"helm {name}", "linted", [] if done.ok else done.lines)
+
+
+def checkov(rendered: Path) -> Iterator[Outcome]:
+    """Look for insecure settings in Terraform, rendered manifests, Dockerfiles and workflows."""
+    places = {
+        "kubernetes": rendered,
+        "terraform": ROOT / "terraform",
+        "dockerfile": ROOT,
+        "github_actions": ROOT,
+    }
+    program = find("checkov")
+    if program is None:
+        missing = "checkov is missing: `make setup-checkers` installs it"
+        yield Outcome(NOT_CHECKED, "checkov", missing)
+        return
+    config = ["--config-file", str(ROOT / ".checkov.yaml"), "--skip-download"]
+    skipped = [
+        word for name in sorted(SKIPPED) for word in ("--skip-path", rf"/{re.escape(name)}/")
+    ]
+    for framework, folder in places.items():
+        if not folder.exists() or not any(folder.iterdir()):
+            continue
+        command = [program, *config, "--framework", framework, "-d", str(folder), *skipped]
+        done = run(command)
+        counts = [line for line in done.lines if line.startswith("Passed checks")]
+        summary = "; ".join(counts) or "nothing to check"
+        yield judged(f"checkov {framework}", summary, [] if done.ok else done.lines)

@@ -1,0 +1,146 @@
+"""A batch job whose Ray head is killed: another head goes on with it, no row comes out twice."""
+
+import os
+import signal
+import sys
+from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from api_gateway.jobs import BatchJobs, Submission, job_document
+from api_gateway.supervision import Supervision
+from platform_core.adapters import connect
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.adapters.job_runner.ray_jobs import RayJobRunner
+from platform_core.batch_jobs import Attempts
+from platform_core.clock import SystemClock
+from platform_core.contracts.batch_job import checkpoints_folder
+from platform_core.contracts.environments import Environment
+from platform_core.parquet import read_table, write_table
+from platform_core.settings import RaySettings
+from platform_core.testing.processes import free_port, wait_until
+from platform_core.testing.servers import RayHead, ray_head_in
+from use_cases import use_case
+
+pytestmark = pytest.mark.slow
+
+ROWS, CHUNK_ROWS = 4000, 10
+SECONDS = 120
+MAX_ATTEMPTS = 3
+
+
+class Cluster:
+    """One Ray head after the other on the same ports."""
+
+    def __init__(self, folder: Path, settings: dict[str, str], stack: ExitStack) -> None:
+        self._folder = folder
+        self._ports = free_port(), free_port()
+        self._stack = stack
+        address, dashboard = (f"127.0.0.1:{port}" for port in self._ports)
+        self._settings = settings | {
+            "RAY_ADDRESS": address,
+            "RAY_DASHBOARD_URL": f"http://{dashboard}",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+
+    def start(self) -> RayHead:
+        return self._stack.enter_context(ray_head_in(self._folder, *self._ports, self._settings))
+
+    def kill(self, head: RayHead) -> list[psutil.Process]:
+        """Kill what makes the head; return what runs on and has to notice by itself."""
+        root = psutil.Process(head.process.pid)
+        family = [root, *root.children(recursive=True)]
+        for process in family:
+            if process.name() in {"ray", "raylet", "gcs_server"}:
+                process.send_signal(signal.SIGKILL)
+        head.process.wait()
+        for process in family:
+            self._stack.callback(_kill, process)
+        return psutil.wait_procs(family, timeout=1)[1]
+
+
+@pytest.fixture
+def stack():
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> Cluster:
+    settings = {
+        "BLOB_STORE_URL": blob_store.uri("batch/_").removesuffix("/batch/_"),
+        "FEAST_REPOSITORY": str(tmp_path),
+        "FEAST_REGISTRY": str(tmp_path / "registry.db"),
+        "FEAST_ONLINE_PATH": str(tmp_path / "online.db"),
+        "BATCH_SMALL_ROWS": "0",
+        "BATCH_CHUNK_ROWS": str(CHUNK_ROWS),
+    }
+    return Cluster(tmp_path / "own-ray", settings, stack)
+
+
+def test_a_killed_ray_head_costs_no_row_and_doubles_none(
+    cluster, blob_store, make_release, stack
+) -> None:
+    table = use_case("spam").generate(ROWS, 7)
+    write_table(blob_store, "batch/in/mails.parquet", table)
+    head = cluster.start()
+    runner = stack.enter_context(closing(_runner(head)))
+    supervision = Supervision(blob_store, runner, SystemClock(), MAX_ATTEMPTS)
+    jobs = BatchJobs(blob_store, supervision, SystemClock(), "spam")
+    submission = Submission(input_path="batch/in/*.parquet", output_path="batch/out.parquet")
+    plan = jobs.check(submission, Environment.STAGING)
+    job = jobs.submit(plan, make_release(blob_store, "spam").id)
+
+    assert wait_until(lambda: len(_kept(blob_store, job)) > 5, SECONDS)
+    orphans = cluster.kill(head)
+    before = _kept(blob_store, job)
+    assert 0 < len(before) < ROWS / CHUNK_ROWS
+    supervision.look()  # the cluster cannot be reached: nothing happens
+    assert job_document(job, jobs.progress(job))["status"] == "running"
+
+    cluster.start()
+    began = datetime.now(UTC)
+
+    def ended() -> bool:
+        supervision.look()
+        return jobs.progress(job).status.final
+
+    seen = set()
+    assert wait_until(lambda: seen.update(_kept(blob_store, job)) or ended(), SECONDS)
+    document = job_document(job, jobs.progress(job))
+    assert (document["status"], document["error"]) == ("succeeded", None)
+    assert (document["rows_done"], document["rows_invalid"]) == (ROWS, 0)
+    newest = Attempts(blob_store, job.job_id).newest()
+    assert newest is not None and newest.number == 2
+    # What was done before was not done again.
+    assert seen >= set(before) and document["started_at"] < began
+    output = read_table(blob_store, "batch/out.parquet")
+    assert output["email_id"].to_pylist() == table["email_id"].to_pylist()
+    assert set(output["release_id"].to_pylist()) == {job.release_id}
+    # The first run outlives its head for up to a minute, unless it sees that it was replaced.
+    _, left = psutil.wait_procs(orphans, timeout=20)
+    assert [process for process in left if "batch_inference" in " ".join(process.cmdline())] == []
+
+
+def _kill(process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
+
+
+def _runner(head: RayHead) -> RayJobRunner:
+    settings = RaySettings(
+        ray_address=head.address,
+        ray_dashboard_url=head.dashboard_url,
+        ray_auth_token_path=head.token_path,
+    )
+    runner = connect.job_runner(settings)
+    assert isinstance(runner, RayJobRunner)
+    return runner
+
+
+def _kept(store: LocalBlobStore, job) -> dict:
+    folder = checkpoints_folder(job.job_id)
+    return {(blob.path, blob.modified): None for blob in store.list(folder)}

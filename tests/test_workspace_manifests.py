@@ -1,0 +1,199 @@
+"""The manifests are safe and complete, as far as their files say by themselves."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from manifest_rules import equipped, identified, no_secrets, pods, restricted
+from manifests import COMPONENTS, ROOT, environments, names, overlays, parse, read_env, walk
+
+CLUSTER = read_env(ROOT / "config" / "cluster.env")
+ACCESS = ROOT / "terraform" / "base-infra" / "access.yaml"
+OF_THE_CONTAINER = {
+    "HOME",  # a folder that can be written
+    "PREDICTOR",  # a part of PREDICTOR_URL
+}
+"""Variables in manifests that are no settings."""
+OPTIONAL_SECRETS = {"drift-webhook-url"}
+"""Secrets that an installation puts into the vault itself, if it wants what they are for."""
+
+
+@cache
+def files() -> list[Path]:
+    found = (p for pattern in ("*/deploy", "*/*/deploy") for p in ROOT.glob(pattern))
+    return sorted(file for folder in found for file in folder.rglob("*.yaml"))
+
+
+@cache
+def documents(file: Path) -> list[Any]:
+    return parse(file.read_text())
+
+
+@cache
+def objects() -> list[Any]:
+    """Every whole object; parts that an overlay adds to one are looked at when it is rendered."""
+    whole = [f for f in files() if "overlays" not in f.parts and "component" not in f.parts]
+    return [d for f in whole for d in documents(f) if isinstance(d, dict) and "metadata" in d]
+
+
+def deployed(kind: str, name: str) -> dict[str, Any]:
+    (found,) = (o for o in objects() if o["kind"] == kind and o["metadata"]["name"] == name)
+    return found
+
+
+def container(manifest: dict[str, Any]) -> dict[str, Any]:
+    (found,) = (c for pod in pods(manifest) for c in pod.containers)
+    return found
+
+
+def mounts(of: dict[str, Any]) -> set[str]:
+    return {mount["mountPath"] for mount in of["volumeMounts"]}
+
+
+GATEWAY = deployed("StatefulSet", "api-gateway")
+RUNTIME = deployed("ServingRuntime", "onnx-runtime")
+
+
+@pytest.mark.parametrize("manifest", [o for o in objects() if pods(o)], ids=names)
+def test_every_pod_is_confined_equipped_and_has_an_identity(manifest: dict[str, Any]):
+    of_pods = (restricted, equipped, identified)
+    assert [p for pod in pods(manifest) for rule in of_pods for p in rule(pod)] == []
+
+
+def test_there_are_pods_of_every_program():
+    kinds = {o["kind"] for o in objects() if pods(o)}
+    expected = {"StatefulSet", "Deployment", "CronJob", "RayCluster"}
+    assert kinds == expected | {"ServingRuntime", "InferenceService"}
+
+
+def test_no_secret_lies_in_the_repository():
+    assert [p for o in objects() for p in no_secrets(o)] == []
+
+
+def test_every_component_has_an_overlay_for_every_installation():
+    found = {overlay.name for overlay in overlays()}
+    wanted = {f"{c}/deploy/overlays/{e}" for c in COMPONENTS for e in environments()}
+    assert environments() == ["dev", "production"]
+    assert wanted - found == set()
+
+
+def test_every_variable_of_a_container_is_a_setting():
+    given = {
+        variable["name"]
+        for file in files()
+        for document in documents(file)
+        for path, node in walk(document)
+        if path and path[-1] == "env" and isinstance(node, list)
+        for variable in node
+    }
+    assert given - set(CLUSTER) - OF_THE_CONTAINER == set()
+
+
+@pytest.mark.parametrize("environment", environments())
+def test_an_installation_replaces_settings_that_exist(environment: str):
+    assert set(read_env(ROOT / "config" / environment / "settings.env")) <= set(CLUSTER)
+
+
+def test_the_settings_are_the_cluster_file_itself():
+    (generator,) = documents(ROOT / "config" / "kustomization.yaml")[0]["configMapGenerator"]
+    assert generator == {"name": "platform-settings", "envs": ["cluster.env"]}
+    assert [
+        f for f in files() if re.search(r"kind: ConfigMap\n(?:.*\n)*?data:", f.read_text())
+    ] == []
+
+
+def test_installations_name_the_same_things():
+    folder = ROOT / "config" / "installations"
+    keys = {e: list(read_env(folder / e / "installation.env")) for e in environments()}
+    assert keys["dev"] == keys["production"]
+    (wiring,) = documents(folder / "wiring" / "kustomization.yaml")
+    wired = {r["source"]["fieldPath"].removeprefix("data.") for r in wiring["replacements"]}
+    assert wired | {"IMAGE_REGISTRY"} == set(keys["dev"])
+
+
+def test_paths_of_the_settings_are_volumes():
+    assert {CLUSTER["SPOOL_FOLDER"]} <= mounts(container(GATEWAY))
+    for key in ("API_KEYS_FILE", "RAY_AUTH_TOKEN_PATH"):
+        assert str(Path(CLUSTER[key]).parent) in mounts(container(GATEWAY))
+    assert CLUSTER["PLATFORM_HOME"] in mounts(container(RUNTIME))
+    for environment in ("staging", "production"):
+        model = deployed("InferenceService", environment)["spec"]["predictor"]["model"]
+        assert mounts(model) == {CLUSTER["MODEL_REPOSITORY"]}
+
+
+def test_ports_of_the_settings_are_those_of_the_pods():
+    assert container(GATEWAY)["ports"][0]["containerPort"] == int(CLUSTER["GATEWAY_PORT"])
+    assert container(RUNTIME)["ports"][0]["containerPort"] == int(CLUSTER["INFERENCE_HTTP_PORT"])
+    assert CLUSTER["INFERENCE_HTTP_PORT"] == CLUSTER["TRANSFORMER_HTTP_PORT"]
+
+
+def test_names_in_the_settings_are_those_of_services():
+    gateway = deployed("Service", "api-gateway")["spec"]["ports"]
+    assert CLUSTER["GATEWAY_URL"] == "http://api-gateway.serving.svc.cluster.local"
+    assert [port["port"] for port in gateway] == [80]
+    ray = deployed("RayCluster", "ray")["metadata"]["name"]
+    assert CLUSTER["RAY_ADDRESS"] == f"{ray}-head-svc.ray.svc.cluster.local:6379"
+    # {use_case}-staging is KServe's own, {use_case}-production our Service.
+    for environment in ("staging", "production"):
+        url = CLUSTER[f"INFERENCE_URL_{environment.upper()}"]
+        assert url == f"http://{{use_case}}-{environment}.serving.svc.cluster.local"
+        namespace = deployed("InferenceService", environment)["metadata"]["namespace"]
+        assert namespace == deployed("Service", "production")["metadata"]["namespace"] == "serving"
+
+
+def test_the_gateway_has_time_to_drain_and_to_upload():
+    spec = GATEWAY["spec"]["template"]["spec"]
+    pause = container(GATEWAY)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    needed = pause + 2 * float(CLUSTER["SHUTDOWN_SECONDS"])
+    assert spec["terminationGracePeriodSeconds"] >= max(60, needed)
+
+
+def test_the_spool_belongs_to_one_pod_and_outlives_it():
+    (claim,) = GATEWAY["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteOncePod"]
+    assert set(GATEWAY["spec"]["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
+
+
+def test_the_drift_job_runs_hourly_and_never_twice():
+    spec = deployed("CronJob", "drift-detector")["spec"]
+    assert re.fullmatch(r"\d+ \* \* \* \*", spec["schedule"])
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] < 60 * 60
+
+
+def test_every_image_of_ours_is_set_in_every_overlay_that_has_it():
+    ours = {
+        re.sub(r":.*", "", node)
+        for file in files()
+        for document in documents(file)
+        for path, node in walk(document)
+        if path and path[-1] == "image" and node.startswith("mlplatform/")
+    }
+    programs = {"api-gateway", "inference-service", "feature-transformer", "ray"}
+    assert ours == {f"mlplatform/{p}" for p in programs | {"drift-detector", "training"}}
+    for overlay in overlays():
+        kustomization = documents(overlay.folder / "kustomization.yaml")[0]
+        for image in kustomization.get("images", []):
+            assert image["name"] in ours
+            assert image["newName"] == f"IMAGE_REGISTRY/{image['name']}"
+            assert image["newTag"] == "IMAGE_TAG"
+
+
+def test_identities_and_secrets_are_those_that_terraform_makes():
+    if not ACCESS.is_file():
+        pytest.skip("terraform/base-infra has no access.yaml")
+    components = yaml.safe_load(ACCESS.read_text())["components"].values()
+    known = {account for c in components for account in c["service_accounts"]}
+    accounts = [o for o in objects() if o["kind"] == "ServiceAccount"]
+    assert {o["metadata"]["name"] for o in accounts} <= {a.partition("/")[2] for a in known}
+    secrets = {secret for c in components for secret in c.get("secrets", ())}
+    asked = {
+        data["remoteRef"]["key"]
+        for o in objects()
+        if o["kind"] == "ExternalSecret"
+        for data in o["spec"]["data"]
+    }
+    assert asked - OPTIONAL_SECRETS <= secrets

@@ -1,0 +1,197 @@
+"""What kustomize makes of the overlays, and what is refused before anything is applied."""
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from manifest_rules import broken
+from manifests import REGISTRY, ROOT, TAG, Refused, checked_tag, overlays, parse, read_env, render
+
+Manifest = dict[str, Any]
+CLUSTER = read_env(ROOT / "config" / "cluster.env")
+needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, list[Manifest]]:
+    """Every overlay's objects by the overlay's name."""
+    values = {TAG: "1.2.3", REGISTRY: "registry.example"}
+    return {overlay.name: parse(render(overlay, values)) for overlay in overlays()}
+
+
+def render_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "render.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@needs_kubectl
+def test_every_overlay_keeps_the_rules(rendered: dict[str, list[Manifest]]):
+    production = {overlay.name: overlay.environment == "production" for overlay in overlays()}
+    assert [p for name, found in rendered.items() for p in broken(found, production[name])] == []
+
+
+@needs_kubectl
+def test_programs_get_the_settings_of_the_cluster_file(rendered: dict[str, list[Manifest]]):
+    maps = [o for found in rendered.values() for o in found if o["kind"] == "ConfigMap"]
+    settings = [o["data"] for o in maps if o["metadata"]["name"].startswith("platform-settings-")]
+    replaced = read_env(ROOT / "config" / "production" / "settings.env")
+    assert len(settings) > 0
+    for data in settings:
+        assert set(data) == set(CLUSTER)
+        assert {k for k, v in data.items() if v != CLUSTER[k]} <= set(replaced)
+
+
+@needs_kubectl
+def test_a_name_with_a_hash_is_the_same_everywhere(rendered: dict[str, list[Manifest]]):
+    for name, found in rendered.items():
+        maps = {o["metadata"]["name"] for o in found if o["kind"] == "ConfigMap"}
+        text = str([o for o in found if o["kind"] != "ConfigMap"])
+        asked = {word.strip("'}],") for word in text.split() if "platform-settings" in word}
+        assert asked <= maps, name
+
+
+@needs_kubectl
+@pytest.mark.parametrize("use_case", ["spam", "iris"])
+def test_every_use_case_has_both_environments(rendered: dict[str, list[Manifest]], use_case: str):
+    found = rendered["model-serving/inference-service/deploy/overlays/production"]
+    services = {o["metadata"]["name"]: o for o in found if o["kind"] == "InferenceService"}
+    staging, production = (services[f"{use_case}-{e}"] for e in ("staging", "production"))
+    assert staging["spec"]["predictor"]["minReplicas"] == 0
+    assert production["spec"]["predictor"]["minReplicas"] >= 2
+    for service in (staging, production):
+        model = service["spec"]["predictor"]["model"]
+        assert model["readinessProbe"]["httpGet"]["path"] == f"/v2/models/{use_case}/ready"
+        assert "storageUri" not in model  # the deployer's, as is the annotation
+        assert "mlplatform/release" not in service["spec"]["predictor"]["annotations"]
+
+
+@needs_kubectl
+def test_settings_and_service_accounts_are_in_the_namespace_of_their_pods(
+    rendered: dict[str, list[Manifest]],
+):
+    for name, found in rendered.items():
+        accounts = {
+            (o["metadata"]["namespace"], o["metadata"]["name"])
+            for o in found
+            if o["kind"] == "ServiceAccount"
+        }
+        for manifest in found:
+            if manifest["kind"] in {"StatefulSet", "Deployment"}:
+                spec = manifest["spec"]["template"]["spec"]
+                place = manifest["metadata"]["namespace"], spec["serviceAccountName"]
+                assert place in accounts, name
+
+
+def edited(manifest: Manifest, path: str, value: Any) -> Manifest:
+    changed = copy.deepcopy(manifest)
+    *way, last = [int(p) if p.isdigit() else p for p in path.split("/")]
+    node = changed
+    for step in way:
+        node = node[step]
+    if value is None:
+        del node[last]
+    else:
+        node[last] = value
+    return changed
+
+
+POD, CONTAINER = "spec/template/spec", "spec/template/spec/containers/0"
+BAD = [
+    (f"{CONTAINER}/securityContext/readOnlyRootFilesystem", False, "root file system"),
+    (f"{CONTAINER}/securityContext/allowPrivilegeEscalation", True, "privileges"),
+    (f"{CONTAINER}/securityContext/capabilities", {"add": ["NET_ADMIN"]}, "capabilities"),
+    (f"{CONTAINER}/securityContext/runAsNonRoot", False, "root"),
+    (f"{POD}/securityContext/runAsUser", 0, "root"),
+    (f"{POD}/securityContext/seccompProfile", {"type": "Unconfined"}, "seccomp"),
+    (f"{POD}/hostNetwork", True, "hostNetwork"),
+    (f"{POD}/volumes/0", {"name": "host", "hostPath": {"path": "/"}}, "volume host"),
+    (f"{POD}/serviceAccountName", None, "service account"),
+    (f"{POD}/automountServiceAccountToken", None, "token of Kubernetes"),
+    (f"{CONTAINER}/resources/limits", None, "limits"),
+    (f"{CONTAINER}/resources/requests/memory", None, "requests"),
+    (f"{CONTAINER}/livenessProbe", None, "livenessProbe"),
+    (f"{CONTAINER}/image", "registry.example/mlplatform/api-gateway", "names no build"),
+    (f"{CONTAINER}/image", "registry.example/mlplatform/api-gateway:latest", "names no build"),
+    (f"{CONTAINER}/image", "IMAGE_REGISTRY/mlplatform/api-gateway:1", "placeholder"),
+    ("spec/replicas", 0, "replicas is 0"),
+    ("spec/replicas", 1, "replicas is below 2"),
+]
+
+
+@needs_kubectl
+@pytest.mark.parametrize(("path", "value", "reason"), BAD, ids=[f"{b[0]}={b[1]}" for b in BAD])
+def test_a_gateway_that_breaks_a_rule_is_refused(
+    rendered: dict[str, list[Manifest]], path: str, value: Any, reason: str
+):
+    found = rendered["model-serving/api-gateway/deploy/overlays/production"]
+    (gateway,) = (o for o in found if o["kind"] == "StatefulSet")
+    assert broken([gateway], production=True) == []
+    assert reason in "\n".join(broken([edited(gateway, path, value)], production=True))
+
+
+@needs_kubectl
+@pytest.mark.parametrize("fewest", [0, 1])
+def test_production_is_never_scaled_to_nothing(rendered: dict[str, list[Manifest]], fewest: int):
+    found = rendered["model-serving/inference-service/deploy/overlays/production"]
+    (service,) = (
+        o for o in found if o["metadata"]["name"] == "spam-production" and "predictor" in o["spec"]
+    )
+    few = edited(service, "spec/predictor/minReplicas", fewest)
+    assert f"minReplicas is {fewest}; production needs 2" in "\n".join(broken([few], True))
+    assert broken([few], production=False) == []
+
+
+def test_a_secret_is_refused():
+    secret = {"kind": "Secret", "metadata": {"name": "keys", "namespace": "serving"}}
+    assert "ExternalSecret" in "\n".join(broken([secret], production=False))
+
+
+@pytest.mark.parametrize("tag", ["", "latest", "main", "IMAGE_TAG", "a b", "-x", "a" * 129, "ä"])
+def test_a_tag_that_names_no_build_is_refused(tag: str):
+    with pytest.raises(Refused, match="IMAGE_TAG"):
+        checked_tag(tag)
+
+
+@pytest.mark.parametrize("tag", ["1.4.0", "a", "9f0c2d1", "v1.0_rc-2", "a" * 128])
+def test_a_tag_that_names_a_build_is_taken(tag: str):
+    assert checked_tag(tag) == tag
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["production"], "IMAGE_TAG is missing"),
+        (["production", "--image-tag", "latest"], "does not name one build"),
+        (["prod", "--image-tag", "1.0.0"], "there is no environment 'prod'; config/ has: dev, pro"),
+        (["../dev", "--image-tag", "1.0.0"], "there is no environment '../dev'"),
+        (["production", "--image-tag", "1.0.0"], "installation.env still have examples for "),
+    ],
+)
+def test_a_wrong_request_is_refused_and_prints_nothing(arguments: list[str], reason: str):
+    done = render_command(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert reason in done.stderr.splitlines()[-1]
+
+
+@needs_kubectl
+def test_one_component_is_printed_with_its_build():
+    done = render_command("dev", "--image-tag", "1.4.0", "--examples", "--component", "training")
+    assert done.returncode == 0, done.stderr
+    kinds = [o["kind"] for o in parse(done.stdout)]
+    assert "Deployment" in kinds
+    assert "StatefulSet" not in kinds
+    assert "mlplatform/training:1.4.0" in done.stdout
+
+
+def test_validation_names_what_it_could_not_check(tmp_path: Path):
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    command = [sys.executable, str(ROOT / "scripts" / "validate.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("NOT CHECKED")]
+    assert any("kubectl is missing" in line for line in lines), done.stdout + done.stderr
+    assert any("terraform" in line for line in lines)
