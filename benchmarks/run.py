@@ -9,6 +9,7 @@ import sys
 
 import bench_batch
 import bench_gateway
+import bench_ingest
 import bench_pipeline
 import bench_skew
 from bench_report import machine, say
@@ -18,6 +19,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError
 
 SECTIONS = {
+    "ingest": bench_ingest.run,
     "pipeline": bench_pipeline.run,
     "skew": bench_skew.run,
     "batch": bench_batch.run,

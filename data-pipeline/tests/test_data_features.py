@@ -1,24 +1,26 @@
+import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from data_pipeline import TEST, TRAIN, freeze, read_records, validate
+from data_pipeline import TEST, TRAIN, read_records
 from data_pipeline.entity_features import entity_features
-from data_pipeline.stored import read_features, read_part
+from data_pipeline.features import features_code
+from data_pipeline.stored import features_path, read_features, read_part
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.feature_store.memory import MemoryFeatureStore
 from platform_core.adapters.online_store.memory import MemoryOnlineStore
-from platform_core.clock import ManualClock
+from platform_core.parquet import read_table, write_table
 from use_cases import assemble, model_schema, use_case
 
 SPAM, IRIS = use_case("spam"), use_case("iris")
-CLOCK = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
 RATE = "sender_domain_spam_rate"
 
 
@@ -28,9 +30,8 @@ def online() -> MemoryOnlineStore:
 
 
 @pytest.fixture
-def records(blob_store) -> pa.Table:
-    version = freeze(blob_store, SPAM, validate(SPAM, SPAM.generate(600, 4), 0.5), CLOCK)
-    return read_records(blob_store, "spam", version)
+def records(blob_store, frozen) -> pa.Table:
+    return read_records(blob_store, "spam", frozen(SPAM, blob_store, SPAM.generate(600, 4)))
 
 
 def joined(records: pa.Table, online: MemoryOnlineStore, folder: Path):
@@ -98,8 +99,10 @@ def test_without_times_there_is_no_view(records, online, tmp_path: Path) -> None
     assert online.views == {}
 
 
-def test_a_use_case_without_entities_needs_no_feature_store(blob_store, tmp_path: Path) -> None:
-    version = freeze(blob_store, IRIS, validate(IRIS, IRIS.generate(300, 4), 0.5), CLOCK)
+def test_a_use_case_without_entities_needs_no_feature_store(
+    blob_store, frozen, tmp_path: Path
+) -> None:
+    version = frozen(IRIS, blob_store, IRIS.generate(300, 4))
     flowers = read_records(blob_store, "iris", version)
     assert entity_features(IRIS, flowers, None, tmp_path) == (None, None)
 
@@ -113,28 +116,32 @@ from data_pipeline.features import compute_features
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from use_cases import use_case
 
-root, name, version, address = sys.argv[1:]
+*versions, address = sys.argv[1:]
 ray.init(address=address, log_to_driver=False, logging_level="error")
-store = LocalBlobStore(Path(root))
-assert compute_features(store, use_case(name), version, None, Path(root)) is None
+for root, name, version in (text.split(",") for text in versions):
+    store = LocalBlobStore(Path(root))
+    assert compute_features(store, use_case(name), version, None, Path(root)) is None
 """
 
 
-@pytest.mark.parametrize("case", [SPAM, IRIS], ids=["spam", "iris"])
-def test_ray_computes_what_serving_computes(ray_head, tmp_path: Path, case) -> None:
-    store = LocalBlobStore(tmp_path)
-    version = freeze(store, case, validate(case, case.generate(500, 9), 0.5), CLOCK)
+def run_on_ray(program: str, ray_head, *arguments: object) -> str:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(ray_head.token_path)}
-    arguments = [str(tmp_path), case.name, version, ray_head.address]
     done = subprocess.run(
-        [sys.executable, "-c", ON_RAY, *arguments],
+        [sys.executable, "-c", program, *map(str, arguments), ray_head.address],
         env={**os.environ, **token}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    for part in (TRAIN, TEST):
-        stored = read_features(store, case, version, part)
-        served = assemble(case, read_part(store, case, version, part))
-        assert stored.column_names == ["row_id", "label", *model_schema(case).names]
+    return done.stdout
+
+
+def test_ray_computes_what_serving_computes(ray_head, frozen, tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path)
+    versions = {case: frozen(case, store, case.generate(500, 9)) for case in (SPAM, IRIS)}
+    run_on_ray(ON_RAY, ray_head, *(f"{tmp_path},{c.name},{v}" for c, v in versions.items()))
+    for case, part in product((SPAM, IRIS), (TRAIN, TEST)):
+        stored = read_features(store, case, versions[case], part)
+        served = assemble(case, read_part(store, case, versions[case], part))
+        assert stored.column_names == ["row_id", "label", "cluster", *model_schema(case).names]
         for name in model_schema(case).names:
             assert stored[name].combine_chunks().equals(served.column(name)), name
 
@@ -146,3 +153,68 @@ def test_times_of_a_later_year_do_not_matter(records, online, tmp_path: Path) ->
     moved = pc.add(records["event_timestamp"], pa.scalar(timedelta(days=3650)))
     after, _ = joined(records.set_column(index, "event_timestamp", moved), online, tmp_path / "b")
     assert before.equals(after)
+
+
+def altered_features(store: LocalBlobStore, base: str, code: str) -> pa.Table:
+    """Leave features of a base as `code` made them, with values that no code computes."""
+    records = read_records(store, "iris", base)
+    batch = records.select(IRIS.record_schema.names).combine_chunks().to_batches()[0]
+    table = pa.Table.from_batches([IRIS.features(batch)]).append_column("row_id", records["row_id"])
+    odd = pc.add(table["petal_width"], pa.scalar(100, pa.float32()))
+    table = table.set_column(table.column_names.index("petal_width"), "petal_width", odd)
+    write_table(store, features_path("iris", base), table)
+    made = json.dumps({"features_code": code}).encode()
+    store.write(f"training-data/iris/{base}/features.json", made)
+    return table
+
+
+def test_only_rows_that_are_new_are_computed_while_the_code_is_the_same(
+    ray_head, frozen, tmp_path: Path
+) -> None:
+    """Who takes the base's features over shows that they were altered by hand."""
+    versions, bases = {}, {}
+    for code in (features_code(IRIS), "of another release"):
+        store = LocalBlobStore(tmp_path / code)
+        base = frozen(IRIS, store, IRIS.generate(300, 1))
+        bases[code] = altered_features(store, base, code)
+        versions[code] = frozen(IRIS, store, IRIS.generate(100, 2), base=base)
+    places = [f"{tmp_path / code},iris,{version}" for code, version in versions.items()]
+    run_on_ray(ON_RAY, ray_head, *places)
+    for code, version in versions.items():
+        found = read_table(LocalBlobStore(tmp_path / code), features_path("iris", version))
+        old = pc.is_in(found["row_id"], bases[code]["row_id"].combine_chunks())
+        same = pa.scalar(code == features_code(IRIS))
+        assert found.num_rows > pc.sum(old).as_py() == bases[code].num_rows
+        assert pc.greater(found["petal_width"], 50).equals(pc.and_(old, same))
+
+
+# Checked on Ray and in process: the same dataset version.
+CHECK_ON_RAY = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+import ray
+from data_pipeline import Rules, freeze
+from data_pipeline.on_ray import check_on_ray
+from data_pipeline.raw import RawRecords
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.clock import ManualClock
+from use_cases import use_case
+
+root, folder, address = sys.argv[1:]
+ray.init(address=address, log_to_driver=False, logging_level="error")
+store, clock = LocalBlobStore(Path(root)), ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
+raw = RawRecords(store, folder)
+print(freeze(store, use_case("spam"), raw, Rules(), clock, apply=check_on_ray))
+"""
+
+
+def test_rows_checked_on_ray_give_the_same_version(ray_head, frozen, tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path)
+    tables = [SPAM.generate(100, seed) for seed in range(4)]
+    version = frozen(SPAM, store, *tables)
+    (summary,) = (b.path for b in store.list("models") if b.path.endswith("_INGEST.json"))
+    folder = summary.removesuffix("/raw/_INGEST.json")
+    for blob in list(store.list("training-data")):
+        store.delete(blob.path)
+    assert run_on_ray(CHECK_ON_RAY, ray_head, tmp_path, folder).strip() == version

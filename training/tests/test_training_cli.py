@@ -30,6 +30,7 @@ def test_compile_writes_the_ir(tmp_path: Path) -> None:
     [
         (["run", "--use-case", "fraud"], "there is no use case 'fraud'"),
         (["run", "--trials", "0"], "trials"),
+        (["run", "--budget-minutes", "-1"], "budget_minutes"),
         (["run", "--trials", "many"], "invalid int value"),
         (["fly"], "invalid choice"),
     ],

@@ -68,7 +68,9 @@ def test_a_mapping_without_a_file_is_refused() -> None:
         RunParameters(columns="body=text").arguments("spam", "run-1")
 
 
-@pytest.mark.parametrize("wrong", [{"trials": 0}, {"rows": 5}, {"seed": -1}, {"trails": 4}])
+@pytest.mark.parametrize(
+    "wrong", [{"trials": 0}, {"rows": 5}, {"seed": -1}, {"budget_minutes": -1.0}, {"trails": 4}]
+)
 def test_parameters_out_of_range_or_unknown_are_refused(wrong: dict) -> None:
     with pytest.raises(ValidationError):
         RunParameters(**wrong)

@@ -1,38 +1,159 @@
+"""The search: what is tried, and that the outcome depends on data and seed alone."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
 import pytest
 
-from training.search import plan
+from training.folds import FOLDS
+from training.suggestions import ROUND, rounds
+from training.threshold import Decision
+from training.trials import Trial, TrialResult, settings
 from use_cases import use_case
+
+IRIS = use_case("iris")
+
+
+def told(trial: Trial, score: float) -> TrialResult:
+    decision = Decision(IRIS.decision, "")
+    return TrialResult(trial, score, (score,), 0.0, decision)
+
+
+def suggested(name: str, trials: int, seed: int, score=lambda _: 0.5) -> list[Trial]:
+    results: list[TrialResult] = []
+    for round_ in rounds(use_case(name), trials, seed, results):
+        results.extend(told(trial, score(trial)) for trial in round_)
+    return [result.trial for result in results]
 
 
 @pytest.mark.parametrize("name", ["spam", "iris"])
 def test_first_every_candidate_is_tried_with_its_defaults(name: str) -> None:
-    case = use_case(name)
-    trials = plan(case, len(case.candidates()), seed=1)
-    assert [t.candidate for t in trials] == [c.name for c in case.candidates()]
-    for trial, candidate in zip(trials, case.candidates(), strict=True):
+    candidates = use_case(name).candidates()
+    first = next(rounds(use_case(name), 50, 1, []))
+    assert [t.candidate for t in first] == [c.name for c in candidates]
+    for trial, candidate in zip(first, candidates, strict=True):
         assert trial.parameters == {key: values[0] for key, values in candidate.space.items()}
 
 
-def test_the_same_seed_draws_the_same_settings() -> None:
-    case = use_case("spam")
-    assert plan(case, 12, seed=3) == plan(case, 12, seed=3)
+def test_fewer_trials_than_candidates_take_the_first_ones() -> None:
+    names = [c.name for c in use_case("spam").candidates()]
+    assert [t.candidate for t in suggested("spam", 2, seed=0)] == names[:2]
+
+
+def test_rounds_are_of_a_fixed_size() -> None:
+    results: list[TrialResult] = []
+    sizes = []
+    for round_ in rounds(IRIS, 4 + ROUND + 3, 0, results):
+        sizes.append(len(round_))
+        results.extend(told(trial, 0.5) for trial in round_)
+    assert sizes == [4, ROUND, 3]
+    assert [result.trial.number for result in results] == list(range(4 + ROUND + 3))
 
 
 @pytest.mark.parametrize("name", ["spam", "iris"])
 def test_no_setting_is_tried_twice_and_the_search_ends_when_all_are(name: str) -> None:
-    case = use_case(name)
-    trials = plan(case, 100_000, seed=0)
-    settings = [(t.candidate, tuple(sorted(t.parameters.items(), key=str))) for t in trials]
-    assert len(settings) == len(set(settings))
-    sizes = 0
-    for candidate in case.candidates():
-        size = 1
-        for values in candidate.space.values():
-            size *= len(values)
-        sizes += size
-    assert len(trials) == sizes
+    trials = suggested(name, 1_000, seed=0)
+    tried = [(t.candidate, tuple(sorted(t.parameters.items(), key=str))) for t in trials]
+    assert len(set(tried)) == len(tried) == settings(use_case(name))
 
 
-def test_fewer_trials_than_candidates_take_the_first_ones() -> None:
-    case = use_case("spam")
-    assert [t.candidate for t in plan(case, 2, seed=0)] == [c.name for c in case.candidates()][:2]
+def test_the_same_seed_and_scores_suggest_the_same() -> None:
+    assert suggested("spam", 14, seed=3) == suggested("spam", 14, seed=3)
+    assert suggested("spam", 14, seed=3) != suggested("spam", 14, seed=4)
+
+
+def test_suggestions_follow_the_scores() -> None:
+    """What only one candidate does well is tried more often than by chance (a quarter)."""
+    shares = []
+    for seed in range(5):
+        trials = suggested("iris", 14, seed, lambda t: float(t.candidate == "gradient_boosting"))
+        shares.append(np.mean([t.candidate == "gradient_boosting" for t in trials[4:]]))
+    assert np.mean(shares) > 0.4
+
+
+ON_RAY = """
+import json, sys
+import numpy as np, pyarrow as pa, ray
+from training.fitting import fit
+from training.models import probabilities
+from training.search import Budget, search
+from use_cases import assemble, use_case
+from use_cases.interface import ThresholdRule
+
+ray.init(address=sys.argv[1], log_to_driver=False, logging_level="error")
+case = use_case("iris")
+table = case.generate(150, seed=1).rename_columns([*case.record_schema.names, "label"])
+table = table.append_column("cluster", pa.array([str(n // 2) for n in range(150)]))
+minutes = iter([0, 4, 61, 200])
+
+def found(budget, heard, **clock):
+    done = search(case, table, budget, 5, lambda r: heard.append(r.trial.number), **clock)
+    model = fit(case, table, done.best.trial, 5)
+    return {
+        "complete": done.complete,
+        "heard": heard,
+        "trials": [(r.trial.candidate, r.trial.parameters, r.score, r.folds) for r in done.results],
+        "fitted": probabilities(case, model, table).tolist(),
+    }
+
+runs = [found(Budget(6), []) for _ in range(2)]
+runs.append(found(Budget(12, minutes=1), [], clock=lambda: next(minutes)))
+
+class Mail(type(use_case("spam"))):
+    threshold = ThresholdRule(false_positive_rate=0.02)
+
+mails = use_case("spam").generate(300, seed=1)
+records = mails.select(Mail.record_schema.names).combine_chunks().to_batches()[0]
+rows = pa.Table.from_batches([assemble(Mail(), records)])
+rows = rows.append_column("label", mails["label"])
+rows = rows.append_column("cluster", pa.array([str(n) for n in range(300)]))
+best = search(Mail(), rows, Budget(1), 5, lambda _: None).best
+runs.append({"rule": best.decision.rule.model_dump(), "why": best.decision.why,
+             "negatives": mails["label"].to_pylist().count("ham")})
+print(json.dumps(runs))
+"""
+
+
+@pytest.fixture(scope="module")
+def found(ray_head) -> list[dict[str, Any]]:
+    """Two searches of six trials and one whose budget is spent after the first round."""
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(ray_head.token_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", ON_RAY, ray_head.address],
+        env={**os.environ, **token}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_search_and_its_model_are_the_same_twice_to_the_bit(found) -> None:
+    first, second = ({**one, "heard": sorted(one["heard"])} for one in found[:2])
+    assert first == second
+    assert first["complete"]
+    assert first["heard"] == [*range(6)]
+
+
+def test_a_trial_is_worth_what_all_its_folds_answer(found) -> None:
+    scores = [score for _, _, score, _ in found[0]["trials"]]
+    assert scores == sorted(scores, reverse=True)
+    for _, _, score, folds in found[0]["trials"]:
+        assert len(folds) == FOLDS
+        assert score == pytest.approx(np.mean(folds), abs=0.01)  # accuracy, folds of about 50
+
+
+def test_a_spent_budget_begins_no_further_round(found) -> None:
+    assert not found[2]["complete"]
+    assert len(found[2]["trials"]) == 4
+
+
+def test_a_threshold_is_chosen_on_rows_outside_the_fit(found) -> None:
+    chosen = found[3]
+    assert (chosen["rule"]["kind"], chosen["rule"]["positive"]) == ("threshold", "spam")
+    passing, negatives = map(int, re.search(r"(\d+) of (\d+)", chosen["why"]).groups())
+    assert negatives == chosen["negatives"]
+    assert passing / negatives <= 0.02

@@ -1,26 +1,46 @@
 """Dataset versions: immutable Parquet with a manifest, named by their content."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from data_pipeline.identity import TEST, parts, table_digest
-from data_pipeline.validation import LABEL, ROW_ID, Validated
-from platform_core.clock import Clock
 from platform_core.contracts.base import Contract
-from platform_core.errors import InvalidData
-from platform_core.parquet import read_table, write_table
+from platform_core.errors import BlobNotFound, InvalidData
+from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
-from use_cases import UseCase
 
-PART = "part"
-MIN_TEST_ROWS = 20
+MANIFEST, RECORDS, QUARANTINE = "manifest.json", "records.parquet", "quarantine.parquet"
+INDEX, EXTRA_COLUMNS = "index.parquet", "extra_columns.parquet"
+LATEST = "latest"
+
+
+class SplitSummary(Contract):
+    """How the sides of the split were chosen and why so. `boundaries` has, for a split by time,
+    the first time of the test part per class.
+    """
+
+    method: Literal["time", "content"]
+    why: str
+    boundaries: dict[str, datetime] = Field(default_factory=dict)
+
+
+class SourceCount(Contract):
+    """A file of the source, and how many records of the dataset version came from it."""
+
+    source: str
+    rows: int
 
 
 class DatasetManifest(Contract):
-    """`manifest.json` of a dataset version; `classes` counts rows per class."""
+    """`manifest.json` of a dataset version; `classes` counts rows per class.
+
+    `rows`, `classes`, `test_rows`, `clusters`, `near_duplicates` (rows in clusters of more than
+    one), `times_unknown` and `sources` are about all records; the other counts, `reasons`,
+    `warnings` and `split` about the rows of this ingest, which is all of them without `parents`.
+    """
 
     dataset_version: str
     use_case: str
@@ -32,6 +52,16 @@ class DatasetManifest(Contract):
     test_rows: int
     classes: dict[str, int]
     columns: dict[str, str]
+    split: SplitSummary = SplitSummary(method="content", why="the only method when it was made")
+    near_duplicates: int = 0
+    clusters: int = 0
+    reasons: dict[str, int] = Field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    sources: tuple[SourceCount, ...] = ()
+    times_unknown: int = 0
+    data_source: str = ""
+    unreadable_files: int = 0
 
 
 def dataset_path(use_case: str, version: str) -> str:
@@ -39,58 +69,56 @@ def dataset_path(use_case: str, version: str) -> str:
     return f"training-data/{use_case}/{version}"
 
 
-def freeze(store: BlobStore, use_case: UseCase, validated: Validated, clock: Clock) -> str:
-    """Write a dataset version and return its name; content that is there already stays.
-
-    Rows are ordered by `row_id`, so the order they arrived in does not matter.
-
-    Raises:
-        InvalidData: too few rows fall into the test part to judge a model.
-    """
-    records = validated.records.append_column(PART, parts(validated.records[ROW_ID]))
-    records = records.sort_by(ROW_ID)
-    test = records.filter(pc.equal(records[PART], TEST))
-    if test.num_rows < MIN_TEST_ROWS or len(test[LABEL].unique()) < len(use_case.classes):
-        raise InvalidData(
-            f"only {test.num_rows} of {records.num_rows} rows are kept for the test, with "
-            f"{len(test[LABEL].unique())} of {len(use_case.classes)} classes; at least "
-            f"{MIN_TEST_ROWS} with every class are needed: give more data"
-        )
-    version = table_digest(records)
-    folder = dataset_path(use_case.name, version)
-    if store.exists(f"{folder}/manifest.json"):
-        return version
-    manifest = DatasetManifest(
-        dataset_version=version,
-        use_case=use_case.name,
-        created_at=clock.now(),
-        rows=records.num_rows,
-        rows_read=validated.rows,
-        rows_quarantined=validated.quarantine.num_rows,
-        duplicates=validated.duplicates,
-        test_rows=test.num_rows,
-        classes=_counts(records[LABEL]),
-        columns={field.name: str(field.type) for field in records.schema},
-    )
-    write_table(store, f"{folder}/quarantine.parquet", validated.quarantine)
-    write_table(store, f"{folder}/records.parquet", records)
-    store.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
-    return version
-
-
 def read_manifest(store: BlobStore, use_case: str, version: str) -> DatasetManifest:
     """Return a dataset version's manifest; `InvalidData` when it cannot be read."""
-    path = f"{dataset_path(use_case, version)}/manifest.json"
+    path = f"{dataset_path(use_case, version)}/{MANIFEST}"
     try:
         return DatasetManifest.model_validate_json(store.read(path))
     except ValidationError as error:
         raise InvalidData(f"{path} is damaged: {error.error_count()} errors") from error
 
 
+def manifests(store: BlobStore, use_case: str) -> Iterator[DatasetManifest]:
+    """Yield the manifests of all dataset versions of a use case, newest first.
+
+    Raises:
+        InvalidData: one of them cannot be read.
+    """
+    folder = f"training-data/{use_case}"
+    versions = [
+        blob.path.split("/")[-2]
+        for blob in store.list(folder)
+        if blob.path.endswith(f"/{MANIFEST}") and blob.path.count("/") == folder.count("/") + 2
+    ]
+    found = [read_manifest(store, use_case, version) for version in versions]
+    yield from sorted(found, key=lambda m: (m.created_at, m.dataset_version), reverse=True)
+
+
+def find_base(store: BlobStore, use_case: str, base: str) -> DatasetManifest | None:
+    """Return the dataset version that `base` names: "" is none, "latest" the newest one.
+
+    Raises:
+        InvalidData: there is no such dataset version.
+    """
+    if not base:
+        return None
+    if base == LATEST:
+        newest = next(manifests(store, use_case), None)
+        if newest is None:
+            raise InvalidData(
+                f"there is no dataset version of {use_case} to add to; leave BASE out once"
+            )
+        return newest
+    try:
+        return read_manifest(store, use_case, base)
+    except BlobNotFound as error:
+        known = [m.dataset_version for m in manifests(store, use_case)][:5]
+        raise InvalidData(
+            f"there is no dataset version {base} of {use_case}; the newest are "
+            f"{', '.join(known) or 'none'}; BASE takes one of them or {LATEST}"
+        ) from error
+
+
 def read_records(store: BlobStore, use_case: str, version: str) -> pa.Table:
     """Return the records of a dataset version, ordered by `row_id`."""
-    return read_table(store, f"{dataset_path(use_case, version)}/records.parquet")
-
-
-def _counts(labels: pa.ChunkedArray) -> dict[str, int]:
-    return {pair["values"]: pair["counts"] for pair in pc.value_counts(labels).to_pylist()}
+    return read_table(store, f"{dataset_path(use_case, version)}/{RECORDS}")

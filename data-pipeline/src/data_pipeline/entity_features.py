@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_pipeline.identity import TRAIN, table_digest
-from data_pipeline.validation import EVENT_TIMESTAMP, ROW_ID
+from data_pipeline.columns import EVENT_TIMESTAMP, ROW_ID, TRAIN
+from data_pipeline.identity import table_digest
 from platform_core.ports.feature_store import FeatureStore
 from use_cases import UseCase
 

@@ -1,19 +1,30 @@
 """The features step: own features on Ray Data, entity features from Feast, one Parquet."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from data_pipeline.dataset import PART, dataset_path, read_records
+from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID
+from data_pipeline.dataset import (
+    RECORDS,
+    DatasetManifest,
+    dataset_path,
+    read_manifest,
+    read_records,
+)
 from data_pipeline.entity_features import entity_features
-from data_pipeline.own_features import own_features
+from data_pipeline.own_features import features_of, own_features
 from data_pipeline.stored import features_path
-from data_pipeline.validation import LABEL, ROW_ID
-from platform_core.parquet import write_table
+from platform_core.hashing import sha256_json
+from platform_core.parquet import read_table, write_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.feature_store import FeatureStore
 from use_cases import UseCase
 from use_cases.assemble import join_entities
+
+FEATURES_CODE = "features_code"
 
 
 def compute_features(
@@ -25,16 +36,47 @@ def compute_features(
 ) -> str | None:
     """Write `features.parquet` of a dataset version and return its feature view's version.
 
-    Columns: `row_id`, `label`, `part`, then the model's input, ordered by `row_id`.
+    What a version this one was added to has from the same feature code is taken over.
+    Columns: `row_id`, `label`, `part`, `cluster`, then the model's input, ordered by `row_id`.
     `history` is the folder where Feast finds the entity histories; `feature_store` may be `None`
     for a use case without entity features.
     """
     records = read_records(store, case.name, version)
-    own = own_features(store, case, f"{dataset_path(case.name, version)}/records.parquet")
+    known = _known(store, case, read_manifest(store, case.name, version), records)
+    own = own_features(store, case, f"{dataset_path(case.name, version)}/{RECORDS}", known)
     entities, view_version = entity_features(case, records, feature_store, history)
     batch = own.drop_columns([ROW_ID]).combine_chunks().to_batches()[0]
     complete = join_entities(case, batch, entities)
-    columns = {name: records[name] for name in (ROW_ID, LABEL, PART)}
+    columns = {name: records[name] for name in (ROW_ID, LABEL, PART, CLUSTER)}
     columns |= dict(zip(complete.schema.names, complete.columns, strict=True))
     write_table(store, features_path(case.name, version), pa.table(columns))
+    made = json.dumps({FEATURES_CODE: features_code(case)}, indent=1)
+    store.write(_made_path(case.name, version), made.encode())
     return view_version
+
+
+def features_code(case: UseCase) -> str:
+    """Return what tells one feature code from another: the hash of the features it computes for
+    the golden records, and of their schema.
+    """
+    computed = case.features(case.golden_records()).to_pylist()
+    return sha256_json([[[f.name, str(f.type)] for f in case.feature_schema], computed])
+
+
+def _known(
+    store: BlobStore, case: UseCase, manifest: DatasetManifest, records: pa.Table
+) -> pa.Table | None:
+    """Return own features that the version this one was added to has from the same code."""
+    for parent in manifest.parents:
+        path = _made_path(case.name, parent)
+        if not store.exists(path):
+            continue
+        if json.loads(store.read(path)).get(FEATURES_CODE) != features_code(case):
+            continue
+        table = read_table(store, features_path(case.name, parent), features_of(case).names)
+        return table.filter(pc.is_in(table[ROW_ID], records[ROW_ID].combine_chunks()))
+    return None
+
+
+def _made_path(use_case: str, version: str) -> str:
+    return f"{dataset_path(use_case, version)}/features.json"

@@ -1,7 +1,8 @@
-"""Names that follow from content: of a record, of its side of the split, of a dataset version."""
+"""Names that follow from content: of a record, of a table, of a dataset version."""
 
 import hashlib
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -9,11 +10,6 @@ from platform_core.hashing import canonical_json, sha256_json
 from use_cases import UseCase
 
 ID_CHARACTERS = 16
-TEST_PERCENT = 20
-TRAIN, TEST = "train", "test"
-# Changing this would move records between the parts and let champions be judged on rows they
-# were trained on.
-_SPLIT_SALT = b"mlplatform split 1:"
 
 
 def content_ids(use_case: UseCase, records: pa.Table) -> pa.Array:
@@ -24,30 +20,62 @@ def content_ids(use_case: UseCase, records: pa.Table) -> pa.Array:
     return pa.array([sha256_json(list(row))[:ID_CHARACTERS] for row in rows], pa.string())
 
 
-def parts(row_ids: pa.ChunkedArray) -> pa.Array:
-    """Return `train` or `test` per row id. The side depends on nothing but the content, so it
-    stays the same in every later dataset version.
+def ids_as_integers(row_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return row ids as uint64, in the same order: a row id is 64 bits in hexadecimal."""
+    return np.frombuffer(bytes.fromhex("".join(row_ids.to_pylist())), ">u8").astype(np.uint64)
+
+
+def ids_as_text(integers: np.ndarray) -> pa.Array:
+    """Return what `ids_as_integers` took."""
+    return pa.array([f"{value:0{ID_CHARACTERS}x}" for value in integers.tolist()], pa.string())
+
+
+class ContentDigest:
+    """The hash of a table that arrives in pieces: the same rows in the same order give the same
+    hash, however they are cut.
     """
-    sides = (_percent(row_id) < TEST_PERCENT for row_id in row_ids.to_pylist())
-    return pa.array([TEST if side else TRAIN for side in sides], pa.string())
+
+    def __init__(self, schema: pa.Schema) -> None:
+        head = canonical_json([[field.name, str(field.type)] for field in schema])
+        self._head = hashlib.sha256(head)
+        self._columns = {name: (hashlib.sha256(), hashlib.sha256()) for name in schema.names}
+
+    def update(self, table: pa.Table) -> None:
+        """Take in the next rows."""
+        for name, (structure, values) in self._columns.items():
+            for chunk in table[name].chunks:
+                shape, content = _canonical(chunk)
+                structure.update(shape)
+                values.update(content)
+
+    def hexdigest(self) -> str:
+        """Return the hash of everything taken in."""
+        whole = self._head.copy()
+        for structure, values in self._columns.values():
+            whole.update(structure.digest() + values.digest())
+        return whole.hexdigest()[:ID_CHARACTERS]
 
 
 def table_digest(table: pa.Table) -> str:
     """Return the hash of a table's columns, types and rows, independent of the order of rows."""
-    rows = sorted(hashlib.sha256(canonical_json(_plain(row))).digest() for row in table.to_pylist())
-    head = canonical_json([[field.name, str(field.type)] for field in table.schema])
-    return hashlib.sha256(head + b"".join(rows)).hexdigest()[:ID_CHARACTERS]
+    digest = ContentDigest(table.schema)
+    digest.update(table.sort_by([(name, "ascending") for name in table.column_names]))
+    return digest.hexdigest()
 
 
-def _percent(row_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(_SPLIT_SALT + row_id.encode()).digest()[:8]) % 100
+def _canonical(chunk: pa.Array) -> tuple[bytes, bytes]:
+    """Return the length of each value, -1 for null, and the bytes of all that are not null."""
+    if pa.types.is_string(chunk.type):
+        lengths = pc.fill_null(pc.binary_length(chunk), -1)
+        return np.asarray(lengths).tobytes(), b"".join(
+            chunk.drop_null().cast(pa.binary()).to_pylist()
+        )
+    plain = chunk.cast(pa.int64()) if pa.types.is_temporal(chunk.type) else chunk
+    known = np.where(chunk.is_valid(), np.int32(plain.type.byte_width), np.int32(-1))
+    return known.tobytes(), np.asarray(plain.drop_null()).tobytes()
 
 
 def _normalised(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if column.type != pa.string():
         return column
     return pc.utf8_lower(pc.utf8_trim_whitespace(column))
-
-
-def _plain(row: dict) -> dict:
-    return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()}

@@ -3,35 +3,46 @@
 from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray.data
 
-from data_pipeline.validation import ROW_ID
+from data_pipeline.columns import ROW_ID
 from platform_core.ports.blob_store import BlobStore
 from use_cases import UseCase, use_case
 
 BATCH_ROWS = 2_048
 
 
-def own_features(store: BlobStore, case: UseCase, records_path: str) -> pa.Table:
+def own_features(
+    store: BlobStore, case: UseCase, records_path: str, known: pa.Table | None = None
+) -> pa.Table:
     """Return `row_id` and the use case's features for a Parquet object, ordered by `row_id`.
 
-    Needs a connected Ray. Batches stream through the cluster's workers.
+    Rows that `known` has are taken from there. Needs a connected Ray. Batches stream through the
+    cluster's workers.
     """
+    known = features_of(case).empty_table() if known is None else known
     columns = [ROW_ID, *case.record_schema.names]
     records = ray.data.read_parquet(records_path, filesystem=store.filesystem(), columns=columns)
     features = records.map_batches(
-        _batch_function(case.name), batch_format="pyarrow", batch_size=BATCH_ROWS
+        _batch_function(case.name, ray.put(known[ROW_ID].combine_chunks())),
+        batch_format="pyarrow",
+        batch_size=BATCH_ROWS,
     )
-    schema = pa.schema([pa.field(ROW_ID, pa.string()), *case.feature_schema])
-    parts = ray.get(features.to_arrow_refs())
-    return pa.concat_tables([part.select(schema.names).cast(schema) for part in parts]).sort_by(
-        ROW_ID
-    )
+    schema = features_of(case)
+    parts = [part.select(schema.names).cast(schema) for part in ray.get(features.to_arrow_refs())]
+    return pa.concat_tables([known.cast(schema), *parts]).sort_by(ROW_ID)
 
 
-def _batch_function(name: str) -> Callable[[pa.Table], pa.Table]:
+def features_of(case: UseCase) -> pa.Schema:
+    """Return the columns of own features: `row_id`, then the use case's."""
+    return pa.schema([pa.field(ROW_ID, pa.string()), *case.feature_schema])
+
+
+def _batch_function(name: str, known: ray.ObjectRef) -> Callable[[pa.Table], pa.Table]:
     def compute(table: pa.Table) -> pa.Table:
         case = use_case(name)
+        table = table.filter(pc.invert(pc.is_in(table[ROW_ID], ray.get(known))))
         records = table.select(case.record_schema.names).cast(case.record_schema)
         batches = records.combine_chunks().to_batches()
         features = pa.Table.from_batches(

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_pipeline.dataset import PART, dataset_path, read_records
-from data_pipeline.validation import LABEL, ROW_ID
+from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID
+from data_pipeline.dataset import dataset_path, read_records
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
 from use_cases import UseCase, model_schema
@@ -16,9 +16,11 @@ def features_path(use_case: str, version: str) -> str:
 
 
 def read_features(store: BlobStore, case: UseCase, version: str, part: str) -> pa.Table:
-    """Return `row_id`, `label` and the model's input of the rows of `part` (`train`, `test`)."""
+    """Return `row_id`, `label`, `cluster` and the model's input of the rows of `part` (`train`,
+    `test`).
+    """
     table = read_table(store, features_path(case.name, version))
-    columns = [ROW_ID, LABEL, *model_schema(case).names]
+    columns = [ROW_ID, LABEL, CLUSTER, *model_schema(case).names]
     return table.filter(pc.equal(table[PART], part)).select(columns)
 
 

@@ -11,6 +11,7 @@ from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
 from platform_core.errors import GateRefused, InvalidData
 from platform_core.parquet import write_table
 from releases.admission import admit, load_test_rows
+from releases.comparison import unseen_rows
 from releases.gates import check, passed, reasons
 from scoring import build_release, load_lineage, load_release
 from use_cases import assemble, use_case
@@ -180,3 +181,68 @@ def test_only_the_test_part_is_judged_on(blob_store):
     path = "training-data/iris/abc/features.parquet"
     write_table(blob_store, path, table.append_column("part", part))
     assert load_test_rows(blob_store, "iris", "abc").num_rows == 10
+
+
+def with_ids(table, first=0):
+    """The rows of `table` with ids of their own, each alone in its cluster."""
+    ids = pa.array([f"{first + n:016x}" for n in range(table.num_rows)])
+    return table.append_column("row_id", ids).append_column("cluster", ids)
+
+
+def trained_on(store, rows, part="train", version="0" * 16):
+    """Leave the index of the dataset version that `make_release` names."""
+    index = rows.select(["row_id", "cluster"])
+    index = index.append_column("part", pa.repeat(part, rows.num_rows))
+    write_table(store, f"training-data/iris/{version}/index.parquet", index)
+
+
+def test_a_champion_is_not_judged_on_rows_it_was_trained_on(blob_store, make_release):
+    champion, candidate = (make_release(blob_store, "iris", seed) for seed in (1, 0))
+    seen, new = with_ids(features(IRIS, 100)), with_ids(features(IRIS, 60, seed=5), 1000)
+    test = pa.concat_tables([seen, new])
+    trained_on(blob_store, seen)
+    unseen = unseen_rows(blob_store, "iris", test, champion)
+    assert unseen["row_id"].to_pylist() == new["row_id"].to_pylist()
+    (verdict,) = (
+        c for c in check(IRIS, candidate, test, 0.0, champion, unseen) if c.name == "champion"
+    )
+    assert "on the same 60 rows" in verdict.detail
+
+
+def test_near_duplicates_of_what_it_was_trained_on_count_as_seen(blob_store, make_release):
+    champion = make_release(blob_store, "iris", 1)
+    test = with_ids(features(IRIS, 30))
+    cluster = pa.array(["c"] * 10 + ["known"] * 5 + test["cluster"].to_pylist()[15:])
+    test = test.set_column(test.column_names.index("cluster"), "cluster", cluster)
+    seen = pa.table({"row_id": [test["row_id"][0].as_py(), "x"], "cluster": ["other", "known"]})
+    trained_on(blob_store, seen)
+    unseen = unseen_rows(blob_store, "iris", test, champion)
+    assert unseen["row_id"].to_pylist() == test["row_id"].to_pylist()[15:]
+
+
+def test_within_a_chain_of_versions_no_row_is_dropped(blob_store, make_release):
+    champion = make_release(blob_store, "iris", 1)
+    test = with_ids(features(IRIS, 30))
+    trained_on(blob_store, test, part="test")
+    assert unseen_rows(blob_store, "iris", test, champion).equals(test)
+    assert unseen_rows(blob_store, "iris", test, None).equals(test)
+
+
+@pytest.mark.parametrize("known", [90, 100])
+def test_too_few_rows_that_are_new_to_the_champion_give_no_verdict(blob_store, make_release, known):
+    champion, candidate = (make_release(blob_store, "iris", seed) for seed in (1, 0))
+    test = with_ids(features(IRIS, 100))
+    trained_on(blob_store, test.slice(0, known))
+    unseen = unseen_rows(blob_store, "iris", test, champion)
+    checks = check(IRIS, candidate, test, 0.0, champion, unseen)
+    (verdict,) = (c for c in checks if c.name == "champion")
+    assert verdict.passed
+    assert verdict.value is None
+    assert f"only {100 - known} test rows" in verdict.detail
+    assert "underpowered" in verdict.detail
+
+
+def test_where_the_champions_data_is_gone_all_rows_count(blob_store, make_release):
+    champion = make_release(blob_store, "iris", 1)
+    test = with_ids(features(IRIS, 30))
+    assert unseen_rows(blob_store, "iris", test, champion).equals(test)

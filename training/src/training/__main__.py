@@ -8,9 +8,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from platform_core.errors import PlatformError, UnknownUseCase
+from platform_core.errors import PlatformError
+from platform_core.programs import exit_code
 from scoring import load_lineage
 from training.bootstrap import Platform
 from training.pipeline.local import run_local
@@ -24,21 +23,12 @@ from use_cases import DEFAULT, use_case
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the reason of a failure is the last line on standard error."""
     options = _parser().parse_args(arguments)
-    try:
-        return options.command(options)
-    except KeyboardInterrupt:
-        print("interrupted; what was served before is still served", file=sys.stderr)
-        return 1
-    except (UnknownUseCase, ValidationError) as error:
-        print(_one_line(error), file=sys.stderr)
-        return 2
-    except PlatformError as error:
-        print(error, file=sys.stderr)
-        return 1
+    served = "interrupted; what was served before is still served"
+    return exit_code(lambda: options.command(options), served)
 
 
 def _run(options: argparse.Namespace) -> int:
-    given = {k: getattr(options, k) for k in ("data", "columns", "rows", "trials", "seed")}
+    given = {name: getattr(options, name) for name in RunParameters.model_fields if name in options}
     given = {name: value for name, value in given.items() if value is not None}
     use_case(options.use_case)
     parameters = RunParameters(**given, git_sha=_git_sha())
@@ -90,12 +80,6 @@ def _git_sha() -> str:
     return done.stdout.strip()
 
 
-def _one_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
-    return str(error)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -103,8 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--use-case", default=DEFAULT)
     run.add_argument("--data", help="a Parquet or CSV file; generated records without")
     run.add_argument("--columns", help='your names, e.g. "body=text email_id=sms_id"')
+    run.add_argument("--base", help="add to this dataset version; latest: the newest")
     for name in ("rows", "trials", "seed"):
         run.add_argument(f"--{name}", type=int)
+    run.add_argument("--budget-minutes", type=float, help="begin no further trials after these")
     run.set_defaults(command=_run)
     compiled = commands.add_parser("compile", help="write the pipeline's IR for a cluster")
     compiled.add_argument("--output", type=Path, required=True)

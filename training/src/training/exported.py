@@ -1,10 +1,11 @@
-"""The exported graph of a run, and the release that is built from it."""
+"""The exported graph and decision rule of a run, and the release that is built from them."""
 
 import pyarrow as pa
 
+from platform_core.contracts.release import DecisionRule
 from scoring import Release, build_release
 from scoring.graph import Graph
-from training.run_folder import BASELINE, MODEL_ONNX, RunFolder
+from training.run_folder import BASELINE, MODEL_ONNX, TRAINING, RunFolder
 from use_cases import UseCase, model_schema, use_case
 
 
@@ -18,6 +19,11 @@ def as_batch(case: UseCase, features: pa.Table) -> pa.RecordBatch:
     return features.select(model_schema(case).names).combine_chunks().to_batches()[0]
 
 
+def decision(run: RunFolder) -> DecisionRule:
+    """Return the decision rule that the train step chose."""
+    return DecisionRule.model_validate(run.read_json(TRAINING)["decision"])
+
+
 def build(run: RunFolder, feature_view_version: str) -> Release:
     """Build the release of a run; the same files give the same release."""
     return build_release(
@@ -25,4 +31,5 @@ def build(run: RunFolder, feature_view_version: str) -> Release:
         run.read(MODEL_ONNX),
         run.read(BASELINE),
         feature_view_version or None,
+        decision(run),
     )

@@ -9,6 +9,7 @@ LIBRARIES = (
     "numpy",
     "onnx",
     "onnxruntime",
+    "optuna",
     "pyarrow",
     "ray",
     "scikit-learn",

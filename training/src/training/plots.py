@@ -1,33 +1,115 @@
 """The pictures of an evaluation."""
 
 import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, PrecisionRecallDisplay, RocCurveDisplay
 
+from platform_core.contracts.release import DecisionRule
+from releases.calibration import BINS, watched_outcomes
+from training.evaluation import stored_probabilities
 from use_cases import UseCase
 
+SIZE = (4.4, 3.4)
+THRESHOLDS = 201
 
-def evaluation_plots(
-    case: UseCase, labels: list[str], probabilities: np.ndarray, predictions: list[str]
-) -> dict[str, Figure]:
-    """Return figures by file name: the confusion matrix, and ROC and precision-recall curves
-    of each class against the others. `probabilities` is [N, C] in the order of the classes.
+
+def evaluation_plots(case: UseCase, answers: pa.Table, rule: DecisionRule) -> dict[str, Figure]:
+    """Return figures by file name: the confusion matrix; ROC, precision-recall and reliability
+    curves; how scores are spread; and, with a positive class, what each threshold would do.
+
+    `answers` are those of an `Evaluation`.
     """
-    figures = {"confusion_matrix.png": Figure(figsize=(5, 4), layout="constrained")}
-    axes = figures["confusion_matrix.png"].subplots()
-    ConfusionMatrixDisplay.from_predictions(
-        labels, predictions, labels=list(case.classes), ax=axes, colorbar=False
-    )
-    curves = {
-        "roc_curve.png": RocCurveDisplay,
-        "precision_recall_curve.png": PrecisionRecallDisplay,
-    }
+    probabilities = stored_probabilities(case, answers)
+    labels = np.asarray(answers["label"].to_pylist())
+    figures = {"confusion_matrix.png": _confusion(case, answers)}
     watched = [case.positive] if case.positive else list(case.classes)
-    for name, display in curves.items():
-        figures[name] = Figure(figsize=(5, 4), layout="constrained")
-        axes = figures[name].subplots()
-        for label in watched:
-            truth = np.asarray(labels) == label
-            column = probabilities[:, case.classes.index(label)]
-            display.from_predictions(truth, column, name=label, ax=axes)
+    columns = {name: probabilities[:, case.classes.index(name)] for name in watched}
+    for name, display, sides in (
+        ("roc_curve.png", RocCurveDisplay, ("false positive rate", "recall")),
+        ("precision_recall_curve.png", PrecisionRecallDisplay, ("recall", "precision")),
+    ):
+        figures[name], axes = _figure()
+        for label, column in columns.items():
+            display.from_predictions(labels == label, column, name=label, ax=axes)
+        axes.set(xlabel=sides[0], ylabel=sides[1])
+    figures["calibration.png"] = _calibration(case, answers, probabilities)
+    figures["scores.png"] = _scores(case, labels, probabilities, rule)
+    if case.positive is not None:
+        figures["thresholds.png"] = _thresholds(
+            labels == case.positive, columns[case.positive], rule
+        )
     return figures
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=SIZE, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _confusion(case: UseCase, answers: pa.Table) -> Figure:
+    figure, axes = _figure()
+    ConfusionMatrixDisplay.from_predictions(
+        answers["label"].to_pylist(),
+        answers["prediction"].to_pylist(),
+        labels=list(case.classes),
+        ax=axes,
+        colorbar=False,
+        cmap="Blues",
+    )
+    return figure
+
+
+def _calibration(case: UseCase, answers: pa.Table, probabilities: np.ndarray) -> Figure:
+    figure, axes = _figure()
+    labels = answers["label"].combine_chunks()
+    outcomes, said = watched_outcomes(case, labels, probabilities)
+    happened, mean = calibration_curve(outcomes, said, n_bins=BINS)
+    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="says what happens")
+    axes.plot(mean, happened, marker="o", label="this model")
+    rows = np.bincount(np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], said), minlength=BINS)
+    for x, y, count in zip(mean, happened, rows[rows > 0], strict=True):
+        axes.annotate(f"{count:,}", (x, y), (0, 5), textcoords="offset points", fontsize=7)
+    of = case.positive or "the answer being right"
+    axes.set(xlabel=f"mean probability of {of}", ylabel="how often it is so")
+    axes.legend()
+    return figure
+
+
+def _scores(
+    case: UseCase, labels: np.ndarray, probabilities: np.ndarray, rule: DecisionRule
+) -> Figure:
+    figure, axes = _figure()
+    edges = np.linspace(0, 1, 31)
+    scores = probabilities.max(axis=1)
+    if case.positive is not None:
+        scores = probabilities[:, case.classes.index(case.positive)]
+    for name in case.classes:
+        axes.hist(scores[labels == name], bins=edges, alpha=0.6, label=name)
+    axes.set(xlabel=f"probability of {case.positive or 'the answer'}", ylabel="rows")
+    axes.set_yscale("symlog", linthresh=10)
+    _mark(axes, rule)
+    axes.legend(title="labelled", loc="upper center")
+    return figure
+
+
+def _thresholds(positive: np.ndarray, scores: np.ndarray, rule: DecisionRule) -> Figure:
+    figure, axes = _figure()
+    thresholds = np.linspace(0, 1, THRESHOLDS)
+    for name, side in (("recall", scores[positive]), ("false positive rate", scores[~positive])):
+        above = len(side) - np.searchsorted(np.sort(side), thresholds, side="left")
+        axes.plot(thresholds, above / max(len(side), 1), label=name)
+    axes.set(xlabel="threshold", ylabel="share of rows at or above")
+    axes.set_yscale("symlog", linthresh=0.01)
+    axes.set_ylim(0, 1.05)
+    axes.set_yticks([0, 0.005, 0.01, 0.05, 0.2, 1], ["0", ".005", ".01", ".05", ".2", "1"])
+    _mark(axes, rule)
+    axes.legend()
+    return figure
+
+
+def _mark(axes: Axes, rule: DecisionRule) -> None:
+    if rule.threshold is not None:
+        axes.axvline(rule.threshold, color="black", linestyle="--", linewidth=1, label="decision")

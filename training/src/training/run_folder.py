@@ -13,6 +13,8 @@ from platform_core.ports.blob_store import BlobStore
 RAW = "raw.parquet"
 TRAINING = "training.json"
 METRICS = "metrics.json"
+ANSWERS = "answers.parquet"
+SLICES = "slices.json"
 PARITY = "parity.json"
 RELEASE = "release.json"
 MODEL_PICKLE = "model.pkl"
@@ -49,6 +51,10 @@ class RunFolder:
     def read_json(self, name: str) -> Any:
         """Read JSON."""
         return json.loads(self.read(name))
+
+    def delete(self, name: str) -> None:
+        """Delete one file; one that is not there is fine."""
+        self.store.delete(f"{self.path}/{name}")
 
     def has(self, name: str) -> bool:
         """Say whether the file is there."""

@@ -1,123 +1,141 @@
-"""Which model: a cross-validated search over candidates, each trial one Ray task."""
+"""Which model: rounds of cross-validated trials, their folds fitted as parallel Ray tasks.
 
-import itertools
+First every candidate with its defaults, then what the results so far suggest. A round has the
+same trials on every machine, and its results are learned from in their trials' order: what is
+found depends on data and seed, not on how many cores there were or which task was quickest.
+"""
+
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import ray
-from sklearn.model_selection import ParameterSampler, StratifiedKFold
 
 from releases.metrics import chosen, evaluate
 from scoring.decision import decide
-from training.models import candidate, model_input, probabilities
-from use_cases import Candidate, UseCase, use_case
+from training.fitting import Answers, answer_fold
+from training.folds import Fold, folds
+from training.suggestions import rounds
+from training.threshold import Decision, choose_decision
+from training.trials import Trial, TrialResult
+from use_cases import UseCase
 
-FOLDS = 3
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One candidate with one setting of its parameters."""
-
-    number: int
-    candidate: str
-    parameters: dict[str, Any]
+SECONDS_PER_MINUTE = 60
 
 
 @dataclass(frozen=True)
-class TrialResult:
-    """The metric of each fold and their mean; `seconds` of wall-clock spent fitting."""
+class Budget:
+    """How much a search may take: `trials` in all; after `minutes` no further round begins
+    (0: no limit).
+    """
 
-    trial: Trial
-    folds: tuple[float, ...]
-    seconds: float
+    trials: int
+    minutes: float = 0
+
+
+@dataclass(frozen=True)
+class Found:
+    """Results, best first, equal scores in the order of the trials; `complete` is false when
+    the minutes were spent before the trials: the machine's speed then decided what was tried.
+    """
+
+    results: list[TrialResult]
+    complete: bool
 
     @property
-    def score(self) -> float:
-        """The mean over the folds."""
-        return float(np.mean(self.folds))
-
-
-def plan(case: UseCase, trials: int, seed: int) -> list[Trial]:
-    """Return `trials` trials, dealt over the candidates in turn: first every candidate's
-    defaults, then settings drawn at random (the same for the same seed).
-    """
-    streams = [_settings(c, seed) for c in case.candidates()]
-    dealt = itertools.chain.from_iterable(
-        [(c.name, next(stream, None)) for c, stream in zip(case.candidates(), streams, strict=True)]
-        for _ in range(trials)
-    )
-    drawn = (pair for pair in dealt if pair[1] is not None)
-    return [Trial(n, name, p) for n, (name, p) in enumerate(itertools.islice(drawn, trials))]
+    def best(self) -> TrialResult:
+        """The best trial."""
+        return self.results[0]
 
 
 def search(
     case: UseCase,
     features: pa.Table,
-    trials: Sequence[Trial],
+    budget: Budget,
     seed: int,
     finished: Callable[[TrialResult], None],
-) -> list[TrialResult]:
-    """Cross-validate all trials as parallel Ray tasks; `finished` hears of each as it ends.
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Found:
+    """Cross-validate trials until the budget is spent; `finished` hears of each as it ends.
 
-    Returns the results by score, best first; equal scores keep the order of the trials.
+    `features` has `label`, `cluster` and the model's input. Needs a connected Ray.
+
+    Raises:
+        InvalidData: the rows cannot be split into folds (see `folds`).
     """
-    shared = ray.put(features)
-    pending = [_cross_validate.remote(case.name, shared, trial, seed) for trial in trials]
+    jury = _Jury(case, features, folds(case, features, seed), seed)
     results: list[TrialResult] = []
-    while pending:
-        done, pending = ray.wait(pending, num_returns=1)
-        results.append(ray.get(done[0]))
-        finished(results[-1])
+    start = clock()
+    for planned in rounds(case, budget.trials, seed, results):
+        spent = (clock() - start) / SECONDS_PER_MINUTE
+        if results and 0 < budget.minutes <= spent:
+            return Found(_ordered(results), complete=False)
+        done = list(_announced(jury.judge(planned), finished))
+        results.extend(sorted(done, key=lambda result: result.trial.number))
+    return Found(_ordered(results), complete=True)
+
+
+def _announced(
+    results: Iterator[TrialResult], finished: Callable[[TrialResult], None]
+) -> Iterator[TrialResult]:
+    for result in results:
+        finished(result)
+        yield result
+
+
+def _ordered(results: Sequence[TrialResult]) -> list[TrialResult]:
     return sorted(results, key=lambda result: (-result.score, result.trial.number))
 
 
-def fit(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> Any:
-    """Return a trial's model fitted on all `features` in a Ray task."""
-    return ray.get(_fit.remote(case.name, ray.put(features), trial, seed))
+class _Jury:
+    """Judges trials on the same folds."""
 
+    def __init__(self, case: UseCase, features: pa.Table, made: list[Fold], seed: int) -> None:
+        self._case, self._folds, self._seed = case, made, seed
+        self._labels = features["label"].combine_chunks()
+        self._shared = [ray.put(features), *(ray.put(fold) for fold in made)]
 
-def _settings(one: Candidate, seed: int) -> Iterator[dict[str, Any]]:
-    defaults = {name: values[0] for name, values in one.space.items()}
-    yield defaults
-    size = int(np.prod([len(values) for values in one.space.values()], dtype=np.int64))
-    space = {name: list(values) for name, values in one.space.items()}
-    for setting in ParameterSampler(space, n_iter=size, random_state=seed):
-        if setting != defaults:
-            yield setting
+    def judge(self, trials: Sequence[Trial]) -> Iterator[TrialResult]:
+        """Yield the results as the trials end."""
+        features, *shared = self._shared
+        tasks = {
+            answer_fold.remote(self._case.name, features, fold, trial, self._seed): (trial, number)
+            for trial in trials
+            for number, fold in enumerate(shared)
+        }
+        answers: dict[int, dict[int, Answers]] = {trial.number: {} for trial in trials}
+        pending = list(tasks)
+        while pending:
+            (done,), pending = ray.wait(pending, num_returns=1)
+            trial, number = tasks[done]
+            answers[trial.number][number] = ray.get(done)
+            if len(answers[trial.number]) == len(shared):
+                yield self._result(trial, answers.pop(trial.number))
 
+    def _result(self, trial: Trial, answers: dict[int, Answers]) -> TrialResult:
+        """Pool the answers of the folds and judge them under the decision that they lead to.
 
-@ray.remote
-def _fit(name: str, features: pa.Table, trial: Trial, seed: int) -> Any:
-    return _fit_here(use_case(name), features, trial, seed)[0]
+        The pooled answers are what the threshold is chosen on, so they are also what candidates
+        are compared on: a candidate is worth what it answers at the threshold it would get.
+        """
+        pooled = np.empty((len(self._labels), len(self._case.classes)))
+        for number, (_, held_out) in enumerate(self._folds):
+            pooled[held_out] = answers[number].probabilities
+        truth = np.asarray(self._labels.to_pylist())
+        decision = choose_decision(self._case, truth, pooled)
+        return TrialResult(
+            trial=trial,
+            score=self._score(decision, np.arange(len(pooled)), pooled),
+            folds=tuple(self._score(decision, rows, pooled) for _, rows in self._folds),
+            seconds=sum(answer.seconds for answer in answers.values()),
+            decision=decision,
+        )
 
-
-@ray.remote
-def _cross_validate(name: str, features: pa.Table, trial: Trial, seed: int) -> TrialResult:
-    case = use_case(name)
-    labels = np.asarray(features["label"].to_pylist())
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    scores, seconds = [], 0.0
-    for train, held_out in folds.split(labels, labels):
-        model, spent = _fit_here(case, features.take(train), trial, seed)
-        scores.append(_score(case, model, features.take(held_out)))
-        seconds += spent
-    return TrialResult(trial, tuple(scores), seconds)
-
-
-def _fit_here(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> tuple[Any, float]:
-    start = time.perf_counter()
-    model = candidate(case, trial.candidate).build(trial.parameters, seed)
-    model.fit(model_input(case, features), features["label"].to_pylist())
-    return model, time.perf_counter() - start
-
-
-def _score(case: UseCase, model: Any, features: pa.Table) -> float:
-    answers = probabilities(case, model, features)
-    predictions = decide(case.decision, case.classes, answers)
-    labels = features["label"].combine_chunks()
-    return chosen(case, evaluate(case, labels, answers, predictions))
+    def _score(self, decision: Decision, rows: np.ndarray, pooled: np.ndarray) -> float:
+        answers = pooled[rows]
+        predictions = decide(decision.rule, self._case.classes, answers)
+        labels = self._labels.take(pa.array(rows))
+        return chosen(self._case, evaluate(self._case, labels, answers, predictions))

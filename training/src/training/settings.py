@@ -11,7 +11,7 @@ class TrainingSettings(Settings):
     """Where runs leave their files, and the image a cluster runs the steps in.
 
     `training_image` carries a tag or digest. `scheduler_interval_seconds` is how often retrain
-    requests are looked for. `parallel_tasks` bounds the Ray tasks in flight.
+    requests are looked for, `smoke_rows` how many test records are sent to a new release.
     """
 
     platform_home: Path

@@ -1,7 +1,10 @@
 """What is printed when a run is done."""
 
+from collections.abc import Mapping
+
 from platform_core.contracts.release import Lineage
 from platform_core.settings import GatewayClientSettings, RaySettings, RegistrySettings
+from training.evaluation import HIGH, LOW
 from training.pipeline.local import Timings
 from use_cases import UseCase
 
@@ -16,7 +19,7 @@ def summary(case: UseCase, lineage: Lineage, timings: Timings) -> str:
         ("release", lineage.release_id),
         ("candidate", f"{lineage.candidate} {lineage.parameters}"),
         ("dataset version", lineage.dataset_version),
-        *((name, f"{lineage.metrics[name]:.4f}") for name in SHOWN if name in lineage.metrics),
+        *((name, figure(lineage.metrics, name)) for name in SHOWN if name in lineage.metrics),
         ("gates", ", ".join(check.name for check in lineage.gates) + " passed"),
         ("seconds", f"{timings.total_seconds:.0f}, {rest:.0%} of them not fitting"),
         ("slowest steps", _slowest(timings)),
@@ -28,6 +31,17 @@ def summary(case: UseCase, lineage: Lineage, timings: Timings) -> str:
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
+
+
+def figure(metrics: Mapping[str, float], name: str) -> str:
+    """Return a metric with its 95 % interval where there is one: `.9908 [.9870, .9930]`."""
+    text = _short(metrics[name])
+    low, high = metrics.get(f"{name}{LOW}"), metrics.get(f"{name}{HIGH}")
+    return text if low is None or high is None else f"{text} [{_short(low)}, {_short(high)}]"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}".removeprefix("0")
 
 
 def _slowest(timings: Timings) -> str:

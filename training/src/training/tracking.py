@@ -7,10 +7,13 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from data_pipeline.dataset import DatasetManifest
+from data_pipeline.dataset import RECORDS, DatasetManifest, dataset_path, read_manifest
+from platform_core.errors import BlobNotFound
 from platform_core.hashing import canonical_json
+from platform_core.ports.blob_store import BlobStore
 
 PARENT_TAG = "mlflow.parentRunId"
+REPORT = "report.html"
 
 
 class Tracking:
@@ -40,8 +43,8 @@ class Tracking:
         """Set tags."""
         self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in values.items()])
 
-    def dataset(self, run_id: str, manifest: DatasetManifest, uri: str) -> None:
-        """Log which dataset version the run was trained on."""
+    def dataset(self, run_id: str, manifest: DatasetManifest, uri: str, context: str) -> None:
+        """Log a dataset version that the run saw; `context` says as what."""
         profile = {"rows": manifest.rows, "test_rows": manifest.test_rows, **manifest.classes}
         dataset = Dataset(
             name=manifest.use_case,
@@ -51,9 +54,39 @@ class Tracking:
             schema=canonical_json(manifest.columns).decode(),
             profile=canonical_json(profile).decode(),
         )
-        context = InputTag("mlflow.data.context", "training")
-        self.client.log_inputs(run_id, [DatasetInput(dataset, [context])])
+        tag = InputTag("mlflow.data.context", context)
+        self.client.log_inputs(run_id, [DatasetInput(dataset, [tag])])
+
+    def documents(self, run_id: str, documents: Mapping[str, bytes]) -> None:
+        """Keep texts, by file name, as artifacts of a run."""
+        for name, text in documents.items():
+            self.client.log_text(run_id, text.decode(), name)
 
     def end(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run: `FINISHED` or `FAILED`."""
         self.client.set_terminated(run_id, status)
+
+
+def log_data(
+    store: BlobStore, tracking: Tracking, run_id: str, use_case: str, version: str
+) -> None:
+    """Log a dataset version, all that it was added to, and the data report where there is one."""
+    seen, waiting = set(), [version]
+    while waiting:
+        name = waiting.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            manifest = read_manifest(store, use_case, name)
+        except BlobNotFound:  # an old one that was cleaned away: its rows are in its children
+            tracking.tags(run_id, {f"data_gone.{name}": "its manifest is no longer there"})
+            continue
+        uri = store.uri(f"{dataset_path(use_case, name)}/{RECORDS}")
+        context = "training" if name == version else "training-base"
+        tracking.dataset(run_id, manifest, uri, context)
+        waiting.extend(manifest.parents)
+    report = f"{dataset_path(use_case, version)}/{REPORT}"
+    if store.exists(report):
+        tracking.tags(run_id, {"data_report": store.uri(report)})
+        tracking.documents(run_id, {"data_report.html": store.read(report)})

@@ -1,6 +1,7 @@
 """Keeping a judged release: with the others, or apart with its verdict."""
 
 import contextlib
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,11 +23,16 @@ from scoring import (
 )
 
 
-def admit(store: BlobStore, release: Release, lineage: Lineage) -> Lineage:
+def admit(
+    store: BlobStore,
+    release: Release,
+    lineage: Lineage,
+    documents: Mapping[str, bytes] | None = None,
+) -> Lineage:
     """Store a release that was judged and return the lineage that is kept with it.
 
-    A release that is there already keeps its first lineage; its files are written again, which
-    heals a damaged one.
+    `documents`, by file name, are kept beside it. A release that is there already keeps its
+    first lineage and documents; its files are written again, which heals a damaged one.
 
     Raises:
         GateRefused: a gate in `lineage` did not pass. The release is kept below `refused/`
@@ -34,11 +40,13 @@ def admit(store: BlobStore, release: Release, lineage: Lineage) -> Lineage:
     """
     name = release.manifest.use_case
     if not passed(lineage.gates):
-        store_release(store, refused_path(name, release.id), release, lineage)
+        store_release(store, refused_path(name, release.id), release, lineage, documents)
         raise refusal(name, release.id, lineage.gates)
+    folder, given = release_path(name, release.id), dict(documents or {})
     with contextlib.suppress(ReleaseNotFound, ReleaseRefused):
         lineage = load_lineage(store, name, release.id)
-    store_release(store, release_path(name, release.id), release, lineage)
+        given = {file: given[file] for file in given if not store.exists(f"{folder}/{file}")}
+    store_release(store, folder, release, lineage, given)
     return lineage
 
 

@@ -17,12 +17,18 @@ ROUNDING = 1e-12
 
 
 def check(
-    use_case: UseCase, release: Release, test: pa.Table, parity: float, champion: Release | None
+    use_case: UseCase,
+    release: Release,
+    test: pa.Table,
+    parity: float,
+    champion: Release | None,
+    unseen: pa.Table | None = None,
 ) -> tuple[GateCheck, ...]:
     """Return the verdict on `release`, one check per gate.
 
-    `test` has the rows of the test part as features (`model_schema`) with `label`: neither the
-    candidate nor the champion was trained on them. `parity` is the largest absolute difference
+    `test` has the rows of the test part as features (`model_schema`) with `label`: the candidate
+    was not trained on them. `unseen` are those of them that the champion was not trained on
+    either; without it, all. `parity` is the largest absolute difference
     between the probabilities of the ONNX graph and of the original model. `champion` is what
     production serves, `None` when there is nothing to compare with.
 
@@ -40,8 +46,8 @@ def check(
         detail="inputs, outputs, features and classes are those of the use case",
     )
     metrics = measure(use_case, candidate, test)
-    quality = (_minimum(use_case, metrics), beats(use_case, metrics, test, champion))
-    return (*settled, signature, *quality)
+    compared = compare(use_case, candidate, test if unseen is None else unseen, champion)
+    return (*settled, signature, _minimum(use_case, metrics), compared)
 
 
 def measure(use_case: UseCase, scorer: Scorer, test: pa.Table) -> dict[str, float]:
@@ -59,6 +65,23 @@ def measure(use_case: UseCase, scorer: Scorer, test: pa.Table) -> dict[str, floa
     scores = scorer.score_features(pa.record_batch(columns, schema=schema))
     labels = test.column("label").combine_chunks()
     return evaluate(use_case, labels, scores.probabilities, scores.predictions)
+
+
+def compare(
+    use_case: UseCase, candidate: Scorer, unseen: pa.Table, champion: Release | None
+) -> GateCheck:
+    """Return whether `candidate` may take the champion's place, judged on the test rows that the
+    champion was not trained on; too few of them, or a class without any, say nothing.
+    """
+    labels = set(unseen.column("label").to_pylist())
+    absent = [name for name in use_case.classes if name not in labels]
+    if champion is not None and (unseen.num_rows < MINIMUM_ROWS or absent):
+        none_of = f", none of them {', '.join(absent)}" if absent else ""
+        return _no_champion(
+            f"only {unseen.num_rows} test rows{none_of} are new to production's "
+            f"{champion.id:.12}, {MINIMUM_ROWS} of every class are needed: underpowered"
+        )
+    return beats(use_case, measure(use_case, candidate, unseen), unseen, champion)
 
 
 def beats(

@@ -6,7 +6,8 @@ from platform_core.hashing import sha256_bytes
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from releases.admission import champion, load_test_rows, refusal
-from releases.gates import beats, measure, passed
+from releases.comparison import unseen_rows
+from releases.gates import compare, passed
 from scoring import Scorer, baseline_path, load_lineage, load_manifest, load_release
 from use_cases import UseCase
 
@@ -35,7 +36,8 @@ class Verification:
         """Check as for staging, and compare with what production serves now.
 
         That may not be what training compared with. The rows are the test part of the
-        candidate's dataset version; without them there is no comparison and no promotion.
+        candidate's dataset version without what production was trained on; without a test part
+        there is no comparison and no promotion.
         """
         self._admitted(use_case, release_id)
         scorer = self._loaded(use_case, release_id)
@@ -71,6 +73,7 @@ class Verification:
                 f"production: its dataset version {version} is gone; train a new release"
             ) from error
         production = champion(self._store, self._ledger, use_case.name)
-        verdict = beats(use_case, measure(use_case, scorer, test), test, production)
+        unseen = unseen_rows(self._store, use_case.name, test, production)
+        verdict = compare(use_case, scorer, unseen, production)
         if not verdict.passed:
             raise refusal(use_case.name, scorer.release_id, (verdict,))

@@ -116,9 +116,19 @@ def golden(use_case: UseCase) -> GoldenRecords:
     return GoldenRecords(records=tuple(records.to_pylist()), features=tuple(features.to_pylist()))
 
 
-def store_release(store: BlobStore, folder: str, release: Release, lineage: Lineage) -> None:
-    """Write a release to `folder`; `release.json` comes last, so half a release is none."""
-    for name, data in release.files.items():
+def store_release(
+    store: BlobStore,
+    folder: str,
+    release: Release,
+    lineage: Lineage,
+    documents: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write a release to `folder`; `release.json` comes last, so half a release is none.
+
+    `documents`, by file name, lie beside it for people to read; like the lineage they do not
+    enter its id.
+    """
+    for name, data in {**(documents or {}), **release.files}.items():
         store.write(f"{folder}/{name}", data)
     store.write(f"{folder}/{LINEAGE_FILE}", lineage.model_dump_json(indent=1).encode())
     manifest = release.manifest.model_dump_json(indent=1).encode()

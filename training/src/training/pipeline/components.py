@@ -21,11 +21,11 @@ def ingest(use_case: str, run_id: str, data: str, columns: str, rows: int, seed:
 
 
 @component
-def validate(use_case: str, run_id: str, rows_read: int) -> str:
+def validate(use_case: str, run_id: str, rows_read: int, base: str) -> str:
     """Freeze the valid rows; returns the dataset version."""
     from training.steps.execute import execute
 
-    return execute("validate", use_case, run_id)
+    return execute("validate", use_case, run_id, base=base)
 
 
 @component
@@ -43,13 +43,20 @@ def train(
     dataset_version: str,
     feature_view_version: str,
     trials: int,
+    budget_minutes: float,
     seed: int,
 ) -> str:
     """Search and fit on Ray; returns the name of the best candidate."""
     from training.steps.execute import execute
 
     return execute(
-        "train", use_case, run_id, dataset_version=dataset_version, trials=trials, seed=seed
+        "train",
+        use_case,
+        run_id,
+        dataset_version=dataset_version,
+        trials=trials,
+        seed=seed,
+        budget_minutes=budget_minutes,
     )
 
 
@@ -121,20 +128,23 @@ def gate(
     columns: str,
     rows: int,
     trials: int,
+    budget_minutes: float,
     seed: int,
     git_sha: str,
+    base: str,
 ) -> str:
     """Judge the release beside production's; returns its id when it passed."""
     from training.steps.execute import execute
 
     given = {"data": data, "columns": columns, "rows": rows, "trials": trials, "seed": seed}
+    given |= {"budget_minutes": budget_minutes}
     return execute(
         "gate",
         use_case,
         run_id,
         dataset_version=dataset_version,
         feature_view_version=feature_view_version,
-        parameters={**given, "git_sha": git_sha},
+        parameters={**given, "git_sha": git_sha, "base": base},
     )
 
 

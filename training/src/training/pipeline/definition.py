@@ -23,23 +23,26 @@ def pipeline(image: str) -> BaseComponent:
         columns: str = "",
         rows: int = DEFAULT_ROWS,
         trials: int = DEFAULT_TRIALS,
+        budget_minutes: float = 0.0,
         seed: int = DEFAULT_SEED,
         git_sha: str = "",
+        base: str = "",
     ) -> None:
         step = _Step(image, use_case, run_id)
         source = {"data": data, "columns": columns, "rows": rows, "seed": seed}
         rows_read = step(components.ingest, **source).output
-        version = step(components.validate, rows_read=rows_read).output
+        version = step(components.validate, rows_read=rows_read, base=base).output
         view = step(components.features, dataset_version=version).output
         made = {"dataset_version": version, "feature_view_version": view}
-        best = step(components.train, **made, trials=trials, seed=seed).output
+        effort = {"trials": trials, "budget_minutes": budget_minutes}
+        best = step(components.train, **made, **effort, seed=seed).output
         judged = step(components.evaluate, dataset_version=version, candidate=best)
         graph = step(components.export_onnx, candidate=best).output
         difference = step(components.parity, dataset_version=version, graph_bytes=graph).output
         reference = step(components.baseline, **made, graph_bytes=graph).output
         built = step(components.release, feature_view_version=view, baseline_rows=reference).output
         judgement = {"release_id": built, "largest_difference": difference}
-        given = {**source, "trials": trials, "git_sha": git_sha}
+        given = {**source, **effort, "git_sha": git_sha, "base": base}
         passed = step(components.gate, **made, **judgement, **given).after(judged).output
         registered = step(components.register, effects=True, release_id=passed).output
         staged = step(

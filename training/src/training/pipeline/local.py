@@ -35,6 +35,9 @@ def run_local(run: RunFolder, parameters: RunParameters, home: Path) -> Timings:
     folder.mkdir(parents=True, exist_ok=True)
     arguments = folder / "arguments.json"
     arguments.write_text(json.dumps(parameters.arguments(run.use_case, run.run_id), indent=1))
+    run.delete(
+        FAILURE
+    )  # of an earlier try: a retraining that was stopped takes its folder up again
     start = time.perf_counter()
     code = _follow(arguments, folder)
     if code != 0:

@@ -14,7 +14,7 @@ from feature_transformer import EntityLookup
 from platform_core.errors import UpstreamUnavailable
 from scoring import decide, feature_views
 from training.bootstrap import Platform
-from training.exported import load_graph
+from training.exported import decision, load_graph
 from training.run_folder import BASELINE, RunFolder
 from use_cases import UseCase, assemble, use_case
 
@@ -29,7 +29,7 @@ def run(platform: Platform, run: RunFolder, dataset_version: str, feature_view_v
     records = read_part(platform.store, case, dataset_version, TEST)
     features = _as_served(platform, case, records, feature_view_version)
     answers = load_graph(run, case).probabilities(features)
-    predictions = decide(case.decision, case.classes, answers)
+    predictions = decide(decision(run), case.classes, answers)
     run.write(BASELINE, baseline_bytes(build_baseline(case, features, answers, predictions)))
     return records.num_rows
 

@@ -1,20 +1,29 @@
 """Gate: the release beside what production serves."""
 
+import io
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from data_pipeline import TEST
+from data_pipeline.sources import shown
 from data_pipeline.stored import read_features
 from platform_core.contracts.release import GateCheck, Lineage
+from platform_core.errors import GateRefused
 from platform_core.ledger import Ledger
 from releases.admission import admit, champion
+from releases.comparison import unseen_rows
 from releases.gates import check
-from scoring import baseline_path
+from releases.model_card import CARD_HTML, CARD_JSON
+from scoring import Release, baseline_path
 from training.bootstrap import Platform
+from training.card import model_card
+from training.card_page import card_page
 from training.exported import build
 from training.libraries import libraries
 from training.progress import say
-from training.run_folder import BASELINE, METRICS, PARITY, TRAINING, RunFolder
-from use_cases import use_case
+from training.run_folder import ANSWERS, BASELINE, METRICS, PARITY, TRAINING, RunFolder
+from use_cases import UseCase, use_case
 
 
 def run(
@@ -24,7 +33,7 @@ def run(
     feature_view_version: str,
     parameters: dict[str, Any],
 ) -> str:
-    """Judge the release beside what production serves and store it with the verdict.
+    """Judge the release beside what production serves; store it with the verdict and its card.
 
     Raises:
         GateRefused: a gate did not pass; the release is kept under `refused/`.
@@ -34,15 +43,36 @@ def run(
     test = read_features(platform.store, case, dataset_version, TEST)
     ledger = Ledger(platform.store, platform.clock)
     parity = run.read_json(PARITY)["largest_difference"]
-    checks = check(case, built, test, parity, champion(platform.store, ledger, case.name))
+    current = champion(platform.store, ledger, case.name)
+    unseen = unseen_rows(platform.store, case.name, test, current)
+    checks = check(case, built, test, parity, current, unseen)
     for verdict in checks:
         value = "" if verdict.value is None else f" {verdict.value:.4g}"
         word = "passed" if verdict.passed else "FAILED"
         say(f"{word}  {verdict.name}{value}: {verdict.detail}")
     lineage = _lineage(platform, run, built.id, dataset_version, parameters, checks)
     platform.store.write(baseline_path(case.name, built.id), run.read(BASELINE))
-    admit(platform.store, built, lineage)
+    documents = _card(platform, run, case, built, lineage)
+    try:
+        admit(platform.store, built, lineage, documents)
+    except GateRefused:
+        tracking, run_id = platform.tracking(case.name), run.read_json(TRAINING)["run_id"]
+        tracking.documents(run_id, documents)
+        tracking.end(run_id, "FAILED")
+        raise
     return built.id
+
+
+def _card(
+    platform: Platform, run: RunFolder, case: UseCase, built: Release, lineage: Lineage
+) -> dict[str, bytes]:
+    """Return the model card by file name."""
+    card = model_card(platform.store, case, run, built.manifest, lineage)
+    answers = pq.read_table(io.BytesIO(run.read(ANSWERS)))
+    return {
+        CARD_JSON: card.model_dump_json(indent=1).encode(),
+        CARD_HTML: card_page(case, card, answers),
+    }
 
 
 def _lineage(
@@ -53,14 +83,15 @@ def _lineage(
     parameters: dict[str, Any],
     checks: tuple[GateCheck, ...],
 ) -> Lineage:
-    training = run.read_json(TRAINING)
+    training, data = run.read_json(TRAINING), parameters.get("data", "")
     return Lineage(
         release_id=release_id,
         created_at=platform.clock.now(),
         dataset_version=dataset_version,
-        data_source=parameters.get("data") or "generated",
+        data_source=shown(data),
         pipeline_run=run.run_id,
-        pipeline_parameters=parameters,
+        # An address may carry a key; a lineage is read by many.
+        pipeline_parameters={**parameters, "data": shown(data) if data else ""},
         candidate=training["candidate"],
         parameters=training["parameters"],
         metrics=run.read_json(METRICS),

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from releases.model_card import CARD_HTML, CARD_JSON
 from scoring import release_path
 from scoring.release import model_file
 from training.bootstrap import Platform
@@ -10,7 +11,7 @@ from training.run_folder import TRAINING, RunFolder
 
 
 def run(platform: Platform, run: RunFolder, release_id: str) -> str:
-    """Register the release in MLflow and return its version.
+    """Register the release in MLflow, with its model card, and return its version.
 
     Raises:
         Refused: the registry lost the signature.
@@ -25,5 +26,7 @@ def run(platform: Platform, run: RunFolder, release_id: str) -> str:
         version = platform.registry.register(name, release_id, uri, model, run_id, tags)
     tracking = platform.tracking(name)
     tracking.tags(run_id, {"release_id": release_id})
+    folder = release_path(name, release_id)
+    tracking.documents(run_id, {n: store.read(f"{folder}/{n}") for n in (CARD_HTML, CARD_JSON)})
     tracking.end(run_id)
     return version.version

@@ -4,38 +4,50 @@ import pickle
 import time
 from typing import Any
 
-from data_pipeline import TRAIN, dataset_path, read_manifest
+from data_pipeline import TRAIN
+from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
 from training.bootstrap import Platform
+from training.fitting import fit
 from training.libraries import libraries
 from training.progress import say
-from training.ray_session import ray_session
 from training.run_folder import MODEL_PICKLE, TRAINING, RunFolder
-from training.search import Trial, TrialResult, fit, plan, search
-from training.tracking import Tracking
+from training.search import Budget, Found, search
+from training.tracking import Tracking, log_data
+from training.trials import Trial, TrialResult, settings
 from use_cases import UseCase, use_case
 
 
-def run(platform: Platform, run: RunFolder, dataset_version: str, trials: int, seed: int) -> str:
+def run(
+    platform: Platform,
+    run: RunFolder,
+    dataset_version: str,
+    trials: int,
+    seed: int,
+    budget_minutes: float = 0,
+) -> str:
     """Search, fit the best and leave it in the run's folder; return the candidate's name.
 
     Each trial is an MLflow run below the run of the pipeline.
     """
     case = use_case(run.use_case)
     tracking = platform.tracking(case.name)
-    parent = _start(platform, tracking, run, dataset_version, {"trials": trials, "seed": seed})
+    parameters = {"trials": trials, "seed": seed, "budget_minutes": budget_minutes}
+    parent = _start(platform, tracking, run, dataset_version, parameters)
     features = read_features(platform.store, case, dataset_version, TRAIN)
-    planned = plan(case, trials, seed)
+    planned = min(trials, settings(case))
     with ray_session():
         start = time.perf_counter()
-        results = search(
-            case, features, planned, seed, _Report(case, tracking, parent, platform, len(planned))
-        )
-        best = results[0]
+        report = _Report(case, tracking, parent, platform, planned)
+        found = search(case, features, Budget(trials, budget_minutes), seed, report)
+        if not found.complete:
+            say(_stopped(len(found.results), planned, budget_minutes))
+        best = found.best
+        say(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {best.decision.why}")
         model = fit(case, features, best.trial, seed)
         seconds = time.perf_counter() - start
     run.write(MODEL_PICKLE, pickle.dumps(model))
-    run.write_json(TRAINING, _summary(parent, best, seconds))
+    run.write_json(TRAINING, _summary(parent, found, seconds, seed))
     tracking.tags(parent, {"candidate": best.trial.candidate})
     tracking.metrics(parent, {f"cv_{case.metric}": best.score}, platform.clock.now())
     return best.trial.candidate
@@ -62,6 +74,8 @@ class _Report:
         child = self._tracking.start(name, parameters, self._parent)
         folds = {f"fold_{n}_{self._case.metric}": score for n, score in enumerate(result.folds)}
         metrics = {f"cv_{self._case.metric}": result.score, "fit_seconds": result.seconds, **folds}
+        if (threshold := result.decision.rule.threshold) is not None:
+            metrics["threshold"] = threshold
         self._tracking.metrics(child, metrics, self._platform.clock.now())
         self._tracking.end(child)
 
@@ -76,17 +90,40 @@ def _start(
     given = {"dataset_version": dataset_version, **parameters}
     parent = tracking.start(run.run_id, given)
     tracking.tags(parent, {f"library.{name}": v for name, v in libraries().items()})
-    manifest = read_manifest(platform.store, run.use_case, dataset_version)
-    uri = platform.store.uri(f"{dataset_path(run.use_case, dataset_version)}/records.parquet")
-    tracking.dataset(parent, manifest, uri)
+    log_data(platform.store, tracking, parent, run.use_case, dataset_version)
     return parent
 
 
-def _summary(parent: str, best: TrialResult, fit_seconds: float) -> dict[str, Any]:
+def _stopped(done: int, planned: int, minutes: float) -> str:
+    return (
+        f"the budget of {minutes:g} minutes is spent after {done} of {planned} trials: what was "
+        "tried, and so the result, depends on how fast this machine is"
+    )
+
+
+def _summary(parent: str, found: Found, fit_seconds: float, seed: int) -> dict[str, Any]:
+    best = found.best
     return {
         "run_id": parent,
         "candidate": best.trial.candidate,
         "parameters": best.trial.parameters,
         "cross_validated": best.score,
         "fit_seconds": fit_seconds,
+        "seed": seed,
+        "decision": best.decision.rule.model_dump(),
+        "decision_why": best.decision.why,
+        "complete": found.complete,
+        "trials": [_trial(result) for result in found.results],
+    }
+
+
+def _trial(result: TrialResult) -> dict[str, Any]:
+    return {
+        "number": result.trial.number,
+        "candidate": result.trial.candidate,
+        "parameters": result.trial.parameters,
+        "score": result.score,
+        "folds": result.folds,
+        "seconds": result.seconds,
+        "threshold": result.decision.rule.threshold,
     }

@@ -1,0 +1,8 @@
+"""The columns of a dataset version beside those of the use case's record schema."""
+
+import pyarrow as pa
+
+LABEL, EVENT_TIMESTAMP, ROW_ID, CLUSTER = "label", "event_timestamp", "row_id", "cluster"
+PART, SOURCE, REASON, MINHASH = "part", "source", "reason", "minhash"
+TRAIN, TEST = "train", "test"
+TIMESTAMP = pa.timestamp("us", tz="UTC")

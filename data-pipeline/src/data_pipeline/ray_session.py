@@ -1,0 +1,29 @@
+"""A connection to the Ray cluster for the length of a block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from platform_core.errors import UpstreamUnavailable
+from platform_core.settings import RaySettings
+
+
+@contextmanager
+def ray_session() -> Iterator[None]:
+    """Connect to the cluster that the settings name, and disconnect afterwards.
+
+    Raises:
+        UpstreamUnavailable: there is no cluster, or it does not answer.
+    """
+    address = RaySettings().ray_address
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="warning")
+    except ConnectionError as error:
+        raise UpstreamUnavailable(
+            f"Ray does not answer at {address} ({error}); look at `make status` and `make logs`"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()

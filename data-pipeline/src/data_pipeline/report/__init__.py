@@ -1,0 +1,35 @@
+"""The data report: what a person should know of a dataset version, as a page and as JSON."""
+
+from data_pipeline.dataset import dataset_path, read_manifest
+from data_pipeline.report.build import data_report
+from data_pipeline.report.contract import DataReport
+from data_pipeline.report.page import page
+from platform_core.ports.blob_store import BlobStore
+from use_cases import UseCase
+
+__all__ = ["DataReport", "data_report", "read_report", "report_path", "write_report"]
+
+
+def report_path(use_case: str, version: str) -> str:
+    """Return where the page of a dataset version is kept."""
+    return f"{dataset_path(use_case, version)}/report.html"
+
+
+def write_report(store: BlobStore, case: UseCase, version: str, leak_auc: float) -> DataReport:
+    """Write `report.json` and `report.html` beside a dataset version and return the report.
+
+    A column whose AUC against the label is above `leak_auc` gets a warning. The same dataset
+    version gives the same bytes.
+    """
+    report = data_report(store, case, read_manifest(store, case.name, version), leak_auc)
+    folder = dataset_path(case.name, version)
+    store.write(f"{folder}/report.json", report.model_dump_json(indent=1).encode())
+    store.write(report_path(case.name, version), page(report))
+    return report
+
+
+def read_report(store: BlobStore, use_case: str, version: str) -> DataReport:
+    """Return a dataset version's report; `BlobNotFound` where none was written."""
+    return DataReport.model_validate_json(
+        store.read(f"{dataset_path(use_case, version)}/report.json")
+    )

@@ -1,0 +1,1 @@
+"""Mail as it lies in folders and mailboxes."""

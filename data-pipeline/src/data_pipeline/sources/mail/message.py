@@ -1,0 +1,190 @@
+"""One mail, from its bytes to what a reader sees. No input makes this fail."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import compat32
+
+from data_pipeline.sources.charset import decode, printable
+from data_pipeline.sources.limits import MAIL_BYTES
+from data_pipeline.sources.mail.html import html_text
+
+# Beyond these a mail is an attack on its reader; what comes later is cut off.
+MAX_PARTS, MAX_CONTAINERS, MAX_LINES = 2_000, 30, 500_000
+MAX_HEADER_CHARACTERS = 20_000
+SHORT = 400
+_BOUNDARY_LINE = re.compile(rb"^--\S", re.MULTILINE)
+_CONTAINER = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.MULTILINE | re.IGNORECASE)
+_LINE = re.compile(rb"\n")
+# "Your mail program cannot show HTML": what senders write into the part nobody should see.
+_PLACEHOLDER = re.compile(r"\bhtml\b|\bbrowser\b|\bview (?:it|this|the) (?:e-?mail|message) online")
+_FOLDED = re.compile(r"\r?\n[ \t]*")
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What one mail says. `date` is the header as it stands; `message_id` may be empty."""
+
+    message_id: str
+    subject: str
+    body: str
+    sender: str
+    date: str | None
+    attachments: int
+    parts: int
+    has_html: bool
+
+
+def read_mail(data: bytes) -> Mail:
+    """Return the mail in `data`, of which the first 32 MB are looked at.
+
+    `body` is the text a reader sees: the plain text where there is some, otherwise the text of
+    the HTML; both where the plain text only says that there is HTML.
+    """
+    message = _parse(_bounded(data[:MAIL_BYTES]))
+    leaves = [part for part in message.walk() if not part.is_multipart()]
+    headers = _headers(message)
+    return Mail(
+        message_id=headers.get("message-id", "").strip(),
+        subject=headers.get("subject", ""),
+        body=printable(_visible(message)),
+        sender=headers.get("from", ""),
+        date=headers.get("date"),
+        attachments=sum(map(_is_attachment, message.walk())),
+        parts=len(leaves),
+        has_html=any(_type(part) == "text/html" for part in leaves),
+    )
+
+
+def _parse(data: bytes) -> Message:
+    try:
+        return BytesParser(policy=compat32).parsebytes(data)
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        # A header that Python's parser stumbles over: the text is worth more than the parts.
+        message = Message()
+        message.set_payload(decode(data, None))
+        return message
+
+
+def _bounded(data: bytes) -> bytes:
+    """Return the start of `data` that has a bounded number of lines and, if MIME, of parts."""
+    data = _cut(data, _LINE, MAX_LINES)
+    head = data[: data.find(b"\n\n") + 1 or data.find(b"\r\n\r\n") + 1 or len(data)]
+    if _CONTAINER.search(head) is None:
+        return data
+    return _cut(_cut(data, _BOUNDARY_LINE, MAX_PARTS), _CONTAINER, MAX_CONTAINERS)
+
+
+def _cut(data: bytes, pattern: re.Pattern[bytes], most: int) -> bytes:
+    for number, match in enumerate(pattern.finditer(data)):
+        if number == most:
+            return data[: match.start()]
+    return data
+
+
+def _headers(message: Message) -> dict[str, str]:
+    """Return the first header of each name, decoded; names in lower case."""
+    wanted = ("message-id", "subject", "from", "date")
+    found: dict[str, str] = {}
+    for name, value in message.raw_items():
+        if name.lower() in wanted and name.lower() not in found:
+            found[name.lower()] = _header(str(value)[:MAX_HEADER_CHARACTERS])
+    return found
+
+
+def _header(value: str) -> str:
+    # The parser leaves bytes beyond ASCII as surrogates.
+    text = decode(value.encode(errors="surrogateescape"), None)
+    unfolded = _FOLDED.sub(" ", text)
+    try:
+        pieces = decode_header(unfolded)
+    except (MessageError, ValueError):
+        return printable(unfolded).strip()
+    words = (
+        piece if isinstance(piece, str) else decode(piece, charset) for piece, charset in pieces
+    )
+    return printable("".join(words)).strip()
+
+
+def _visible(part: Message) -> str:
+    kind = _type(part)
+    if not part.is_multipart():
+        return _leaf_text(part, kind)
+    children = [child for child in part.get_payload() if isinstance(child, Message)]
+    if kind == "multipart/alternative":
+        return _best(children)
+    inner = [child for child in children if _type(child) == "message/rfc822"]
+    own = [child for child in children if _type(child) != "message/rfc822"]
+    # A mail inside a mail speaks only where the outer one has nothing to say.
+    return "\n".join(_spoken(own) or _spoken(inner))
+
+
+def _spoken(parts: list[Message]) -> list[str]:
+    return [text for part in parts if (text := _visible(part)).strip()]
+
+
+def _best(children: list[Message]) -> str:
+    plain = next((text for text in _texts(children, "text/plain") if text.strip()), "")
+    if plain and not _is_placeholder(plain):
+        return plain
+    others = [child for child in children if _type(child) != "text/plain"]
+    rich = next((text for child in reversed(others) if (text := _visible(child)).strip()), "")
+    return "\n".join(text for text in (plain, rich) if text)
+
+
+def _texts(children: list[Message], kind: str) -> Iterator[str]:
+    for child in children:
+        if _type(child) == kind:
+            yield _visible(child)
+
+
+def _is_placeholder(plain: str) -> bool:
+    return len(plain) < SHORT and _PLACEHOLDER.search(plain.lower()) is not None
+
+
+def _leaf_text(part: Message, kind: str) -> str:
+    if _is_attachment(part) or not kind.startswith("text/"):
+        return ""
+    text = decode(_content(part), _charset(part))
+    return html_text(text) if kind == "text/html" else text.replace("\r\n", "\n")
+
+
+def _content(part: Message) -> bytes:
+    try:
+        content = part.get_payload(decode=True)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        content = None
+    if isinstance(content, bytes):
+        return content
+    return str(part.get_payload()).encode(errors="surrogateescape")
+
+
+def _is_attachment(part: Message) -> bool:
+    kind = _type(part)
+    if kind == "message/rfc822":
+        return True
+    if part.is_multipart():
+        return False
+    try:
+        named = part.get_content_disposition() == "attachment" or bool(part.get_filename())
+    except (ValueError, LookupError, TypeError, AttributeError):
+        named = True
+    return named or not kind.startswith("text/")
+
+
+def _type(part: Message) -> str:
+    try:
+        return part.get_content_type()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return "text/plain"
+
+
+def _charset(part: Message) -> str | None:
+    try:
+        return part.get_content_charset()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,131 @@
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_pipeline import read_manifest, read_records
+from data_pipeline.split import Rows, split
+from data_pipeline.validation_times import UNKNOWN
+from use_cases import UseCase, use_case
+from use_cases.spam import SpamUseCase
+
+IRIS = use_case("iris")
+# Mail without near duplicates: numbers in its texts count for nothing there.
+PLAIN = {"duplicate_text": UseCase.duplicate_text}
+SPAM = type("PlainMail", (SpamUseCase,), PLAIN)()
+START = datetime(2025, 1, 1, tzinfo=UTC)
+CLASSES = ("ham", "spam")
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 40),
+        st.integers(0, 1),
+        st.one_of(st.integers(0, 10**6), st.integers(0, 10**6), st.just(int(UNKNOWN))),
+    ),
+    max_size=80,
+)
+
+
+def as_rows(rows: list[tuple[int, int, int]]) -> Rows:
+    cluster, label, time = zip(*rows, strict=True) if rows else ((), (), ())
+    return Rows(np.array(cluster, np.uint64), np.array(label, np.int8), np.array(time, np.int64))
+
+
+@settings(deadline=None)
+@given(ROWS)
+def test_a_cluster_is_never_divided(rows) -> None:
+    sides, _ = split(as_rows(rows), CLASSES)
+    seen: dict[int, set[bool]] = {}
+    for (cluster, *_), side in zip(rows, sides.tolist(), strict=True):
+        seen.setdefault(cluster, set()).add(side)
+    assert all(len(found) == 1 for found in seen.values())
+
+
+@settings(deadline=None)
+@given(ROWS, st.randoms())
+def test_the_order_of_rows_does_not_matter(rows, chance) -> None:
+    order = chance.sample(range(len(rows)), len(rows))
+    sides, summary = split(as_rows(rows), CLASSES)
+    shuffled, again = split(as_rows([rows[n] for n in order]), CLASSES)
+    assert sides[order].tolist() == shuffled.tolist()
+    assert summary == again
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 10**6), min_size=40, max_size=90, unique=True), st.integers(0, 9))
+def test_by_time_each_class_is_tested_on_its_latest_fifth(times, without) -> None:
+    rows = [(n, n % 2, time) for n, time in enumerate(times)]
+    unknown = min(without, len(rows) // 10)
+    rows = [(c, label, int(UNKNOWN) if c < unknown else t) for c, label, t in rows]
+    sides, summary = split(as_rows(rows), CLASSES)
+    assert summary.method == "time"
+    for label, name in enumerate(CLASSES):
+        own = [
+            (t, s) for (_, lab, t), s in zip(rows, sides, strict=True) if lab == label and t >= 0
+        ]
+        train, test = ([t for t, s in own if s == side] for side in (False, True))
+        assert max(train) < min(test)
+        assert summary.boundaries[name].timestamp() * 1e6 == pytest.approx(min(test))
+        assert len(test) == pytest.approx(0.2 * len(own), abs=1)
+
+
+def test_a_cluster_sits_where_its_earliest_member_sits() -> None:
+    rows = [(n, n % 2, n) for n in range(100)] + [(0, 0, 1_000), (0, 1, 1_001), (99, 0, 2_000)]
+    sides, _ = split(as_rows(rows), CLASSES)
+    assert sides[[0, 100, 101]].tolist() == [False] * 3
+    assert sides[[99, 102]].tolist() == [True] * 2
+
+
+def mails_with(mails, dates: list):
+    n = len(dates)
+    return mails([f"mail {i}" for i in range(n)], ["spam", "ham"] * (n // 2), dates)
+
+
+def days(count: int) -> list[str]:
+    return [f"{START + timedelta(days=n):%Y-%m-%d}" for n in range(count)]
+
+
+def test_a_source_with_times_is_split_by_time(blob_store, frozen, mails) -> None:
+    version = frozen(SPAM, blob_store, mails_with(mails, days(400)))
+    records = read_records(blob_store, "spam", version)
+    manifest = read_manifest(blob_store, "spam", version)
+    test = records.filter(pc.equal(records["part"], "test"))
+    assert Counter(test["label"].to_pylist()) == {"spam": 40, "ham": 40}
+    assert pc.min(test["event_timestamp"]).as_py() == min(manifest.split.boundaries.values())
+    assert (manifest.split.method, manifest.test_rows) == ("time", 80)
+
+
+@pytest.mark.parametrize(
+    ("dates", "why"),
+    [
+        (["2025-01-01"] * 400, "have the same time"),
+        (days(280) + [""] * 120, "of the rows of"),
+        (["2025-01-01"] * 200 + ["2025-01-02"] * 200, "no point in time"),
+    ],
+)
+def test_without_useful_times_content_decides(blob_store, frozen, mails, dates, why) -> None:
+    if why == "no point in time":
+        dates = ["2025-01-01"] * 396 + days(4)
+    version = frozen(SPAM, blob_store, mails_with(mails, dates))
+    summary = read_manifest(blob_store, "spam", version).split
+    assert summary.method == "content"
+    assert why in summary.why
+    assert summary.boundaries == {}
+
+
+def test_without_times_a_record_stays_on_its_side_in_every_version(blob_store, frozen) -> None:
+    small, large = IRIS.generate(300, 5), [IRIS.generate(300, n) for n in (5, 6)]
+    sides = []
+    for tables in ([small], large):
+        records = read_records(blob_store, "iris", frozen(IRIS, blob_store, *tables))
+        sides.append(dict(zip(*(records[c].to_pylist() for c in ("row_id", "part")), strict=True)))
+    assert sides[0].items() <= sides[1].items()
+
+
+def test_by_content_about_a_fifth_is_for_the_test() -> None:
+    rows = [(n * 2**40, n % 2, int(UNKNOWN)) for n in range(5_000)]
+    sides, _ = split(as_rows(rows), CLASSES)
+    assert 0.18 < sides.mean() < 0.22

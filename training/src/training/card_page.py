@@ -1,0 +1,98 @@
+"""The model card as a page."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from platform_core.pages import render
+from releases.model_card import ModelCard
+from releases.slices import Measured, shown_metrics
+from training.plots import evaluation_plots
+from use_cases import UseCase
+
+# What each metric is, in the order in which they are shown.
+EXPLAINED = {
+    "f1": "harmonic mean of precision and recall",
+    "f1_macro": "mean over the classes of the harmonic mean of precision and recall",
+    "roc_auc": "chance that a positive row scores above a negative one",
+    "false_positive_rate": "share of negatives that are called positive",
+    "recall": "share of positives that are found",
+    "precision": "share of the rows called positive that are",
+    "accuracy": "share of right answers",
+    "average_precision": "area below the precision-recall curve",
+    "brier": "mean squared error of the probabilities; lower is better",
+    "calibration_error": "mean gap between probability and how often it is so; lower is better",
+    "log_loss": "mean surprise at the label, natural logarithm; lower is better",
+}
+CAPTIONS = {
+    "confusion_matrix.png": "Answers beside labels, at the decision rule",
+    "roc_curve.png": "ROC: what is found against what is wrongly called so",
+    "precision_recall_curve.png": "Precision and recall at every threshold",
+    "calibration.png": "Reliability, with rows per point: do probabilities mean what they say?",
+    "scores.png": "How scores are spread, per label (counts, log above 10)",
+    "thresholds.png": "What each threshold would find, and wrongly call so",
+}
+
+
+def card_page(case: UseCase, card: ModelCard, answers: pa.Table) -> bytes:
+    """Return the page of `card`; its curves are drawn from the `answers` of the evaluation."""
+    figures = evaluation_plots(case, answers, card.decision)
+    return render(
+        "training",
+        "model_card.html",
+        title=f"{card.title}: release {card.lineage.release_id:.12}",
+        card=card,
+        failed=[gate.name for gate in card.lineage.gates if not gate.passed],
+        metric=_words(card.metric),
+        value=measure(card.metrics[card.metric]) if card.metric in card.metrics else "",
+        metrics=list(_metric_rows(card)),
+        figures=[(CAPTIONS[name], figure) for name, figure in figures.items()],
+        slice_names=[_words(name) for name in shown_metrics(case)],
+        slices=list(_slice_rows(case, card)),
+        rule=_rule(card),
+    )
+
+
+def measure(found: Measured) -> str:
+    """Return a metric with its 95 % interval: `.9908 [.9870, .9930]`."""
+    text = _short(found.value)
+    if found.low is None or found.high is None:
+        return text
+    return f"{text} [{_short(found.low)}, {_short(found.high)}]"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}".removeprefix("0")
+
+
+def _metric_rows(card: ModelCard) -> Iterator[tuple[str, str, str, str]]:
+    for name, meaning in EXPLAINED.items():
+        if name in card.metrics:
+            found = card.metrics[name]
+            interval = ""
+            if found.low is not None and found.high is not None:
+                interval = f"{_short(found.low)} to {_short(found.high)}"
+            yield _words(name), _short(found.value), interval, meaning
+
+
+def _slice_rows(case: UseCase, card: ModelCard) -> Iterator[list[object]]:
+    for one in card.slices:
+        cells: list[object] = [_words(one.kind), one.name, one.rows]
+        for name in shown_metrics(case):
+            found = one.metrics.get(name)
+            cells.append(one.note or "not defined" if found is None else measure(found))
+        yield cells
+
+
+def _rule(card: ModelCard) -> str:
+    rule = card.decision
+    if rule.kind == "threshold":
+        return (
+            f"{rule.positive} when its probability is at or above {rule.threshold:.4f}, "
+            f"else {rule.negative}"
+        )
+    return "the most probable class"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("roc auc", "ROC AUC").replace("f1", "F1")

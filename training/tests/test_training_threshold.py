@@ -1,0 +1,93 @@
+"""The threshold that training chooses."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from platform_core.contracts.release import DecisionRule
+from platform_core.errors import ConfigurationError
+from scoring import decide
+from training.threshold import choose_decision, lowest_threshold
+from use_cases import use_case
+from use_cases.interface import ThresholdRule
+
+# Scores close together and often equal, as small models give them.
+SCORES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.500001, 0.75, 0.9999999, 1.0]) | st.floats(
+    0, 1, width=32
+)
+TARGETS = st.sampled_from([0.0, 0.005, 0.05, 0.3, 0.5, 1.0])
+
+
+class Mail(type(use_case("spam"))):
+    """Spam whose threshold is chosen."""
+
+    threshold = ThresholdRule(false_positive_rate=0.05)
+
+
+def mail(labels, scores, case):
+    scores = np.asarray(scores, float)
+    return choose_decision(case, np.array(labels), np.stack([1 - scores, scores], axis=1))
+
+
+@given(st.lists(SCORES, min_size=1, max_size=60), st.lists(SCORES, max_size=30), TARGETS)
+def test_it_keeps_the_rate_and_no_lower_one_would(negatives, positives, target):
+    negatives, positives = np.array(negatives), np.array(positives, float)
+    scores = np.concatenate([negatives, positives])
+    threshold = lowest_threshold(scores, negatives, target)
+
+    def rate(at: float) -> float:
+        return float((negatives.astype(np.float32) >= at).mean())
+
+    assert rate(threshold) <= target
+    lower = {float(score) for score in scores.astype(np.float32) if score < threshold}
+    assert all(rate(score) > target for score in lower)
+    assert threshold == float(np.float32(threshold))
+
+
+@given(st.lists(SCORES, min_size=1, max_size=40), TARGETS)
+def test_what_is_decided_at_it_keeps_the_rate(negatives, target):
+    """Also in float32, which a release answers in."""
+    scores = np.array([*negatives, 0.8], np.float32)
+    labels = np.array(["ham"] * len(negatives) + ["spam"])
+    case = Mail()
+    case.threshold = ThresholdRule(target)
+    rule = mail(labels, scores, case).rule
+    answers = decide(rule, case.classes, np.stack([1 - scores, scores], axis=1))
+    wrong = [answer.as_py() == "spam" for answer in answers][: len(negatives)]
+    assert np.mean(wrong) <= target
+
+
+def test_it_lies_half_way_to_the_next_score():
+    negatives = np.array([0.1, 0.2, 0.3])
+    assert lowest_threshold(np.array([*negatives, 0.7]), negatives, 0.0) == pytest.approx(0.5)
+    assert lowest_threshold(negatives, negatives, 0.0) == pytest.approx(0.65)
+
+
+def test_equal_negatives_stand_or_fall_together():
+    negatives = np.array([0.2] * 50 + [0.6] * 50)
+    threshold = lowest_threshold(np.array([*negatives, 0.9]), negatives, 0.3)
+    assert 0.6 < threshold < 0.9
+
+
+def test_the_reason_says_what_was_reached_and_what_cannot_be_shown():
+    decision = mail(["ham"] * 10 + ["spam"] * 5, [0.1] * 10 + [0.9] * 5, Mail())
+    assert decision.rule == DecisionRule(
+        kind="threshold", positive="spam", negative="ham", threshold=decision.rule.threshold
+    )
+    assert "0 of 10" in decision.why
+    assert "so few negatives cannot show" in decision.why
+    assert "nothing is ever positive" in mail(["ham", "spam"], [1.0, 1.0], Mail()).why
+
+
+def test_a_use_case_that_asks_for_none_keeps_its_rule():
+    case = use_case("iris")
+    decision = choose_decision(case, np.array(["setosa"]), np.array([[0.8, 0.1, 0.1]]))
+    assert decision.rule == case.decision
+
+
+def test_a_threshold_needs_two_classes():
+    case = use_case("iris")
+    wrong = type("Wrong", (type(case),), {"threshold": ThresholdRule(0.1)})()
+    with pytest.raises(ConfigurationError, match="needs two classes"):
+        choose_decision(wrong, np.array(["setosa"]), np.array([[0.8, 0.1, 0.1]]))
