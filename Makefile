@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
-	data-report compile-pipeline promote rollback releases bench demo validate setup-checkers
+	data-report compile-pipeline promote rollback releases bench bench-quality demo validate setup-checkers
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -122,6 +122,9 @@ releases: setup ## List the releases and what serves where: USE_CASE=
 
 bench: setup ## Measure pipeline, skew, batch and gateway: ARGS="--quick batch skew"
 	$(WITH_CONFIG) python benchmarks/run.py $(ARGS)
+
+bench-quality: setup ## Measure spam on real mail, beside a plain baseline (SHARED_DATA): ARGS=--quick
+	$(WITH_CONFIG) python benchmarks/run.py quality $(ARGS)
 
 demo: setup ## Show it all on the running stack, drift included: USE_CASE=spam
 	scripts/demo.sh

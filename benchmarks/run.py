@@ -11,6 +11,7 @@ import bench_batch
 import bench_gateway
 import bench_ingest
 import bench_pipeline
+import bench_quality
 import bench_skew
 from bench_report import machine, say
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from platform_core.errors import PlatformError
 SECTIONS = {
     "ingest": bench_ingest.run,
     "pipeline": bench_pipeline.run,
+    "quality": bench_quality.run,
     "skew": bench_skew.run,
     "batch": bench_batch.run,
     "gateway": bench_gateway.run,

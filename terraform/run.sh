@@ -19,6 +19,12 @@ variables="$here/$root/environments/$environment.tfvars"
 backend="$here/base-infra/environments/$environment.backend.hcl"
 [[ -f $backend ]] ||
   refuse "there is no backend for $environment ($backend); run base-infra/bootstrap-state.sh $environment first"
+files=(-var-file="$variables")
+if [[ -x $here/$root/read-base-infra.sh ]]; then
+  made="$here/$root/environments/$environment.base.tfvars.json"
+  [[ -f $made ]] || refuse "what base-infra made is not known ($made); run $root/read-base-infra.sh $environment first"
+  files+=(-var-file="$made")
+fi
 command -v terraform >/dev/null || refuse "terraform is not installed"
 
 # Data of the two environments stay apart, so that neither is ever planned with the other's state.
@@ -26,6 +32,6 @@ export TF_DATA_DIR="$here/$root/.terraform/$environment"
 cd "$here/$root"
 terraform init -input=false -reconfigure -backend-config="$backend" -backend-config="key=$root-$environment.tfstate"
 case "$command" in
-  plan | apply | destroy | refresh | console | import) exec terraform "$command" -var-file="$variables" "$@" ;;
+  plan | apply | destroy | refresh | console | import) exec terraform "$command" "${files[@]}" "$@" ;;
   *) exec terraform "$command" "$@" ;;
 esac

@@ -165,3 +165,29 @@ output "network" {
     services          = var.network.service_cidr
   }
 }
+
+output "ml_platform" {
+  description = "All that terraform/ml-platform takes, as its variable `base`; its read-base-infra.sh writes it to a file."
+  sensitive   = true
+  value = {
+    environment = var.environment
+    tenant_id   = data.azurerm_client_config.current.tenant_id
+    cluster = {
+      host           = "https://${local.cluster_fqdn}:443"
+      ca_certificate = one(azurerm_kubernetes_cluster.main.kube_config[*].cluster_ca_certificate)
+    }
+    registry_login_server = azurerm_container_registry.main.login_server
+    storage_blob_endpoint = trimsuffix(azurerm_storage_account.data.primary_blob_endpoint, "/")
+    key_vault_uri         = azurerm_key_vault.main.vault_uri
+    postgres_fqdn         = azurerm_postgresql_flexible_server.main.fqdn
+    redis_port            = local.redis_port
+    client_ids            = { for name, identity in azurerm_user_assigned_identity.component : name => identity.client_id }
+    secrets               = { for name, component in local.components : name => component.secrets if can(component.secrets) }
+    network = {
+      virtual_network   = var.network.address_space
+      private_endpoints = var.network.subnets.private_endpoints
+      pods              = var.network.pod_cidr
+      services          = var.network.service_cidr
+    }
+  }
+}

@@ -78,10 +78,11 @@ class Gates:
 class ThresholdRule:
     """How training chooses the threshold of a release: the lowest one whose share of false
     positives among the negatives, on training rows the model was not fitted on, is at most
-    `false_positive_rate`.
+    `false_positive_rate`, and never one below `at_least`.
     """
 
     false_positive_rate: float
+    at_least: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -51,14 +51,12 @@ def _column(
     column: pa.Array | pa.ChunkedArray, field: pa.Field, limits: Limits | None
 ) -> tuple[pa.Array, pa.Array]:
     given = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    values = _cast(given, field.type)
+    values = cast_column(given, field.type)
     problems = pc.if_else(values.is_null(), f"{field.name} cannot be read", None)
     problems = pc.if_else(given.is_null(), f"{field.name} is missing", problems)
     if limits is not None:
-        measure, unit = (
-            (pc.utf8_length(values), " characters") if field.type == pa.string() else (values, "")
-        )
-        outside = pc.fill_null(
+        measure = pc.utf8_length(values) if field.type == pa.string() else values
+        beyond = pc.fill_null(
             pc.invert(
                 pc.and_(
                     pc.greater_equal(measure, limits.minimum),
@@ -67,12 +65,17 @@ def _column(
             ),
             False,
         )
-        problem = f"{field.name} is not within {limits.minimum:g} to {limits.maximum:g}{unit}"
-        problems = pc.coalesce(problems, pc.if_else(outside, problem, None))
+        problems = pc.coalesce(problems, pc.if_else(beyond, outside(field, limits), None))
     return values, problems.cast(pa.string())
 
 
-def _cast(given: pa.Array, target: pa.DataType) -> pa.Array:
+def outside(field: pa.Field, limits: Limits) -> str:
+    """Return what is said of a value that is not within its limits."""
+    unit = " characters" if field.type == pa.string() else ""
+    return f"{field.name} is not within {limits.minimum:g} to {limits.maximum:g}{unit}"
+
+
+def cast_column(given: pa.Array, target: pa.DataType) -> pa.Array:
     """Cast what can be cast; a value that cannot becomes null instead of failing its column."""
     try:
         # Rounding to float32 is wanted: it is what the model sees, in training as in serving.

@@ -1,4 +1,4 @@
-"""The features of an e-mail: its text, normalised, and what its structure looks like.
+"""The features of an e-mail: its text, normalised, what its structure looks like, its topics.
 
 One pure function for training, online, batch and monitoring. Structural features are shares
 and logarithms with an upper bound, so that no mail, however odd, is far away from the others.
@@ -6,19 +6,24 @@ and logarithms with an upper bound, so that no mail, however odd, is far away fr
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from use_cases.spam.structure import STRUCTURAL, structural_features
 from use_cases.spam.text import MAX_CHARACTERS, model_text, raw_text
+from use_cases.spam.topics import TOPICAL, topical_features
 
 FEATURE_SCHEMA = pa.schema(
-    [pa.field("text", pa.string()), *(pa.field(name, pa.float32()) for name in STRUCTURAL)]
+    [
+        pa.field("text", pa.string()),
+        *(pa.field(name, pa.float32()) for name in (*STRUCTURAL, *TOPICAL)),
+    ]
 )
 # Rows that are held as Python strings at once.
 CHUNK_ROWS = 1_000
 
-__all__ = ["FEATURE_SCHEMA", "STRUCTURAL", "spam_features"]
+__all__ = ["FEATURE_SCHEMA", "STRUCTURAL", "TOPICAL", "normalised_texts", "spam_features"]
 
 
 def spam_features(records: pa.RecordBatch) -> pa.RecordBatch:
@@ -37,12 +42,19 @@ def spam_features(records: pa.RecordBatch) -> pa.RecordBatch:
     return pa.concat_batches(parts)
 
 
+def normalised_texts(records: pa.RecordBatch) -> pa.Array:
+    """Return the normalised text of each record (string), as in the column `text`."""
+    raws = _raw_texts(records.column("subject"), records.column("body"))
+    return pa.array([model_text(raw) for raw in raws], pa.string())
+
+
 def _chunk(records: pa.RecordBatch) -> pa.RecordBatch:
     raws = list(_raw_texts(records.column("subject"), records.column("body")))
-    text = pa.array([model_text(raw) for raw in raws], pa.string())
-    structure = pa.array(structural_features(raws).ravel())
-    columns = [structure.slice(i * len(raws), len(raws)) for i in range(len(STRUCTURAL))]
-    return pa.record_batch([text, *columns], schema=FEATURE_SCHEMA)
+    texts = [model_text(raw) for raw in raws]
+    numbers = np.concatenate([structural_features(raws), topical_features(texts)])
+    flat = pa.array(numbers.ravel())
+    columns = [flat.slice(i * len(raws), len(raws)) for i in range(len(numbers))]
+    return pa.record_batch([pa.array(texts, pa.string()), *columns], schema=FEATURE_SCHEMA)
 
 
 def _raw_texts(subjects: pa.Array, bodies: pa.Array) -> Iterator[str]:

@@ -45,4 +45,18 @@ GOLDEN = (
         "sender": " <y@z.example> ",
     },
     {"email_id": "short", "subject": "", "body": "ok", "sender": "no address"},
+    {
+        "email_id": "topics",
+        "subject": "Act now: free trial, no cost, no prescription",
+        "body": "Dear friend, you won the lottery. Click here to verify your account, txt STOP to "
+        "unsubscribe, credit card debt, strong buy penny stock, casino, hot girls, your own boss.",
+        "sender": "win@prize.example",
+    },
+    {
+        "email_id": "conversation",
+        "subject": "Re: [list] kernel patch",
+        "body": "On Monday Ann wrote:\n> I think the source code is wrong\nThanks, my wife and I "
+        "were home; the meeting is next week, please find attached the draft. Best regards",
+        "sender": "ann@lists.example",
+    },
 )

@@ -1,0 +1,56 @@
+"""A linear classifier out of three experts (needs the `training` extra)."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.naive_bayes import ComplementNB
+
+BAYES_ALPHA = 0.1
+
+
+class GuidedClassifier(ClassifierMixin, BaseEstimator):
+    """Two classes; the log-odds are those of three experts together, all linear in the inputs.
+
+    - `linear`, learned on all columns but the guides, and naive Bayes, learned on the words: their
+      mean, naive Bayes with the share `bayes`. It is the weaker one within a source and the
+      steadier one on another (complement naive Bayes: Rennie et al., ICML 2003).
+    - the guides: the last columns, with the given `weights`. They are knowledge. Were they
+      learned, or the others learned beside them, a training set of one source would undo them,
+      because in that source its own words always tell more.
+
+    Columns are ordered: words (not negative), `signs` others, guides.
+    """
+
+    def __init__(self, linear: Any, bayes: float, signs: int, weights: Sequence[float]) -> None:
+        """Take an unfitted classifier with `coef_`; `bayes` is from 0 to below 1."""
+        self.linear = linear
+        self.bayes = bayes
+        self.signs = signs
+        self.weights = weights
+
+    def fit(self, inputs: Any, labels: Any) -> Self:
+        """Fit on [N, F] inputs; positive weights speak for the second class in sorted order."""
+        learned = clone(self.linear).fit(inputs[:, : -len(self.weights)], labels)
+        bayes = ComplementNB(alpha=BAYES_ALPHA).fit(
+            inputs[:, : -len(self.weights) - self.signs], labels
+        )
+        ratios = np.diff(bayes.feature_log_prob_, axis=0)
+        words = (1 - self.bayes) * learned.coef_
+        words[:, : ratios.shape[1]] += self.bayes * ratios
+        self.classes_ = learned.classes_
+        self.plain_ = copy(learned)
+        self.plain_.coef_ = np.hstack([words, [self.weights]])
+        self.plain_.intercept_ = (1 - self.bayes) * learned.intercept_
+        self.plain_.n_features_in_ = inputs.shape[1]
+        return self
+
+    def predict_proba(self, inputs: Any) -> np.ndarray:
+        """Return [N, 2] probabilities."""
+        return self.plain_.predict_proba(inputs)
+
+    def predict(self, inputs: Any) -> np.ndarray:
+        """Return the more probable class of each row."""
+        return self.plain_.predict(inputs)

@@ -1,0 +1,61 @@
+"""How much of a mail is about what, by the words of the lexicon.
+
+Every word found adds one to the counters of its topics. All counters of a mail are the digits
+of one number (16 bits each), so that one sum per mail counts all topics.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from use_cases.spam.lexicon import UNWANTED, WANTED
+
+TOPICS = tuple(f"topic_{name}" for name in (*UNWANTED, *WANTED))
+SIDES = ("unwanted_words", "wanted_words")
+TOPICAL = (*TOPICS, *SIDES)
+
+# A mail of two words is not all about one of them.
+FEW_WORDS = 20
+_COUNTER = np.dtype("<u2")
+_BITS = 8 * _COUNTER.itemsize
+
+
+def topical_features(texts: Sequence[bytes]) -> np.ndarray:
+    """Return [F, N] float32, one row per name in `TOPICAL`, for N normalised texts.
+
+    A topic's value is (different words of it in the text) / (different words + 20); a pair of
+    words counts as one. The last two are the sums over the unwanted and the wanted topics.
+    """
+    counts = np.empty((len(texts), len(TOPICS)), _COUNTER)
+    different = np.empty(len(texts))
+    for index, text in enumerate(texts):
+        words = text.split()
+        known = set(words)
+        different[index] = len(known)
+        total = sum(map(_WORDS.__getitem__, known & _WORDS.keys()))
+        total += sum(map(_PAIRS.__getitem__, set(pairwise(words)) & _PAIRS.keys()))
+        counts[index] = np.frombuffer(total.to_bytes(_BYTES, "little"), _COUNTER)
+    shares = counts.T / (different + FEW_WORDS)
+    unwanted = shares[: len(UNWANTED)].sum(axis=0)
+    wanted = shares[len(UNWANTED) :].sum(axis=0)
+    return np.concatenate([shares, [unwanted, wanted]], dtype=np.float32)
+
+
+def _counters() -> tuple[dict[bytes, int], dict[tuple[bytes, bytes], int]]:
+    """Return what a word, and what a pair of words (`a_b` in the lexicon), adds to the total."""
+    words: dict[bytes, int] = {}
+    pairs: dict[tuple[bytes, bytes], int] = {}
+    for number, terms in enumerate((*UNWANTED.values(), *WANTED.values())):
+        one = 1 << (_BITS * number)
+        for term in sorted(set(terms.encode().split())):
+            first, _, second = term.partition(b"_")
+            if second:
+                pairs[first, second] = pairs.get((first, second), 0) + one
+            else:
+                words[first] = words.get(first, 0) + one
+    return words, pairs
+
+
+_WORDS, _PAIRS = _counters()
+_BYTES = _COUNTER.itemsize * len(TOPICS)
