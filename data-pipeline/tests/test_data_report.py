@@ -76,7 +76,9 @@ def mails(path: Path) -> str:
     odd = pa.Table.from_pylist(more, schema=table.schema)
     both = pa.concat_tables([table, odd])
     length = pc.utf8_length(both["body"])
-    pq.write_table(both.append_column("length", length).append_column(ODD_NAME, length), path)
+    # It nearly gives the label away, so that it is among the columns that are drawn.
+    telling = pc.add(length, pc.if_else(pc.equal(both["label"], "spam"), 200, 0))
+    pq.write_table(both.append_column("length", length).append_column(ODD_NAME, telling), path)
     return str(path)
 
 

@@ -1,4 +1,4 @@
-"""A linear classifier out of three experts (needs the `training` extra)."""
+"""A linear classifier out of up to three experts (needs the `training` extra)."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB
 
 BAYES_ALPHA = 0.1
@@ -16,7 +17,9 @@ class GuidedClassifier(ClassifierMixin, BaseEstimator):
 
     - `linear`, learned on all columns but the guides, and naive Bayes, learned on the words: their
       mean, naive Bayes with the share `bayes`. It is the weaker one within a source and the
-      steadier one on another (complement naive Bayes: Rennie et al., ICML 2003).
+      steadier one on another (complement naive Bayes: Rennie et al., ICML 2003). Without `linear`
+      that share of naive Bayes stands alone, and the share is what tempers its log-odds: as if
+      every word were independent, they are far too large.
     - the guides: the last columns, with the given `weights`. They are knowledge. Were they
       learned, or the others learned beside them, a training set of one source would undo them,
       because in that source its own words always tell more.
@@ -24,26 +27,43 @@ class GuidedClassifier(ClassifierMixin, BaseEstimator):
     Columns are ordered: words (not negative), `signs` others, guides.
     """
 
-    def __init__(self, linear: Any, bayes: float, signs: int, weights: Sequence[float]) -> None:
-        """Take an unfitted classifier with `coef_`; `bayes` is from 0 to below 1."""
+    def __init__(
+        self,
+        linear: Any | None,
+        bayes: float,
+        signs: int,
+        weights: Sequence[float],
+        alpha: float = BAYES_ALPHA,
+    ) -> None:
+        """Take an unfitted classifier with `coef_`, or none; `bayes` is from 0 to below 1 and
+        `alpha` the count naive Bayes adds to every word.
+        """
         self.linear = linear
         self.bayes = bayes
         self.signs = signs
         self.weights = weights
+        self.alpha = alpha
 
     def fit(self, inputs: Any, labels: Any) -> Self:
         """Fit on [N, F] inputs; positive weights speak for the second class in sorted order."""
-        learned = clone(self.linear).fit(inputs[:, : -len(self.weights)], labels)
-        bayes = ComplementNB(alpha=BAYES_ALPHA).fit(
-            inputs[:, : -len(self.weights) - self.signs], labels
+        columns = inputs[:, : -len(self.weights)]
+        bayes = ComplementNB(alpha=self.alpha).fit(
+            columns[:, : columns.shape[1] - self.signs], labels
         )
         ratios = np.diff(bayes.feature_log_prob_, axis=0)
-        words = (1 - self.bayes) * learned.coef_
-        words[:, : ratios.shape[1]] += self.bayes * ratios
-        self.classes_ = learned.classes_
+        words = np.zeros((1, columns.shape[1]))
+        words[:, : ratios.shape[1]] = self.bayes * ratios
+        intercept = np.zeros(1)
+        learned = LogisticRegression() if self.linear is None else clone(self.linear)
+        if self.linear is not None:
+            learned.fit(columns, labels)
+            words += (1 - self.bayes) * learned.coef_
+            intercept = (1 - self.bayes) * learned.intercept_
+        self.classes_ = bayes.classes_
         self.plain_ = copy(learned)
+        self.plain_.classes_ = bayes.classes_
         self.plain_.coef_ = np.hstack([words, [self.weights]])
-        self.plain_.intercept_ = (1 - self.bayes) * learned.intercept_
+        self.plain_.intercept_ = intercept
         self.plain_.n_features_in_ = inputs.shape[1]
         return self
 
