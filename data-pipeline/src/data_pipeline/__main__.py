@@ -4,6 +4,7 @@ import argparse
 import logging
 import secrets
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -72,7 +73,9 @@ def _features(case: UseCase, platform: Platform, version: str) -> None:
     history = platform.settings.feast_offline_path
     # The last line is the report's place: Ray Data's accounts of itself would bury it.
     logging.getLogger("ray.data").setLevel(logging.WARNING)
-    with ray_session():
+    with ray_session(), warnings.catch_warnings():
+        # Feast, once imported, has Python show the deprecations of every library.
+        warnings.simplefilter("ignore", DeprecationWarning)
         compute_features(platform.store, case, version, feature_store, history)
 
 

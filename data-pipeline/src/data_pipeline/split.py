@@ -96,8 +96,10 @@ def _boundaries(rows: Rows, clusters: _Clusters, classes: Sequence[str]) -> list
 def _boundary(times: np.ndarray, clusters: _Clusters, number: int, name: str) -> int:
     """Return the time from which on clusters of a class are for the test."""
     timed = times[times != UNKNOWN]
-    if len(timed) < TIMED_SHARE * len(times) or len(timed) == 0:
-        share = len(timed) / max(len(times), 1)
+    if len(timed) == 0:
+        raise _NoSplitByTimeError(f"no row of {name} has a time")
+    if len(timed) < TIMED_SHARE * len(times):
+        share = len(timed) / len(times)
         raise _NoSplitByTimeError(f"only {share:.0%} of the rows of {name} have a time")
     if timed.min() == timed.max():
         raise _NoSplitByTimeError(f"all rows of {name} have the same time")
