@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -53,10 +54,7 @@ def test_a_column_the_model_ignores_stays_an_input():
 @pytest.mark.parametrize("norm", ["l1", "l2", None])
 @pytest.mark.parametrize("lengths", [(1, 1), (1, 2)])
 def test_text_is_cut_alike_whatever_the_norm(norm, lengths):
-    words = TfidfVectorizer(
-        token_pattern=TOKEN_PATTERN, lowercase=False, norm=norm, ngram_range=lengths
-    )
-    model = on_text(words)
+    model = on_text(words(norm=norm, ngram_range=lengths))
     graph = export(model, TEXT, "xyz").SerializeToString()
     unseen = FRAME.assign(text=["GOOD good-day", "x" * 500, "", " ", "é bad", "0 day day"] * 4)
     for frame in (FRAME, unseen):
@@ -65,8 +63,8 @@ def test_text_is_cut_alike_whatever_the_norm(norm, lengths):
 
 
 def test_vectorisers_inside_unions_are_found():
-    words = {"token_pattern": TOKEN_PATTERN, "lowercase": False}
-    union = FeatureUnion([("n", CountVectorizer(**words)), ("w", TfidfVectorizer(**words))])
+    cut = {"token_pattern": TOKEN_PATTERN, "lowercase": False}
+    union = FeatureUnion([("n", CountVectorizer(**cut)), ("w", TfidfVectorizer(**cut))])
     model = on_text(union)
     graph = export(model, TEXT, "xyz").SerializeToString()
     np.testing.assert_allclose(run_graph(graph, FRAME, TEXT), model.predict_proba(FRAME), atol=1e-5)
@@ -81,9 +79,80 @@ def test_a_vectoriser_that_would_cut_differently_is_refused(vectoriser):
 
 
 def test_sublinear_counts_are_refused_because_they_convert_wrongly():
-    words = TfidfVectorizer(token_pattern=TOKEN_PATTERN, lowercase=False, sublinear_tf=True)
     with pytest.raises(InvalidInput, match="sublinear_tf"):
-        export(on_text(words), TEXT, "xyz")
+        export(on_text(words(sublinear_tf=True)), TEXT, "xyz")
+
+
+@pytest.mark.parametrize("lengths", [(1, 2), (3, 4)])
+def test_characters_are_cut_alike(lengths):
+    grams = TfidfVectorizer(analyzer="char", lowercase=False, ngram_range=lengths)
+    model = on_text(grams)
+    graph = export(model, TEXT, "xyz").SerializeToString()
+    unseen = FRAME.assign(text=["go od", "x", "", "a b c", "d", "very very bad days"] * 4)
+    for frame in (FRAME, unseen):
+        expected = model.predict_proba(frame)
+        np.testing.assert_allclose(run_graph(graph, frame, TEXT), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("vectoriser", "reason"),
+    [
+        (TfidfVectorizer(analyzer="char"), "lowercase=False"),
+        (TfidfVectorizer(analyzer="char_wb", lowercase=False), "no conversion"),
+    ],
+)
+def test_characters_that_would_be_cut_differently_are_refused(vectoriser, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        export(on_text(vectoriser), TEXT, "xyz")
+
+
+def on_two_classes(classifier, *vectorisers: TfidfVectorizer, weight: float = 0.5) -> Pipeline:
+    texts = [(f"text{n}", one, "text") for n, one in enumerate(vectorisers)]
+    columns = ColumnTransformer(
+        [*texts, ("rest", "passthrough", ["a"])], transformer_weights={"text1": weight}
+    )
+    return make_pipeline(columns, classifier).fit(FRAME, ["x", "y"] * 12)
+
+
+def words(**settings) -> TfidfVectorizer:
+    return TfidfVectorizer(token_pattern=TOKEN_PATTERN, lowercase=False, **settings)
+
+
+def normed_terms(graph) -> int:
+    """How many operators still go through the normalised terms."""
+    return sum(node.op_type == "ReduceSum" for node in graph.graph.node)
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [LogisticRegression(C=10), SGDClassifier(loss="log_loss", random_state=0)],
+    ids=lambda one: type(one).__name__,
+)
+@pytest.mark.parametrize(
+    ("vectorisers", "left"),
+    [
+        ([words(binary=True)], 0),
+        ([words(binary=True), words(binary=True, ngram_range=(2, 2))], 0),
+        ([words(binary=True), words(binary=False)], 1),
+        ([words(binary=False)], 1),
+        ([words(binary=True, norm=None)], 0),
+        ([words(binary=True, use_idf=False)], 1),
+    ],
+    ids=["binary", "two", "binary, counts", "counts", "no norm", "no idf"],
+)
+@pytest.mark.parametrize("classes", ["xy", "yx"])
+def test_text_folded_into_a_linear_classifier_gives_the_same(
+    classifier, vectorisers, left, classes
+):
+    model = on_two_classes(clone(classifier), *map(clone, vectorisers))
+    graph = export(model, TEXT, classes)
+    order = [list("xy").index(name) for name in classes]
+    unseen = FRAME.assign(text=["good good day", "", "nothing known", "bad", "so day", "0"] * 4)
+    for frame in (FRAME, unseen):
+        expected = model.predict_proba(frame)[:, order]
+        actual = run_graph(graph.SerializeToString(), frame, TEXT)
+        np.testing.assert_allclose(actual, expected, atol=1e-5)
+    assert normed_terms(graph) == left
 
 
 def test_a_model_that_has_not_seen_every_class_is_refused():

@@ -57,6 +57,27 @@ def test_guides_keep_their_weight_whatever_the_labels_say():
     assert odds[1] - odds[0] == pytest.approx(3.0)
 
 
+def test_naive_bayes_alone_counts_words_and_guides_only():
+    inputs = np.array([[1.0, 0.0, 5.0, 0.0], [0.0, 1.0, -5.0, 1.0]] * 20)
+    labels = ["ham", "spam"] * 20
+    model = GuidedClassifier(None, 0.4, 1, (3.0,), alpha=1.0).fit(inputs, labels)
+    smoothed = np.log(21 / 22) - np.log(1 / 22)  # 20 of 20 words, one more of each of two
+    rows = np.array([[0, 1, 0, 0], [1, 0, 9, 0], [0, 0, 0, 1]], float)
+    odds = np.log(model.predict_proba(rows)[:, 1] / model.predict_proba(rows)[:, 0])
+    assert odds == pytest.approx([0.4 * smoothed, -0.4 * smoothed, 3.0])
+    assert model.predict(rows).tolist() == ["spam", "ham", "spam"]
+
+
+def test_candidates_are_the_kinds_that_were_promised_in_order():
+    assert [one.name for one in SPAM.candidates()] == [
+        "guided_sgd",
+        "guided_logistic",
+        "guided_bayes",
+        "gradient_boosting",
+        "guided_characters",
+    ]
+
+
 def training_rows(count: int, clusters: list[str | None] | None = None) -> pa.Table:
     labels = SPAM.generate(count, 0)["label"]
     features = pa.Table.from_batches([assemble(SPAM, generated_records(SPAM, count))])

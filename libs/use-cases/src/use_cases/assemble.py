@@ -1,10 +1,13 @@
 """From records to the complete input of a model: own features, then entity features."""
 
+from functools import lru_cache
+
 import pyarrow as pa
 
 from use_cases.interface import UseCase
 
 
+@lru_cache(maxsize=32)  # building a schema costs as much as the features of a row
 def model_schema(use_case: UseCase) -> pa.Schema:
     """Return the columns a model of `use_case` takes: its features, then entity features."""
     entity = use_case.entity_features
@@ -29,9 +32,9 @@ def join_entities(
     """
     columns = list(features.columns)
     for feature in use_case.entity_features.features if use_case.entity_features else ():
+        unknown = pa.scalar(feature.unknown, pa.float32())
         if entities is None:
-            values = pa.nulls(features.num_rows, pa.float32())
+            columns.append(pa.repeat(unknown, features.num_rows))
         else:
-            values = entities.column(feature.name).cast(pa.float32())
-        columns.append(values.fill_null(pa.scalar(feature.unknown, pa.float32())))
+            columns.append(entities.column(feature.name).cast(pa.float32()).fill_null(unknown))
     return pa.record_batch(columns, schema=model_schema(use_case))

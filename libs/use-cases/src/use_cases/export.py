@@ -3,6 +3,7 @@
 Needs the `training` extra. The same fitted estimator gives the same bytes.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,8 +17,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from platform_core.errors import InvalidInput
-from use_cases.graph_edit import divide_by_norm, keep_probabilities
+from use_cases.graph_edit import divide_by_norm, keep_probabilities, prune
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
+from use_cases.text_fold import fold_text
 
 # ONNX Runtime's tokenizer and scikit-learn's must cut alike; ASCII words are what both agree on.
 TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 (a regular expression)
@@ -31,7 +33,9 @@ def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.
     Args:
         fitted: pipeline that ends in a classifier, fitted on a pandas frame with the columns
             of `schema` and labels out of `classes`. Text vectorisers must use
-            `token_pattern=TOKEN_PATTERN`, `lowercase=False` and plain or binary counts.
+            `lowercase=False` and plain or binary counts; those of words
+            `token_pattern=TOKEN_PATTERN`, those of characters (`analyzer="char"`) text without
+            two spaces in a row, which scikit-learn counts as one and ONNX Runtime does not.
         schema: the model's input columns; string or float32.
         classes: the order of the probability columns.
 
@@ -53,19 +57,28 @@ def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.
             f"the model was fitted on the classes {learned}, the use case has {list(classes)}; "
             "train on rows of every class"
         )
-    model = to_onnx(
-        fitted,
-        initial_types=[(field.name, _tensor_type(field)) for field in schema],
-        options=_options(fitted),
-        target_opset=OPSET,
-        name=GRAPH_NAME,
-    )
+    model = _converted(fitted, schema)
     keep_probabilities(model.graph, [learned.index(name) for name in classes])
+    fold_text(model.graph)
+    prune(model.graph)
     divide_by_norm(model.graph)
     helper.set_model_props(model, {FEATURE_SCHEMA_KEY: feature_schema_hash(schema)})
     _sort_operator_sets(model)
     onnx.checker.check_model(model)
     return model
+
+
+def _converted(fitted: Pipeline, schema: pa.Schema) -> onnx.ModelProto:
+    with warnings.catch_warnings():
+        # Characters are announced as doubtful; `_check_vectoriser` lets through what is exact.
+        warnings.filterwarnings("ignore", "The conversion of .* may not work", UserWarning)
+        return to_onnx(
+            fitted,
+            initial_types=[(field.name, _tensor_type(field)) for field in schema],
+            options=_options(fitted),
+            target_opset=OPSET,
+            name=GRAPH_NAME,
+        )
 
 
 def _sort_operator_sets(model: onnx.ModelProto) -> None:
@@ -91,13 +104,21 @@ def _options(fitted: Pipeline) -> dict[int, dict[str, Any]]:
         if isinstance(step, CountVectorizer):
             _check_vectoriser(step)
             # Slim images lack every locale but C, and the session would fail to load.
-            options[id(step)] = {"tokenexp": TOKEN_PATTERN, "locale": "C"}
+            options[id(step)] = {"locale": "C"}
+            if step.analyzer == "word":
+                options[id(step)]["tokenexp"] = TOKEN_PATTERN
     return options
 
 
 def _check_vectoriser(step: CountVectorizer) -> None:
     name = type(step).__name__
-    if step.token_pattern != TOKEN_PATTERN or step.lowercase:
+    if step.analyzer not in ("word", "char"):
+        raise InvalidInput(
+            f"{name} must have analyzer='word' or 'char': {step.analyzer!r} has no conversion"
+        )
+    if step.analyzer == "char" and step.lowercase:
+        raise InvalidInput(f"{name} must have lowercase=False: the graph takes text as it is")
+    if step.analyzer == "word" and (step.token_pattern != TOKEN_PATTERN or step.lowercase):
         raise InvalidInput(
             f"{name} must have token_pattern={TOKEN_PATTERN!r} and lowercase=False: other "
             "settings cut text differently in ONNX Runtime"

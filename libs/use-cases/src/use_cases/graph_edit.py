@@ -29,7 +29,7 @@ def keep_probabilities(graph: onnx.GraphProto, order: Sequence[int]) -> None:
     graph.output.append(
         helper.make_tensor_value_info(PROBABILITIES, onnx.TensorProto.FLOAT, [None, len(order)])
     )
-    _prune(graph)
+    prune(graph)
 
 
 def divide_by_norm(graph: onnx.GraphProto) -> None:
@@ -68,8 +68,8 @@ def _rename(names: MutableSequence[str], old: str, new: str) -> None:
             names[index] = new
 
 
-def _prune(graph: onnx.GraphProto) -> None:
-    """Remove what only fed the dropped label."""
+def prune(graph: onnx.GraphProto) -> None:
+    """Remove what does not lead to `probabilities`."""
     needed = {PROBABILITIES}
     kept = []
     for node in reversed(graph.node):
