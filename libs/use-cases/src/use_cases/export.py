@@ -10,13 +10,18 @@ from typing import Any
 import onnx
 import pyarrow as pa
 from onnx import helper
-from skl2onnx import to_onnx
+from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from skl2onnx.operator_converters.tfidf_vectoriser import convert_sklearn_tfidf_vectoriser
+from skl2onnx.shape_calculators.text_vectorizer import (
+    calculate_sklearn_text_vectorizer_output_shapes,
+)
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from platform_core.errors import InvalidInput
+from use_cases.closed_vectoriser import ClosedTfidfVectorizer, open_terms
 from use_cases.graph_edit import divide_by_norm, keep_probabilities, prune
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 from use_cases.text_fold import fold_text
@@ -25,6 +30,15 @@ from use_cases.text_fold import fold_text
 TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 (a regular expression)
 OPSET = {"": 18, "ai.onnx.ml": 3}
 GRAPH_NAME = "model"
+
+update_registered_converter(
+    ClosedTfidfVectorizer,
+    "ClosedTfidfVectorizer",
+    calculate_sklearn_text_vectorizer_output_shapes,
+    convert_sklearn_tfidf_vectoriser,
+    options=dict.fromkeys(("tokenexp", "separators", "locale"))
+    | {name: [True, False] for name in ("nan", "keep_empty_string")},
+)
 
 
 def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.ModelProto:
@@ -118,15 +132,27 @@ def _check_vectoriser(step: CountVectorizer) -> None:
         )
     if step.analyzer == "char" and step.lowercase:
         raise InvalidInput(f"{name} must have lowercase=False: the graph takes text as it is")
-    if step.analyzer == "word" and (step.token_pattern != TOKEN_PATTERN or step.lowercase):
-        raise InvalidInput(
-            f"{name} must have token_pattern={TOKEN_PATTERN!r} and lowercase=False: other "
-            "settings cut text differently in ONNX Runtime"
-        )
+    if step.analyzer == "word":
+        _check_words(step)
     if getattr(step, "sublinear_tf", False):
         raise InvalidInput(
             f"{name} must have sublinear_tf=False: its conversion takes log(1 + n) instead of "
             "1 + log(n); binary=True is close to it and converts"
+        )
+
+
+def _check_words(step: CountVectorizer) -> None:
+    name = type(step).__name__
+    if step.token_pattern != TOKEN_PATTERN or step.lowercase:
+        raise InvalidInput(
+            f"{name} must have token_pattern={TOKEN_PATTERN!r} and lowercase=False: other "
+            "settings cut text differently in ONNX Runtime"
+        )
+    # Pairs alone are found; beside single words each pair needs its own.
+    if step.ngram_range[0] == 1 and (cut := open_terms(step.vocabulary_)):
+        raise InvalidInput(
+            f"{name} keeps {cut[0]!r} without its words, and ONNX Runtime would not find it: use "
+            "use_cases.closed_vectoriser.ClosedTfidfVectorizer, or leave max_features out"
         )
 
 

@@ -29,6 +29,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from use_cases.assemble import model_schema
+from use_cases.closed_vectoriser import ClosedTfidfVectorizer
 from use_cases.export import TOKEN_PATTERN, export
 from use_cases.interface import Candidate
 from use_cases.spam.guided import GuidedClassifier
@@ -154,7 +155,7 @@ def _pairs() -> TfidfVectorizer:
 
     (Sublinear counts do as well, but their ONNX conversion takes log(1 + n), not 1 + log(n).)
     """
-    return TfidfVectorizer(
+    return ClosedTfidfVectorizer(
         token_pattern=TOKEN_PATTERN,
         lowercase=False,
         ngram_range=(1, 2),

@@ -75,8 +75,7 @@ class SpamUseCase(UseCase):
     # On an easy training set nearly any threshold keeps the target, and then mail from elsewhere
     # is called spam for being unlike it: more than even odds are asked for.
     threshold = ThresholdRule(false_positive_rate=0.02, at_least=0.65)
-    # The graph adds up the weights of a long mail's thousand terms in float32.
-    gates = Gates(minimum=0.85, margin=0.01, parity=1e-4)
+    gates = Gates(minimum=0.85, margin=0.01)
     # Of the topics their two sums: twenty rare values would only alarm by turns.
     monitored = tuple(MonitoredColumn(name) for name in (*STRUCTURAL, *SIDES, *SENDER_DOMAIN.names))
     examples: ClassVar = {
