@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="train, judge, register and stage a release")
     run.add_argument("--use-case", default=DEFAULT)
-    run.add_argument("--data", help="a Parquet or CSV file; generated records without")
+    run.add_argument("--data", help="a path, pattern, folder or URL; generated records without")
     run.add_argument("--columns", help='your names, e.g. "body=text email_id=sms_id"')
     run.add_argument("--base", help="add to this dataset version; latest: the newest")
     for name in ("rows", "trials", "seed"):

@@ -10,7 +10,6 @@ from typing import Any
 
 from platform_core.ports.blob_store import BlobStore
 
-RAW = "raw.parquet"
 TRAINING = "training.json"
 METRICS = "metrics.json"
 ANSWERS = "answers.parquet"

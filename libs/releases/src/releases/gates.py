@@ -73,9 +73,11 @@ def compare(
     """Return whether `candidate` may take the champion's place, judged on the test rows that the
     champion was not trained on; too few of them, or a class without any, say nothing.
     """
+    if champion is None:
+        return beats(use_case, {}, unseen, champion)
     labels = set(unseen.column("label").to_pylist())
     absent = [name for name in use_case.classes if name not in labels]
-    if champion is not None and (unseen.num_rows < MINIMUM_ROWS or absent):
+    if unseen.num_rows < MINIMUM_ROWS or absent:
         none_of = f", none of them {', '.join(absent)}" if absent else ""
         return _no_champion(
             f"only {unseen.num_rows} test rows{none_of} are new to production's "

@@ -11,11 +11,11 @@ from training.pipeline.definition import DEFAULT_SEED, DEFAULT_TRIALS
 
 
 class RunParameters(Contract):
-    """What a person may choose: `data` is a path, empty for generated records; `columns` maps
-    names (`"body=text"`); `rows` is how many records are generated; `trials` how many settings
-    of candidates are tried in all, `budget_minutes` after which no further ones are begun (0: no
-    limit); `base` is a dataset version that the data is added to, "latest"
-    the newest one.
+    """What a person may choose: `data` is a path, pattern, folder or URL, empty for generated
+    records; `columns` maps names (`"body=text"`); `rows` is how many records are generated;
+    `trials` how many settings of candidates are tried in all, `budget_minutes` after which no
+    further ones are begun (0: no limit); `base` is a dataset version that the data is added to,
+    "latest" the newest one.
     """
 
     data: str = ""

@@ -7,6 +7,7 @@ from typing import Any
 from data_pipeline import TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
+from releases.model_card import TrialSummary
 from training.bootstrap import Platform
 from training.fitting import fit
 from training.libraries import libraries
@@ -118,12 +119,13 @@ def _summary(parent: str, found: Found, fit_seconds: float, seed: int) -> dict[s
 
 
 def _trial(result: TrialResult) -> dict[str, Any]:
-    return {
-        "number": result.trial.number,
-        "candidate": result.trial.candidate,
-        "parameters": result.trial.parameters,
-        "score": result.score,
-        "folds": result.folds,
-        "seconds": result.seconds,
-        "threshold": result.decision.rule.threshold,
-    }
+    summary = TrialSummary(
+        number=result.trial.number,
+        candidate=result.trial.candidate,
+        parameters=result.trial.parameters,
+        score=result.score,
+        folds=result.folds,
+        seconds=result.seconds,
+        threshold=result.decision.rule.threshold,
+    )
+    return summary.model_dump(mode="json")
