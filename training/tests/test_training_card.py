@@ -71,7 +71,7 @@ def card(found: Evaluation, **changes) -> ModelCard:
         "trials": (
             TrialSummary(
                 number=0, candidate="sgd", parameters={"alpha": 1e-5}, score=0.91,
-                folds=(0.9, 0.92), seconds=1.5, threshold=0.55,
+                folds=(0.9, 0.92), ranking=0.95, seconds=1.5, threshold=0.55,
             ),
         ),
         "search_complete": False,

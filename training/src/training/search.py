@@ -17,6 +17,7 @@ from releases.metrics import chosen, evaluate
 from scoring.decision import decide
 from training.fitting import Answers, answer_fold
 from training.folds import Fold, folds
+from training.ranking import ranked
 from training.suggestions import rounds
 from training.threshold import Decision, choose_decision
 from training.trials import Trial, TrialResult
@@ -37,8 +38,8 @@ class Budget:
 
 @dataclass(frozen=True)
 class Found:
-    """Results, best first, equal scores in the order of the trials; `complete` is false when
-    the minutes were spent before the trials: the machine's speed then decided what was tried.
+    """Results, best first (see `ranked`); `complete` is false when the minutes were spent before
+    the trials: the machine's speed then decided what was tried.
     """
 
     results: list[TrialResult]
@@ -72,10 +73,10 @@ def search(
     for planned in rounds(case, budget.trials, seed, results):
         spent = (clock() - start) / SECONDS_PER_MINUTE
         if results and 0 < budget.minutes <= spent:
-            return Found(_ordered(results), complete=False)
+            return Found(ranked(results), complete=False)
         done = list(_announced(jury.judge(planned), finished))
         results.extend(sorted(done, key=lambda result: result.trial.number))
-    return Found(_ordered(results), complete=True)
+    return Found(ranked(results), complete=True)
 
 
 def _announced(
@@ -84,10 +85,6 @@ def _announced(
     for result in results:
         finished(result)
         yield result
-
-
-def _ordered(results: Sequence[TrialResult]) -> list[TrialResult]:
-    return sorted(results, key=lambda result: (-result.score, result.trial.number))
 
 
 class _Jury:
@@ -126,16 +123,20 @@ class _Jury:
             pooled[held_out] = answers[number].probabilities
         truth = np.asarray(self._labels.to_pylist())
         decision = choose_decision(self._case, truth, pooled)
+        everything = self._metrics(decision, np.arange(len(pooled)), pooled)
+        folds = [self._metrics(decision, rows, pooled) for _, rows in self._folds]
         return TrialResult(
             trial=trial,
-            score=self._score(decision, np.arange(len(pooled)), pooled),
-            folds=tuple(self._score(decision, rows, pooled) for _, rows in self._folds),
+            score=chosen(self._case, everything),
+            folds=tuple(chosen(self._case, metrics) for metrics in folds),
+            ranking=everything["average_precision"],
             seconds=sum(answer.seconds for answer in answers.values()),
             decision=decision,
         )
 
-    def _score(self, decision: Decision, rows: np.ndarray, pooled: np.ndarray) -> float:
+    def _metrics(
+        self, decision: Decision, rows: np.ndarray, pooled: np.ndarray
+    ) -> dict[str, float]:
         answers = pooled[rows]
         predictions = decide(decision.rule, self._case.classes, answers)
-        labels = self._labels.take(pa.array(rows))
-        return chosen(self._case, evaluate(self._case, labels, answers, predictions))
+        return evaluate(self._case, self._labels.take(pa.array(rows)), answers, predictions)

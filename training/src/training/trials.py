@@ -23,13 +23,15 @@ class TrialResult:
     """How good a trial is on training rows that its models were not fitted on.
 
     `decision` was chosen on the out-of-fold answers to all training rows, `score` is the use
-    case's metric of all of them together under it and `folds` that of each fold; `seconds` is
-    the time its models took to fit.
+    case's metric of all of them together under it and `folds` that of each fold; `ranking` is
+    their average precision, which no threshold enters; `seconds` is the time its models took to
+    fit.
     """
 
     trial: Trial
     score: float
     folds: tuple[float, ...]
+    ranking: float
     seconds: float
     decision: Decision
 

@@ -16,8 +16,8 @@ CARD_JSON, CARD_HTML = "model_card.json", "model_card.html"
 
 
 class TrialSummary(Contract):
-    """One trial of the search: its score over all out-of-fold answers, that of each fold, and
-    the threshold that went with it, if one was chosen.
+    """One trial of the search: its score over all out-of-fold answers, that of each fold, their
+    average precision, and the threshold that went with it, if one was chosen.
     """
 
     number: int
@@ -25,6 +25,7 @@ class TrialSummary(Contract):
     parameters: dict[str, Any]
     score: float
     folds: tuple[float, ...]
+    ranking: float
     seconds: float
     threshold: float | None = None
 

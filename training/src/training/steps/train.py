@@ -74,7 +74,12 @@ class _Report:
         parameters = {"candidate": trial.candidate, **trial.parameters}
         child = self._tracking.start(name, parameters, self._parent)
         folds = {f"fold_{n}_{self._case.metric}": score for n, score in enumerate(result.folds)}
-        metrics = {f"cv_{self._case.metric}": result.score, "fit_seconds": result.seconds, **folds}
+        metrics = {
+            "cv_average_precision": result.ranking,
+            f"cv_{self._case.metric}": result.score,
+            "fit_seconds": result.seconds,
+            **folds,
+        }
         if (threshold := result.decision.rule.threshold) is not None:
             metrics["threshold"] = threshold
         self._tracking.metrics(child, metrics, self._platform.clock.now())
@@ -125,6 +130,7 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         parameters=result.trial.parameters,
         score=result.score,
         folds=result.folds,
+        ranking=result.ranking,
         seconds=result.seconds,
         threshold=result.decision.rule.threshold,
     )

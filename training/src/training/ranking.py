@@ -1,0 +1,44 @@
+"""Which of the trials of a search is the best, when the folds cannot tell some of them apart."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.trials import TrialResult
+
+
+def ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
+    """Return `results`, best first.
+
+    A metric of decisions (F1 and the like) hangs on a few rows near the threshold. Trials whose
+    folds do not tell them apart from the highest score come first, ordered by how well their
+    probabilities rank the rows, which every row takes part in; then the others by score. What is
+    still equal keeps the order of the trials.
+    """
+    if not results:
+        return []
+    first = min(results, key=_by_score)
+    tied = [result for result in results if _not_told_apart(result, first)]
+    others = [result for result in results if result not in tied]
+    return [*sorted(tied, key=_by_ranking), *sorted(others, key=_by_score)]
+
+
+def _not_told_apart(result: TrialResult, first: TrialResult) -> bool:
+    """Say whether `result` is within one standard error of `first`, over the paired folds.
+
+    (The one-standard-error rule of Breiman, Friedman, Olshen and Stone, "Classification and
+    Regression Trees", 1984, section 3.4.3, on the differences fold by fold.)
+    """
+    differences = np.subtract(first.folds, result.folds)
+    if len(differences) == 1:
+        return bool(differences[0] <= 0)
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    return bool(differences.mean() <= error)
+
+
+def _by_score(result: TrialResult) -> tuple[float, int]:
+    return -result.score, result.trial.number
+
+
+def _by_ranking(result: TrialResult) -> tuple[float, float, int]:
+    return -result.ranking, *_by_score(result)

@@ -1,0 +1,55 @@
+"""Which trial a search takes where scores alone do not tell them apart."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.ranking import ranked
+from training.threshold import Decision
+from training.trials import Trial, TrialResult
+from use_cases import use_case
+
+DECISION = Decision(use_case("iris").decision, "")
+SHARES = st.floats(0, 1)
+
+
+def result(number: int, score: float, folds: tuple[float, ...], ranking: float) -> TrialResult:
+    return TrialResult(Trial(number, f"c{number}", {}), score, folds, ranking, 0.0, DECISION)
+
+
+def numbers(results: list[TrialResult]) -> list[int]:
+    return [one.trial.number for one in ranked(results)]
+
+
+def test_where_folds_disagree_about_the_better_one_the_better_ranking_wins() -> None:
+    one = result(0, 0.911, (0.811, 0.964, 0.941), ranking=0.958)
+    other = result(1, 0.909, (0.755, 0.968, 0.973), ranking=0.971)
+    assert numbers([one, other]) == [1, 0]
+
+
+def test_what_every_fold_finds_worse_is_worse_however_well_it_ranks() -> None:
+    one = result(0, 0.95, (0.96, 0.95, 0.94), ranking=0.95)
+    other = result(1, 0.93, (0.94, 0.93, 0.91), ranking=0.99)
+    assert numbers([one, other]) == [0, 1]
+
+
+def test_equal_trials_keep_their_order() -> None:
+    same = [result(number, 0.9, (0.9, 0.9), 0.9) for number in (2, 0, 1)]
+    assert numbers(same) == [0, 1, 2]
+
+
+def test_a_single_fold_ties_only_what_is_as_good() -> None:
+    one, other = result(0, 0.9, (0.9,), 0.5), result(1, 0.8, (0.8,), 0.9)
+    assert numbers([one, other]) == [0, 1]
+
+
+def test_no_trials_no_order() -> None:
+    assert ranked([]) == []
+
+
+@given(st.lists(st.tuples(SHARES, st.tuples(SHARES, SHARES, SHARES), SHARES), max_size=6))
+def test_each_trial_is_ranked_once_and_the_input_order_does_not_matter(
+    given: list[tuple[float, tuple[float, float, float], float]],
+) -> None:
+    results = [result(number, *values) for number, values in enumerate(given)]
+    assert sorted(numbers(results)) == list(range(len(results)))
+    assert numbers(results) == numbers(results[::-1])
