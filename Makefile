@@ -124,7 +124,7 @@ bench: setup ## Measure pipeline, skew, batch and gateway: ARGS="--quick batch s
 	$(WITH_CONFIG) python benchmarks/run.py $(ARGS)
 
 bench-quality: setup ## Measure spam on real mail, beside a plain baseline (SHARED_DATA): ARGS=--quick
-	$(WITH_CONFIG) python benchmarks/run.py quality $(ARGS)
+	RAY_AUTH_MODE=disabled $(WITH_CONFIG) python benchmarks/run.py quality $(ARGS) # a Ray of its own
 
 demo: setup ## Show it all on the running stack, drift included: USE_CASE=spam
 	scripts/demo.sh

@@ -1,19 +1,23 @@
 """The FastAPI application over a gateway's parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_gateway.checks import authenticate
 from api_gateway.docs import docs_routes, install_openapi
 from api_gateway.edge import Edge
 from api_gateway.errors import MethodNotAllowed, PathNotFound
 from api_gateway.gateway import Gateway
+from api_gateway.lane import Lane
 from api_gateway.methods import Methods
 from api_gateway.problems import problem
 from api_gateway.routes.batch import batch_routes
@@ -21,11 +25,32 @@ from api_gateway.routes.model import model_routes
 from api_gateway.routes.operations import operation_routes
 from api_gateway.routes.predict import predict_routes
 from platform_core.errors import PlatformError
+from use_cases import use_case_names
 
-ROUTES = (predict_routes, batch_routes, model_routes, operation_routes)
+ROUTES = (batch_routes, model_routes, operation_routes)
 
 
-def create_app(gateway: Gateway) -> FastAPI:
+class GatewayApp(FastAPI):
+    """FastAPI behind the edge; `outermost` is what a request meets first."""
+
+    outermost: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection as ASGI has it."""
+        scope["app"] = self
+        await self.outermost(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return FastAPI's layers without the outermost: the edge answers what nobody foresaw."""
+        outermost = super().build_middleware_stack()
+        return outermost.app if isinstance(outermost, ServerErrorMiddleware) else outermost
+
+    async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection by FastAPI's own routing."""
+        await super().__call__(scope, receive, send)
+
+
+def create_app(gateway: Gateway) -> GatewayApp:
     """Return the application; its lifespan starts and stops `gateway`."""
 
     @asynccontextmanager
@@ -34,7 +59,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         async with gateway.running():
             yield
 
-    app = FastAPI(
+    app = GatewayApp(
         title="API gateway",
         version="1",
         lifespan=lifespan,
@@ -42,7 +67,8 @@ def create_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    routers = [*(routes(gateway) for routes in ROUTES), docs_routes()]
+    traffic = predict_routes(gateway)
+    routers = [traffic, *(routes(gateway) for routes in ROUTES), docs_routes()]
     methods = Methods(routers)
     app.router.routes.extend(methods.refusals())
     for router in routers:
@@ -50,19 +76,27 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.body_timeout_seconds = gateway.settings.body_timeout_seconds
     install_openapi(app)
     _handle_errors(app, gateway, methods)
-    app.add_middleware(Edge, metrics=gateway.metrics)
+    lane = Lane(app.routed, _endpoints(traffic), use_case_names(), _answer_error)
+    app.outermost = Edge(lane, gateway.metrics)
     return app
+
+
+def _endpoints(router: APIRouter) -> Iterable[APIRoute]:
+    return (route for route in router.routes if isinstance(route, APIRoute))
 
 
 def _handle_errors(app: FastAPI, gateway: Gateway, methods: Methods) -> None:
     @app.exception_handler(PlatformError)
     async def platform_error(request: Request, error: PlatformError) -> Response:
-        return problem(error, request.url.path, request.state.request_id)
+        return _answer_error(request, error)
 
     @app.exception_handler(HTTPException)
     async def routing_error(request: Request, error: HTTPException) -> Response:
-        refusal = _refusal(request, error, gateway, methods)
-        return problem(refusal, request.url.path, request.state.request_id)
+        return _answer_error(request, _refusal(request, error, gateway, methods))
+
+
+def _answer_error(request: Request, error: PlatformError) -> Response:
+    return problem(error, request.url.path, request.state.request_id)
 
 
 def _refusal(

@@ -49,7 +49,7 @@ def assemble(
     health = Health(catalog, upstream, log, runner, clock, settings.needed_environments)
     supervision = Supervision(store, runner, clock, settings.batch_max_attempts)
     jobs = BatchJobs(store, supervision, clock, settings.default_use_case)
-    predictor = Predictor(upstream, log, metrics, clock)
+    predictor = Predictor(upstream, log, metrics, clock, settings.upstream_connections)
     return Gateway(
         settings, keys, rate_limit, upstream, log, catalog, health, jobs, predictor, metrics
     )

@@ -5,7 +5,6 @@ import re
 import time
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,7 +24,12 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_RAW_REQUEST_ID = REQUEST_ID.lower().encode()
+# As ASGI has them: names in lower case, all of it bytes.
+_RAW_SECURITY_HEADERS = [
+    (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
+]
+_SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class Edge:
@@ -71,14 +75,16 @@ class _Request:
         if message["type"] == "http.response.start":
             self.responded = True
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[REQUEST_ID] = self.id
-            for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
+            headers = [*message.get("headers", ())]
+            given = {name for name, _ in headers}
+            headers += [header for header in _RAW_SECURITY_HEADERS if header[0] not in given]
+            message["headers"] = [*headers, (_RAW_REQUEST_ID, self.id.encode())]
         await self._send(message)
 
 
 def _request_id(scope: Scope) -> str:
     """Return the caller's id when it is short and harmless, else a new one."""
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    for name, value in scope["headers"]:
+        if name == _RAW_REQUEST_ID:
+            return value.decode() if _SANE_REQUEST_ID.fullmatch(value) else uuid.uuid4().hex
+    return uuid.uuid4().hex

@@ -45,7 +45,6 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the background tasks; at the end bring the inference log to the blob store."""
-        await self.upstream.open()
         self.metrics.watch(lambda: self.log.backlog, lambda: self.catalog.reports)
         background = (
             self.log.run(),
@@ -60,4 +59,4 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.log.close(self.settings.shutdown_seconds)
-            await self.upstream.close()
+            self.upstream.close()

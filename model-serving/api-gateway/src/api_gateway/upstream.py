@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
 import orjson
 import pyarrow as pa
 
+from api_gateway.connections import ConnectionBroken, Connections, NotHttp
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
 from platform_core.open_inference import (
@@ -21,9 +22,7 @@ from platform_core.open_inference import (
 from platform_core.settings import ServingSettings
 from use_cases import use_case, use_case_names
 
-KEEP_ALIVE_SECONDS = 30
 PROBE_SECONDS = 2.0
-JSON_HEADERS = {"Content-Type": "application/json"}
 Place = tuple[str, Environment]
 
 
@@ -43,28 +42,29 @@ class InferenceServices:
     """One client for all environments and use cases; its connections are kept and shared."""
 
     def __init__(self, settings: ServingSettings, timeout_seconds: float, connections: int) -> None:
-        self._urls = {
-            (name, environment): f"{settings.inference_url(environment, name)}/v2/models/{name}"
-            for name in use_case_names()
-            for environment in Environment
-        }
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
-        self._probe_timeout = aiohttp.ClientTimeout(total=min(timeout_seconds, PROBE_SECONDS))
-        self._connections = connections
-        self._session: aiohttp.ClientSession | None = None
+        self._timeout = timeout_seconds
+        self._probe_timeout = min(timeout_seconds, PROBE_SECONDS)
+        self._targets: dict[Place, tuple[Connections, str]] = {}
+        self._origins: dict[str, Connections] = {}
+        for name in use_case_names():
+            for environment in Environment:
+                url = settings.inference_url(environment, name)
+                parts = urlsplit(url)
+                origin = f"{parts.scheme}://{parts.netloc}"
+                pool = self._origins.setdefault(origin, Connections(url, connections))
+                path = f"{parts.path.rstrip('/')}/v2/models/{name}"
+                self._targets[name, environment] = (pool, path)
         self._outages: dict[Place, tuple[type[Unavailable], str]] = {}
 
-    async def open(self) -> None:
-        """Create the pool of connections, in the running event loop."""
-        connector = aiohttp.TCPConnector(
-            limit=self._connections, keepalive_timeout=KEEP_ALIVE_SECONDS
-        )
-        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Every use case with every environment."""
+        return tuple(self._targets)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        for pool in self._origins.values():
+            pool.close()
 
     def outage(self, place: Place) -> Unavailable | None:
         """Return why the last call there failed, `None` when it did not."""
@@ -99,7 +99,7 @@ class InferenceServices:
             ModelNotReady: it serves none.
             UpstreamUnavailable: it is down, too slow, or answers something else than V2.
         """
-        metadata = await self._call("GET", place, "", None, self._probe_timeout)
+        metadata = await self._call("GET", place, "", b"", self._probe_timeout)
         versions = metadata.get("versions")
         if not isinstance(versions, list) or len(versions) != 1:
             raise _not_v2(place, "it names no single version")
@@ -114,28 +114,25 @@ class InferenceServices:
             return await self._call("POST", place, "/infer", body, self._timeout)
 
     async def _call(
-        self,
-        method: str,
-        place: Place,
-        path: str,
-        body: bytes | None,
-        timeout: aiohttp.ClientTimeout,
+        self, method: str, place: Place, path: str, body: bytes, seconds: float
     ) -> dict[str, Any]:
-        url = self._urls[place] + path
+        pool, target = self._targets[place]
         try:
-            async with self._session.request(
-                method, url, data=body, headers=JSON_HEADERS, timeout=timeout
-            ) as response:
-                return _document(response.status, await response.read(), place)
+            answer = await pool.request(method, target + path, body, seconds)
         except TimeoutError as error:
             raise UpstreamUnavailable(
-                f"the inference service of {_name(place)} did not answer in {timeout.total:g} s; "
+                f"the inference service of {_name(place)} did not answer in {seconds:g} s; "
                 "try again"
             ) from error
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        except ConnectionBroken as error:
             raise ServiceUnreachable(_down(place)) from error
-        except aiohttp.ClientError as error:
-            raise UpstreamUnavailable(_down(place)) from error
+        except NotHttp as error:
+            raise _not_v2(place, str(error)) from error
+        return _document(answer.status, answer.body, place)
+
+
+class AnsweredBadly(UpstreamUnavailable):
+    """It answered, but not so that it is of use: perhaps for one of several requests alone."""
 
 
 class ServiceUnreachable(UpstreamUnavailable):
@@ -146,7 +143,7 @@ def _document(status: int, body: bytes, place: Place) -> dict[str, Any]:
     if status == HTTPStatus.NOT_FOUND:
         raise ModelNotReady(f"no release is served for {_name(place)}; deploy one first")
     if status != HTTPStatus.OK:
-        raise UpstreamUnavailable(
+        raise AnsweredBadly(
             f"the inference service of {_name(place)} answered {status}: "
             f"{_reason(body)}; see its log"
         )
@@ -213,7 +210,7 @@ def _down(place: Place) -> str:
     return f"the inference service of {_name(place)} cannot be reached; try again"
 
 
-def _not_v2(place: Place, what: str) -> UpstreamUnavailable:
-    return UpstreamUnavailable(
+def _not_v2(place: Place, what: str) -> AnsweredBadly:
+    return AnsweredBadly(
         f"the inference service of {_name(place)} did not answer by the V2 protocol: {what}"
     )

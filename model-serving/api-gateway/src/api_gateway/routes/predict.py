@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api_gateway.answers import PredictionRequest
 from api_gateway.checks import (
     authorize,
     environment_of,
@@ -19,7 +20,6 @@ from api_gateway.documentation import batch_operation, predict_operation
 from api_gateway.errors import RateLimited
 from api_gateway.gateway import Gateway
 from api_gateway.keys import Caller, Role
-from api_gateway.predictor import PredictionRequest
 from api_gateway.records import BadItem, Item, parse, parse_batch, parse_off_loop
 from api_gateway.replies import json_reply
 from api_gateway.upstream import Place, ServiceUnreachable
@@ -95,7 +95,9 @@ async def _checked(
     body = await read_json(request)
     environment, purpose = environment_of(request), purpose_of(request)
     state = request.state
-    asked = PredictionRequest(case, environment, purpose, state.request_id, state.started)
+    asked = PredictionRequest(
+        case, environment, purpose, state.request_id, state.started, len(body)
+    )
     return caller, case, body, asked
 
 
