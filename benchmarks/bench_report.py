@@ -15,6 +15,14 @@ LIBRARIES = ("onnxruntime", "pyarrow", "ray", "fastapi", "kserve")
 GIBIBYTE = 1 << 30
 
 say = partial(print, flush=True)
+page: list[str] = []
+"""What the sections found, in Markdown; `run.py --markdown FILE` writes it."""
+
+
+def note(text: str) -> None:
+    """Say something that belongs to the results."""
+    say(text)
+    page.append(text + "\n")
 
 
 def machine() -> str:
@@ -32,6 +40,7 @@ def machine() -> str:
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; numbers are shown with three significant digits."""
     cells = [list(header), *([_text(value) for value in row] for row in rows)]
+    page.append(_markdown(title, cells))
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     say(f"\n{title}")
     for row in cells:
@@ -94,6 +103,12 @@ def measured(
         time.sleep(settle_seconds)
         costs[name].append(cost(ways[name]))
     return costs
+
+
+def _markdown(title: str, cells: Sequence[Sequence[str]]) -> str:
+    header, *rows = (f"| {' | '.join(row)} |" for row in cells)
+    rule = "|---|" + "---:|" * (len(cells[0]) - 1)
+    return "\n".join([f"### {title}", "", header, rule, *rows, ""])
 
 
 def _text(value: object) -> str:

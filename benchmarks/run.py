@@ -6,15 +6,17 @@ Exit 0 = done, 1 = a comparison failed or something is not there, 2 = wrong use.
 import argparse
 import logging
 import sys
+from pathlib import Path
 
 import bench_batch
-import bench_gateway
 import bench_ingest
 import bench_pipeline
 import bench_quality
 import bench_skew
-from bench_report import machine, say
+from bench_report import machine, page, say
 from pydantic import ValidationError
+from serving.contestants import NAMES
+from serving.section import run as serving_run
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError
@@ -25,7 +27,7 @@ SECTIONS = {
     "quality": bench_quality.run,
     "skew": bench_skew.run,
     "batch": bench_batch.run,
-    "gateway": bench_gateway.run,
+    "serving": serving_run,
 }
 FAILED, WRONG_USE = 1, 2
 
@@ -37,7 +39,7 @@ def main() -> int:
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
     logging.basicConfig(level=logging.WARNING)
-    say(machine())
+    say(described := machine())
     try:
         results = [SECTIONS[name](options) for name in options.sections or SECTIONS]
     except ValidationError as error:
@@ -46,17 +48,45 @@ def main() -> int:
     except PlatformError as error:
         say(str(error))
         return FAILED
+    if options.markdown:
+        _write(options.markdown, described)
     return 0 if all(results) else FAILED
+
+
+def _write(file: Path, described: str) -> None:
+    command = f"make bench ARGS='{' '.join(sys.argv[1:])}'"
+    head = f"# Results\n\n    {command}\n\n" + described.replace("\n", "  \n") + "\n"
+    file.write_text("\n".join([head, *page]))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="fewer rows, requests and rounds")
+    parser.add_argument("--markdown", type=Path, help="write the tables to this file as well")
     parser.add_argument("--use-case", default="spam")
     environments = [environment.value for environment in Environment]
     parser.add_argument("--environment", default="staging", choices=environments)
+    _serving_options(parser.add_argument_group("serving"))
     return parser
+
+
+def _serving_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--only", type=_names, help=f"some of {','.join(NAMES)}")
+    group.add_argument("--clients", type=_numbers, help="clients at once, as in 1,16,64")
+    group.add_argument("--rounds", type=int)
+    group.add_argument("--seconds", type=float, help="length of one load")
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(NAMES):
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}")
+    return names
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":

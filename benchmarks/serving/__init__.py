@@ -1,0 +1,1 @@
+"""What a prediction costs: the whole governed path beside what one would run instead."""

@@ -1,0 +1,42 @@
+"""One contestant: where it answers, which processes it consists of, how its answer is read."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from serving.target import Target
+
+
+class Kind(Enum):
+    """What a row of the table is compared with."""
+
+    OURS = "ours"
+    PRODUCT = "peer product"
+    CONTEXT = "for context"
+    FLOOR = "floor"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A running endpoint; `processes` are the roots of its process trees by name.
+
+    `read` takes a body to the probability of spam.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    target: Target
+    processes: Mapping[str, int]
+    read: Callable[[bytes], float]
+
+
+def from_field(body: bytes) -> float:
+    """Read `{"spam_probability": p}`."""
+    return json.loads(body)["spam_probability"]
+
+
+def from_v2(body: bytes) -> float:
+    """Read the first output [1, 2] of a V2 response."""
+    return json.loads(body)["outputs"][0]["data"][1]

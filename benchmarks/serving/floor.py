@@ -1,0 +1,30 @@
+"""The least that an answer costs: FastAPI with a constant, and ONNX Runtime alone."""
+
+import json
+from pathlib import Path
+
+from serving.endpoint import Kind
+from serving.environments import PINS, python_of
+from serving.peers import QUIET, Peer, plain_bodies, script
+from serving.processes import MICROSECONDS, run_pinned
+from serving.subject import Subject
+
+CONSTANT = Peer(
+    "constant",
+    "FastAPI, a constant",
+    "fastapi",
+    script("fastapi_constant.py"),
+    "/predict",
+    plain_bodies,
+    kind=Kind.FLOOR,
+)
+
+
+def onnx_runtime_alone(subject: Subject, folder: Path, seconds: float) -> float:
+    """Return CPU microseconds per row of the graph in a loop on one core."""
+    inputs = folder / "inputs.json"
+    if not inputs.exists():
+        inputs.write_text(json.dumps(list(zip(subject.texts, subject.numbers, strict=True))))
+    command = [str(python_of("fastapi")), str(PINS / "onnx_loop.py"), str(subject.model)]
+    output = json.loads(run_pinned([*command, str(inputs), str(seconds)], QUIET))
+    return MICROSECONDS * output["cpu_seconds"] / output["rows"]

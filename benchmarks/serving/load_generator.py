@@ -1,0 +1,59 @@
+"""The load generator: a process of its own that reads pickled loads and writes outcomes."""
+
+import asyncio
+import gc
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import uvloop
+
+from serving.load import Run, closed_loop
+from serving.load_grpc import grpc_loop
+from serving.load_open import open_loop
+from serving.target import Load, Outcome
+
+PATIENCE_SECONDS = 20
+
+
+def perform(load: Load) -> Outcome:
+    """Return what comes of a load."""
+    run, work = Run(load), _loop(load)
+    gc.collect()
+    gc.disable()
+    wall, cpu = time.perf_counter(), time.process_time()
+    try:
+        uvloop.run(asyncio.wait_for(work(run), load.seconds + PATIENCE_SECONDS))
+    except TimeoutError:
+        run.error = f"no answer within {PATIENCE_SECONDS} s"
+    except Exception as error:
+        run.error = f"{type(error).__name__}: {error}"
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    gc.enable()
+    answers = (run.numbers, run.statuses, run.bodies, run.latencies)
+    return Outcome(*answers, wall, cpu / wall, run.error)
+
+
+def _loop(load: Load) -> Callable[[Run], Coroutine[Any, Any, None]]:
+    if load.rate:
+        return open_loop
+    return grpc_loop if load.target.grpc_method else closed_loop
+
+
+def main() -> None:
+    """Perform loads on one core, the first argument, until the input ends."""
+    with suppress(AttributeError, OSError):  # not every system can pin
+        os.sched_setaffinity(0, {int(sys.argv[1])})
+    with suppress(EOFError, KeyboardInterrupt):
+        while True:
+            outcome = perform(pickle.load(sys.stdin.buffer))  # noqa: S301 (our own parent's)
+            pickle.dump(outcome, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

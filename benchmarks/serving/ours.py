@@ -1,0 +1,145 @@
+"""The whole path of the platform with its ordinary settings, in a folder of its own."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from subprocess import Popen
+
+from bench_settings import BenchSettings
+from dotenv import dotenv_values
+
+from api_gateway.keys import hash_key
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.settings import OnlineStoreSettings
+from platform_core.testing.processes import answers, free_port, listens, running
+from serving.endpoint import Endpoint, Kind, from_field, from_v2
+from serving.subject import Subject
+from serving.target import http_target
+
+KEY = "a-key-of-this-benchmark"
+START_SECONDS = 60
+BUSY_LIMIT = "1000000000/minute"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Folder and ports of one installation; `settings` are what its programs read."""
+
+    folder: Path
+    gateway_port: int = field(default_factory=free_port)
+    inference_port: int = field(default_factory=free_port)
+    inference_grpc_port: int = field(default_factory=free_port)
+    redis_port: int = field(default_factory=free_port)
+
+    @property
+    def redis(self) -> str | None:
+        """The Redis server's program, if this machine has one."""
+        return shutil.which("redis-server")
+
+    @property
+    def store(self) -> LocalBlobStore:
+        """Where releases, ledger and log are."""
+        return LocalBlobStore(self.folder / "blob")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What `config/embedded.env` says, for this folder and these ports, and no rate limit."""
+        root = BenchSettings().platform_root.resolve()
+        service = f"http://127.0.0.1:{self.inference_port}"
+        own = {
+            "PLATFORM_HOME": str(self.folder),
+            "BLOB_STORE_URL": f"file://{self.folder}/blob",
+            "FEAST_REGISTRY": str(self.folder / "feast" / "registry.db"),
+            "FEAST_ONLINE_PATH": str(self.folder / "feast" / "online.db"),
+            "FEAST_OFFLINE_PATH": str(self.folder / "feast" / "offline"),
+            "FEAST_REPOSITORY": str(root / "model-serving" / "feast"),
+            "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0" if self.redis else "",
+            "GATEWAY_PORT": str(self.gateway_port),
+            "API_KEYS_FILE": str(self.folder / "keys.json"),
+            "SPOOL_FOLDER": str(self.folder / "spool"),
+            "RATE_LIMIT": BUSY_LIMIT,
+            "INFERENCE_URL_STAGING": service,
+            "INFERENCE_URL_PRODUCTION": service,
+            "READY_ENVIRONMENTS": "staging",
+            "RAY_ADDRESS": "127.0.0.1:1",
+            "RAY_DASHBOARD_URL": "http://127.0.0.1:1",
+            "RAY_AUTH_TOKEN_PATH": "",
+            "SERVING_ENVIRONMENT": "staging",
+            "MODEL_REPOSITORY": str(self.folder / "model-repository"),
+            "INFERENCE_HTTP_PORT": str(self.inference_port),
+            "INFERENCE_GRPC_PORT": str(self.inference_grpc_port),
+        }
+        ordinary = dotenv_values(root / "config" / "embedded.env")
+        return {**{k: v or "" for k, v in ordinary.items()}, **own}
+
+    @property
+    def online_store(self) -> OnlineStoreSettings:
+        """The settings of the online store."""
+        fields = OnlineStoreSettings.model_fields
+        given = {name: self.settings.get(name.upper()) for name in fields}
+        return OnlineStoreSettings(**{name: value for name, value in given.items() if value})
+
+    def prepare(self) -> None:
+        """Write the key, make the folders."""
+        (self.folder / "feast").mkdir(parents=True)
+        entry = {"name": "benchmark", "role": "admin", "sha256": hash_key(KEY)}
+        (self.folder / "keys.json").write_text(json.dumps([entry]))
+
+    @contextmanager
+    def online_server(self) -> Iterator[dict[str, int]]:
+        """Run Redis, if there is one, until the block ends; gives its process."""
+        if self.redis is None:
+            yield {}
+            return
+        command = [self.redis, "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", ""]
+        ready = partial(listens, self.redis_port)
+        with running(command, ready, self.folder / "redis") as process:
+            yield {"redis": process.pid}
+
+    def program(self, module: str, port: int, path: str) -> "running":
+        """Run one of the platform's programs until the block ends."""
+        command, folder = [sys.executable, "-m", module], self.folder / f"run-{module}"
+        ready = partial(answers, port, path)
+        return running(command, ready, folder, self.settings, START_SECONDS)
+
+    def inference(self) -> "running":
+        """Run the inference service until the block ends."""
+        return self.program("inference_service", self.inference_port, "/v2/models/spam/ready")
+
+    def gateway(self) -> "running":
+        """Run the gateway until the block ends."""
+        return self.program("api_gateway", self.gateway_port, "/health/ready")
+
+
+@contextmanager
+def our_path(home: Home, online: dict[str, int]) -> Iterator[dict[str, int]]:
+    """Run gateway and inference service; gives the processes by name."""
+    with ExitStack() as stack:
+        service: Popen = stack.enter_context(home.inference())
+        gateway: Popen = stack.enter_context(home.gateway())
+        yield {"gateway": gateway.pid, "inference": service.pid, **online}
+
+
+def endpoints(home: Home, subject: Subject, processes: dict[str, int]) -> list[Endpoint]:
+    """Return the whole path and, for context, the inference service alone."""
+    headers = {"X-API-Key": KEY, "X-Environment": "staging"}
+    path = http_target(home.gateway_port, "/predict", subject.mails, headers)
+    bodies = [{"inputs": _tensors(mail)} for mail in subject.mails]
+    alone = http_target(home.inference_port, "/v2/models/spam/infer", bodies)
+    service = {name: pid for name, pid in processes.items() if name != "gateway"}
+    return [
+        Endpoint("ours", "ours, whole path", Kind.OURS, path, processes, from_field),
+        Endpoint("service", "our inference service", Kind.CONTEXT, alone, service, from_v2),
+    ]
+
+
+def _tensors(mail: dict[str, str]) -> list[dict[str, object]]:
+    return [
+        {"name": name, "datatype": "BYTES", "shape": [1], "data": [value]}
+        for name, value in mail.items()
+    ]

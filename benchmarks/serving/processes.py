@@ -1,0 +1,105 @@
+"""Servers and the load generator on cores of their own, and what they cost."""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from platform_core.errors import Unavailable
+from platform_core.testing.machine import child_environment
+from serving.target import Load, Outcome
+
+BENCHMARKS = Path(__file__).parent.parent
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+LOAD_CORE = CORES[0] if CORES else 0
+SERVER_CORES = set(CORES[1:2] or CORES)
+MICROSECONDS = 1e6
+
+
+class LoadGenerator:
+    """Talks to the process that makes the load."""
+
+    def __init__(self, process: subprocess.Popen) -> None:
+        self._process = process
+
+    def perform(self, load: Load) -> Outcome:
+        """Return what comes of a load."""
+        pickle.dump(load, self._process.stdin)
+        self._process.stdin.flush()
+        return pickle.load(self._process.stdout)  # noqa: S301 (our own child's)
+
+
+@contextmanager
+def load_generator() -> Iterator[LoadGenerator]:
+    """Run the load generator on its core until the block ends."""
+    command = [sys.executable, "-m", "serving.load_generator", str(LOAD_CORE)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=BENCHMARKS, stdin=pipe, stdout=pipe)
+    try:
+        yield LoadGenerator(process)
+    finally:
+        process.stdin.close()
+        process.wait()
+
+
+def family(root: int) -> list[psutil.Process]:
+    """Return a process and all its descendants; none when it has ended."""
+    try:
+        process = psutil.Process(root)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def pin(roots: Iterable[int]) -> None:
+    """Keep every thread of these process trees on the servers' core."""
+    for root in roots:
+        for process in family(root):
+            with suppress(psutil.Error, OSError, AttributeError):
+                for thread in process.threads():
+                    os.sched_setaffinity(thread.id, SERVER_CORES)
+
+
+def cpu_seconds(roots: Mapping[str, int]) -> dict[str, float]:
+    """Return the CPU seconds, user and system, of each process tree up to now."""
+    return {name: sum(map(_cpu, family(root))) for name, root in roots.items()}
+
+
+def memory(root: int) -> tuple[float, float]:
+    """Return the proportional and resident memory of a process tree, in MiB."""
+    infos = [process.memory_full_info() for process in family(root)]
+    return sum(i.pss for i in infos) / (1 << 20), sum(i.rss for i in infos) / (1 << 20)
+
+
+def run_pinned(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return what a program prints that runs on the servers' core alone.
+
+    Raises:
+        Unavailable: it failed.
+    """
+    before = os.sched_getaffinity(0) if CORES else None
+    try:
+        if before:
+            os.sched_setaffinity(0, SERVER_CORES)
+        done = subprocess.run(
+            command, env=child_environment(environment), capture_output=True, text=True, check=False
+        )
+    finally:
+        if before:
+            os.sched_setaffinity(0, before)
+    if done.returncode:
+        raise Unavailable(f"{command[1]} failed: {done.stderr.strip().splitlines()[-1:]}")
+    return done.stdout
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system + times.children_user + times.children_system
