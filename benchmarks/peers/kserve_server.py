@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import uuid
 
 from graph import Graph
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
@@ -28,7 +29,7 @@ class Spam(Model):
         result = self.graph.probabilities(texts, numbers.as_numpy())
         output = InferOutput("probabilities", list(result.shape), "FP32")
         output.set_data_from_numpy(result, binary_data=False)
-        return InferResponse(payload.id, self.name, [output])
+        return InferResponse(payload.id or str(uuid.uuid4()), self.name, [output])
 
 
 model = Spam("spam")

@@ -67,7 +67,7 @@ def verify(endpoint: Endpoint, outcome: Outcome, subject: Subject) -> None:
         (body for body, s in zip(outcome.bodies, outcome.statuses, strict=True) if s != OK), None
     )
     if outcome.error or wrong is not None or not outcome.bodies:
-        raise Conflict(f"{endpoint.title} failed: {outcome.error or wrong!r:.500}")
+        raise Conflict(f"{endpoint.title} failed: {wrong or outcome.error!r:.500}")
     if endpoint.kind is Kind.FLOOR:
         return
     found = np.array([endpoint.read(body) for body in outcome.bodies])

@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 from bench_report import say
 
-from platform_core.errors import PlatformError
+from platform_core.errors import PlatformError, Unavailable
 from serving.endpoint import Endpoint, Kind
 from serving.floor import CONSTANT
 from serving.kserve import KServe
@@ -74,6 +74,8 @@ def started(
         starts = [(each, pool.submit(_start, each, subject, folder)) for each in chosen]
         for each, start in starts:
             _collect(each, start, stack, found)
+        if reason := found.absent.get(Kind.OURS.value):
+            raise Unavailable(f"our own path did not start: {reason}")
         found.endpoints = [e for e in found.endpoints if e.name in wanted]
         yield found
 
@@ -96,10 +98,9 @@ def _collect(
     try:
         server, running = start.result()
     except (PlatformError, OSError, pytest.fail.Exception) as error:
-        if contestant.name == Kind.OURS.value:
-            raise
-        found.absent |= dict.fromkeys(contestant.names, str(error))
         say(f"  {contestant.name} does not take part: {error}")
+        reason = str(error).strip().splitlines()[-1]  # of a server that ended, its last words
+        found.absent |= dict.fromkeys(contestant.names, reason)
     else:
         stack.push(server)
         found.endpoints += running

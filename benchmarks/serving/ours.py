@@ -22,7 +22,7 @@ from serving.subject import Subject
 from serving.target import http_target
 
 KEY = "a-key-of-this-benchmark"
-START_SECONDS = 60
+START_SECONDS = 180
 BUSY_LIMIT = "1000000000/minute"
 
 

@@ -1,6 +1,7 @@
 """The peers: how each is started, where it answers, and what it is sent."""
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import answers, free_port, running
 from serving.endpoint import Endpoint, Kind, from_field, from_v2
 from serving.environments import PINS, python_of
 from serving.subject import Subject
 from serving.target import http_target
 
-START_SECONDS = 120
+START_SECONDS = 180
 QUIET = {"DO_NOT_TRACK": "1", "PYTHONPATH": str(PINS)}
 
 
@@ -55,6 +57,7 @@ class Peer:
         place.folder.mkdir()
         ready = partial(answers, place.port, self.ready)
         environment = {**QUIET, **self.environment}
+        environment |= {"RAY_TMPDIR": str(place.folder)}
         with running(
             self.command(place), ready, place.folder, environment, START_SECONDS
         ) as process:
@@ -106,10 +109,48 @@ def _mlserver(place: Place) -> Sequence[str]:
     return [str(place.python.parent / "mlserver"), "start", str(place.folder)]
 
 
+def _bentoml(place: Place) -> Sequence[str]:
+    program, service = str(place.python.parent / "bentoml"), "bentoml_service:Spam"
+    options = ["--host", "127.0.0.1", "--port", str(place.port), "--arg", f"model={place.model}"]
+    return [program, "serve", service, "--working-dir", str(PINS), *options]
+
+
+def _mlflow(place: Place) -> Sequence[str]:
+    model, program = place.folder / "model", str(PINS / "mlflow_model.py")
+    save = [str(place.python), program, str(place.model), str(model)]
+    subprocess.run(save, check=True, capture_output=True, env=child_environment(QUIET))
+    serve = ["models", "serve", "-m", str(model), "--env-manager", "local", "--workers", "1"]
+    address = ["--host", "127.0.0.1", "--port", str(place.port)]
+    return [str(place.python.parent / "mlflow"), *serve, *address]
+
+
+def _frames(subject: Subject) -> list[Any]:
+    """Return the graph's inputs as the split data frames of MLflow's scoring protocol."""
+    columns = ["text", "numbers"]
+    rows = zip(subject.texts, subject.numbers, strict=True)
+    return [{"dataframe_split": {"columns": columns, "data": [list(row)]}} for row in rows]
+
+
+def _prediction(body: bytes) -> float:
+    return json.loads(body)["predictions"][0]
+
+
 PEERS = (
     Peer(
         "mlserver", "MLServer", "mlserver", _mlserver, "/v2/models/spam/infer", v2_bodies, from_v2,
         ready="/v2/models/spam/ready",
+    ),
+    Peer(
+        "litserve", "LitServe", "litserve", script("litserve_server.py"), "/predict", plain_bodies,
+    ),
+    Peer("bentoml", "BentoML", "bentoml", _bentoml, "/predict", plain_bodies, ready="/readyz"),
+    Peer(
+        "mlflow", "MLflow", "mlflow", _mlflow, "/invocations", _frames, _prediction,
+        ready="/ping",
+    ),
+    Peer(
+        "ray", "Ray Serve", "ray", script("ray_serve.py"), "/", plain_bodies, ready="/-/healthz",
+        environment={"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
     ),
     Peer(
         "fastapi", "plain FastAPI + ONNX Runtime", "fastapi", script("fastapi_onnx.py"),

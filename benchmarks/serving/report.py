@@ -36,10 +36,12 @@ def p99(cell: Cell) -> float:
 
 def show(field: Field, results: Results, plan: Plan) -> None:
     """Print a table per number of clients, then the targets."""
-    for clients in plan.clients:
-        _costs(field, results, clients)
     for name, reason in field.absent.items():
         note(f"{name}: not measured: {reason.splitlines()[0]:.200}")
+    if not results.cells:
+        return
+    for clients in plan.clients:
+        _costs(field, results, clients)
     _load_generator(results)
     _processes(results, plan)
     rows = [row for clients in plan.clients for row in _targets(field, results, clients)]

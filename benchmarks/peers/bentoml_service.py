@@ -1,0 +1,27 @@
+"""A service of BentoML: one worker, its access log off."""
+
+import bentoml
+from graph import Graph
+from pydantic import BaseModel
+
+
+class Arguments(BaseModel):
+    """What `bentoml serve --arg` gives."""
+
+    model: str
+
+
+arguments = bentoml.use_arguments(Arguments)
+
+
+@bentoml.service(workers=1, logging={"access": {"enabled": False}})
+class Spam:
+    """Runs the graph on one row."""
+
+    def __init__(self) -> None:
+        self.graph = Graph(arguments.model)
+
+    @bentoml.api
+    async def predict(self, text: str, numbers: list[float]) -> dict[str, float]:
+        """Answer with the probability."""
+        return {"spam_probability": float(self.graph.probabilities([text], [numbers])[0, 1])}
