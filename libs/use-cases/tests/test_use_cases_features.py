@@ -2,6 +2,7 @@
 
 import math
 import time
+import unicodedata
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -106,6 +107,14 @@ def test_null_counts_as_empty():
 )
 def test_text_is_normalised(body, text):
     assert one("", body)["text"] == text
+
+
+@given(st.text(st.characters(categories=["L", "M", "N"])))
+@settings(deadline=None)
+def test_folding_each_character_is_as_good_as_normalising_the_whole(text):
+    plain = unicodedata.normalize("NFKD", text)
+    unmarked = "".join(c for c in plain if not "\u0300" <= c <= "\u036f").casefold()
+    assert one("", text)["text"] == one("", unmarked)["text"]
 
 
 def test_subject_and_body_are_both_read():

@@ -22,7 +22,7 @@ def mail(subject: str, body: str) -> pa.RecordBatch:
 
 
 def topics(text: bytes) -> dict[str, float]:
-    return dict(zip(TOPICAL, topical_features([text])[:, 0].tolist(), strict=True))
+    return dict(zip(TOPICAL, topical_features([text.split()])[:, 0].tolist(), strict=True))
 
 
 @pytest.mark.parametrize("topic", [*UNWANTED, *WANTED])

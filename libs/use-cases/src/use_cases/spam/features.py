@@ -4,14 +4,14 @@ One pure function for training, online, batch and monitoring. Structural feature
 and logarithms with an upper bound, so that no mail, however odd, is far away from the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from use_cases.spam.structure import STRUCTURAL, structural_features
-from use_cases.spam.text import MAX_CHARACTERS, model_text, raw_text
+from use_cases.spam.text import MAX_CHARACTERS, model_words, raw_text
 from use_cases.spam.topics import TOPICAL, topical_features
 
 FEATURE_SCHEMA = pa.schema(
@@ -45,16 +45,20 @@ def spam_features(records: pa.RecordBatch) -> pa.RecordBatch:
 def normalised_texts(records: pa.RecordBatch) -> pa.Array:
     """Return the normalised text of each record (string), as in the column `text`."""
     raws = _raw_texts(records.column("subject"), records.column("body"))
-    return pa.array([model_text(raw) for raw in raws], pa.string())
+    return _joined(map(model_words, raws))
 
 
 def _chunk(records: pa.RecordBatch) -> pa.RecordBatch:
     raws = list(_raw_texts(records.column("subject"), records.column("body")))
-    texts = [model_text(raw) for raw in raws]
-    numbers = np.concatenate([structural_features(raws), topical_features(texts)])
+    words = [model_words(raw) for raw in raws]
+    numbers = np.concatenate([structural_features(raws), topical_features(words)])
     flat = pa.array(numbers.ravel())
     columns = [flat.slice(i * len(raws), len(raws)) for i in range(len(numbers))]
-    return pa.record_batch([pa.array(texts, pa.string()), *columns], schema=FEATURE_SCHEMA)
+    return pa.record_batch([_joined(words), *columns], schema=FEATURE_SCHEMA)
+
+
+def _joined(texts: Iterable[list[bytes]]) -> pa.Array:
+    return pa.array([b" ".join(words) for words in texts], pa.string())
 
 
 def _raw_texts(subjects: pa.Array, bodies: pa.Array) -> Iterator[str]:

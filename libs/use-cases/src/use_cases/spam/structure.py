@@ -16,55 +16,46 @@ STRUCTURAL = (*SHARES, *SIGNS, *RUNS, *SIZES)
 # More exclamation marks, links or capitals than this say nothing more.
 MOST = 50
 
-_ASCII = 0x80
+_ASCII = range(0x80)
 _CAPITALS = bytes(byte if chr(byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" else 32 for byte in range(256))
+_DIGITS = frozenset(b"0123456789")
+_PUNCTUATION = {b for b in _ASCII if chr(b).isprintable() and not chr(b).isalnum()} - {ord(" ")}
+_NO_DIGITS = bytes(set(range(256)) - _DIGITS)
+_NO_PUNCTUATION = bytes(set(range(256)) - _PUNCTUATION)
 
 
 def structural_features(raws: Sequence[str]) -> np.ndarray:
     """Return [F, N] float32, one row per name in `STRUCTURAL`, for N raw texts (none empty)."""
-    histograms = np.zeros((len(raws), 256))
-    other = np.zeros((3, len(raws)))
-    for index, raw in enumerate(raws):
-        data = raw.encode()
-        histograms[index] = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
-        other[0, index] = 0 if raw.isascii() else sum(raw.count(sign) for sign in CURRENCIES)
-        other[1, index] = data.count(b"://") + data.count(b"www.")
-        other[2, index] = max(map(len, data.translate(_CAPITALS).split()), default=0)
-    return _features(_KINDS @ histograms.T, other)
-
-
-def _features(counts: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the features from [K, N] bytes of each kind and [3, N] of what is no single byte:
-    other currencies, links, and the longest run of capitals.
-    """
-    shares, signs = len(SHARES), len(SHARES) + len(SIGNS)
-    counts[shares + SIGNS.index("log_currency")] += other[0]
-    few = np.minimum(np.concatenate([counts[shares:signs], other[1:]]), MOST)
-    sizes = counts[signs:]
+    counts = np.array([_counts(raw) for raw in raws], float).reshape(len(raws), len(STRUCTURAL)).T
+    shares, sizes = len(SHARES), len(STRUCTURAL) - len(SIZES)
+    few = np.minimum(counts[shares:sizes], MOST)
+    characters = counts[sizes]
     return np.concatenate(
-        [counts[:shares] / sizes[0], np.log1p(few), np.log1p(sizes)], dtype=np.float32
+        [counts[:shares] / characters, np.log1p(few), np.log1p(counts[sizes:])], dtype=np.float32
     )
 
 
-def _kinds() -> np.ndarray:
-    """Return [K, 256]: which bytes belong to each kind that is counted.
-
-    The kinds are those of `SHARES`, `SIGNS` and `SIZES`, in that order.
-    """
-    byte = np.arange(256)
-    printable = (byte > ord(" ")) & (byte < _ASCII - 1)
-    letter_or_digit = np.array([chr(b).isalnum() for b in byte])
-    kinds = [
-        (byte >= ord("A")) & (byte <= ord("Z")),
-        (byte >= ord("0")) & (byte <= ord("9")),
-        printable & ~letter_or_digit,
-        byte == ord(" "),
-        byte >= 0xC0,  # noqa: PLR2004 (the first byte of a character beyond ASCII)
-        *(byte == ord(sign) for sign in "!?$<@"),
-        (byte & 0xC0) != _ASCII,  # all but the further bytes of a character
-        byte == ord("\n"),
-    ]
-    return np.stack(kinds).astype(float)
-
-
-_KINDS = _kinds()
+def _counts(raw: str) -> tuple[int, ...]:
+    """Return what is counted for each name in `STRUCTURAL`, from the bytes of one text."""
+    data = raw.encode()
+    capitals = data.translate(_CAPITALS).split()
+    beyond_ascii = money = 0
+    if not raw.isascii():
+        beyond_ascii = len(raw) - len(raw.encode("ascii", "ignore"))
+        money = sum(raw.count(sign) for sign in CURRENCIES)
+    return (
+        sum(map(len, capitals)),
+        len(data.translate(None, _NO_DIGITS)),
+        len(data.translate(None, _NO_PUNCTUATION)),
+        data.count(b" "),
+        beyond_ascii,
+        data.count(b"!"),
+        data.count(b"?"),
+        data.count(b"$") + money,
+        data.count(b"<"),
+        data.count(b"@"),
+        data.count(b"://") + data.count(b"www."),
+        max(map(len, capitals), default=0),
+        len(raw),
+        data.count(b"\n"),
+    )
