@@ -16,11 +16,12 @@ from feature_transformer.serving.dataplane import ReleaseDataPlane, ReleaseRepos
 from feature_transformer.serving.grpc import start_grpc
 from feature_transformer.serving.repository import ReleaseRepository
 from feature_transformer.serving.rest import RestServer
+from platform_core.logs import OneLine
 
 LOGS = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"line": {"()": OneLine}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
