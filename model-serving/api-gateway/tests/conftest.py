@@ -17,6 +17,7 @@ from aiohttp import web
 
 from api_gateway.app import create_app
 from api_gateway.bootstrap import assemble
+from api_gateway.connections import ConnectionLimits, guarded
 from api_gateway.gateway import Gateway
 from api_gateway.keys import hash_key
 from api_gateway.settings import GatewaySettings
@@ -176,8 +177,12 @@ async def v2(scorers: dict[str, Scorer]) -> AsyncIterator[SimpleNamespace]:
     await runner.cleanup()
 
 
-def _write_keys(file: Path, keys: dict[str, str]) -> None:
-    entries = [{"name": f"test-{r}", "role": r, "sha256": hash_key(k)} for r, k in keys.items()]
+def _write_keys(file: Path, keys: dict[str, str], **limits: dict[str, str]) -> None:
+    """Write one key a role; `limits` are further fields of it, by role."""
+    entries = [
+        {"name": f"test-{r}", "role": r, "sha256": hash_key(k), **limits.get(r, {})}
+        for r, k in keys.items()
+    ]
     file.write_text(json.dumps(entries))
 
 
@@ -246,8 +251,8 @@ class Running:
     async def predict(self, record: Any = None, path: str = "/predict", **rest: Any) -> Any:
         return await self.ask("POST", path, json=SPAM if record is None else record, **rest)
 
-    def write_keys(self, keys: dict[str, str]) -> None:
-        _write_keys(self.keys_file, keys)
+    def write_keys(self, keys: dict[str, str], **limits: dict[str, str]) -> None:
+        _write_keys(self.keys_file, keys, **limits)
 
     async def logged(self, name: str = "spam", environment: str = "staging") -> list[dict]:
         """Return everything in the log by now."""
@@ -261,7 +266,11 @@ class Running:
 @asynccontextmanager
 async def listening(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     """Serve on a free port. `Server.run` looks for its end every 0.1 s; tests do not wait."""
-    config = uvicorn.Config(create_app(gateway), host="127.0.0.1", port=0, log_config=None)
+    settings = gateway.settings
+    limits = ConnectionLimits(settings.max_connections, settings.head_timeout_seconds)
+    config = uvicorn.Config(
+        create_app(gateway), host="127.0.0.1", port=0, log_config=None, http=guarded(limits)
+    )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from api_gateway.app import create_app
 from api_gateway.bootstrap import build
+from api_gateway.connections import ConnectionLimits, guarded, raise_file_limit
 from platform_core.errors import PlatformError
+from platform_core.logs import log_to_stderr
 
 FAILED = 1
 WRONG_USE = 2
@@ -19,7 +21,7 @@ WRONG_USE = 2
 def main() -> int:
     """Return 0 after a clean end, 1 when the gateway cannot run, 2 for wrong settings."""
     # Libraries of clients tell of every request at INFO; ours and the server's are worth reading.
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     for name in ("api_gateway", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
@@ -35,6 +37,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _nothing_more)
     settings = gateway.settings
+    limits = ConnectionLimits(settings.max_connections, settings.head_timeout_seconds)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -45,7 +48,7 @@ def main() -> int:
             proxy_headers=False,
             log_config=None,
             loop="uvloop",
-            http="httptools",
+            http=guarded(raise_file_limit(limits)),
             # There are none here; an upgrade would go past the checks and the request id.
             ws="none",
             timeout_graceful_shutdown=int(settings.shutdown_seconds),

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api_gateway.admission import Admission
 from api_gateway.checks import authenticate
 from api_gateway.docs import docs_routes, install_openapi
 from api_gateway.edge import Edge
@@ -77,7 +78,8 @@ def create_app(gateway: Gateway) -> GatewayApp:
     install_openapi(app)
     _handle_errors(app, gateway, methods)
     lane = Lane(app.routed, _endpoints(traffic), use_case_names(), _answer_error)
-    app.outermost = Edge(lane, gateway.metrics)
+    admitted = Admission(lane, gateway.keys, gateway.settings.max_in_flight)
+    app.outermost = Edge(admitted, gateway.metrics)
     return app
 
 

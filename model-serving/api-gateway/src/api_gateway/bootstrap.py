@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from api_gateway.catalog import Catalog
+from api_gateway.circuit import CircuitLimits, ProtectedServices
 from api_gateway.gateway import Gateway
+from api_gateway.grouping import GroupLimits
 from api_gateway.health import Health
 from api_gateway.inference_log import InferenceLog
 from api_gateway.jobs import BatchJobs
@@ -14,7 +16,6 @@ from api_gateway.rate_limit import RateLimit
 from api_gateway.settings import GatewaySettings
 from api_gateway.spool import SegmentLimits, Spool
 from api_gateway.supervision import Supervision
-from api_gateway.upstream import InferenceServices
 from platform_core.adapters import connect
 from platform_core.clock import Clock, SystemClock
 from platform_core.ports.blob_store import BlobStore
@@ -37,11 +38,12 @@ def assemble(
 ) -> Gateway:
     """Return a gateway over the given adapters; it holds the lock of its spool folder."""
     keys = ApiKeys(settings.api_keys_file, settings.allow_development_keys)
-    rate_limit, metrics = RateLimit(settings.rate_limit), GatewayMetrics()
+    rate_limit, metrics = RateLimit(settings.rate_limit, settings.quota), GatewayMetrics()
     age = timedelta(seconds=settings.spool_segment_seconds)
     limits = SegmentLimits(settings.spool_segment_records, age, settings.spool_segment_bytes)
-    upstream = InferenceServices(
-        serving, settings.upstream_timeout_seconds, settings.upstream_connections
+    circuits = CircuitLimits(settings.circuit_failures, settings.circuit_seconds)
+    upstream = ProtectedServices(
+        serving, settings.upstream_timeout_seconds, settings.upstream_connections, circuits
     )
     catalog = Catalog(store, clock)
     spool = Spool(settings.spool_folder, limits, clock)
@@ -49,7 +51,10 @@ def assemble(
     health = Health(catalog, upstream, log, runner, clock, settings.needed_environments)
     supervision = Supervision(store, runner, clock, settings.batch_max_attempts)
     jobs = BatchJobs(store, supervision, clock, settings.default_use_case)
-    predictor = Predictor(upstream, log, metrics, clock, settings.upstream_connections)
+    # A quarter of all requests in flight is always left for the other places.
+    waiting = max(1, settings.max_in_flight * 3 // 4)
+    grouping = GroupLimits(settings.upstream_connections, waiting)
+    predictor = Predictor(upstream, log, metrics, clock, grouping)
     return Gateway(
         settings, keys, rate_limit, upstream, log, catalog, health, jobs, predictor, metrics
     )

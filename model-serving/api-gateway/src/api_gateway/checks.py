@@ -24,6 +24,8 @@ JSON = "application/json"
 UTF8 = frozenset({"utf-8", "utf8"})
 IDENTITY = "identity"
 API_KEY = "X-API-Key"
+CALLER = "caller"
+"""Where a request's state holds whose first key it shows, `None` for one that is not known."""
 ENVIRONMENT = "X-Environment"
 PURPOSE = "X-Purpose"
 _ENVIRONMENTS = {environment.value: environment for environment in Environment}
@@ -35,7 +37,10 @@ def authenticate(request: Request, keys: ApiKeys) -> Caller:
     given = request.headers.getlist(API_KEY)
     if not given:
         raise Unauthenticated(f"send an API key in the header {API_KEY}")
-    caller = keys.find(given[0]) if len(given) == 1 else None
+    # Admission has looked the key up already where it came by.
+    state = request.scope["state"]
+    found = state[CALLER] if CALLER in state else keys.find(given[0])
+    caller = found if len(given) == 1 else None
     if caller is None:
         raise Unauthenticated(f"the key in the header {API_KEY} is not known")
     return caller

@@ -15,7 +15,7 @@ from use_cases import UseCase, use_case_names
 SECURITY_SCHEME = "ApiKey"
 JSON = "application/json"
 REFERENCE = "#/components/schemas/{model}"
-PROTECTED = (401, 403, 429, 500)
+PROTECTED = (401, 403, 429, 500, 503)
 WITH_BODY = (408, 413, 415, 400, 422)
 Operation = dict[str, Any]
 

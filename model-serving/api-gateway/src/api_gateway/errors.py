@@ -17,12 +17,21 @@ NotFound
 └── UseCaseNotFound         the path names a use case that is not installed
 Conflict
 └── OutputReserved          another batch job is going to write to the same output
+Unavailable
+└── Overloaded              as much is being answered as can be
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from platform_core.errors import Conflict, InvalidInput, InvalidRecord, NotFound, Refused
+from platform_core.errors import (
+    Conflict,
+    InvalidInput,
+    InvalidRecord,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 
 
 class Unauthenticated(Refused):
@@ -45,6 +54,12 @@ class RateLimited(Refused):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    """As many requests are in flight as may be, in all or of this key."""
+
+    code = "overloaded"
 
 
 class PathNotFound(NotFound):

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from api_gateway.errors import Overloaded
+
 GROUP_ROWS = 32
 GROUP_BYTES = 256 << 10
 # So many calls may be under way before others gather: the far side always has work, no more.
@@ -33,6 +35,14 @@ class Sized(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class GroupLimits:
+    """At most `calls` under way at once, and at most `requests` that wait for their answer."""
+
+    calls: int
+    requests: int
+
+
 Item = TypeVar("Item", bound=Sized)
 Result = TypeVar("Result")
 
@@ -45,7 +55,7 @@ class _Waiting(Generic[Item, Result]):
 
 
 class Groups(Generic[Item, Result]):
-    """Calls `answer` with groups of requests; at most `calls` of them are under way at once.
+    """Calls `answer` with groups of requests, within `limits`.
 
     When `answer` raises `apart` for a group, each of its requests is tried alone, so that one bad
     request fails alone.
@@ -54,11 +64,12 @@ class Groups(Generic[Item, Result]):
     def __init__(
         self,
         answer: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
-        calls: int,
+        limits: GroupLimits,
         apart: type[Exception],
     ) -> None:
         self._answer = answer
-        self._most_calls = calls
+        self._limits = limits
+        self._open = 0
         self._apart = apart
         self._rows = 0
         self._queue: deque[_Waiting[Item, Result]] = deque()
@@ -69,8 +80,11 @@ class Groups(Generic[Item, Result]):
         """Return the answer to `item`.
 
         Raises:
+            Overloaded: too many requests wait already.
             Exception: what `answer` raises for it.
         """
+        if self._open >= self._limits.requests:
+            raise Overloaded("too many requests wait for this inference service; try again")
         loop = asyncio.get_running_loop()
         waiting = _Waiting(item, loop.create_future(), loop.time())
         self._queue.append(waiting)
@@ -78,7 +92,11 @@ class Groups(Generic[Item, Result]):
         if self._planned is None:
             # After all that arrived by now has been read.
             self._planned = loop.call_soon(self._send)
-        return await waiting.future
+        self._open += 1
+        try:
+            return await waiting.future
+        finally:
+            self._open -= 1
 
     def _send(self) -> None:
         self._planned = None
@@ -87,7 +105,7 @@ class Groups(Generic[Item, Result]):
             task = loop.create_task(self._serve(self._take()))
             self._calls.add(task)
             task.add_done_callback(self._ended)
-        if self._queue and len(self._calls) < self._most_calls:
+        if self._queue and len(self._calls) < self._limits.calls:
             self._planned = loop.call_at(self._queue[0].since + PATIENCE_SECONDS, self._send)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
@@ -100,7 +118,7 @@ class Groups(Generic[Item, Result]):
     def _may_send(self, now: float) -> bool:
         if len(self._calls) < BUSY_CALLS:
             return True
-        if len(self._calls) >= self._most_calls:
+        if len(self._calls) >= self._limits.calls:
             return False
         return self._rows >= GROUP_ROWS or now - self._queue[0].since >= PATIENCE_SECONDS
 

@@ -8,7 +8,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from limits import RateLimitItem, parse
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from platform_core.contracts.base import Contract
 from platform_core.errors import ConfigurationError
@@ -36,18 +37,39 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose key it was. The name is the operator's, so it is safe in logs and metrics."""
+    """Whose key it was, and limits of its own where it has any.
+
+    The name is the operator's, so it is safe in logs and metrics.
+    """
 
     name: str
     role: Role
+    rate_limit: RateLimitItem | None = None
+    quota: RateLimitItem | None = None
+
+
+def _limit(text: str) -> str:
+    parse(text)  # ValueError where it is none
+    return text
+
+
+Limit = Annotated[str, AfterValidator(_limit)]
 
 
 class KeyEntry(Contract):
-    """One line of the keys file."""
+    """One line of the keys file; limits like `600/minute` take the place of the settings'."""
 
     name: Annotated[str, Field(min_length=1)]
     role: Literal["viewer", "operator", "admin"]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rate_limit: Limit | None = None
+    quota: Limit | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls with this key."""
+        rate_limit, quota = (parse(t) if t else None for t in (self.rate_limit, self.quota))
+        return Caller(self.name, Role[self.role.upper()], rate_limit, quota)
 
 
 _FILE = TypeAdapter(list[KeyEntry])
@@ -112,10 +134,10 @@ class ApiKeys:
         except (OSError, ValidationError) as error:
             raise ConfigurationError(
                 f"API_KEYS_FILE={self._file} is not a list of keys with name, role "
-                f"(viewer, operator, admin) and sha256: {error}"
+                f"(viewer, operator, admin), sha256 and perhaps rate_limit and quota: {error}"
             ) from error
         self._refuse_development_keys(entries)
-        return tuple((e.sha256, Caller(e.name, Role[e.role.upper()])) for e in entries)
+        return tuple((entry.sha256, entry.caller) for entry in entries)
 
     def _refuse_development_keys(self, entries: list[KeyEntry]) -> None:
         known = [entry.name for entry in entries if entry.sha256 in _DEVELOPMENT_HASHES]

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from api_gateway.answers import Answers, PredictionRequest, Question
-from api_gateway.grouping import Groups
+from api_gateway.grouping import GroupLimits, Groups
 from api_gateway.inference_log import InferenceLog
 from api_gateway.metrics import GatewayMetrics
 from api_gateway.upstream import AnsweredBadly, InferenceServices, Place
@@ -17,7 +17,7 @@ Documents = list[dict[str, Any]]
 
 
 class Predictor:
-    """Answers records of any use case; at most `calls` calls to a service are under way at once."""
+    """Answers records of any use case; `limits` hold for each use case in each environment."""
 
     def __init__(
         self,
@@ -25,14 +25,14 @@ class Predictor:
         log: InferenceLog,
         metrics: GatewayMetrics,
         clock: Clock,
-        calls: int,
+        limits: GroupLimits,
     ) -> None:
         self._upstream = upstream
         self._log = log
         self._metrics = metrics
         self._clock = clock
         self._groups: dict[Place, Groups[Question, Documents]] = {
-            place: Groups(partial(self._answer, place), calls, AnsweredBadly)
+            place: Groups(partial(self._answer, place), limits, AnsweredBadly)
             for place in upstream.places
         }
 
@@ -44,6 +44,7 @@ class Predictor:
         Raises:
             ModelNotReady: no release is served there.
             UpstreamUnavailable: the inference service is down or too slow.
+            Overloaded: too many requests wait for it already.
             SpoolUnavailable: the answers cannot be kept.
         """
         place = (request.case.name, request.environment)

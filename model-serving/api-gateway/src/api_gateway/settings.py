@@ -19,10 +19,16 @@ class GatewaySettings(Settings):
     api_keys_file: Path | None = None
     allow_development_keys: bool = False
     rate_limit: str = "6000/minute"
+    quota: str | None = None
     body_timeout_seconds: float = Field(default=10.0, gt=0)
+    head_timeout_seconds: float = Field(default=10.0, gt=0)
+    max_connections: int = Field(default=16384, gt=0)
+    max_in_flight: int = Field(default=128, gt=0)
 
     upstream_timeout_seconds: float = Field(default=5.0, gt=0)
     upstream_connections: int = Field(default=256, gt=0)
+    circuit_failures: int = Field(default=5, gt=0)
+    circuit_seconds: float = Field(default=5.0, gt=0)
 
     spool_folder: Path
     spool_segment_records: int = Field(default=5000, gt=0)

@@ -119,9 +119,11 @@ class Spool:
             self._seal(key)
 
     def seal_old(self) -> None:
-        """Seal the segments that are older than the limit."""
+        """Seal the segments that are older than the limit, or younger than nothing: the clock
+        was set back, and they would stay open until it has caught up.
+        """
         for key, segment in list(self._open.items()):
-            if self._clock.now() - segment.opened_at >= self._limits.age:
+            if not timedelta(0) <= self._clock.now() - segment.opened_at < self._limits.age:
                 self._seal(key)
 
     def remove(self, segment: SealedSegment) -> None:

@@ -70,7 +70,10 @@ class EntityLookup:
         return pa.record_batch([pa.nulls(rows, pa.float64()) for _ in names], names=names)
 
     def _paused(self) -> bool:
-        return self._paused_until is not None and self._clock.now() < self._paused_until
+        if self._paused_until is None:
+            return False
+        # More than `PAUSE` is left when the clock was set back: that is no pause of ours.
+        return timedelta(0) < self._paused_until - self._clock.now() <= PAUSE
 
     def _failed(self, reason: PlatformError | str) -> None:
         now = self._clock.now()
