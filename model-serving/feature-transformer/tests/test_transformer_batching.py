@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
-from feature_transformer.serving import Batcher
+from feature_transformer.serving import Batcher, never
 
 
 @dataclass
@@ -36,16 +36,20 @@ def rows(*values: int) -> pa.RecordBatch:
     return pa.record_batch([pa.array(values, pa.int64())], names=["value"])
 
 
+def always(batch: pa.RecordBatch) -> bool:
+    return True
+
+
 @pytest.fixture
 def work():
     return Work()
 
 
 async def test_one_request_is_answered_alone(work):
-    assert await Batcher(work, waits=False)(rows(21)) == Doubled([42])
+    assert await Batcher(work, waits=never)(rows(21)) == Doubled([42])
 
 
-@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("waits", [never, always])
 async def test_requests_that_wait_share_batches_and_get_their_own_answers(work, waits):
     batcher = Batcher(work, waits=waits)
 
@@ -58,17 +62,17 @@ async def test_requests_that_wait_share_batches_and_get_their_own_answers(work, 
 
 
 async def test_what_waits_runs_in_a_thread_and_nothing_else_does(work):
-    await Batcher(work, waits=False)(rows(1))
+    await Batcher(work, waits=never)(rows(1))
     assert work.threads == {threading.get_ident()}
     work.threads.clear()
 
-    await Batcher(work, waits=True)(rows(1))
+    await Batcher(work, waits=always)(rows(1))
 
     assert threading.get_ident() not in work.threads
 
 
 async def test_a_large_request_does_not_hold_up_the_event_loop(work):
-    answer = await Batcher(work, waits=False)(rows(*range(100, 200)))
+    answer = await Batcher(work, waits=never)(rows(*range(100, 200)))
 
     assert answer.values[:2] == [200, 202]
     assert work.batches == [100]
@@ -76,7 +80,7 @@ async def test_a_large_request_does_not_hold_up_the_event_loop(work):
 
 
 async def test_a_bad_request_fails_alone(work):
-    batcher = Batcher(work, waits=False)
+    batcher = Batcher(work, waits=never)
 
     results = await asyncio.gather(
         *[batcher(rows(n)) for n in (12, -13, 14)], return_exceptions=True
@@ -88,7 +92,7 @@ async def test_a_bad_request_fails_alone(work):
 
 
 async def test_a_caller_that_left_does_not_disturb_the_others(work):
-    batcher = Batcher(work, waits=False)
+    batcher = Batcher(work, waits=never)
     leaving = asyncio.create_task(batcher(rows(1)))
     staying = asyncio.create_task(batcher(rows(2)))
     await asyncio.sleep(0)
@@ -98,4 +102,4 @@ async def test_a_caller_that_left_does_not_disturb_the_others(work):
 
 
 async def test_requests_without_rows_are_answered(work):
-    assert await Batcher(work, waits=False)(rows()) == Doubled([])
+    assert await Batcher(work, waits=never)(rows()) == Doubled([])

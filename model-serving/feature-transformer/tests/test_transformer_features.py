@@ -112,7 +112,7 @@ def test_a_release_without_views_reads_nothing_and_is_not_degraded(name, store):
 
     result = transformer.transform(case.golden_records())
 
-    assert not transformer.looks_up
+    assert not transformer.waits(case.golden_records())
     assert result.degraded is False
     assert result.features.equals(assemble(case, case.golden_records()))
 

@@ -24,7 +24,8 @@ def build() -> ReleaseServer:
     settings, online = TransformerSettings(), OnlineStoreSettings()
     # Connected when the first release reads features: importing Feast takes seconds.
     online_store = cache(lambda: connect.online_store(online))
-    loader = ReleaseLoader(connect.blob_store(settings), online_store)
+    max_age = online.online_store_max_age_seconds
+    loader = ReleaseLoader(connect.blob_store(settings), online_store, max_age)
     predictor = Predictor(settings.predictor_url, settings.predictor_timeout_seconds)
 
     def load(pointer: Pointer) -> Model:

@@ -1,12 +1,12 @@
 """Entity features of a batch of records, read from the online store."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from feature_transformer.recent import RecentEntities, Values
 from platform_core.clock import Clock
 from platform_core.contracts.release import FeatureViewRef
 from platform_core.errors import NotFound, PlatformError, UpstreamUnavailable
@@ -20,14 +20,24 @@ logger = logging.getLogger(__name__)
 
 
 class EntityLookup:
-    """Reads the feature views of one release; remembers for a while that a store is down."""
+    """Reads the feature views of one release.
+
+    It remembers what it read for `max_age` seconds, and for a while that a store is down.
+    """
 
     def __init__(
-        self, views: Sequence[FeatureViewRef], store: OnlineStore | None, clock: Clock
+        self,
+        views: Sequence[FeatureViewRef],
+        store: OnlineStore | None,
+        clock: Clock,
+        max_age: float = 0.0,
     ) -> None:
         self._views = tuple(views)
+        self._names = tuple(name for view in self._views for name in view.features)
         self._store = store
         self._clock = clock
+        self._recent = RecentEntities(max_age)
+        self._unknown: Values = (None,) * len(self._names)
         self._paused_until: datetime | None = None
         self._logged: datetime | None = None
         self._unlogged = 0
@@ -37,37 +47,50 @@ class EntityLookup:
         """Say whether the release reads anything from the store."""
         return bool(self._views)
 
+    def waits(self, keys: pa.Array) -> bool:
+        """Say whether `read(keys)` would ask the store, and so may wait for it."""
+        wanted = _distinct(keys)
+        return len(self._recent.find(wanted)) < len(wanted) and not self._paused()
+
     def read(self, keys: pa.Array) -> pa.RecordBatch | None:
         """Return one row per key (string, null for none) and a column per feature (float64).
 
         Unknown and null keys have null in every column. `None` says that the store could not
         answer, now or less than `PAUSE` ago.
         """
-        encoded = pc.dictionary_encode(keys)
-        wanted = encoded.dictionary.to_pylist()
-        if not wanted:
-            return self._unknown(len(keys))
+        wanted = _distinct(keys)
+        known = self._recent.find(wanted)
+        missing = [key for key in wanted if key not in known]
+        if missing:
+            read = self._ask(missing)
+            if read is None:
+                return None
+            self._recent.keep(read)
+            known |= read
+        rows = [known.get(key, self._unknown) for key in keys.to_pylist()]
+        columns = [pa.array(column, pa.float64()) for column in zip(*rows, strict=True)]
+        return pa.record_batch(columns or self._no_rows(), names=list(self._names))
+
+    def _ask(self, keys: list[str]) -> dict[str, Values] | None:
         if self._store is None:
             return self._failed("no online store is configured: set FEAST_REPOSITORY")
         if self._paused():
             return None
         try:
-            columns = self._columns(self._store, wanted)
+            columns = self._columns(self._store, keys)
         except (UpstreamUnavailable, NotFound) as error:
             return self._failed(error)
-        taken = [pc.take(column, encoded.indices) for column in columns.values()]
-        return pa.record_batch(taken, names=list(columns))
+        return dict(zip(keys, zip(*columns, strict=True), strict=True))
 
-    def _columns(self, store: OnlineStore, keys: list[str]) -> Mapping[str, pa.Array]:
-        columns: dict[str, pa.Array] = {}
+    def _columns(self, store: OnlineStore, keys: list[str]) -> list[list[float | None]]:
+        columns = []
         for view in self._views:
             batch = store.read(view.name, view.entity, keys, view.features)
-            columns |= {name: batch.column(name) for name in view.features}
+            columns += [batch.column(name).to_pylist() for name in view.features]
         return columns
 
-    def _unknown(self, rows: int) -> pa.RecordBatch:
-        names = [name for view in self._views for name in view.features]
-        return pa.record_batch([pa.nulls(rows, pa.float64()) for _ in names], names=names)
+    def _no_rows(self) -> list[pa.Array]:
+        return [pa.array([], pa.float64()) for _ in self._names]
 
     def _paused(self) -> bool:
         if self._paused_until is None:
@@ -87,3 +110,8 @@ class EntityLookup:
                 reason,
             )
             self._logged, self._unlogged = now, 0
+
+
+def _distinct(keys: pa.Array) -> list[str]:
+    """Return each key once, in order of appearance, without null."""
+    return [key for key in dict.fromkeys(keys.to_pylist()) if key is not None]

@@ -23,11 +23,16 @@ class TransformerRelease:
 
 
 class ReleaseLoader:
-    """Fetches and verifies releases; `online_store` is asked for when one reads features."""
+    """Fetches and verifies releases; `online_store` is asked for when one reads features,
+    and what it said holds for `max_age` seconds.
+    """
 
-    def __init__(self, blobs: BlobStore, online_store: Callable[[], OnlineStore]) -> None:
+    def __init__(
+        self, blobs: BlobStore, online_store: Callable[[], OnlineStore], max_age: float
+    ) -> None:
         self._blobs = blobs
         self._online_store = online_store
+        self._max_age = max_age
 
     def load(self, pointer: Pointer) -> TransformerRelease:
         """Return the release of `pointer`.
@@ -40,11 +45,11 @@ class ReleaseLoader:
         manifest = load_manifest(self._blobs, pointer.use_case, pointer.release_id)
         verify(manifest, case)
         store = self._online_store() if manifest.feature_views else None
-        transformer = FeatureTransformer(case, manifest, store)
+        transformer = FeatureTransformer(case, manifest, store, max_age=self._max_age)
         transformer.warm_up()
         return TransformerRelease(
             use_case=case,
             manifest=manifest,
-            transform=Batcher(transformer.transform, transformer.looks_up),
+            transform=Batcher(transformer.transform, transformer.waits),
             identity=Identity(pointer.release_id, pointer.version),
         )

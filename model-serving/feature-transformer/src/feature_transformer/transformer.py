@@ -36,15 +36,19 @@ class FeatureTransformer:
         manifest: ReleaseManifest,
         store: OnlineStore | None,
         clock: Clock | None = None,
+        max_age: float = 0.0,
     ) -> None:
-        """Transform for the release of `manifest`; `store` may be `None` where it reads nothing."""
-        self._use_case = use_case
-        self._lookup = EntityLookup(manifest.feature_views, store, clock or SystemClock())
+        """Transform for the release of `manifest`; `store` may be `None` where it reads nothing.
 
-    @property
-    def looks_up(self) -> bool:
-        """Say whether `transform` may wait for the online store."""
-        return self._lookup.needed
+        What was read of an entity is taken as it was for `max_age` seconds.
+        """
+        self._use_case = use_case
+        views = manifest.feature_views
+        self._lookup = EntityLookup(views, store, clock or SystemClock(), max_age)
+
+    def waits(self, records: pa.RecordBatch) -> bool:
+        """Say whether `transform(records)` may wait for the online store."""
+        return self._lookup.needed and self._lookup.waits(self._use_case.entity_keys(records))
 
     def warm_up(self) -> None:
         """Transform the golden records, so that the first request finds open connections."""

@@ -27,11 +27,12 @@ MakeModel = Callable[[UseCase, Scorer, Identity], Model]
 def record_models() -> MakeModel:
     """Return what makes models that compute features, and look entities up, themselves."""
     settings = OnlineStoreSettings()
+    max_age = settings.online_store_max_age_seconds
     online_store = cache(lambda: connect.online_store(settings))
 
     def make(case: UseCase, scorer: Scorer, identity: Identity) -> Model:
         store = online_store() if scorer.manifest.feature_views else None
-        transformer = FeatureTransformer(case, scorer.manifest, store)
+        transformer = FeatureTransformer(case, scorer.manifest, store, max_age=max_age)
         transformer.warm_up()
         return RecordModel(case, scorer, identity, transformer)
 

@@ -11,6 +11,7 @@ from feature_transformer.serving import (
     Answer,
     Batcher,
     Identity,
+    never,
     probability_tensor,
     read_tensors,
     respond,
@@ -69,7 +70,7 @@ class RecordModel(ReleaseModel):
     ) -> None:
         super().__init__(use_case, scorer, identity)
         self._transformer = transformer
-        self._compute = Batcher(self._score, transformer.looks_up)
+        self._compute = Batcher(self._score, transformer.waits)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the record's tensors."""
@@ -96,7 +97,7 @@ class FeatureModel(ReleaseModel):
 
     def __init__(self, use_case: UseCase, scorer: Scorer, identity: Identity) -> None:
         super().__init__(use_case, scorer, identity)
-        self._compute = Batcher(self._score, waits=False)
+        self._compute = Batcher(self._score, never)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the features' tensors."""

@@ -121,12 +121,13 @@ class SpamUseCase(UseCase):
     def redact(self, records: pa.RecordBatch) -> pa.RecordBatch:
         """Hide who at the sender's domain wrote: only the domain is used."""
         index = records.schema.get_field_index("sender")
-        sender, domain = records.column(index), self.entity_keys(records)
-        hidden = pc.coalesce(
-            pc.binary_join_element_wise("***@", domain, ""),
-            pc.if_else(pc.equal(sender, ""), "", "***"),
-        )
-        return records.set_column(index, RECORD_SCHEMA.field("sender"), hidden)
+        senders, domains = records.column(index).to_pylist(), self.entity_keys(records).to_pylist()
+        hidden = [
+            f"***@{domain}" if domain else sender and "***"
+            for sender, domain in zip(senders, domains, strict=True)
+        ]
+        column = pa.array(hidden, pa.string())
+        return records.set_column(index, RECORD_SCHEMA.field("sender"), column)
 
     def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
         """Return subject and body as normalised words; null where there are none."""

@@ -7,7 +7,7 @@ from feature_transformer.serving.answers import (
     respond,
     respond_answer,
 )
-from feature_transformer.serving.batching import Batcher
+from feature_transformer.serving.batching import Batcher, never
 from feature_transformer.serving.pointers import Pointer, Pointers
 from feature_transformer.serving.repository import ReleaseRepository
 from feature_transformer.serving.requests import read_tensors
@@ -22,6 +22,7 @@ __all__ = [
     "Pointers",
     "ReleaseRepository",
     "ReleaseServer",
+    "never",
     "probability_tensor",
     "read_tensors",
     "respond",

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 BATCH_ROWS = 32
 # A request with more rows or bytes than this is a batch of its own, in a thread.
-SMALL_ROWS = 8
-SMALL_BYTES = 32 * 1024
+SMALL_ROWS = BATCH_ROWS
+SMALL_BYTES = 128 << 10
 
 
 class Sliceable(Protocol):
@@ -29,13 +29,24 @@ Result = TypeVar("Result", bound=Sliceable)
 Waiting = tuple[pa.RecordBatch, asyncio.Future]
 
 
+def never(batch: pa.RecordBatch) -> bool:
+    """Say that a batch waits for nothing."""
+    del batch
+    return False
+
+
 class Batcher(Generic[Result]):
     """Calls `function` for all small requests that wait, one batch after the other.
 
-    With `waits` (for an online store) batches run in a thread, else in the event loop.
+    Batches that `waits` says may wait (for an online store) run in a thread, the others in the
+    event loop.
     """
 
-    def __init__(self, function: Callable[[pa.RecordBatch], Result], waits: bool) -> None:
+    def __init__(
+        self,
+        function: Callable[[pa.RecordBatch], Result],
+        waits: Callable[[pa.RecordBatch], bool],
+    ) -> None:
         self._function = function
         self._waits = waits
         self._queue: deque[Waiting] = deque()
@@ -85,7 +96,7 @@ class Batcher(Generic[Result]):
             group[0][1].set_exception(error)
 
     async def _compute(self, batch: pa.RecordBatch) -> Result:
-        if self._waits:
+        if self._waits(batch):
             return await asyncio.to_thread(self._function, batch)
         return self._function(batch)
 
