@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import fastapi
@@ -15,13 +16,14 @@ from kserve.protocol.rest.v2_endpoints import register_v2_endpoints
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from feature_transformer.serving.status import STATUSES, message_of, status_of
 from platform_core.errors import ConfigurationError, InvalidInput, Unavailable
 
 logger = logging.getLogger(__name__)
 
-INFER_PATH = "/v2/models/{model_name}/infer"
+MODELS, INFER = "/v2/models/", "/infer"
 JSON = "application/json"
 BINARY = "application/octet-stream"
 
@@ -45,31 +47,59 @@ class RestServer(RESTServer):
     async def start(self) -> None:
         """Serve on the bound address until a signal; requests in flight finish."""
         self.create_application()
+        self.config.proxy_headers = False  # nothing here asks who the client is
         await self._server.serve(sockets=[self._socket])
 
     def _register_endpoints(self, app: fastapi.FastAPI) -> None:
         # KServe asks for a response class that FastAPI warns about.
         app.router.default_response_class = JSONResponse
-        # First come, first matched: this replaces KServe's route for the same path, whose
-        # validation and encoding by FastAPI cost more than the model does.
-        app.router.add_route(INFER_PATH, self._infer, methods=["POST"])
         app.router.add_route("/metrics", metrics_handler, methods=["GET"])
         register_v2_endpoints(app, self.dataplane, self.model_repository_extension)
 
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
-        """Add none: KServe's only print timings, Prometheus has them anyway."""
+        """Add the short way for `infer`; KServe's only print timings, as Prometheus has them."""
+        app.add_middleware(InferFirst, infer=self._infer)
 
     def _add_exception_handlers(self, app: fastapi.FastAPI) -> None:
         for kind in (*STATUSES, Exception):
             app.add_exception_handler(kind, error_response)
         app.add_exception_handler(RequestValidationError, _invalid_request)
 
-    async def _infer(self, request: Request) -> Response:
-        name = request.path_params["model_name"]
+    async def _infer(self, request: Request, name: str) -> Response:
         headers = dict(request.headers)
         infer_request = decode(await request.body(), headers, name)
         response, _ = await self.dataplane.infer(name, infer_request, headers)
         return encode(response)
+
+
+class InferFirst:
+    """Takes `infer` past routing, validation and encoding, which cost more than the model does."""
+
+    def __init__(self, app: ASGIApp, infer: Callable[[Request, str], Awaitable[Response]]) -> None:
+        self._app = app
+        self._infer = infer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection as ASGI has it."""
+        name = _asked_model(scope) if scope["type"] == "http" else None
+        if name is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self._infer(request, name)
+        except Exception as error:  # whatever it is, it has a status
+            response = await error_response(request, error)
+        await response(scope, receive, send)
+
+
+def _asked_model(scope: Scope) -> str | None:
+    """Return the model of `POST /v2/models/<model>/infer`, `None` for any other request."""
+    path = scope["path"]
+    if scope["method"] != "POST" or not (path.startswith(MODELS) and path.endswith(INFER)):
+        return None
+    name = path[len(MODELS) : -len(INFER)]
+    return name if name and "/" not in name else None
 
 
 def decode(body: bytes, headers: dict[str, str], model_name: str) -> InferRequest:
