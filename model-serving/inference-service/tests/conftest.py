@@ -68,6 +68,7 @@ class SenderView:
             "FEAST_ONLINE_PATH": str(folder / "online.db"),
             "REDIS_URL": redis_url,
             "ONLINE_STORE_TIMEOUT_SECONDS": "2",
+            "ONLINE_STORE_MAX_AGE_SECONDS": "0",
         }
         self._case = use_case("spam")
         mails = self._case.generate(300, SEED)
