@@ -149,16 +149,17 @@ locals {
     "services", "statefulsets",
   ]
 
-  # What the platform's own manifests do not watch: the programs that are installed here.
-  # The secrets of External Secrets are in other namespaces than its pods.
+  # What the platform's own manifests do not watch: the programs that are installed here. Sidecars declare the port
+  # http-envoy-prom alone, and offer their program's metrics on 15020. The secrets of External Secrets are in
+  # other namespaces than its pods.
   watched = [
-    { name = "istiod", namespace = "istio-system", labels = { app = "istiod" }, port = 15014, path = "/metrics", honorLabels = false },
-    { name = "ingressgateway", namespace = "istio-system", labels = { istio = "ingressgateway" }, port = 15020, path = "/stats/prometheus", honorLabels = false },
-    { name = "mlflow", namespace = "mlflow", labels = { "app.kubernetes.io/name" = "mlflow" }, port = 15020, path = "/stats/prometheus", honorLabels = false },
-    { name = "cert-manager", namespace = "cert-manager", labels = { "app.kubernetes.io/name" = "cert-manager" }, port = 9402, path = "/metrics", honorLabels = false },
-    { name = "external-secrets", namespace = "external-secrets", labels = { "app.kubernetes.io/name" = "external-secrets" }, port = 8080, path = "/metrics", honorLabels = true },
-    { name = "knative-serving", namespace = "knative-serving", labels = { "app.kubernetes.io/name" = "knative-serving" }, port = 9090, path = "/metrics", honorLabels = false },
-    { name = "kuberay-operator", namespace = "ray", labels = { "app.kubernetes.io/name" = "kuberay-operator" }, port = 8080, path = "/metrics", honorLabels = false },
+    { name = "istiod", namespace = "istio-system", labels = { app = "istiod" }, port = 15014, declared = null, path = "/metrics", honorLabels = false },
+    { name = "ingressgateway", namespace = "istio-system", labels = { istio = "ingressgateway" }, port = 15020, declared = "http-envoy-prom", path = "/stats/prometheus", honorLabels = false },
+    { name = "mlflow", namespace = "mlflow", labels = { "app.kubernetes.io/component" = "server", "app.kubernetes.io/name" = "mlflow" }, port = 15020, declared = "http-envoy-prom", path = "/stats/prometheus", honorLabels = false },
+    { name = "cert-manager", namespace = "cert-manager", labels = { "app.kubernetes.io/name" = "cert-manager" }, port = 9402, declared = null, path = "/metrics", honorLabels = false },
+    { name = "external-secrets", namespace = "external-secrets", labels = { "app.kubernetes.io/name" = "external-secrets" }, port = 8080, declared = null, path = "/metrics", honorLabels = true },
+    { name = "knative-serving", namespace = "knative-serving", labels = { "app.kubernetes.io/name" = "knative-serving" }, port = 9090, declared = null, path = "/metrics", honorLabels = false },
+    { name = "kuberay-operator", namespace = "ray", labels = { "app.kubernetes.io/name" = "kuberay-operator" }, port = 8080, declared = null, path = "/metrics", honorLabels = false },
   ]
 }
 

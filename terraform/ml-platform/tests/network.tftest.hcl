@@ -95,6 +95,29 @@ run "a_flow_is_allowed_on_both_sides" {
   }
 }
 
+run "training_and_ray_reach_one_another_on_any_port" {
+  command = plan
+
+  variables {
+    environment = run.the_file_of_prod_is_read.values.environment
+    base        = run.the_file_of_prod_is_read.values.base
+    replicas    = run.the_file_of_prod_is_read.values.replicas
+    mlflow      = run.the_file_of_prod_is_read.values.mlflow
+    monitoring  = run.the_file_of_prod_is_read.values.monitoring
+    quotas      = run.the_file_of_prod_is_read.values.quotas
+  }
+
+  assert {
+    condition     = alltrue([for name in ["training-node/kubeflow/ray", "ray-to-training/ray/kubeflow"] : length(kubernetes_network_policy_v1.ingress[name].spec[0].ingress[0].ports) == 0 && length(kubernetes_network_policy_v1.egress[name].spec[0].egress[0].ports) == 0])
+    error_message = "Nodes of a Ray cluster choose their ports."
+  }
+
+  assert {
+    condition     = kubernetes_network_policy_v1.ingress["ray-to-training/ray/kubeflow"].spec[0].pod_selector[0].match_labels["app.kubernetes.io/name"] == "training"
+    error_message = "Ray must reach training, and nothing else of kubeflow."
+  }
+}
+
 run "the_database_is_mlflows_alone" {
   command = plan
 
