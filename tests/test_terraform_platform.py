@@ -39,6 +39,7 @@ REFUSED = [
     ('ingress={source_ranges=["0.0.0.0/0"]}', "must not be everybody"),
     ('groups={viewers=["team"]}', "object ids of Entra groups"),
     ('extra_secrets={mlflow=["postgres-admin-password"]}', "no program of the cluster"),
+    ('ingress={acme={email="a@b.example"}}', "set dns_zone_id in base-infra"),
     ("login=password", "must be azurecli, workloadidentity, msi or spn"),
 ]
 

@@ -46,6 +46,7 @@ REFUSED = [
     (network('address_space="10.51.0.0/18"'), "outside are nodes 10.50.0.0/21, private_endpoints"),
     (network('pod_cidr="lots"'), "must be IPv4 in CIDR notation"),
     (network('authorized_ip_ranges=["198.51.100.0/24"]'), "must be empty in prod"),
+    ("dns_zone_id=mlplatform.example", "the resource id of an Azure DNS zone"),
     ("log_retention_days=30", "at least 90 in prod"),
     ('api_keys=[{ name = "a", role = "admin", sha256 = "secret" }]', "never the key itself"),
 ]

@@ -46,6 +46,7 @@ locals {
   }
 
   role_scopes = {
+    dns_zone         = var.dns_zone_id
     key_vault        = azurerm_key_vault.main.id
     kubelet_identity = azurerm_user_assigned_identity.component["kubelet"].id
     nodes_subnet     = azurerm_subnet.nodes.id
@@ -55,6 +56,7 @@ locals {
   component_roles = merge([
     for name, component in local.components : {
       for grant in try(component.roles, []) : "${name}/${grant.role}/${grant.scope}" => merge(grant, { component = name })
+      if grant.scope != "dns_zone" || var.dns_zone_id != null
     }
   ]...)
 

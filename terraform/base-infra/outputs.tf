@@ -181,6 +181,7 @@ output "ml_platform" {
     key_vault_uri         = azurerm_key_vault.main.vault_uri
     postgres_fqdn         = azurerm_postgresql_flexible_server.main.fqdn
     redis_port            = local.redis_port
+    dns_zone_id           = var.dns_zone_id
     client_ids            = { for name, identity in azurerm_user_assigned_identity.component : name => identity.client_id }
     secrets               = { for name, component in local.components : name => component.secrets if can(component.secrets) }
     network = {

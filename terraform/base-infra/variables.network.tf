@@ -1,3 +1,14 @@
+variable "dns_zone_id" {
+  description = "Resource id of the public Azure DNS zone that has the gateway's name: cert-manager proves there that the name is ours. Without one the platform signs its certificates itself."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dns_zone_id == null || can(regex("^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft.Network/dnsZones/[a-z0-9.-]+$", var.dns_zone_id))
+    error_message = "dns_zone_id must be the resource id of an Azure DNS zone: /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Network/dnsZones/<name>."
+  }
+}
+
 variable "network" {
   description = <<-TEXT
     Address ranges (CIDR). `subnets` lie in `address_space`; pods and services have ranges of their own, which

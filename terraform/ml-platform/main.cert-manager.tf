@@ -1,3 +1,13 @@
+locals {
+  # Where a name is shown to be ours. Its record is looked up in the cluster's own DNS: no other is let out.
+  dns_zone = var.ingress.acme == null ? null : {
+    clientId       = var.base.client_ids["cert-manager"]
+    subscriptionId = split("/", var.base.dns_zone_id)[2]
+    resourceGroup  = split("/", var.base.dns_zone_id)[4]
+    name           = split("/", var.base.dns_zone_id)[8]
+  }
+}
+
 resource "helm_release" "cert_manager" {
   name       = "cert-manager"
   namespace  = kubernetes_namespace_v1.main["cert-manager"].metadata[0].name
@@ -10,7 +20,7 @@ resource "helm_release" "cert_manager" {
   max_history     = 5
   timeout         = 600
 
-  values = [yamlencode({
+  values = concat([yamlencode({
     # Certificates must not go with the program that renews them.
     crds                = { enabled = true, keep = true }
     global              = { leaderElection = { namespace = "cert-manager" } }
@@ -28,7 +38,12 @@ resource "helm_release" "cert_manager" {
       resources           = { requests = { cpu = "25m", memory = "256Mi" }, limits = { memory = "1Gi" } }
     }
     startupapicheck = { resources = { requests = { cpu = "10m", memory = "32Mi" }, limits = { memory = "128Mi" } } }
-  })]
+    })], [for zone in local.dns_zone[*] : yamlencode({
+    podLabels                     = { "azure.workload.identity/use" = "true" }
+    serviceAccount                = { annotations = { "azure.workload.identity/client-id" = zone.clientId } }
+    dns01RecursiveNameserversOnly = true
+    dns01RecursiveNameservers     = "${cidrhost(var.base.network.services, 10)}:53"
+  })])
 
   depends_on = [
     kubernetes_limit_range_v1.main,
@@ -52,7 +67,7 @@ resource "helm_release" "certificates" {
 
   values = [yamlencode(merge(
     { contentHash = local.chart_hash.certificates },
-    var.ingress.acme == null ? {} : { acme = var.ingress.acme },
+    var.ingress.acme == null ? {} : { acme = merge(var.ingress.acme, { zone = local.dns_zone }) },
   ))]
 
   depends_on = [helm_release.cert_manager]

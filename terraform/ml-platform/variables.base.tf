@@ -12,6 +12,7 @@ variable "base" {
     key_vault_uri         = string
     postgres_fqdn         = string
     redis_port            = number
+    dns_zone_id           = optional(string)
     client_ids            = map(string)
     secrets               = map(list(string))
     network = object({

@@ -41,7 +41,8 @@ variable "groups" {
 variable "ingress" {
   description = <<-TEXT
     The one way in: Istio's ingress gateway. `internal` puts its load balancer into the virtual network, `source_ranges`
-    narrows who may come to it, `acme` has certificates signed by a public authority; without it the platform signs them.
+    narrows who may come to it, `acme` has certificates signed by a public authority, to which a record in base-infra's `dns_zone_id` shows
+    that the name is ours: nobody needs to reach the gateway for it. Without `acme` the platform signs them.
   TEXT
   type = object({
     internal      = optional(bool, true)
@@ -67,6 +68,11 @@ variable "ingress" {
   validation {
     condition     = var.ingress.acme == null || (can(regex("^https://", var.ingress.acme.server)) && can(regex("^[^@ ]+@[^@ ]+$", var.ingress.acme.email)))
     error_message = "ingress: acme needs an https server and the e-mail address that hears of certificates that expire."
+  }
+
+  validation {
+    condition     = var.ingress.acme == null || (var.base.dns_zone_id != null && contains(keys(var.base.client_ids), "cert-manager"))
+    error_message = "ingress: acme needs a DNS zone in which the name can be shown to be ours; set dns_zone_id in base-infra and read it again."
   }
 }
 

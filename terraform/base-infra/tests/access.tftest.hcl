@@ -163,6 +163,7 @@ run "there_is_one_assignment_for_each_line_of_the_table" {
     storage            = run.the_file_of_prod_is_read.values.storage
     redis              = run.the_file_of_prod_is_read.values.redis
     postgres           = run.the_file_of_prod_is_read.values.postgres
+    dns_zone_id        = "/subscriptions/00000000-0000-0000-0000-0000000000c3/resourceGroups/rg-dns/providers/Microsoft.Network/dnsZones/mlplatform.example"
     log_retention_days = run.the_file_of_prod_is_read.values.log_retention_days
   }
 
@@ -177,6 +178,11 @@ run "there_is_one_assignment_for_each_line_of_the_table" {
   }
 
   assert {
+    condition     = azurerm_role_assignment.component["cert-manager/DNS Zone Contributor/dns_zone"].scope == var.dns_zone_id
+    error_message = "cert-manager must write to the one zone that is named."
+  }
+
+  assert {
     condition     = alltrue([for assignment in azurerm_role_assignment.blob : assignment.scope == azurerm_storage_container.data["models"].id])
     error_message = "Assignments must end at a container, never at the account."
   }
@@ -184,5 +190,26 @@ run "there_is_one_assignment_for_each_line_of_the_table" {
   assert {
     condition     = alltrue([for assignment in azurerm_role_assignment.blob : assignment.role_definition_id == azurerm_role_definition.blob["read"].role_definition_resource_id])
     error_message = "Blobs must be granted by the roles of this root."
+  }
+}
+
+run "without_a_zone_nobody_writes_to_one" {
+  command = plan
+
+  variables {
+    environment        = run.the_file_of_prod_is_read.values.environment
+    location           = run.the_file_of_prod_is_read.values.location
+    network            = run.the_file_of_prod_is_read.values.network
+    cluster            = run.the_file_of_prod_is_read.values.cluster
+    node_pools         = run.the_file_of_prod_is_read.values.node_pools
+    storage            = run.the_file_of_prod_is_read.values.storage
+    redis              = run.the_file_of_prod_is_read.values.redis
+    postgres           = run.the_file_of_prod_is_read.values.postgres
+    log_retention_days = run.the_file_of_prod_is_read.values.log_retention_days
+  }
+
+  assert {
+    condition     = [for key in keys(azurerm_role_assignment.component) : key if startswith(key, "cert-manager/")] == []
+    error_message = "cert-manager must have no role where no zone is named."
   }
 }

@@ -184,3 +184,22 @@ run "the_internet_as_authorised_range_is_refused" {
 
   expect_failures = [var.network]
 }
+
+run "a_zone_by_its_name_is_refused" {
+  command = plan
+
+  variables {
+    environment        = run.the_file_of_dev_is_read.values.environment
+    location           = run.the_file_of_dev_is_read.values.location
+    network            = run.the_file_of_dev_is_read.values.network
+    dns_zone_id        = "mlplatform.example"
+    cluster            = run.the_file_of_dev_is_read.values.cluster
+    node_pools         = run.the_file_of_dev_is_read.values.node_pools
+    storage            = run.the_file_of_dev_is_read.values.storage
+    redis              = run.the_file_of_dev_is_read.values.redis
+    postgres           = run.the_file_of_dev_is_read.values.postgres
+    log_retention_days = run.the_file_of_dev_is_read.values.log_retention_days
+  }
+
+  expect_failures = [var.dns_zone_id]
+}

@@ -193,3 +193,35 @@ run "operators_keep_to_their_namespace" {
     error_message = "cert-manager must write nothing into kube-system."
   }
 }
+
+run "a_public_authority_is_shown_the_name_in_the_zone" {
+  command = plan
+
+  variables {
+    environment = run.the_file_of_prod_is_read.values.environment
+    base = merge(run.the_file_of_prod_is_read.values.base, {
+      dns_zone_id = "/subscriptions/00000000-0000-0000-0000-0000000000c3/resourceGroups/rg-dns/providers/Microsoft.Network/dnsZones/mlplatform.example"
+      client_ids  = merge(run.the_file_of_prod_is_read.values.base.client_ids, { cert-manager = "00000000-0000-0000-0000-0000000000d1" })
+    })
+    ingress    = { acme = { email = "platform@mlplatform.example" } }
+    replicas   = run.the_file_of_prod_is_read.values.replicas
+    mlflow     = run.the_file_of_prod_is_read.values.mlflow
+    monitoring = run.the_file_of_prod_is_read.values.monitoring
+    quotas     = run.the_file_of_prod_is_read.values.quotas
+  }
+
+  assert {
+    condition = yamldecode(helm_release.certificates.values[0]).acme.zone == {
+      clientId       = "00000000-0000-0000-0000-0000000000d1"
+      subscriptionId = "00000000-0000-0000-0000-0000000000c3"
+      resourceGroup  = "rg-dns"
+      name           = "mlplatform.example"
+    }
+    error_message = "The issuer must be told the zone and who may write to it."
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.cert_manager.values[1]).serviceAccount.annotations["azure.workload.identity/client-id"] == "00000000-0000-0000-0000-0000000000d1" && yamldecode(helm_release.cert_manager.values[1]).podLabels["azure.workload.identity/use"] == "true"
+    error_message = "cert-manager must sign in as its own identity."
+  }
+}

@@ -332,3 +332,19 @@ run "an_unknown_login_is_refused" {
 
   expect_failures = [var.login]
 }
+
+run "a_public_authority_without_a_zone_is_refused" {
+  command = plan
+
+  variables {
+    environment = run.the_file_of_prod_is_read.values.environment
+    base        = run.the_file_of_prod_is_read.values.base
+    ingress     = { acme = { email = "platform@mlplatform.example" } }
+    replicas    = run.the_file_of_prod_is_read.values.replicas
+    mlflow      = run.the_file_of_prod_is_read.values.mlflow
+    monitoring  = run.the_file_of_prod_is_read.values.monitoring
+    quotas      = run.the_file_of_prod_is_read.values.quotas
+  }
+
+  expect_failures = [var.ingress]
+}
