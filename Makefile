@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
-	data-report compile-pipeline promote rollback releases bench bench-quality demo validate setup-checkers
+	data-report compile-pipeline promote rollback releases bench bench-quality demo validate setup-checkers deploy-all
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -32,6 +32,8 @@ export GIVEN_TRIALS := $(call given,TRIALS)
 export GIVEN_BUDGET_MINUTES := $(call given,BUDGET_MINUTES)
 export GIVEN_RELEASE := $(call given,RELEASE)
 export GIVEN_ENVIRONMENT := $(call given,ENVIRONMENT)
+export GIVEN_IMAGE_TAG := $(call given,IMAGE_TAG)
+export GIVEN_CONTEXT := $(call given,CONTEXT)
 export GIVEN_OUTPUT := $(call given,OUTPUT)
 export GIVEN_PROGRAM := $(call given,PROGRAM)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
@@ -69,6 +71,9 @@ setup-checkers: setup ## Install what `make validate` uses and Python can bring:
 
 validate: setup ## Render and check what is deployed: manifests, alerts, Terraform, charts
 	python scripts/validate.py
+
+deploy-all: setup ## Apply the manifests to a cluster: IMAGE_TAG=1.4.0 ENVIRONMENT=dev CONTEXT=<of kubectl, default: the current one>
+	python scripts/deploy.py "$${GIVEN_ENVIRONMENT:-dev}" --image-tag "$$GIVEN_IMAGE_TAG" --context "$$GIVEN_CONTEXT"
 
 check: setup ## Format, lint, layers, the two configurations
 	ruff format --check --quiet . || { echo "ruff format . would change files" >&2; exit 1; }

@@ -48,7 +48,7 @@ def manifests(options: argparse.Namespace) -> str:
     chosen = [o for o in overlays_of(options.environment) if _component(o.name) in wanted]
     tag, values = checked_tag(options.image_tag), installation(options.environment)
     if not options.examples:
-        _refuse_examples(options.environment, values)
+        refuse_examples(options.environment)
     placeholders = {TAG: tag, REGISTRY: values[REGISTRY]}
     texts = [render(overlay, placeholders) for overlay in chosen]
     objects = [o for text in texts for o in parse(text)]
@@ -61,9 +61,11 @@ def _component(name: str) -> str:
     return name.partition("/deploy/")[0]
 
 
-def _refuse_examples(environment: str, values: dict[str, str]) -> None:
+def refuse_examples(environment: str) -> None:
+    """Raise `Refused` when the installation still has the values that only show the shape."""
     settings = read_env(ROOT / "config" / environment / "settings.env")
-    left = [k for k, v in (values | settings).items() if any(e in v for e in EXAMPLES) or not v]
+    values = installation(environment) | settings
+    left = [k for k, v in values.items() if any(e in v for e in EXAMPLES) or not v]
     if left:
         raise Refused(
             f"config/{environment}/settings.env and config/installations/{environment}/"

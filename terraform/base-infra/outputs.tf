@@ -166,6 +166,28 @@ output "network" {
   }
 }
 
+output "installation_env" {
+  description = "Lines for config/installations/<environment>/installation.env; names and addresses of your own are added there."
+  value = join("", [for key, value in {
+    IMAGE_REGISTRY                = azurerm_container_registry.main.login_server
+    TENANT_ID                     = data.azurerm_client_config.current.tenant_id
+    API_GATEWAY_CLIENT_ID         = azurerm_user_assigned_identity.component["api-gateway"].client_id
+    INFERENCE_SERVICE_CLIENT_ID   = azurerm_user_assigned_identity.component["inference-service"].client_id
+    FEATURE_TRANSFORMER_CLIENT_ID = azurerm_user_assigned_identity.component["feature-transformer"].client_id
+    RAY_CLIENT_ID                 = azurerm_user_assigned_identity.component["ray"].client_id
+    DRIFT_DETECTOR_CLIENT_ID      = azurerm_user_assigned_identity.component["drift-detector"].client_id
+    TRAINING_SCHEDULER_CLIENT_ID  = azurerm_user_assigned_identity.component["training-scheduler"].client_id
+  } : "${key}=${value}\n"])
+}
+
+output "settings_env" {
+  description = "Lines for config/<environment>/settings.env."
+  value = join("", [for key, value in {
+    BLOB_STORE_URL = trimsuffix(azurerm_storage_account.data.primary_blob_endpoint, "/")
+    FEAST_REGISTRY = "${azurerm_storage_account.data.primary_blob_endpoint}models/_feast/registry.db"
+  } : "${key}=${value}\n"])
+}
+
 output "ml_platform" {
   description = "All that terraform/ml-platform takes, as its variable `base`; its read-base-infra.sh writes it to a file."
   sensitive   = true

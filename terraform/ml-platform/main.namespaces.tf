@@ -4,6 +4,8 @@ resource "kubernetes_namespace_v1" "main" {
   metadata {
     name = each.key
     labels = merge(local.labels, {
+      # `make deploy-all` looks here before it puts one environment's manifests into a cluster.
+      "mlplatform/environment"                     = var.environment
       "pod-security.kubernetes.io/enforce"         = each.value.pod_security
       "pod-security.kubernetes.io/enforce-version" = local.versions.pod_security.version
       "pod-security.kubernetes.io/audit"           = each.value.pod_security == "privileged" ? "privileged" : "restricted"

@@ -66,6 +66,16 @@ run "each_service_account_is_one_component" {
     condition     = output.workload_identities["api-gateway"].client_id == "00000000-0000-0000-0000-0000000000d1" && output.workload_identities["api-gateway"].service_accounts == ["serving/api-gateway"]
     error_message = "The platform must be told which identity is whose."
   }
+
+  assert {
+    condition     = strcontains(output.installation_env, "API_GATEWAY_CLIENT_ID=00000000-0000-0000-0000-0000000000d1\n") && strcontains(output.installation_env, "IMAGE_REGISTRY=crtest.azurecr.io\n")
+    error_message = "What the manifests need must be ready to be copied."
+  }
+
+  assert {
+    condition     = output.settings_env == "BLOB_STORE_URL=https://sttest.blob.core.windows.net\nFEAST_REGISTRY=https://sttest.blob.core.windows.net/models/_feast/registry.db\n"
+    error_message = "Settings must name the storage account."
+  }
 }
 
 run "whoever_applies_administers_when_no_group_is_named" {

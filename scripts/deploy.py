@@ -1,0 +1,141 @@
+"""Apply the manifests of an environment to its cluster: `make deploy-all IMAGE_TAG=1.4.0`.
+
+    python scripts/deploy.py dev --image-tag 1.4.0 [--context NAME] [--component training]
+
+Whatever is missing is said before anything changes, and the API server judges every object first.
+Exit 0 when everything is applied, 1 with the reason otherwise.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+from manifests import COMPONENTS, Refused, checked_tag, environments, parse
+from render import manifests, refuse_examples
+
+APPLY = ("apply", "--server-side", "--field-manager=mlplatform", "--validate=strict", "-f", "-")
+LABEL = "mlplatform/environment"
+IN_TERRAFORM = {"production": "prod"}
+"""What terraform/ml-platform calls an environment, where it is another name."""
+
+
+def main() -> int:
+    """Apply everything or nothing, as far as the API server can say beforehand."""
+    options = _parser().parse_args()
+    try:
+        cluster, text = _prepared(options)
+        _judged_by_server(cluster, text)
+    except Refused as error:
+        print(f"nothing was changed:\n{error}", file=sys.stderr)
+        return 1
+    done = subprocess.run([*cluster, *APPLY], input=text, text=True, check=False)
+    if done.returncode != 0:
+        print("not everything was applied: see above, and run it again", file=sys.stderr)
+        return 1
+    print(f"applied {options.image_tag} to {options.environment} ({cluster[-1]})")
+    return 0
+
+
+def _prepared(options: argparse.Namespace) -> tuple[list[str], str]:
+    """Return the command that reaches the cluster, and the manifests.
+
+    Raises:
+        Refused: all that is missing, one line each.
+    """
+    tried = [
+        _try(lambda: checked_tag(options.image_tag)),
+        _try(lambda: refuse_examples(_known(options.environment))),
+        _try(lambda: context(options.context)),
+    ]
+    if problems := [str(result) for result in tried if isinstance(result, Refused)]:
+        raise Refused("\n".join(problems))
+    cluster = ["kubectl", "--context", str(tried[-1])]
+    text = manifests(options)
+    namespaces = {o["metadata"]["namespace"] for o in parse(text) if "namespace" in o["metadata"]}
+    _refuse_another_cluster(cluster, options.environment, namespaces)
+    return cluster, text
+
+
+def _try(step: Callable[[], str | None]) -> str | Refused | None:
+    try:
+        return step()
+    except Refused as error:
+        return error
+
+
+def _known(environment: str) -> str:
+    if environment not in environments():
+        known = ", ".join(environments())
+        raise Refused(f"there is no environment {environment!r}; config/ has: {known}")
+    return environment
+
+
+def context(name: str) -> str:
+    """Return the context of kubectl that is meant: `name`, or the current one.
+
+    Raises:
+        Refused: kubectl is missing, or has no such context.
+    """
+    asked = (
+        ["config", "get-contexts", name, "-o", "name"] if name else ["config", "current-context"]
+    )
+    try:
+        done = _kubectl("kubectl", *asked)
+    except FileNotFoundError:
+        raise Refused("kubectl is not on PATH: it applies the manifests") from None
+    if done.returncode == 0 and done.stdout.strip():
+        return done.stdout.strip()
+    what = f"knows no context {name!r}" if name else "has no current context"
+    raise Refused(
+        f"there is no cluster: kubectl {what}; `az aks get-credentials --resource-group <group> "
+        "--name <cluster>` and `kubelogin convert-kubeconfig -l azurecli` make one (outputs "
+        "resource_group_name and cluster_name of base-infra), CONTEXT=<name> chooses one"
+    )
+
+
+def _refuse_another_cluster(cluster: list[str], environment: str, needed: set[str]) -> None:
+    done = _kubectl(*cluster, "get", "--raw", "/api/v1/namespaces")
+    if done.returncode != 0:
+        raise Refused(
+            f"the cluster of context {cluster[-1]} does not answer: {done.stderr.strip()}"
+        )
+    found = {o["metadata"]["name"]: o["metadata"] for o in json.loads(done.stdout)["items"]}
+    if missing := sorted(needed - set(found)):
+        raise Refused(
+            f"the cluster of context {cluster[-1]} has no namespace {', '.join(missing)}; "
+            f"terraform/ml-platform makes them, with what the manifests need"
+        )
+    expected = IN_TERRAFORM.get(environment, environment)
+    for name in sorted(needed):
+        actual = found[name].get("labels", {}).get(LABEL, expected)
+        if actual != expected:
+            raise Refused(
+                f"context {cluster[-1]} is the cluster of {actual} (label {LABEL} of namespace "
+                f"{name}), not of {expected}; choose with CONTEXT=<name>"
+            )
+
+
+def _judged_by_server(cluster: list[str], text: str) -> None:
+    done = _kubectl(*cluster, *APPLY, "--dry-run=server", stdin=text)
+    if done.returncode != 0:
+        raise Refused(f"the API server of {cluster[-1]} refuses:\n{done.stderr.strip()}")
+
+
+def _kubectl(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("environment", help="a folder of config/: dev or production")
+    parser.add_argument("--image-tag", default="", help="the build that is deployed")
+    parser.add_argument("--context", default="", help="of kubectl; else the current one")
+    parser.add_argument("--component", action="append", choices=COMPONENTS, help="only this one")
+    parser.set_defaults(examples=False)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
