@@ -70,7 +70,7 @@ setup-checkers: setup ## Install what `make validate` uses and Python can bring:
 	.tools/checkers/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKERS)
 
 validate: setup ## Render and check what is deployed: manifests, alerts, Terraform, charts
-	python scripts/validate.py
+	PATH="$$PATH:$(CURDIR)/.tools/checkers/bin" python scripts/validate.py
 
 deploy-all: setup ## Apply the manifests to a cluster: IMAGE_TAG=1.4.0 ENVIRONMENT=dev CONTEXT=<of kubectl, default: the current one>
 	python scripts/deploy.py "$${GIVEN_ENVIRONMENT:-dev}" --image-tag "$$GIVEN_IMAGE_TAG" --context "$$GIVEN_CONTEXT"

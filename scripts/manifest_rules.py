@@ -11,8 +11,12 @@ FEWEST_IN_PRODUCTION = 2
 # They are one by design: the scheduler must not run twice, the head is Ray's only one.
 SINGLE = {("Deployment", "training-scheduler")}
 RUNS_TO_ITS_END = {"CronJob", "Job"}
-# The scheduler deploys releases, the head of Ray resizes its cluster.
-CALLS_THE_API = {("Deployment", "training-scheduler"), ("RayCluster", "ray")}
+# Two of them deploy releases, the head of Ray resizes its cluster.
+CALLS_THE_API = {
+    ("Deployment", "training-scheduler"),
+    ("CronJob", "releases"),
+    ("RayCluster", "ray"),
+}
 Problems = Iterator[str]
 
 

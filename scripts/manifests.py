@@ -19,6 +19,7 @@ COMPONENTS = (
     "model-serving/inference-service",
     "model-serving/api-gateway",
     "training",
+    "libs/releases",
 )
 TAG, REGISTRY = "IMAGE_TAG", "IMAGE_REGISTRY"
 _TAG_RULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")

@@ -4,6 +4,7 @@ A tool that is missing is named with what was not checked; only what a tool refu
 Exit 0 when nothing was refused, 1 otherwise.
 """
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from validate_tools import (
     NOT_CHECKED,
     Outcome,
     checkov,
-    find,
     helm_charts,
     terraform_roots,
 )
@@ -45,7 +45,7 @@ def _outcomes(folder: Path) -> Iterator[Outcome]:
 
 
 def _manifests(folder: Path) -> Iterator[Outcome]:
-    if find("kubectl") is None:
+    if shutil.which("kubectl") is None:
         yield Outcome(NOT_CHECKED, "manifests", f"{len(overlays())} overlays: kubectl is missing")
         return
     try:

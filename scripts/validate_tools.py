@@ -12,7 +12,6 @@ from pathlib import Path
 from manifests import ROOT
 
 OK, FAILED, NOT_CHECKED = "ok", "FAILED", "NOT CHECKED"
-CHECKERS = ROOT / ".tools" / "checkers" / "bin"
 SECONDS = 900
 NO_REGISTRY = re.compile(
     r"Failed to query available provider packages|could not connect to registry"
@@ -44,11 +43,6 @@ def judged(what: str, summary: str, problems: Sequence[str]) -> Outcome:
     return Outcome(FAILED if problems else OK, what, summary, problems)
 
 
-def find(program: str) -> str | None:
-    """Return where a program is: on PATH, or where `make setup-checkers` puts it."""
-    return shutil.which(program) or shutil.which(program, path=str(CHECKERS))
-
-
 def run(command: Sequence[str], folder: Path = ROOT, data: Path | None = None) -> Done:
     """Run a program to its end."""
     environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
@@ -71,7 +65,7 @@ def run(command: Sequence[str], folder: Path = ROOT, data: Path | None = None) -
 def terraform_roots() -> Iterator[Outcome]:
     """Check format, and with the providers at hand validity and tests, of every root."""
     roots = sorted({path.parent for path in (ROOT / "terraform").glob("*/*.tf")})
-    program = find("terraform")
+    program = shutil.which("terraform")
     if not roots or program is None:
         why = "there is no root" if not roots else f"{len(roots)} roots: terraform is missing"
         yield Outcome(NOT_CHECKED, "terraform", why)
@@ -109,7 +103,7 @@ def helm_charts() -> Iterator[Outcome]:
     charts = [p.parent for p in ROOT.glob("terraform/**/Chart.yaml") if not SKIPPED & set(p.parts)]
     if not charts:
         return
-    program = find("helm")
+    program = shutil.which("helm")
     if program is None:
         yield Outcome(NOT_CHECKED, "helm", f"{len(charts)} charts: helm is missing")
         return
@@ -127,7 +121,7 @@ def checkov(rendered: Path) -> Iterator[Outcome]:
         "dockerfile": ROOT,
         "github_actions": ROOT,
     }
-    program = find("checkov")
+    program = shutil.which("checkov")
     if program is None:
         missing = "checkov is missing: `make setup-checkers` installs it"
         yield Outcome(NOT_CHECKED, "checkov", missing)

@@ -15,6 +15,7 @@ ACCESS = ROOT / "terraform" / "base-infra" / "access.yaml"
 OF_THE_CONTAINER = {
     "HOME",  # a folder that can be written
     "PREDICTOR",  # a part of PREDICTOR_URL
+    "RELEASES_ARGUMENTS",  # of the command line
 }
 """Variables in manifests that are no settings."""
 OPTIONAL_SECRETS = {"drift-webhook-url"}

@@ -19,7 +19,7 @@ locals {
   flows = {
     # --- The platform -------------------------------------------------------------------------
     callers        = { from = ["anywhere"], to = ["istio-system"], ports = ["80", "443", "15021"], pods = { istio = "ingressgateway" } }
-    gateway        = { from = ["istio-system", "kubeflow", "ray", "monitoring"], to = ["serving"], ports = ["8000"], pods = { "app.kubernetes.io/name" = "api-gateway" } }
+    gateway        = { from = ["istio-system", "kubeflow", "ray", "monitoring", "serving"], to = ["serving"], ports = ["8000"], pods = { "app.kubernetes.io/name" = "api-gateway" } }
     predictions    = { from = ["serving", "istio-system", "kubeflow", "ray"], to = ["serving"], ports = ["8080", "8081"], pods = {} }
     staging        = { from = ["serving", "kubeflow", "ray"], to = ["istio-system"], ports = ["8081"], pods = { istio = "ingressgateway" } }
     staging-wakes  = { from = ["istio-system"], to = ["knative-serving"], ports = ["8012", "8013"], pods = { app = "activator" } }
