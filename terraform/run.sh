@@ -30,7 +30,8 @@ command -v terraform >/dev/null || refuse "terraform is not installed"
 # Data of the two environments stay apart, so that neither is ever planned with the other's state.
 export TF_DATA_DIR="$here/$root/.terraform/$environment"
 cd "$here/$root"
-terraform init -input=false -reconfigure -backend-config="$backend" -backend-config="key=$root-$environment.tfstate"
+# What it says is no part of what `output` prints.
+terraform init -input=false -reconfigure -backend-config="$backend" -backend-config="key=$root-$environment.tfstate" >&2
 case "$command" in
   plan | apply | destroy | refresh | console | import) exec terraform "$command" "${files[@]}" "$@" ;;
   *) exec terraform "$command" "$@" ;;

@@ -1,0 +1,102 @@
+"""Runbooks name what there is: targets, scripts, outputs, namespaces, objects, other runbooks."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from manifests import ROOT
+
+RUNBOOKS = ROOT / "docs" / "runbooks"
+TASKS = (
+    "first-deployment",
+    "upgrade",
+    "rollback",
+    "key-rotation",
+    "restore-from-backup",
+    "node-pool-drain",
+)
+TERRAFORM = ROOT / "terraform"
+NAMESPACES = set(
+    re.findall(
+        r"^    ([a-z-]+) +=", (TERRAFORM / "ml-platform/locals.namespaces.tf").read_text(), re.M
+    )
+)
+OUTPUTS = set(
+    re.findall(r'^output "(\w+)"', (TERRAFORM / "base-infra/outputs.tf").read_text(), re.M)
+)
+OF_OTHERS = {
+    "deployment/mysql",
+    "deployment/kube-prometheus-stack-grafana",
+    "service/istio-ingressgateway",
+    "service/kube-prometheus-stack-prometheus",
+    "service/ml-pipeline",
+}
+"""Objects that charts and kustomizations of others bring, by the names they are given there."""
+
+texts = pytest.mark.parametrize("file", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
+
+
+def targets() -> set[str]:
+    makefiles = [ROOT / "Makefile", *ROOT.glob("*/Makefile")]
+    return {t for f in makefiles for t in re.findall(r"^([a-z-]+):", f.read_text(), re.M)}
+
+
+def objects() -> set[str]:
+    """Return every `kind/name` that a manifest of ours has, in kubectl's lower case."""
+    places = ("*/deploy/**/*.yaml", "*/*/deploy/**/*.yaml", "terraform/**/templates/*.yaml")
+    found = re.compile(r"^kind: (\w+)\nmetadata:\n  name: ([a-z-]+)$", re.M)
+    files = {file for place in places for file in ROOT.glob(place)}
+    return {f"{k.lower()}/{name}" for f in files for k, name in found.findall(f.read_text())}
+
+
+def code(file: Path) -> Iterator[str]:
+    """Yield what a runbook shows as commands: indented lines, and text in backquotes."""
+    text = file.read_text()
+    yield from re.findall(r"^(?: {4}| {7})(.+)$", text, re.M)
+    yield from re.findall(r"`([^`\n]+)`", text)
+
+
+def test_every_task_has_a_runbook_that_the_index_links():
+    index = (RUNBOOKS / "README.md").read_text()
+    assert [
+        t for t in TASKS if f"({t}.md)" not in index or not (RUNBOOKS / f"{t}.md").exists()
+    ] == []
+
+
+@texts
+def test_a_runbook_asks_for_targets_and_files_that_exist(file: Path):
+    lines = list(code(file))
+    asked = {t for line in lines for t in re.findall(r"\bmake ([a-z-]+)", line)}
+    paths = {
+        p
+        for line in lines
+        for p in re.findall(r"(?:terraform|scripts|config|\.venv)/[\w./-]+", line)
+    }
+    written = ("environments/", "dist/")
+    assert asked - targets() == set()
+    assert {
+        p for p in paths if not (ROOT / p).exists() and not any(w in p for w in written)
+    } == set()
+
+
+@texts
+def test_a_runbook_asks_for_outputs_and_objects_that_exist(file: Path):
+    lines = list(code(file))
+    outputs = {o for line in lines for o in re.findall(r"output -raw (\w+)", line)}
+    namespaces = {n for line in lines for n in re.findall(r" -n ([a-z-]+)\b", line)}
+    kinds = r"(?<![\w/-])(deployment|deploy|statefulset|cronjob|service)/([a-z-]+)(?![\w</-])"
+    named = {
+        f"{'deployment' if kind == 'deploy' else kind}/{name}"
+        for line in lines
+        for kind, name in re.findall(kinds, line)
+    }
+    assert outputs - OUTPUTS == set()
+    assert namespaces - NAMESPACES == set()
+    assert named - objects() - OF_OTHERS == set()
+
+
+@texts
+def test_links_of_a_runbook_lead_somewhere(file: Path):
+    for target in re.findall(r"\]\(([^)#]*)#?[^)]*\)", file.read_text()):
+        assert not target or (RUNBOOKS / target).resolve().exists(), target
