@@ -65,9 +65,10 @@ setup-servers: ## Install what the tests of the Azure and Redis adapters talk to
 	fi
 	command -v redis-server >/dev/null || echo "redis-server is not on PATH; Debian: apt-get install redis-server"
 
-setup-checkers: setup ## Install what `make validate` uses and Python can bring: checkov, schemas
+setup-checkers: setup ## Install what `make validate` uses and Python can bring: checkov, schemas, helm
 	python -m venv .tools/checkers
 	.tools/checkers/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKERS)
+	PATH="$(CURDIR)/.tools/checkers/bin:$$PATH" scripts/get-helm.sh .tools/checkers/bin
 
 validate: setup ## Render and check what is deployed: manifests, alerts, Terraform, charts
 	PATH="$$PATH:$(CURDIR)/.tools/checkers/bin" python scripts/validate.py

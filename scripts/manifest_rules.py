@@ -107,7 +107,8 @@ def identified(pod: Pod) -> Problems:
         return  # its InferenceService says who it runs as
     if pod.spec.get("serviceAccountName", "default") == "default":
         yield f"{pod.name}: has no service account of its own"
-    if pod.labels.get("azure.workload.identity/use") != "true":
+    # "false" says that it signs in to nothing, on purpose.
+    if pod.labels.get("azure.workload.identity/use") not in {"true", "false"}:
         yield f"{pod.name}: has no label azure.workload.identity/use"
     allowed = _which(pod.owner) in CALLS_THE_API or pod.owner["kind"] == "RayJob"
     if pod.spec.get("automountServiceAccountToken") is not False and not allowed:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from charts import Chart, charts, template
 from manifests import REGISTRY, TAG, Overlay, Refused, installation, overlays, render
 from validate_manifests import alerts, rules, schemas
 from validate_tools import (
@@ -51,19 +52,22 @@ def _manifests(folder: Path) -> Iterator[Outcome]:
     try:
         rendered = _render_all(folder)
     except Refused as error:
-        yield Outcome(FAILED, "manifests", "an overlay is not rendered", str(error).splitlines())
+        yield Outcome(FAILED, "manifests", "not everything is rendered", str(error).splitlines())
         return
     for check in (rules, schemas, alerts):
         yield from check(rendered)
 
 
-def _render_all(folder: Path) -> dict[Overlay, Path]:
-    files = {}
+def _render_all(folder: Path) -> dict[Overlay | Chart, Path]:
+    texts: dict[Overlay | Chart, str] = {}
     for overlay in overlays():
         values = {TAG: BUILD, REGISTRY: installation(overlay.environment)[REGISTRY]}
-        file = folder / f"{overlay.name.replace('/', '_')}.yaml"
-        file.write_text(render(overlay, values))
-        files[overlay] = file
+        texts[overlay] = render(overlay, values)
+    if shutil.which("helm"):
+        texts |= {chart: template(chart) for chart in charts()}
+    files = {source: folder / f"{source.name.replace('/', '_')}.yaml" for source in texts}
+    for source, file in files.items():
+        file.write_text(texts[source])
     return files
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
+from charts import Chart
 from manifest_rules import broken
 from manifests import Overlay, parse
 from validate_tools import NOT_CHECKED, Outcome, judged, run
@@ -18,19 +19,19 @@ CRD_SCHEMAS = (
 )
 KUBERNETES = "1.33"
 CONTEXT = "VALIDATE_CONTEXT"
-Rendered = Mapping[Overlay, Path]
+Rendered = Mapping[Overlay | Chart, Path]
 
 
 def rules(rendered: Rendered) -> Iterator[Outcome]:
     """Check Pod Security `restricted`, replicas, images, identities and secrets."""
     problems: list[str] = []
     count = 0
-    for overlay, file in rendered.items():
+    for source, file in rendered.items():
         objects = parse(file.read_text())
         count += len(objects)
-        found = broken(objects, overlay.environment == "production")
-        problems += [f"{overlay.name}: {problem}" for problem in found]
-    yield judged("manifests", f"{len(rendered)} overlays, {count} objects", problems)
+        found = broken(objects, source.environment == "production")
+        problems += [f"{source.name}: {problem}" for problem in found]
+    yield judged("manifests", f"{len(rendered)} overlays and charts, {count} objects", problems)
 
 
 def schemas(rendered: Rendered) -> Iterator[Outcome]:

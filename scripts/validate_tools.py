@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from charts import charts
 from manifests import ROOT
 
 OK, FAILED, NOT_CHECKED = "ok", "FAILED", "NOT CHECKED"
@@ -99,18 +100,16 @@ def _with_providers(program: str, root: Path, name: str) -> Iterator[Outcome]:
 
 
 def helm_charts() -> Iterator[Outcome]:
-    """Lint every chart of the repository."""
-    charts = [p.parent for p in ROOT.glob("terraform/**/Chart.yaml") if not SKIPPED & set(p.parts)]
-    if not charts:
-        return
+    """Lint every chart of the repository, with every file of values that it brings for that."""
+    found = charts()
     program = shutil.which("helm")
     if program is None:
-        yield Outcome(NOT_CHECKED, "helm", f"{len(charts)} charts: helm is missing")
+        missing = "helm is missing: `make setup-checkers` brings it where it can"
+        yield Outcome(NOT_CHECKED, "helm", f"{len(found)} charts: {missing}")
         return
-    for chart in charts:
-        done = run([program, "lint", "--strict", str(chart)])
-        name = chart.relative_to(ROOT).as_posix()
-        yield judged(f"helm {name}", "linted", [] if done.ok else done.lines)
+    for chart in found:
+        done = run([program, "lint", "--strict", *chart.values, str(chart.folder)])
+        yield judged(f"helm {chart.name}", "linted", [] if done.ok else done.lines)
 
 
 def checkov(rendered: Path) -> Iterator[Outcome]:
