@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -99,6 +100,16 @@ def test_what_a_chart_installs_keeps_the_rules(chart: Chart):
     objects = parse(template(chart))
     assert len(objects) > 0
     assert broken(objects, production=True) == []
+
+
+@pytest.mark.parametrize("root", ["base-infra", "ml-platform"])
+def test_the_readme_names_every_input_and_output(root: str):
+    files = (ROOT / "terraform" / root).glob("*.tf")
+    named = {
+        n for f in files for n in re.findall(r'^(?:variable|output) "(\w+)"', f.read_text(), re.M)
+    }
+    readme = (ROOT / "terraform" / root / "README.md").read_text()
+    assert {name for name in named if f"`{name}`" not in readme} == set()
 
 
 def _open_objects(node: Any) -> list[Any]:
