@@ -21,7 +21,7 @@ locals {
     callers        = { from = ["anywhere"], to = ["istio-system"], ports = ["80", "443", "15021"], pods = { istio = "ingressgateway" } }
     gateway        = { from = ["istio-system", "kubeflow", "ray", "monitoring", "serving"], to = ["serving"], ports = ["8000"], pods = { "app.kubernetes.io/name" = "api-gateway" } }
     predictions    = { from = ["serving", "istio-system", "kubeflow", "ray"], to = ["serving"], ports = ["8080", "8081"], pods = {} }
-    staging        = { from = ["serving", "kubeflow", "ray"], to = ["istio-system"], ports = ["8081"], pods = { istio = "ingressgateway" } }
+    staging        = { from = ["serving", "kubeflow", "istio-system"], to = ["istio-system"], ports = ["8081"], pods = { istio = "ingressgateway" } }
     staging-wakes  = { from = ["istio-system"], to = ["knative-serving"], ports = ["8012", "8013"], pods = { app = "activator" } }
     staging-pods   = { from = ["istio-system", "knative-serving"], to = ["serving"], ports = ["8012", "8013", "8022", "9090"], pods = {} }
     batch-jobs     = { from = ["serving"], to = ["ray"], ports = ["6379", "8265", "10001"], pods = { "app.kubernetes.io/name" = "ray" } }

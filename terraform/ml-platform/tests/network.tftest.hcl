@@ -118,6 +118,24 @@ run "training_and_ray_reach_one_another_on_any_port" {
   }
 }
 
+run "the_way_to_staging_leads_through_the_gateway_twice" {
+  command = plan
+
+  variables {
+    environment = run.the_file_of_prod_is_read.values.environment
+    base        = run.the_file_of_prod_is_read.values.base
+    replicas    = run.the_file_of_prod_is_read.values.replicas
+    mlflow      = run.the_file_of_prod_is_read.values.mlflow
+    monitoring  = run.the_file_of_prod_is_read.values.monitoring
+    quotas      = run.the_file_of_prod_is_read.values.quotas
+  }
+
+  assert {
+    condition     = alltrue([for name in ["staging/serving/istio-system", "staging/istio-system/istio-system"] : one(kubernetes_network_policy_v1.ingress[name].spec[0].ingress[0].ports[*].port) == "8081"])
+    error_message = "The gateway of the platform and Istio's own must reach Knative's local gateway."
+  }
+}
+
 run "the_database_is_mlflows_alone" {
   command = plan
 
