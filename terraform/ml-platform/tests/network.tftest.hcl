@@ -134,6 +134,11 @@ run "the_way_to_staging_leads_through_the_gateway_twice" {
     condition     = alltrue([for name in ["staging/serving/istio-system", "staging/istio-system/istio-system"] : one(kubernetes_network_policy_v1.ingress[name].spec[0].ingress[0].ports[*].port) == "8081"])
     error_message = "The gateway of the platform and Istio's own must reach Knative's local gateway."
   }
+
+  assert {
+    condition     = contains(keys(kubernetes_network_policy_v1.ingress), "gateway/serving/serving") && contains(keys(kubernetes_network_policy_v1.ingress), "gateway/kubeflow/serving")
+    error_message = "Promotions and pipelines must be able to ask the gateway what it serves."
+  }
 }
 
 run "the_database_is_mlflows_alone" {
