@@ -4,7 +4,6 @@ A tool that is missing is named with what was not checked; only what a tool refu
 Exit 0 when nothing was refused, 1 otherwise.
 """
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from validate_tools import (
     NOT_CHECKED,
     Outcome,
     checkov,
+    find,
     helm_charts,
     terraform_roots,
 )
@@ -46,7 +46,7 @@ def _outcomes(folder: Path) -> Iterator[Outcome]:
 
 
 def _manifests(folder: Path) -> Iterator[Outcome]:
-    if shutil.which("kubectl") is None:
+    if find("kubectl") is None:
         yield Outcome(NOT_CHECKED, "manifests", f"{len(overlays())} overlays: kubectl is missing")
         return
     try:
@@ -63,7 +63,7 @@ def _render_all(folder: Path) -> dict[Overlay | Chart, Path]:
     for overlay in overlays():
         values = {TAG: BUILD, REGISTRY: installation(overlay.environment)[REGISTRY]}
         texts[overlay] = render(overlay, values)
-    if shutil.which("helm"):
+    if find("helm"):
         texts |= {chart: template(chart) for chart in charts()}
     files = {source: folder / f"{source.name.replace('/', '_')}.yaml" for source in texts}
     for source, file in files.items():

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ import yaml
 from charts import Chart
 from manifest_rules import broken
 from manifests import Overlay, parse
-from validate_tools import NOT_CHECKED, Outcome, judged, run
+from validate_tools import NOT_CHECKED, Outcome, find, judged, run
 
 CRD_SCHEMAS = (
     "https://raw.githubusercontent.com/datreeio/CRDs-catalog/main/"
@@ -40,7 +39,7 @@ def schemas(rendered: Rendered) -> Iterator[Outcome]:
     context = os.environ.get(CONTEXT)
     if context:
         yield _by_server(files, context)
-    elif program := shutil.which("kubeconform"):
+    elif program := find("kubeconform"):
         command = [program, "-strict", "-summary", "-schema-location", "default"]
         done = run([*command, "-schema-location", CRD_SCHEMAS, *files])
         yield judged("schemas", "kubeconform", [] if done.ok else done.lines)
@@ -57,7 +56,7 @@ def _by_server(files: list[str], context: str) -> Outcome:
 
 def _without_custom_resources(files: list[str]) -> Iterator[Outcome]:
     how = f"install kubeconform, or set {CONTEXT} to a cluster of kubectl with the operators"
-    program = shutil.which("kubernetes-validate")
+    program = find("kubernetes-validate")
     if program is None:
         missing = f"no schemas: {how}; `make setup-checkers` brings those of Kubernetes' own kinds"
         yield Outcome(NOT_CHECKED, "schemas", missing)
@@ -85,7 +84,7 @@ def alerts(rendered: Rendered) -> Iterator[Outcome]:
     groups = {
         json.dumps(o["spec"]): o["metadata"]["name"] for o in found if o["kind"] == "PrometheusRule"
     }
-    program = shutil.which("promtool")
+    program = find("promtool")
     if program is None:
         missing = f"{len(groups)} files of rules: promtool is missing (Debian: prometheus)"
         yield Outcome(NOT_CHECKED, "alerts", missing)

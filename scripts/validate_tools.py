@@ -44,6 +44,11 @@ def judged(what: str, summary: str, problems: Sequence[str]) -> Outcome:
     return Outcome(FAILED if problems else OK, what, summary, problems)
 
 
+def find(program: str) -> str | None:
+    """Return where a program is on PATH; `make validate` adds what `make setup-checkers` brought."""
+    return shutil.which(program)
+
+
 def run(command: Sequence[str], folder: Path = ROOT, data: Path | None = None) -> Done:
     """Run a program to its end."""
     environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
@@ -66,7 +71,7 @@ def run(command: Sequence[str], folder: Path = ROOT, data: Path | None = None) -
 def terraform_roots() -> Iterator[Outcome]:
     """Check format, and with the providers at hand validity and tests, of every root."""
     roots = sorted({path.parent for path in (ROOT / "terraform").glob("*/*.tf")})
-    program = shutil.which("terraform")
+    program = find("terraform")
     if not roots or program is None:
         why = "there is no root" if not roots else f"{len(roots)} roots: terraform is missing"
         yield Outcome(NOT_CHECKED, "terraform", why)
@@ -102,7 +107,7 @@ def _with_providers(program: str, root: Path, name: str) -> Iterator[Outcome]:
 def helm_charts() -> Iterator[Outcome]:
     """Lint every chart of the repository, with every file of values that it brings for that."""
     found = charts()
-    program = shutil.which("helm")
+    program = find("helm")
     if program is None:
         missing = "helm is missing: `make setup-checkers` brings it where it can"
         yield Outcome(NOT_CHECKED, "helm", f"{len(found)} charts: {missing}")
@@ -120,7 +125,7 @@ def checkov(rendered: Path) -> Iterator[Outcome]:
         "dockerfile": ROOT,
         "github_actions": ROOT,
     }
-    program = shutil.which("checkov")
+    program = find("checkov")
     if program is None:
         missing = "checkov is missing: `make setup-checkers` installs it"
         yield Outcome(NOT_CHECKED, "checkov", missing)
