@@ -45,7 +45,7 @@ def judged(what: str, summary: str, problems: Sequence[str]) -> Outcome:
 
 
 def find(program: str) -> str | None:
-    """Return where a program is on PATH; `make validate` adds what `make setup-checkers` brought."""
+    """Return where a program is; `make validate` adds what `make setup-checkers` brought."""
     return shutil.which(program)
 
 

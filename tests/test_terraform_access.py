@@ -26,6 +26,7 @@ LOG = "inference-logs/use_case=spam/environment=production/date=2026-01-02/hour=
 REPORT = "drift-reports/use_case=spam/environment=production/date=2026-01-02/hour=03/a.json"
 BASELINE = baseline_path("spam", "0123456789abcdef0123456789abcdef")
 RECORDS = "training-data/spam/v1/records.parquet"
+RUN = "models/spam/_runs/r1/raw/part-0.parquet"
 
 
 def may(component: str, word: str, path: str) -> bool:
@@ -54,14 +55,22 @@ NEEDED = [
     ("ray", "read", RECORDS),
     ("ray", "append", "batch/answers.parquet"),
     ("ray", "delete", f"{JOBS_PREFIX}/j/checkpoints/a"),
+    ("ray", "append", RECORDS),
+    ("ray", "append", RUN),
+    ("ray", "delete", RUN),
+    ("ray", "append", "models/_feast/registry.db"),
     ("training", "append", RECORDS),
     ("training", "append", MODEL),
     ("training", "append", BASELINE),
     ("training", "append", LEDGER),
+    ("training", "append", RUN),
+    ("training", "delete", RUN),
     ("training", "append", "models/_feast/registry.db"),
     ("training-scheduler", "read", f"{RETRAIN_PREFIX}/a.json"),
     ("training-scheduler", "delete", f"{RETRAIN_PREFIX}/a.taken"),
     ("training-scheduler", "read", LINEAGE),
+    ("training-scheduler", "read", RUN),
+    ("training-scheduler", "delete", RUN),
     ("release-manager", "append", LEDGER),
     ("release-manager", "read", BASELINE),
     ("release-manager", "read", RECORDS),
@@ -82,8 +91,14 @@ FORBIDDEN = [
     ("api-gateway", "append", RECORDS),
     ("feature-transformer", "read", MODEL),
     ("ray", "append", MODEL),
-    ("ray", "append", RECORDS),
+    ("ray", "delete", MODEL),
+    ("ray", "delete", RECORDS),
+    ("ray", "append", LEDGER),
+    ("training", "delete", MODEL),
+    ("training", "delete", LEDGER),
     ("training", "read", LOG),
+    ("training-scheduler", "read", MODEL),
+    ("training-scheduler", "append", MODEL),
     ("training-scheduler", "append", REPORT),
     ("release-manager", "append", MODEL),
     ("drift-detector", "append", LOG),

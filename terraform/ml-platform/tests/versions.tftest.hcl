@@ -96,6 +96,11 @@ run "known_passwords_are_replaced" {
     condition     = contains([for patch in module.kubeflow_pipelines.kustomization.patches : patch.target.name if patch.target.kind == "Secret"], "mysql-secret|mlpipeline-minio-artifact")
     error_message = "Kubeflow's secrets must not be upstream's."
   }
+
+  assert {
+    condition     = one([for patch in module.kubeflow_pipelines.kustomization.patches : yamldecode(yamldecode(patch.patch).data.workflowDefaults).spec.podMetadata.labels if patch.target.kind == "ConfigMap"]) == { "azure.workload.identity/use" = "true", "sidecar.istio.io/inject" = "true" }
+    error_message = "Steps of a pipeline must sign in to Azure and be in the mesh."
+  }
 }
 
 run "a_chart_of_ours_that_changed_is_installed_anew" {
