@@ -45,7 +45,7 @@ def run(v2_peers, tmp_path, serve):
         settings = {
             "BLOB_STORE_URL": f"file://{tmp_path}/blob",
             "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
-            "MODEL_REPOSITORY": str(v2_peers.repository),
+            "DEPLOYER_URL": f"file://{v2_peers.repository}",
             "INFERENCE_URL_STAGING": v2_peers.settings.inference_url_staging,
             "INFERENCE_URL_PRODUCTION": v2_peers.settings.inference_url_production,
             "GATEWAY_URL": url,

@@ -14,6 +14,7 @@ from platform_core.ledger import Ledger
 from releases.admission import admit, champion
 from releases.comparison import unseen_rows
 from releases.gates import check
+from releases.images import pinned
 from releases.model_card import CARD_HTML, CARD_JSON
 from scoring import Release, baseline_path
 from training.bootstrap import Platform
@@ -99,5 +100,6 @@ def _lineage(
         run_id=training["run_id"],
         git_sha=parameters.get("git_sha") or None,
         image_digest=platform.settings.training_image,
+        serving_image=pinned(platform.settings.serving_image),
         libraries=libraries(),
     )

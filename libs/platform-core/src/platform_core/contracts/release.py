@@ -75,7 +75,10 @@ class GateCheck(Contract):
 
 
 class Lineage(Contract):
-    """`lineage.json`: where a release came from. None of it enters the release id."""
+    """`lineage.json`: where a release came from. None of it enters the release id.
+
+    `image_digest` is the image that trained it, `serving_image` the one it is pinned to.
+    """
 
     release_id: str
     created_at: datetime
@@ -90,4 +93,5 @@ class Lineage(Contract):
     run_id: str | None = None
     git_sha: str | None = None
     image_digest: str | None = None
+    serving_image: str | None = None
     libraries: dict[str, str] = Field(default_factory=dict)

@@ -8,20 +8,14 @@ import contextlib
 import time
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from platform_core.contracts.environments import Environment
-from platform_core.errors import PlatformError, ReleaseRefused, UpstreamUnavailable
-from platform_core.hashing import canonical_json
+from platform_core.errors import PlatformError, UpstreamUnavailable
 from platform_core.settings import ServingSettings
+from releases.deployers.pointer import pointer
+from releases.deployers.v2 import V2Services, raise_for
 
 POLL_SECONDS = 0.1
-ANSWER_SECONDS = 5.0
-MAX_REASON = 500
-# Unknown, or known but refused when the server started.
-NOT_SERVED = (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class EmbeddedDeployer:
@@ -34,7 +28,7 @@ class EmbeddedDeployer:
         self, repository: Path, serving: ServingSettings, timeout_seconds: float = 60.0
     ) -> None:
         self._repository = repository
-        self._serving = serving
+        self._services = V2Services(serving, "start it with `make up`")
         self._timeout = timeout_seconds
 
     def deploy(
@@ -46,16 +40,10 @@ class EmbeddedDeployer:
         model_version: str,
     ) -> None:
         """Point at the release, load it, and wait until it answers; else put the old one back."""
-        pointer = self._pointer(use_case, environment)
-        before = pointer.read_bytes() if pointer.exists() else None
-        content = {
-            "use_case": use_case,
-            "release_id": release_id,
-            "release_uri": release_uri,
-            "model_version": model_version,
-        }
+        file = self._pointer(use_case, environment)
+        before = file.read_bytes() if file.exists() else None
         try:
-            _replace(pointer, canonical_json(content))
+            _replace(file, pointer(use_case, release_id, release_uri, model_version))
             self._load_and_wait(use_case, environment, release_id)
         except BaseException:
             self._put_back(use_case, environment, before)
@@ -63,40 +51,28 @@ class EmbeddedDeployer:
 
     def served(self, use_case: str, environment: Environment) -> str | None:
         """Return the release that the server's metadata names, `None` when none answers."""
-        answer = self._call("GET", use_case, environment, f"/v2/models/{use_case}", ANSWER_SECONDS)
-        if answer.status_code in NOT_SERVED:
-            return None
-        _raise_for(answer, f"{use_case} in {environment}")
-        versions = _json(answer).get("versions") or [None]
-        return versions[0]
+        return self._services.served(use_case, environment)
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Remove the pointer and unload the model."""
         self._pointer(use_case, environment).unlink(missing_ok=True)
         path = f"/v2/repository/models/{use_case}/unload"
-        answer = self._call("POST", use_case, environment, path, ANSWER_SECONDS)
+        answer = self._services.call("POST", use_case, environment, path)
         if answer.status_code != HTTPStatus.NOT_FOUND:
-            _raise_for(answer, f"{use_case} in {environment}")
+            raise_for(answer, f"{use_case} in {environment}")
 
     def _load_and_wait(self, use_case: str, environment: Environment, release_id: str) -> None:
         deadline = time.monotonic() + self._timeout
         path = f"/v2/repository/models/{use_case}/load"
-        answer = self._call("POST", use_case, environment, path, self._timeout)
-        _raise_for(answer, f"release {release_id:.12} of {use_case} in {environment}")
-        while not self._answers_with(use_case, environment, release_id):
+        answer = self._services.call("POST", use_case, environment, path, self._timeout)
+        raise_for(answer, f"release {release_id:.12} of {use_case} in {environment}")
+        while not self._services.answers_with(use_case, environment, release_id):
             if time.monotonic() > deadline:
                 raise UpstreamUnavailable(
                     f"{use_case} in {environment} did not answer with release {release_id:.12} "
                     f"within {self._timeout:g} s; look at the log of the inference service"
                 )
             time.sleep(POLL_SECONDS)
-
-    def _answers_with(self, use_case: str, environment: Environment, release_id: str) -> bool:
-        if self.served(use_case, environment) != release_id:
-            return False
-        path = f"/v2/models/{use_case}/ready"
-        answer = self._call("GET", use_case, environment, path, ANSWER_SECONDS)
-        return answer.status_code == HTTPStatus.OK
 
     def _put_back(self, use_case: str, environment: Environment, before: bytes | None) -> None:
         """Restore the pointer. A server that is down reads it when it starts again."""
@@ -106,41 +82,10 @@ class EmbeddedDeployer:
                 return
             _replace(self._pointer(use_case, environment), before)
             path = f"/v2/repository/models/{use_case}/load"
-            self._call("POST", use_case, environment, path, self._timeout)
+            self._services.call("POST", use_case, environment, path, self._timeout)
 
     def _pointer(self, use_case: str, environment: Environment) -> Path:
         return self._repository / environment / f"{use_case}.json"
-
-    def _call(
-        self, method: str, use_case: str, environment: Environment, path: str, seconds: float
-    ) -> httpx.Response:
-        url = self._serving.inference_url(environment, use_case) + path
-        try:
-            return httpx.request(method, url, timeout=seconds, trust_env=False)
-        except httpx.HTTPError as error:
-            raise UpstreamUnavailable(
-                f"the inference service of {environment} does not answer at {url}: "
-                f"{error or type(error).__name__}; start it with `make up`"
-            ) from error
-
-
-def _raise_for(answer: httpx.Response, what: str) -> None:
-    if answer.is_success:
-        return
-    body = _json(answer)
-    reason = str(body.get("error") or body.get("detail") or answer.text)[:MAX_REASON]
-    message = f"{what}: the inference service says {answer.status_code}: {reason}"
-    if answer.is_client_error:
-        raise ReleaseRefused(message)
-    raise UpstreamUnavailable(message)
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _replace(file: Path, data: bytes) -> None:

@@ -24,6 +24,7 @@ class Deployer(Protocol):
         Raises:
             ReleaseRefused: the server would not load it; what was served before still is.
             UpstreamUnavailable: it did not get ready in time; what was served before still is.
+            Conflict: somebody else deployed at the same time; what they deployed is served.
         """
         ...
 

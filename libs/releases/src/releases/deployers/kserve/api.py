@@ -1,0 +1,210 @@
+"""The InferenceServices of one namespace, through the Kubernetes API.
+
+A server that restarts, is overloaded or cannot be reached is asked again until the deadline; what
+it says no to is translated into the errors of the platform.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+import urllib3
+from kubernetes.client import ApiClient, ApiException, CustomObjectsApi
+from kubernetes.watch import Watch
+
+from platform_core.errors import (
+    ConfigurationError,
+    Conflict,
+    NotFound,
+    PlatformError,
+    Refused,
+    UpstreamUnavailable,
+)
+
+Object = dict[str, Any]
+GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
+PATH = f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/{PLURAL}/{{name}}"
+FIELD_MANAGER = "mlplatform-deployer"
+APPLY = {"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"}
+# Connecting and answering; a watch is silent for longer.
+REQUEST_SECONDS = (5, 30)
+# The pods are asked as well whenever a watch ends.
+WATCH_SECONDS = 1
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600))
+
+
+class OutOfDate(Conflict):
+    """The object has changed since it was read."""
+
+
+class InferenceServices:
+    """Reads, applies and follows InferenceServices of `namespace`."""
+
+    def __init__(self, client: ApiClient, namespace: str) -> None:
+        self._client = client
+        self._objects = CustomObjectsApi(client)
+        self._namespace = namespace
+
+    def get(self, name: str, deadline: float) -> Object:
+        """Return an InferenceService; `deadline` (monotonic seconds) bounds the waiting.
+
+        Raises:
+            NotFound: there is none of this name.
+            ConfigurationError: this identity may not read it.
+            UpstreamUnavailable: the server did not answer in time.
+        """
+        return self._call(
+            f"get {name}",
+            deadline,
+            lambda: self._objects.get_namespaced_custom_object(
+                GROUP, VERSION, self._namespace, PLURAL, name, _request_timeout=REQUEST_SECONDS
+            ),
+        )
+
+    def apply(self, configuration: Object, deadline: float) -> Object:
+        """Apply what the platform decides of an InferenceService (server-side apply).
+
+        With `metadata.resourceVersion` only the object that was read is changed.
+
+        Raises:
+            OutOfDate: the object has changed since.
+            Conflict: somebody else decides a field; nothing was changed.
+        """
+        name = configuration["metadata"]["name"]
+        return self._call(
+            f"patch {name}",
+            deadline,
+            lambda: self._client.call_api(
+                PATH,
+                "PATCH",
+                path_params={"namespace": self._namespace, "name": name},
+                query_params=[("fieldManager", FIELD_MANAGER), ("force", "false")],
+                header_params=dict(APPLY),
+                body=configuration,
+                response_type="object",
+                auth_settings=["BearerToken"],
+                _return_http_data_only=True,
+                _request_timeout=REQUEST_SECONDS,
+            ),
+        )
+
+    def follow(self, seen: Object, deadline: float) -> Iterator[Object]:
+        """Yield `seen` and then every later state of it until the deadline.
+
+        The last state comes again when nothing happens for a second. A watch that has expired or
+        broken off begins anew from what the server has now.
+
+        Raises:
+            NotFound: the InferenceService was deleted.
+        """
+        name = seen["metadata"]["name"]
+        while time.monotonic() < deadline:
+            yield seen
+            begin = time.monotonic()
+            try:
+                for event in self._watch(seen):
+                    seen = event
+                    yield seen
+            except _Expired:
+                seen = self.get(name, deadline)
+            if time.monotonic() - begin < FIRST_PAUSE:  # nothing in between may make this spin
+                time.sleep(FIRST_PAUSE)
+
+    def _watch(self, seen: Object) -> Iterator[Object]:
+        """Yield the states after `seen` for at most `WATCH_SECONDS`."""
+        name = seen["metadata"]["name"]
+        events = Watch().stream(
+            self._objects.list_namespaced_custom_object,
+            GROUP,
+            VERSION,
+            self._namespace,
+            PLURAL,
+            field_selector=f"metadata.name={name}",
+            resource_version=seen["metadata"]["resourceVersion"],
+            allow_watch_bookmarks=True,
+            timeout_seconds=WATCH_SECONDS,
+            _request_timeout=REQUEST_SECONDS,
+        )
+        try:
+            with closing(events):
+                for event in events:
+                    if event["type"] == "DELETED":
+                        self._absent(name)
+                    if event["type"] != "BOOKMARK":
+                        yield event["object"]
+        except ApiException as error:
+            if error.status not in (HTTPStatus.GONE, *AGAIN):
+                self._translate(f"watch {name}", error)
+            raise _Expired from error
+        except (urllib3.exceptions.HTTPError, json.JSONDecodeError) as error:
+            raise _Expired from error
+
+    def _call(self, what: str, deadline: float, request: Callable[[], Object]) -> Object:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return request()
+            except ApiException as error:
+                if error.status not in AGAIN:
+                    self._translate(what, error)
+                reason = f"{error.status} {error.reason}"
+            except urllib3.exceptions.HTTPError as error:
+                reason = str(error)
+            if time.monotonic() + pause > deadline:
+                raise UpstreamUnavailable(
+                    f"the Kubernetes API at {self._client.configuration.host} does not answer "
+                    f"({what} in {self._namespace}): {reason}"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _translate(self, what: str, error: ApiException) -> NoReturn:
+        status = _status(error)
+        message = f"{what} in namespace {self._namespace}: {status.get('message') or error.reason}"
+        raise self._meaning(error.status, what, message, status) from error
+
+    @staticmethod
+    def _meaning(code: int, what: str, message: str, status: Object) -> PlatformError:
+        if not code:
+            return ConfigurationError(f"{message}; check certificates and host of the kubeconfig")
+        if code == HTTPStatus.NOT_FOUND:
+            return NotFound(
+                f"{message}; apply model-serving/inference-service/deploy before a release"
+            )
+        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            return ConfigurationError(
+                f"{message}; the role `release-deployer` of training/deploy allows it"
+            )
+        if code == HTTPStatus.CONFLICT and _owners(status):
+            return Conflict(
+                f"{message}; another field manager decides {', '.join(_owners(status))}: "
+                "take it out of what that one applies"
+            )
+        if code == HTTPStatus.CONFLICT:
+            return OutOfDate(message)
+        return Refused(f"{message} ({what} was answered {code})")
+
+    def _absent(self, name: str) -> NoReturn:
+        raise NotFound(f"the InferenceService {name} in {self._namespace} was deleted meanwhile")
+
+
+class _Expired(Exception):
+    """A watch cannot go on from where it was."""
+
+
+def _status(error: ApiException) -> Object:
+    try:
+        status = json.loads(error.body or "{}")
+    except ValueError:
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def _owners(status: Object) -> list[str]:
+    """Return the fields that others own, as the server names them."""
+    causes = (status.get("details") or {}).get("causes") or []
+    return [c.get("field", "?") for c in causes if c.get("reason") == "FieldManagerConflict"]

@@ -1,0 +1,15 @@
+"""The pointer: what a deployer tells an inference service to load, as JSON."""
+
+from platform_core.hashing import canonical_json
+
+
+def pointer(use_case: str, release_id: str, release_uri: str, model_version: str) -> bytes:
+    """Return the content of `<MODEL_REPOSITORY>/<environment>/<use_case>.json`."""
+    return canonical_json(
+        {
+            "use_case": use_case,
+            "release_id": release_id,
+            "release_uri": release_uri,
+            "model_version": model_version,
+        }
+    )

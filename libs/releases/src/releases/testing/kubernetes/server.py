@@ -1,0 +1,271 @@
+"""The HTTP side: routes, roles, content types, watches, and a server that can be restarted."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from releases.testing.kubernetes.store import Failure, Object, ObjectStore
+
+ROUTE = re.compile(
+    r"/apis/serving\.kserve\.io/v1beta1/namespaces/(?P<namespace>[^/]+)/inferenceservices"
+    r"(/(?P<name>[^/]+)(?P<status>/status)?)?"
+)
+APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
+VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+DEVELOPER, DEPLOYER, CONTROLLER = "developer", "deployer", "controller"
+ROLES = {
+    DEVELOPER: set(VERBS.values()) | {"get", "list", "watch"},
+    DEPLOYER: {"get", "list", "watch", "patch"},
+    CONTROLLER: {"get", "list", "watch", "patch", "update", "patch/status"},
+}
+"""What each bearer token may do."""
+
+
+@dataclass
+class ApiServer:
+    """One API server on a port of its own; `start` again after `stop` is a restart.
+
+    `failing` answers so many further requests with 503; `forbidden` takes verbs from everybody.
+    """
+
+    store: ObjectStore = field(default_factory=ObjectStore)
+    port: int = 0
+    failing: int = 0
+    forbidden: set[str] = field(default_factory=set)
+    requests: list[str] = field(default_factory=list)
+    _http: ThreadingHTTPServer | None = None
+    _thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen; the port stays the same over restarts."""
+        self._http = _Http(("127.0.0.1", self.port), _handler(self))
+        self.port = self._http.server_port
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Refuse connections and break off watches; the objects stay, as in etcd."""
+        http, self._http = self._http, None
+        if http is None or self._thread is None:
+            return
+        http.stopping = True
+        with self.store.changed:
+            self.store.changed.notify_all()
+        http.shutdown()
+        http.server_close()
+        self._thread.join()
+
+    def restart(self) -> None:
+        """Stop and start; what happened before is forgotten, as a new watch cache does."""
+        self.stop()
+        self.store.compact()
+        self.start()
+
+    def kubeconfig(self, folder: Path, role: str = DEPLOYER) -> Path:
+        """Write a kubeconfig for a role and return it."""
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": self.url}}],
+            "users": [{"name": role, "user": {"token": role}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": role}}],
+        }
+        file = folder / f"kubeconfig-{role}-{self.port}.yaml"
+        file.write_text(json.dumps(content))
+        return file
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    stopping = False
+
+
+def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(_Handler):
+        api = server
+
+    return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    api: ApiServer
+    server: _Http
+
+    def respond(self) -> None:
+        """Answer one request; a server that stops leaves its callers without an answer."""
+        if self.server.stopping:
+            self.close_connection = True
+            return
+        url = urlsplit(self.path)
+        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        try:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            place = self._place(url.path)
+            verb = self._verb(place, query)
+            self.api.requests.append(f"{verb} {place['name'] or ''}".strip())
+            self._authorize(verb)
+            if verb == "watch":
+                self._watch(place, query)
+                return
+            self._send(HTTPStatus.OK, self._answer(verb, place, query, body))
+        except Failure as failure:
+            self._send(failure.code, failure.status)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond  # noqa: N815
+
+    def log_message(self, *args: object) -> None:
+        """Keep the test output clean."""
+
+    def _place(self, path: str) -> dict[str, str | None]:
+        match = ROUTE.fullmatch(path)
+        if not match:
+            raise Failure(
+                HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the resource"
+            )
+        return match.groupdict()
+
+    def _verb(self, place: dict[str, str | None], query: dict[str, str]) -> str:
+        if self.command == "GET" and place["name"]:
+            return "get"
+        if self.command == "GET":
+            return "watch" if query.get("watch", "").lower() in ("true", "1") else "list"
+        return VERBS[self.command] + (place["status"] or "")
+
+    def _authorize(self, verb: str) -> None:
+        user = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if user not in ROLES:
+            raise Failure(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
+        if verb not in ROLES[user] or verb in self.api.forbidden:
+            raise Failure(
+                HTTPStatus.FORBIDDEN,
+                "Forbidden",
+                f'inferenceservices.serving.kserve.io is forbidden: User "{user}" cannot {verb} '
+                'resource "inferenceservices" in API group "serving.kserve.io"',
+            )
+        if self.api.failing:
+            self.api.failing -= 1
+            raise Failure(503, "ServiceUnavailable", "the server is currently unable to handle it")
+
+    def _answer(
+        self, verb: str, place: dict[str, Any], query: dict[str, str], body: bytes
+    ) -> Object:
+        store, namespace, name = self.api.store, place["namespace"], place["name"]
+        manager = query.get("fieldManager") or self.headers.get("User-Agent", "").split("/")[0]
+        if verb in ("get", "list", "delete"):
+            asked = _selected(query) if verb == "list" else name
+            return getattr(store, verb)(namespace, asked)
+        value = json.loads(body)
+        if verb == "create":
+            return store.create(namespace, value, manager)
+        if verb == "update":
+            return store.change(namespace, name, lambda old: value | _only(old, "status"), manager)
+        return self._patch(place, query, value, manager)
+
+    def _patch(
+        self, place: dict[str, Any], query: dict[str, str], value: Object, manager: str
+    ) -> Object:
+        store, namespace, name = self.api.store, place["namespace"], place["name"]
+        kind = (self.headers.get("Content-Type") or "").split(";")[0]
+        if kind == APPLY:
+            if "fieldManager" not in query:
+                raise Failure(400, "BadRequest", "fieldManager is required for apply patch")
+            return store.apply(namespace, name, value, manager, query.get("force") == "true")
+        if kind == MERGE:
+            return store.change(
+                namespace, name, lambda old: _merged(old, value, bool(place["status"])), manager
+            )
+        raise Failure(415, "UnsupportedMediaType", f"the body of the request was in {kind}")
+
+    def _watch(self, place: dict[str, Any], query: dict[str, str]) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for line in self._lines(place, query):
+                data = json.dumps(line).encode() + b"\n"
+                self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+                self.wfile.flush()
+            if self.server.stopping:
+                self.close_connection = True  # in the middle of a chunk, as a dying server does
+                return
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.close_connection = True
+
+    def _lines(self, place: dict[str, Any], query: dict[str, str]) -> Iterator[Object]:
+        store, version = self.api.store, int(query.get("resourceVersion") or 0)
+        end = time.monotonic() + float(query.get("timeoutSeconds") or 60)
+        wanted = _selected(query)
+        while not self.server.stopping and (left := end - time.monotonic()) > 0:
+            with store.changed:
+                try:
+                    events = store.since(version)
+                except Failure as failure:
+                    yield {"type": "ERROR", "object": failure.status}
+                    return
+                if not events:
+                    store.changed.wait(left)
+                    continue
+            for event in events:
+                version = event.version
+                metadata = event.object["metadata"]
+                mine = metadata["namespace"] == place["namespace"]
+                if mine and wanted in (None, metadata["name"]):
+                    yield {"type": event.type, "object": event.object}
+        if query.get("allowWatchBookmarks", "").lower() == "true":
+            mark = {"kind": "InferenceService", "apiVersion": "serving.kserve.io/v1beta1"}
+            yield {
+                "type": "BOOKMARK",
+                "object": mark | {"metadata": {"resourceVersion": str(version)}},
+            }
+
+    def _send(self, code: int, content: Object) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def _selected(query: dict[str, str]) -> str | None:
+    """Return the name that a field selector asks for."""
+    return query.get("fieldSelector", "").partition("metadata.name=")[2] or None
+
+
+def _only(value: Object, key: str) -> Object:
+    return {key: value[key]} if key in value else {}
+
+
+def _merged(live: Object, patch: Object, status: bool) -> Object:
+    """Return a JSON merge patch (RFC 7396) of the status alone, or of everything else."""
+    parts = {"status"} if status else {"metadata", "spec"}
+    return _merge(live, {key: value for key, value in patch.items() if key in parts})
+
+
+def _merge(value: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(value) if isinstance(value, dict) else {}
+    for key, content in patch.items():
+        if content is None:
+            result.pop(key, None)
+        else:
+            result[key] = _merge(result.get(key), content)
+    return result

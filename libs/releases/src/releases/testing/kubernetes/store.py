@@ -1,0 +1,191 @@
+"""The objects of one API server, their versions, and what happened to them."""
+
+import threading
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from releases.testing.kubernetes import fields
+
+Object = dict[str, Any]
+
+
+class Failure(Exception):
+    """A request that is answered with a `Status` of this code."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Object | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status: Object = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": reason,
+            "details": details or {},
+            "code": int(code),
+        }
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a watch."""
+
+    version: int
+    type: str
+    object: Object
+
+
+@dataclass
+class ObjectStore:
+    """InferenceServices by namespace and name; every change gets the next resource version."""
+
+    objects: dict[tuple[str, str], Object] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    version: int = 100
+    compacted: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def get(self, namespace: str, name: str) -> Object:
+        """Return a copy of an object."""
+        with self.changed:
+            return deepcopy(self._find(namespace, name))
+
+    def create(self, namespace: str, value: Object, manager: str) -> Object:
+        """Add an object."""
+        with self.changed:
+            name = value["metadata"]["name"]
+            if (namespace, name) in self.objects:
+                raise Failure(HTTPStatus.CONFLICT, "AlreadyExists", f"{name} already exists")
+            new = deepcopy(value)
+            new["metadata"] |= {"namespace": namespace, "uid": f"uid-{name}", "generation": 1}
+            bare = {"apiVersion": new["apiVersion"], "kind": new["kind"], "metadata": {}}
+            return self._put("ADDED", fields.updated(bare, new, manager))
+
+    def apply(
+        self, namespace: str, name: str, applied: Object, manager: str, force: bool
+    ) -> Object:
+        """Apply a configuration (server-side apply)."""
+        with self.changed:
+            live = self._find(namespace, name)
+            self._check_version(live, applied)
+            wanted = {key: value for key, value in applied.items() if key != "status"}
+            try:
+                result = fields.apply(live, wanted, manager, force)
+            except fields.FieldConflict as conflict:
+                raise _conflict(conflict) from conflict
+            return self._changed(live, result)
+
+    def change(
+        self, namespace: str, name: str, change: Callable[[Object], Object], manager: str
+    ) -> Object:
+        """Replace an object by what `change` makes of it."""
+        with self.changed:
+            live = self._find(namespace, name)
+            new = change(deepcopy(live))
+            self._check_version(live, new)
+            return self._changed(live, fields.updated(live, new, manager))
+
+    def delete(self, namespace: str, name: str) -> Object:
+        """Remove an object."""
+        with self.changed:
+            gone = self._find(namespace, name)
+            del self.objects[namespace, name]
+            self._remember("DELETED", gone)
+            return gone
+
+    def compact(self) -> None:
+        """Forget what happened so far: watches from an older version have expired."""
+        with self.changed:
+            self.compacted = self.version
+            self.events.clear()
+            self.changed.notify_all()
+
+    def since(self, version: int) -> list[Event]:
+        """Return what happened after a version.
+
+        Raises:
+            Failure: that is forgotten (410).
+        """
+        if version < self.compacted:
+            raise Failure(
+                HTTPStatus.GONE,
+                "Expired",
+                f"too old resource version: {version} ({self.compacted})",
+            )
+        return [event for event in self.events if event.version > version]
+
+    def list(self, namespace: str, name: str | None = None) -> Object:
+        """Return the objects of a namespace, or the one of `name`, as a list object."""
+        with self.changed:
+            items = [
+                deepcopy(value)
+                for (ns, n), value in sorted(self.objects.items())
+                if ns == namespace and name in (None, n)
+            ]
+            return {
+                "apiVersion": "serving.kserve.io/v1beta1",
+                "kind": "InferenceServiceList",
+                "metadata": {"resourceVersion": str(self.version)},
+                "items": items,
+            }
+
+    def _find(self, namespace: str, name: str) -> Object:
+        if (namespace, name) not in self.objects:
+            raise Failure(
+                HTTPStatus.NOT_FOUND,
+                "NotFound",
+                f'inferenceservices.serving.kserve.io "{name}" not found',
+            )
+        return self.objects[namespace, name]
+
+    def _check_version(self, live: Object, new: Object) -> None:
+        given = new["metadata"].get("resourceVersion")
+        if given not in (None, live["metadata"]["resourceVersion"]):
+            raise Failure(
+                HTTPStatus.CONFLICT,
+                "Conflict",
+                f'Operation cannot be fulfilled on "{live["metadata"]["name"]}": the object has '
+                "been modified; please apply your changes to the latest version and try again",
+            )
+
+    def _changed(self, live: Object, new: Object) -> Object:
+        if _content(live) == _content(new):
+            return deepcopy(live)  # no change is no new version
+        if live.get("spec") != new.get("spec"):
+            new["metadata"]["generation"] = live["metadata"]["generation"] + 1
+        return self._put("MODIFIED", new)
+
+    def _put(self, what: str, value: Object) -> Object:
+        key = value["metadata"]["namespace"], value["metadata"]["name"]
+        self.objects[key] = value
+        self._remember(what, value)
+        return deepcopy(value)
+
+    def _remember(self, what: str, value: Object) -> None:
+        self.version += 1
+        value["metadata"]["resourceVersion"] = str(self.version)
+        self.events.append(Event(self.version, what, deepcopy(value)))
+        self.changed.notify_all()
+
+
+def _content(value: Object) -> Object:
+    metadata = {k: v for k, v in value["metadata"].items() if k != "resourceVersion"}
+    return {**value, "metadata": metadata}
+
+
+def _conflict(conflict: fields.FieldConflict) -> Failure:
+    causes = [
+        {
+            "reason": "FieldManagerConflict",
+            "message": f'conflict with "{owner}"',
+            "field": "." + ".".join(path),
+        }
+        for path, owner in sorted(conflict.owners.items())
+    ]
+    owners = " and ".join(sorted({f'"{owner}"' for owner in conflict.owners.values()}))
+    message = f"Apply failed with {len(causes)} conflicts: conflicts with {owners}"
+    return Failure(HTTPStatus.CONFLICT, "Conflict", message, {"causes": causes})
