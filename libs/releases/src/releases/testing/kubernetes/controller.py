@@ -89,7 +89,8 @@ class KServeController:
 
     def _roll_out(self, live: Object) -> None:
         name = live["metadata"]["name"]
-        if name in self.stuck:
+        released = POINTER in (live["spec"]["predictor"].get("annotations") or {})
+        if name in self.stuck or not released:
             return
         canaries = live["spec"].get("canary") or []
         try:
