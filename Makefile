@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
-	data-report compile-pipeline promote rollback releases bench bench-quality demo validate setup-checkers deploy-all
+	data-report compile-pipeline promote rollback releases bench bench-quality demo validate setup-checkers deploy-all recurring-pipeline
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -36,6 +36,7 @@ export GIVEN_IMAGE_TAG := $(call given,IMAGE_TAG)
 export GIVEN_CONTEXT := $(call given,CONTEXT)
 export GIVEN_OUTPUT := $(call given,OUTPUT)
 export GIVEN_PROGRAM := $(call given,PROGRAM)
+export GIVEN_CRON := $(call given,CRON)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
 unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS
 
@@ -100,10 +101,15 @@ logs: setup ## Show the logs: PROGRAM=gateway FOLLOW=1
 clean: setup ## Delete the state of the stack (models, data, logs); the tools stay
 	$(EMBEDDED) clean
 
-run-pipeline: up ## Train and stage: USE_CASE=spam DATA=path-or-url COLUMNS="body=text" BASE=latest ROWS= TRIALS=4 BUDGET_MINUTES=
+run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA=path-or-url COLUMNS="body=text" BASE=latest ROWS= TRIALS=4 BUDGET_MINUTES=
 	$(FIND_DATA); \
 	$(WITH_CONFIG) python -m training run $(SOURCE_OPTIONS) $${GIVEN_TRIALS:+--trials "$$GIVEN_TRIALS"} \
 		$${GIVEN_BUDGET_MINUTES:+--budget-minutes "$$GIVEN_BUDGET_MINUTES"}
+
+recurring-pipeline: setup ## Train again and again on KFP_ENDPOINT: CRON="0 0 3 * * 1" USE_CASE=spam and so on
+	$(FIND_DATA); \
+	$(WITH_CONFIG) python -m training recurring --cron "$$GIVEN_CRON" $(SOURCE_OPTIONS) \
+		$${GIVEN_TRIALS:+--trials "$$GIVEN_TRIALS"} $${GIVEN_BUDGET_MINUTES:+--budget-minutes "$$GIVEN_BUDGET_MINUTES"}
 
 data-report: up ## Freeze a dataset version and show what is in it: USE_CASE=spam DATA= COLUMNS= BASE= ROWS=
 	$(FIND_DATA); \

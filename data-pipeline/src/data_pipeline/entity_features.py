@@ -33,9 +33,10 @@ def entity_features(
     version = table_digest(history)
     view = f"{entity.name}_{version}"
     path = folder / f"{view}.parquet"
-    if view not in feature_store.views():
+    if not path.exists():  # the pod that made the view may have had a disk of its own
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(history, path)
+    if view not in feature_store.views():
         feature_store.apply_view(view, entity.entity, entity.names, path)
     feature_store.materialise(view, pc.max(history[EVENT_TIMESTAMP]).as_py())
     keys = _keys(case, records)

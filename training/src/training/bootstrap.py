@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 from platform_core.adapters import connect
 from platform_core.clock import Clock, SystemClock
 from platform_core.ports.blob_store import BlobStore
-from platform_core.settings import OnlineStoreSettings, RegistrySettings, StorageSettings
+from platform_core.ports.job_runner import JobRunner
+from platform_core.ports.registry import ModelRegistry
+from platform_core.settings import (
+    OnlineStoreSettings,
+    RaySettings,
+    RegistrySettings,
+    StorageSettings,
+)
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from platform_core.ports.feature_store import FeatureStore
     from platform_core.ports.online_store import OnlineStore
-    from platform_core.ports.registry import ModelRegistry
     from releases.changes import ReleaseService
     from training.tracking import Tracking
 
@@ -24,16 +30,9 @@ class Platform:
 
     clock: Clock = SystemClock()
     settings = cached_property(lambda _: TrainingSettings())
-
-    @cached_property
-    def store(self) -> BlobStore:
-        """The blob store."""
-        return connect.blob_store(StorageSettings())
-
-    @cached_property
-    def registry(self) -> ModelRegistry:
-        """The model registry."""
-        return connect.model_registry(RegistrySettings())
+    store = cached_property[BlobStore](lambda _: connect.blob_store(StorageSettings()))
+    registry = cached_property[ModelRegistry](lambda _: connect.model_registry(RegistrySettings()))
+    jobs = cached_property[JobRunner](lambda _: connect.job_runner(RaySettings()))
 
     @cached_property
     def feature_store(self) -> FeatureStore:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from platform_core.contracts.release import Lineage
 from platform_core.settings import GatewayClientSettings, RaySettings, RegistrySettings
 from training.evaluation import HIGH, LOW
-from training.pipeline.local import Timings
+from training.pipeline.runner import Timings
 from use_cases import UseCase
 
 SHOWN = ("accuracy", "f1", "f1_macro", "roc_auc", "false_positive_rate")

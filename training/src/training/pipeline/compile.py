@@ -5,6 +5,7 @@ from pathlib import Path
 from kfp import compiler
 
 from platform_core.errors import ConfigurationError
+from training.pipeline.cluster_task import prepare
 from training.pipeline.definition import pipeline
 
 
@@ -20,5 +21,5 @@ def compile_pipeline(image: str, target: Path) -> Path:
             f"TRAINING_IMAGE={image!r} names no tag or digest; give for example {image}:0.1.0"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    compiler.Compiler().compile(pipeline(image), str(target))
+    compiler.Compiler().compile(pipeline(image, prepare), str(target))
     return target

@@ -1,5 +1,7 @@
 """The pipeline's graph: defined once, run by KFP's SubprocessRunner or compiled for a cluster."""
 
+from collections.abc import Callable
+
 from kfp import dsl
 from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.pipeline_task import PipelineTask
@@ -12,8 +14,10 @@ DEFAULT_TRIALS = 4
 DEFAULT_SEED = 7
 
 
-def pipeline(image: str) -> BaseComponent:
-    """Return the pipeline; on a cluster every step runs in `image`."""
+def pipeline(image: str, prepare: Callable[[PipelineTask], object] = id) -> BaseComponent:
+    """Return the pipeline; on a cluster every step runs in `image`, once `prepare` has given its
+    task what it needs there.
+    """
 
     @dsl.pipeline(name=NAME, description="Train, judge, register and stage a release.")
     def train_and_stage(  # noqa: PLR0913, PLR0917 - the parameters of a run
@@ -28,7 +32,7 @@ def pipeline(image: str) -> BaseComponent:
         git_sha: str = "",
         base: str = "",
     ) -> None:
-        step = _Step(image, use_case, run_id)
+        step = _Step(image, prepare, use_case, run_id)
         source = {"data": data, "columns": columns, "rows": rows, "seed": seed}
         rows_read = step(components.ingest, **source).output
         version = step(components.validate, rows_read=rows_read, base=base).output
@@ -58,8 +62,11 @@ class _Step:
     world.
     """
 
-    def __init__(self, image: str, use_case: str, run_id: str) -> None:
+    def __init__(
+        self, image: str, prepare: Callable[[PipelineTask], object], use_case: str, run_id: str
+    ) -> None:
         self._image = image
+        self._prepare = prepare
         self._run = {"use_case": use_case, "run_id": run_id}
 
     def __call__(
@@ -67,4 +74,5 @@ class _Step:
     ) -> PipelineTask:
         task = component(**self._run, **inputs)
         task.set_container_image(self._image)
+        self._prepare(task)
         return task.set_caching_options(enable_caching=not effects)

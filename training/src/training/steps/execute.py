@@ -18,6 +18,10 @@ STEPS = (
 )  # fmt: skip
 
 
+# These compute on Ray, so that what drives them has to be a node of its cluster.
+ON_RAY = ("ingest", "validate", "features", "train")
+
+
 def execute(name: str, use_case: str, run_id: str, **arguments: Any) -> Any:
     """Run the step called `name` and return what it returns.
 
@@ -29,6 +33,8 @@ def execute(name: str, use_case: str, run_id: str, **arguments: Any) -> Any:
     start = time.perf_counter()
     say(f"{name} …")
     try:
+        if name in ON_RAY and platform.settings.ray_steps == "job":
+            return _function("ray_job")(platform, run, name, arguments)
         return _function(name)(platform, run, **arguments)
     except PlatformError as error:
         failure = {"step": name, "code": error.code, "message": str(error)}

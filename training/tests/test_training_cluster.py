@@ -1,0 +1,270 @@
+"""The pipeline on a Kubeflow server: KFP's own client against its API (v2beta1)."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
+from training.__main__ import main
+from training.pipeline.cluster import ClusterRunner
+from training.pipeline.parameters import RunParameters
+from training.run_folder import FAILURE, RELEASE, TRAINING, RunFolder
+from training.steps.execute import STEPS, timing_file
+
+IMAGE = "registry.example/mlplatform/training@sha256:" + "0" * 64
+START = datetime(2026, 1, 5, tzinfo=UTC)
+API = "/apis/v2beta1"
+
+
+@dataclass
+class Kubeflow:
+    """A server that keeps what it is given. A run is done at its third look; `does` is called
+    with the parameters of each when it is created, and returns whether it succeeds.
+    """
+
+    does: object = lambda _: True
+    down: int = 0
+    refuses: int = 0
+    things: dict[str, list[dict]] = field(default_factory=dict)
+    looks: dict[str, int] = field(default_factory=dict)
+
+    def kept(self, kind: str) -> list[dict]:
+        return self.things.setdefault(kind, [])
+
+    def answer(self, method: str, path: str, query: dict, body: bytes, kind: str) -> tuple:
+        if self.down:
+            self.down -= 1
+            return 503, {"error": "the database is restarting"}
+        if self.refuses:
+            return self.refuses, {"message": "who are you"}
+        if path == f"{API}/healthz":
+            return 200, {"multi_user": False}
+        if match := re.fullmatch(rf"{API}/pipelines/upload(_version)?", path):
+            return 200, self.upload(bool(match[1]), query, body, kind)
+        match = re.fullmatch(rf"{API}/(pipelines/[^/]+/versions|\w+)(?:/([^/]+))?", path)
+        name = "versions" if match[1].endswith("/versions") else match[1]
+        return self.resource(method, name, match[2], query, body)
+
+    def resource(self, method: str, kind: str, key: str | None, query: dict, body: bytes) -> tuple:
+        if method == "POST":
+            return 200, self.create(kind, json.loads(body))
+        if method == "DELETE":
+            self.things[kind] = [t for t in self.kept(kind) if key not in t.values()]
+            return 200, {}
+        if key:
+            (thing,) = (t for t in self.kept(kind) if key in t.values())
+            return 200, self.progress(thing) if kind == "runs" else thing
+        names = [p["stringValue"] for p in json.loads(query["filter"])["predicates"]]
+        found = [t for t in self.kept(kind) if t["display_name"] in names]
+        listed = {"versions": "pipeline_versions", "recurringruns": "recurringRuns"}
+        return 200, {listed.get(kind, kind): found} if found else {}
+
+    def upload(self, version: bool, query: dict, body: bytes, kind: str) -> dict:
+        part = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+        (file,) = part.get_payload()
+        spec = next(yaml.safe_load_all(file.get_payload(decode=True)))
+        if not version:
+            pipeline = {"pipeline_id": "pipeline-1", "display_name": query["name"]}
+            self.kept("pipelines").append(pipeline)
+        made = {
+            "pipeline_id": query.get("pipelineid", "pipeline-1"),
+            "pipeline_version_id": f"version-{len(self.kept('versions')) + 1}",
+            "display_name": query["name"],
+            "pipeline_spec": spec,
+        }
+        self.kept("versions").append(made)
+        return made if version else self.kept("pipelines")[-1]
+
+    def create(self, kind: str, given: dict) -> dict:
+        singular = {"runs": "run", "experiments": "experiment", "recurringruns": "recurring_run"}
+        key = f"{singular[kind]}_id"
+        made = {**given, key: f"{singular[kind]}-{len(self.kept(kind)) + 1}"}
+        if kind == "runs":
+            done = self.does(given["runtime_config"]["parameters"])
+            made |= {"state": "PENDING", "ends": "SUCCEEDED" if done else "FAILED"}
+            made["created_at"] = START.isoformat()
+        self.kept(kind).append(made)
+        return made
+
+    def progress(self, run: dict) -> dict:
+        look = self.looks[run["run_id"]] = self.looks.get(run["run_id"], 0) + 1
+        state = "RUNNING" if look < 3 else run["ends"]
+        tasks = [{"display_name": s, "state": state} for s in STEPS[: 2 * look]]
+        shown = {k: v for k, v in run.items() if k != "ends"}
+        shown |= {"state": state, "run_details": {"task_details": tasks}}
+        if look >= 3:
+            shown["finished_at"] = (START + timedelta(seconds=90)).isoformat()
+        return shown
+
+
+@pytest.fixture
+def kubeflow() -> Iterator[tuple[Kubeflow, str]]:
+    server = Kubeflow()
+
+    class Handler(BaseHTTPRequestHandler):
+        def respond(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            url = urlsplit(self.path)
+            query = {k: v[-1] for k, v in parse_qs(url.query).items()}
+            kind = self.headers.get("Content-Type", "")
+            status, content = server.answer(self.command, url.path, query, body, kind)
+            data = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_DELETE = respond  # noqa: N815
+
+        def log_message(self, *args: object) -> None:
+            """Keep the test output clean."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
+    thread.start()
+    yield server, f"http://127.0.0.1:{http.server_port}"
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+@pytest.fixture
+def steps(blob_store, make_release):
+    """Return what the steps of a run leave in its folder."""
+
+    def steps(parameters: dict) -> bool:
+        folder = RunFolder(blob_store, parameters["use_case"], parameters["run_id"])
+        for step in STEPS:
+            folder.write_json(timing_file(step), {"seconds": 2.0})
+        folder.write_json(TRAINING, {"fit_seconds": 20.0})
+        folder.write_json(RELEASE, {"release_id": make_release(blob_store, "iris").id})
+        return True
+
+    return steps
+
+
+def runner(url: str, patience: float = 10.0) -> ClusterRunner:
+    return ClusterRunner(url, IMAGE, 0.01, patience)
+
+
+def test_a_run_gets_the_parameters_of_a_local_one_and_is_followed(
+    kubeflow, steps, blob_store, capsys
+):
+    server, url = kubeflow
+    server.does = steps
+    run, given = RunFolder(blob_store, "iris", "run-1"), RunParameters(trials=2, rows=400)
+    taken = runner(url).run(run, given)
+    (created,), version = server.kept("runs"), server.kept("versions")[-1]
+    assert created["runtime_config"]["parameters"] == given.arguments("iris", "run-1")
+    assert created["pipeline_version_reference"]["pipeline_version_id"] == "version-2"
+    assert created["service_account"] == "pipeline-runner"
+    assert set(version["pipeline_spec"]["root"]["dag"]["tasks"]) == set(STEPS)
+    assert (taken.total_seconds, taken.fit_seconds, taken.steps["train"]) == (90, 20, 2)
+    said = capsys.readouterr().out
+    assert f"{url}/#/runs/details/run-1" in said
+    assert said.index("ingest running") < said.index("features running") < said.index("succeeded")
+
+
+def test_the_same_pipeline_is_one_version_and_the_same_run_one_run(kubeflow, steps, blob_store):
+    server, url = kubeflow
+    server.does = steps
+    for run_id in ("run-1", "run-2", "run-1"):
+        runner(url).run(RunFolder(blob_store, "iris", run_id), RunParameters())
+    assert [r["display_name"] for r in server.kept("runs")] == ["run-1", "run-2"]
+    names = {v["display_name"] for v in server.kept("versions")} - {"train-and-stage"}
+    assert len(names) == 1
+
+
+def test_a_failed_run_tells_the_reason_of_its_step(kubeflow, blob_store):
+    server, url = kubeflow
+    run = RunFolder(blob_store, "iris", "run-1")
+
+    def fails(_):
+        run.write_json(FAILURE, {"step": "gate", "code": "x", "message": "minimum: .2 < .9"})
+        return False
+
+    server.does = fails
+    with pytest.raises(Refused, match=r"the step gate failed: minimum"):
+        runner(url).run(run, RunParameters())
+
+
+def test_a_run_that_ends_without_a_reason_says_where_to_look(kubeflow, blob_store):
+    server, url = kubeflow
+    server.does = lambda _: False
+    with pytest.raises(PlatformError, match=r"ended as FAILED.*/#/runs/details/run-1"):
+        runner(url).run(RunFolder(blob_store, "iris", "run-1"), RunParameters())
+
+
+def test_a_server_that_restarts_does_not_end_following(kubeflow, steps, blob_store):
+    server, url = kubeflow
+
+    def then_down(parameters):
+        server.down = 3
+        return steps(parameters)
+
+    server.does = then_down
+    assert runner(url).run(RunFolder(blob_store, "iris", "run-1"), RunParameters()).steps
+
+
+def test_a_server_that_stays_away_or_refuses_is_an_error_of_ours(kubeflow, blob_store):
+    server, url = kubeflow
+    run, asked = RunFolder(blob_store, "iris", "run-1"), runner(url)
+    server.refuses = 403
+    with pytest.raises(Refused, match="answered 403: who are you"):
+        asked.run(run, RunParameters())
+    server.refuses, server.down = 0, 1000
+    with pytest.raises(UpstreamUnavailable, match="the database is restarting"):
+        asked.run(run, RunParameters())
+    with pytest.raises(UpstreamUnavailable, match="check KFP_ENDPOINT"):
+        runner("http://127.0.0.1:1")
+
+
+def test_a_use_case_has_one_recurring_run_whose_runs_have_ids_of_their_own(kubeflow):
+    server, url = kubeflow
+    runner(url).schedule("iris", "0 0 3 * * 1", RunParameters())
+    runner(url).schedule("iris", "0 0 4 * * 1", RunParameters(trials=2))
+    (made,) = server.kept("recurringruns")
+    assert made["trigger"]["cron_schedule"]["cron"] == "0 0 4 * * 1"
+    assert made["runtime_config"]["parameters"]["trials"] == 2
+    assert made["runtime_config"]["parameters"]["run_id"] == "scheduled-[[RunUUID]]"
+    assert (made["max_concurrency"], made["no_catchup"]) in ((1, True), ("1", True))
+
+
+def test_the_command_prints_the_table_of_a_local_run(
+    kubeflow, steps, blob_store, tmp_path, capsys, monkeypatch
+):
+    server, url = kubeflow
+    server.does = steps
+    settings = {
+        "PLATFORM_HOME": str(tmp_path),
+        "BLOB_STORE_URL": f"file://{tmp_path}/blob",
+        "TRAINING_IMAGE": IMAGE,
+        "KFP_ENDPOINT": url,
+        "KFP_POLL_SECONDS": "0.01",
+        "GATEWAY_URL": "http://gateway",
+        "GATEWAY_API_KEY": "key",
+        "MLFLOW_TRACKING_URI": "http://mlflow",
+        "RAY_ADDRESS": "ray:6379",
+        "RAY_DASHBOARD_URL": "http://ray:8265",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert main(["run", "--use-case", "iris", "--trials", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "gates            minimum passed" in said
+    assert "seconds          90, 78% of them not fitting" in said
+    version = server.kept("versions")[-1]
+    executors = version["pipeline_spec"]["deploymentSpec"]["executors"].values()
+    environment = {e["name"]: e["value"] for x in executors for e in x["container"]["env"]}
+    assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow"
+    assert not {"GATEWAY_API_KEY", "KFP_ENDPOINT", "REDIS_URL"} & environment.keys()
