@@ -1,0 +1,189 @@
+"""The gateway's HTTP contract, by URL: the same on a laptop and in a cluster.
+
+    make contract BASE_URL=https://api.example [CONTRACT_ENVIRONMENT=production]
+
+It changes nothing: predictions are marked as smoke, batch jobs are only asked for.
+"""
+
+import json
+from datetime import datetime
+
+import pytest
+
+PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id"}
+COMMON = {
+    "prediction_id", "prediction", "probability", "probabilities", "model_version", "release_id",
+    "environment", "degraded", "latency_ms", "timestamp",
+}  # fmt: skip
+MIB = 1 << 20
+
+
+def problem(answer, status, code=None):
+    """Hold an answer against RFC 9457 and return it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    body = answer.json()
+    assert body.keys() >= PROBLEM
+    assert body["status"] == status
+    assert body["request_id"] == answer.headers["x-request-id"]
+    assert code in (None, body["code"])
+    return body
+
+
+def check_prediction(body, case, release_id, environment):
+    assert body.keys() >= COMMON
+    assert body["prediction"] in case.classes
+    assert body["release_id"] == release_id
+    assert body["environment"] == environment
+    assert set(body["probabilities"]) == set(case.classes)
+    assert sum(body["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    assert body["probability"] == body["probabilities"][body["prediction"]]
+    assert body["latency_ms"] >= 0
+    assert datetime.fromisoformat(body["timestamp"]).tzinfo is not None
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/metrics"])
+def test_operations_answer_without_a_key_and_without_a_redirect(gateway, path):
+    answer = gateway.call("GET", path, None)
+    assert answer.status_code == 200, answer.text
+    assert answer.history == []
+
+
+def test_metrics_are_prometheus(gateway):
+    answer = gateway.call("GET", "/metrics", None)
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "# TYPE" in answer.text
+
+
+def test_every_example_is_answered_by_the_release_that_is_served(gateway, cases, served):
+    for case in cases:
+        for record in case.examples.values():
+            answer = gateway.predict(case, record)
+            assert answer.status_code == 200, answer.text
+            release = served[case.name]["release_id"]
+            check_prediction(answer.json(), case, release, gateway.environment)
+
+
+def test_the_short_path_is_the_default_use_case(gateway, case, served):
+    if case.name != "spam":
+        pytest.skip("the default use case is not served")
+    for name, record in case.examples.items():
+        answer = gateway.call("POST", "/predict", json=record)
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        check_prediction(body, case, served["spam"]["release_id"], gateway.environment)
+        assert body["email_id"] == record["email_id"], name
+        assert body["spam_probability"] == body["probabilities"]["spam"]
+        assert body["confidence"] in ("low", "medium", "high")
+
+
+def test_a_batch_keeps_its_order_and_a_bad_item_its_place(gateway, case, record):
+    body = {"records": [record, {}, record]}
+    answer = gateway.call("POST", f"/models/{case.name}/predict/batch-sync", json=body)
+    assert answer.status_code == 200, answer.text
+    given = answer.json()
+    assert (given["count"], given["errors"]) == (3, 1)
+    assert [("error" in item) for item in given["predictions"]] == [False, True, False]
+    assert given["predictions"][1]["error"]["code"] == "invalid-record"
+    first, last = given["predictions"][0], given["predictions"][2]
+    assert first["probabilities"] == pytest.approx(last["probabilities"], abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [0, 101])
+def test_a_batch_has_1_to_100_records(gateway, case, record, size):
+    body = {"records": [record] * size}
+    path = f"/models/{case.name}/predict/batch-sync"
+    problem(gateway.call("POST", path, json=body), 422)
+
+
+def test_a_sane_request_id_comes_back_and_others_are_replaced(gateway, case, record):
+    given = gateway.predict(case, record, **{"X-Request-ID": "contract-1"})
+    assert given.headers["x-request-id"] == "contract-1"
+    other = gateway.predict(case, record, **{"X-Request-ID": "not sane!" * 50})
+    assert other.headers["x-request-id"] not in ("", "not sane!" * 50)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/predict"),
+        ("POST", "/predict/batch-sync"),
+        ("POST", "/batch/submit"),
+        ("GET", "/batch/none"),
+        ("DELETE", "/batch/none"),
+        ("GET", "/model/info"),
+        ("GET", "/metrics/drift"),
+    ],
+)
+def test_nobody_gets_in_without_a_key_that_is_known(gateway, method, path):
+    for role in (None, "nobody"):
+        problem(gateway.call(method, path, role), 401)
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch-sync", "/batch/submit"])
+def test_a_viewer_only_reads(gateway, path):
+    problem(gateway.call("POST", path, "viewer", json={}), 403)
+
+
+def test_what_is_not_there_is_not_found(gateway):
+    problem(gateway.call("GET", "/nowhere"), 404)
+    problem(gateway.call("POST", "/models/no_such_use_case/predict", json={}), 404)
+    problem(gateway.call("GET", "/batch/no-such-job", "viewer"), 404)
+
+
+def test_what_cannot_be_read_is_refused_in_order(gateway, case, record):
+    path = f"/models/{case.name}/predict"
+    text = {"Content-Type": "text/plain"}
+    problem(gateway.call("POST", path, content=b"x", headers=text), 415)
+    json_type = {"Content-Type": "application/json"}
+    problem(gateway.call("POST", path, content=b" " * (10 * MIB + 1), headers=json_type), 413)
+    problem(gateway.predict(case, record, **{"X-Environment": "moon"}), 400)
+    problem(gateway.call("POST", path, content=b"{", headers=json_type), 422)
+
+
+def test_a_record_that_does_not_fit_names_its_field(gateway, case, record):
+    for name in record:
+        wrong = {**record, name: {"not": "that"}}
+        body = problem(gateway.predict(case, wrong), 422)
+        assert name in {e["field"].split(".")[0] for e in body["errors"]}, body
+
+
+def test_authentication_comes_before_everything_else(gateway, case):
+    headers = {"Content-Type": "text/plain", "X-Environment": "moon"}
+    path = f"/models/{case.name}/predict"
+    problem(gateway.call("POST", path, None, content=b"x", headers=headers), 401)
+    problem(gateway.call("POST", path, "viewer", content=b"x", headers=headers), 403)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "models/spam/x.parquet", "batch/../models/x"])
+def test_batch_reads_only_where_it_may(gateway, path):
+    body = {"input_path": path, "output_path": "batch/contract-never-written.parquet"}
+    answer = gateway.call("POST", "/batch/submit", json=body)
+    assert answer.status_code in (400, 422), answer.text
+    problem(answer, answer.status_code)
+
+
+def test_model_info_tells_of_every_environment(gateway, served):
+    for info in gateway.call("GET", "/model/info", "viewer").json().values():
+        assert set(info) == {"staging", "production"}
+    for info in served.values():
+        assert info.keys() >= {"release_id", "version", "metrics", "lineage", "signature"}
+
+
+def test_drift_is_a_report_or_says_that_there_is_none(gateway, served):
+    answer = gateway.call("GET", "/metrics/drift", "viewer")
+    assert answer.status_code == 200, answer.text
+    assert set(answer.json()) >= set(served)
+    for environments in answer.json().values():
+        assert set(environments) == {"staging", "production"}
+        for report in environments.values():
+            assert report["status"] == "no-report" or report.keys() >= {"score", "rows", "end"}
+
+
+def test_the_documentation_has_every_path(gateway):
+    document = gateway.call("GET", "/openapi.json", None)
+    assert document.status_code == 200
+    assert {
+        "/predict", "/predict/batch-sync", "/models/{use_case}/predict", "/batch/submit",
+        "/batch/{job_id}", "/model/info", "/metrics/drift", "/health",
+    } <= set(json.loads(document.text)["paths"])  # fmt: skip
