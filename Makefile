@@ -5,13 +5,14 @@ SHELL := /bin/bash
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
-	data-report compile-pipeline promote rollback releases bench bench-quality demo validate setup-checkers deploy-all recurring-pipeline
+	data-report recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
+	validate setup-checkers deploy-all build-images push-images contract
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
 CALLED_FROM ?= $(CURDIR)
 AZURITE_VERSION := 3.35.0
-CHECKERS := checkov==3.3.30 kubernetes-validate==1.37.0
+CHECKERS := checkov==3.3.30 kubernetes-validate==1.37.0 zizmor==1.32.0
 
 export PLATFORM_HOME
 export PLATFORM_ROOT := $(CURDIR)
@@ -37,6 +38,10 @@ export GIVEN_CONTEXT := $(call given,CONTEXT)
 export GIVEN_OUTPUT := $(call given,OUTPUT)
 export GIVEN_PROGRAM := $(call given,PROGRAM)
 export GIVEN_CRON := $(call given,CRON)
+export GIVEN_IMAGE_TAG := $(call given,IMAGE_TAG)
+export GIVEN_IMAGE_REGISTRY := $(call given,IMAGE_REGISTRY)
+export GIVEN_USE_CASE_PACKAGES := $(call given,USE_CASE_PACKAGES)
+export GIVEN_BASE_URL := $(call given,BASE_URL)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
 unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS
 
@@ -76,6 +81,17 @@ validate: setup ## Render and check what is deployed: manifests, alerts, Terrafo
 
 deploy-all: setup ## Apply the manifests to a cluster: IMAGE_TAG=1.4.0 ENVIRONMENT=dev CONTEXT=<of kubectl, default: the current one>
 	python scripts/deploy.py "$${GIVEN_ENVIRONMENT:-dev}" --image-tag "$$GIVEN_IMAGE_TAG" --context "$$GIVEN_CONTEXT"
+
+build-images: ## Build the images: IMAGE_TAG=1.4.0 IMAGES="api-gateway ray" USE_CASE_PACKAGES= BUILD_ARGS=
+	IMAGE_TAG="$$GIVEN_IMAGE_TAG" IMAGE_REGISTRY="$$GIVEN_IMAGE_REGISTRY" \
+		USE_CASE_PACKAGES="$$GIVEN_USE_CASE_PACKAGES" scripts/build-images $(IMAGES)
+
+push-images: ## Push them, digests to dist/images.json: IMAGE_TAG=1.4.0 IMAGE_REGISTRY=example.azurecr.io
+	IMAGE_TAG="$$GIVEN_IMAGE_TAG" IMAGE_REGISTRY="$$GIVEN_IMAGE_REGISTRY" scripts/push-images $(IMAGES)
+
+contract: setup ## Hold a gateway against its HTTP contract: BASE_URL=http://127.0.0.1:8000
+	BASE_URL="$${GIVEN_BASE_URL:?say which gateway: BASE_URL=http://127.0.0.1:8000}" \
+		python -m pytest -q tests/contract
 
 check: setup ## Format, lint, layers, the two configurations
 	ruff format --check --quiet . || { echo "ruff format . would change files" >&2; exit 1; }

@@ -8,6 +8,7 @@ Exit 0 with all objects on standard output; 1 when a rule refuses them, named on
 import argparse
 import sys
 
+from image_digests import pinned
 from manifest_rules import broken
 from manifests import (
     COMPONENTS,
@@ -54,7 +55,7 @@ def manifests(options: argparse.Namespace) -> str:
     objects = [o for text in texts for o in parse(text)]
     if problems := broken(objects, options.environment == "production"):
         raise Refused("\n".join(problems))
-    return "---\n".join(texts)
+    return pinned("---\n".join(texts), values[REGISTRY], tag)
 
 
 def _component(name: str) -> str:

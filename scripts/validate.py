@@ -20,6 +20,7 @@ from validate_tools import (
     find,
     helm_charts,
     terraform_roots,
+    workflows,
 )
 
 BUILD = "0.0.0-validate"
@@ -42,6 +43,7 @@ def _outcomes(folder: Path) -> Iterator[Outcome]:
     yield from _manifests(folder)
     yield from terraform_roots()
     yield from helm_charts()
+    yield from workflows()
     yield from checkov(folder)
 
 

@@ -117,6 +117,20 @@ def helm_charts() -> Iterator[Outcome]:
         yield judged(f"helm {chart.name}", "linted", [] if done.ok else done.lines)
 
 
+def workflows() -> Iterator[Outcome]:
+    """Look for what a workflow should not do: rights, pins, what strangers may put in."""
+    program = find("zizmor")
+    if program is None:
+        missing = "zizmor is missing: `make setup-checkers` installs it"
+        yield Outcome(NOT_CHECKED, "zizmor", missing)
+        return
+    done = run(
+        [program, "--offline", "--min-severity=medium", "--color=never", str(ROOT / ".github")]
+    )
+    summary = done.lines[-1] if done.lines else "nothing found"
+    yield judged("zizmor", summary, [] if done.ok else done.lines)
+
+
 def checkov(rendered: Path) -> Iterator[Outcome]:
     """Look for insecure settings in Terraform, rendered manifests, Dockerfiles and workflows."""
     places = {
