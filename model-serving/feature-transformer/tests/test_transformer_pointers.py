@@ -20,6 +20,7 @@ def pointers(tmp_path):
 
 
 def test_pointers_are_listed(pointers, tmp_path):
+    (tmp_path / "staging" / "churn.json").touch()  # a pod before its first release
     assert pointers.names() == ["iris", "spam"]
     assert Pointers(tmp_path, Environment.PRODUCTION).names() == []
 

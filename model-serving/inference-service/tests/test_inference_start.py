@@ -11,8 +11,9 @@ import pytest
 from feature_transformer.serving.grpc import start_grpc
 from feature_transformer.serving.main import serve
 from feature_transformer.serving.rest import RestServer
-from feature_transformer.testing import Server
+from feature_transformer.testing import Home, Server
 from inference_service.bootstrap import build
+from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import ConfigurationError
 from platform_core.open_inference import tensors_from_batch
 from platform_core.testing.processes import listens, wait_until
@@ -122,6 +123,18 @@ def test_wrong_settings_end_it_with_a_reason(
     assert serve(build) == code
 
     assert reason in capsys.readouterr().err
+
+
+def test_a_pod_with_a_refused_release_ends_with_the_reason(tmp_path, monkeypatch, capsys):
+    home = Home(tmp_path, LocalBlobStore(tmp_path / "blob"))
+    home.point("iris", "0" * 32)
+    environment, _, _ = home.environment("INFERENCE", INFERENCE_REFUSED_AT_START="exit")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert serve(build) == 1
+
+    assert "0" * 32 in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 async def test_a_port_that_is_taken_is_named():

@@ -43,6 +43,18 @@ class Ledger:
         changes = (entry.change for entry in self.entries(use_case, environment))
         return [c.to_release for c in changes if c.verdict is Verdict.SERVED and c.to_release]
 
+    def canary(self, use_case: str, environment: Environment) -> str | None:
+        """Return the release that answers a share of the requests, `None` where none does.
+
+        A canary ends with the next change that serves, or with one that shares nothing.
+        """
+        for entry in reversed(self.entries(use_case, environment)):
+            if entry.change.verdict is Verdict.SHARED:
+                return entry.change.to_release
+            if entry.change.verdict is Verdict.SERVED:
+                return None
+        return None
+
     def append(self, change: Change, sequence: int | None = None) -> LedgerEntry:
         """Add a change at the end; with `sequence`, only if it becomes the entry of that number.
 

@@ -57,4 +57,5 @@ def build() -> ReleaseServer:
     listen = Listen(
         settings.inference_host, settings.inference_http_port, settings.inference_grpc_port
     )
-    return ReleaseServer(listen, ReleaseRepository(pointers, load))
+    strict = settings.inference_refused_at_start == "exit"
+    return ReleaseServer(listen, ReleaseRepository(pointers, load, strict=strict))

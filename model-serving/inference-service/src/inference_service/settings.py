@@ -14,11 +14,14 @@ class InferenceSettings(StorageSettings):
 
     `transformer` is `in-process` (record tensors in, complete answers out) or `separate`
     (feature tensors in, probabilities out, behind `python -m feature_transformer`).
+    A release that is refused at the start leaves the others serving (`serve`), or ends the
+    program with the reason as its last line (`exit`: a pod has one release).
     """
 
     serving_environment: Environment
     model_repository: Path
     transformer: Literal["in-process", "separate"] = "in-process"
+    inference_refused_at_start: Literal["serve", "exit"] = "serve"
     inference_host: str = "127.0.0.1"
     inference_http_port: int = Field(default=8081, gt=0)
     inference_grpc_port: int | None = Field(default=8082, gt=0)

@@ -13,12 +13,17 @@ class Action(StrEnum):
     DEPLOY = "deploy"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    CANARY = "canary"
 
 
 class Verdict(StrEnum):
-    """How the change ended; only `served` changes what the environment answers with."""
+    """How the change ended; only `served` changes what the environment answers with alone.
+
+    `shared`: beside it, a canary answers its share.
+    """
 
     SERVED = "served"
+    SHARED = "shared"
     REFUSED = "refused"
     FAILED = "failed"
 

@@ -1,5 +1,5 @@
 """Putting a release where an environment answers: the port and its adapters."""
 
-from releases.deployers.port import Deployer
+from releases.deployers.port import CanaryDeployer, Deployer
 
-__all__ = ["Deployer"]
+__all__ = ["CanaryDeployer", "Deployer"]

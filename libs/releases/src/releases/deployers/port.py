@@ -1,6 +1,6 @@
 """The deployer port."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from platform_core.contracts.environments import Environment
 
@@ -34,4 +34,28 @@ class Deployer(Protocol):
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Stop answering for the use case; when nothing is served nothing changes."""
+        ...
+
+
+@runtime_checkable
+class CanaryDeployer(Deployer, Protocol):
+    """Also lets a second release answer a share of the requests."""
+
+    def canary(
+        self,
+        use_case: str,
+        environment: Environment,
+        release_id: str,
+        release_uri: str,
+        model_version: str,
+        percent: int,
+    ) -> None:
+        """Return when the release answers `percent` of the requests, each as a whole.
+
+        Raises as `deploy` does; what was served before then answers everything.
+        """
+        ...
+
+    def end_canary(self, use_case: str, environment: Environment) -> None:
+        """Return when what was served before the canary answers everything again."""
         ...

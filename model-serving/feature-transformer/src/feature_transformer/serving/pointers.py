@@ -37,8 +37,8 @@ class Pointers:
         self._folder = repository / environment
 
     def names(self) -> list[str]:
-        """Return the use cases that have a pointer, sorted."""
-        return sorted(file.stem for file in self._folder.glob("*.json"))
+        """Return the use cases that have a pointer, sorted; an empty file is none yet."""
+        return sorted(file.stem for file in self._folder.glob("*.json") if file.stat().st_size)
 
     def read(self, use_case: str) -> Pointer:
         """Return what the pointer of `use_case` says now.

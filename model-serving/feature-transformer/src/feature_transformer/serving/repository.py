@@ -32,11 +32,19 @@ class ReleaseRepository(ModelRepository):
     """Loads what the pointers name; a release that is refused leaves the old one serving.
 
     `loader` downloads, verifies and warms up the release of a pointer; it runs in a thread.
-    A `backend` goes first, so that what it refuses changes nothing here.
+    A `backend` goes first, so that what it refuses changes nothing here. `strict` raises at the
+    start what cannot be served, for a server whose one release comes with it.
     """
 
-    def __init__(self, pointers: Pointers, loader: Loader, backend: Backend | None = None) -> None:
+    def __init__(
+        self,
+        pointers: Pointers,
+        loader: Loader,
+        backend: Backend | None = None,
+        strict: bool = False,
+    ) -> None:
         super().__init__()
+        self._strict = strict
         self._backend = backend
         self._pointers = pointers
         self._loader = loader
@@ -44,15 +52,23 @@ class ReleaseRepository(ModelRepository):
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def load_models(self) -> None:
-        """Load every pointer; one that is refused is logged and the others are served."""
+        """Load every pointer; one that is refused is logged and the others are served.
+
+        Raises:
+            PlatformError: this is strict, and one is refused or cannot be fetched.
+        """
         for name in self._pointers.names():
             try:
                 self._serve(self._loader(self._pointers.read(name)))
             except PlatformError as error:
                 logger.error("%s is not served: %s", name, error)  # noqa: TRY400
+                if self._strict:
+                    raise
                 self._refusals[name] = str(error)
             except Exception:  # a defect of one use case must not take the others down
                 logger.exception("%s is not served", name)
+                if self._strict:
+                    raise
                 self._refusals[name] = "loading it failed; the server's log has the details"
 
     async def load(self, name: str) -> bool:
