@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
 	data-report recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
-	validate setup-checkers deploy-all build-images push-images contract
+	validate setup-checkers deploy-all build-images push-images contract canary
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -41,6 +41,7 @@ export GIVEN_CRON := $(call given,CRON)
 export GIVEN_IMAGE_TAG := $(call given,IMAGE_TAG)
 export GIVEN_IMAGE_REGISTRY := $(call given,IMAGE_REGISTRY)
 export GIVEN_USE_CASE_PACKAGES := $(call given,USE_CASE_PACKAGES)
+export GIVEN_PERCENT := $(call given,PERCENT)
 export GIVEN_BASE_URL := $(call given,BASE_URL)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
 unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS
@@ -140,6 +141,10 @@ compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist
 promote: setup ## Staging to production: USE_CASE=spam RELEASE=<id, default: what staging serves>
 	$(WITH_CONFIG) python -m releases promote $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} \
 		$${GIVEN_RELEASE:+--release "$$GIVEN_RELEASE"}
+
+canary: setup ## Try a release on a share of production: PERCENT=10 (0 ends it) USE_CASE=spam RELEASE=<id>
+	$(WITH_CONFIG) python -m releases canary --percent "$${GIVEN_PERCENT:-10}" \
+		$${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} $${GIVEN_RELEASE:+--release "$$GIVEN_RELEASE"}
 
 rollback: setup ## Serve what was served before: USE_CASE=spam ENVIRONMENT=production
 	$(WITH_CONFIG) python -m releases rollback $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} \

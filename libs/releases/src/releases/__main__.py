@@ -1,4 +1,7 @@
-"""`python -m releases {promote,rollback,list}`: exit 0 done, 1 refused or failed, 2 wrong use."""
+"""`python -m releases {promote,rollback,canary,list}`.
+
+Exit 0 done, 1 refused or failed, 2 wrong use.
+"""
 
 import argparse
 import getpass
@@ -45,6 +48,14 @@ def _run(options: argparse.Namespace, releases: Releases) -> Iterator[str]:
             options.use_case, options.release or None, actor=_actor(), reason=options.reason
         )
         yield _said(outcome)
+    elif options.command == "canary" and options.percent == 0:
+        releases.canaries.end(options.use_case, _actor(), options.reason)
+        yield f"production answers {options.use_case} with one release again"
+    elif options.command == "canary":
+        tried = releases.canaries.begin(
+            options.use_case, options.release or None, options.percent, _actor(), options.reason
+        )
+        yield f"{options.use_case} {tried} answers {options.percent} % of production's requests"
     else:
         environment = Environment(options.environment)
         yield _said(
@@ -77,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         "--environment", default=Environment.PRODUCTION, choices=[e.value for e in Environment]
     )
     rollback.add_argument("--reason", default="rolled back by hand", help="goes to the ledger")
+    canary = commands.add_parser("canary", help="try a release on a share of production")
+    canary.add_argument("--use-case", default=DEFAULT)
+    canary.add_argument("--release", help="an id or its beginning; default: what staging serves")
+    canary.add_argument("--percent", type=int, required=True, help="1 to 99; 0 ends it")
+    canary.add_argument("--reason", default="tried by hand", help="goes to the ledger")
     listing = commands.add_parser("list", help="what there is and what serves where")
     listing.add_argument("--use-case", help="default: all of them")
     return parser

@@ -9,8 +9,10 @@ from platform_core.clock import SystemClock
 from platform_core.errors import ConfigurationError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
+from releases.canary import Canaries
 from releases.changes import ReleaseService
 from releases.deployers import Deployer
+from releases.deployers.embedded import EmbeddedDeployer
 from releases.listing import Listing
 from releases.settings import ReleaseSettings
 from releases.smoke import GatewaySmoke
@@ -21,6 +23,7 @@ class Releases:
     """What the command line needs."""
 
     service: ReleaseService
+    canaries: Canaries
     listing: Listing
 
 
@@ -32,30 +35,24 @@ def build(settings: ReleaseSettings) -> Releases:
     smoke = GatewaySmoke(
         settings.gateway_url, settings.gateway_api_key, settings.smoke_patience_seconds
     )
-    service = ReleaseService(store, registry, deployer(settings, store), smoke, ledger)
-    return Releases(service, Listing(store, registry, ledger))
+    deploys = deployer(settings, store)
+    return Releases(
+        ReleaseService(store, registry, deploys, smoke, ledger),
+        Canaries(store, registry, deploys, ledger),
+        Listing(store, registry, ledger),
+    )
 
 
 def deployer(settings: ReleaseSettings, store: BlobStore) -> Deployer:
-    """Return the deployer that the scheme of `deployer_url` names."""
-    schemes = {"file": _embedded, "kserve": _kserve}
+    """Return the deployer that the scheme of `deployer_url` names; imports happen on use."""
     url = urlsplit(settings.deployer_url)
-    if url.scheme not in schemes:
-        raise ConfigurationError(
-            f"DEPLOYER_URL={settings.deployer_url!r} has the scheme {url.scheme!r}; "
-            "use file:///folder or kserve://<namespace>"
-        )
-    return schemes[url.scheme](settings, store)
+    if url.scheme == "kserve":
+        from releases.deployers.kserve.connect import kserve_deployer
 
-
-def _embedded(settings: ReleaseSettings, _: BlobStore) -> Deployer:
-    from releases.deployers.embedded import EmbeddedDeployer
-
-    folder = Path(unquote(urlsplit(settings.deployer_url).path))
-    return EmbeddedDeployer(folder, settings, settings.deploy_timeout_seconds)
-
-
-def _kserve(settings: ReleaseSettings, store: BlobStore) -> Deployer:
-    from releases.deployers.kserve.connect import kserve_deployer
-
-    return kserve_deployer(settings, store)
+        return kserve_deployer(settings, store)
+    if url.scheme == "file":
+        folder = Path(unquote(url.path))
+        return EmbeddedDeployer(folder, settings, settings.deploy_timeout_seconds)
+    raise ConfigurationError(
+        f"DEPLOYER_URL={settings.deployer_url!r}: use file:///folder or kserve://<namespace>"
+    )

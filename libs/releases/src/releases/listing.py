@@ -96,7 +96,7 @@ def _entry(entry: LedgerEntry) -> Iterator[str]:
         f"  {entry.time.strftime(TIME)}  {change.action:<8}  {change.verdict:<7}  {moved}  "
         f"{change.actor}: {change.reason}"
     )
-    if change.verdict is not Verdict.SERVED:
+    if change.verdict not in (Verdict.SERVED, Verdict.SHARED):
         yield from wrap(change.detail, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
 
 

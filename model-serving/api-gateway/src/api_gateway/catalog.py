@@ -31,11 +31,15 @@ Document = TypeVar("Document", ReleaseManifest, Lineage)
 
 @dataclass(frozen=True)
 class ActiveRelease:
-    """The release an environment serves by the ledger; what cannot be read of it is `None`."""
+    """The release an environment serves by the ledger; what cannot be read of it is `None`.
+
+    A `canary` answers a share of the requests beside it.
+    """
 
     release_id: str
     manifest: ReleaseManifest | None
     lineage: Lineage | None
+    canary: str | None = None
 
 
 class Catalog:
@@ -114,6 +118,7 @@ class Catalog:
             release_id,
             self._document(f"{folder}/{RELEASE_FILE}", ReleaseManifest),
             self._document(f"{folder}/{LINEAGE_FILE}", Lineage),
+            self._ledger.canary(*place),
         )
 
     def _document(self, path: str, kind: type[Document]) -> Document | None:

@@ -126,7 +126,7 @@ class Health:
         expected = active.release_id if active else None
         try:
             served = await self._upstream.served_release(place)
-            if active and served != expected:
+            if active and served not in (expected, active.canary):
                 self._catalog.outdated()  # the ledger may have moved on since it was read
                 raise ModelNotReady(f"it serves release {served}, the ledger says {expected}")
             version = await self._version(place, active) if active else None

@@ -13,6 +13,7 @@ class MemoryDeployer:
     def __init__(self, store: BlobStore) -> None:
         self._store = store
         self._scorers: dict[tuple[str, Environment], Scorer] = {}
+        self.canaries: dict[tuple[str, Environment], tuple[str, int]] = {}
 
     def deploy(
         self,
@@ -22,13 +23,28 @@ class MemoryDeployer:
         release_uri: str,
         model_version: str,
     ) -> None:
-        """Load and verify the release, then serve it."""
+        """Load and verify the release, then serve it alone."""
         del release_uri, model_version
-        try:
-            release = load_release(self._store, use_case, release_id)
-        except ReleaseNotFound as error:
-            raise ReleaseRefused(str(error)) from error
-        self._scorers[use_case, environment] = Scorer(release, installed(use_case))
+        self._scorers[use_case, environment] = self._load(use_case, release_id)
+        self.canaries.pop((use_case, environment), None)
+
+    def canary(
+        self,
+        use_case: str,
+        environment: Environment,
+        release_id: str,
+        release_uri: str,
+        model_version: str,
+        percent: int,
+    ) -> None:
+        """Load and verify the release, then remember its share."""
+        del release_uri, model_version
+        self._load(use_case, release_id)
+        self.canaries[use_case, environment] = (release_id, percent)
+
+    def end_canary(self, use_case: str, environment: Environment) -> None:
+        """Forget the share."""
+        self.canaries.pop((use_case, environment), None)
 
     def served(self, use_case: str, environment: Environment) -> str | None:
         """Return the id of the release that answers, `None` when none does."""
@@ -38,3 +54,10 @@ class MemoryDeployer:
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Forget what is served."""
         self._scorers.pop((use_case, environment), None)
+
+    def _load(self, use_case: str, release_id: str) -> Scorer:
+        try:
+            release = load_release(self._store, use_case, release_id)
+        except ReleaseNotFound as error:
+            raise ReleaseRefused(str(error)) from error
+        return Scorer(release, installed(use_case))

@@ -44,6 +44,10 @@ class RestServer(RESTServer):
         except OSError as error:
             raise ConfigurationError(f"REST cannot listen on {address}: {error}") from error
 
+    def close(self) -> None:
+        """Give the port back without ever serving."""
+        self._socket.close()
+
     async def start(self) -> None:
         """Serve on the bound address until a signal; requests in flight finish."""
         self.create_application()

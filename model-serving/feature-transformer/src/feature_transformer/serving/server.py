@@ -76,7 +76,11 @@ class ReleaseServer(ModelServer):
             grace_period=self._listen.grace,
         )
         rest.bind(self._listen.host)
-        self.registered_models.load_models()
+        try:
+            self.registered_models.load_models()
+        except BaseException:
+            rest.close()
+            raise
         # uvicorn drains on these signals and raises them again when it is done.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _leave)

@@ -111,14 +111,18 @@ class KServeDeployer:
         """Return the release that answers, `None` when none does."""
         deadline = time.monotonic() + ANSWER_SECONDS
         live = self._api.get(service_name(use_case, environment), deadline)
-        if read(live).release is None:
+        desired = read(live)
+        if desired.release is None:
             return None
         try:
-            return self._services.served(use_case, environment)
+            answered = self._services.served(use_case, environment)
         except UpstreamUnavailable:
             if is_ready(live):
                 raise
             return None
+        if desired.canary and answered == desired.canary.release.release_id:
+            return desired.release.release_id  # it was the canary's turn
+        return answered
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Have KServe stop the InferenceService."""
