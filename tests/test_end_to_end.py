@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pyarrow.compute as pc
 import pytest
+import yaml
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.parquet import read_table, write_table
@@ -171,6 +172,32 @@ def test_the_same_data_and_code_give_the_same_release(served: Platform) -> None:
     before = served.serves("iris", "staging")
     served.done("training", "run", "--use-case", "iris", "--rows", "400", "--trials", "2")
     assert served.serves("iris", "staging") == before
+
+
+def test_the_http_contract_holds_by_url(served: Platform) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, str(ROOT / "tests" / "contract")], cwd=ROOT,
+        env={**os.environ, "BASE_URL": served.settings["GATEWAY_URL"]},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "skipped" not in done.stdout.splitlines()[-1]
+
+
+def test_a_run_here_is_what_the_compiled_pipeline_says(served: Platform) -> None:
+    served.done("training", "compile", "--output", str(served.home / "pipeline.yaml"))
+    ir = next(yaml.safe_load_all((served.home / "pipeline.yaml").read_text()))
+    tasks = ir["root"]["dag"]["tasks"]
+    for run in (served.home / "runs").iterdir():
+        if not (run / "timings.json").exists():
+            continue
+        given = json.loads((run / "arguments.json").read_text())
+        assert set(given) == set(ir["root"]["inputDefinitions"]["parameters"])
+        assert set(json.loads((run / "timings.json").read_text())["steps"]) == set(tasks)
+        outputs = ir["components"]["comp-evaluate"]["outputDefinitions"]["artifacts"]
+        made = {p.name for p in (run / "artifacts").rglob("evaluate/*")}
+        assert set(outputs) <= made
 
 
 def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:

@@ -1,11 +1,15 @@
+import copy
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from google.protobuf import json_format
 from pydantic import ValidationError
 
 from platform_core.errors import ConfigurationError, InvalidData
 from training.pipeline.compile import compile_pipeline
+from training.pipeline.definition import pipeline
 from training.pipeline.parameters import RunParameters
 from training.steps.execute import STEPS
 
@@ -15,8 +19,12 @@ EFFECTS = {"register", "deploy", "smoke"}
 
 @pytest.fixture(scope="module")
 def ir(tmp_path_factory) -> dict:
-    path = compile_pipeline(IMAGE, tmp_path_factory.mktemp("ir") / "pipeline.yaml")
-    return yaml.safe_load(path.read_text())
+    with pytest.MonkeyPatch.context() as settings:
+        settings.setenv("RAY_STEPS", "job")
+        path = compile_pipeline(IMAGE, tmp_path_factory.mktemp("ir") / "pipeline.yaml")
+    spec, platforms = yaml.safe_load_all(path.read_text())
+    assert set(platforms["platforms"]) == {"kubernetes"}
+    return spec
 
 
 def test_the_compiled_pipeline_has_the_steps_that_run_locally(ir: dict) -> None:
@@ -54,6 +62,15 @@ def test_the_order_is_the_one_of_the_design(ir: dict) -> None:
 def test_the_parameters_are_the_ones_of_a_local_run(ir: dict) -> None:
     inputs = set(ir["root"]["inputDefinitions"]["parameters"])
     assert inputs == set(RunParameters().arguments("spam", "run-1"))
+
+
+def test_a_cluster_runs_what_a_laptop_runs(ir: dict) -> None:
+    """The same graph, parameters, artifacts and code; only what surrounds a step differs."""
+    here = json.loads(json_format.MessageToJson(pipeline(IMAGE).pipeline_spec))
+    there = copy.deepcopy(ir)
+    for executor in there["deploymentSpec"]["executors"].values():
+        assert executor["container"].pop("env")
+    assert here == there
 
 
 @pytest.mark.parametrize("image", ["mlplatform/training", "registry:5000/mlplatform/training"])
