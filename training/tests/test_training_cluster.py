@@ -13,11 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from platform_core.contracts.drift_report import RETRAIN_PREFIX, RetrainRequest, retrain_path
 from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
 from training.__main__ import main
 from training.pipeline.cluster import ClusterRunner
 from training.pipeline.parameters import RunParameters
 from training.run_folder import FAILURE, RELEASE, TRAINING, RunFolder
+from training.scheduler import Scheduler
 from training.steps.execute import STEPS, timing_file
 
 IMAGE = "registry.example/mlplatform/training@sha256:" + "0" * 64
@@ -203,6 +205,38 @@ def test_a_run_that_ends_without_a_reason_says_where_to_look(kubeflow, blob_stor
     server.does = lambda _: False
     with pytest.raises(PlatformError, match=r"ended as FAILED.*/#/runs/details/run-1"):
         runner(url).run(RunFolder(blob_store, "iris", "run-1"), RunParameters())
+
+
+def test_a_retrain_request_is_one_run_though_the_scheduler_dies(
+    kubeflow, steps, blob_store, make_release
+):
+    server, url = kubeflow
+    server.does = steps
+    request = RetrainRequest(
+        request_id="one",
+        use_case="iris",
+        environment="production",
+        release_id=make_release(blob_store, "iris").id,
+        reason="petal_length drifted",
+        report_id="report",
+        created_at=START,
+    )
+    blob_store.write(retrain_path("one"), request.model_dump_json().encode())
+
+    def start(name: str, run_id: str, parameters: RunParameters) -> None:
+        runner(url).run(RunFolder(blob_store, name, run_id), parameters)
+
+    def start_and_die(*run) -> None:
+        start(*run)
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Scheduler(blob_store, start_and_die).run_pending()
+    second = Scheduler(blob_store, start)
+    second.resume()
+    assert second.run_pending() == 1
+    assert [r["display_name"] for r in server.kept("runs")] == ["retrain-one"]
+    assert blob_store.exists(f"{RETRAIN_PREFIX}/one.done")
 
 
 def test_a_server_that_restarts_does_not_end_following(kubeflow, steps, blob_store):

@@ -7,6 +7,7 @@ import pytest
 
 from api_gateway.schemas import DriftInfo, HealthState, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.clock import SystemClock
 from platform_core.contracts.drift_report import (
     ColumnDrift,
     DriftReport,
@@ -14,7 +15,9 @@ from platform_core.contracts.drift_report import (
     report_folder,
 )
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action, Verdict
 from platform_core.errors import UpstreamUnavailable
+from platform_core.ledger import Ledger
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 
@@ -182,6 +185,19 @@ async def test_another_release_is_not_ready(running, v2, releases, activate) -> 
     assert response.json()["code"] == "not-ready"
     assert "production/spam" in response.json()["detail"]
     assert "retry-after" in response.headers
+
+
+async def test_a_canary_answers_beside_the_release_that_is_served(
+    running, v2, releases, activate
+) -> None:
+    activate(running.store, releases["spam"], PRODUCTION)
+    ledger = Ledger(running.store, SystemClock())
+    served = ledger.entries("spam", PRODUCTION)[-1].change
+    canary = {"action": Action.CANARY, "verdict": Verdict.SHARED, "to_release": "b" * 32}
+    ledger.append(served.model_copy(update=canary))
+    v2.server.versions["spam"] = "b" * 32
+    await running.gateway.catalog.refresh()
+    assert (await running.client.get("/health/ready")).status_code == 200
 
 
 async def test_a_ledger_that_moved_on_is_read_again_at_once(
