@@ -1,3 +1,4 @@
+# checkov:skip=CKV_DOCKER_2:what runs says how it is asked; this is only what it begins with
 # What all images share: `runtime`, where a program runs as a user without rights, and `build`,
 # where uv installs what uv.lock says. scripts/build-images builds these two first.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm

@@ -130,7 +130,8 @@ def test_an_image_ends_without_rights_compiler_and_secrets(image: str):
     text = instructions(image)
     final = text.rpartition("\nFROM ")[2]
     assert final.startswith("${RUNTIME_IMAGE}")
-    assert not re.search(r"^(RUN|USER|ADD)\b", final, re.MULTILINE)
+    assert not re.search(r"^(RUN|ADD)\b", final, re.MULTILINE)
+    assert set(re.findall(r"^USER (.+)", final, re.MULTILINE)) == {"10001:10001"}
     assert re.search(r"^HEALTHCHECK ", final, re.MULTILINE)
     assert 'org.opencontainers.image.revision="${GIT_SHA}"' in final
     assert re.search(rf"^CMD .*{PROGRAMS[image]}|^CMD .*ray", final, re.MULTILINE)

@@ -54,8 +54,7 @@ def build() -> ReleaseServer:
         return make_model(case, scorer, Identity(pointer.release_id, pointer.version))
 
     pointers = Pointers(settings.model_repository, settings.serving_environment)
-    listen = Listen(
-        settings.inference_host, settings.inference_http_port, settings.inference_grpc_port
-    )
-    strict = settings.inference_refused_at_start == "exit"
-    return ReleaseServer(listen, ReleaseRepository(pointers, load, strict=strict))
+    http, grpc = settings.inference_http_port, settings.inference_grpc_port
+    listen = Listen(settings.inference_host, http, grpc)
+    one = settings.inference_refused_at_start == "exit"
+    return ReleaseServer(listen, ReleaseRepository(pointers, load, strict=one))
