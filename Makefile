@@ -153,7 +153,7 @@ rollback: setup ## Serve what was served before: USE_CASE=spam ENVIRONMENT=produ
 releases: setup ## List the releases and what serves where: USE_CASE=
 	$(WITH_CONFIG) python -m releases list $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"}
 
-bench: setup ## Measure pipeline, skew, batch and gateway: ARGS="--quick batch skew"
+bench: setup ## Measure pipeline, skew, batch, serving beside peers: ARGS="--quick batch skew"
 	$(WITH_CONFIG) python benchmarks/run.py $(ARGS)
 
 bench-quality: setup ## Measure spam on real mail, beside a plain baseline (SHARED_DATA): ARGS=--quick

@@ -57,7 +57,7 @@ class Peer:
         place.folder.mkdir()
         ready = partial(answers, place.port, self.ready)
         environment = {**QUIET, **self.environment}
-        environment |= {"RAY_TMPDIR": str(place.folder)}
+        environment |= {"RAY_TMPDIR": str(folder)}  # Unix sockets need a short path
         with running(
             self.command(place), ready, place.folder, environment, START_SECONDS
         ) as process:

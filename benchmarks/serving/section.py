@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> bool:
 @contextmanager
 def prepared() -> Iterator[tuple[Home, dict[str, int], Subject, LoadGenerator]]:
     """Give a home with a release in it, its online store's process, and a load generator."""
-    with tempfile.TemporaryDirectory(prefix="bench-serving-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home = Home(Path(folder))
         home.prepare()
         with home.online_server() as online, load_generator() as generator:
