@@ -5,6 +5,7 @@ Exit 0 = done, 1 = a comparison failed or something is not there, 2 = wrong use.
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import bench_pipeline
 import bench_quality
 import bench_skew
 from bench_report import machine, page, say
+from growth.section import run as growth_run
 from pydantic import ValidationError
 from serving.contestants import NAMES
 from serving.section import run as serving_run
@@ -28,6 +30,7 @@ SECTIONS = {
     "skew": bench_skew.run,
     "batch": bench_batch.run,
     "serving": serving_run,
+    "growth": growth_run,
 }
 FAILED, WRONG_USE = 1, 2
 
@@ -39,6 +42,8 @@ def main() -> int:
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
     logging.basicConfig(level=logging.WARNING)
+    # What was started ends with us, whoever ends us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     say(described := machine())
     try:
         results = [SECTIONS[name](options) for name in options.sections or SECTIONS]

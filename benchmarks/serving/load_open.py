@@ -38,7 +38,10 @@ class Pooled(Connection):
 
 
 async def open_loop(run: Run) -> None:
-    """Send `rate` requests a second, evenly, and wait for the last answers."""
+    """Send `rate` requests a second, evenly, and wait for the last answers.
+
+    What still waits for a connection when the time is over is never sent: the server is too slow.
+    """
     pool, connections = Pool(), await connected(run, Pooled)
     for connection in connections:
         connection.pool = pool
@@ -49,6 +52,7 @@ async def open_loop(run: Run) -> None:
         if (delay := due - time.perf_counter()) > 0:
             await asyncio.sleep(delay)
         pool.offer(due)
+    pool.waiting.clear()
     while len(pool.free) < len(connections) and not run.error:
         await asyncio.sleep(POLL_SECONDS)
     for connection in connections:

@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -101,27 +101,28 @@ class Home:
         with running(command, ready, self.folder / "redis") as process:
             yield {"redis": process.pid}
 
-    def program(self, module: str, port: int, path: str) -> "running":
-        """Run one of the platform's programs until the block ends."""
-        command, folder = [sys.executable, "-m", module], self.folder / f"run-{module}"
+    def inference(self, *options: str) -> AbstractContextManager[Popen]:
+        """Run the inference service until the block ends; `options` are the interpreter's."""
+        return self._run("inference_service", self.inference_port, "/v2/models/spam/ready", options)
+
+    def gateway(self, *options: str) -> AbstractContextManager[Popen]:
+        """Run the gateway until the block ends; `options` are the interpreter's."""
+        return self._run("api_gateway", self.gateway_port, "/health/ready", options)
+
+    def _run(
+        self, module: str, port: int, path: str, options: tuple[str, ...]
+    ) -> AbstractContextManager[Popen]:
+        command, folder = [sys.executable, *options, "-m", module], self.folder / f"run-{module}"
         ready = partial(answers, port, path)
         return running(command, ready, folder, self.settings, START_SECONDS)
-
-    def inference(self) -> "running":
-        """Run the inference service until the block ends."""
-        return self.program("inference_service", self.inference_port, "/v2/models/spam/ready")
-
-    def gateway(self) -> "running":
-        """Run the gateway until the block ends."""
-        return self.program("api_gateway", self.gateway_port, "/health/ready")
 
 
 @contextmanager
 def our_path(home: Home, online: dict[str, int]) -> Iterator[dict[str, int]]:
     """Run gateway and inference service; gives the processes by name."""
     with ExitStack() as stack:
-        service: Popen = stack.enter_context(home.inference())
-        gateway: Popen = stack.enter_context(home.gateway())
+        service = stack.enter_context(home.inference())
+        gateway = stack.enter_context(home.gateway())
         yield {"gateway": gateway.pid, "inference": service.pid, **online}
 
 

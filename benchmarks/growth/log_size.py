@@ -1,0 +1,59 @@
+"""An inference log of any size, cheaply: one real object of 5,000 records under many names."""
+
+import shutil
+from datetime import timedelta
+from itertools import cycle, islice
+from pathlib import Path
+
+import httpx
+import pyarrow as pa
+from serving.ours import KEY, Home
+
+from platform_core.clock import SystemClock
+from platform_core.contracts.environments import Environment
+from platform_core.inference_log import CONTAINER, object_path, read_log
+from platform_core.parquet import table_bytes
+
+OBJECT_RECORDS = 5_000
+HOURS = 24
+USE_CASE = "spam"
+
+
+class LogFiller:
+    """Puts so many records into the log of a home; the gateway's own come on top."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._now = SystemClock().now()
+        self._one, self._many = home.folder / "one.parquet", home.folder / "many.parquet"
+        rows = self._logged()
+        self._one.write_bytes(table_bytes(rows.slice(0, 1)))
+        numbers = pa.array(islice(cycle(range(rows.num_rows)), OBJECT_RECORDS))
+        self._many.write_bytes(table_bytes(rows.take(numbers)))
+
+    def fill(self, records: int) -> None:
+        """Make the log `records` long: 1, or a multiple of 5,000 spread over a day."""
+        shutil.rmtree(self._home.folder / "blob" / CONTAINER)
+        objects, source = divmod(records, OBJECT_RECORDS)[0] or 1, self._many
+        if records == 1:
+            source = self._one
+        for number in range(objects):
+            time = self._now - timedelta(hours=number % HOURS)
+            path = object_path(USE_CASE, Environment.STAGING, time, f"filled-{number}")
+            file = self._home.folder / "blob" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.hardlink_to(source)
+
+    def _logged(self) -> pa.Table:
+        """Return what the gateway has logged up to now."""
+        url = f"http://127.0.0.1:{self._home.gateway_port}/admin/inference-log/flush"
+        httpx.post(url, headers={"X-API-Key": KEY}, timeout=60).raise_for_status()
+        day = timedelta(days=1)
+        window = self._now - day, self._now + day
+        return pa.Table.from_batches(read_log(self._home.store, USE_CASE, "staging", *window))
+
+
+def size(folder: Path) -> tuple[int, int]:
+    """Return how many objects the log has, and their bytes."""
+    files = list((folder / "blob" / CONTAINER).rglob("*.parquet"))
+    return len(files), sum(file.stat().st_size for file in files)
