@@ -110,6 +110,11 @@ def read_log(
                 yield from _within(batches, start, end, columns)
 
 
+def matching(batch: pa.RecordBatch, condition: pa.BooleanArray) -> pa.RecordBatch:
+    """Return the rows where `condition` is true; all of them cost no copy."""
+    return batch if condition.true_count == batch.num_rows else batch.filter(condition)
+
+
 def _values(records: Sequence[InferenceRecord], column: str) -> list[object]:
     prefix, dot, name = column.partition(".")
     if not dot:
@@ -139,7 +144,7 @@ def _within(
     first, last = pa.scalar(start, TIME_TYPE), pa.scalar(end, TIME_TYPE)
     for batch in batches:
         time = batch.column(TIME)
-        rows = batch.filter(pc.and_(pc.greater_equal(time, first), pc.less(time, last)))
+        rows = matching(batch, pc.and_(pc.greater_equal(time, first), pc.less(time, last)))
         if columns is not None:
             rows = rows.select([name for name in columns if name in rows.schema.names])
         if rows.num_rows:

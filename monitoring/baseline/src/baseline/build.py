@@ -67,7 +67,8 @@ def reference_of(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -
     rows, missing = len(values), len(values) - len(present)
     if column.kind == "categorical":
         return _categorical(column.name, rows, missing, present)
-    return _numeric(column.name, rows, missing, np.sort(present.to_numpy(zero_copy_only=False)))
+    numbers = present.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return _numeric(column.name, rows, missing, np.sort(numbers))
 
 
 def _categorical(name: str, rows: int, missing: int, values: pa.Array) -> CategoricalReference:

@@ -45,7 +45,7 @@ def score(use_case: UseCase, probabilities: np.ndarray) -> pa.Array:
 
 
 def mark_missing(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -> pa.Array:
-    """Return `values` as float64 or string, by the column's kind, with null for the missing ones.
+    """Return `values` as float32 or string, by the column's kind, with null for the missing ones.
 
     Missing are null, NaN, and for an entity feature its unknown value.
     """
@@ -56,7 +56,9 @@ def mark_missing(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -
     unknown = _unknown_value(use_case, column.name)
     if unknown is not None:
         missing = pc.or_(missing, pc.equal(values, pa.scalar(unknown, pa.float32())))
-    return pc.if_else(missing, pa.scalar(None, pa.float32()), values).cast(pa.float64())
+    if not pc.any(missing).as_py():  # mostly; a column is not copied for nothing
+        return values
+    return pc.if_else(missing, pa.scalar(None, pa.float32()), values)
 
 
 def _unknown_value(use_case: UseCase, name: str) -> float | None:

@@ -3,7 +3,9 @@
 A numeric column keeps `points`: every distinct value, or a fine grid of its quantiles. They cut
 the line into 2K + 1 cells: below the first point, at it, between it and the second, and so on.
 Cells hold counts, so batches of traffic add up without being kept, and the empirical
-distribution is known exactly at every point and just below it.
+distribution is known exactly at every point and just below it. What is lost is where values lie
+between two points: nothing for the PSI, whose bins end at points, and of the KS statistic at most
+the smaller of both sides' shares in one such gap (`statistics.ks_statistic`).
 """
 
 from dataclasses import dataclass
@@ -33,11 +35,19 @@ class NumericReference:
     kind: Literal["numeric"] = "numeric"
 
     def count(self, values: pa.Array) -> np.ndarray:
-        """Return how many of `values` (float64, no nulls) fall into each cell, [2K+1]."""
-        numbers = values.to_numpy(zero_copy_only=False)
-        index = np.searchsorted(self.points, numbers, side="left")
-        at_point = np.append(self.points, np.nan)[index] == numbers
-        return np.bincount(2 * index + at_point, minlength=2 * len(self.points) + 1)
+        """Return how many of `values` (float32 or float64, no nulls) fall into each cell, [2K+1].
+
+        Sorting the values and looking the points up among them takes a sixth of the time of
+        looking each value up among the points. Counts of parts of the values add up to those
+        of the whole.
+        """
+        numbers = np.sort(values.to_numpy(zero_copy_only=False))
+        points = self._points_as(numbers.dtype)
+        below = np.empty(2 * len(points) + 2, np.int64)
+        below[0], below[-1] = 0, len(numbers)
+        below[1:-1:2] = np.searchsorted(numbers, points, side="left")
+        below[2:-1:2] = np.searchsorted(numbers, points, side="right")
+        return np.diff(below)
 
     def bins(self, cells: np.ndarray) -> np.ndarray:
         """Return the counts per bin, [edges + 1], of counts per cell, [2K+1]."""
@@ -54,6 +64,11 @@ class NumericReference:
         knots = np.repeat(self.points, 2)
         shares = np.column_stack([below[0:-1:2], below[1::2]]).ravel() / below[-1]
         return np.interp((np.arange(number) + 0.5) / number, shares, knots)
+
+    def _points_as(self, dtype: np.dtype) -> np.ndarray:
+        """Return the points in the values' own type, unless they would move."""
+        points = self.points.astype(dtype)
+        return points if np.array_equal(points, self.points) else self.points
 
     @cached_property
     def _starts(self) -> np.ndarray:

@@ -21,9 +21,13 @@ class RowSample:
         """Let rows pass by; all batches have the same columns."""
         if not self._size:
             return
-        keys = np.concatenate([self._keys, self._random.random(rows.num_rows)])
+        keys = self._random.random(rows.num_rows)
         table = pa.Table.from_batches([rows])
         if self._rows is not None:
+            if len(self._keys) == self._size:  # full: few of the others come in
+                better = np.flatnonzero(keys < self._keys.max())
+                keys, table = keys[better], table.take(pa.array(better))
+            keys = np.concatenate([self._keys, keys])
             table = pa.concat_tables([self._rows, table])
         kept = np.sort(np.argsort(keys, kind="stable")[: self._size])
         self._keys = keys[kept]

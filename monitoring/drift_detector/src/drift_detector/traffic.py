@@ -25,6 +25,7 @@ from platform_core.inference_log import (
     FEATURE_PREFIX,
     INPUT_PREFIX,
     PROBABILITY_PREFIX,
+    matching,
 )
 from use_cases import UseCase
 
@@ -90,7 +91,7 @@ def count_traffic(
     """
     traffic: dict[str, ReleaseTraffic] = {}
     for batch in batches:
-        live = batch.filter(pc.equal(batch.column("purpose"), Purpose.LIVE.value))
+        live = matching(batch, pc.equal(batch.column("purpose"), Purpose.LIVE.value))
         for release_id, records in _by_release(live):
             if release_id not in traffic:
                 traffic[release_id] = start(release_id)
@@ -161,4 +162,4 @@ def _floats(column: pa.Array) -> np.ndarray:
 def _by_release(records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
     releases = records.column("release_id")
     for release_id in releases.unique().to_pylist():
-        yield release_id, records.filter(pc.equal(releases, release_id))
+        yield release_id, matching(records, pc.equal(releases, release_id))
