@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import bench_batch
+import bench_drift
 import bench_ingest
 import bench_pipeline
 import bench_quality
@@ -29,6 +30,7 @@ SECTIONS = {
     "quality": bench_quality.run,
     "skew": bench_skew.run,
     "batch": bench_batch.run,
+    "drift": bench_drift.run,
     "serving": serving_run,
     "growth": growth_run,
 }

@@ -33,6 +33,7 @@ COMMON_COLUMNS = (
     pa.field("degraded", pa.bool_()),
     pa.field("latency_ms", pa.float64()),
 )
+BUFFER_BYTES = 1 << 20
 # Where the columns with a prefix come from in a record.
 _MAPPINGS = {
     INPUT_PREFIX: "input",
@@ -91,10 +92,12 @@ def read_log(
     start: datetime,
     end: datetime,
     columns: Sequence[str] | None = None,
+    encoded: Sequence[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records with `start <= time < end`, object by object, in no set order.
 
-    Only the folders of the window are listed. A column of `columns` that an object does not
+    Only the folders of the window are listed. The string columns `encoded` come as dictionaries,
+    which is cheaper where a few values repeat. A column of `columns` that an object does not
     have (another version of the use case wrote it) is absent from its batches.
 
     Raises:
@@ -106,13 +109,8 @@ def read_log(
     for folder in _folders(_log_folder(use_case, environment), start, end):
         for blob in store.list(folder):
             if blob.path.endswith(".parquet"):
-                batches = _read_object(store, blob.path, wanted)
+                batches = _read_object(store, blob.path, wanted, encoded)
                 yield from _within(batches, start, end, columns)
-
-
-def matching(batch: pa.RecordBatch, condition: pa.BooleanArray) -> pa.RecordBatch:
-    """Return the rows where `condition` is true; all of them cost no copy."""
-    return batch if condition.true_count == batch.num_rows else batch.filter(condition)
 
 
 def _values(records: Sequence[InferenceRecord], column: str) -> list[object]:
@@ -124,11 +122,12 @@ def _values(records: Sequence[InferenceRecord], column: str) -> list[object]:
 
 
 def _read_object(
-    store: BlobStore, path: str, columns: list[str] | None
+    store: BlobStore, path: str, columns: list[str] | None, encoded: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     try:
         with store.filesystem().open_input_file(path) as source:
-            yield from pq.ParquetFile(source).iter_batches(columns=columns)
+            file = pq.ParquetFile(source, read_dictionary=list(encoded), buffer_size=BUFFER_BYTES)
+            yield from file.iter_batches(columns=columns)
     except FileNotFoundError:
         return  # removed by the retention rule since it was listed
     except pa.ArrowInvalid as error:
@@ -144,7 +143,8 @@ def _within(
     first, last = pa.scalar(start, TIME_TYPE), pa.scalar(end, TIME_TYPE)
     for batch in batches:
         time = batch.column(TIME)
-        rows = matching(batch, pc.and_(pc.greater_equal(time, first), pc.less(time, last)))
+        inside = pc.and_(pc.greater_equal(time, first), pc.less(time, last))
+        rows = batch if inside.true_count == batch.num_rows else batch.filter(inside)
         if columns is not None:
             rows = rows.select([name for name in columns if name in rows.schema.names])
         if rows.num_rows:

@@ -47,10 +47,10 @@ def score(use_case: UseCase, probabilities: np.ndarray) -> pa.Array:
 def mark_missing(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -> pa.Array:
     """Return `values` as float32 or string, by the column's kind, with null for the missing ones.
 
-    Missing are null, NaN, and for an entity feature its unknown value.
+    A dictionary of strings stays one. Missing are null, NaN, and for an entity feature its unknown value.
     """
     if column.kind == "categorical":
-        return values.cast(pa.string())
+        return values if pa.types.is_dictionary(values.type) else values.cast(pa.string())
     values = values.cast(pa.float32())
     missing = pc.is_nan(values)
     unknown = _unknown_value(use_case, column.name)

@@ -88,10 +88,16 @@ class CategoricalReference:
     kind: Literal["categorical"] = "categorical"
 
     def count(self, values: pa.Array) -> np.ndarray:
-        """Return how many of `values` (string, no nulls) are of each category, [categories + 1]."""
+        """Return how many of `values` are of each category, [categories + 1].
+
+        They are strings, or a dictionary of strings, without nulls.
+        """
+        found, numbers = pc.value_counts(values).flatten()
         known = pa.array(self.categories, pa.string())
-        index = pc.index_in(values, known).fill_null(len(self.categories))
-        return np.bincount(index.to_numpy(), minlength=len(self.categories) + 1)
+        index = pc.index_in(found.cast(pa.string()), known).fill_null(len(self.categories))
+        counts = np.zeros(len(self.categories) + 1, np.int64)
+        np.add.at(counts, index.to_numpy(), numbers.to_numpy())
+        return counts
 
     def bins(self, counts: np.ndarray) -> np.ndarray:
         """Return `counts`: each category is a bin."""

@@ -9,7 +9,7 @@ from drift_detector.baselines import load_references
 from drift_detector.judgement import Judgement, Policy, judge
 from drift_detector.report_store import report_id
 from drift_detector.sample import RowSample
-from drift_detector.traffic import ReleaseTraffic, count_traffic, log_columns
+from drift_detector.traffic import ENCODED, ReleaseTraffic, count_traffic, log_columns
 from drift_detector.window import Window
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
@@ -72,8 +72,9 @@ class Measurer:
             return ReleaseTraffic(release_id, references, RowSample(size, seed))
 
         objects = self.log_objects(target, window)
+        columns = log_columns(target.use_case)
         records = read_log(
-            self.store, *_key(target), window.start, window.end, log_columns(target.use_case)
+            self.store, *_key(target), window.start, window.end, columns, encoded=ENCODED
         )
         traffic = count_traffic(target.use_case, records, start)
         if not traffic:

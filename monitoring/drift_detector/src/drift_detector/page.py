@@ -3,14 +3,17 @@
 import html
 import warnings
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from baseline import NumericReference, Reference
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.errors import Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEED = 0
 
@@ -27,6 +30,8 @@ def render_page(
     Raises:
         Unavailable: Evidently refused the data or failed.
     """
+    import pandas as pd  # 40 MB, like Evidently only for who wants pages
+
     names = [
         name for name, r in references.items() if r.rows > r.missing and _has_values(sample, name)
     ]
@@ -44,7 +49,7 @@ def render_page(
 
 
 def _evidently(
-    reference: pd.DataFrame, current: pd.DataFrame, numeric: list[str], limit: float
+    reference: "pd.DataFrame", current: "pd.DataFrame", numeric: list[str], limit: float
 ) -> str:
     from evidently import DataDefinition, Dataset, Report  # 6-10 s: only who wants pages pays
     from evidently.presets import DataDriftPreset

@@ -22,11 +22,11 @@ class RowSample:
         if not self._size:
             return
         keys = self._random.random(rows.num_rows)
-        table = pa.Table.from_batches([rows])
+        if len(self._keys) == self._size:  # full: few of the others come in
+            better = np.flatnonzero(keys < self._keys.max())
+            keys, rows = keys[better], rows.take(pa.array(better))
+        table = _decoded(rows)
         if self._rows is not None:
-            if len(self._keys) == self._size:  # full: few of the others come in
-                better = np.flatnonzero(keys < self._keys.max())
-                keys, table = keys[better], table.take(pa.array(better))
             keys = np.concatenate([self._keys, keys])
             table = pa.concat_tables([self._rows, table])
         kept = np.sort(np.argsort(keys, kind="stable")[: self._size])
@@ -36,3 +36,9 @@ class RowSample:
     def rows(self) -> pa.Table | None:
         """Return the sample, `None` before the first row."""
         return self._rows
+
+
+def _decoded(rows: pa.RecordBatch) -> pa.Table:
+    """Return rows without dictionaries, which differ from batch to batch."""
+    types = [t.value_type if pa.types.is_dictionary(t) else t for t in rows.schema.types]
+    return pa.Table.from_batches([rows]).cast(pa.schema(zip(rows.schema.names, types, strict=True)))

@@ -25,9 +25,13 @@ from platform_core.inference_log import (
     FEATURE_PREFIX,
     INPUT_PREFIX,
     PROBABILITY_PREFIX,
-    matching,
 )
 from use_cases import UseCase
+
+
+RELEASE_ID, PURPOSE = "release_id", "purpose"
+ENCODED = (RELEASE_ID, PURPOSE, PREDICTION_COLUMN)
+"""Columns of the log with a few values, which are read as dictionaries."""
 
 
 @dataclass
@@ -91,17 +95,19 @@ def count_traffic(
     """
     traffic: dict[str, ReleaseTraffic] = {}
     for batch in batches:
-        live = matching(batch, pc.equal(batch.column("purpose"), Purpose.LIVE.value))
-        for release_id, records in _by_release(live):
-            if release_id not in traffic:
-                traffic[release_id] = start(release_id)
-            traffic[release_id].add(use_case, records)
+        for purpose, sent in _by(PURPOSE, batch):
+            if purpose != Purpose.LIVE:
+                continue
+            for release_id, records in _by(RELEASE_ID, sent):
+                if release_id not in traffic:
+                    traffic[release_id] = start(release_id)
+                traffic[release_id].add(use_case, records)
     return [traffic[release_id] for release_id in sorted(traffic)]
 
 
 def log_columns(use_case: UseCase) -> list[str]:
     """Return the columns of the inference log that the monitored values are made of."""
-    names = ["release_id", "purpose", "prediction"]
+    names = list(ENCODED)
     names += [PROBABILITY_PREFIX + name for name in use_case.classes]
     entities = use_case.entity_features.names if use_case.entity_features else ()
     replayed = set(_replayed(use_case))
@@ -131,7 +137,7 @@ def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa
         values[SCORE_COLUMN] = pa.nulls(rows, pa.float32())
     else:
         values[SCORE_COLUMN] = score(use_case, np.column_stack([_floats(c) for c in probabilities]))
-    values[PREDICTION_COLUMN] = records.column("prediction")
+    values[PREDICTION_COLUMN] = records.column(PREDICTION_COLUMN)
     return values
 
 
@@ -159,7 +165,9 @@ def _floats(column: pa.Array) -> np.ndarray:
     return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
-def _by_release(records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    releases = records.column("release_id")
-    for release_id in releases.unique().to_pylist():
-        yield release_id, matching(records, pc.equal(releases, release_id))
+def _by(column: str, records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield each value of a column with its rows; where there is one, they are not copied."""
+    values = records.column(column)
+    found = values.unique().to_pylist()
+    for value in found:
+        yield value, records if len(found) == 1 else records.filter(pc.equal(values, value))

@@ -1,0 +1,173 @@
+"""PSI and KS of twelve features: our window, Evidently, and one pass of polars over the same log.
+
+Each way runs in a process of its own, so that its peak memory can be told. Our statistics are
+compared with SciPy's on the same values before anything is timed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from bench_report import interleaved, median, note, ratios, table
+from drift.log import CASE, HOUR, NAMES, REFERENCE, store_release_of, write_hour
+from scipy.stats import ks_2samp
+from serving.environments import python_of
+
+from baseline import NumericReference, psi, read_baseline
+from platform_core.errors import Conflict, Unavailable
+from scoring import baseline_path
+
+HERE = Path(__file__).parent
+ROWS, QUICK_ROWS = 1_000_000, 200_000
+GROWTH, QUICK_GROWTH = (100_000, 1_000_000, 10_000_000), (100_000, 1_000_000)
+LOGS, QUICK_LOGS = (1, 1_000, 1_000_000, 10_000_000), (1, 100_000, 1_000_000)
+WINDOW_ROWS = 20_000
+ROUNDS, QUICK_ROUNDS = 4, 1
+OURS, POLARS, EVIDENTLY = "drift detector", "polars, one pass", "Evidently"
+# The PSI is exact; the KS statistic loses at most what lies between two points of the baseline.
+PSI_TOLERANCE, KS_TOLERANCE = 1e-9, 1e-3
+MEBIBYTE = 1 << 20
+MILLION = 1_000_000
+CHILD_SECONDS = 300
+
+Told = dict[str, Any]
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Compare with the peers, then let the window grow, then the log around it."""
+    with tempfile.TemporaryDirectory(prefix="bench-drift-") as name:
+        folder = Path(name)
+        release_id = store_release_of(folder)
+        rows = QUICK_ROWS if options.quick else ROWS
+        write_hour(folder, release_id, HOUR, rows)
+        _check(folder, release_id, _ours(folder)["answers"])
+        _beside_peers(folder, release_id, rows, QUICK_ROUNDS if options.quick else ROUNDS)
+        _growing_window(folder, release_id, QUICK_GROWTH if options.quick else GROWTH)
+        _growing_log(folder, release_id, QUICK_LOGS if options.quick else LOGS)
+    return True
+
+
+def _check(folder: Path, release_id: str, answers: Mapping[str, Sequence[float]]) -> None:
+    """Compare with the statistics of the values themselves."""
+    files, references = _segments(folder), _references(folder, release_id)
+    columns = [f"feature.{name}" for name in NAMES]
+    log = pq.read_table(files, columns=columns, partitioning=None)
+    baseline = pq.read_table(folder / REFERENCE)
+    for name in NAMES:
+        actual, expected = log[f"feature.{name}"].to_numpy(), baseline[name].to_numpy()
+        index = psi(_bins(references[name], expected), _bins(references[name], actual))
+        distance = ks_2samp(expected, actual, method="asymp").statistic
+        exact = {"PSI": (index, PSI_TOLERANCE), "KS statistic": (distance, KS_TOLERANCE)}
+        for (what, (value, limit)), answer in zip(exact.items(), answers[name], strict=True):
+            if abs(answer - value) > limit:
+                raise Conflict(f"the {what} of {name} is {answer}, exactly {value}")
+
+
+def _bins(reference: NumericReference, values: np.ndarray) -> np.ndarray:
+    edges = zip(reference.edges, reference.edge_included, strict=True)
+    below = [np.sum(values <= edge if included else values < edge) for edge, included in edges]
+    return np.diff([0, *below, len(values)])
+
+
+def _beside_peers(folder: Path, release_id: str, rows: int, rounds: int) -> None:
+    ways = {OURS: partial(_ours, folder), **_peers(folder, release_id)}
+    told: dict[str, list[Told]] = {name: [] for name in ways}
+    for name in interleaved(list(ways), rounds):
+        told[name].append(ways[name]())
+    times = {name: [each["seconds"] for each in some] for name, some in told.items()}
+    table(
+        f"drift: PSI and KS of {len(NAMES)} features, {rows:,} records, Parquet to verdicts",
+        ["way", "s (median)", "CPU s", "peak MiB", "times ours"],
+        [
+            [name, median(times[name]), *_cpu_and_peak(some), ratios(times[name], times[OURS])]
+            for name, some in told.items()
+        ],
+    )
+
+
+def _peers(folder: Path, release_id: str) -> dict[str, Callable[[], Told]]:
+    try:
+        python = python_of("drift")
+    except Unavailable as error:
+        note(f"Evidently and polars are left out: {error}")
+        return {}
+    references = _references(folder, release_id)
+    plan = folder / "plan.json"
+    plan.write_text(
+        json.dumps(
+            {
+                "files": [str(file) for file in _segments(folder)],
+                "columns": [f"feature.{name}" for name in NAMES],
+                "edges": {f"feature.{name}": references[name].edges.tolist() for name in NAMES},
+                "reference": str(folder / REFERENCE),
+            }
+        )
+    )
+    scripts = {POLARS: "drift_polars.py", EVIDENTLY: "drift_evidently.py"}
+    return {
+        name: partial(_child, str(python), HERE / "peers" / script, plan)
+        for name, script in scripts.items()
+    }
+
+
+def _growing_window(folder: Path, release_id: str, sizes: Sequence[int]) -> None:
+    rows = []
+    for size in sizes:
+        write_hour(folder, release_id, HOUR, size)
+        told = _ours(folder)
+        rate = told["seconds"] * MILLION / size
+        rows.append([f"{size:,}", told["seconds"], rate, *_cpu_and_peak([told])])
+    header = ["records in the window", "s", "s per million", "CPU s", "peak MiB"]
+    table("drift: the window grows", header, rows)
+
+
+def _growing_log(folder: Path, release_id: str, sizes: Sequence[int]) -> None:
+    for file in _segments(folder):
+        file.unlink()
+    write_hour(folder, release_id, HOUR, WINDOW_ROWS)
+    rows = []
+    for size in sizes:
+        for day in range(1, 11):
+            write_hour(folder, release_id, HOUR - timedelta(days=day), -(-size // 10))
+        told = _ours(folder)
+        rows.append([f"{size:,}", told["seconds"], *_cpu_and_peak([told])])
+    header = ["records outside the window", "s", "CPU s", "peak MiB"]
+    table(f"drift: {WINDOW_ROWS:,} records in the window, the log around it grows", header, rows)
+
+
+def _ours(folder: Path) -> Told:
+    return _child(sys.executable, HERE / "drift" / "ours.py", folder)
+
+
+def _child(python: str, script: Path, argument: Path) -> Told:
+    environment = {**os.environ, "PYTHONPATH": str(HERE), "DO_NOT_TRACK": "1"}
+    command = [python, str(script), str(argument)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, timeout=CHILD_SECONDS
+    )
+    if done.returncode != 0:
+        raise Unavailable(f"{script.name} failed: {done.stderr[-500:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _cpu_and_peak(told: Sequence[Told]) -> list[float]:
+    cpu, peak = ([each[name] for each in told] for name in ("cpu", "peak"))
+    return [median(cpu), max(peak) / MEBIBYTE]
+
+
+def _segments(folder: Path) -> list[Path]:
+    return sorted((folder / "inference-logs").rglob(f"date={HOUR:%Y-%m-%d}/hour={HOUR:%H}/*"))
+
+
+def _references(folder: Path, release_id: str) -> dict[str, NumericReference]:
+    return read_baseline((folder / baseline_path(CASE.name, release_id)).read_bytes())

@@ -1,0 +1,35 @@
+"""Evidently: the data drift preset with PSI and with KS, over the same rows.
+
+Arguments: a JSON file with `files`, the `columns` and the `reference` of the log.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import pandas as pd
+from drift.cost import tell
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataDriftPreset
+
+plan = json.loads(Path(sys.argv[1]).read_text())
+
+
+def measure() -> dict[str, int]:
+    """Return how many metrics there are."""
+    names = plan["columns"]
+    parts = [pd.read_parquet(file, columns=names) for file in plan["files"]]
+    reference = pd.read_parquet(plan["reference"]).set_axis(names, axis=1)
+    definition = DataDefinition(numerical_columns=names)
+    current, baseline = (
+        Dataset.from_pandas(frame, data_definition=definition)
+        for frame in (pd.concat(parts, ignore_index=True), reference)
+    )
+    presets = [DataDriftPreset(num_method=method) for method in ("psi", "ks")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {"metrics": len(Report(presets).run(current, baseline).dict()["metrics"])}
+
+
+tell(measure)
