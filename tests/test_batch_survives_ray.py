@@ -1,9 +1,6 @@
 """A batch job whose Ray head is killed: another head goes on with it, no row comes out twice."""
 
-import os
-import signal
-import sys
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +18,9 @@ from platform_core.contracts.batch_job import checkpoints_folder
 from platform_core.contracts.environments import Environment
 from platform_core.parquet import read_table, write_table
 from platform_core.settings import RaySettings
-from platform_core.testing.processes import free_port, wait_until
-from platform_core.testing.servers import RayHead, ray_head_in
+from platform_core.testing.processes import wait_until
+from platform_core.testing.ray_cluster import RayCluster
+from platform_core.testing.servers import RayHead
 from use_cases import use_case
 
 pytestmark = pytest.mark.slow
@@ -32,36 +30,6 @@ SECONDS = 120
 MAX_ATTEMPTS = 3
 
 
-class Cluster:
-    """One Ray head after the other on the same ports."""
-
-    def __init__(self, folder: Path, settings: dict[str, str], stack: ExitStack) -> None:
-        self._folder = folder
-        self._ports = free_port(), free_port()
-        self._stack = stack
-        address, dashboard = (f"127.0.0.1:{port}" for port in self._ports)
-        self._settings = settings | {
-            "RAY_ADDRESS": address,
-            "RAY_DASHBOARD_URL": f"http://{dashboard}",
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
-
-    def start(self) -> RayHead:
-        return self._stack.enter_context(ray_head_in(self._folder, *self._ports, self._settings))
-
-    def kill(self, head: RayHead) -> list[psutil.Process]:
-        """Kill what makes the head; return what runs on and has to notice by itself."""
-        root = psutil.Process(head.process.pid)
-        family = [root, *root.children(recursive=True)]
-        for process in family:
-            if process.name() in {"ray", "raylet", "gcs_server"}:
-                process.send_signal(signal.SIGKILL)
-        head.process.wait()
-        for process in family:
-            self._stack.callback(_kill, process)
-        return psutil.wait_procs(family, timeout=1)[1]
-
-
 @pytest.fixture
 def stack():
     with ExitStack() as stack:
@@ -69,7 +37,7 @@ def stack():
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> Cluster:
+def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> RayCluster:
     settings = {
         "BLOB_STORE_URL": blob_store.uri("batch/_").removesuffix("/batch/_"),
         "FEAST_REPOSITORY": str(tmp_path),
@@ -78,7 +46,7 @@ def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> Clu
         "BATCH_SMALL_ROWS": "0",
         "BATCH_CHUNK_ROWS": str(CHUNK_ROWS),
     }
-    return Cluster(tmp_path / "own-ray", settings, stack)
+    return RayCluster(tmp_path / "own-ray", settings, stack)
 
 
 def test_a_killed_ray_head_costs_no_row_and_doubles_none(
@@ -123,11 +91,6 @@ def test_a_killed_ray_head_costs_no_row_and_doubles_none(
     # The first run outlives its head for up to a minute, unless it sees that it was replaced.
     _, left = psutil.wait_procs(orphans, timeout=20)
     assert [process for process in left if "batch_inference" in " ".join(process.cmdline())] == []
-
-
-def _kill(process: psutil.Process) -> None:
-    with suppress(psutil.NoSuchProcess):
-        process.kill()
 
 
 def _runner(head: RayHead) -> RayJobRunner:

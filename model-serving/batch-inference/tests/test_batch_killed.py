@@ -18,6 +18,7 @@ from platform_core.contracts.batch_job import (
 from platform_core.parquet import read_table, write_table
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import wait_until
+from platform_core.testing.ray_cluster import workers
 
 END_SECONDS = 60
 ROWS, CHUNK_ROWS, BROKEN = 50, 10, (3, 41)
@@ -152,7 +153,10 @@ def test_a_killed_worker_of_ray_costs_no_row(
     process = start(job_id, batch_chunk_rows=1000, **ray_environment)
     victims = []
     assert wait_until(
-        lambda: kept(blob_store, job_id) > 0 and (victims.extend(workers(ray_head)) or victims),
+        lambda: (
+            kept(blob_store, job_id) > 0
+            and (victims.extend(workers(ray_head, "_score")) or victims)
+        ),
         END_SECONDS,
     )
     for victim in victims:
@@ -169,9 +173,3 @@ def test_a_killed_worker_of_ray_costs_no_row(
 
 def kept(store, job_id):
     return len(list(store.list(checkpoints_folder(job_id))))
-
-
-def workers(head):
-    """The processes of this very cluster that score chunks."""
-    family = psutil.Process(head.process.pid).children(recursive=True)
-    return [process for process in family if "ray::_score" in " ".join(process.cmdline())]

@@ -8,15 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from feature_transformer.testing import Home, Server
-from platform_core.adapters import connect
+from feature_transformer.testing import SEED, Home, SenderView, Server
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.parquet import table_bytes
-from platform_core.settings import OnlineStoreSettings
 from scoring import Release, Scorer, Scores
 from use_cases import use_case
-
-SEED = 11
 
 
 @dataclass(frozen=True)
@@ -56,51 +51,10 @@ def server(stage: Stage) -> Iterator[Server]:
         yield server
 
 
-class SenderView:
-    """A real Feast with one view, version `v1`, of the domains of generated senders."""
-
-    def __init__(self, home: Home, root: Path, redis_url: str = "") -> None:
-        folder = home.folder / "feast"
-        folder.mkdir(exist_ok=True)
-        self.settings = {
-            "FEAST_REPOSITORY": str(root / "model-serving" / "feast"),
-            "FEAST_REGISTRY": str(folder / "registry.db"),
-            "FEAST_ONLINE_PATH": str(folder / "online.db"),
-            "REDIS_URL": redis_url,
-            "ONLINE_STORE_TIMEOUT_SECONDS": "2",
-            "ONLINE_STORE_MAX_AGE_SECONDS": "0",
-        }
-        self._case = use_case("spam")
-        mails = self._case.generate(300, SEED)
-        times = mails[self._case.time_column].cast(pa.timestamp("us", tz="UTC"))
-        self._history = self._case.entity_history(mails.append_column("event_timestamp", times))
-        self._file = folder / "history.parquet"
-        self._file.write_bytes(table_bytes(self._history))
-
-    def publish(self) -> None:
-        """Register the view and write its latest values to the online store."""
-        values = {key.lower(): value for key, value in self.settings.items() if value}
-        store = connect.feature_store(OnlineStoreSettings(**values))
-        entity = self._case.entity_features
-        view = f"{entity.name}_v1"
-        store.apply_view(view, entity.entity, list(entity.names), self._file)
-        store.materialise(view, max(self._history["event_timestamp"].to_pylist()))
-
-    def entities(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return what the view knows of the senders of `records`, from the history alone."""
-        names = list(self._case.entity_features.names)
-        rows = sorted(self._history.to_pylist(), key=lambda row: row["event_timestamp"])
-        latest = {row["sender_domain"]: [row[name] for name in names] for row in rows}
-        keys = self._case.entity_keys(records).to_pylist()
-        found = [latest.get(key, [None] * len(names)) for key in keys]
-        columns = [pa.array(column, pa.float64()) for column in zip(*found, strict=True)]
-        return pa.record_batch(columns, names=names)
-
-
 @pytest.fixture(scope="session")
 def sender_view(pytestconfig: pytest.Config) -> Callable[..., SenderView]:
     """Return a function that makes the view: home, Redis URL (SQLite without)."""
-    return lambda home, redis_url="": SenderView(home, pytestconfig.rootpath, redis_url)
+    return lambda home, redis_url="": SenderView(home.folder, pytestconfig.rootpath, redis_url)
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,12 @@
 """The online store goes away and comes back."""
 
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from contextlib import ExitStack
 
 import pytest
 
-from platform_core.testing.processes import (
-    find_program,
-    free_port,
-    listens,
-    running,
-    wait_until,
-)
+from platform_core.testing.processes import free_port, wait_until
+from platform_core.testing.servers import redis_in
 from use_cases import use_case
-
-
-@contextmanager
-def redis(folder, port):
-    command = [find_program("redis-server", how="install the package redis-server")]
-    command += ["--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with running(command, partial(listens, port), folder) as process:
-        yield process
 
 
 def test_without_redis_answers_are_degraded_until_it_is_back(
@@ -40,7 +26,7 @@ def test_without_redis_answers_are_degraded_until_it_is_back(
         return answer["parameters"]["degraded"], features
 
     with ExitStack() as stack:
-        first = stack.enter_context(redis(tmp_path / "redis-1", port))
+        first = stack.enter_context(redis_in(tmp_path / "redis-1", port))
         view.publish()
         server = stack.enter_context(home.serve("inference_service", "INFERENCE", **view.settings))
         assert ask() == (False, known)
@@ -50,7 +36,7 @@ def test_without_redis_answers_are_degraded_until_it_is_back(
         assert ask() == (True, unknown)
         assert server.infer("iris", use_case("iris").golden_records()).status_code == 200
 
-        stack.enter_context(redis(tmp_path / "redis-2", port))
+        stack.enter_context(redis_in(tmp_path / "redis-2", port))
         view.publish()
         assert wait_until(lambda: not ask()[0], 20)
         assert ask() == (False, known)

@@ -13,11 +13,16 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
+from platform_core.adapters import connect
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.open_inference import tensors_from_batch
+from platform_core.parquet import table_bytes
+from platform_core.settings import OnlineStoreSettings
 from platform_core.testing.processes import answers, free_port, running
+from use_cases import use_case
 
 SECONDS = 30
+SEED = 11
 
 
 @dataclass(frozen=True)
@@ -96,3 +101,45 @@ class Home:
         with running([sys.executable, "-m", module], ready, folder, environment) as process:
             url = f"http://127.0.0.1:{http}"
             yield Server(url, f"127.0.0.1:{grpc}", process, folder / "server.log")
+
+
+class SenderView:
+    """A real Feast with one view, version `v1`, of the domains of generated senders."""
+
+    def __init__(self, home: Path, root: Path, redis_url: str = "") -> None:
+        """Keep the registry below `home`; `root` is the checkout, no `redis_url` means SQLite."""
+        folder = home / "feast"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.settings = {
+            "FEAST_REPOSITORY": str(root / "model-serving" / "feast"),
+            "FEAST_REGISTRY": str(folder / "registry.db"),
+            "FEAST_ONLINE_PATH": str(folder / "online.db"),
+            "REDIS_URL": redis_url,
+            "ONLINE_STORE_TIMEOUT_SECONDS": "2",
+            "ONLINE_STORE_MAX_AGE_SECONDS": "0",
+        }
+        self._case = use_case("spam")
+        mails = self._case.generate(300, SEED)
+        times = mails[self._case.time_column].cast(pa.timestamp("us", tz="UTC"))
+        self._history = self._case.entity_history(mails.append_column("event_timestamp", times))
+        self._file = folder / "history.parquet"
+        self._file.write_bytes(table_bytes(self._history))
+
+    def publish(self) -> None:
+        """Register the view and write its latest values to the online store."""
+        values = {key.lower(): value for key, value in self.settings.items() if value}
+        store = connect.feature_store(OnlineStoreSettings(**values))
+        entity = self._case.entity_features
+        view = f"{entity.name}_v1"
+        store.apply_view(view, entity.entity, list(entity.names), self._file)
+        store.materialise(view, max(self._history["event_timestamp"].to_pylist()))
+
+    def entities(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return what the view knows of the senders of `records`, from the history alone."""
+        names = list(self._case.entity_features.names)
+        rows = sorted(self._history.to_pylist(), key=lambda row: row["event_timestamp"])
+        latest = {row["sender_domain"]: [row[name] for name in names] for row in rows}
+        keys = self._case.entity_keys(records).to_pylist()
+        found = [latest.get(key, [None] * len(names)) for key in keys]
+        columns = [pa.array(column, pa.float64()) for column in zip(*found, strict=True)]
+        return pa.record_batch(columns, names=names)

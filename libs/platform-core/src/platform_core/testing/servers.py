@@ -68,11 +68,18 @@ class RayHead:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a Redis that keeps nothing on disk; gives `redis://…`."""
-    program = find_program("redis-server", how="install the package redis-server")
     port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with running(command, lambda: listens(port), tmp_path_factory.mktemp("servers") / "redis"):
+    with redis_in(tmp_path_factory.mktemp("servers") / "redis", port):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def redis_in(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen]:
+    """Run a Redis of its own; without `options` it keeps nothing on disk."""
+    program = find_program("redis-server", how="install the package redis-server")
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options]
+    with running(command, partial(listens, port), folder) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
@@ -80,35 +87,50 @@ def azurite(
     tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Azurite]:
     """Start Azurite's blob service with the platform's containers."""
-    root = pytestconfig.rootpath
+    folder, port = tmp_path_factory.mktemp("servers") / "azurite", free_port()
+    with azurite_in(folder, port, pytestconfig.rootpath):
+        server = azurite_at(port)
+        create_containers(server)
+        yield server
+
+
+@contextmanager
+def azurite_in(folder: Path, port: int, root: Path) -> Iterator[subprocess.Popen]:
+    """Run an Azurite of its own with what lies in `folder`; it is installed at or above `root`."""
     folders = [f / ".tools/node_modules/.bin" for f in (root, *root.parents)]
     program = find_program("azurite-blob", folders, "npm install --prefix .tools azurite")
-    folder = tmp_path_factory.mktemp("servers") / "azurite"
-    port = free_port()
     command = [program, "--skipApiVersionCheck", "--silent", "--disableTelemetry"]
     command += ["--location", str(folder), "--blobHost", "127.0.0.1", "--blobPort", str(port)]
-    with running(command, lambda: listens(port), folder):
-        server = Azurite(f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}", AZURITE_KEY)
-        _create_containers(server)
-        yield server
+    with running(command, partial(listens, port), folder) as process:
+        yield process
+
+
+def azurite_at(port: int) -> Azurite:
+    """Return how to reach an Azurite behind a port of 127.0.0.1."""
+    return Azurite(f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}", AZURITE_KEY)
 
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start an MLflow server on SQLite that proxies its artifacts; gives its URI."""
+    port = free_port()
+    with mlflow_in(tmp_path_factory.mktemp("servers") / "mlflow", port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def mlflow_in(folder: Path, port: int) -> Iterator[subprocess.Popen]:
+    """Run an MLflow server of its own with what lies in `folder`."""
     if find_spec("mlflow") is None:
         missing("mlflow", "install mlplatform-platform-core[mlflow]")
-    folder = tmp_path_factory.mktemp("servers") / "mlflow"
-    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     # Eight processes that wait for jobs nobody sends would take longer to start than the server.
     lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    url = f"http://127.0.0.1:{port}"
-    with running(command, lambda: answers(port, "/health"), folder, lean, seconds=120):
-        yield url
+    with running(command, partial(answers, port, "/health"), folder, lean, seconds=120) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +177,8 @@ def pytest_runtest_makereport() -> Iterator[None]:
     return report
 
 
-def _create_containers(server: Azurite) -> None:
+def create_containers(server: Azurite) -> None:
+    """Create all containers of the platform."""
     from azure.storage.blob import BlobServiceClient
 
     with closing(BlobServiceClient(server.account_url, server.account_key)) as client:

@@ -28,6 +28,7 @@ LOGS = {
         # One line per request costs a fifth of a request.
         "kserve": {"level": "WARNING"},
         "kserve.trace": {"level": "WARNING"},
+        "azure": {"level": "WARNING"},
         "uvicorn.access": {"propagate": False},
     },
 }

@@ -1,0 +1,134 @@
+"""A TCP proxy in front of a real server, which can be told to misbehave.
+
+A change of the fault hangs up on everybody, so that the next call meets it. Calls are recognised
+well enough for request-response protocols: the first bytes of a caller after an answer begin one.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from platform_core.testing.processes import free_port
+
+CHUNK = 64 << 10
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to calls: nothing, unless it is said here.
+
+    `seconds` of delay, an HTTP `status` in place of the server's answer, `gone` hangs up at once,
+    `silent` never answers, `spoil` changes what the caller sends.
+    """
+
+    seconds: float = 0.0
+    status: int | None = None
+    gone: bool = False
+    silent: bool = False
+    spoil: tuple[bytes, bytes] | None = None
+
+
+NONE = Fault()
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass
+class Proxy:
+    """Listens on `port` of 127.0.0.1 and passes on to `target`, in a thread of its own."""
+
+    target: int
+    port: int = field(default_factory=free_port)
+    calls: int = 0
+    _fault: Fault = NONE
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def start(self) -> "Proxy":
+        """Listen until the process ends."""
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        serve = asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=512)
+        asyncio.run_coroutine_threadsafe(serve, self._loop).result()
+        return self
+
+    def misbehave(self, fault: Fault) -> None:
+        """Let `fault` happen from now on; `NONE` ends it."""
+
+        async def change() -> None:
+            self._fault = fault
+            for writer in self._writers:
+                writer.transport.abort()
+
+        asyncio.run_coroutine_threadsafe(change(), self._loop).result()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                await self._act((reader, writer), self._fault)
+        finally:
+            self._writers.discard(writer)
+            writer.transport.abort()
+
+    async def _act(self, caller: Pair, fault: Fault) -> None:
+        if fault.gone:
+            self.calls += 1
+        elif fault.silent:
+            self.calls += 1
+            await caller[0].read()
+        elif fault.status is not None:
+            await self._refuse(caller, fault)
+        else:
+            await self._pass_on(caller, fault)
+
+    async def _refuse(self, caller: Pair, fault: Fault) -> None:
+        reader, writer = caller
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.calls += 1
+            lines = head.decode("latin-1").lower().split("\r\n")
+            length = next((x.split(":")[1] for x in lines if x.startswith("content-length:")), "0")
+            await reader.readexactly(int(length))
+            await asyncio.sleep(fault.seconds)
+            answer = f"HTTP/1.1 {fault.status} Fault\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n"
+            writer.write(answer.encode())
+            await writer.drain()
+
+    async def _pass_on(self, caller: Pair, fault: Fault) -> None:
+        server = await asyncio.open_connection("127.0.0.1", self.target)
+        self._writers.add(server[1])
+        answered = asyncio.Event()
+        answered.set()
+
+        async def request(data: bytes) -> bytes:
+            if answered.is_set():
+                answered.clear()
+                self.calls += 1
+                await asyncio.sleep(fault.seconds)
+            return data.replace(*fault.spoil) if fault.spoil else data
+
+        async def response(data: bytes) -> bytes:
+            answered.set()
+            return data
+
+        ways = (_copy(caller[0], server[1], request), _copy(server[0], caller[1], response))
+        tasks = [asyncio.create_task(way) for way in ways]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._writers.discard(server[1])
+            server[1].transport.abort()
+
+
+async def _copy(
+    source: asyncio.StreamReader,
+    target: asyncio.StreamWriter,
+    change: Callable[[bytes], Awaitable[bytes]],
+) -> None:
+    while data := await source.read(CHUNK):
+        target.write(await change(data))
+        await target.drain()

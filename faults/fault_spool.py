@@ -1,0 +1,161 @@
+"""What can happen to the inference log on its way through the local disk."""
+
+import asyncio
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from fault_drill import Drill, Outcome, drill
+from fault_stand import Stand, Unit
+from fault_traffic import BATCH, CLIENTS
+
+from api_gateway.segments import frame
+from platform_core.testing.machine import MachineSettings, child_environment
+from platform_core.testing.processes import free_port
+
+DISK_BYTES = 2 << 20
+FAKETIME = "faketime/libfaketimeMT.so.1"
+LIBRARIES = (Path("/usr/lib"), Path("/usr/local/lib"), Path("/opt/homebrew/lib"))
+HOUR_BACK = "-3600"
+
+
+async def torn_record(stand: Stand) -> Outcome:
+    """Kill the gateway, and cut the record it was writing: the next one drops just that."""
+    async with drill(stand, "torn-record", extra=CLIENTS * BATCH) as run:
+        unit = stand.units["gateway"]
+        run.broken()
+        await run.during(unit.kill)
+        segments = sorted((stand.home / "spool").glob("*.log"), key=lambda f: f.stat().st_mtime)
+        run.outcome.require(bool(segments), "the killed gateway left no segment")
+        with segments[-1].open("ab") as file:
+            file.write(frame(b'{"prediction_id": "torn", "request_id": "torn-record-0"}')[:-9])
+        await run.during(unit.restart)
+        await run.recovered()
+        await run.during(stand.flush)
+    metrics = httpx.get(f"http://127.0.0.1:{stand.port}/metrics").text
+    damaged = [x.split()[1] for x in metrics.splitlines() if x.startswith("gateway_log_damaged")]
+    run.outcome.require(any(float(n) >= 1 for n in damaged), "the torn record was not counted")
+    return run.outcome
+
+
+async def second_gateway(stand: Stand) -> Outcome:
+    """Start a second gateway on the same spool folder: it is refused, the first answers on."""
+    async with drill(stand, "two-gateways-one-spool") as run:
+        run.broken()
+        settings = stand.gateway_settings(GATEWAY_PORT=str(free_port()))
+        second = await run.during(
+            lambda: subprocess.run(
+                [sys.executable, "-m", "api_gateway"],
+                env=child_environment(settings),
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        )
+        await run.recovered()
+    told = "in use by another gateway" in second.stderr
+    run.outcome.require(second.returncode == 1 and told, f"it was not refused: {second.stderr}")
+    run.outcome.require(run.outcome.refused == 0, "requests were refused")
+    return run.outcome
+
+
+async def disk_full(stand: Stand) -> Outcome:
+    """Fill the disk under the spool: no record, no answer; with room again, answers again."""
+    with _small_disk(stand.home / "small-disk") as mounted:
+        spool = stand.home / ("small-disk/spool" if mounted else "other-spool")
+        with stand.another_gateway(SPOOL_FOLDER=str(spool)) as unit:
+            async with drill(stand, "disk-full") as run:
+                fill, free = _filler(spool.parent) if mounted else _file_limit(unit)
+                run.broken()
+                fill()
+                await run.until(lambda: run.traffic.sent[-1].status != 200, "refusals")  # noqa: PLR2004
+                await asyncio.sleep(1)
+                free()
+                await run.recovered()
+        run.outcome.notes.append("a tmpfs of 2 MiB" if mounted else "RLIMIT_FSIZE (no mount here)")
+        run.outcome.require(run.outcome.refused > 0, "nothing was refused")
+        return run.outcome
+
+
+async def clock_back(stand: Stand) -> Outcome:
+    """Set the gateway's clock back an hour: segments are still sealed, no key is shut out."""
+    name = "clock-back-an-hour"
+    library = next((f for folder in LIBRARIES for f in folder.rglob(FAKETIME)), None)
+    if library is None:
+        reason = "libfaketime is not installed; Debian: apt-get install faketime"
+        failures = [reason] if MachineSettings().ci else []
+        return Outcome(name, skipped=reason, failures=failures)
+    clock = stand.home / "clock"
+    clock.write_text("+0")
+    fake = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "SPOOL_FOLDER": str(stand.home / "clock-spool"),
+    }
+    with stand.another_gateway(**fake):
+        async with drill(stand, name) as run:
+            run.broken()
+            clock.write_text(HOUR_BACK)
+            await asyncio.sleep(2)
+            seen = len(run.traffic.sent)
+            await run.recovered()
+            await _uploaded(run, seen)
+    run.outcome.require(run.outcome.refused == 0, "requests were refused")
+    return run.outcome
+
+
+async def _uploaded(run: Drill, seen: int) -> None:
+    """Wait until what was answered after request `seen` is in the blob store, unasked."""
+    asked = [p for sent in run.traffic.sent[seen:] for p, _ in sent.predictions]
+    await run.until(
+        lambda: any(p in run.stand.logged(run.outcome.name) for p in asked),
+        "records after the change of the clock are uploaded by themselves",
+    )
+
+
+@contextmanager
+def _small_disk(folder: Path) -> Iterator[bool]:
+    """Mount a small disk on `folder` where that is allowed; say whether it was."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "faults", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def _filler(folder: Path) -> tuple[Callable[[], None], Callable[[], None]]:
+    file = folder / "filler"
+
+    def fill() -> None:
+        with file.open("wb", buffering=0) as handle:
+            try:
+                while True:
+                    handle.write(bytes(1024))
+            except OSError:
+                return
+
+    return fill, file.unlink
+
+
+def _file_limit(unit: Unit) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Without a disk of our own: no file of the gateway may grow any more."""
+    pid = unit.process.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+
+    def limit(size: int) -> Callable[[], None]:
+        return lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard)) and None
+
+    return limit(0), limit(soft)

@@ -1,0 +1,113 @@
+"""The faults: `run.py [--quick] [fault …]`; without a fault all of them, in this order.
+
+Exit 0 = all green, 1 = a fault was not withstood, 2 = wrong use.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import fault_callers
+import fault_kills
+import fault_overload
+import fault_releases
+import fault_spool
+import fault_stores
+from fault_drill import Outcome
+from fault_report import header, row, say
+from fault_stand import Stand
+
+from platform_core.testing.machine import silence_telemetry
+
+LIMIT_SECONDS = 240
+"""So long one fault may take at most."""
+FAILED = 1
+Faulty = Callable[[Stand], Awaitable[Outcome]]
+FAULTS: dict[str, Faulty] = {
+    "kill-gateway": fault_kills.gateway,
+    "kill-inference-service": fault_kills.inference_service,
+    "kill-transformer": fault_kills.transformer,
+    "kill-predictor": fault_kills.predictor,
+    "kill-redis": fault_kills.redis,
+    "kill-azurite": fault_kills.azurite,
+    "kill-mlflow": fault_kills.mlflow,
+    **{name: fault_stores.blobs(name) for name in fault_stores.BLOB_FAULTS},
+    **{name: fault_stores.online(name) for name in fault_stores.ONLINE_FAULTS},
+    "disk-full": fault_spool.disk_full,
+    "torn-record": fault_spool.torn_record,
+    "two-gateways-one-spool": fault_spool.second_gateway,
+    "clock-back-an-hour": fault_spool.clock_back,
+    "release-wrong-shape": fault_releases.wrong_shape,
+    "release-slow": fault_releases.slow,
+    "release-truncated": fault_releases.truncated,
+    "overload": fault_overload.overload,
+    "fairness-between-keys": fault_overload.fairness,
+    "useless-connections": fault_callers.callers,
+    "deployment-under-load": fault_releases.deployment,
+}
+# What takes long, or is much like another one.
+NOT_QUICK = {
+    "kill-predictor",
+    "kill-mlflow",
+    "blob-store-500",
+    "blob-store-429",
+    "blob-store-full",
+    "redis-silent",
+    "release-truncated",
+}
+
+
+def main() -> int:
+    """Do the faults that were asked for."""
+    options = _options()
+    logging.basicConfig(level=logging.ERROR)
+    silence_telemetry()
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faults-") as home, ExitStack() as stack:
+        stand = Stand(Path(home), options.quick)
+        stand.build(stack)
+        say(f"the servers are up after {time.monotonic() - begin:.0f} s\n\n{header()}")
+        names = options.faults or [n for n in FAULTS if not options.quick or n not in NOT_QUICK]
+        outcomes = [_one(name, stand) for name in names]
+    bad = [outcome.name for outcome in outcomes if outcome.failures]
+    say(f"\n{time.monotonic() - begin:.0f} s; {_verdict(bad, len(outcomes))}")
+    return FAILED if bad else 0
+
+
+def _one(name: str, stand: Stand) -> Outcome:
+    async def bounded() -> Outcome:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            return await FAULTS[name](stand)
+
+    try:
+        outcome = asyncio.run(bounded())
+    except Exception as error:  # the other faults are still of interest
+        outcome = Outcome(name, failures=[f"{type(error).__name__}: {error}"])
+        traceback.print_exc()
+    say(row(outcome))
+    return outcome
+
+
+def _verdict(bad: list[str], number: int) -> str:
+    return f"not withstood: {', '.join(bad)}" if bad else f"all {number} green"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("faults", nargs="*", metavar="fault", help=", ".join(FAULTS))
+    parser.add_argument("--quick", action="store_true", help="the short form that CI runs")
+    options = parser.parse_args()
+    if unknown := set(options.faults) - set(FAULTS):
+        parser.error(f"there is no fault {', '.join(sorted(unknown))}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
