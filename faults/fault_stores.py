@@ -1,5 +1,6 @@
 """Blob store and online store that refuse, dawdle or are not there."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from fault_drill import Outcome, drill, undegraded
@@ -10,6 +11,8 @@ from fault_traffic import PLACES
 # What Azure adds to a request to say who asks; one letter more, and it is somebody else.
 SIGNATURE = (b"SharedKey devstoreaccount1:", b"SharedKey devstoreaccount1:x")
 CALLS = 3
+# Longer than a segment stays open, so that uploads meet the fault.
+HOLD_SECONDS = 4
 BLOB_FAULTS = {
     "blob-store-500": Fault(status=500),
     "blob-store-503": Fault(status=503),
@@ -34,6 +37,7 @@ def blobs(name: str) -> Callable[[Stand], Awaitable[Outcome]]:
             stand.blobs.misbehave(BLOB_FAULTS[name])
             before = stand.blobs.calls
             try:
+                await asyncio.sleep(HOLD_SECONDS)
                 await run.until(lambda: stand.blobs.calls >= before + CALLS, "calls to the store")
                 await run.settle()
             finally:
