@@ -128,6 +128,9 @@ def count(traffic: Traffic, outcome: Outcome) -> None:
     good = traffic.good
     outcome.answered, outcome.refused = len(good), len(traffic.sent) - len(good)
     outcome.wrong = len(traffic.wrong)
+    if traffic.refusals:
+        reasons = traffic.refusals.most_common()
+        outcome.notes.append("refused: " + ", ".join(f"{n} x {why}" for why, n in reasons))
     outcome.failures += [f"wrong: {trouble}" for trouble in traffic.wrong[:SHOWN]]
     outcome.require(outcome.answered > 0, "nothing was answered")
     ends = sorted(sent.end for sent in good)

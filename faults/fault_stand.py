@@ -50,7 +50,7 @@ MAILS, KNOWN_SENDERS, SEED = 20, 10, 11
 FLUSH_SECONDS = 90
 START_SECONDS = 150
 KEYS = {name: secrets.token_hex(16) for name in ("load", "greedy", "modest", "admin")}
-GREEDY_LIMIT = 50
+GREEDY_LIMIT = 20
 GATEWAY = {
     "RATE_LIMIT": "100000000/minute",
     "SPOOL_SEGMENT_RECORDS": "300",
@@ -147,14 +147,19 @@ class Stand:
             unit.stop()
             self.units["gateway"].start()
 
-    def deploy(self, release_id: str, environment: Environment = Environment.STAGING) -> None:
+    def deploy(
+        self,
+        release_id: str,
+        environment: Environment = Environment.STAGING,
+        name: str = USE_CASE,
+    ) -> None:
         """Deploy a stored release as `make promote` does."""
-        uri = self.store.uri(release_path(USE_CASE, release_id))
+        uri = self.store.uri(release_path(name, release_id))
         EmbeddedDeployer(self.home / "models", self.serving).deploy(
-            USE_CASE, environment, release_id, uri, "1"
+            name, environment, release_id, uri, "1"
         )
         change = Change(
-            use_case=USE_CASE,
+            use_case=name,
             environment=environment,
             action=Action.DEPLOY,
             actor="faults",
@@ -200,6 +205,7 @@ class Stand:
         self._start_programs(stack)
         for environment in PLACES:
             self.deploy(self.releases[0].id, environment)
+            self.deploy(make_release(self.store, "iris").id, environment, "iris")
 
     def _start_stores(self, stack: ExitStack) -> None:
         for name in ("azurite", "redis", "staging", "predictor", "transformer", "gateway"):

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -89,6 +90,7 @@ class Traffic:
     pause: float = PAUSE_SECONDS
     sent: list[Sent] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    refusals: Counter[str] = field(default_factory=Counter)
     counter: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -167,7 +169,10 @@ class Traffic:
 
     def _judge_refusal(self, reply: Reply) -> None:
         if reply.status == 0:
+            self.refusals["no connection"] += 1
             return
+        code = orjson.loads(reply.body).get("code") if reply.body[:1] == b"{" else ""
+        self.refusals[f"{reply.status} {code}"] += 1
         if reply.status not in REFUSALS:
             self.wrong.append(f"{reply.status}: {reply.body[:200]!r}")
         elif "retry-after" not in reply.headers:

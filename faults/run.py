@@ -14,20 +14,25 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import fault_batch
 import fault_callers
+import fault_fuzz
 import fault_kills
 import fault_overload
 import fault_releases
 import fault_spool
 import fault_stores
+import pytest
 from fault_drill import Outcome
 from fault_report import header, row, say
 from fault_stand import Stand
 
 from platform_core.testing.machine import silence_telemetry
 
-LIMIT_SECONDS = 240
+LIMIT_SECONDS = 300
 """So long one fault may take at most."""
+BUDGET_SECONDS, QUICK_BUDGET_SECONDS = 1200, 480
+"""And all of them; those that are left then have failed."""
 FAILED = 1
 Faulty = Callable[[Stand], Awaitable[Outcome]]
 FAULTS: dict[str, Faulty] = {
@@ -51,6 +56,9 @@ FAULTS: dict[str, Faulty] = {
     "fairness-between-keys": fault_overload.fairness,
     "useless-connections": fault_callers.callers,
     "deployment-under-load": fault_releases.deployment,
+    "openapi-fuzz": fault_fuzz.fuzz,
+    "kill-ray-head": fault_batch.ray_head,
+    "kill-ray-worker": fault_batch.ray_worker,
 }
 # What takes long, or is much like another one.
 NOT_QUICK = {
@@ -61,6 +69,8 @@ NOT_QUICK = {
     "blob-store-full",
     "redis-silent",
     "release-truncated",
+    "kill-ray-head",
+    "kill-ray-worker",
 }
 
 
@@ -75,20 +85,21 @@ def main() -> int:
         stand.build(stack)
         say(f"the servers are up after {time.monotonic() - begin:.0f} s\n\n{header()}")
         names = options.faults or [n for n in FAULTS if not options.quick or n not in NOT_QUICK]
-        outcomes = [_one(name, stand) for name in names]
+        budget = QUICK_BUDGET_SECONDS if options.quick else BUDGET_SECONDS
+        outcomes = [_one(name, stand, begin + budget) for name in names]
     bad = [outcome.name for outcome in outcomes if outcome.failures]
     say(f"\n{time.monotonic() - begin:.0f} s; {_verdict(bad, len(outcomes))}")
     return FAILED if bad else 0
 
 
-def _one(name: str, stand: Stand) -> Outcome:
+def _one(name: str, stand: Stand, end: float) -> Outcome:
     async def bounded() -> Outcome:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with asyncio.timeout(min(LIMIT_SECONDS, max(0.0, end - time.monotonic()))):
             return await FAULTS[name](stand)
 
     try:
         outcome = asyncio.run(bounded())
-    except Exception as error:  # the other faults are still of interest
+    except (Exception, pytest.fail.Exception) as error:  # the others are still of interest
         outcome = Outcome(name, failures=[f"{type(error).__name__}: {error}"])
         traceback.print_exc()
     say(row(outcome))
