@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
 	data-report recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
-	validate setup-checkers deploy-all build-images push-images contract canary
+	validate setup-checkers deploy-all build-images push-images contract canary faults fuzz
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -158,6 +158,12 @@ bench: setup ## Measure pipeline, skew, batch, serving beside peers: ARGS="--qui
 
 bench-quality: setup ## Measure spam on real mail, beside a plain baseline (SHARED_DATA): ARGS=--quick
 	RAY_AUTH_MODE=disabled $(WITH_CONFIG) python benchmarks/run.py quality $(ARGS) # a Ray of its own
+
+faults: setup ## Break the servers under load, in the table of faults: ARGS="--quick kill-gateway"
+	python faults/run.py $(ARGS)
+
+fuzz: setup ## Send the gateway thousands of requests made from its OpenAPI document
+	python faults/run.py openapi-fuzz
 
 demo: setup ## Show it all on the running stack, drift included: USE_CASE=spam
 	scripts/demo.sh

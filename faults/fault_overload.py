@@ -21,8 +21,8 @@ SECONDS, QUICK_SECONDS = 6, 3
 ROUNDS = 3
 CONNECTIONS = 400
 MEMORY_BYTES = 200 << 20
-FLOOD = 48
-"""Callers of one key; with twice as many slots they find less than they want when others ask."""
+FLOOD = 96
+"""Callers of one key, as many as there are slots: half of them are for another key."""
 MEBIBYTE = 1 << 20
 
 
@@ -64,7 +64,7 @@ async def _round(stand: Stand, process: psutil.Process, seconds: float) -> Outco
 
 async def fairness(stand: Stand) -> Outcome:
     """Two keys that want too much, each in its way, and a modest one that notices neither."""
-    with stand.another_gateway(MAX_IN_FLIGHT=str(2 * FLOOD)):
+    with stand.another_gateway(MAX_IN_FLIGHT=str(FLOOD)):
         async with drill(stand, "fairness-between-keys", clients=2) as run:
             run.broken()
             greedy = Traffic(stand.port, KEYS["greedy"], stand.answers, "greedy")

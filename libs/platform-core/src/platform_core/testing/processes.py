@@ -102,8 +102,8 @@ def running(
         )
     LOGS[name] = log
     try:
-        wait_until(lambda: process.poll() is not None or ready(), seconds)
-        if process.poll() is not None or not ready():
+        came = wait_until(lambda: process.poll() is not None or ready(), seconds)
+        if process.poll() is not None or not came:
             pytest.fail(f"{name} did not come up in {seconds} s; its log:\n{log_tail(log)}")
         yield process
     finally:
