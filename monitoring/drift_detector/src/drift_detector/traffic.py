@@ -28,7 +28,6 @@ from platform_core.inference_log import (
 )
 from use_cases import UseCase
 
-
 RELEASE_ID, PURPOSE = "release_id", "purpose"
 ENCODED = (RELEASE_ID, PURPOSE, PREDICTION_COLUMN)
 """Columns of the log with a few values, which are read as dictionaries."""
