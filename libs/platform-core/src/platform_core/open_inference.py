@@ -14,6 +14,7 @@ DATATYPES: Mapping[pa.DataType, str] = {
     pa.int64(): "INT64",
 }
 ARROW_TYPES = {datatype: arrow for arrow, datatype in DATATYPES.items()}
+_DATATYPES = tuple(DATATYPES.items())
 
 PROBABILITIES = "probabilities"
 PREDICTION = "prediction"
@@ -84,9 +85,8 @@ def _column(by_name: Mapping[str, Tensor], field: pa.Field) -> pa.Array:
 
 
 def _datatype(field: pa.Field) -> str:
-    datatype = DATATYPES.get(field.type)
-    if datatype is None:
-        raise InvalidInput(
-            f"column {field.name!r} has type {field.type}; use string, float32 or int64"
-        )
-    return datatype
+    # (Looking a type up in a dictionary spells it out first.)
+    for arrow, datatype in _DATATYPES:
+        if field.type == arrow:
+            return datatype
+    raise InvalidInput(f"column {field.name!r} has type {field.type}; use string, float32 or int64")

@@ -12,5 +12,7 @@ def decide(rule: DecisionRule, classes: Sequence[str], probabilities: np.ndarray
     """Return one class (string) per row of `probabilities` [N, C] by `rule`."""
     if rule.kind == "threshold":
         column = probabilities[:, list(classes).index(rule.positive)]
-        return pa.array(np.where(column >= rule.threshold, rule.positive, rule.negative))
+        names = (rule.negative, rule.positive)
+        positive = (column >= rule.threshold).tolist()
+        return pa.array([names[value] for value in positive], pa.string())
     return pa.array(np.asarray(classes, dtype=object)[probabilities.argmax(axis=1)], pa.string())

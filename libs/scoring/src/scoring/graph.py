@@ -33,7 +33,7 @@ class Graph:
         except Exception as error:  # ONNX Runtime raises a dozen types without a common base
             raise ReleaseRefused(f"the ONNX graph cannot be loaded: {error}") from error
         self._schema = schema
-        self._floats = [field.name for field in schema if field.type == pa.float32()]
+        self._floats = any(field.type == pa.float32() for field in schema)
         self._others = [field for field in schema if field.type != pa.float32()]
         self._classes = classes
         self._check()
@@ -67,10 +67,9 @@ class Graph:
         """
         if not self._floats:
             return {}
-        block = (
-            features.select(self._floats).to_tensor(null_to_nan=True, row_major=False).to_numpy()
-        )
-        return {name: block[:, index : index + 1] for index, name in enumerate(self._floats)}
+        numbers = features.drop_columns([field.name for field in self._others])
+        block = numbers.to_tensor(null_to_nan=True, row_major=False).to_numpy().T
+        return dict(zip(numbers.schema.names, block[:, :, None], strict=True))
 
     def _texts(self, features: pa.RecordBatch) -> dict[str, np.ndarray]:
         """Return the other columns as tensors [N, 1]."""

@@ -30,11 +30,17 @@ def join_entities(
     `entities` has a column per entity feature and a row per record; null, or no `entities` at
     all, becomes the feature's explicit unknown value.
     """
-    columns = list(features.columns)
     for feature in use_case.entity_features.features if use_case.entity_features else ():
-        unknown = pa.scalar(feature.unknown, pa.float32())
         if entities is None:
-            columns.append(pa.repeat(unknown, features.num_rows))
+            values = pa.repeat(pa.scalar(feature.unknown, pa.float32()), features.num_rows)
         else:
-            columns.append(entities.column(feature.name).cast(pa.float32()).fill_null(unknown))
-    return pa.record_batch(columns, schema=model_schema(use_case))
+            values = _known(entities.column(feature.name), feature.unknown)
+        # (Making a batch anew looks at each of its columns.)
+        features = features.append_column(pa.field(feature.name, pa.float32()), values)
+    return features
+
+
+def _known(values: pa.Array, unknown: float) -> pa.Array:
+    """Return `values` as float32 with `unknown` in place of null."""
+    numbers = [unknown if value is None else value for value in values.to_pylist()]
+    return pa.array(numbers, pa.float32())

@@ -62,7 +62,8 @@ def _joined(texts: Iterable[list[bytes]]) -> pa.Array:
 
 
 def _raw_texts(subjects: pa.Array, bodies: pa.Array) -> Iterator[str]:
-    # Cut before conversion: of a 10 MB body only the start becomes a Python string.
-    capped = pc.utf8_slice_codeunits(bodies, 0, MAX_CHARACTERS)
-    for subject, body in zip(subjects.to_pylist(), capped.to_pylist(), strict=True):
+    if bodies.nbytes > MAX_CHARACTERS:
+        # Cut before conversion: of a 10 MB body only the start becomes a Python string.
+        bodies = pc.utf8_slice_codeunits(bodies, 0, MAX_CHARACTERS)
+    for subject, body in zip(subjects.to_pylist(), bodies.to_pylist(), strict=True):
         yield raw_text(subject or "", body or "")

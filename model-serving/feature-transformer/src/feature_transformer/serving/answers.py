@@ -1,6 +1,7 @@
 """Answers as V2 responses."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -84,14 +85,18 @@ def respond_answer(request: InferRequest, identity: Identity, answer: Answer) ->
 
 
 def _feature_tensors(features: pa.RecordBatch) -> list[InferOutput]:
-    names = [field.name for field in features.schema if field.type == pa.float32()]
-    if not names:
+    numbers = features.drop_columns(_texts(features.schema))
+    if not numbers.num_columns:
         return []
     # All columns at once: one by one they cost more than the model does.
-    columns = (
-        features.select(names).to_tensor(null_to_nan=True, row_major=False).to_numpy().T.tolist()
-    )
+    columns = numbers.to_tensor(null_to_nan=True, row_major=False).to_numpy().T.tolist()
+    names = numbers.schema.names
     return [
         InferOutput(f"{FEATURE_PREFIX}{name}", [features.num_rows], "FP32", values)
         for name, values in zip(names, columns, strict=True)
     ]
+
+
+@lru_cache(maxsize=32)
+def _texts(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if field.type == pa.string()]

@@ -19,10 +19,10 @@ def read_tensors(request: InferRequest, schema: pa.Schema) -> pa.RecordBatch:
         InvalidInput: a tensor is missing, does not fit, or has a null or non-finite value.
     """
     batch = batch_from_tensors([_tensor(tensor) for tensor in request.inputs], schema)
-    for field, column in zip(schema, batch.columns, strict=True):
+    for name, column in zip(schema.names, batch.itercolumns(), strict=True):
         if column.null_count or not _finite(column):
             raise InvalidInput(
-                f"the input tensor {field.name!r} has values that are null or not finite; "
+                f"the input tensor {name!r} has values that are null or not finite; "
                 "every record needs every field"
             )
     return batch
