@@ -48,7 +48,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     say(described := machine())
     try:
-        results = [SECTIONS[name](options) for name in options.sections or SECTIONS]
+        results = [_section(name, options) for name in options.sections or SECTIONS]
     except ValidationError as error:
         say(f"settings are missing: use `make bench`, which reads config/embedded.env\n{error}")
         return WRONG_USE
@@ -58,6 +58,11 @@ def main() -> int:
     if options.markdown:
         _write(options.markdown, described)
     return 0 if all(results) else FAILED
+
+
+def _section(name: str, options: argparse.Namespace) -> bool:
+    page.append(f"## {name}\n")
+    return SECTIONS[name](options)
 
 
 def _write(file: Path, described: str) -> None:

@@ -5,13 +5,12 @@ from datetime import timedelta
 from itertools import cycle, islice
 from pathlib import Path
 
-import httpx
 import pyarrow as pa
-from serving.ours import KEY, Home
+from serving.ours import Home
 
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
-from platform_core.inference_log import CONTAINER, object_path, read_log
+from platform_core.inference_log import CONTAINER, object_path
 from platform_core.parquet import table_bytes
 
 OBJECT_RECORDS = 5_000
@@ -26,7 +25,7 @@ class LogFiller:
         self._home = home
         self._now = SystemClock().now()
         self._one, self._many = home.folder / "one.parquet", home.folder / "many.parquet"
-        rows = self._logged()
+        rows = home.logged()
         self._one.write_bytes(table_bytes(rows.slice(0, 1)))
         numbers = pa.array(islice(cycle(range(rows.num_rows)), OBJECT_RECORDS))
         self._many.write_bytes(table_bytes(rows.take(numbers)))
@@ -43,14 +42,6 @@ class LogFiller:
             file = self._home.folder / "blob" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.hardlink_to(source)
-
-    def _logged(self) -> pa.Table:
-        """Return what the gateway has logged up to now."""
-        url = f"http://127.0.0.1:{self._home.gateway_port}/admin/inference-log/flush"
-        httpx.post(url, headers={"X-API-Key": KEY}, timeout=60).raise_for_status()
-        day = timedelta(days=1)
-        window = self._now - day, self._now + day
-        return pa.Table.from_batches(read_log(self._home.store, USE_CASE, "staging", *window))
 
 
 def size(folder: Path) -> tuple[int, int]:

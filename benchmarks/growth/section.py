@@ -44,13 +44,10 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _starts(home: Home, count: int) -> None:
-    found: dict[str, list[Start]] = {}
+    found: dict[str, list[Start]] = {"inference service": [], "gateway": []}
     for number in range(count):
-        folder = home.folder / "run-inference_service"
-        found.setdefault("inference service", []).append(measured(home.inference, folder))
-        with home.inference():
-            folder = home.folder / "run-api_gateway"
-            found.setdefault("gateway", []).append(measured(home.gateway, folder))
+        for name, start in measured(home).items():
+            found[name].append(start)
         say(f"  start {number + 1} of {count} done")
     rows = []
     for name, starts in found.items():

@@ -2,14 +2,15 @@
 
 import re
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from subprocess import Popen
 
+from serving.ours import Home
+
 IMPORT = re.compile(r"^import time:\s+(\d+) \|", re.MULTILINE)
-SERVER_LOG = "server.log"
+TELL_IMPORTS = ("-X", "importtime")
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,39 @@ class Start:
         return self.total - self.imports
 
 
-def measured(program: Callable[..., AbstractContextManager[Popen]], folder: Path) -> Start:
-    """Start a program, once as it is and once with Python telling what each import takes.
+def measured(home: Home) -> dict[str, Start]:
+    """Start each program as it is, and again with Python telling what each import takes.
 
-    `program` takes options of the interpreter. Imports are those of the whole start, also those
-    that are made on use; the share of the second start is applied to the first, because telling
-    takes time as well.
+    Imports are those of the whole start, also those made on use. Telling takes time as well: their
+    share of the second start is applied to the first.
     """
-    total = _seconds(program())
-    traced = _seconds(program("-X", "importtime"))
-    microseconds = map(int, IMPORT.findall((folder / SERVER_LOG).read_text(errors="replace")))
-    return Start(total, total * sum(microseconds) / 1e6 / traced)
+    with _timed(home.inference()) as inference, _timed(home.gateway()) as gateway:
+        pass
+    with (
+        _telling(home, home.inference, "inference_service") as inference_share,
+        _telling(home, home.gateway, "api_gateway") as gateway_share,
+    ):
+        pass
+    return {
+        "inference service": Start(inference, inference * inference_share),
+        "gateway": Start(gateway, gateway * gateway_share),
+    }
 
 
-def _seconds(program: AbstractContextManager[Popen]) -> float:
+@contextmanager
+def _timed(program: AbstractContextManager[Popen]) -> Iterator[float]:
+    """Run a program until the block ends; gives the seconds until it was ready."""
     start = time.perf_counter()
     with program:
-        return time.perf_counter() - start
+        yield time.perf_counter() - start
+
+
+@contextmanager
+def _telling(
+    home: Home, program: Callable[..., AbstractContextManager[Popen]], module: str
+) -> Iterator[float]:
+    """Run a program until the block ends; gives the share of its start that is imports."""
+    with _timed(program(*TELL_IMPORTS)) as seconds:
+        log = home.folder / f"run-{module}" / "server.log"
+        found = IMPORT.findall(log.read_text(errors="replace"))
+        yield sum(map(int, found)) / 1e6 / seconds

@@ -1,5 +1,6 @@
 """The peers' environments: one each, installed from pinned versions when they are missing."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,12 @@ def python_of(name: str) -> Path:
     _run([str(uv), "pip", "install", "--quiet", "--python", str(python), "-r", str(pins)])
     stamp.write_bytes(pins.read_bytes())
     return python
+
+
+def version_of(name: str) -> str:
+    """Return the version of a peer that its environment pins; its package has the same name."""
+    pins = (PINS / f"{name}.txt").read_text()
+    return re.search(rf"^{name}(?:\[\w+\])?==(\S+)", pins, re.MULTILINE)[1]
 
 
 def _run(command: list[str]) -> None:

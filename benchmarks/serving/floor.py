@@ -11,7 +11,7 @@ from serving.subject import Subject
 
 CONSTANT = Peer(
     "constant",
-    "FastAPI, a constant",
+    "a constant from FastAPI",
     "fastapi",
     script("fastapi_constant.py"),
     "/predict",

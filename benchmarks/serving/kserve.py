@@ -11,7 +11,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferResponse
 
 from platform_core.testing.processes import answers, free_port, running
 from serving.endpoint import Endpoint, Kind, from_field, from_v2
-from serving.environments import PINS, python_of
+from serving.environments import PINS, python_of, version_of
 from serving.peers import QUIET, START_SECONDS, plain_bodies, v2_bodies
 from serving.subject import Subject
 from serving.target import Target, http_target
@@ -34,17 +34,21 @@ class KServe:
             _server(rest, grpc, subject, folder) as server,
             _gateway(front, rest, folder) as gateway,
         ):
-            pids = {"kserve": server}
+            pids, version = {"kserve": server}, version_of("kserve")
             rest_target = http_target(rest, INFER, v2_bodies(subject))
             grpc_target = Target("127.0.0.1", grpc, _messages(subject), METHOD)
             front_target = http_target(front, "/predict", plain_bodies(subject))
             both = {"gateway": gateway, **pids}
             yield [
-                Endpoint("kserve", "KServe, REST", Kind.PRODUCT, rest_target, pids, from_v2),
-                Endpoint("kserve-grpc", "KServe, gRPC", Kind.PRODUCT, grpc_target, pids, _read),
+                Endpoint(
+                    "kserve", f"KServe {version}, REST", Kind.PRODUCT, rest_target, pids, from_v2
+                ),
+                Endpoint(
+                    "kserve-grpc", f"KServe {version}, gRPC", Kind.PRODUCT, grpc_target, pids, _read
+                ),
                 Endpoint(
                     "fastapi-kserve",
-                    "FastAPI gateway + KServe",
+                    "FastAPI gateway and KServe",
                     Kind.CONTEXT,
                     front_target,
                     both,

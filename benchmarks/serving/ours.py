@@ -3,18 +3,23 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
 
+import httpx
+import pyarrow as pa
 from bench_settings import BenchSettings
 from dotenv import dotenv_values
 
 from api_gateway.keys import hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.clock import SystemClock
+from platform_core.inference_log import read_log
 from platform_core.settings import OnlineStoreSettings
 from platform_core.testing.processes import answers, free_port, listens, running
 from serving.endpoint import Endpoint, Kind, from_field, from_v2
@@ -23,6 +28,7 @@ from serving.target import http_target
 
 KEY = "a-key-of-this-benchmark"
 START_SECONDS = 180
+FLUSH_SECONDS = 60
 BUSY_LIMIT = "1000000000/minute"
 
 
@@ -108,6 +114,15 @@ class Home:
     def gateway(self, *options: str) -> AbstractContextManager[Popen]:
         """Run the gateway until the block ends; `options` are the interpreter's."""
         return self._run("api_gateway", self.gateway_port, "/health/ready", options)
+
+    def logged(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the records of the last day, after the running gateway has uploaded its own."""
+        url = f"http://127.0.0.1:{self.gateway_port}/admin/inference-log/flush"
+        answer = httpx.post(url, headers={"X-API-Key": KEY}, timeout=FLUSH_SECONDS)
+        answer.raise_for_status()
+        now, day = SystemClock().now(), timedelta(days=1)
+        window = now - day, now + day
+        return pa.Table.from_batches(read_log(self.store, "spam", "staging", *window, columns))
 
     def _run(
         self, module: str, port: int, path: str, options: tuple[str, ...]

@@ -12,7 +12,7 @@ from typing import Any
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import answers, free_port, running
 from serving.endpoint import Endpoint, Kind, from_field, from_v2
-from serving.environments import PINS, python_of
+from serving.environments import PINS, python_of, version_of
 from serving.subject import Subject
 from serving.target import http_target
 
@@ -62,8 +62,8 @@ class Peer:
             self.command(place), ready, place.folder, environment, START_SECONDS
         ) as process:
             target = http_target(place.port, self.path, self.bodies(subject))
-            processes = {self.name: process.pid}
-            yield [Endpoint(self.name, self.title, self.kind, target, processes, self.read)]
+            title, processes = f"{self.title} {version_of(self.pins)}", {self.name: process.pid}
+            yield [Endpoint(self.name, title, self.kind, target, processes, self.read)]
 
 
 def plain_bodies(subject: Subject) -> list[Any]:
@@ -153,7 +153,7 @@ PEERS = (
         environment={"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
     ),
     Peer(
-        "fastapi", "plain FastAPI + ONNX Runtime", "fastapi", script("fastapi_onnx.py"),
+        "fastapi", "ONNX Runtime in plain FastAPI", "fastapi", script("fastapi_onnx.py"),
         "/predict", plain_bodies, kind=Kind.CONTEXT,
     ),
 )  # fmt: skip

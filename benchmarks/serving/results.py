@@ -17,7 +17,12 @@ class Plan:
 
 @dataclass
 class Results:
-    """The cells by endpoint and clients; `graph` are microseconds per row of ONNX Runtime."""
+    """The cells by endpoint and clients.
+
+    `graph` are microseconds per row of ONNX Runtime alone; `answers` is how often our own path
+    answered, the warm-up included.
+    """
 
     cells: dict[tuple[str, int], list[Cell]] = field(default_factory=dict)
     graph: list[float] = field(default_factory=list)
+    answers: int = 0

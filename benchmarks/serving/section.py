@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench_report import say
+import pyarrow.compute as pc
+from bench_report import note, say
 
 from platform_core.errors import Conflict
 from serving.cells import Cell, measure, turns
@@ -36,11 +37,13 @@ def run(options: argparse.Namespace) -> bool:
     wanted = options.only or NAMES
     with prepared() as (home, online, subject, generator):
         contestants = (Ours(home, online), *OTHERS)
-        with started(contestants, subject, home.folder, wanted) as field_:
-            _warm_up(generator, field_, subject)
-            results = _rounds(generator, field_, subject, plan, home.folder)
-            show(field_, results, plan)
-    return True
+        with started(contestants, subject, home.folder, wanted) as field:
+            note(f"online store of ours: {'Redis' if home.redis else 'SQLite'}")
+            race = Race(generator, field, subject)
+            race.warm_up()
+            race.run(plan, home.folder)
+            show(field, race.results, plan)
+            return "ours" not in wanted or _logged_once(home, race.results.answers)
 
 
 @contextmanager
@@ -55,39 +58,52 @@ def prepared() -> Iterator[tuple[Home, dict[str, int], Subject, LoadGenerator]]:
             yield home, online, subject, generator
 
 
-def _warm_up(generator: LoadGenerator, field_: Field, subject: Subject) -> None:
-    for endpoint in list(field_.endpoints):
-        load = Load(endpoint.target, WARM_UP_CLIENTS, WARM_UP_SECONDS)
-        _measured(generator, endpoint, load, subject, field_)
+class Race:
+    """Loads one endpoint after the other; a peer that fails or answers wrong is out."""
 
+    def __init__(self, generator: LoadGenerator, field: Field, subject: Subject) -> None:
+        self.results = Results()
+        self._generator = generator
+        self._field = field
+        self._subject = subject
 
-def _rounds(
-    generator: LoadGenerator, field_: Field, subject: Subject, plan: Plan, folder: Path
-) -> Results:
-    results = Results()
-    for number, order in enumerate(turns(field_.endpoints, plan.rounds), 1):
-        if any(each.kind is Kind.FLOOR for each in order):
-            results.graph.append(onnx_runtime_alone(subject, folder, plan.seconds))
-        for clients in plan.clients:
-            for endpoint in order:
-                if endpoint not in field_.endpoints:
-                    continue
-                load = Load(endpoint.target, clients, plan.seconds)
-                if cell := _measured(generator, endpoint, load, subject, field_):
-                    results.cells.setdefault((endpoint.name, clients), []).append(cell)
-            say(f"  round {number} of {plan.rounds}, {clients} client(s) done")
-    return results
+    def warm_up(self) -> None:
+        """Load each for a moment."""
+        for endpoint in list(self._field.endpoints):
+            self._measured(endpoint, WARM_UP_CLIENTS, WARM_UP_SECONDS)
 
+    def run(self, plan: Plan, folder: Path) -> None:
+        """Measure every endpoint in every round with every number of clients."""
+        for number, order in enumerate(turns(self._field.endpoints, plan.rounds), 1):
+            if any(each.kind is Kind.FLOOR for each in order):
+                self.results.graph.append(onnx_runtime_alone(self._subject, folder, plan.seconds))
+            for clients in plan.clients:
+                for endpoint in order:
+                    if cell := self._measured(endpoint, clients, plan.seconds):
+                        self.results.cells.setdefault((endpoint.name, clients), []).append(cell)
+                say(f"  round {number} of {plan.rounds}, {clients} client(s) done")
 
-def _measured(
-    generator: LoadGenerator, endpoint: Endpoint, load: Load, subject: Subject, field_: Field
-) -> Cell | None:
-    """Return a cell; a peer that fails or answers wrong is out, for the reason it gives."""
-    try:
-        return measure(generator, endpoint, load, subject)
-    except Conflict as error:
+    def _measured(self, endpoint: Endpoint, clients: int, seconds: float) -> Cell | None:
+        if endpoint not in self._field.endpoints:
+            return None
+        try:
+            load = Load(endpoint.target, clients, seconds)
+            cell = measure(self._generator, endpoint, load, self._subject)
+        except Conflict as error:
+            if endpoint.kind is Kind.OURS:
+                raise
+            self._field.absent[endpoint.name] = str(error)
+            self._field.endpoints.remove(endpoint)
+            return None
         if endpoint.kind is Kind.OURS:
-            raise
-        field_.absent[endpoint.name] = str(error)
-        field_.endpoints.remove(endpoint)
-        return None
+            self.results.answers += cell.requests
+        return cell
+
+
+def _logged_once(home: Home, answers: int) -> bool:
+    ids = home.logged(["prediction_id"])["prediction_id"]
+    good = len(ids) == pc.count_distinct(ids).as_py() == answers
+    note(
+        f"{answers:,} answers of ours, {len(ids):,} records in the log: {'ok' if good else 'FAIL'}"
+    )
+    return good
