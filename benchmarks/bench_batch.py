@@ -1,157 +1,134 @@
-"""Rows per second of a batch job: in its own process, on Ray, and a bare loop beside them."""
+"""Rows per second of a batch job: ours on Ray, beside what one would run instead.
+
+Every way runs in a process of its own and answers the same mails with the same graph (or the
+pipeline it was made of); their answers are compared.
+"""
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import tempfile
-import time
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
-import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from bench_report import Cost, measured, median, ratios, table
+from batch.data import CASE, release_in, write_mails
+from batch.usage import Usage
+from bench_report import interleaved, median, note, table
 
-from batch_inference import BatchSettings, Executor, LocalExecutor, Services, run_job
-from batch_inference.ray_executor import RayExecutor
-from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.adapters.connect import online_store
-from platform_core.clock import SystemClock
-from platform_core.contracts.batch_job import BatchJob, JobStatus, job_path
-from platform_core.contracts.environments import Environment
-from platform_core.contracts.release import Lineage
 from platform_core.errors import Conflict, Unavailable
-from platform_core.parquet import read_table, write_table
-from platform_core.settings import OnlineStoreSettings, RaySettings
-from scoring import Release, build_release, release_path, store_release
-from use_cases import UseCase, assemble, use_case
 
-ROWS, QUICK_ROWS = 20_000, 5_000
-TRAINING_ROWS = 4_000
-# Even, so that each order has its reverse; after six, every way has had every neighbour.
-ROUNDS, QUICK_ROUNDS = 6, 4
-# Ray ends the workers of a job after the job has ended.
-SETTLE_SECONDS = 3.0
-INPUT = "batch/in.parquet"
-LOOP_ROWS = 512
+HERE = Path(__file__).parent
+SIZES, QUICK_SIZES = (200_000, 800_000), (20_000,)
+# A job of so few rows is all start-up.
+START_ROWS = 500
+ROUNDS, QUICK_ROUNDS = 2, 1
+WAY_SECONDS = 1_200
+MEBIBYTE = 1 << 20
+ALONE, LOOP, FRAMES, RAY_DATA, OURS = "alone", "loop", "frames", "ray_data", "ours"
+TITLES = {
+    LOOP: "bare ONNX Runtime loop, one core",
+    FRAMES: "pandas and scikit-learn, one core",
+    RAY_DATA: "Ray Data, two plain actors",
+    ALONE: "ours, in its own process",
+    OURS: "ours, on Ray",
+}
+# What grows with the rows for certain is measured at the smallest size only.
+LARGE = (FRAMES, RAY_DATA, OURS)
+CLOSE = {LOOP: 1e-6, ALONE: 1e-6, OURS: 1e-6, RAY_DATA: 1e-6, FRAMES: 1e-5}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one way took: seconds, CPU seconds of all processes, bytes above the idle machine."""
+
+    seconds: float
+    cpu: float
+    peak: int
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Score the same rows in three ways, in interleaved rounds, and compare their answers."""
-    case, rows = use_case(options.use_case), QUICK_ROWS if options.quick else ROWS
-    settings = BatchSettings()
-    executors: dict[str, Executor] = {
-        "own process": LocalExecutor(),
-        "Ray": RayExecutor(RaySettings().ray_address, settings.batch_tasks_in_flight),
-    }
-    with tempfile.TemporaryDirectory(prefix="bench-batch-") as folder:
-        store = LocalBlobStore(Path(folder))
-        release = _release(store, case)
-        write_table(store, INPUT, case.generate(rows, 3).select(case.record_schema.names))
-        ways = {n: partial(_job, store, release, n, e) for n, e in executors.items()}
-        ways["bare loop"] = partial(_loop, case, release, Path(folder))
-        rounds = QUICK_ROUNDS if options.quick else ROUNDS
-        costs = measured(ways, rounds, SETTLE_SECONDS)
-        _same_answers(store, Path(folder), case)
-    _show(f"batch {case.name}: {rows:,} rows, Parquet to Parquet, whole job", costs, rows)
+    """Score growing numbers of mails in every way, in interleaved rounds."""
+    sizes = QUICK_SIZES if options.quick else SIZES
+    with tempfile.TemporaryDirectory(prefix="bench-batch-") as name:
+        folder = Path(name)
+        release_in(folder)
+        for rows in (START_ROWS, *sizes):
+            write_mails(folder / _input(rows), rows)
+        starts = {way: _run(folder, way, START_ROWS).seconds for way in TITLES}
+        for rows in sizes:
+            ways = list(TITLES) if rows == sizes[0] else list(LARGE)
+            rounds = QUICK_ROUNDS if options.quick or rows != sizes[0] else ROUNDS
+            runs: dict[str, list[Run]] = {way: [] for way in ways}
+            for way in interleaved(ways, rounds):
+                runs[way].append(_run(folder, way, rows))
+            _same_answers(folder, ways, rows)
+            _show(rows, runs, starts)
     return True
 
 
-def _show(title: str, costs: dict[str, list[Cost]], rows: int) -> None:
-    rates = {name: [rows / each.wall for each in some] for name, some in costs.items()}
-    table(
-        title,
-        ["way", "rows/s (median)", "slowest", "fastest", "times the bare loop", "CPU us/row"],
-        [
-            [
-                name,
-                median(v),
-                min(v),
-                max(v),
-                ratios(v, rates["bare loop"]),
-                _cpu(name, costs, rows),
-            ]
-            for name, v in rates.items()
-        ],
+def _show(rows: int, runs: Mapping[str, Sequence[Run]], starts: Mapping[str, float]) -> None:
+    lines = []
+    for way, some in runs.items():
+        seconds = median([each.seconds for each in some])
+        beyond = (rows - START_ROWS) / max(seconds - starts[way], 1e-9)
+        cpu = 1e6 * median([each.cpu for each in some]) / rows
+        peak = max(each.peak for each in some) / MEBIBYTE
+        lines.append([TITLES[way], rows / seconds, starts[way], beyond, cpu, peak])
+    header = [
+        "way",
+        "rows/s, whole job",
+        "start-up s",
+        "rows/s beyond it",
+        "CPU us/row",
+        "peak MiB",
+    ]
+    table(f"batch: {rows:,} mails of 1.2 kB, Parquet to Parquet", header, lines)
+    if LOOP in runs:
+        by_way = {line[0]: line[3] for line in lines}
+        share = by_way[TITLES[OURS]] / by_way[TITLES[LOOP]] / (os.cpu_count() or 1)
+        note(f"  ours on Ray / (bare loop x {os.cpu_count()} cores), beyond start-up: {share:.2f}")
+
+
+def _run(folder: Path, way: str, rows: int) -> Run:
+    command = [sys.executable, str(HERE / "batch" / "way.py"), way, str(folder)]
+    command += [_input(rows), _output(way, rows)]
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
+    with Usage(process.pid) as usage:
+        output, errors = process.communicate(timeout=WAY_SECONDS)
+    if process.returncode != 0:
+        raise Unavailable(f"{TITLES[way]} failed: {errors[-500:]}")
+    return Run(json.loads(output.splitlines()[-1])["seconds"], usage.cpu, usage.peak)
 
 
-def _cpu(name: str, costs: dict[str, list[Cost]], rows: int) -> object:
-    """Return what a row costs, whatever else the machine does; Ray's workers are not seen."""
-    if name == "Ray":
-        return "not measured"
-    return 1e6 * median([each.cpu for each in costs[name]]) / rows
+def _same_answers(folder: Path, ways: Sequence[str], rows: int) -> None:
+    expected = _probabilities(folder, OURS, rows)
+    for way in ways:
+        if not np.allclose(_probabilities(folder, way, rows), expected, rtol=0, atol=CLOSE[way]):
+            raise Conflict(f"{TITLES[way]} and our job give different answers")
 
 
-def _job(store: LocalBlobStore, release: Release, name: str, executor: Executor) -> None:
-    """Run a job from its request to its status."""
-    job_id = f"{name.replace(' ', '-')}-{time.monotonic_ns()}"
-    job = BatchJob(
-        job_id=job_id,
-        use_case=release.manifest.use_case,
-        environment=Environment.STAGING,
-        input_path=INPUT,
-        output_path=_output(name),
-        release_id=release.id,
-        submitted_at=SystemClock().now(),
-    )
-    store.write(job_path(job_id), job.model_dump_json().encode())
-    connect = partial(online_store, OnlineStoreSettings())
-    services = Services(store, SystemClock(), BatchSettings(), connect, executor, executor)
-    progress = run_job(job_id, services)
-    if progress.status is not JobStatus.SUCCEEDED:
-        raise Unavailable(f"the job {progress.status}: {progress.error}")
+def _probabilities(folder: Path, way: str, rows: int) -> np.ndarray:
+    columns = ["email_id", *(f"probability.{name}" for name in CASE.classes)]
+    answers = pq.read_table(folder / _output(way, rows), columns=columns, partitioning=None)
+    if way == RAY_DATA:  # keeps no order
+        answers = answers.sort_by("email_id")
+    if answers.num_rows != rows or pc.count_distinct(answers["email_id"]).as_py() != rows:
+        raise Conflict(f"{TITLES[way]} answered {answers.num_rows} of {rows} rows, or some twice")
+    return np.column_stack([answers[name].to_numpy() for name in columns[1:]])
 
 
-def _loop(case: UseCase, release: Release, folder: Path) -> None:
-    """Do what one would write by hand, without checks or progress."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(release.model, options, providers=["CPUExecutionProvider"])
-    parts = []
-    for batch in pq.ParquetFile(folder / INPUT).iter_batches(LOOP_ROWS):
-        features = assemble(case, batch)
-        feed = {name: _tensor(features.column(name)) for name in features.schema.names}
-        parts.append(session.run(["probabilities"], feed)[0])
-    columns = [pa.array(column) for column in np.concatenate(parts).T]
-    pq.write_table(pa.table(columns, names=list(case.classes)), folder / "loop.parquet")
+def _input(rows: int) -> str:
+    return f"batch/in-{rows}.parquet"
 
 
-def _tensor(column: pa.Array) -> np.ndarray:
-    return column.to_numpy(zero_copy_only=False).reshape(-1, 1)
-
-
-def _same_answers(store: LocalBlobStore, folder: Path, case: UseCase) -> None:
-    bare = pq.read_table(folder / "loop.parquet")
-    for name in ("own process", "Ray"):
-        output = read_table(store, _output(name))
-        for label in case.classes:
-            if not np.allclose(output[f"probability.{label}"], bare[label], rtol=0, atol=1e-6):
-                raise Conflict(f"{name} and the bare loop give different answers for {label}")
-
-
-def _output(name: str) -> str:
-    return f"batch/{name.replace(' ', '-')}.parquet"
-
-
-def _release(store: LocalBlobStore, case: UseCase) -> Release:
-    """Train the first candidate on generated rows and store it."""
-    rows = case.generate(TRAINING_ROWS, 0).combine_chunks()
-    records = rows.select(case.record_schema.names).to_batches()[0]
-    candidate = case.candidates()[0]
-    parameters = {name: values[0] for name, values in candidate.space.items()}
-    model = candidate.build(parameters, 0)
-    model.fit(assemble(case, records).to_pandas(), rows[case.label_column].to_pylist())
-    release = build_release(case, candidate.to_onnx(model).SerializeToString(), b"", None)
-    lineage = Lineage(
-        release_id=release.id,
-        created_at=SystemClock().now(),
-        dataset_version="generated",
-        data_source="generated",
-        pipeline_run="benchmark",
-        candidate=candidate.name,
-        parameters=parameters,
-        metrics={},
-    )
-    store_release(store, release_path(case.name, release.id), release, lineage)
-    return release
+def _output(way: str, rows: int) -> str:
+    return f"batch/{way}-{rows}" + ("" if way == RAY_DATA else ".parquet")

@@ -133,6 +133,37 @@ def test_every_value_is_in_exactly_one_cell_and_one_bin(expected, actual):
     assert len(reference.bins(cells)) == len(reference.edges) + 1
 
 
+@given(SAMPLES, SAMPLES, st.sampled_from([np.float32, np.float64]))
+def test_cells_are_what_looking_up_each_value_gives(expected, actual, kind):
+    reference = numeric(expected)
+    # Doubles beside a point must not become it.
+    values = np.array([*actual, *expected], kind) * kind(1 + 1e-12)
+    index = np.searchsorted(reference.points, values)
+    at_point = np.append(reference.points, np.nan)[index] == values
+    cells = np.bincount(2 * index + at_point, minlength=2 * len(reference.points) + 1)
+    assert reference.count(pa.array(values)).tolist() == cells.tolist()
+
+
+@given(SAMPLES, st.lists(SAMPLES, min_size=1, max_size=4))
+def test_counts_of_parts_add_up_to_those_of_the_whole(expected, parts):
+    reference = numeric(expected)
+    whole = counted(reference, [value for part in parts for value in part])
+    assert sum(counted(reference, part) for part in parts).tolist() == whole.tolist()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1_100, 4_000), st.sampled_from([0.0, 0.02, 0.3]))
+@settings(deadline=None, max_examples=25)
+def test_beside_the_exact_statistic_a_grid_misses_at_most_a_thousandth(seed, rows, shift):
+    random = np.random.default_rng(seed)
+    expected = random.normal(size=rows).astype(np.float32)
+    actual = (random.gamma(2, 1, size=1_000) - 2 + shift).astype(np.float32)
+    reference = numeric(expected)
+    statistic, _ = ks_two_sample(reference.cells, counted(reference, actual))
+    exact = stats.ks_2samp(expected, actual).statistic
+    # A gap between two of 1,001 quantiles holds a thousandth of the rows, rounded up.
+    assert exact - (1 / 1_000 + 1 / rows) <= statistic <= exact + 1e-12
+
+
 @pytest.mark.parametrize("rows", [200, 500, 1000, 2000])
 def test_without_drift_alarms_are_as_rare_as_alpha_promises(rows):
     """Twelve columns against one baseline, 250 windows: Bonferroni keeps windows with a false

@@ -47,8 +47,8 @@ def score(use_case: UseCase, probabilities: np.ndarray) -> pa.Array:
 def mark_missing(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -> pa.Array:
     """Return `values` as float32 or string, by the column's kind, with null for the missing ones.
 
-    A dictionary of strings stays one. Missing are null, NaN, and for an entity feature its unknown
-    value.
+    A dictionary of strings stays one. Missing are null, NaN, and for an entity feature its
+    unknown value.
     """
     if column.kind == "categorical":
         return values if pa.types.is_dictionary(values.type) else values.cast(pa.string())

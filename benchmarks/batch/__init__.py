@@ -1,0 +1,1 @@
+"""Batch scoring: our job, and what one would run instead."""
