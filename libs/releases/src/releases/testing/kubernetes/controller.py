@@ -81,11 +81,11 @@ class KServeController:
             return
         self._revisions[name] = self._revisions.get(name, 0) + 1
         self._write(live, "Unknown", "Deploying", {"transitionStatus": "InProgress"})
-        self._templates[name] = template
         happens, self.meanwhile = self.meanwhile, None
         if happens:
             happens(name)
         self._roll_out(live)
+        self._templates[name] = template  # only now: what broke off is begun again
 
     def _roll_out(self, live: Object) -> None:
         name = live["metadata"]["name"]
