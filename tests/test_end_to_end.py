@@ -195,9 +195,12 @@ def test_a_run_here_is_what_the_compiled_pipeline_says(served: Platform) -> None
         given = json.loads((run / "arguments.json").read_text())
         assert set(given) == set(ir["root"]["inputDefinitions"]["parameters"])
         assert set(json.loads((run / "timings.json").read_text())["steps"]) == set(tasks)
-        outputs = ir["components"]["comp-evaluate"]["outputDefinitions"]["artifacts"]
-        made = {p.name for p in (run / "artifacts").rglob("evaluate/*")}
-        assert set(outputs) <= made
+        for task in tasks:
+            (file,) = (run / "artifacts").glob(f"*/{task}/executor_output.json")
+            made = json.loads(file.read_text())
+            said = ir["components"][f"comp-{task}"]["outputDefinitions"]
+            assert set(made.get("parameterValues", ())) == set(said.get("parameters", ())), task
+            assert set(made.get("artifacts", ())) == set(said.get("artifacts", ())), task
 
 
 def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:
