@@ -155,7 +155,7 @@ class Stand:
     ) -> None:
         """Deploy a stored release as `make promote` does."""
         uri = self.store.uri(release_path(name, release_id))
-        EmbeddedDeployer(self.home / "models", self.serving).deploy(
+        EmbeddedDeployer(self.home / "models", self.serving, START_SECONDS).deploy(
             name, environment, release_id, uri, "1"
         )
         change = Change(
@@ -200,12 +200,22 @@ class Stand:
     def build(self, stack: ExitStack) -> None:
         """Start everything; `stack` ends it."""
         self._start_stores(stack)
-        self._make_releases()
         self._write_keys()
-        self._start_programs(stack)
-        for environment in PLACES:
-            self.deploy(self.releases[0].id, environment)
-            self.deploy(make_release(self.store, "iris").id, environment, "iris")
+        units = self._programs()
+        with ThreadPoolExecutor(len(units)) as pool:  # importing takes them longest
+            started = [pool.submit(unit.start) for unit in units.values()]
+            self.view.publish()
+            self._make_releases()
+            for (name, unit), start in zip(units.items(), started, strict=True):
+                stack.callback(unit.stop)
+                start.result()
+                self.units[name] = unit
+            for deployed in [pool.submit(self._deploy_first, place) for place in PLACES]:
+                deployed.result()
+
+    def _deploy_first(self, environment: Environment) -> None:
+        self.deploy(self.releases[0].id, environment)
+        self.deploy(self.iris.id, environment, "iris")
 
     def _start_stores(self, stack: ExitStack) -> None:
         for name in ("azurite", "redis", "staging", "predictor", "transformer", "gateway"):
@@ -213,7 +223,8 @@ class Stand:
         azurite = partial(azurite_in, self.home / "azurite", self.ports["azurite"], ROOT)
         redis = partial(redis_in, self.home / "redis", self.ports["redis"], *DURABLE)
         for name, begin in (("azurite", azurite), ("redis", redis)):
-            self._add(stack, name, Unit(begin).start())
+            self.units[name] = Unit(begin).start()
+            stack.callback(self.units[name].stop)
         self.blobs = Proxy(self.ports["azurite"]).start()
         self.online = Proxy(self.ports["redis"]).start()
         self.azurite: Azurite = azurite_at(self.ports["azurite"])
@@ -221,7 +232,6 @@ class Stand:
         self.store = connect.blob_store(self.azurite.settings)
         self.view = SenderView(self.home, ROOT, f"redis://127.0.0.1:{self.online.port}/0")
         self.view.settings["ONLINE_STORE_TIMEOUT_SECONDS"] = "0.5"
-        self.view.publish()
 
     def _make_releases(self) -> None:
         mails = _mails()
@@ -230,15 +240,16 @@ class Stand:
             release = make_release(self.store, USE_CASE, seed, feature_view_version="v1")
             self.answers.learn(release)
             self.releases.append(release)
+        self.iris = make_release(self.store, "iris")
 
-    def _start_programs(self, stack: ExitStack) -> None:
+    def _programs(self) -> dict[str, Unit]:
         url = "http://127.0.0.1:{}".format
         self.slow = Proxy(self.ports["staging"]).start()
         self.serving = ServingSettings(
             inference_url_staging=url(self.slow.port),
             inference_url_production=url(self.ports["transformer"]),
         )
-        units = {
+        return {
             "staging": self._serving("staging", "inference_service", "INFERENCE"),
             "predictor": self._serving(
                 "predictor", "inference_service", "INFERENCE", TRANSFORMER="separate"
@@ -252,9 +263,6 @@ class Stand:
             ),
             "gateway": self.gateway(),
         }
-        with ThreadPoolExecutor(len(units)) as pool:
-            for name, unit in zip(units, pool.map(Unit.start, units.values()), strict=True):
-                self._add(stack, name, unit)
 
     def _serving(self, name: str, module: str, prefix: str, **changes: str) -> Unit:
         settings = {
@@ -276,10 +284,6 @@ class Stand:
         ]
         entries[1]["rate_limit"] = f"{GREEDY_LIMIT}/second"
         (self.home / "keys.json").write_text(json.dumps(entries))
-
-    def _add(self, stack: ExitStack, name: str, unit: Unit) -> None:
-        self.units[name] = unit
-        stack.callback(unit.stop)
 
 
 def _mails() -> pa.RecordBatch:

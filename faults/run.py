@@ -6,6 +6,7 @@ Exit 0 = all green, 1 = a fault was not withstood, 2 = wrong use.
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 import tempfile
 import time
@@ -79,6 +80,8 @@ def main() -> int:
     options = _options()
     logging.basicConfig(level=logging.ERROR)
     silence_telemetry()
+    # The servers end with their context: whoever ends this program, ends them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as home, ExitStack() as stack:
         stand = Stand(Path(home), options.quick)
