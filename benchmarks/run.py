@@ -15,6 +15,7 @@ import bench_ingest
 import bench_pipeline
 import bench_quality
 import bench_skew
+import bench_stages
 from bench_report import machine, page, say
 from growth.section import run as growth_run
 from pydantic import ValidationError
@@ -33,6 +34,7 @@ SECTIONS = {
     "drift": bench_drift.run,
     "serving": serving_run,
     "growth": growth_run,
+    "stages": bench_stages.run,
 }
 FAILED, WRONG_USE = 1, 2
 
