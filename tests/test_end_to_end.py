@@ -189,9 +189,9 @@ def test_a_run_here_is_what_the_compiled_pipeline_says(served: Platform) -> None
     served.done("training", "compile", "--output", str(served.home / "pipeline.yaml"))
     ir = next(yaml.safe_load_all((served.home / "pipeline.yaml").read_text()))
     tasks = ir["root"]["dag"]["tasks"]
-    for run in (served.home / "runs").iterdir():
-        if not (run / "timings.json").exists():
-            continue
+    ended = [file.parent for file in (served.home / "runs").glob("*/timings.json")]
+    assert ended
+    for run in ended:
         given = json.loads((run / "arguments.json").read_text())
         assert set(given) == set(ir["root"]["inputDefinitions"]["parameters"])
         assert set(json.loads((run / "timings.json").read_text())["steps"]) == set(tasks)
