@@ -1,13 +1,13 @@
-"""The load generator: a process of its own that reads pickled loads and writes outcomes."""
+"""The load generator: a process of its own that is sent loads and sends outcomes."""
 
 import asyncio
 import gc
 import os
-import pickle
 import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Any
 
 import uvloop
@@ -45,14 +45,12 @@ def _loop(load: Load) -> Callable[[Run], Coroutine[Any, Any, None]]:
 
 
 def main() -> None:
-    """Perform loads on one core, the first argument, until the input ends."""
+    """Perform loads on the core that is the first argument, until the parent hangs up."""
     with suppress(AttributeError, OSError):  # not every system can pin
         os.sched_setaffinity(0, {int(sys.argv[1])})
-    with suppress(EOFError, KeyboardInterrupt):
+    with suppress(EOFError, KeyboardInterrupt), Connection(int(sys.argv[2])) as parent:
         while True:
-            outcome = perform(pickle.load(sys.stdin.buffer))  # noqa: S301 (our own parent's)
-            pickle.dump(outcome, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            parent.send(perform(parent.recv()))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Servers and the load generator on cores of their own, and what they cost."""
 
 import os
-import pickle
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
@@ -26,26 +27,28 @@ CPUCLOCK_SCHED = 2  # Linux: a process id and this make the id of the process's 
 class LoadGenerator:
     """Talks to the process that makes the load."""
 
-    def __init__(self, process: subprocess.Popen) -> None:
-        self._process = process
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def perform(self, load: Load) -> Outcome:
         """Return what comes of a load."""
-        pickle.dump(load, self._process.stdin)
-        self._process.stdin.flush()
-        return pickle.load(self._process.stdout)  # noqa: S301 (our own child's)
+        self._connection.send(load)
+        return self._connection.recv()
 
 
 @contextmanager
 def load_generator() -> Iterator[LoadGenerator]:
     """Run the load generator on its core until the block ends."""
-    command = [sys.executable, "-m", "serving.load_generator", str(LOAD_CORE)]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, cwd=BENCHMARKS, stdin=pipe, stdout=pipe)
+    ours, its = Pipe()
+    number = its.fileno()
+    command = [sys.executable, "-m", "serving.load_generator", str(LOAD_CORE), str(number)]
+    process = subprocess.Popen(command, cwd=BENCHMARKS, pass_fds=(number,))
+    its.close()
     try:
-        yield LoadGenerator(process)
+        yield LoadGenerator(ours)
     finally:
-        process.stdin.close()
+        ours.close()
+        process.terminate()
         process.wait()
 
 
