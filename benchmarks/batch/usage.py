@@ -5,19 +5,20 @@ from collections.abc import Iterator
 
 import psutil
 
-INTERVAL_SECONDS = 0.5
+INTERVAL_SECONDS = 1.0
 
 
 class Usage:
-    """Looks at a process, its children and Ray's processes until the `with` block ends.
+    """Looks at a process, its children and Ray's until the `with` block ends.
 
     `cpu` in seconds, of all of them; what a process did between the last look and its end is
     missing. `peak` is in bytes above what was there at the start: proportional set size, in which
     pages that several processes share count once.
     """
 
-    def __init__(self, pid: int) -> None:
-        self._root = pid
+    def __init__(self, pid: int, ray_address: str) -> None:
+        """Look at the process `pid` and at the Ray cluster at `ray_address` (`host:port`)."""
+        self._roots = [psutil.Process(pid), *_ray_processes(ray_address)]
         self._ended = threading.Event()
         self._seen: dict[int, float] = {}
         self._first: dict[int, float] = {}
@@ -57,7 +58,20 @@ class Usage:
         return total
 
     def _processes(self) -> Iterator[psutil.Process]:
-        for process in psutil.process_iter(["cmdline"]):
-            words = " ".join(process.info["cmdline"] or ())
-            if process.pid == self._root or "ray::" in words or "/ray/" in words:
-                yield process
+        for root in self._roots:
+            try:
+                yield from (root, *root.children(recursive=True))
+            except psutil.Error:
+                continue
+
+
+def _ray_processes(address: str) -> list[psutil.Process]:
+    """Return the cluster's store of metadata and its node manager, the parent of all workers."""
+    port = address.rpartition(":")[2]
+    marks = (f"--gcs_server_port={port}", f"--gcs-address={address}")
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or [""]
+        if words[0].endswith(("gcs_server", "raylet")) and set(marks) & set(words):
+            found.append(process)
+    return found

@@ -86,7 +86,7 @@ def ray_data(folder: Path, source: str, target: str) -> None:
         batch_format="pyarrow",
         batch_size=LOOP_ROWS,
         concurrency=2,
-        num_cpus=1,
+        num_cpus=0.5,  # or reading and writing would wait for a processor for ever
     )
     scored.write_parquet(str(folder / target))
     ray.shutdown()
