@@ -18,6 +18,8 @@ from platform_core.open_inference import PROBABILITIES, tensors_from_batch
 # KServe's spelling of the extension; other servers load by their own means.
 REPOSITORY_EXTENSION = "model_repository_extension"
 MAX_REASON = 500  # characters
+# Loading fetches, verifies and warms up a release: however little patience inference has.
+CHANGE_TIMEOUT = aiohttp.ClientTimeout(total=60)
 JSON = {"Content-Type": "application/json"}
 # What a change of the repository may be answered with. Inference has no such cases: a caller's
 # record was checked before, so whatever the predictor says is the predictor's trouble.
@@ -85,7 +87,7 @@ class Predictor:
         server = await self._call("GET", "/v2")
         if REPOSITORY_EXTENSION in server.get("extensions", ()):
             path = f"/v2/repository/models/{use_case}/{action}"
-            await self._call("POST", path, failures=CHANGE_FAILURES)
+            await self._call("POST", path, failures=CHANGE_FAILURES, timeout=CHANGE_TIMEOUT)
 
     async def _call(
         self,
@@ -93,11 +95,12 @@ class Predictor:
         path: str,
         body: Mapping[str, Any] | None = None,
         failures: Mapping[int, type[PlatformError]] = MappingProxyType({}),
+        timeout: aiohttp.ClientTimeout | None = None,
     ) -> dict[str, Any]:
         data = None if body is None else orjson.dumps(body)
         try:
             async with self._connected().request(
-                method, self._url + path, data=data, headers=JSON
+                method, self._url + path, data=data, headers=JSON, timeout=timeout or self._timeout
             ) as response:
                 content = await response.read()
                 if response.status != HTTPStatus.OK:
