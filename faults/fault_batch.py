@@ -1,5 +1,6 @@
 """A batch job that loses its Ray head, and one that loses a worker, while requests are answered."""
 
+import time
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,6 +11,7 @@ from fault_stand import KEYS, Stand
 from fault_traffic import USE_CASE
 
 from platform_core.contracts.batch_job import checkpoints_folder
+from platform_core.errors import UpstreamUnavailable
 from platform_core.parquet import read_table, write_table
 from platform_core.testing.ray_cluster import RayCluster, workers
 from use_cases import use_case
@@ -19,7 +21,8 @@ BROKEN = (7, 2000)
 SECONDS = 180
 SETTINGS = {"BATCH_SMALL_ROWS": "0", "BATCH_CHUNK_ROWS": str(CHUNK_ROWS)}
 FINAL = ("succeeded", "failed", "cancelled")
-ANSWER_SECONDS = 30
+ANSWER_SECONDS, PATIENCE_SECONDS = 30, 60
+UNAVAILABLE = 503
 
 
 async def ray_head(stand: Stand) -> Outcome:
@@ -122,6 +125,12 @@ def _paths(name: str) -> dict[str, str]:
 def _call(stand: Stand, method: str, path: str, body: Any = None) -> dict[str, Any]:
     url = f"http://127.0.0.1:{stand.port}/batch/{path}"
     headers = {"X-API-Key": KEYS["admin"]}
-    answer = httpx.request(method, url, headers=headers, json=body, timeout=ANSWER_SECONDS)
-    answer.raise_for_status()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        answer = httpx.request(method, url, headers=headers, json=body, timeout=ANSWER_SECONDS)
+        if answer.status_code != UNAVAILABLE or time.monotonic() > deadline:
+            break
+        time.sleep(int(answer.headers["retry-after"]))
+    if answer.is_error:
+        raise UpstreamUnavailable(f"{method} /batch/{path}: {answer.status_code} {answer.text}")
     return answer.json()

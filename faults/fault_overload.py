@@ -8,12 +8,20 @@ from statistics import quantiles
 import psutil
 from fault_drill import Drill, Outcome, balance, drill
 from fault_http import Caller
-from fault_stand import GREEDY_LIMIT, KEYS, Stand
+from fault_proxy import NONE, Fault
+from fault_stand import GREEDY_LIMIT, KEYS, Stand, Unit
 from fault_traffic import OK, PLACES, Sent, Traffic, flowing
 
-IN_FLIGHT = 16
-FULL = IN_FLIGHT - IN_FLIGHT // 8
-"""So many requests one key has in flight at most: the load at which capacity is measured."""
+from platform_core.contracts.environments import Environment
+
+STAGING = Environment.STAGING
+
+IN_FLIGHT = 8
+FULL = IN_FLIGHT * 3 // 4
+"""So many requests may wait for one place: the load at which capacity is measured."""
+SERVICE = Fault(seconds=0.02)
+"""Staging takes so long: the bound is what is in flight, not the processors, which the load
+generator shares."""
 RATE_LIMITED, OVERLOADED = 429, 503
 TIMES = 5
 P99_TIMES = 3
@@ -30,22 +38,26 @@ async def overload(stand: Stand) -> Outcome:
     """Offer five times of what can be done; the best of up to three rounds counts."""
     seconds = QUICK_SECONDS if stand.quick else SECONDS
     with stand.another_gateway(MAX_IN_FLIGHT=str(IN_FLIGHT)) as unit:
-        process = psutil.Process(unit.process.pid)
-        for _ in range(ROUNDS):
-            outcome = await _round(stand, process, seconds)
-            if not outcome.failures:
-                break
+        stand.slow.misbehave(SERVICE)
+        try:
+            for number in range(ROUNDS):
+                outcome = await _round(stand, unit, f"overload{number}", seconds)
+                if not outcome.failures:
+                    break
+        finally:
+            stand.slow.misbehave(NONE)
     return outcome
 
 
-async def _round(stand: Stand, process: psutil.Process, seconds: float) -> Outcome:
-    normal = Traffic(stand.port, KEYS["load"], stand.answers, "capacity", pause=0)
-    async with flowing(normal, FULL, batches=False):
+async def _round(stand: Stand, unit: Unit, name: str, seconds: float) -> Outcome:
+    process = psutil.Process(unit.process.pid)
+    normal = Traffic(stand.port, KEYS["load"], stand.answers, f"usual{name}", pause=0)
+    async with flowing(normal, FULL, batches=False, places=[STAGING]):
         await asyncio.sleep(seconds)
     capacity, usual = len(normal.good) / seconds, _p99(normal.good)
     before = process.memory_info().rss
-    traffic = Traffic(stand.port, KEYS["load"], stand.answers, "overload")
-    await _offer(traffic, TIMES * capacity, seconds)
+    traffic = Traffic(stand.port, KEYS["load"], stand.answers, name)
+    await _offer(traffic, TIMES * capacity, seconds, [STAGING])
     grown = process.memory_info().rss - before
     outcome = Outcome("overload")
     p99 = _p99(traffic.good)
@@ -90,14 +102,16 @@ def _judge_greedy(run: Drill, greedy: Traffic, seconds: float) -> None:
     run.outcome.notes.append(f"greedy key: {len(greedy.good)} of {len(greedy.sent)} answered")
 
 
-async def _offer(traffic: Traffic, rate: float, seconds: float) -> None:
+async def _offer(
+    traffic: Traffic, rate: float, seconds: float, places: Sequence[Environment] = PLACES
+) -> None:
     """Send `rate` requests a second, whatever becomes of those before."""
     idle = [Caller(traffic.port) for _ in range(CONNECTIONS)]
     everybody = tuple(idle)
     rows, tasks = len(traffic.answers.rows), set()
 
     async def one(number: int, caller: Caller) -> None:
-        await traffic.ask(caller, PLACES[number % len(PLACES)], [number % rows])
+        await traffic.ask(caller, places[number % len(places)], [number % rows])
         idle.append(caller)
 
     begin = time.monotonic()

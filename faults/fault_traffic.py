@@ -98,30 +98,26 @@ class Traffic:
         """The requests that were answered."""
         return [one for one in self.sent if one.status == OK]
 
-    async def ask(
-        self, caller: Caller, environment: Environment, rows: Sequence[int], key: str = ""
-    ) -> Sent:
+    async def ask(self, caller: Caller, environment: Environment, rows: Sequence[int]) -> Sent:
         """Send mails `rows`, more than one as a batch, and judge the answer."""
         number = f"{self.name}-{next(self.counter)}"
         mails = [self.answers.rows[row] for row in rows]
         path = "/predict" if len(rows) == 1 else "/predict/batch-sync"
         body = orjson.dumps(mails[0] if len(rows) == 1 else {"emails": mails})
         headers = {"X_Environment": environment.value, "X_Request_ID": number}
-        message = request("POST", path, key or self.key, body, **headers)
+        message = request("POST", path, self.key, body, **headers)
         start = time.monotonic()
         reply = await caller.ask(message)
         sent = self._judge(number, environment, rows, start, reply)
         self.sent.append(sent)
         return sent
 
-    async def loop(
-        self, environment: Environment, rows: Iterable[Sequence[int]], key: str = ""
-    ) -> None:
+    async def loop(self, environment: Environment, rows: Iterable[Sequence[int]]) -> None:
         """Ask for `rows`, each when the answer to the one before is there."""
         caller = Caller(self.port)
         try:
             for some in rows:
-                sent = await self.ask(caller, environment, some, key)
+                sent = await self.ask(caller, environment, some)
                 await asyncio.sleep(self.pause if sent.status == OK else PAUSE_SECONDS)
         finally:
             caller.close()
@@ -169,7 +165,7 @@ class Traffic:
 
     def _judge_refusal(self, reply: Reply) -> None:
         if reply.status == 0:
-            self.refusals["no connection"] += 1
+            self.refusals[f"no connection ({reply.body.decode():.60})"] += 1
             return
         code = orjson.loads(reply.body).get("code") if reply.body[:1] == b"{" else ""
         self.refusals[f"{reply.status} {code}"] += 1
@@ -188,7 +184,10 @@ def mixed(rows: int) -> Iterator[Sequence[int]]:
 
 @asynccontextmanager
 async def flowing(
-    traffic: Traffic, clients: int = CLIENTS, key: str = "", batches: bool = True
+    traffic: Traffic,
+    clients: int = CLIENTS,
+    batches: bool = True,
+    places: Sequence[Environment] = PLACES,
 ) -> AsyncIterator[None]:
     """Let `clients` callers ask while the block runs; their last requests are waited for."""
     stop = asyncio.Event()
@@ -199,7 +198,7 @@ async def flowing(
         yield from itertools.takewhile(lambda _: not stop.is_set(), rows)
 
     tasks = [
-        asyncio.create_task(traffic.loop(PLACES[number % len(PLACES)], until_stopped(), key))
+        asyncio.create_task(traffic.loop(places[number % len(places)], until_stopped()))
         for number in range(clients)
     ]
     try:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from api_gateway.keys import DEVELOPMENT_KEYS, hash_key
@@ -229,6 +230,15 @@ def test_wrong_settings_stop_the_start_with_the_reason(
     assert process.returncode == status, errors
     assert reason in errors
     assert "Traceback" not in errors
+
+
+async def test_the_first_requests_import_nothing_heavy(program, spam) -> None:
+    async with program.running() as (process, client):
+        assert (await client.post("/predict", json=spam)).status_code == 200
+        assert (await client.post("/admin/inference-log/flush")).status_code == 200
+        mapped = {Path(m.path).parts for m in psutil.Process(process.pid).memory_maps()}
+    assert {name for name in HEAVY for parts in mapped if name in parts} == set()
+    assert any("pyarrow" in parts for parts in mapped)
 
 
 def test_starting_imports_nothing_heavy() -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from api_gateway.app import create_app
 from api_gateway.bootstrap import build
 from api_gateway.connections import ConnectionLimits, guarded, raise_file_limit
+from api_gateway.lean_arrow import do_without_pandas
 from platform_core.errors import PlatformError
 from platform_core.logs import log_to_stderr
 
@@ -22,6 +23,7 @@ def main() -> int:
     """Return 0 after a clean end, 1 when the gateway cannot run, 2 for wrong settings."""
     # Libraries of clients tell of every request at INFO; ours and the server's are worth reading.
     log_to_stderr()
+    do_without_pandas()
     for name in ("api_gateway", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
