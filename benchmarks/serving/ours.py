@@ -21,8 +21,9 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.inference_log import read_log
 from platform_core.settings import OnlineStoreSettings
-from platform_core.testing.processes import answers, free_port, listens, running
+from platform_core.testing.processes import answers, listens, running
 from serving.endpoint import Endpoint, Kind, from_field, from_v2
+from serving.ports import unused_port
 from serving.subject import Subject
 from serving.target import http_target
 
@@ -37,10 +38,10 @@ class Home:
     """Folder and ports of one installation; `settings` are what its programs read."""
 
     folder: Path
-    gateway_port: int = field(default_factory=free_port)
-    inference_port: int = field(default_factory=free_port)
-    inference_grpc_port: int = field(default_factory=free_port)
-    redis_port: int = field(default_factory=free_port)
+    gateway_port: int = field(default_factory=unused_port)
+    inference_port: int = field(default_factory=unused_port)
+    inference_grpc_port: int = field(default_factory=unused_port)
+    redis_port: int = field(default_factory=unused_port)
 
     @property
     def redis(self) -> str | None:
