@@ -33,7 +33,8 @@ GROWTH, QUICK_GROWTH = (100_000, 1_000_000, 10_000_000), (100_000, 1_000_000)
 LOGS, QUICK_LOGS = (1, 1_000, 1_000_000, 10_000_000), (1, 100_000, 1_000_000)
 WINDOW_ROWS = 20_000
 ROUNDS, QUICK_ROUNDS = 4, 1
-OURS, POLARS, EVIDENTLY = "drift detector", "polars, one pass", "Evidently"
+OURS, EVIDENTLY = "drift detector", "Evidently"
+POLARS, POLARS_PSI = "polars, counts for PSI and KS", "polars, counts for PSI alone"
 # The PSI is exact; the KS statistic loses at most what lies between two points of the baseline.
 PSI_TOLERANCE, KS_TOLERANCE = 1e-9, 1e-3
 MEBIBYTE = 1 << 20
@@ -109,14 +110,16 @@ def _peers(folder: Path, release_id: str) -> dict[str, Callable[[], Told]]:
                 "files": [str(file) for file in _segments(folder)],
                 "columns": [f"feature.{name}" for name in NAMES],
                 "edges": {f"feature.{name}": references[name].edges.tolist() for name in NAMES},
+                "points": {f"feature.{name}": references[name].points.tolist() for name in NAMES},
                 "reference": str(folder / REFERENCE),
             }
         )
     )
-    scripts = {POLARS: "drift_polars.py", EVIDENTLY: "drift_evidently.py"}
+    polars, evidently = (HERE / "peers" / f"drift_{name}.py" for name in ("polars", "evidently"))
     return {
-        name: partial(_child, str(python), HERE / "peers" / script, plan)
-        for name, script in scripts.items()
+        POLARS: partial(_child, str(python), polars, plan, "ks"),
+        POLARS_PSI: partial(_child, str(python), polars, plan, "psi"),
+        EVIDENTLY: partial(_child, str(python), evidently, plan),
     }
 
 
@@ -149,9 +152,9 @@ def _ours(folder: Path) -> Told:
     return _child(sys.executable, HERE / "drift" / "ours.py", folder)
 
 
-def _child(python: str, script: Path, argument: Path) -> Told:
+def _child(python: str, script: Path, *arguments: Path | str) -> Told:
     environment = {**os.environ, "PYTHONPATH": str(HERE), "DO_NOT_TRACK": "1"}
-    command = [python, str(script), str(argument)]
+    command = [python, str(script), *map(str, arguments)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment, timeout=CHILD_SECONDS
     )

@@ -1,5 +1,6 @@
 """`kill -9` of every program and server."""
 
+import asyncio
 from functools import partial
 
 import httpx
@@ -11,6 +12,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.testing.processes import free_port
 from platform_core.testing.servers import mlflow_in
 
+ANSWER_SECONDS = 30
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 
 
@@ -79,20 +81,19 @@ async def mlflow(stand: Stand) -> Outcome:
     port = free_port()
     unit = Unit(partial(mlflow_in, stand.home / "mlflow", port))
     url = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments"
-    async with drill(stand, "kill-mlflow") as run:
-        try:
-            await run.during(unit.start)
-            made = await run.during(lambda: httpx.post(f"{url}/create", json={"name": "drill"}))
+    await asyncio.to_thread(unit.start)
+    try:
+        made = httpx.post(f"{url}/create", json={"name": "drill"}, timeout=ANSWER_SECONDS)
+        async with drill(stand, "kill-mlflow") as run:
             run.broken()
             await run.during(unit.kill)
             await run.settle()
             await run.during(unit.restart)
             await run.recovered()
-            found = await run.during(
-                lambda: httpx.get(f"{url}/get-by-name", params={"experiment_name": "drill"})
-            )
-        finally:
-            await run.during(unit.stop)
+        query = {"experiment_name": "drill"}
+        found = httpx.get(f"{url}/get-by-name", params=query, timeout=ANSWER_SECONDS)
+    finally:
+        await asyncio.to_thread(unit.stop)
     kept = found.json().get("experiment", {}).get("experiment_id")
     run.outcome.require(kept == made.json()["experiment_id"], "MLflow lost what it held")
     run.outcome.require(run.outcome.refused == 0, "requests were refused")

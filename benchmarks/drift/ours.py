@@ -4,6 +4,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd  # noqa: F401 (pyarrow imports it with its first array)
+
 from drift.cost import tell
 from drift.log import CASE, ENVIRONMENT, HOUR
 from drift_detector.judgement import Policy

@@ -1,6 +1,8 @@
-"""polars: one pass over the log that counts every feature into the bins of its PSI.
+"""polars: one pass over the log, with its streaming engine.
 
-Arguments: a JSON file with `files` and the `edges` per column. It computes no KS.
+Arguments: a JSON file with `files`, the `edges` and the `points` per column; `psi` or `ks`. `psi`
+counts how many values are at or below each edge, which is all that a PSI needs; `ks` counts below
+each point, which both statistics need (for values beside a point once more at or below it).
 """
 
 import json
@@ -13,15 +15,28 @@ from drift.cost import tell
 plan = json.loads(Path(sys.argv[1]).read_text())
 
 
-def measure() -> dict[str, list[int]]:
-    """Return how many values are at or below each edge, by column."""
-    counts = [
+def edges() -> list[pl.Expr]:
+    """Return the counts at or below each edge."""
+    return [
         (pl.col(name) <= edge).sum().alias(f"{name}|{number}")
         for name, edges in plan["edges"].items()
         for number, edge in enumerate(edges)
     ]
+
+
+def points() -> list[pl.Expr]:
+    """Return per column the counts below each point; edges are points."""
+    return [
+        pl.col(name).sort().search_sorted(pl.lit(pl.Series(points, dtype=pl.Float32))).implode()
+        for name, points in plan["points"].items()
+    ]
+
+
+def measure() -> dict[str, int]:
+    """Return how many counts there are."""
+    counts = edges() if sys.argv[2] == "psi" else points()
     log = pl.scan_parquet(plan["files"], hive_partitioning=False)
-    return {"below": list(log.select(counts).collect(engine="streaming").row(0))}
+    return {"counts": len(log.select(counts).collect(engine="streaming").row(0))}
 
 
 tell(measure)

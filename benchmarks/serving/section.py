@@ -23,8 +23,8 @@ from serving.target import Load
 
 CLIENTS = (1, 16, 64)
 ROUNDS, QUICK_ROUNDS = 5, 2
-SECONDS, QUICK_SECONDS = 3.0, 0.7
-WARM_UP_SECONDS, WARM_UP_CLIENTS = 0.5, 4
+SECONDS, QUICK_SECONDS = 3.0, 0.5
+WARM_UP_SECONDS, WARM_UP_CLIENTS = 0.3, 4
 
 
 def run(options: argparse.Namespace) -> bool:
