@@ -7,7 +7,7 @@ import pytest
 from platform_core.ports.job_runner import JobRunner, RunnerState
 from platform_core.testing.processes import wait_until
 
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 180
 
 
 class JobRunnerContract:
