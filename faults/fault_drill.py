@@ -129,7 +129,7 @@ def count(traffic: Traffic, outcome: Outcome) -> None:
     outcome.answered, outcome.refused = len(good), len(traffic.sent) - len(good)
     outcome.wrong = len(traffic.wrong)
     if traffic.refusals:
-        reasons = traffic.refusals.most_common()
+        reasons = traffic.refusals.most_common(SHOWN)
         outcome.notes.append("refused: " + ", ".join(f"{n} x {why}" for why, n in reasons))
     outcome.failures += [f"wrong: {trouble}" for trouble in traffic.wrong[:SHOWN]]
     outcome.require(outcome.answered > 0, "nothing was answered")

@@ -167,8 +167,9 @@ class Traffic:
         if reply.status == 0:
             self.refusals[f"no connection ({reply.body.decode():.60})"] += 1
             return
-        code = orjson.loads(reply.body).get("code") if reply.body[:1] == b"{" else ""
-        self.refusals[f"{reply.status} {code}"] += 1
+        problem = orjson.loads(reply.body) if reply.body[:1] == b"{" else {}
+        why = f"{problem.get('code', '')} ({problem.get('detail', ''):.90})"
+        self.refusals[f"{reply.status} {why}"] += 1
         if reply.status not in REFUSALS:
             self.wrong.append(f"{reply.status}: {reply.body[:200]!r}")
         elif "retry-after" not in reply.headers:
