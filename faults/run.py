@@ -69,6 +69,7 @@ NOT_QUICK = {
     "blob-store-429",
     "blob-store-full",
     "redis-silent",
+    "clock-back-an-hour",
     "release-truncated",
     "kill-ray-head",
     "kill-ray-worker",
