@@ -14,8 +14,19 @@ from platform_core.errors import ConfigurationError, UpstreamUnavailable
 from platform_core.ports.job_runner import RunnerState
 from platform_core.settings import RaySettings
 from platform_core.testing.contracts import JobRunnerContract
-from platform_core.testing.processes import free_port
+from platform_core.testing.processes import free_port, wait_until
 from platform_core.testing.servers import RayHead
+
+AGENT_SECONDS = 120
+
+
+def takes_jobs(runner: RayJobRunner) -> bool:
+    """Say whether the head's agent, which comes up after its dashboard, runs jobs by now."""
+    try:
+        runner.submit("first", "true", {})
+    except UpstreamUnavailable:
+        return False
+    return True
 
 
 class TestMemoryJobRunner(JobRunnerContract):
@@ -46,6 +57,7 @@ class TestRayJobRunner(JobRunnerContract):
             )
         )
         assert isinstance(runner, RayJobRunner)
+        assert wait_until(lambda: takes_jobs(runner), AGENT_SECONDS)
         yield runner
         runner.close()
 
