@@ -20,7 +20,7 @@ from platform_core.parquet import read_table, write_table
 from platform_core.settings import RaySettings
 from platform_core.testing.processes import wait_until
 from platform_core.testing.ray_cluster import RayCluster
-from platform_core.testing.servers import RayHead
+from platform_core.testing.servers import RayHead, takes_jobs
 from use_cases import use_case
 
 pytestmark = pytest.mark.slow
@@ -56,6 +56,7 @@ def test_a_killed_ray_head_costs_no_row_and_doubles_none(
     write_table(blob_store, "batch/in/mails.parquet", table)
     head = cluster.start()
     runner = stack.enter_context(closing(_runner(head)))
+    assert wait_until(lambda: takes_jobs(runner), SECONDS)
     supervision = Supervision(blob_store, runner, SystemClock(), MAX_ATTEMPTS)
     jobs = BatchJobs(blob_store, supervision, SystemClock(), "spam")
     submission = Submission(input_path="batch/in/*.parquet", output_path="batch/out.parquet")

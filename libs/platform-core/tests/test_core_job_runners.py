@@ -15,18 +15,9 @@ from platform_core.ports.job_runner import RunnerState
 from platform_core.settings import RaySettings
 from platform_core.testing.contracts import JobRunnerContract
 from platform_core.testing.processes import free_port, wait_until
-from platform_core.testing.servers import RayHead
+from platform_core.testing.servers import RayHead, takes_jobs
 
 AGENT_SECONDS = 120
-
-
-def takes_jobs(runner: RayJobRunner) -> bool:
-    """Say whether the head's agent, which comes up after its dashboard, runs jobs by now."""
-    try:
-        runner.submit("first", "true", {})
-    except UpstreamUnavailable:
-        return False
-    return True
 
 
 class TestMemoryJobRunner(JobRunnerContract):

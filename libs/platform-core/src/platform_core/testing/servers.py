@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from platform_core.errors import UpstreamUnavailable
 from platform_core.ports.blob_store import CONTAINERS
+from platform_core.ports.job_runner import JobRunner
 from platform_core.settings import StorageSettings
 from platform_core.testing.machine import silence_telemetry
 from platform_core.testing.processes import (
@@ -201,3 +203,12 @@ def _ray_command(port: int, dashboard: int, home: str) -> list[str]:
     for name in own_ports:
         command += [f"--{name}", str(free_port())]
     return command
+
+
+def takes_jobs(runner: JobRunner) -> bool:
+    """Say whether Ray's agent, which comes up after the dashboard, runs jobs by now."""
+    try:
+        runner.submit("first", "true", {})
+    except UpstreamUnavailable:
+        return False
+    return True
