@@ -18,6 +18,8 @@ export PLATFORM_HOME
 export PLATFORM_ROOT := $(CURDIR)
 export PLATFORM_CONFIG := $(if $(filter /%,$(CONFIG)),$(CONFIG),$(CURDIR)/$(CONFIG))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Every step is a process of its own; without cached bytecode each would compile its imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What recipes take from the command line reaches the shell as GIVEN_…, so that any quoting
 # holds; a variable of the same name in the environment (COLUMNS is a terminal's width) is not

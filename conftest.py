@@ -1,6 +1,7 @@
 """Fixtures that every package's tests may use: stores and small real releases."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,17 @@ from scoring import Release
 from scoring import testing as scoring_testing
 
 pytest_plugins = ["platform_core.testing.servers"]
+
+
+@pytest.fixture(autouse=True)
+def logging_is_set_back() -> Iterator[None]:
+    """Take away what a program under test installed: it writes to that test's stderr."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
+    for handler in list(logging.root.handlers):
+        if type(handler) is logging.StreamHandler:
+            logging.root.removeHandler(handler)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ Each step runs in a process of its own, whose peak memory the system tells.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ import time
 from pathlib import Path
 
 from bench_report import say, table
+from drift.cost import peak_memory
 
 from data_pipeline.freeze import Rules, freeze
 from data_pipeline.raw import RawRecords
@@ -72,8 +72,7 @@ def _step(step: str, name: str, size: int, folder: str) -> None:
     else:
         freeze(store, case, RawRecords(store, run_folder), Rules(), SystemClock())
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    say(json.dumps({"seconds": seconds, "peak": peak}))
+    say(json.dumps({"seconds": seconds, "peak": peak_memory()}))
 
 
 if __name__ == "__main__":

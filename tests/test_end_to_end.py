@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config" / "embedded.env"
 WITH_A_PORT = re.compile("URL|PORT|ADDRESS|URI")
 PORT = re.compile(r"(?<=:)\d{4,5}\b|^\d{4,5}$")
-DEADLINE_SECONDS = 120
+DEADLINE_SECONDS = 600
 SPAM, IRIS = use_case("spam"), use_case("iris")
 MAIL = SPAM.examples["spam"]
 

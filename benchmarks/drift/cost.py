@@ -16,13 +16,13 @@ def tell(measure: Callable[[], Mapping[str, object]]) -> None:
     told = {
         "seconds": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
-        "peak": _peak(),
+        "peak": peak_memory(),
         "answers": answers,
     }
     print(json.dumps(told))  # noqa: T201
 
 
-def _peak() -> int:
+def peak_memory() -> int:
     """Return the peak of the resident memory in bytes.
 
     (What `getrusage` tells begins with the memory of the process that started this one.)

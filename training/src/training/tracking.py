@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from data_pipeline.dataset import RECORDS, DatasetManifest, dataset_path, read_manifest
+from platform_core.adapters.registry.client import mlflow_client
 from platform_core.errors import BlobNotFound
 from platform_core.hashing import canonical_json
 from platform_core.ports.blob_store import BlobStore
@@ -20,7 +20,7 @@ class Tracking:
     """Writes to one MLflow experiment, named like the use case."""
 
     def __init__(self, tracking_uri: str, use_case: str) -> None:
-        self.client = MlflowClient(tracking_uri)
+        self.client = mlflow_client(tracking_uri)
         found = self.client.get_experiment_by_name(use_case)
         self._experiment = found.experiment_id if found else self.client.create_experiment(use_case)
 

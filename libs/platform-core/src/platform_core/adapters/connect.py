@@ -6,7 +6,7 @@ Imports happen on use, so that a program needs only the extras of what it connec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from platform_core.adapters.feast_repository.metrics_settings import import_feast
+from platform_core.adapters.feast_repository.quiet_import import import_feast
 from platform_core.errors import ConfigurationError
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.feature_store import FeatureStore

@@ -4,20 +4,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import LoggedModelOutput
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
-from mlflow.environment_variables import (
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
-    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
-    MLFLOW_HTTP_REQUEST_TIMEOUT,
-)
 from mlflow.exceptions import MlflowException
 
-from platform_core.adapters.feast_repository.metrics_settings import settle_prometheus
+from platform_core.adapters.registry.client import mlflow_client
 from platform_core.adapters.registry.onnx_model import has_signature, load_onnx, save_onnx_model
 from platform_core.errors import (
     InvalidInput,
@@ -30,24 +23,14 @@ from platform_core.ports.registry import ModelVersion
 
 RELEASE_ID = "release_id"
 RELEASE_URI = "release_uri"
-# MLflow's own limits add up to many minutes; a program that sets the variables keeps its own.
-LIMITS: Mapping[Any, Any] = {
-    MLFLOW_HTTP_REQUEST_MAX_RETRIES: 2,
-    MLFLOW_HTTP_REQUEST_TIMEOUT: 20,
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: False,
-}
 
 
 class MlflowRegistry:
     """Registered models of the server at `tracking_uri`; a model is named like its use case."""
 
     def __init__(self, tracking_uri: str) -> None:
-        settle_prometheus()
-        for variable, value in LIMITS.items():
-            if not variable.is_set():
-                variable.set(value)
         self._uri = tracking_uri
-        self._client = MlflowClient(tracking_uri, tracking_uri)
+        self._client = mlflow_client(tracking_uri)
 
     def register(
         self,
