@@ -102,8 +102,8 @@ check: setup ## Format, lint, layers, the two configurations
 	lint-imports | tail -n 3
 	python -m pytest -q -m 'not slow' tests
 
-test: setup ## Run all tests: ARGS="-k ledger"
-	python -m pytest $(ARGS)
+test: setup ## Run all tests: ARGS="-k ledger", one after the other: ARGS="-n 0"
+	python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 up: setup ## Start the stack and wait until it is ready
 	$(EMBEDDED) up
