@@ -65,12 +65,12 @@ def run(options: argparse.Namespace) -> bool:
         starts = {way: _run(folder, way, START_ROWS).seconds for way in started}
         for rows in sizes:
             ways = list(TITLES) if rows == sizes[0] else list(LARGE)
-            rounds = QUICK_ROUNDS if options.quick or rows != sizes[0] else ROUNDS
+            rounds = QUICK_ROUNDS if options.quick or rows != sizes[0] else options.rounds or ROUNDS
             runs: dict[str, list[Run]] = {way: [] for way in ways}
             for way in interleaved(ways, rounds):
                 runs[way].append(_run(folder, way, rows))
-            _same_answers(folder, ways, rows)
             _show(rows, runs, starts)
+            _same_answers(folder, ways, rows)
     return True
 
 

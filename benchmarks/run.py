@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--use-case", default="spam")
     environments = [environment.value for environment in Environment]
     parser.add_argument("--environment", default="staging", choices=environments)
+    parser.add_argument("--rounds", type=int, help="of serving, and of the smallest batch")
     _serving_options(parser.add_argument_group("serving"))
     return parser
 
@@ -88,7 +89,6 @@ def _parser() -> argparse.ArgumentParser:
 def _serving_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--only", type=_names, help=f"some of {','.join(NAMES)}")
     group.add_argument("--clients", type=_numbers, help="clients at once, as in 1,16,64")
-    group.add_argument("--rounds", type=int)
     group.add_argument("--seconds", type=float, help="length of one load")
 
 

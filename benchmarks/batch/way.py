@@ -88,7 +88,8 @@ def ray_data(folder: Path, source: str, target: str) -> None:
         concurrency=2,
         num_cpus=0.5,  # or reading and writing would wait for a processor for ever
     )
-    scored.write_parquet(str(folder / target))
+    # Files of an earlier round would stay beside these.
+    scored.write_parquet(str(folder / target), mode=ray.data.SaveMode.OVERWRITE)
     ray.shutdown()
 
 
