@@ -14,7 +14,7 @@ class BatchSettings(Settings):
 
     batch_chunk_rows: int = Field(default=10_000, ge=1)
     batch_chunk_bytes: int = Field(default=64 << 20, ge=1)
-    batch_small_rows: int = Field(default=50_000, ge=0)
+    batch_small_rows: int = Field(default=20_000, ge=0)
     batch_tasks_in_flight: int = Field(default=4, ge=1)
     batch_max_invalid_share: float = Field(default=0.5, ge=0, le=1)
     batch_online_store_timeout_seconds: float = Field(default=5, gt=0)
