@@ -73,7 +73,8 @@ def _offered(generator: LoadGenerator, ours: Endpoint, subject: Subject, quick: 
     cells: dict[int, list[Cell]] = {rate: [] for rate in RATES}
     for _ in range(rounds):
         for rate in RATES:
-            load = Load(ours.target, CONNECTIONS, seconds, rate)
+            # A connection without a request for seconds is closed by any server.
+            load = Load(ours.target, min(CONNECTIONS, rate), seconds, rate)
             cells[rate].append(measure(generator, ours, load, subject))
         say("  a round of rates done")
     rows = [
