@@ -289,6 +289,30 @@ def test_metrics_stay_in_the_process(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+IMPORT = """
+from platform_core.adapters.feast_repository.quiet_import import import_feast
+
+import_feast()
+import typeguard
+from feast import FeatureView
+
+
+@typeguard.typechecked
+def checked(number: int) -> None: ...
+
+
+print(*(f.__code__.co_names[:1] == ("typeguard",) for f in (FeatureView.__init__, checked)))
+"""
+
+
+def test_feast_is_not_rewritten_and_others_still_are(tmp_path: Path) -> None:
+    """typeguard compiling Feast's classes anew takes seconds in every process."""
+    (tmp_path / "program.py").write_text(IMPORT)  # typeguard reads sources
+    command = [sys.executable, "program.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
+
+
 def test_memory_history_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(InvalidData):
         MemoryFeatureStore(MemoryOnlineStore()).apply_view("v", ENTITY, FEATURES, tmp_path / "x")
