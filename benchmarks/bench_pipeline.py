@@ -11,17 +11,18 @@ from bench_settings import BenchSettings
 
 from platform_core.errors import NotFound, Unavailable
 
-RUNS = 2
+RUNS, QUICK_RUNS = 2, 1
 QUICK = ["ROWS=1000", "TRIALS=1"]
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Train twice: the second run finds everything started and cached."""
+    """Train twice, for the second run finds everything started and cached; once when quick."""
     settings = BenchSettings()
     arguments = [f"USE_CASE={options.use_case}", *(QUICK if options.quick else [])]
+    runs = QUICK_RUNS if options.quick else RUNS
     rows = []
-    for number in range(1, RUNS + 1):
-        say(f"\nmake run-pipeline {' '.join(arguments)}   (run {number} of {RUNS})")
+    for number in range(1, runs + 1):
+        say(f"\nmake run-pipeline {' '.join(arguments)}   (run {number} of {runs})")
         wall, timings = _timed(settings, arguments)
         rows.append([f"run {number}", wall, *_shares(timings)])
         _steps(f"steps of run {number}", timings)
