@@ -22,7 +22,7 @@ from serving.subject import Subject, build
 from serving.target import Load
 
 CLIENTS = (1, 16, 64)
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 5, 1
 SECONDS, QUICK_SECONDS = 3.0, 0.5
 WARM_UP_SECONDS, WARM_UP_CLIENTS = 0.3, 4
 
