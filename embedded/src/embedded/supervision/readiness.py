@@ -1,29 +1,29 @@
-"""Waiting for programs to become ready, with something to look at."""
+"""Wait until programs are ready, and show progress."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from embedded.program import Program
-from embedded.supervisor_client import State, SupervisorClient
+from embedded.supervision.client import ProgramState, SupervisorClient
 from platform_core.errors import Unavailable
 
 POLL_SECONDS = 0.25
 REPORT_SECONDS = 10
 RESTARTS = 3
-"""A program that came back more often than this while it was waited for has failed."""
+"""A program that restarted more often than this during the start has failed."""
 
 
 class ProgramFailed(Unavailable):
-    """A program does not come up; `program` is its name."""
+    """A program failed to start; `program` is its name."""
 
     def __init__(self, program: str, reason: str) -> None:
         super().__init__(reason)
         self.program = program
 
 
-def is_ready(program: Program, state: State) -> bool:
-    """Say whether a program does its work."""
+def is_ready(program: Program, state: ProgramState) -> bool:
+    """Return whether a program is ready."""
     if state.pid == 0:
         return False
     if program.probe is None:
@@ -31,8 +31,10 @@ def is_ready(program: Program, state: State) -> bool:
     return program.probe.holds()
 
 
-def ready_programs(programs: Sequence[Program], states: Mapping[str, State]) -> list[Program]:
-    """Return those that do their work; all are asked at the same time."""
+def ready_programs(
+    programs: Sequence[Program], states: Mapping[str, ProgramState]
+) -> list[Program]:
+    """Return the programs that are ready; their probes run in parallel."""
     with ThreadPoolExecutor(max_workers=max(1, len(programs))) as pool:
         answers = pool.map(lambda program: is_ready(program, states[program.name]), programs)
         return [program for program, ready in zip(programs, answers, strict=True) if ready]
@@ -47,7 +49,7 @@ def wait_until_ready(
     """Wait until every program is ready and return the seconds it took.
 
     Raises:
-        ProgramFailed: one was given up, keeps ending, or is not ready in time.
+        ProgramFailed: a program does not start, keeps exiting, or is not ready in time.
     """
     begin = reported = time.monotonic()
     waiting = {program.name: program for program in programs}
@@ -72,11 +74,11 @@ def wait_until_ready(
         time.sleep(POLL_SECONDS)
 
 
-def _check_alive(state: State, starts: int) -> None:
+def _check_alive(state: ProgramState, starts: int) -> None:
     if state.given_up:
-        raise ProgramFailed(state.name, f"{state.name} does not start ({state.state})")
+        raise ProgramFailed(state.name, f"{state.name} failed to start ({state.state})")
     if starts > RESTARTS + 1:
-        raise ProgramFailed(state.name, f"{state.name} keeps ending: it was started {starts} times")
+        raise ProgramFailed(state.name, f"{state.name} keeps exiting: {starts} starts")
 
 
 def _report(say: Callable[[str], None] | None, program: Program, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Finding and ending the processes of one stack, whoever their parent is by now."""
+"""Find and end the processes of a stack, including those whose parent has died."""
 
 import os
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ from pathlib import Path
 import psutil
 
 MARK = "MLPLATFORM_STACK"
-"""The variable that every process of a stack inherits; its value is the stack's home."""
+"""The variable that every process of a stack inherits; its value is the home of the stack."""
 TERM_SECONDS = 5
 KILL_SECONDS = 5
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """Return the process and all its descendants; none when it has gone."""
+    """Return the process and its descendants; an empty list when it has exited."""
     try:
         root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
@@ -29,15 +29,15 @@ def marked(home: Path) -> list[psutil.Process]:
 
 
 def mark(process: psutil.Process) -> str | None:
-    """Return the home of the stack a process belongs to, `None` when it belongs to none."""
+    """Return the home of the stack that a process belongs to, `None` outside a stack."""
     try:
         return process.environ().get(MARK)
-    except (psutil.Error, OSError):  # gone meanwhile, or somebody else's
+    except (psutil.Error, OSError):  # it has exited, or belongs to another user
         return None
 
 
 def end(processes: Iterable[psutil.Process]) -> int:
-    """End processes, asked first, then forced; return how many there were."""
+    """End processes with SIGTERM, then SIGKILL, and return how many there were."""
     alive = [process for process in processes if process.is_running()]
     for process in alive:
         _signal(process, force=False)

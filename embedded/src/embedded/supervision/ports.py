@@ -1,4 +1,4 @@
-"""Who holds a port."""
+"""Check that the ports of the stack are free."""
 
 import errno
 import socket
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 import psutil
 
-from embedded.processes import mark
 from embedded.program import Program
+from embedded.supervision.processes import mark
 from platform_core.errors import Conflict
 
 HOST = "127.0.0.1"
 
 
 def check_ports(programs: Sequence[Program]) -> None:
-    """Make sure that every port the programs need is free.
+    """Check that every port the programs need is free.
 
     Raises:
-        Conflict: some are taken; the message says by whom and which settings move them.
+        Conflict: ports are taken; the message names their owners and the settings that change them.
     """
     taken = [
         f"port {port.number} of {program.name} is taken by {_owner(port.number)}: "
-        f"stop that, or move the port with {port.setting}"
+        f"stop it, or choose another port with {port.setting}"
         for program in programs
         for port in program.ports
         if _taken(port.number)
@@ -44,10 +44,12 @@ def _owner(port: int) -> str:
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
-        return "a program this user may not see"
+        return "a program this user cannot inspect"
     for connection in connections:
-        listens = connection.status == psutil.CONN_LISTEN and connection.laddr
-        if listens and connection.laddr.port == port and connection.pid:
+        address = connection.laddr
+        if connection.status != psutil.CONN_LISTEN or not address or not connection.pid:
+            continue
+        if address.port == port:
             return _describe(connection.pid)
     return "a program of another user"
 

@@ -1,4 +1,4 @@
-"""Talking to supervisord: starting it, asking it, ending it."""
+"""A client of supervisord: start it, query it, stop it."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from embedded.run_folder import RunFolder
+from embedded.stack_folder import StackFolder
 from platform_core.errors import Unavailable
 
 POLL_SECONDS = 0.1
@@ -19,8 +19,8 @@ ANSWER_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class State:
-    """What supervisord knows of a program: its state's name, pid (0: none), age in seconds."""
+class ProgramState:
+    """A program's state in supervisord: state name, pid (0: none), age in seconds."""
 
     name: str
     state: str
@@ -29,26 +29,26 @@ class State:
 
     @property
     def given_up(self) -> bool:
-        """Say whether it will not be started again by itself."""
+        """Whether supervisord will not restart the program by itself."""
         return self.state in {"FATAL", "EXITED", "STOPPED", "UNKNOWN"}
 
     @property
     def stopped(self) -> bool:
-        """Say whether there is no process."""
+        """Whether the program has no process."""
         return self.pid == 0 and self.state not in {"BACKOFF", "STARTING"}
 
 
 class SupervisorClient:
-    """One supervisord, found by its socket."""
+    """A client of the supervisord that listens on the socket of a stack folder."""
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: StackFolder) -> None:
         self._run = run
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Start supervisord in the background with nothing but `environment`.
+        """Start supervisord in the background with `environment` as its only variables.
 
         Raises:
-            Unavailable: it refuses its configuration or does not answer.
+            Unavailable: it rejects its configuration or does not answer.
         """
         self._run.socket.unlink(missing_ok=True)
         done = subprocess.run(
@@ -66,7 +66,7 @@ class SupervisorClient:
                 return
             time.sleep(POLL_SECONDS)
         raise Unavailable(
-            f"supervisord does not start ({(done.stderr or done.stdout).strip()}); "
+            f"supervisord did not start ({(done.stderr or done.stdout).strip()}); "
             f"see {self._run.log('supervisord')}"
         )
 
@@ -77,10 +77,10 @@ class SupervisorClient:
         except Unavailable:
             return None
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, ProgramState]:
         """Return the state of every program by name."""
         return {
-            info["name"]: State(
+            info["name"]: ProgramState(
                 name=info["name"],
                 state=info["statename"],
                 pid=info["pid"],
@@ -90,24 +90,24 @@ class SupervisorClient:
         }
 
     def start_program(self, name: str) -> None:
-        """Start a program that was given up or stopped."""
+        """Start a program that is stopped or that supervisord gave up on."""
         self._call("startProcess", name, False)
 
     def stop_programs(self) -> None:
-        """Ask all programs to stop, at the same time, without waiting for them."""
+        """Stop all programs in parallel, without waiting."""
         self._call("stopAllProcesses", False)
 
     def shutdown(self) -> None:
-        """Stop what still runs and end supervisord."""
+        """Stop the remaining programs and supervisord."""
         self._call("shutdown")
 
     def _call(self, method: str, *arguments: Any) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._run.socket}")
         try:
-            # The host is never used: the transport goes through the socket.
+            # The host is not used: the transport connects to the socket.
             proxy = ServerProxy("http://127.0.0.1", transport=transport)
             return getattr(proxy.supervisor, method)(*arguments)
         except (OSError, HTTPException, Fault) as error:
-            raise Unavailable(f"supervisord does not do {method!r}: {error}") from error
+            raise Unavailable(f"supervisord failed to run {method!r}: {error}") from error
         finally:
             transport.close()

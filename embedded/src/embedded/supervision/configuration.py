@@ -1,7 +1,7 @@
 """The configuration of supervisord, and a start script per program.
 
 Commands and variables live in the scripts, quoted for the shell: supervisord's own file has
-no way to write every path a checkout may have.
+no way to quote every path that a checkout may have.
 """
 
 import shlex
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from embedded.program import Program
-from embedded.run_folder import RunFolder
+from embedded.stack_folder import StackFolder
 
 START_RETRIES = 3
 SCRIPTS = "programs"
 
 
-def write_configuration(programs: Sequence[Program], run: RunFolder, root: Path) -> None:
+def write_configuration(programs: Sequence[Program], run: StackFolder, root: Path) -> None:
     """Write supervisord's configuration and the scripts; the programs run in folder `root`."""
     folder = run.home / SCRIPTS
     shutil.rmtree(folder, ignore_errors=True)
@@ -27,10 +27,10 @@ def write_configuration(programs: Sequence[Program], run: RunFolder, root: Path)
 
 
 def start_script(program: Program, root: Path) -> str:
-    """Return the shell script that becomes the program.
+    """Return the shell script that starts the program.
 
-    A program that was killed may leave children that hold its port: its process group, noted
-    in a file since supervisord was started, goes first.
+    A program that was killed may leave children that hold its port, so the script first kills the
+    process group recorded by the previous start.
     """
     group = f"{SCRIPTS}/{program.name}.group"
     note = [
@@ -44,7 +44,7 @@ def start_script(program: Program, root: Path) -> str:
     return "\n".join([*note, *variables, *start, ""])
 
 
-def supervisor_config(programs: Sequence[Program], run: RunFolder) -> str:
+def supervisor_config(programs: Sequence[Program], run: StackFolder) -> str:
     """Return supervisord's configuration; its paths are relative to the folder it lies in."""
     sections: dict[str, Mapping[str, object]] = {
         "supervisord": {

@@ -1,4 +1,4 @@
-"""Where the stack keeps its state, and the short-lived folder of its sockets."""
+"""The folder of the stack's state, and the temporary folder of its sockets."""
 
 import shutil
 import sys
@@ -9,13 +9,13 @@ from pathlib import Path
 from platform_core.errors import Refused
 
 SHORT_FOLDER = "/tmp"  # noqa: S108 - a socket's path may have 104 bytes; the folder is private
-NOTE = "README.txt"
-NOTE_TEXT = "The state of the embedded stack. `make clean` deletes this folder.\n"
+MARKER = "README.txt"
+MARKER_TEXT = "The state of the embedded stack. `make clean` deletes this folder.\n"
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """The folders of a stack: `home` for all state, `folder` for what must have a short path."""
+class StackFolder:
+    """The folders of a stack: `home` for all state, `folder` for files that need a short path."""
 
     home: Path
     folder: Path
@@ -44,38 +44,38 @@ class RunFolder:
         """Return the log file of a program."""
         return self.logs / f"{program}.log"
 
-    def forget_ray(self) -> None:
-        """Delete what Ray left of earlier runs: it would pile up."""
+    def delete_ray_sessions(self) -> None:
+        """Delete the files of earlier Ray sessions, which would accumulate."""
         shutil.rmtree(self.folder / "ray", ignore_errors=True)
 
     def delete(self) -> None:
         """Delete all state.
 
         Raises:
-            Refused: this is not the folder of a stack.
+            Refused: `home` is not the folder of a stack.
         """
-        if not (self.home / NOTE).exists():
+        if not (self.home / MARKER).exists():
             raise Refused(
-                f"{self.home} is not the folder of a stack (it has no {NOTE} of ours): nothing is "
-                "deleted; look at PLATFORM_HOME"
+                f"{self.home} is not the folder of a stack ({MARKER} is missing); "
+                "nothing was deleted: check PLATFORM_HOME"
             )
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.home)
 
 
-def open_run_folder(home: Path) -> RunFolder:
-    """Return the folders of the stack at `home`, made where they are missing.
+def open_stack_folder(home: Path) -> StackFolder:
+    """Return the folders of the stack at `home`; missing ones are created.
 
-    The short folder is `home/run`, a link to a private folder that only this stack knows. Only
-    a folder that was empty is marked as ours, so that `delete` never takes what is not.
+    `home/run` links to a private temporary folder. Only a folder that was empty gets the marker
+    file, so that `delete` never removes the files of others.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not any(home.iterdir()):
-        (home / NOTE).write_text(NOTE_TEXT)
+        (home / MARKER).write_text(MARKER_TEXT)
     (home / "logs").mkdir(exist_ok=True)
     (home / "mlflow").mkdir(exist_ok=True)
     link = home / "run"
     if not link.is_dir():
         link.unlink(missing_ok=True)
         link.symlink_to(tempfile.mkdtemp(prefix="mlplatform-", dir=SHORT_FOLDER))
-    return RunFolder(home, link.resolve())
+    return StackFolder(home, link.resolve())
