@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import EVENT_TIMESTAMP, LABEL, REASON, ROW_ID, SOURCE
-from data_pipeline.identity import content_ids
-from data_pipeline.near_duplicates import signatures
-from data_pipeline.raw import SOURCE_COLUMN
-from data_pipeline.validation_labels import count_spellings, read_labels
-from data_pipeline.validation_schema import check_rows, row_schema
-from data_pipeline.validation_times import Times, no_times, read_times
+from data_pipeline.duplicates.near_duplicates import signatures
+from data_pipeline.sources.raw import SOURCE_COLUMN
+from data_pipeline.validation.labels import count_spellings, read_labels
+from data_pipeline.validation.schema import check_rows, row_schema
+from data_pipeline.validation.times import Times, no_times, read_times
+from data_pipeline.versions.identity import content_ids
 from use_cases import UseCase
 
 QUARANTINE_CHARACTERS = 1_000

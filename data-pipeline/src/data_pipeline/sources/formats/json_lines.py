@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from data_pipeline.sources.charset import decode
 from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.csv_file import Malformed
-from data_pipeline.sources.files import SourceFile
+from data_pipeline.sources.formats.charset import decode
+from data_pipeline.sources.formats.csv_file import Malformed
+from data_pipeline.sources.formats.files import SourceFile
+from data_pipeline.sources.formats.limits import BATCH_BYTES, BATCH_ROWS, RECORD_BYTES
 from data_pipeline.sources.items import Item, Rows
-from data_pipeline.sources.limits import BATCH_BYTES, BATCH_ROWS, RECORD_BYTES
 from platform_core.errors import InvalidData
 
 INT64 = range(-(2**63), 2**63)

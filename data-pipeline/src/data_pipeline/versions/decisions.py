@@ -6,11 +6,11 @@ from datetime import datetime
 
 import numpy as np
 
-from data_pipeline.dataset import SplitSummary
-from data_pipeline.near_duplicates import SignatureFile, cluster
-from data_pipeline.row_index import Arrivals, Nodes
-from data_pipeline.split import Rows, split
-from data_pipeline.validation_times import Resolved, resolve
+from data_pipeline.duplicates.near_duplicates import SignatureFile, cluster
+from data_pipeline.validation.times import Resolved, resolve
+from data_pipeline.versions.index import Arrivals, Nodes
+from data_pipeline.versions.manifest import SplitSummary
+from data_pipeline.versions.split import Rows, split
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_pipeline.buckets import ARRIVAL, BUCKET_BYTES
 from data_pipeline.columns import (
     CLUSTER,
     EVENT_TIMESTAMP,
@@ -23,10 +22,11 @@ from data_pipeline.columns import (
     TIMESTAMP,
     TRAIN,
 )
-from data_pipeline.decisions import Decisions
-from data_pipeline.identity import ContentDigest, ids_as_integers, ids_as_text
-from data_pipeline.validation import EXTRA, as_text, quarantine_schema
-from data_pipeline.validation_times import UNKNOWN
+from data_pipeline.validation.rows import EXTRA, as_text, quarantine_schema
+from data_pipeline.validation.times import UNKNOWN
+from data_pipeline.versions.buckets import ARRIVAL, BUCKET_BYTES
+from data_pipeline.versions.decisions import Decisions
+from data_pipeline.versions.identity import ContentDigest, ids_as_integers, ids_as_text
 from platform_core.parquet import COMPRESSION
 from use_cases import UseCase
 

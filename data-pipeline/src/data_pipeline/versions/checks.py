@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_pipeline.decisions import Decisions
-from data_pipeline.row_index import Nodes
-from data_pipeline.scan import Scanned
-from data_pipeline.validation_labels import explain_labels
-from data_pipeline.version_files import CONTRADICTION, Quarantine
+from data_pipeline.validation.labels import explain_labels
+from data_pipeline.versions.decisions import Decisions
+from data_pipeline.versions.files import CONTRADICTION, Quarantine
+from data_pipeline.versions.index import Nodes
+from data_pipeline.versions.scan import Scanned
 from platform_core.errors import InvalidData
 from use_cases import UseCase
 

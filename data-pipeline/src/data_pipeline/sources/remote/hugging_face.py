@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from data_pipeline.sources.columns import Wanted
+from data_pipeline.sources.formats.limits import BATCH_BYTES
 from data_pipeline.sources.items import Ended, Item, Rows
-from data_pipeline.sources.limits import BATCH_BYTES
 from platform_core.errors import ConfigurationError, InvalidData, UpstreamUnavailable
 
 SCHEME = "hf://"

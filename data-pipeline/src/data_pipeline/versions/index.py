@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_pipeline.columns import CLUSTER, LABEL, MINHASH, PART, ROW_ID, TEST, TRAIN
-from data_pipeline.dataset import INDEX, DatasetManifest, dataset_path
-from data_pipeline.identity import ids_as_integers, ids_as_text
-from data_pipeline.near_duplicates import CHUNK_ROWS, PERMUTATIONS, SCHEME, SignatureFile
-from data_pipeline.validation import CheckedBatch
-from data_pipeline.validation_times import Times, no_times
+from data_pipeline.duplicates.near_duplicates import CHUNK_ROWS, PERMUTATIONS, SCHEME, SignatureFile
+from data_pipeline.validation.rows import CheckedBatch
+from data_pipeline.validation.times import Times, no_times
+from data_pipeline.versions.identity import ids_as_integers, ids_as_text
+from data_pipeline.versions.manifest import INDEX, DatasetManifest, dataset_path
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import COMPRESSION
 from platform_core.ports.blob_store import BlobStore

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_pipeline.columns import ROW_ID
-from data_pipeline.identity import ids_as_integers
+from data_pipeline.versions.identity import ids_as_integers
 
 BUCKET_BYTES, BUCKET_ROWS = 24 << 20, 16_384
 MAX_BUCKETS = 256

@@ -10,11 +10,11 @@ import pyarrow as pa
 from pyarrow import csv
 
 from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.files import SourceFile
+from data_pipeline.sources.formats.files import SourceFile
+from data_pipeline.sources.formats.limits import MEGABYTE, RECORD_BYTES
+from data_pipeline.sources.formats.parquet_file import MAGIC
+from data_pipeline.sources.formats.utf8 import Utf8Stream
 from data_pipeline.sources.items import Item, Remark, Rows
-from data_pipeline.sources.limits import MEGABYTE, RECORD_BYTES
-from data_pipeline.sources.parquet_file import MAGIC
-from data_pipeline.sources.utf8 import Utf8Stream
 from platform_core.errors import InvalidData
 
 DELIMITERS = ",;\t|"

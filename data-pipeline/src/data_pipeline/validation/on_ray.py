@@ -7,7 +7,7 @@ import pyarrow as pa
 import ray
 from ray.exceptions import RayError
 
-from data_pipeline.validation import CheckedBatch, RowChecker
+from data_pipeline.validation.rows import CheckedBatch, RowChecker
 from platform_core.errors import UpstreamUnavailable
 
 TASKS_PER_CPU = 2

@@ -4,7 +4,7 @@ import codecs
 import io
 import re
 
-from data_pipeline.sources.charset import FALLBACK, LAST, detect, starts_utf8
+from data_pipeline.sources.formats.charset import FALLBACK, LAST, detect, starts_utf8
 
 CHUNK_BYTES = 1 << 18
 SAMPLE_FOR_CHARSET = 1 << 20

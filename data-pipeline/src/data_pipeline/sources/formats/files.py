@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from pyarrow import fs
 
-from data_pipeline.sources.kinds import compression_of
+from data_pipeline.sources.formats.kinds import compression_of
 
 LOCAL = fs.LocalFileSystem()
 

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_pipeline.columns import ROW_ID
-from data_pipeline.dataset import EXTRA_COLUMNS, RECORDS, DatasetManifest, dataset_path
-from data_pipeline.identity import ids_as_integers
-from data_pipeline.version_files import CONTRADICTION, Quarantine
+from data_pipeline.versions.files import CONTRADICTION, Quarantine
+from data_pipeline.versions.identity import ids_as_integers
+from data_pipeline.versions.manifest import EXTRA_COLUMNS, RECORDS, DatasetManifest, dataset_path
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
 

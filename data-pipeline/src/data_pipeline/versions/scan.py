@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from data_pipeline.buckets import ARRIVAL, Buckets
-from data_pipeline.raw import RawRecords
-from data_pipeline.row_index import ArrivalsBuilder
-from data_pipeline.validation import CheckedBatch, RowChecker
-from data_pipeline.version_files import Quarantine
+from data_pipeline.sources.raw import RawRecords
+from data_pipeline.validation.rows import CheckedBatch, RowChecker
+from data_pipeline.versions.buckets import ARRIVAL, Buckets
+from data_pipeline.versions.files import Quarantine
+from data_pipeline.versions.index import ArrivalsBuilder
 
 BATCH_ROWS = 8_192
 

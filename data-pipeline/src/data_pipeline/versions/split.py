@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from data_pipeline.dataset import SplitSummary
-from data_pipeline.identity import ID_CHARACTERS
-from data_pipeline.validation_times import UNKNOWN
+from data_pipeline.validation.times import UNKNOWN
+from data_pipeline.versions.identity import ID_CHARACTERS
+from data_pipeline.versions.manifest import SplitSummary
 
 TEST_SHARE = 0.2
 TIMED_SHARE = 0.8

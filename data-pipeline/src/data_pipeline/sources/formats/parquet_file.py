@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.files import SourceFile
+from data_pipeline.sources.formats.files import SourceFile
+from data_pipeline.sources.formats.limits import BATCH_BYTES, BATCH_ROWS, MEGABYTE
 from data_pipeline.sources.items import Item, Rows
-from data_pipeline.sources.limits import BATCH_BYTES, BATCH_ROWS, MEGABYTE
 from platform_core.errors import InvalidData
 
 MAGIC = b"PAR1"

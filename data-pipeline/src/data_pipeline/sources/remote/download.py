@@ -10,9 +10,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources.addresses import refuse_forbidden_host, refuse_forbidden_peer
-from data_pipeline.sources.kinds import SUPPORTED, compression_of, kind_of
-from data_pipeline.sources.parquet_file import MAGIC
+from data_pipeline.sources.formats.kinds import SUPPORTED, compression_of, kind_of
+from data_pipeline.sources.formats.parquet_file import MAGIC
+from data_pipeline.sources.remote.addresses import refuse_forbidden_host, refuse_forbidden_peer
 from data_pipeline.sources.request import shown
 from platform_core.errors import InvalidData, UpstreamUnavailable
 

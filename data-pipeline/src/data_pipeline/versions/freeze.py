@@ -15,10 +15,26 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
-from data_pipeline.base_version import BaseRecords
-from data_pipeline.buckets import Buckets, bucket_count
 from data_pipeline.columns import ROW_ID, SOURCE
-from data_pipeline.dataset import (
+from data_pipeline.duplicates.near_duplicates import SignatureFile
+from data_pipeline.sources.raw import RawRecords
+from data_pipeline.validation.rows import RowChecker
+from data_pipeline.versions.base import BaseRecords
+from data_pipeline.versions.buckets import Buckets, bucket_count
+from data_pipeline.versions.checks import class_counts, cluster_counts, refuse_hopeless, warnings
+from data_pipeline.versions.decisions import Base, Decisions, decide
+from data_pipeline.versions.files import (
+    MAX_EXTRA_ROWS,
+    Contents,
+    Quarantine,
+    new_records,
+    records_schema,
+    together,
+    write_records,
+)
+from data_pipeline.versions.identity import ContentDigest
+from data_pipeline.versions.index import ArrivalsBuilder, no_nodes, read_index, write_index
+from data_pipeline.versions.manifest import (
     EXTRA_COLUMNS,
     INDEX,
     MANIFEST,
@@ -30,23 +46,7 @@ from data_pipeline.dataset import (
     dataset_path,
     find_base,
 )
-from data_pipeline.decisions import Base, Decisions, decide
-from data_pipeline.identity import ContentDigest
-from data_pipeline.near_duplicates import SignatureFile
-from data_pipeline.raw import RawRecords
-from data_pipeline.row_index import ArrivalsBuilder, no_nodes, read_index, write_index
-from data_pipeline.scan import Apply, Progress, Scanned, scan
-from data_pipeline.validation import RowChecker
-from data_pipeline.verdict import class_counts, cluster_counts, refuse_hopeless, warnings
-from data_pipeline.version_files import (
-    MAX_EXTRA_ROWS,
-    Contents,
-    Quarantine,
-    new_records,
-    records_schema,
-    together,
-    write_records,
-)
+from data_pipeline.versions.scan import Apply, Progress, Scanned, scan
 from platform_core.clock import Clock
 from platform_core.errors import BlobExists
 from platform_core.parquet import table_bytes
