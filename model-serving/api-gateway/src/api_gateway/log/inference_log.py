@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from api_gateway.metrics import GatewayMetrics
-from api_gateway.segments import frame, read_segment
-from api_gateway.spool import SealedSegment, Spool
+from api_gateway.log.segments import frame, read_segment
+from api_gateway.log.spool import SealedSegment, Spool
+from api_gateway.operations.metrics import GatewayMetrics
 from platform_core.contracts.environments import Environment
 from platform_core.errors import (
     InvalidInput,

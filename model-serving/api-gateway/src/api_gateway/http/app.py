@@ -12,19 +12,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api_gateway.admission import Admission
-from api_gateway.checks import authenticate
-from api_gateway.docs import docs_routes, install_openapi
-from api_gateway.edge import Edge
+from api_gateway.auth.admission import Admission
+from api_gateway.batch.routes import batch_routes
 from api_gateway.errors import MethodNotAllowed, PathNotFound
 from api_gateway.gateway import Gateway
-from api_gateway.lane import Lane
-from api_gateway.methods import Methods
-from api_gateway.problems import problem
-from api_gateway.routes.batch import batch_routes
-from api_gateway.routes.model import model_routes
-from api_gateway.routes.operations import operation_routes
-from api_gateway.routes.predict import predict_routes
+from api_gateway.http.checks import authenticate
+from api_gateway.http.docs import docs_routes, install_openapi
+from api_gateway.http.edge import Edge
+from api_gateway.http.lane import Lane
+from api_gateway.http.methods import Methods
+from api_gateway.http.problems import problem
+from api_gateway.operations.model_routes import model_routes
+from api_gateway.operations.probe_routes import operation_routes
+from api_gateway.predict.routes import predict_routes
 from platform_core.errors import PlatformError
 from use_cases import use_case_names
 

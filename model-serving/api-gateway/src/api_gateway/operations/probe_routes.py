@@ -5,9 +5,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.documentation import health_operation, live_operation, metrics_operation
 from api_gateway.gateway import Gateway
-from api_gateway.replies import json_reply
+from api_gateway.http.documentation import health_operation, live_operation, metrics_operation
+from api_gateway.http.replies import json_reply
 
 
 def operation_routes(gateway: Gateway) -> APIRouter:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from limits import RateLimitItem, parse
 
+from api_gateway.auth.keys import Caller
 from api_gateway.errors import RateLimited
-from api_gateway.keys import Caller
 from platform_core.errors import ConfigurationError
 
 

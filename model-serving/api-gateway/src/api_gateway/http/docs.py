@@ -9,10 +9,10 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.checks import API_KEY
-from api_gateway.documentation import REFERENCE, SECURITY_SCHEME, record_name
-from api_gateway.jobs import Submission
-from api_gateway.schemas import DOCUMENTED
+from api_gateway.batch.jobs import Submission
+from api_gateway.http.checks import API_KEY
+from api_gateway.http.documentation import REFERENCE, SECURITY_SCHEME, record_name
+from api_gateway.http.schemas import DOCUMENTED
 from use_cases import use_case, use_case_names
 
 RESOURCES = "fastapi_swagger.resources"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from api_gateway.segments import SUFFIX, OpenSegment, SegmentName
+from api_gateway.log.segments import SUFFIX, OpenSegment, SegmentName
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError, InvalidData, SpoolUnavailable

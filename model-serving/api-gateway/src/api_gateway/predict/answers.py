@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel
 
-from api_gateway.upstream import Scores
+from api_gateway.routing.upstream import Scores
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
 from use_cases import UseCase

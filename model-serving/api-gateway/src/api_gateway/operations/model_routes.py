@@ -6,12 +6,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.catalog import ActiveRelease
-from api_gateway.checks import authorize
-from api_gateway.documentation import drift_operation, flush_operation, info_operation
+from api_gateway.auth.keys import Role
 from api_gateway.gateway import Gateway
-from api_gateway.keys import Role
-from api_gateway.replies import json_reply
+from api_gateway.http.checks import authorize
+from api_gateway.http.documentation import drift_operation, flush_operation, info_operation
+from api_gateway.http.replies import json_reply
+from api_gateway.routing.catalog import ActiveRelease
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
 from use_cases import use_case_names

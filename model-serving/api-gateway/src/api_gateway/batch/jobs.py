@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from api_gateway.batch.job_paths import check_free, check_paths
+from api_gateway.batch.reservations import release, reserve
+from api_gateway.batch.supervision import Supervision
 from api_gateway.errors import FieldError, InvalidFields
-from api_gateway.job_paths import check_free, check_paths
-from api_gateway.reservations import release, reserve
-from api_gateway.supervision import Supervision
 from platform_core.batch_jobs import read_progress
 from platform_core.clock import Clock
 from platform_core.contracts.batch_job import (

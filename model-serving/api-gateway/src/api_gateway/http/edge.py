@@ -8,8 +8,8 @@ import uuid
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_gateway.metrics import GatewayMetrics
-from api_gateway.problems import internal_problem
+from api_gateway.http.problems import internal_problem
+from api_gateway.operations.metrics import GatewayMetrics
 
 logger = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api_gateway.answers import Answers, PredictionRequest, Question
-from api_gateway.grouping import GroupLimits, Groups
-from api_gateway.inference_log import InferenceLog
-from api_gateway.metrics import GatewayMetrics
-from api_gateway.upstream import AnsweredBadly, InferenceServices, Place
+from api_gateway.log.inference_log import InferenceLog
+from api_gateway.operations.metrics import GatewayMetrics
+from api_gateway.predict.answers import Answers, PredictionRequest, Question
+from api_gateway.predict.grouping import GroupLimits, Groups
+from api_gateway.routing.upstream import AnsweredBadly, InferenceServices, Place
 from platform_core.clock import Clock
 
 Documents = list[dict[str, Any]]

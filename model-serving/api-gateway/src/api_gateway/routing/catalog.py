@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from api_gateway.upstream import Place
+from api_gateway.routing.upstream import Place
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment

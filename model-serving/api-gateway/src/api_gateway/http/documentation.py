@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from api_gateway.checks import ENVIRONMENT, PURPOSE
-from api_gateway.edge import REQUEST_ID
-from api_gateway.problems import MEDIA_TYPE, TITLES
-from api_gateway.records import MAX_RECORDS, list_names
+from api_gateway.http.checks import ENVIRONMENT, PURPOSE
+from api_gateway.http.edge import REQUEST_ID
+from api_gateway.http.problems import MEDIA_TYPE, TITLES
+from api_gateway.predict.records import MAX_RECORDS, list_names
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
 from use_cases import UseCase, use_case_names

@@ -7,13 +7,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.checks import authorize, environment_of, read_json
-from api_gateway.documentation import cancel_operation, job_operation, submit_operation
+from api_gateway.auth.keys import Role
+from api_gateway.batch.jobs import JobPlan, Submission, job_document
 from api_gateway.gateway import Gateway
-from api_gateway.jobs import JobPlan, Submission, job_document
-from api_gateway.keys import Role
-from api_gateway.records import parse, parse_off_loop
-from api_gateway.replies import json_reply
+from api_gateway.http.checks import authorize, environment_of, read_json
+from api_gateway.http.documentation import cancel_operation, job_operation, submit_operation
+from api_gateway.http.replies import json_reply
+from api_gateway.predict.records import parse, parse_off_loop
 from platform_core.errors import ModelNotReady
 
 

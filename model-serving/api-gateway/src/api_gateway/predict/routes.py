@@ -8,21 +8,21 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.answers import PredictionRequest
-from api_gateway.checks import (
+from api_gateway.auth.keys import Caller, Role
+from api_gateway.errors import RateLimited
+from api_gateway.gateway import Gateway
+from api_gateway.http.checks import (
     authorize,
     environment_of,
     find_use_case,
     purpose_of,
     read_json,
 )
-from api_gateway.documentation import batch_operation, predict_operation
-from api_gateway.errors import RateLimited
-from api_gateway.gateway import Gateway
-from api_gateway.keys import Caller, Role
-from api_gateway.records import BadItem, Item, parse, parse_batch, parse_off_loop
-from api_gateway.replies import json_reply
-from api_gateway.upstream import Place, ServiceUnreachable
+from api_gateway.http.documentation import batch_operation, predict_operation
+from api_gateway.http.replies import json_reply
+from api_gateway.predict.answers import PredictionRequest
+from api_gateway.predict.records import BadItem, Item, parse, parse_batch, parse_off_loop
+from api_gateway.routing.upstream import Place, ServiceUnreachable
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady
 from use_cases import UseCase, use_case, use_case_names

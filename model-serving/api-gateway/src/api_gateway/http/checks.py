@@ -4,6 +4,7 @@ import asyncio
 
 from starlette.requests import Request
 
+from api_gateway.auth.keys import ApiKeys, Caller, Role
 from api_gateway.errors import (
     BodyTooLarge,
     BodyTooSlow,
@@ -14,7 +15,6 @@ from api_gateway.errors import (
     UnsupportedMediaType,
     UseCaseNotFound,
 )
-from api_gateway.keys import ApiKeys, Caller, Role
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
 from use_cases import UseCase, use_case, use_case_names

@@ -10,10 +10,10 @@ from collections import Counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api_gateway.checks import API_KEY, CALLER
+from api_gateway.auth.keys import ApiKeys
 from api_gateway.errors import Overloaded
-from api_gateway.keys import ApiKeys
-from api_gateway.problems import problem
+from api_gateway.http.checks import API_KEY, CALLER
+from api_gateway.http.problems import problem
 
 RESERVE = 8
 """One slot of this many is kept for a second key."""

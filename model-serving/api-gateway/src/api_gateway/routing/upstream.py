@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 import pyarrow as pa
 
-from api_gateway.transport import ConnectionBroken, Connections, NotHttp
+from api_gateway.routing.transport import ConnectionBroken, Connections, NotHttp
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
 from platform_core.open_inference import (

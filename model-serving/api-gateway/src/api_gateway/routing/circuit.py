@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from api_gateway.transport import ConnectionBroken
-from api_gateway.upstream import InferenceServices, Place, Scores
+from api_gateway.routing.transport import ConnectionBroken
+from api_gateway.routing.upstream import InferenceServices, Place, Scores
 from platform_core.errors import UpstreamUnavailable
 from platform_core.settings import ServingSettings
 
