@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.dataset import dataset_path
-from data_pipeline.validation_schema import check_rows, row_schema
+from data_pipeline.validation.schema import check_rows, row_schema
+from data_pipeline.versions.manifest import dataset_path
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table
 from use_cases import Limits, UseCase, use_case, validate_columns
