@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from evaluation import LabelledPredictions, classification_metrics, weighted_metrics
+from evaluation import (
+    LabelledPredictions,
+    classification_metrics,
+    require_metric,
+    weighted_metrics,
+)
 from platform_core.errors import InvalidData
 
 BINARY, SPECIES = ("ham", "spam"), ("setosa", "versicolor", "virginica")
@@ -170,7 +175,15 @@ def test_weighted_metrics_equal_scikit_learns(rows):
 
 
 def test_no_rows_give_no_metric():
-    assert classification_metrics(binary(np.array([], bool), np.array([]))) == {"rows": 0.0}
+    metrics = classification_metrics(binary(np.array([], bool), np.array([])))
+    assert metrics == {"rows": 0.0}
+    with pytest.raises(InvalidData, match="f1 is undefined on these 0 rows: a class is missing"):
+        require_metric(metrics, "f1")
+
+
+def test_a_required_metric_is_returned():
+    assert require_metric({"f1": 0.9, "accuracy": 0.8}, "f1") == 0.9
+    assert require_metric({"f1": 0.9, "accuracy": 0.8}, "accuracy") == 0.8
 
 
 def test_a_label_outside_the_classes_is_refused():

@@ -11,7 +11,7 @@ from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
 from platform_core.errors import GateRefused, InvalidData
 from platform_core.parquet import write_table
 from releases.admission import admit, load_test_rows
-from releases.comparison import unseen_rows
+from releases.comparison import rows_unseen_by
 from releases.gates import check, passed, reasons
 from scoring import build_release, load_lineage, load_release
 from use_cases import assemble, use_case
@@ -201,7 +201,7 @@ def test_a_champion_is_not_judged_on_rows_it_was_trained_on(blob_store, make_rel
     seen, new = with_ids(features(IRIS, 100)), with_ids(features(IRIS, 60, seed=5), 1000)
     test = pa.concat_tables([seen, new])
     trained_on(blob_store, seen)
-    unseen = unseen_rows(blob_store, "iris", test, champion)
+    unseen = rows_unseen_by(blob_store, "iris", test, champion)
     assert unseen["row_id"].to_pylist() == new["row_id"].to_pylist()
     (verdict,) = (
         c for c in check(IRIS, candidate, test, 0.0, champion, unseen) if c.name == "champion"
@@ -216,7 +216,7 @@ def test_near_duplicates_of_what_it_was_trained_on_count_as_seen(blob_store, mak
     test = test.set_column(test.column_names.index("cluster"), "cluster", cluster)
     seen = pa.table({"row_id": [test["row_id"][0].as_py(), "x"], "cluster": ["other", "known"]})
     trained_on(blob_store, seen)
-    unseen = unseen_rows(blob_store, "iris", test, champion)
+    unseen = rows_unseen_by(blob_store, "iris", test, champion)
     assert unseen["row_id"].to_pylist() == test["row_id"].to_pylist()[15:]
 
 
@@ -224,8 +224,8 @@ def test_within_a_chain_of_versions_no_row_is_dropped(blob_store, make_release):
     champion = make_release(blob_store, "iris", 1)
     test = with_ids(features(IRIS, 30))
     trained_on(blob_store, test, part="test")
-    assert unseen_rows(blob_store, "iris", test, champion).equals(test)
-    assert unseen_rows(blob_store, "iris", test, None).equals(test)
+    assert rows_unseen_by(blob_store, "iris", test, champion).equals(test)
+    assert rows_unseen_by(blob_store, "iris", test, None).equals(test)
 
 
 @pytest.mark.parametrize("known", [90, 100])
@@ -233,7 +233,7 @@ def test_too_few_rows_that_are_new_to_the_champion_give_no_verdict(blob_store, m
     champion, candidate = (make_release(blob_store, "iris", seed) for seed in (1, 0))
     test = with_ids(features(IRIS, 100))
     trained_on(blob_store, test.slice(0, known))
-    unseen = unseen_rows(blob_store, "iris", test, champion)
+    unseen = rows_unseen_by(blob_store, "iris", test, champion)
     checks = check(IRIS, candidate, test, 0.0, champion, unseen)
     (verdict,) = (c for c in checks if c.name == "champion")
     assert verdict.passed
@@ -245,4 +245,4 @@ def test_too_few_rows_that_are_new_to_the_champion_give_no_verdict(blob_store, m
 def test_where_the_champions_data_is_gone_all_rows_count(blob_store, make_release):
     champion = make_release(blob_store, "iris", 1)
     test = with_ids(features(IRIS, 30))
-    assert unseen_rows(blob_store, "iris", test, champion).equals(test)
+    assert rows_unseen_by(blob_store, "iris", test, champion).equals(test)

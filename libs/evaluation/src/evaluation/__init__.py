@@ -8,7 +8,7 @@ from evaluation.calibration import (
 )
 from evaluation.comparison import unseen_rows, within_one_standard_error
 from evaluation.intervals import Interval, bootstrap_intervals, resample_count
-from evaluation.metrics import classification_metrics, weighted_metrics
+from evaluation.metrics import classification_metrics, require_metric, weighted_metrics
 from evaluation.predictions import LabelledPredictions
 from evaluation.slices import MetricEstimate, SliceMetrics, slice_metric_names, slice_metrics
 from evaluation.thresholds import threshold_at_false_positive_rate
@@ -24,6 +24,7 @@ __all__ = [
     "calibration_targets",
     "classification_metrics",
     "expected_calibration_error",
+    "require_metric",
     "resample_count",
     "slice_metric_names",
     "slice_metrics",

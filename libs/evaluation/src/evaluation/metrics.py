@@ -4,10 +4,13 @@ A metric that the rows do not define is absent, never 0: without both labels the
 and without a positive prediction there is no precision.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from evaluation.curves import Floats, average_precision, ratio, roc_auc, threshold_counts
 from evaluation.predictions import LabelledPredictions
+from platform_core.errors import InvalidData
 
 
 def classification_metrics(rows: LabelledPredictions) -> dict[str, float]:
@@ -24,6 +27,20 @@ def classification_metrics(rows: LabelledPredictions) -> dict[str, float]:
     metrics = {name: float(value) for name, (value,) in weighted.items() if not np.isnan(value)}
     scores = {"rows": float(len(rows)), "brier": brier_score(rows), "log_loss": log_loss(rows)}
     return scores | metrics
+
+
+def require_metric(metrics: Mapping[str, float], name: str) -> float:
+    """Return one of the metrics of `classification_metrics`.
+
+    Raises:
+        InvalidData: it is undefined on these rows.
+    """
+    if name not in metrics:
+        raise InvalidData(
+            f"{name} is undefined on these {metrics.get('rows', 0):g} rows: a class is missing; "
+            "use more labelled data"
+        )
+    return metrics[name]
 
 
 def weighted_metrics(rows: LabelledPredictions, weights: Floats) -> dict[str, Floats]:

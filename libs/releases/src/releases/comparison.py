@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evaluation import unseen_rows
 from platform_core.errors import BlobNotFound
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
@@ -11,7 +12,7 @@ from scoring import Release, load_lineage
 _COLUMNS = ["row_id", "cluster", "part"]
 
 
-def unseen_rows(
+def rows_unseen_by(
     store: BlobStore, use_case: str, test: pa.Table, champion: Release | None
 ) -> pa.Table:
     """Return the rows of `test` that `champion` was not trained on, nor on near duplicates.
@@ -24,10 +25,7 @@ def unseen_rows(
     trained = _trained_on(store, use_case, champion)
     if trained is None:
         return test
-    seen = pc.or_(pc.is_in(test["row_id"], trained), pc.is_in(test["cluster"], trained))
-    # One row that was seen gives its near duplicates away as well.
-    clusters = test["cluster"].filter(seen).combine_chunks()
-    return test.filter(pc.invert(pc.is_in(test["cluster"], clusters)))
+    return unseen_rows(test, trained)
 
 
 def _trained_on(store: BlobStore, use_case: str, champion: Release) -> pa.Array | None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from evaluation import LabelledPredictions, classification_metrics, require_metric
 from platform_core.contracts.release import GateCheck
 from platform_core.errors import InvalidData, ReleaseRefused
-from releases.metrics import chosen, evaluate
 from scoring import Release, Scorer
 from use_cases import UseCase, model_schema
 
@@ -64,7 +64,10 @@ def measure(use_case: UseCase, scorer: Scorer, test: pa.Table) -> dict[str, floa
     columns = [column.combine_chunks() for column in features.columns]
     scores = scorer.score_features(pa.record_batch(columns, schema=schema))
     labels = test.column("label").combine_chunks()
-    return evaluate(use_case, labels, scores.probabilities, scores.predictions)
+    rows = LabelledPredictions.from_arrow(
+        use_case.classes, use_case.positive, labels, scores.probabilities, scores.predictions
+    )
+    return classification_metrics(rows)
 
 
 def compare(
@@ -101,8 +104,8 @@ def beats(
     except ReleaseRefused as error:
         return _no_champion(f"production's {champion.id:.12} cannot be scored any more: {error}")
     try:
-        value = chosen(use_case, metrics)
-        reference = chosen(use_case, measure(use_case, production, test))
+        value = require_metric(metrics, use_case.metric)
+        reference = require_metric(measure(use_case, production, test), use_case.metric)
     except InvalidData as error:
         return GateCheck(name="champion", passed=False, detail=str(error))
     limit = reference - use_case.gates.margin
@@ -155,7 +158,7 @@ def _parity(use_case: UseCase, parity: float) -> GateCheck:
 def _minimum(use_case: UseCase, metrics: Mapping[str, float]) -> GateCheck:
     limit = use_case.gates.minimum
     try:
-        value = chosen(use_case, metrics)
+        value = require_metric(metrics, use_case.metric)
     except InvalidData as error:
         return GateCheck(name="minimum", passed=False, detail=str(error), limit=limit)
     return GateCheck(

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from evaluation import MetricEstimate, SliceMetrics
 from platform_core.contracts.base import Contract
 from platform_core.contracts.release import DecisionRule, Lineage
-from releases.slices import Measured, SliceMetrics
 
 CARD_JSON, CARD_HTML = "model_card.json", "model_card.html"
 
@@ -62,7 +62,7 @@ class ModelCard(Contract):
     classes: tuple[str, ...]
     positive: str | None
     metric: str
-    metrics: dict[str, Measured]
+    metrics: dict[str, MetricEstimate]
     decision: DecisionRule
     decision_why: str
     slices: tuple[SliceMetrics, ...]

@@ -6,7 +6,7 @@ from platform_core.hashing import sha256_bytes
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from releases.admission import champion, load_test_rows, refusal
-from releases.comparison import unseen_rows
+from releases.comparison import rows_unseen_by
 from releases.gates import compare, passed
 from scoring import Scorer, baseline_path, load_lineage, load_manifest, load_release
 from use_cases import UseCase
@@ -73,7 +73,7 @@ class Verification:
                 f"production: its dataset version {version} is gone; train a new release"
             ) from error
         production = champion(self._store, self._ledger, use_case.name)
-        unseen = unseen_rows(self._store, use_case.name, test, production)
+        unseen = rows_unseen_by(self._store, use_case.name, test, production)
         verdict = compare(use_case, scorer, unseen, production)
         if not verdict.passed:
             raise refusal(use_case.name, scorer.release_id, (verdict,))

@@ -12,7 +12,7 @@ from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.errors import GateRefused
 from platform_core.ledger import Ledger
 from releases.admission import admit, champion
-from releases.comparison import unseen_rows
+from releases.comparison import rows_unseen_by
 from releases.gates import check
 from releases.images import pinned
 from releases.model_card import CARD_HTML, CARD_JSON
@@ -45,7 +45,7 @@ def run(
     ledger = Ledger(platform.store, platform.clock)
     parity = run.read_json(PARITY)["largest_difference"]
     current = champion(platform.store, ledger, case.name)
-    unseen = unseen_rows(platform.store, case.name, test, current)
+    unseen = rows_unseen_by(platform.store, case.name, test, current)
     checks = check(case, built, test, parity, current, unseen)
     for verdict in checks:
         value = "" if verdict.value is None else f" {verdict.value:.4g}"
