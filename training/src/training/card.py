@@ -10,7 +10,7 @@ from evaluation import MetricEstimate, SliceMetrics, resample_count
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.errors import BlobNotFound
 from platform_core.ports.blob_store import BlobStore
-from releases.model_card import DataSummary, ModelCard, TrialSummary
+from releases.catalogue.model_card import DataSummary, ModelCard, TrialSummary
 from training.evaluation import HIGH, LOW
 from training.run_folder import SLICES, TRAINING, RunFolder
 from use_cases import UseCase

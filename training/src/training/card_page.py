@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from evaluation import MetricEstimate, slice_metric_names
 from platform_core.pages import render
-from releases.model_card import ModelCard
+from releases.catalogue.model_card import ModelCard
 from training.plots import evaluation_plots
 from use_cases import UseCase
 

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from releases.model_card import CARD_HTML, CARD_JSON
+from releases.catalogue.model_card import CARD_HTML, CARD_JSON
 from scoring import release_path
 from scoring.release import model_file
 from training.bootstrap import Platform

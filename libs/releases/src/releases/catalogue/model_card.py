@@ -1,6 +1,6 @@
-"""The model card: what a release is for, how good it is, and what nobody has measured.
+"""The model card: purpose, metrics and limits of a release.
 
-It lies beside the release and does not enter its id.
+It is stored with the release and is not part of its id.
 """
 
 from datetime import datetime
@@ -16,8 +16,10 @@ CARD_JSON, CARD_HTML = "model_card.json", "model_card.html"
 
 
 class TrialSummary(Contract):
-    """One trial of the search: its score over all out-of-fold answers, that of each fold, their
-    average precision, and the threshold that went with it, if one was chosen.
+    """One trial of the search.
+
+    `score` is the metric over all out-of-fold predictions, `folds` that of each fold, `ranking`
+    their average precision, `seconds` the time to fit and `threshold` the chosen one, if any.
     """
 
     number: int
@@ -31,8 +33,9 @@ class TrialSummary(Contract):
 
 
 class DataSummary(Contract):
-    """The dataset version a release was made from, in figures; `warnings` are those of the data
-    report, `None` where there is no report.
+    """Figures of the dataset version that a release was trained on.
+
+    `warnings` are those of the data report, `None` without a report.
     """
 
     dataset_version: str
@@ -54,7 +57,7 @@ class DataSummary(Contract):
 
 
 class ModelCard(Contract):
-    """`model_card.json`. `limits` are sentences on what the figures do not say."""
+    """`model_card.json`. `limits` are sentences about what the metrics do not cover."""
 
     format: Literal[1] = 1
     title: str

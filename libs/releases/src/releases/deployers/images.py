@@ -1,4 +1,4 @@
-"""The image a release is pinned to: the one it was judged with."""
+"""The container image that a release is pinned to: the one its gates ran with."""
 
 import re
 
@@ -10,10 +10,10 @@ _PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 
 
 class PinnedImages:
-    """Reads images from the lineage in `store`.
+    """Reads images from the lineages in `store`.
 
-    Only images of the repository that `serving_image` names are taken: whoever can write a
-    lineage may not choose what runs.
+    Only images of the repository of `serving_image` are accepted: write access to a lineage must
+    not decide which code runs.
     """
 
     def __init__(self, store: BlobStore, serving_image: str) -> None:
@@ -21,28 +21,28 @@ class PinnedImages:
         self._repository = repository(serving_image)
 
     def __call__(self, use_case: str, release_id: str) -> str | None:
-        """Return the image with its digest, `None` when the release is pinned to none.
+        """Return the image with its digest, `None` if the release is not pinned.
 
         Raises:
-            ConfigurationError: it is pinned to an image of another repository.
+            ConfigurationError: the release is pinned to an image of another repository.
         """
         try:
             image = load_lineage(self._store, use_case, release_id).serving_image
         except ReleaseNotFound:
-            return None  # the runtime says what is wrong with it
+            return None  # the runtime reports what is wrong with it
         if image is None:
             return None
-        if not pinned(image) or repository(image) != self._repository:
+        if not pinned_image(image) or repository(image) != self._repository:
             raise ConfigurationError(
                 f"release {release_id:.12} of {use_case} is pinned to the image {image!r:.300}, "
-                f"which is none of {self._repository} with a digest: set SERVING_IMAGE to an image "
-                "of the repository that releases are judged with"
+                f"not to an image of {self._repository} with a digest; set SERVING_IMAGE to "
+                "an image of the repository that trained the release"
             )
         return image
 
 
-def pinned(image: str) -> str | None:
-    """Return an image that is named by its digest, `None` for any other."""
+def pinned_image(image: str) -> str | None:
+    """Return `image` if it is named by its digest, else `None`."""
     return image if _PINNED.fullmatch(image) else None
 
 

@@ -1,9 +1,9 @@
-"""Trying a release on a share of production's requests before it is promoted.
+"""Canaries: a release that answers a share of production's requests before it is promoted.
 
-    judge → deploy beside what is served → ledger
+    verify → deploy alongside the stable release → ledger
 
-The environment's release stays what the ledger's last served entry says: promoting the canary is a
-promotion like any other, and so is going back.
+The stable release remains the one that the ledger's last served entry names. Promoting the canary
+is an ordinary promotion.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from platform_core.errors import PlatformError, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
+from releases.catalogue.lookup import resolve_release
 from releases.deployers import CanaryDeployer, Deployer
-from releases.find import resolve
-from releases.verification import Verification
+from releases.gates import Verification
 from scoring import release_path
 from use_cases import use_case as installed
 
@@ -25,10 +25,10 @@ MAX_DETAIL = 1000
 
 
 @dataclass(frozen=True)
-class Canaries:
-    """Begins and ends canaries of production.
+class CanaryService:
+    """Starts and ends canaries in production.
 
-    Both methods raise `Refused` when a rule says no or the deployer cannot share requests.
+    Both methods raise `Refused` when a rule forbids it or the deployer cannot split requests.
     """
 
     store: BlobStore
@@ -36,26 +36,19 @@ class Canaries:
     deployer: Deployer
     ledger: Ledger
 
-    def begin(
+    def start(
         self, use_case: str, release_id: str | None, percent: int, actor: str, reason: str
     ) -> str:
-        """Let a release, without an id what staging serves, answer `percent` of the requests.
+        """Let a release (default: staging's) answer `percent` of the requests; return its id.
 
-        Returns its id. It has to pass what a promotion has to.
+        It has to pass the checks of a promotion.
         """
-        deployer, case = self._deployer(), installed(use_case)
-        present = self.ledger.active(use_case, PRODUCTION)
-        wanted = release_id or self.ledger.active(use_case, Environment.STAGING)
-        if present is None or wanted is None:
-            empty = "production" if present is None else "staging"
-            raise Refused(f"{empty} serves no release of {use_case}: a canary needs one in both")
-        target = resolve(self.store, use_case, wanted)
-        if target == present:
-            raise Refused(f"production serves {use_case} {target} already: there is nothing to try")
+        deployer = self._canary_deployer()
+        present, target = self._releases(use_case, release_id)
         change = _change(use_case, present, target, actor, f"{percent} %: {reason}")
         entries = self.ledger.entries(use_case, PRODUCTION)
         try:
-            Verification(self.store, self.ledger).for_production(case, target)
+            Verification(self.store, self.ledger).for_production(installed(use_case), target)
             uri = self.store.uri(release_path(use_case, target))
             version = self.registry.find(use_case, target).version
             deployer.canary(use_case, PRODUCTION, target, uri, version, percent)
@@ -72,17 +65,30 @@ class Canaries:
         return target
 
     def end(self, use_case: str, actor: str, reason: str) -> None:
-        """Let what production serves answer everything again."""
-        deployer = self._deployer()
+        """Let the stable release answer all requests again."""
+        deployer = self._canary_deployer()
         present = self.ledger.active(installed(use_case).name, PRODUCTION)
         deployer.end_canary(use_case, PRODUCTION)
         if self.ledger.canary(use_case, PRODUCTION):
             self.ledger.append(_change(use_case, present, None, actor, reason))
 
-    def _deployer(self) -> CanaryDeployer:
+    def _releases(self, use_case: str, release_id: str | None) -> tuple[str, str]:
+        """Return the ids of the stable release and of the canary."""
+        installed(use_case)
+        present = self.ledger.active(use_case, PRODUCTION)
+        requested = release_id or self.ledger.active(use_case, Environment.STAGING)
+        if present is None or requested is None:
+            empty = "production" if present is None else "staging"
+            raise Refused(f"{empty} serves no release of {use_case}: a canary needs one in both")
+        target = resolve_release(self.store, use_case, requested)
+        if target == present:
+            raise Refused(f"production serves {use_case} {target} already: it cannot be a canary")
+        return present, target
+
+    def _canary_deployer(self) -> CanaryDeployer:
         if not isinstance(self.deployer, CanaryDeployer):
             raise Refused(
-                "a canary needs a deployer that shares requests between two releases: "
+                "a canary needs a deployer that splits requests between two releases: "
                 "DEPLOYER_URL=kserve://<namespace>"
             )
         return self.deployer

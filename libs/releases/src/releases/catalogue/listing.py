@@ -1,4 +1,4 @@
-"""`make releases`: what there is, what serves where, and how it came to be so."""
+"""The text of `make releases`: releases, what serves them, and the history of each environment."""
 
 from collections.abc import Iterator
 from textwrap import wrap
@@ -10,7 +10,7 @@ from platform_core.errors import PlatformError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
-from releases.find import SHOWN, refused, release_ids, resolve
+from releases.catalogue.lookup import SHORT_ID, refused_releases, release_ids, resolve_release
 from scoring import load_lineage
 from use_cases import use_case as installed
 
@@ -23,8 +23,8 @@ HEAD = ("release", "created (UTC)", "metric", "gates", "version", "serves")
 ROW = "{:<12}  {:<16}  {:<25}  {:<7}  {:>7}  {}"
 
 
-class Listing:
-    """Text for people, at most 100 columns wide."""
+class ReleaseListing:
+    """Lines of at most 100 columns."""
 
     def __init__(self, store: BlobStore, registry: ModelRegistry, ledger: Ledger) -> None:
         self._store = store
@@ -35,26 +35,26 @@ class Listing:
         """Yield the releases of a use case, newest first, then each environment's history."""
         metric = installed(use_case).metric
         admitted = release_ids(self._store, use_case)
-        apart = list(refused(self._store, use_case))
-        if not admitted and not apart:
-            yield f"{use_case}: no releases yet; `make run-pipeline USE_CASE={use_case}` makes one"
+        refused = list(refused_releases(self._store, use_case))
+        if not admitted and not refused:
+            yield f"{use_case}: no releases yet; `make run-pipeline USE_CASE={use_case}` trains one"
             return
         versions = {v.release_id: v.version for v in self._registry.versions(use_case)}
         serving = {e: self._ledger.active(use_case, e) for e in Environment}
-        rows = [_refused_row(lineage, metric) for lineage in apart]
+        rows = [_refused_row(lineage, metric) for lineage in refused]
         for release in admitted:
             where = ", ".join(e for e, served in serving.items() if served == release) or "-"
             lineage = self._lineage(use_case, release)
             rows.append(_row(release, lineage, metric, versions.get(release, "-"), where))
-        yield f"{use_case}: {len(admitted)} to serve, {len(apart)} refused"
+        yield f"{use_case}: {len(admitted)} admitted, {len(refused)} refused"
         yield ROW.format(*HEAD)
         yield from (_fit(text) for _, text in sorted(rows, reverse=True))
         for environment in Environment:
             yield from self._history(use_case, environment)
 
     def lineage(self, use_case: str, release: str) -> Lineage:
-        """Return where a release came from; `release` is an id or its first characters."""
-        return load_lineage(self._store, use_case, resolve(self._store, use_case, release))
+        """Return the lineage of a release, given by its id or the first digits of it."""
+        return load_lineage(self._store, use_case, resolve_release(self._store, use_case, release))
 
     def _lineage(self, use_case: str, release: str) -> Lineage | None:
         try:
@@ -76,8 +76,8 @@ class Listing:
 def _row(
     release: str, lineage: Lineage | None, metric: str, version: str, where: str
 ) -> tuple[str, str]:
-    """Return a key to sort by and the line; `where` is the last column."""
-    short = release[:SHOWN]
+    """Return a sort key and the line; `where` is the last column."""
+    short = release[:SHORT_ID]
     if lineage is None:
         return "", ROW.format(short, NO_DATA, NO_DATA, NO_DATA, version, where)
     value = lineage.metrics.get(metric)
@@ -95,7 +95,9 @@ def _refused_row(lineage: Lineage, metric: str) -> tuple[str, str]:
 
 def _entry(entry: LedgerEntry) -> Iterator[str]:
     change = entry.change
-    moved = f"{(change.from_release or 'nothing')[:SHOWN]} → {(change.to_release or '-')[:SHOWN]}"
+    moved = (
+        f"{(change.from_release or 'nothing')[:SHORT_ID]} → {(change.to_release or '-')[:SHORT_ID]}"
+    )
     yield _fit(
         f"  {entry.time.strftime(TIME)}  {change.action:<8}  {change.verdict:<7}  {moved}  "
         f"{change.actor}: {change.reason}"
