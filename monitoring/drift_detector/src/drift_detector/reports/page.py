@@ -1,4 +1,4 @@
-"""The page people look at: Evidently's view of a sample beside the baseline."""
+"""The HTML page of a report: Evidently's comparison of a sample with the baseline."""
 
 import html
 import warnings
@@ -21,29 +21,29 @@ SEED = 0
 def render_page(
     report: DriftReport, references: Mapping[str, Reference], sample: pa.Table, psi_limit: float
 ) -> bytes:
-    """Return an HTML page on `sample`, rows of the window with null for missing values.
+    """Return an HTML page on `sample`: rows of the window, with null for missing values.
 
-    Evidently wants reference rows, the baseline keeps distributions: as many rows as the sample
-    has are drawn evenly from each column's distribution. Columns are therefore independent of
-    one another in the reference, and the page shows nothing that relates two of them.
+    Evidently needs reference rows, but the baseline holds distributions, so as many rows as the
+    sample has are drawn evenly from each column's distribution. The columns of the reference are
+    therefore independent, and the page shows nothing that relates two of them.
 
     Raises:
         Unavailable: Evidently refused the data or failed.
     """
-    import pandas as pd  # 40 MB, like Evidently only for who wants pages
+    import pandas as pd  # 40 MB, needed for pages only
 
     names = [
         name for name, r in references.items() if r.rows > r.missing and _has_values(sample, name)
     ]
     current = sample.select(names).to_pandas()
-    drawn = {name: _draw(references[name], len(current)) for name in names}
+    reference = {name: _draw(references[name], len(current)) for name in names}
     numeric = [name for name in names if references[name].kind == "numeric"]
     try:
-        page = _evidently(pd.DataFrame(drawn), current, numeric, psi_limit)
-    except Exception as error:  # whatever the library or its dozen dependencies raise
+        page = _evidently(pd.DataFrame(reference), current, numeric, psi_limit)
+    except Exception as error:  # the library has no error type of its own
         raise Unavailable(
             f"Evidently could not render the page of report {report.report_id}: {error}; "
-            "the report itself is complete, DRIFT_PAGES=false leaves pages out"
+            "the report itself is complete; DRIFT_PAGES=false disables pages"
         ) from error
     return page.replace("<body>", f"<body>{_note(report, len(current))}", 1).encode()
 
@@ -51,7 +51,7 @@ def render_page(
 def _evidently(
     reference: "pd.DataFrame", current: "pd.DataFrame", numeric: list[str], limit: float
 ) -> str:
-    from evidently import DataDefinition, Dataset, Report  # 6-10 s: only who wants pages pays
+    from evidently import DataDefinition, Dataset, Report  # takes 6-10 s
     from evidently.presets import DataDriftPreset
 
     others = [name for name in current.columns if name not in numeric]
@@ -61,9 +61,9 @@ def _evidently(
     )
     datasets = (Dataset.from_pandas(f, data_definition=definition) for f in (current, reference))
     with warnings.catch_warnings():
-        # Constant columns make it divide by zero; the page shows them as what they are.
+        # Evidently divides by zero on constant columns; the page shows them correctly.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return Report([preset]).run(*datasets).get_html_str(as_iframe=False)
+        return str(Report([preset]).run(*datasets).get_html_str(as_iframe=False))
 
 
 def _has_values(sample: pa.Table, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What follows from a report: log lines, a webhook, a request to retrain."""
+"""Alerts on a report: log lines, a webhook and retraining requests."""
 
 import logging
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _log = logging.getLogger(LOGGER)
 
 @dataclass(frozen=True)
 class RetrainPolicy:
-    """Which drifting environments ask for a new release; none when `on_drift` is false."""
+    """The environments whose drift requests retraining; none if `on_drift` is false."""
 
     on_drift: bool
     environments: frozenset[Environment]
@@ -34,20 +34,20 @@ class RetrainPolicy:
 def request_retraining(
     store: BlobStore, policy: RetrainPolicy, report: DriftReport, active: str | None
 ) -> str | None:
-    """Ask for a new release when `report` and the policy say so; return the request's id.
+    """Request retraining if the policy says so; return the id of the request.
 
-    A release asks at most once a day, however many of its windows drift and however often they
-    are measured: another run on the same day would find the same. A release that the environment
-    no longer serves (`active` is another one) needs no successor.
+    There is at most one request per release and day, because another run on the same day would
+    train on the same data. A release that the environment no longer serves (`active` is another
+    one) causes none.
     """
-    wanted = (
+    requested = (
         policy.on_drift
         and report.verdict is DriftVerdict.DRIFT
         and report.environment in policy.environments
         and report.release_id is not None
         and active in {None, report.release_id}
     )
-    if not wanted or report.release_id is None:
+    if not requested or report.release_id is None:
         return None
     request = RetrainRequest(
         request_id=_request_id(report),
@@ -62,12 +62,12 @@ def request_retraining(
     try:
         store.create(retrain_path(request.request_id), data)
     except BlobExists:
-        _log.info("retraining was requested before", extra={"fields": _fields(report)})
+        _log.info("retraining was already requested", extra={"fields": _fields(report)})
     return request.request_id
 
 
 def log_alarms(report: DriftReport) -> None:
-    """Write one log line for all alarms of a report."""
+    """Log all alarms of a report in one line."""
     if report.alarms:
         _log.warning("drift alarm", extra={"fields": _fields(report)})
 
@@ -81,19 +81,18 @@ class Webhook:
     timeout: float
 
     def send(self, report: DriftReport) -> None:
-        """Tell the receiver of a warning or of drift, once.
+        """Send a warning or drift to the receiver.
 
-        What was received is written down afterwards: a process that dies in between tells it
-        twice rather than never. A receiver that cannot be reached is logged, and told when the
-        window is measured again.
+        The delivery is recorded afterwards: if the process dies in between, the message is sent
+        twice. A failed delivery is logged, and repeated when the window is measured again.
         """
         marker = f"{SENT_PREFIX}/{report.report_id}-{report.verdict}.json"
         if report.verdict not in ALERTING or self.store.exists(marker):
             return
         message = {"event": "drift", "text": summary(report), **_fields(report)}
         try:
-            answer = httpx.post(self.url, json=message, timeout=self.timeout)
-            answer.raise_for_status()
+            response = httpx.post(self.url, json=message, timeout=self.timeout)
+            response.raise_for_status()
         except httpx.HTTPError as error:
             fields = {**_fields(report), "error": str(error) or type(error).__name__}
             _log.error("the drift webhook was not delivered", extra={"fields": fields})
@@ -104,18 +103,18 @@ class Webhook:
 def summary(report: DriftReport) -> str:
     """Return a report as one sentence."""
     score = "no score" if report.score is None else f"largest PSI {report.score:.3f}"
-    said = f"; {', '.join(report.alarms)}" if report.alarms else ""
-    why = f"; {report.detail}" if report.detail else ""
+    alarms = f"; {', '.join(report.alarms)}" if report.alarms else ""
+    detail = f"; {report.detail}" if report.detail else ""
     return (
         f"{report.use_case} {report.environment} {report.start:%Y-%m-%dT%H:%M}Z to "
         f"{report.end:%Y-%m-%dT%H:%M}Z, release {report.release_id or 'none'}: {report.verdict} "
-        f"({report.rows} rows, {score}{said}{why})"
+        f"({report.rows} rows, {score}{alarms}{detail})"
     )
 
 
 def _request_id(report: DriftReport) -> str:
-    place = [report.use_case, report.environment, report.release_id, f"{report.end:%Y-%m-%d}"]
-    return sha256_json(["retrain", *place])[:ID_CHARACTERS]
+    key = [report.use_case, report.environment, report.release_id, f"{report.end:%Y-%m-%d}"]
+    return sha256_json(["retrain", *key])[:ID_CHARACTERS]
 
 
 def _fields(report: DriftReport) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The latest reports as a table for people and as Prometheus metrics."""
+"""The latest reports as a table and as Prometheus metrics."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from drift_detector.reactions import summary
+from drift_detector.alerts import summary
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 
 HEADINGS = ("column", "kind", "rows", "missing", "PSI", "limit", "KS", "KS p", "verdict", "detail")
@@ -17,16 +17,16 @@ PREFIX = "mlplatform_drift"
 
 
 def table(reports: Sequence[DriftReport]) -> str:
-    """Return the reports as text: a sentence and a line per column for each."""
+    """Return the reports as text: for each, a sentence and a line per column."""
     if not reports:
         return "no drift report yet"
     return "\n\n".join("\n".join(_lines(report)) for report in reports)
 
 
 def exposition(reports: Sequence[DriftReport]) -> str:
-    """Return the reports in Prometheus' text format; what has no number has no sample."""
+    """Return the reports in Prometheus' text format; a missing number has no sample."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Reports(reports))
+    registry.register(_ReportCollector(reports))
     return generate_latest(registry).decode()
 
 
@@ -63,18 +63,18 @@ def _number(value: float | None, form: str) -> str:
     return NO_NUMBER if value is None else format(value, form)
 
 
-class _Reports(Collector):
+class _ReportCollector(Collector):
     def __init__(self, reports: Sequence[DriftReport]) -> None:
         self._reports = reports
 
     def collect(self) -> Iterable[Metric]:
-        """Yield one family per figure."""
-        yield from self._of_reports()
-        yield self._of_columns("psi", "Population stability index against the baseline.")
-        yield self._of_columns("ks", "Kolmogorov-Smirnov statistic against the baseline.")
-        yield self._of_columns("missing_share", "Share of the values that are missing.")
+        """Yield one metric family per statistic."""
+        yield from self._report_metrics()
+        yield self._column_metric("psi", "Population stability index against the baseline.")
+        yield self._column_metric("ks", "Kolmogorov-Smirnov statistic against the baseline.")
+        yield self._column_metric("missing_share", "Share of the values that are missing.")
 
-    def _of_reports(self) -> Iterator[Metric]:
+    def _report_metrics(self) -> Iterator[Metric]:
         rows = GaugeMetricFamily(
             f"{PREFIX}_rows", "Live rows in the latest window.", labels=REPORT_LABELS
         )
@@ -99,7 +99,7 @@ class _Reports(Collector):
                 verdicts.add_metric([*labels, verdict.value], float(report.verdict is verdict))
         yield from (rows, score, ended, verdicts)
 
-    def _of_columns(self, name: str, text: str) -> Metric:
+    def _column_metric(self, name: str, text: str) -> Metric:
         family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=COLUMN_LABELS)
         for report in self._reports:
             for column in report.columns:

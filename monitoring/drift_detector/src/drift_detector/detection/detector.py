@@ -1,18 +1,23 @@
-"""One window of one use case in one environment: from the log to reports."""
+"""Computes the reports of one window from the inference log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from baseline import Reference
-from drift_detector.baselines import load_references
-from drift_detector.judgement import Judgement, Policy, judge
-from drift_detector.report_store import report_id
+from drift_detector.detection.references import load_references
+from drift_detector.detection.verdicts import (
+    DriftPolicy,
+    TrafficVerdict,
+    insufficient_data,
+    traffic_verdict,
+)
+from drift_detector.reports.storage import report_id
 from drift_detector.sample import RowSample
 from drift_detector.traffic import ENCODED, ReleaseTraffic, count_traffic, log_columns
 from drift_detector.window import Window
 from platform_core.clock import Clock
-from platform_core.contracts.drift_report import DriftReport, DriftVerdict
+from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
 from platform_core.errors import InvalidInput, NotFound, Refused
 from platform_core.inference_log import object_path, read_log
@@ -23,7 +28,7 @@ from use_cases import UseCase
 
 @dataclass(frozen=True)
 class Target:
-    """What one report is about, but for the window and the release."""
+    """A use case in an environment."""
 
     use_case: UseCase
     environment: Environment
@@ -33,8 +38,8 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A report with what its page is made of; `problem` says why it could not be measured."""
+class ReleaseReport:
+    """A report with the traffic its page shows; `problem` is why drift could not be computed."""
 
     report: DriftReport
     traffic: ReleaseTraffic | None = None
@@ -42,22 +47,22 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Measurer:
-    """Measures windows; writes nothing. `page_rows` of each release are kept for its page."""
+class DriftDetector:
+    """Computes reports without storing them. `page_rows` rows of each release go on its page."""
 
     store: BlobStore
     ledger: Ledger
     clock: Clock
-    policy: Policy
+    policy: DriftPolicy
     page_rows: int
 
-    def measure(self, target: Target, window: Window) -> list[Measured]:
-        """Return one report per release that answered, one without numbers if none did.
+    def reports(self, target: Target, window: Window) -> list[ReleaseReport]:
+        """Return one report per release that answered, or one without numbers if none did.
 
         Raises:
             InvalidData: the log is not readable.
             Unavailable: the store cannot be reached.
-            ReleaseRefused: nothing answered and the ledger is broken.
+            ReleaseRefused: there is no traffic and the ledger is broken.
         """
         problems: dict[str, str] = {}
 
@@ -78,37 +83,37 @@ class Measurer:
         )
         traffic = count_traffic(target.use_case, records, start)
         if not traffic:
-            return [self._nothing_answered(target, window, objects)]
-        measured = []
+            return [self._no_traffic(target, window, objects)]
+        reports = []
         for seen in traffic:
             problem = problems.get(seen.release_id, "")
             if problem:
-                judgement = _cannot_say(problem)
+                verdict = insufficient_data(problem)
             else:
-                judgement = judge(self.policy, target.use_case, seen)
-            report = self._report(target, window, judgement, seen.release_id, seen.rows, objects)
-            measured.append(Measured(report, seen, problem))
-        return measured
+                verdict = traffic_verdict(self.policy, target.use_case, seen)
+            report = self._report(target, window, verdict, seen.release_id, seen.rows, objects)
+            reports.append(ReleaseReport(report, seen, problem))
+        return reports
 
-    def unmeasured(self, target: Target, window: Window, error: Exception) -> DriftReport:
-        """Return the report that says that `error` kept the window from being measured."""
-        return self._report(target, window, _cannot_say(str(error)), None, 0, None)
+    def failure_report(self, target: Target, window: Window, error: Exception) -> DriftReport:
+        """Return a report without numbers whose detail is `error`."""
+        return self._report(target, window, insufficient_data(str(error)), None, 0, None)
 
     def log_objects(self, target: Target, window: Window) -> int:
-        """Return the number of objects the log has for the hours of `window`."""
+        """Return the number of log objects in the hours of `window`."""
         folders = [_hour_folder(target, hour) for hour in window.hours()]
         return sum(1 for folder in folders for _ in self.store.list(folder))
 
-    def _nothing_answered(self, target: Target, window: Window, objects: int) -> Measured:
+    def _no_traffic(self, target: Target, window: Window, objects: int) -> ReleaseReport:
         active = self.ledger.active(*_key(target))
-        said = _cannot_say("no live traffic in the window")
-        return Measured(self._report(target, window, said, active, 0, objects))
+        verdict = insufficient_data("no live traffic in the window")
+        return ReleaseReport(self._report(target, window, verdict, active, 0, objects))
 
     def _report(
         self,
         target: Target,
         window: Window,
-        judgement: Judgement,
+        traffic: TrafficVerdict,
         release_id: str | None,
         rows: int,
         objects: int | None,
@@ -122,18 +127,14 @@ class Measurer:
             end=window.end,
             created_at=self.clock.now(),
             rows=rows,
-            verdict=judgement.verdict,
-            score=judgement.score,
-            columns=judgement.columns,
-            class_shares=judgement.class_shares,
-            alarms=judgement.alarms,
-            detail=judgement.detail,
+            verdict=traffic.verdict,
+            score=traffic.score,
+            columns=traffic.columns,
+            class_shares=traffic.class_shares,
+            alarms=traffic.alarms,
+            detail=traffic.detail,
             log_objects=objects,
         )
-
-
-def _cannot_say(detail: str) -> Judgement:
-    return Judgement(DriftVerdict.INSUFFICIENT_DATA, None, (), {}, (), detail)
 
 
 def _key(target: Target) -> tuple[str, Environment]:

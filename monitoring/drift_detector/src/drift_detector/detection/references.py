@@ -1,4 +1,4 @@
-"""Loading the baseline a release is judged by."""
+"""Loads the baseline of a release."""
 
 from baseline import Reference, monitored_columns, read_baseline
 from platform_core.errors import BlobNotFound, InvalidData
@@ -9,13 +9,13 @@ from use_cases import UseCase
 
 
 def load_references(store: BlobStore, use_case: UseCase, release_id: str) -> dict[str, Reference]:
-    """Return the references of a release's baseline by column.
+    """Return the reference distributions of a release's baseline by column.
 
-    A column that the use case by now counts in another way than the baseline is left out.
+    A column whose kind differs in the installed use case is left out.
 
     Raises:
-        InvalidData: the baseline is missing, unreadable, or not the one the release names.
-        ReleaseNotFound: there is no such release.
+        InvalidData: the baseline is missing, unreadable, or does not match the release.
+        ReleaseNotFound: the release does not exist.
         ReleaseRefused: its manifest is corrupt.
     """
     path = baseline_path(use_case.name, release_id)
@@ -28,7 +28,7 @@ def load_references(store: BlobStore, use_case: UseCase, release_id: str) -> dic
         ) from error
     if sha256_bytes(data) != expected:
         raise InvalidData(
-            f"the baseline {path} is corrupt: it does not hash to what the release says; "
+            f"the baseline {path} is corrupt: its hash is not the one in the release; "
             "restore it or deploy another release"
         )
     kinds = {column.name: column.kind for column in monitored_columns(use_case)}

@@ -1,7 +1,9 @@
-"""From counts to verdicts."""
+"""Drift statistics and verdicts of the counted traffic."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from baseline import Reference, ks_two_sample, monitored_columns, occupied_bins, psi, psi_critical
 from drift_detector.traffic import ReleaseTraffic, Tally
@@ -15,12 +17,12 @@ CLASS_SHARE_ALARM = "class-share"
 
 
 @dataclass(frozen=True)
-class Policy:
-    """When a difference counts.
+class DriftPolicy:
+    """When a difference counts as drift.
 
-    A PSI counts when it is above `psi_warning` or `psi_drift` and above what chance gives in
-    `alpha` of all windows, shared out among the columns (Bonferroni 1936). For a numeric column
-    the KS test must find it significant as well. The window drifts when `min_columns` columns do.
+    The PSI must exceed `psi_warning` or `psi_drift`, and its critical value at level `alpha`,
+    which is divided among the columns (Bonferroni 1936). For a numeric column the KS test must be
+    significant as well. The window drifts if at least `min_columns` columns do.
     """
 
     min_rows: int
@@ -33,8 +35,8 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What the records of one release in one window come to."""
+class TrafficVerdict:
+    """The verdict on the records of one release in one window."""
 
     verdict: DriftVerdict
     score: float | None
@@ -44,23 +46,25 @@ class Judgement:
     detail: str = ""
 
 
-def judge(policy: Policy, use_case: UseCase, traffic: ReleaseTraffic) -> Judgement:
-    """Return the verdict on `traffic`; with fewer than `min_rows` rows there is none."""
+def traffic_verdict(
+    policy: DriftPolicy, use_case: UseCase, traffic: ReleaseTraffic
+) -> TrafficVerdict:
+    """Return the verdict on `traffic`: insufficient data with fewer than `min_rows` rows."""
     columns = tuple(
-        _judge_column(policy, column, traffic, len(monitored_columns(use_case)))
+        _column_drift(policy, column, traffic, len(monitored_columns(use_case)))
         for column in monitored_columns(use_case)
     )
     if traffic.rows < policy.min_rows:
         detail = f"{traffic.rows} rows, at least {policy.min_rows} are needed"
-        return Judgement(DriftVerdict.INSUFFICIENT_DATA, None, columns, {}, (), detail)
+        return insufficient_data(detail, columns)
     shares = {name: traffic.predictions.get(name, 0) / traffic.rows for name in use_case.classes}
     alarms = (
         *(f"{DRIFT_ALARM}:{c.column}" for c in columns if c.verdict is DriftVerdict.DRIFT),
-        *(f"{MISSING_ALARM}:{c.column}" for c in columns if _lost_values(policy, c)),
-        *(f"{CLASS_SHARE_ALARM}:{name}" for name in _dominant(policy, traffic, shares)),
+        *(f"{MISSING_ALARM}:{c.column}" for c in columns if _missing_increased(policy, c)),
+        *(f"{CLASS_SHARE_ALARM}:{name}" for name in _dominant_classes(policy, traffic, shares)),
     )
     measured = [column.psi for column in columns if column.psi is not None]
-    return Judgement(
+    return TrafficVerdict(
         verdict=_window_verdict(policy, columns, alarms),
         score=max(measured, default=None),
         columns=columns,
@@ -69,8 +73,13 @@ def judge(policy: Policy, use_case: UseCase, traffic: ReleaseTraffic) -> Judgeme
     )
 
 
+def insufficient_data(detail: str, columns: tuple[ColumnDrift, ...] = ()) -> TrafficVerdict:
+    """Return the verdict that drift could not be determined."""
+    return TrafficVerdict(DriftVerdict.INSUFFICIENT_DATA, None, columns, {}, (), detail)
+
+
 def _window_verdict(
-    policy: Policy, columns: Sequence[ColumnDrift], alarms: Sequence[str]
+    policy: DriftPolicy, columns: Sequence[ColumnDrift], alarms: Sequence[str]
 ) -> DriftVerdict:
     verdicts = [c.verdict for c in columns if c.verdict is not DriftVerdict.INSUFFICIENT_DATA]
     if verdicts.count(DriftVerdict.DRIFT) >= policy.min_columns:
@@ -80,8 +89,8 @@ def _window_verdict(
     return DriftVerdict.OK if verdicts else DriftVerdict.INSUFFICIENT_DATA
 
 
-def _judge_column(
-    policy: Policy, column: MonitoredColumn, traffic: ReleaseTraffic, columns: int
+def _column_drift(
+    policy: DriftPolicy, column: MonitoredColumn, traffic: ReleaseTraffic, columns: int
 ) -> ColumnDrift:
     tally = traffic.tallies[column.name]
     reference = traffic.references.get(column.name)
@@ -93,15 +102,16 @@ def _judge_column(
         missing_share=_share(tally.missing, tally.rows),
         baseline_missing_share=_share(reference.missing, reference.rows) if reference else None,
     )
-    reason = _cannot_be_measured(policy, tally, reference)
-    if reason or reference is None:
+    reason = _insufficient(policy, tally, reference)
+    if reason or reference is None or tally.counts is None:
         drift = drift.model_copy(update={"detail": reason})
     else:
-        drift = drift.model_copy(update=_compare(policy, reference, tally, policy.alpha / columns))
+        update = _compare(policy, reference, tally.counts, policy.alpha / columns)
+        drift = drift.model_copy(update=update)
     return _with_missing(policy, drift) if tally.rows >= policy.min_rows else drift
 
 
-def _cannot_be_measured(policy: Policy, tally: Tally, reference: Reference | None) -> str:
+def _insufficient(policy: DriftPolicy, tally: Tally, reference: Reference | None) -> str:
     if reference is None or tally.counts is None:
         return "the baseline has no such column"
     if reference.rows == reference.missing:
@@ -112,16 +122,16 @@ def _cannot_be_measured(policy: Policy, tally: Tally, reference: Reference | Non
 
 
 def _compare(
-    policy: Policy, reference: Reference, tally: Tally, alpha: float
+    policy: DriftPolicy, reference: Reference, counts: np.ndarray, alpha: float
 ) -> Mapping[str, object]:
-    expected, actual = reference.bins(reference.cells), reference.bins(tally.counts)
-    index = psi(expected, actual)
+    expected, actual = reference.bins(reference.cells), reference.bins(counts)
+    index = psi(expected, actual) or 0.0  # both sides have rows
     rows = reference.rows - reference.missing
-    chance = psi_critical(occupied_bins(expected, actual), rows, tally.present, alpha)
-    ks = ks_two_sample(reference.cells, tally.counts) if reference.kind == "numeric" else None
+    critical = psi_critical(occupied_bins(expected, actual), rows, int(counts.sum()), alpha)
+    ks = ks_two_sample(reference.cells, counts) if reference.kind == "numeric" else None
     limits = {
-        DriftVerdict.DRIFT: max(policy.psi_drift, chance),
-        DriftVerdict.WARNING: max(policy.psi_warning, chance),
+        DriftVerdict.DRIFT: max(policy.psi_drift, critical),
+        DriftVerdict.WARNING: max(policy.psi_warning, critical),
     }
     significant = ks is None or ks[1] < alpha
     exceeded = [verdict for verdict, limit in limits.items() if index > limit and significant]
@@ -134,10 +144,10 @@ def _compare(
     }
 
 
-def _with_missing(policy: Policy, drift: ColumnDrift) -> ColumnDrift:
-    if not _lost_values(policy, drift):
+def _with_missing(policy: DriftPolicy, drift: ColumnDrift) -> ColumnDrift:
+    if not _missing_increased(policy, drift):
         return drift
-    said = (
+    text = (
         f"{drift.missing_share:.0%} of the values are missing, "
         f"{drift.baseline_missing_share:.0%} in the baseline"
     )
@@ -145,26 +155,30 @@ def _with_missing(policy: Policy, drift: ColumnDrift) -> ColumnDrift:
     return drift.model_copy(
         update={
             "verdict": max(verdict, DriftVerdict.WARNING, key=_SEVERITY.index),
-            "detail": "; ".join(filter(None, [drift.detail, said])),
+            "detail": "; ".join(filter(None, [drift.detail, text])),
         }
     )
 
 
-def _lost_values(policy: Policy, drift: ColumnDrift) -> bool:
+def _missing_increased(policy: DriftPolicy, drift: ColumnDrift) -> bool:
     if drift.missing_share is None or drift.baseline_missing_share is None:
         return False
     return drift.missing_share - drift.baseline_missing_share > policy.max_missing_increase
 
 
-def _dominant(policy: Policy, traffic: ReleaseTraffic, shares: Mapping[str, float]) -> list[str]:
-    """Return the classes predicted too often, unless the baseline already had that share."""
+def _dominant_classes(
+    policy: DriftPolicy, traffic: ReleaseTraffic, shares: Mapping[str, float]
+) -> list[str]:
+    """Return the classes whose share exceeds the limit in the window but not in the baseline."""
     reference = traffic.references.get("prediction")
-    usual = {}
+    baseline_shares = {}
     if reference is not None and reference.kind == "categorical":
         counts = zip(reference.categories, reference.counts.tolist(), strict=False)
-        usual = {name: count / max(reference.rows, 1) for name, count in counts}
+        baseline_shares = {name: count / max(reference.rows, 1) for name, count in counts}
     limit = policy.max_class_share
-    return [name for name, share in shares.items() if share > limit >= usual.get(name, 0.0)]
+    return [
+        name for name, share in shares.items() if share > limit >= baseline_shares.get(name, 0.0)
+    ]
 
 
 def _share(part: int, whole: int) -> float | None:

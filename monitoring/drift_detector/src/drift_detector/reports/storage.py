@@ -1,4 +1,4 @@
-"""Writing reports: JSON for programs, Parquet for analysis, HTML for people."""
+"""Stores reports: JSON for programs, Parquet for analysis, HTML for people."""
 
 import pyarrow as pa
 
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 def report_id(
     use_case: str, environment: Environment, release_id: str | None, window: Window
 ) -> str:
-    """Return the id of a report; measuring the same thing again gives the same id."""
+    """Return the id of a report; the same arguments give the same id."""
     span = [window.start.isoformat(), window.end.isoformat()]
     return sha256_json([use_case, environment, release_id, *span])[:ID_CHARACTERS]
 
@@ -53,15 +53,15 @@ def write_report(store: BlobStore, report: DriftReport) -> None:
 
 
 def report_path(report: DriftReport, suffix: str) -> str:
-    """Return where one of a report's files is kept."""
+    """Return the path of one of a report's files."""
     folder = report_folder(report.use_case, report.environment, report.end)
     return f"{folder}/{report.report_id}.{suffix}"
 
 
 def remove_superseded(store: BlobStore, written: list[DriftReport]) -> None:
-    """Remove reports on the window of `written` that measuring it again did not repeat.
+    """Remove the other reports on the window of `written`.
 
-    Such a one says "no traffic", or names an error, and late records have proved it wrong.
+    They state "no traffic" or an error that late records have made obsolete.
     """
     first, kept = written[0], {report.report_id for report in written}
     folder = report_folder(first.use_case, first.environment, first.end)
