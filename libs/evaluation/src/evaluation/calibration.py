@@ -31,7 +31,9 @@ def calibration_targets(rows: LabelledPredictions) -> tuple[NDArray[np.bool_], F
     return rows.labels == rows.probabilities.argmax(axis=1), rows.probabilities.max(axis=1)
 
 
-def calibration_curve(outcomes: NDArray[np.generic], probabilities: Floats) -> list[CalibrationBin]:
+def calibration_curve(
+    outcomes: NDArray[np.bool_] | Floats, probabilities: Floats
+) -> list[CalibrationBin]:
     """Return the bins that have rows, of 10 equal-width bins, lowest probabilities first."""
     numbers = _bin_numbers(probabilities)
     rows = np.bincount(numbers, minlength=BINS)
@@ -43,16 +45,17 @@ def calibration_curve(outcomes: NDArray[np.generic], probabilities: Floats) -> l
     ]
 
 
-def expected_calibration_error(outcomes: NDArray[np.generic], probabilities: Floats) -> float:
+def expected_calibration_error(
+    outcomes: NDArray[np.bool_] | Floats, probabilities: Floats
+) -> float:
     """Return sum_b n_b / N * |mean outcome - mean probability| over 10 equal-width bins b.
 
     The result is in [0, 1]; N must be at least 1. Source: Naeini et al. 2015, "Obtaining well
     calibrated probabilities using Bayesian binning"; Guo et al. 2017, "On calibration of modern
     neural networks", equation 5.
     """
-    gaps = np.bincount(
-        _bin_numbers(probabilities), weights=outcomes - probabilities, minlength=BINS
-    )
+    numbers = _bin_numbers(probabilities)
+    gaps = np.bincount(numbers, weights=outcomes - probabilities, minlength=BINS)
     return float(np.abs(gaps).sum() / len(outcomes))
 
 

@@ -61,4 +61,6 @@ def average_precision(counts: ThresholdCounts) -> Floats:
 
 def ratio(part: Floats, whole: Floats) -> Floats:
     """Return `part` / `whole`, NaN where `whole` is 0."""
-    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+    result = np.full(np.shape(whole), np.nan)
+    np.divide(part, whole, out=result, where=whole > 0)
+    return result

@@ -69,7 +69,7 @@ class LabelledPredictions:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether each prediction [N] equals its label."""
-        return self.labels == self.predictions
+        return np.equal(self.labels, self.predictions)
 
     @property
     def evaluated_classes(self) -> list[int]:

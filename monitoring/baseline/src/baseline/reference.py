@@ -62,7 +62,7 @@ class NumericReference:
         below = np.cumsum(self.cells)
         knots = np.repeat(self.points, 2)
         shares = np.column_stack([below[0:-1:2], below[1::2]]).ravel() / below[-1]
-        return np.interp((np.arange(number) + 0.5) / number, shares, knots)
+        return np.asarray(np.interp((np.arange(number) + 0.5) / number, shares, knots))
 
     def _points_as(self, dtype: np.dtype) -> np.ndarray:
         """Return the points in the type of the values, unless that would change them."""
