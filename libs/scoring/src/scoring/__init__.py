@@ -3,14 +3,11 @@
 from scoring.decision import decide
 from scoring.release import (
     Release,
-    baseline_path,
     build_release,
     feature_views,
     load_lineage,
     load_manifest,
     load_release,
-    refused_path,
-    release_path,
     store_release,
 )
 from scoring.replay import Replay, replay
@@ -22,15 +19,12 @@ __all__ = [
     "Replay",
     "Scorer",
     "Scores",
-    "baseline_path",
     "build_release",
     "decide",
     "feature_views",
     "load_lineage",
     "load_manifest",
     "load_release",
-    "refused_path",
-    "release_path",
     "replay",
     "store_release",
     "verify",

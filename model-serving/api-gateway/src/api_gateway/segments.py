@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord
 from platform_core.errors import InvalidData
-from platform_core.inference_log import object_path
+from platform_core.storage import log_object_path
 
 SUFFIX = ".log"
 HOUR_FORMAT = "%Y%m%dT%H"
@@ -39,9 +39,9 @@ class SegmentName:
         return f"{self.use_case}.{self.environment}.{self.hour:{HOUR_FORMAT}}.{self.id}{SUFFIX}"
 
     @property
-    def object_path(self) -> str:
+    def log_object_path(self) -> str:
         """Where it is kept in the blob store; the same segment always has the same place."""
-        return object_path(self.use_case, self.environment, self.hour, self.id)
+        return log_object_path(self.use_case, self.environment, self.hour, self.id)
 
     @classmethod
     def parse(cls, file: str) -> "SegmentName":
