@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from api_gateway.jobs import BatchJobs, Submission, job_document
-from api_gateway.supervision import Supervision
+from api_gateway.batch.jobs import BatchJobs, Submission, job_document
+from api_gateway.batch.supervision import Supervision
 from platform_core.adapters import connect
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.job_runner.ray_jobs import RayJobRunner

@@ -12,7 +12,7 @@ from manifests import ROOT, parse
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from api_gateway.metrics import GatewayMetrics
+from api_gateway.operations.metrics import GatewayMetrics
 
 DEPLOY = ROOT / "monitoring" / "deploy" / "base"
 RUNBOOKS = ROOT / "docs" / "runbooks"

@@ -16,7 +16,7 @@ import pyarrow as pa
 from bench_settings import BenchSettings
 from dotenv import dotenv_values
 
-from api_gateway.keys import hash_key
+from api_gateway.auth.keys import hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.inference_log import read_log

@@ -15,11 +15,11 @@ import pytest
 import uvicorn
 from aiohttp import web
 
-from api_gateway.app import create_app
+from api_gateway.auth.keys import hash_key
 from api_gateway.bootstrap import assemble
-from api_gateway.connections import ConnectionLimits, guarded
 from api_gateway.gateway import Gateway
-from api_gateway.keys import hash_key
+from api_gateway.http.app import create_app
+from api_gateway.http.connections import ConnectionLimits, guarded
 from api_gateway.settings import GatewaySettings
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.job_runner.memory import MemoryJobRunner

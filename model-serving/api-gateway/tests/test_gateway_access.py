@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api_gateway.keys import DEVELOPMENT_KEYS, ApiKeys, Role, hash_key
+from api_gateway.auth.keys import DEVELOPMENT_KEYS, ApiKeys, Role, hash_key
 from platform_core.errors import ConfigurationError
 
 JOB = "0" * 32

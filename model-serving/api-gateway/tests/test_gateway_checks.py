@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api_gateway.edge import SECURITY_HEADERS
-from api_gateway.schemas import Problem
+from api_gateway.http.edge import SECURITY_HEADERS
+from api_gateway.http.schemas import Problem
 
 LIMIT = 10 << 20
 JSON = {"content-type": "application/json"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from api_gateway.errors import Overloaded
-from api_gateway.grouping import GROUP_BYTES, GROUP_ROWS, GroupLimits, Groups
+from api_gateway.predict.grouping import GROUP_BYTES, GROUP_ROWS, GroupLimits, Groups
 
 
 @dataclass(frozen=True)

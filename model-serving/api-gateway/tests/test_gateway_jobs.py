@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api_gateway.schemas import JobState, JobSubmitted
+from api_gateway.http.schemas import JobState, JobSubmitted
 from platform_core.contracts.batch_job import BatchJob, BatchProgress, JobStatus
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable

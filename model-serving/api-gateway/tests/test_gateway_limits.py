@@ -9,13 +9,13 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_gateway.admission import Slots
-from api_gateway.circuit import Circuit, CircuitLimits, CircuitOpen
+from api_gateway.auth.admission import Slots
+from api_gateway.auth.keys import Caller, Role
+from api_gateway.auth.rate_limit import RateLimit
 from api_gateway.errors import RateLimited
-from api_gateway.keys import Caller, Role
-from api_gateway.rate_limit import RateLimit
-from api_gateway.segments import frame
-from api_gateway.spool import SegmentLimits, Spool
+from api_gateway.log.segments import frame
+from api_gateway.log.spool import SegmentLimits, Spool
+from api_gateway.routing.circuit import Circuit, CircuitLimits, CircuitOpen
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api_gateway.inference_log import use_case_log_schema
+from api_gateway.log.inference_log import use_case_log_schema
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import UpstreamUnavailable
 from use_cases import use_case

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from api_gateway.schemas import DriftInfo, HealthState, ModelInfo
+from api_gateway.http.schemas import DriftInfo, HealthState, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict

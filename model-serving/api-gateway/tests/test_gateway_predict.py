@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api_gateway.schemas import BatchPredictions, Prediction
+from api_gateway.http.schemas import BatchPredictions, Prediction
 from use_cases import use_case
 
 

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from api_gateway.keys import DEVELOPMENT_KEYS, hash_key
+from api_gateway.auth.keys import DEVELOPMENT_KEYS, hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.inference_log import read_log
 from platform_core.testing.machine import child_environment

@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from api_gateway.segments import SegmentName, frame, read_segment
-from api_gateway.spool import SegmentLimits, Spool
+from api_gateway.log.segments import SegmentName, frame, read_segment
+from api_gateway.log.spool import SegmentLimits, Spool
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError, InvalidData, SpoolUnavailable

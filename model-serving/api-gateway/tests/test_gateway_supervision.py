@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 
-from api_gateway.supervision import Supervision
+from api_gateway.batch.supervision import Supervision
 from platform_core.adapters.job_runner.memory import MemoryJobRunner
 from platform_core.batch_jobs import Attempts
 from platform_core.contracts.batch_job import SUMMARY_KEY, BatchProgress, BatchSummary, JobStatus

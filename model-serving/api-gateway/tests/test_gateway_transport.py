@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from api_gateway.transport import ConnectionBroken, Connections, NotHttp
+from api_gateway.routing.transport import ConnectionBroken, Connections, NotHttp
 from platform_core.testing.processes import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

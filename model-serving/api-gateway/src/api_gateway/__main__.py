@@ -8,9 +8,9 @@ from types import FrameType
 import uvicorn
 from pydantic import ValidationError
 
-from api_gateway.app import create_app
 from api_gateway.bootstrap import build
-from api_gateway.connections import ConnectionLimits, guarded, raise_file_limit
+from api_gateway.http.app import create_app
+from api_gateway.http.connections import ConnectionLimits, guarded, raise_file_limit
 from api_gateway.lean_arrow import do_without_pandas
 from platform_core.errors import PlatformError
 from platform_core.logs import log_to_stderr

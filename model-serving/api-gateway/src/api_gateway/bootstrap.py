@@ -2,20 +2,20 @@
 
 from datetime import timedelta
 
-from api_gateway.catalog import Catalog
-from api_gateway.circuit import CircuitLimits, ProtectedServices
+from api_gateway.auth.keys import ApiKeys
+from api_gateway.auth.rate_limit import RateLimit
+from api_gateway.batch.jobs import BatchJobs
+from api_gateway.batch.supervision import Supervision
 from api_gateway.gateway import Gateway
-from api_gateway.grouping import GroupLimits
-from api_gateway.health import Health
-from api_gateway.inference_log import InferenceLog
-from api_gateway.jobs import BatchJobs
-from api_gateway.keys import ApiKeys
-from api_gateway.metrics import GatewayMetrics
-from api_gateway.predictor import Predictor
-from api_gateway.rate_limit import RateLimit
+from api_gateway.log.inference_log import InferenceLog
+from api_gateway.log.spool import SegmentLimits, Spool
+from api_gateway.operations.health import Health
+from api_gateway.operations.metrics import GatewayMetrics
+from api_gateway.predict.grouping import GroupLimits
+from api_gateway.predict.predictor import Predictor
+from api_gateway.routing.catalog import Catalog
+from api_gateway.routing.circuit import CircuitLimits, ProtectedServices
 from api_gateway.settings import GatewaySettings
-from api_gateway.spool import SegmentLimits, Spool
-from api_gateway.supervision import Supervision
 from platform_core.adapters import connect
 from platform_core.clock import Clock, SystemClock
 from platform_core.ports.blob_store import BlobStore

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from api_gateway.catalog import Catalog
-from api_gateway.health import Health
-from api_gateway.inference_log import InferenceLog
-from api_gateway.jobs import BatchJobs
-from api_gateway.keys import ApiKeys, Caller
-from api_gateway.metrics import GatewayMetrics
-from api_gateway.predictor import Predictor
-from api_gateway.rate_limit import RateLimit
+from api_gateway.auth.keys import ApiKeys, Caller
+from api_gateway.auth.rate_limit import RateLimit
+from api_gateway.batch.jobs import BatchJobs
+from api_gateway.log.inference_log import InferenceLog
+from api_gateway.operations.health import Health
+from api_gateway.operations.metrics import GatewayMetrics
+from api_gateway.predict.predictor import Predictor
+from api_gateway.routing.catalog import Catalog
+from api_gateway.routing.upstream import InferenceServices
 from api_gateway.settings import GatewaySettings
-from api_gateway.upstream import InferenceServices
 from use_cases import UseCase, use_case
 
 

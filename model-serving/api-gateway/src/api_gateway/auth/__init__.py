@@ -1,0 +1,1 @@
+"""API keys, roles, rate limits and the bound on requests in flight."""

@@ -1,0 +1,1 @@
+"""HTTP: the application, its middleware, problem documents and the OpenAPI document."""

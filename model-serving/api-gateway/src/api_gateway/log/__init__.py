@@ -1,0 +1,1 @@
+"""The inference log: spool on disk, segments, upload."""

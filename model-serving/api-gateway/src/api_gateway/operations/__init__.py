@@ -1,0 +1,1 @@
+"""Health, metrics and model information."""

@@ -1,0 +1,185 @@
+"""Whether the gateway can answer for every environment, and how its dependencies are."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from api_gateway.log.inference_log import InferenceLog
+from api_gateway.routing.catalog import ActiveRelease, Catalog, places
+from api_gateway.routing.upstream import InferenceServices, Place
+from platform_core.clock import Clock
+from platform_core.contracts.environments import Environment
+from platform_core.errors import ModelNotReady, PlatformError, Unavailable
+from platform_core.ports.job_runner import JobRunner
+from use_cases import use_case
+
+OK = "ok"
+PROBE_REQUEST_ID = "health"
+# Anybody may ask for the health: however often they do, the services are asked once a second.
+MAX_AGE_SECONDS = 1.0
+
+
+class NotReady(Unavailable):
+    """Some environment cannot be answered for yet."""
+
+    code = "not-ready"
+    retry_after = 5
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """What an inference service said; `detail` is `ok` or why it cannot answer."""
+
+    expected: str | None
+    served: str | None
+    model_version: str | None
+    detail: str
+
+    @property
+    def healthy(self) -> bool:
+        """Say whether it serves what the ledger expects; where nothing is expected, anything is."""
+        return self.expected is None or self.detail == OK
+
+
+class Health:
+    """Asks the dependencies, at most once a second."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        upstream: InferenceServices,
+        log: InferenceLog,
+        runner: JobRunner,
+        clock: Clock,
+        ready_environments: Collection[Environment],
+    ) -> None:
+        """`ready_environments` are those that the gateway is not ready without."""
+        self._catalog = catalog
+        self._upstream = upstream
+        self._log = log
+        self._runner = runner
+        self._clock = clock
+        self._versions: dict[tuple[Place, str], str] = {}
+        everywhere = list(places())
+        needed = [place for place in everywhere if place[1] in ready_environments]
+        self._services = _Cached(partial(self._probe_services, everywhere))
+        # A service that sleeps while nobody asks is not woken for this.
+        self._needed = _Cached(partial(self._probe_services, needed))
+        self._ray = _Cached(self._probe_ray)
+        self._spool = _Cached(log.probe)
+
+    async def require_ready(self) -> None:
+        """Return when each environment it needs serves exactly its active release, if it has one.
+
+        Raises:
+            NotReady: one does not, or the ledger could not be read yet.
+            SpoolUnavailable: no answer could be kept, so none may be given.
+        """
+        await self._spool.get()
+        if outage := self._log.outage:
+            raise outage
+        if not self._catalog.loaded:
+            raise NotReady(f"the ledger has not been read yet: {self._catalog.failure or 'wait'}")
+        states = await self._needed.get()
+        wrong = [f"{_label(p)}: {s.detail}" for p, s in states.items() if not s.healthy]
+        if wrong:
+            raise NotReady("; ".join(wrong))
+
+    async def services(self) -> dict[Place, ServiceState]:
+        """Return the state of the inference service of each use case and environment."""
+        return await self._services.get()
+
+    async def report(self) -> dict[str, Any]:
+        """Return the state of every dependency; `status` is `ok` or `degraded`."""
+        services, ray, _ = await asyncio.gather(
+            self._services.get(), self._ray.get(), self._spool.get()
+        )
+        segments, size = self._log.backlog
+        parts = {
+            "blob-store": _part(self._catalog.failure),
+            "inference-log": {
+                **_part(self._log.failure),
+                "backlog_segments": segments,
+                "backlog_bytes": size,
+            },
+            "ray": _part(ray),
+            **{f"inference-service/{_label(p)}": _service_part(s) for p, s in services.items()},
+        }
+        healthy = all(part["status"] != "unavailable" for part in parts.values())
+        return {
+            "status": OK if healthy else "degraded",
+            "checked_at": self._clock.now(),
+            "dependencies": parts,
+        }
+
+    async def _probe_services(self, where: Sequence[Place]) -> dict[Place, ServiceState]:
+        states = await asyncio.gather(*map(self._probe_service, where))
+        return dict(zip(where, states, strict=True))
+
+    async def _probe_service(self, place: Place) -> ServiceState:
+        active = self._catalog.active(place)
+        expected = active.release_id if active else None
+        try:
+            served = await self._upstream.served_release(place)
+            if active and served not in (expected, active.canary):
+                self._catalog.outdated()  # the ledger may have moved on since it was read
+                raise ModelNotReady(f"it serves release {served}, the ledger says {expected}")
+            version = await self._version(place, active) if active else None
+        except Unavailable as error:
+            return ServiceState(expected, None, None, str(error))
+        return ServiceState(expected, served, version, OK)
+
+    async def _version(self, place: Place, active: ActiveRelease) -> str | None:
+        """Return the registered version, asked for with a golden record: it answers as well."""
+        key = (place, active.release_id)
+        if key not in self._versions and active.manifest is not None:
+            rows = list(active.manifest.golden.records[:1])
+            records = pa.RecordBatch.from_pylist(rows, use_case(place[0]).record_schema)
+            scores = await self._upstream.infer(place, records, PROBE_REQUEST_ID)
+            self._versions[key] = scores.model_version
+        return self._versions.get(key)
+
+    async def _probe_ray(self) -> str | None:
+        try:
+            # No job has this name; that the runner says so is all there is to know.
+            await asyncio.to_thread(self._runner.state, PROBE_REQUEST_ID)
+        except PlatformError as error:
+            return str(error)
+        return None
+
+
+class _Cached:
+    """The result of `probe`, at most a second old, asked for once by however many wait."""
+
+    def __init__(self, probe: Callable[[], Awaitable[Any]]) -> None:
+        self._probe = probe
+        self._lock = asyncio.Lock()
+        self._time = -MAX_AGE_SECONDS
+        self._value: Any = None
+
+    async def get(self) -> Any:
+        async with self._lock:
+            if time.monotonic() - self._time >= MAX_AGE_SECONDS:
+                self._value = await self._probe()
+                self._time = time.monotonic()
+            return self._value
+
+
+def _label(place: Place) -> str:
+    return f"{place[1].value}/{place[0]}"
+
+
+def _part(failure: str | None) -> dict[str, Any]:
+    return {"status": OK} if failure is None else {"status": "unavailable", "detail": failure}
+
+
+def _service_part(state: ServiceState) -> dict[str, Any]:
+    if state.healthy:
+        status = OK if state.detail == OK else "no-release"
+        return {"status": status, "release_id": state.served}
+    return {"status": "unavailable", "detail": state.detail, "release_id": state.expected}

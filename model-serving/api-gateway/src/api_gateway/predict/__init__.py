@@ -1,0 +1,1 @@
+"""Predictions: parse records, call the inference service in micro-batches, answer."""

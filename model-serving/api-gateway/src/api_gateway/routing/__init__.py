@@ -1,0 +1,1 @@
+"""Which release answers, and the connections to the inference services."""
