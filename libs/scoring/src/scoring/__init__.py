@@ -5,14 +5,11 @@ from scoring.entity_lookup import EntityLookup
 from scoring.feature_transformer import FeatureTransformer, TransformedRecords
 from scoring.release import (
     Release,
-    baseline_path,
     build_release,
     feature_views,
     load_lineage,
     load_manifest,
     load_release,
-    refused_path,
-    release_path,
     store_release,
 )
 from scoring.replay import Replay, replay
@@ -27,15 +24,12 @@ __all__ = [
     "Scorer",
     "Scores",
     "TransformedRecords",
-    "baseline_path",
     "build_release",
     "decide",
     "feature_views",
     "load_lineage",
     "load_manifest",
     "load_release",
-    "refused_path",
-    "release_path",
     "replay",
     "store_release",
     "verify",

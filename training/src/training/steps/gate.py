@@ -11,10 +11,11 @@ from data_pipeline.stored import read_features
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.errors import GateRefused
 from platform_core.ledger import Ledger
+from platform_core.storage import baseline_path
 from releases.catalogue.model_card import CARD_HTML, CARD_JSON
 from releases.deployers.images import pinned_image
 from releases.gates import admit, load_champion, rows_unseen_by, run_gates
-from scoring import Release, baseline_path
+from scoring import Release
 from training.bootstrap import Platform
 from training.card import model_card
 from training.card_page import card_page

@@ -22,12 +22,12 @@ from platform_core.errors import PlatformError, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
+from platform_core.storage import release_path
 from releases.catalogue.lookup import resolve_release
 from releases.changes.history import active_release, rollback_target
 from releases.changes.smoke import SmokeTest
 from releases.deployers import Deployer
 from releases.gates import Verification
-from scoring import release_path
 from use_cases import UseCase
 from use_cases import use_case as installed
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.errors import GateRefused, ReleaseNotFound, ReleaseRefused
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import refused_path, release_path
 from releases.gates.checks import all_passed, failure_reasons
-from scoring import Release, load_lineage, refused_path, release_path, store_release
+from scoring import Release, load_lineage, store_release
 
 
 def admit(

@@ -9,6 +9,7 @@ from platform_core.errors import BlobNotFound, ReleaseNotFound, ReleaseRefused
 from platform_core.ledger import Ledger
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import FEATURES_FILE, INDEX_FILE, dataset_path
 from scoring import Release, load_lineage, load_release
 
 _COLUMNS = ["row_id", "cluster", "part"]
@@ -31,7 +32,7 @@ def load_test_rows(store: BlobStore, use_case: str, dataset_version: str) -> pa.
     Raises:
         BlobNotFound: the dataset version does not exist.
     """
-    table = read_table(store, f"training-data/{use_case}/{dataset_version}/features.parquet")
+    table = read_table(store, dataset_path(use_case, dataset_version, FEATURES_FILE))
     return table.filter(pc.equal(table.column("part"), "test"))
 
 
@@ -54,7 +55,7 @@ def _training_ids(store: BlobStore, use_case: str, champion: Release) -> pa.Arra
     """Return the ids of the rows, and of their clusters, in the champion's training part."""
     version = load_lineage(store, use_case, champion.id).dataset_version
     try:
-        index = read_table(store, f"training-data/{use_case}/{version}/index.parquet", _COLUMNS)
+        index = read_table(store, dataset_path(use_case, version, INDEX_FILE), _COLUMNS)
     except BlobNotFound:
         return None
     train = index.filter(pc.equal(index["part"], "train"))
