@@ -1,4 +1,4 @@
-"""Callers who are good for nothing: idle, slow, half gone, endless."""
+"""Idle, slow, incomplete and endless connections."""
 
 import asyncio
 import resource
@@ -6,8 +6,8 @@ import time
 from contextlib import suppress
 
 import psutil
-from fault_drill import Outcome, drill
-from fault_stand import KEYS, Stand
+from fault_drill import FaultOutcome, drill
+from fault_testbed import KEYS, Testbed
 
 IDLE, QUICK_IDLE = 10_000, 2_000
 SOME = 100
@@ -24,44 +24,50 @@ ENDLESS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 SLOW = HEAD + b"Content-Length: 1000000\r\n\r\n"
 
 
-async def callers(stand: Stand) -> Outcome:
-    """Open thousands of connections that lead to nothing; the others are answered all the time."""
-    wanted = _possible(QUICK_IDLE if stand.quick else IDLE)
+async def connections(testbed: Testbed) -> FaultOutcome:
+    """Open thousands of stalled connections while ordinary requests are answered."""
+    count = _possible_connections(QUICK_IDLE if testbed.quick else IDLE)
     seconds = str(LIMIT_SECONDS)
     limits = {"HEAD_TIMEOUT_SECONDS": seconds, "BODY_TIMEOUT_SECONDS": seconds}
-    with stand.another_gateway(**limits) as unit:
-        process = psutil.Process(unit.process.pid)
+    with testbed.another_gateway(**limits) as server:
+        process = psutil.Process(server.process.pid)
         before = process.memory_info().rss
-        async with drill(stand, "useless-connections") as run:
+        async with drill(testbed, "idle-and-slow-connections") as run:
             run.broken()
             tasks = [
-                *(_Caller(stand.port, HEAD[:-2], b"X-More: 1\r\n").run() for _ in range(SOME)),
-                *(_Caller(stand.port, ENDLESS, b"1\r\n \r\n").run() for _ in range(SOME)),
-                *(_Caller(stand.port, SLOW, b" ").run() for _ in range(SOME)),
-                *(_Caller(stand.port, SLOW, b"").run() for _ in range(SOME)),
+                *(
+                    _StalledConnection(testbed.port, HEAD[:-2], b"X-More: 1\r\n").run()
+                    for _ in range(SOME)
+                ),
+                *(
+                    _StalledConnection(testbed.port, ENDLESS, b"1\r\n \r\n").run()
+                    for _ in range(SOME)
+                ),
+                *(_StalledConnection(testbed.port, SLOW, b" ").run() for _ in range(SOME)),
+                *(_StalledConnection(testbed.port, SLOW, b"").run() for _ in range(SOME)),
             ]
             bad = asyncio.gather(*tasks)
-            lasted = await _idle(stand.port, wanted)
+            lasted = await _hold_idle(testbed.port, count)
             grown = process.memory_info().rss - before
             open_after = await bad
             await run.recovered()
-    notes = f"{wanted} idle connections, closed after {lasted:.0f} s; +{grown >> 20} MiB"
+    notes = f"{count} idle connections, closed after {lasted:.0f} s; +{grown >> 20} MiB"
     run.outcome.notes.append(notes)
     run.outcome.require(lasted < LIMIT_SECONDS + SLACK_SECONDS, "idle connections stay open")
-    run.outcome.require(not any(open_after), f"{sum(open_after)} useless connections stay open")
-    run.outcome.require(run.outcome.refused == 0, "good callers were refused")
+    run.outcome.require(not any(open_after), f"{sum(open_after)} stalled connections stay open")
+    run.outcome.require(run.outcome.refused == 0, "ordinary requests were refused")
     run.outcome.require(grown < MEMORY_BYTES, "memory grows")
     return run.outcome
 
 
-class _Caller:
-    """Sends a beginning, then drops, until the gateway hangs up."""
+class _StalledConnection:
+    """Sends `begin`, then `drop` repeatedly, until the gateway closes the connection."""
 
     def __init__(self, port: int, begin: bytes, drop: bytes) -> None:
         self._port, self._begin, self._drop = port, begin, drop
 
     async def run(self) -> bool:
-        """Say whether the connection was still open when it should long have been closed."""
+        """Say whether the connection was still open after the time-out."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(self._begin)
@@ -84,28 +90,28 @@ class _Caller:
         ended.exception()
 
 
-async def _idle(port: int, wanted: int) -> float:
-    """Hold `wanted` connections open; return how long until the gateway had closed them all."""
-    connections = []
-    for start in range(0, wanted, AT_ONCE):
-        some = range(start, min(wanted, start + AT_ONCE))
-        opened = (asyncio.open_connection("127.0.0.1", port) for _ in some)
-        connections += await asyncio.gather(*opened)
+async def _hold_idle(port: int, count: int) -> float:
+    """Hold `count` idle connections; return the seconds until the gateway has closed all."""
+    opened = []
+    for start in range(0, count, AT_ONCE):
+        chunk = range(start, min(count, start + AT_ONCE))
+        pending = (asyncio.open_connection("127.0.0.1", port) for _ in chunk)
+        opened += await asyncio.gather(*pending)
     begin = time.monotonic()
-    ends = [asyncio.create_task(reader.read()) for reader, _ in connections]
+    ends = [asyncio.create_task(reader.read()) for reader, _ in opened]
     await asyncio.wait(ends, timeout=LIMIT_SECONDS + SLACK_SECONDS)
     lasted = time.monotonic() - begin
-    for end, (_, writer) in zip(ends, connections, strict=True):
+    for end, (_, writer) in zip(ends, opened, strict=True):
         end.cancel()
         writer.transport.abort()
     await asyncio.gather(*ends, return_exceptions=True)
     return lasted
 
 
-def _possible(wanted: int) -> int:
-    """Raise this process's limit of open files; return how many connections that allows."""
+def _possible_connections(count: int) -> int:
+    """Raise the limit of open files; return how many connections it allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
-        hard = wanted + OWN_FILES
+        hard = count + OWN_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return min(wanted, hard - OWN_FILES)
+    return min(count, hard - OWN_FILES)

@@ -1,7 +1,7 @@
-"""The servers the faults are done to: real ones, on free ports, in a folder of their own.
+"""The servers under test: real ones, on free ports, in a separate folder.
 
-Staging computes features in its inference service, production in a transformer of its own. Blob
-store and online store are reached through proxies that can be told to misbehave.
+Staging computes features in its inference service, production in a separate transformer. Blob store
+and online store are reached through proxies that inject faults.
 """
 
 import json
@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 from fault_proxy import Proxy
-from fault_traffic import PLACES, USE_CASE, Answers
+from fault_traffic import ENVIRONMENTS, USE_CASE, ExpectedPredictions
 
 from api_gateway.auth.keys import hash_key
 from model_server.testing import SenderView
@@ -65,15 +65,15 @@ GATEWAY = {
 
 
 @dataclass
-class Unit:
-    """One server; `start` runs it again on the same port and folder."""
+class Server:
+    """One server; `start` starts it again with the same port and folder."""
 
     begin: Callable[[], AbstractContextManager[subprocess.Popen]]
     process: subprocess.Popen | None = None
     _context: AbstractContextManager[subprocess.Popen] | None = None
 
-    def start(self) -> "Unit":
-        """Run it until it is ready."""
+    def start(self) -> "Server":
+        """Start it and wait until it is ready."""
         self._context = self.begin()
         self.process = self._context.__enter__()
         return self
@@ -84,41 +84,43 @@ class Unit:
         self.process.wait()
 
     def stop(self) -> None:
-        """End what is left of it."""
+        """Stop it."""
         if self._context is not None:
             self._context.__exit__(None, None, None)
             self._context = None
 
     def restart(self) -> None:
-        """Start it again after it was killed."""
+        """Start it again after a kill."""
         self.stop()
         self.start()
 
 
-def program(module: str, port: int, ready: str, folder: Path, settings: Mapping[str, str]) -> Unit:
-    """Return a program of the platform as a unit; it is ready when `GET ready` is answered."""
+def program(
+    module: str, port: int, ready: str, folder: Path, settings: Mapping[str, str]
+) -> Server:
+    """Return a program of the platform; it is ready when `GET ready` succeeds."""
     command = [sys.executable, "-m", module]
     is_ready = partial(answers, port, ready)
-    return Unit(partial(running, command, is_ready, folder, settings, START_SECONDS))
+    return Server(partial(running, command, is_ready, folder, settings, START_SECONDS))
 
 
 @dataclass
-class Stand:
-    """All servers, what they should answer, and what they have logged."""
+class Testbed:
+    """All servers, with the expected predictions and the inference log."""
 
     home: Path
     quick: bool
-    units: dict[str, Unit] = field(default_factory=dict)
+    servers: dict[str, Server] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
 
     @property
     def port(self) -> int:
-        """Where the gateway listens."""
+        """The port of the gateway."""
         return self.ports["gateway"]
 
     def gateway_settings(self, **changes: str) -> dict[str, str]:
-        """Return the environment of the gateway with `changes`."""
+        """Return the environment variables of the gateway, with `changes`."""
         return {
             **GATEWAY,
             "BLOB_STORE_URL": azurite_at(self.blobs.port).account_url,
@@ -131,22 +133,22 @@ class Stand:
             **changes,
         }
 
-    def gateway(self, folder: str = "gateway", **changes: str) -> Unit:
-        """Return a gateway, not started, with these settings changed."""
+    def gateway(self, folder: str = "gateway", **changes: str) -> Server:
+        """Return a gateway with changed settings, not started."""
         settings = self.gateway_settings(**changes)
         port = int(settings["GATEWAY_PORT"])
         return program("api_gateway", port, "/health/live", self.home / folder, settings)
 
     @contextmanager
-    def another_gateway(self, **changes: str) -> Iterator[Unit]:
-        """Replace the gateway by one with other settings, on the same port, for a while."""
-        self.units["gateway"].stop()
-        unit = self.gateway("other-gateway", **changes)
+    def another_gateway(self, **changes: str) -> Iterator[Server]:
+        """Replace the gateway by one with other settings on the same port."""
+        self.servers["gateway"].stop()
+        server = self.gateway("other-gateway", **changes)
         try:
-            yield unit.start()
+            yield server.start()
         finally:
-            unit.stop()
-            self.units["gateway"].start()
+            server.stop()
+            self.servers["gateway"].start()
 
     def deploy(
         self,
@@ -172,7 +174,7 @@ class Stand:
         Ledger(self.store, SystemClock()).append(change)
 
     def flush(self) -> None:
-        """Bring the inference log to the blob store, however long it has to be tried."""
+        """Upload the inference log, with retries."""
         url = f"http://127.0.0.1:{self.port}/admin/inference-log/flush"
         deadline = time.monotonic() + FLUSH_SECONDS
         answer = None
@@ -184,34 +186,36 @@ class Stand:
         raise TimeoutError(f"the inference log cannot be flushed: {answer.text if answer else ''}")
 
     def logged(self, name: str) -> dict[str, list[str]]:
-        """Return the releases that the records of each prediction of a drill name, from Parquet."""
+        """Return the releases in the Parquet records of a drill, by prediction id."""
         now = datetime.now(UTC)
         window = now - timedelta(hours=3), now + timedelta(hours=1)
         found: dict[str, list[str]] = {}
         columns = ["request_id", "prediction_id", "release_id"]
-        for place in PLACES:
-            for batch in read_log(self.store, USE_CASE, place.value, *window, columns):
-                for asked, prediction, release in zip(
+        for environment in ENVIRONMENTS:
+            for batch in read_log(self.store, USE_CASE, environment.value, *window, columns):
+                for request_id, prediction, release in zip(
                     *(batch.column(c).to_pylist() for c in columns), strict=True
                 ):
-                    if asked.rpartition("-")[0] == name:
+                    if request_id.rpartition("-")[0] == name:
                         found.setdefault(prediction, []).append(release)
         return found
 
     def build(self, stack: ExitStack) -> None:
-        """Start everything; `stack` ends it."""
+        """Start all servers; `stack` stops them."""
         self._start_stores(stack)
         self._write_keys()
-        units = self._programs()
-        with ThreadPoolExecutor(len(units)) as pool:  # importing takes them longest
-            started = [pool.submit(unit.start) for unit in units.values()]
+        servers = self._programs()
+        with ThreadPoolExecutor(len(servers)) as pool:  # their imports take longest
+            started = [pool.submit(server.start) for server in servers.values()]
             self.view.publish()
             self._make_releases()
-            for (name, unit), start in zip(units.items(), started, strict=True):
-                stack.callback(unit.stop)
+            for (name, server), start in zip(servers.items(), started, strict=True):
+                stack.callback(server.stop)
                 start.result()
-                self.units[name] = unit
-            for deployed in [pool.submit(self._deploy_first, place) for place in PLACES]:
+                self.servers[name] = server
+            for deployed in [
+                pool.submit(self._deploy_first, environment) for environment in ENVIRONMENTS
+            ]:
                 deployed.result()
 
     def _deploy_first(self, environment: Environment) -> None:
@@ -224,8 +228,8 @@ class Stand:
         azurite = partial(azurite_in, self.home / "azurite", self.ports["azurite"], ROOT)
         redis = partial(redis_in, self.home / "redis", self.ports["redis"], *DURABLE)
         for name, begin in (("azurite", azurite), ("redis", redis)):
-            self.units[name] = Unit(begin).start()
-            stack.callback(self.units[name].stop)
+            self.servers[name] = Server(begin).start()
+            stack.callback(self.servers[name].stop)
         self.blobs = Proxy(self.ports["azurite"]).start()
         self.online = Proxy(self.ports["redis"]).start()
         self.azurite: Azurite = azurite_at(self.ports["azurite"])
@@ -236,14 +240,14 @@ class Stand:
 
     def _make_releases(self) -> None:
         mails = _mails()
-        self.answers = Answers(mails, self.view.entities(mails))
+        self.answers = ExpectedPredictions(mails, self.view.entities(mails))
         for seed in (0, 1):
             release = make_release(self.store, USE_CASE, seed, feature_view_version="v1")
-            self.answers.learn(release)
+            self.answers.add(release)
             self.releases.append(release)
         self.iris = make_release(self.store, "iris")
 
-    def _programs(self) -> dict[str, Unit]:
+    def _programs(self) -> dict[str, Server]:
         url = "http://127.0.0.1:{}".format
         self.slow = Proxy(self.ports["staging"]).start()
         self.serving = ServingSettings(
@@ -265,7 +269,7 @@ class Stand:
             "gateway": self.gateway(),
         }
 
-    def _serving(self, name: str, module: str, prefix: str, **changes: str) -> Unit:
+    def _serving(self, name: str, module: str, prefix: str, **changes: str) -> Server:
         settings = {
             **self.view.settings,
             "BLOB_STORE_URL": azurite_at(self.blobs.port).account_url,
@@ -288,10 +292,10 @@ class Stand:
 
 
 def _mails() -> pa.RecordBatch:
-    """Return mails of senders that the online store knows, and of some it does not."""
+    """Return mails of senders with and without entity features."""
     case = use_case(USE_CASE)
     table = case.generate(MAILS, SEED).combine_chunks()
     batch = table.select(case.record_schema.names).to_batches()[0]
     senders = batch.column("sender").to_pylist()
-    senders[KNOWN_SENDERS:] = [f"somebody@new-{n}.example" for n in range(MAILS - KNOWN_SENDERS)]
+    senders[KNOWN_SENDERS:] = [f"sender@new-{n}.example" for n in range(MAILS - KNOWN_SENDERS)]
     return batch.set_column(batch.schema.get_field_index("sender"), "sender", pa.array(senders))
