@@ -1,6 +1,7 @@
 """What the settings make of the platform's programs, and the command line around them."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_programs_get_the_keys_of_the_configuration_only(tmp_path):
     config.write_text("PATH_OF_NOBODY=1\nPYTHONPATH=ours\n")
     environment = program_environment(config, Path("/venv/bin"))
     assert environment["PATH"].startswith("/venv/bin:")
-    assert "PATH_OF_NOBODY" not in environment  # `dotenv run` did not run
+    assert "PATH_OF_NOBODY" not in environment  # the environment has no value for it
     assert set(environment) <= {
         *("PATH", "PYTHONUNBUFFERED", "PYTHONPATH"),
         *("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
@@ -92,8 +93,8 @@ def test_programs_get_the_keys_of_the_configuration_only(tmp_path):
 def embedded(home: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     values = {name.upper(): str(value) for name, value in VALUES.items()}
     return subprocess.run(
-        [sys.executable, "-m", "embedded", *arguments],
-        env={**values, "PLATFORM_HOME": str(home), **changes},
+        [sys.executable, "-m", "cli", *arguments],
+        env={**values, "PLATFORM_HOME": str(home), "PLATFORM_CONFIG": os.devnull, **changes},
         capture_output=True,
         text=True,
         check=False,
@@ -116,4 +117,6 @@ def test_wrong_use_is_2(tmp_path):
     assert embedded(tmp_path, "dance").returncode == 2
     missing = embedded(tmp_path, "status", RAY_ADDRESS="", GATEWAY_URL="")
     assert missing.returncode == 2
-    assert missing.stderr.strip().endswith("missing or wrong: GATEWAY_URL, RAY_ADDRESS")
+    assert missing.stderr.strip().endswith(
+        "missing or invalid: GATEWAY_URL: Field required; RAY_ADDRESS: Field required"
+    )

@@ -7,8 +7,6 @@ from pathlib import Path
 from embedded.run_folder import RunFolder
 from platform_core.errors import NotFound
 
-LINES = 40
-
 
 def tail(path: Path, lines: int) -> list[str]:
     """Return the last lines of a file; a file that is not there has none."""
@@ -32,9 +30,9 @@ def log_files(run: RunFolder, programs: Sequence[str], wanted: str | None) -> li
     return present
 
 
-def follow(files: Sequence[Path]) -> int:
-    """Show what is appended to `files` until the user has seen enough."""
-    command = ["tail", "-n", str(LINES), "-F", *(str(file) for file in files)]
+def follow_logs(files: Sequence[Path], lines: int) -> int:
+    """Show the last `lines` of `files` and what is appended to them, until Ctrl-C."""
+    command = ["tail", "-n", str(lines), "-F", *(str(file) for file in files)]
     with subprocess.Popen(command) as process:
         try:
             return process.wait()

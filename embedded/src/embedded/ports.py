@@ -46,8 +46,8 @@ def _owner(port: int) -> str:
     except psutil.AccessDenied:
         return "a program this user may not see"
     for connection in connections:
-        listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-        if listens and connection.pid:
+        listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+        if listens and connection.laddr.port == port and connection.pid:
             return _describe(connection.pid)
     return "a program of another user"
 

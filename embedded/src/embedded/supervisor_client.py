@@ -73,7 +73,7 @@ class SupervisorClient:
     def pid(self) -> int | None:
         """Return the pid of supervisord, `None` when it does not run."""
         try:
-            return self._call("getPID")
+            return int(self._call("getPID"))
         except Unavailable:
             return None
 
