@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.dataset import dataset_path
 from data_pipeline.near_duplicates import SignatureFile, cluster, estimate, signatures
 from platform_core.parquet import read_table
+from platform_core.storage import dataset_path
 from use_cases import UseCase
 from use_cases.spam import SpamUseCase
 

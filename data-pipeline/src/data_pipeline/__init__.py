@@ -1,7 +1,7 @@
 """Ingest, validate, dataset version, features, Feast."""
 
 from data_pipeline.columns import TEST, TRAIN
-from data_pipeline.dataset import dataset_path, read_manifest, read_records
+from data_pipeline.dataset import read_manifest, read_records
 from data_pipeline.freeze import Rules, freeze
 from data_pipeline.sources import DEFAULT_ROWS, GENERATED, parse_columns
 
@@ -11,7 +11,6 @@ __all__ = [
     "TEST",
     "TRAIN",
     "Rules",
-    "dataset_path",
     "freeze",
     "parse_columns",
     "read_manifest",

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_pipeline.columns import CLUSTER, LABEL, MINHASH, PART, ROW_ID, TEST, TRAIN
-from data_pipeline.dataset import INDEX, DatasetManifest, dataset_path
+from data_pipeline.dataset import DatasetManifest
 from data_pipeline.identity import ids_as_integers, ids_as_text
 from data_pipeline.near_duplicates import CHUNK_ROWS, PERMUTATIONS, SCHEME, SignatureFile
 from data_pipeline.validation import CheckedBatch
@@ -17,6 +17,7 @@ from data_pipeline.validation_times import Times, no_times
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import COMPRESSION
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import INDEX_FILE, dataset_path
 from use_cases import UseCase
 
 NO_POSITION = -1
@@ -130,7 +131,7 @@ def read_index(
         InvalidData: the version has no index, or one that cannot be continued.
     """
     try:
-        store.download(f"{dataset_path(case.name, base.dataset_version)}/{INDEX}", path)
+        store.download(dataset_path(case.name, base.dataset_version, INDEX_FILE), path)
     except BlobNotFound as error:
         raise _not_continued(base, "it has no index") from error
     blocks, contradictory = [], []

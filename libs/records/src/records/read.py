@@ -5,14 +5,12 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from platform_core import storage
 from platform_core.errors import InvalidData
+from platform_core.parquet import open_parquet
 from platform_core.ports.blob_store import BlobStore
 from records.columns import TIME, TIME_TYPE
-
-BUFFER_BYTES = 1 << 20
 
 
 def read_log(
@@ -51,8 +49,7 @@ def _read_object(
     store: BlobStore, path: str, columns: list[str] | None, encoded: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     try:
-        with store.filesystem().open_input_file(path) as source:
-            file = pq.ParquetFile(source, read_dictionary=list(encoded), buffer_size=BUFFER_BYTES)
+        with open_parquet(store, path, encoded) as file:
             yield from file.iter_batches(columns=columns)
     except FileNotFoundError:
         return  # removed by the retention rule after it was listed

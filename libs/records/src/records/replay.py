@@ -107,9 +107,7 @@ def _batch(table: pa.Table, columns: Mapping[str, str]) -> pa.RecordBatch:
     return chosen.combine_chunks().to_batches()[0]
 
 
-def _difference(
-    logged: pa.ChunkedArray, computed: pa.Array | npt.NDArray[np.float32]
-) -> float:
+def _difference(logged: pa.ChunkedArray, computed: pa.Array | npt.NDArray[np.float32]) -> float:
     left = np.asarray(logged, dtype=np.float64)
     right = np.asarray(computed, dtype=np.float64)
     with np.errstate(invalid="ignore"):

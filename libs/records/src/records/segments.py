@@ -2,7 +2,7 @@
 
 A line is the CRC-32 of the JSON (8 hexadecimal digits), a space, the JSON, a line feed. A record
 that a dying process wrote only in part has no line feed or a wrong checksum and is dropped.
-The file name says which partition its records belong to: `<use_case>.<environment>.<hour>.<id>.log`.
+The file name gives the partition of its records: `<use_case>.<environment>.<hour>.<id>.log`.
 """
 
 import os

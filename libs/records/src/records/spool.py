@@ -69,8 +69,9 @@ class Spool:
     @property
     def backlog(self) -> tuple[int, int]:
         """The number of segments, and their bytes, that are not in the blob store yet."""
-        waiting = [*self._sealed, *self._open.values()]
-        return len(waiting), sum(segment.size for segment in waiting)
+        sizes = [segment.size for segment in self._sealed]
+        sizes += [segment.size for segment in self._open.values()]
+        return len(sizes), sum(sizes)
 
     @property
     def sealed(self) -> tuple[SealedSegment, ...]:

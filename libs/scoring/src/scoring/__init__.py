@@ -3,35 +3,26 @@
 from scoring.decision import decide
 from scoring.release import (
     Release,
-    baseline_path,
     build_release,
     feature_views,
     load_lineage,
     load_manifest,
     load_release,
-    refused_path,
-    release_path,
     store_release,
 )
-from scoring.replay import Replay, replay
 from scoring.scorer import Scorer, Scores
 from scoring.verify import verify
 
 __all__ = [
     "Release",
-    "Replay",
     "Scorer",
     "Scores",
-    "baseline_path",
     "build_release",
     "decide",
     "feature_views",
     "load_lineage",
     "load_manifest",
     "load_release",
-    "refused_path",
-    "release_path",
-    "replay",
     "store_release",
     "verify",
 ]

@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from baseline import Reference
 from drift_detector.baselines import load_references
 from drift_detector.judgement import Judgement, Policy, judge
 from drift_detector.report_store import report_id
 from drift_detector.sample import RowSample
-from drift_detector.traffic import ENCODED, ReleaseTraffic, count_traffic, log_columns
+from drift_detector.traffic import ENCODED, ReleaseTraffic, columns_to_read, count_traffic
 from drift_detector.window import Window
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.errors import InvalidInput, NotFound, Refused
-from platform_core.inference_log import object_path, read_log
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import log_hour_folder
+from records import read_log
 from use_cases import UseCase
 
 
@@ -72,7 +72,7 @@ class Measurer:
             return ReleaseTraffic(release_id, references, RowSample(size, seed))
 
         objects = self.log_objects(target, window)
-        columns = log_columns(target.use_case)
+        columns = columns_to_read(target.use_case)
         records = read_log(
             self.store, *_key(target), window.start, window.end, columns, encoded=ENCODED
         )
@@ -96,7 +96,7 @@ class Measurer:
 
     def log_objects(self, target: Target, window: Window) -> int:
         """Return the number of objects the log has for the hours of `window`."""
-        folders = [_hour_folder(target, hour) for hour in window.hours()]
+        folders = [log_hour_folder(*_key(target), hour) for hour in window.hours()]
         return sum(1 for folder in folders for _ in self.store.list(folder))
 
     def _nothing_answered(self, target: Target, window: Window, objects: int) -> Measured:
@@ -138,7 +138,3 @@ def _cannot_say(detail: str) -> Judgement:
 
 def _key(target: Target) -> tuple[str, Environment]:
     return target.use_case.name, target.environment
-
-
-def _hour_folder(target: Target, hour: datetime) -> str:
-    return object_path(*_key(target), hour, "any").rpartition("/")[0]

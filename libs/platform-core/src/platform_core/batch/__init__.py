@@ -2,6 +2,7 @@
 
 from platform_core.batch.contract import (
     PROGRAM,
+    SUMMARY_KEY,
     BatchAttempt,
     BatchJob,
     BatchProgress,
@@ -17,6 +18,7 @@ from platform_core.batch.supervision import JobSupervisor
 
 __all__ = [
     "PROGRAM",
+    "SUMMARY_KEY",
     "BatchAttempt",
     "BatchJob",
     "BatchJobs",

@@ -1,89 +1,111 @@
-"""Which objects a batch job reads: one, those of a folder, or those that fit a pattern.
+"""Which objects a batch job reads: one, those of a folder, or those that match a pattern.
 
-In a pattern `*`, `?` and `[...]` stand for parts of a name and never for `/`; `**` stands for any
-number of folders. As in a folder, only `.parquet` objects count, and names that begin with `_` or
-`.` are found only by a pattern whose own name begins so.
+In a pattern `*`, `?` and `[...]` match parts of a name and never `/`; `**` matches any number of
+folders. As in a folder, only `.parquet` objects count, and names that start with `_` or `.` are
+matched only by a pattern whose own name starts with that character.
 """
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import takewhile
 
-from platform_core.contracts.batch_job import JOBS_PREFIX, PARQUET, PART
 from platform_core.errors import InvalidData, InvalidPath
-from platform_core.ports.blob_store import BlobStore, validate_path
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import (
+    BATCH_JOBS,
+    PARQUET,
+    invalid_path,
+    is_within,
+    part_path,
+    validate_path,
+)
 
 HIDDEN = ("_", ".")
 ANY_FOLDERS = "**"
-_MAGIC = frozenset("*?[")
-# No name of an object has these, whereas brackets may be part of one.
-_ONLY_MAGIC = frozenset("*?")
+_WILDCARDS = frozenset("*?[")
+# Object names never contain these, but may contain brackets.
+_ONLY_WILDCARDS = frozenset("*?")
 _AS_NAME = str.maketrans({"*": "x", "?": "x"})
 
 
 def is_pattern(path: str) -> bool:
-    """Say whether a path has characters that stand for others."""
-    return not _MAGIC.isdisjoint(path)
+    """Return whether a path contains wildcards."""
+    return not _WILDCARDS.isdisjoint(path)
 
 
 def validate_input(path: str) -> str:
     """Return `path` when it is a well-formed path or pattern.
 
     Raises:
-        InvalidPath: it is no `<container>/<path>`, or a pattern that leaves the container open.
+        InvalidPath: it is not a `<container>/<path>`, or a pattern without a plain container.
     """
     if not is_pattern(path):
         return validate_path(path)
     if is_pattern(path.partition("/")[0]):
-        raise InvalidPath(f"{path!r:.200} must name its container; patterns begin behind it")
+        raise InvalidPath(f"{path!r:.200} must name its container without wildcards")
     try:
         validate_path(path.translate(_AS_NAME))
     except InvalidPath as error:
         raise InvalidPath(
             f"{path!r:.200} is not a pattern of the form <container>/<path>, in which '*', '?' and "
-            f"'[...]' stand for parts of a name and '**' for folders: {error}"
+            f"'[...]' match parts of a name and '**' matches folders: {error}"
         ) from error
     return path
 
 
 def input_objects(store: BlobStore, path: str) -> list[str]:
-    """Return the objects a job with this input reads, in order of path.
+    """Return the objects a job with this input reads, ordered by path.
 
     Raises:
         InvalidData: there are none.
         InvalidPath: the path leads out of the store.
     """
-    found = [] if _ONLY_MAGIC & set(path) else _named(store, path)
+    found = [] if _ONLY_WILDCARDS & set(path) else _named(store, path)
     if not found and is_pattern(path):
         found = [name for name in _parquet(store, literal_folder(path)) if matches(path, name)]
     if not found:
-        raise InvalidData(_absent(path))
+        raise InvalidData(_no_input(path))
     return found
 
 
 def literal_folder(pattern: str) -> str:
-    """Return the folder, or the container, below which everything lies that can fit."""
+    """Return the deepest folder, or the container, that contains every possible match."""
     return "/".join(takewhile(lambda name: not is_pattern(name), pattern.split("/")))
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Say whether the path of an object fits a pattern."""
-    wanted = pattern.split("/")
-    reached = set(_past_folders(wanted, 0))
+    """Return whether the path of an object matches a pattern."""
+    parts = pattern.split("/")
+    # How many parts of the pattern the names so far may have used up.
+    used = set(_skip_folders(parts, 0))
     for name in path.split("/"):
-        behind = {after for at in reached for after in _after(wanted, at, name)}
-        reached = {further for at in behind for further in _past_folders(wanted, at)}
-    return len(wanted) in reached
+        after = {n for count in used for n in _match_name(parts, count, name)}
+        used = {n for count in after for n in _skip_folders(parts, count)}
+    return len(parts) in used
 
 
 def overlaps(source: str, target: str) -> bool:
-    """Say whether a job that reads `source` would find there what it writes to `target`."""
-    if _within(source, target) or _within(target, source):
+    """Return whether a job that reads `source` would read what it writes to `target`."""
+    if is_within(source, target) or is_within(target, source):
         return True
-    found = (target, f"{target}/{PART}00000{PARQUET}")
+    found = (target, part_path(target, 0))
     return is_pattern(source) and (
-        _within(literal_folder(source), target) or any(matches(source, name) for name in found)
+        is_within(literal_folder(source), target) or any(matches(source, name) for name in found)
     )
+
+
+def require_apart(source: str, target: str) -> None:
+    """Check that a job with this input and output would not read what it writes.
+
+    Raises:
+        InvalidPath: the output or its side file lies within the input, or the other way round.
+    """
+    for path in (target, invalid_path(target)):
+        if overlaps(source, path):
+            raise InvalidPath(
+                f"{path} lies within the input {source}, or the other way round: the job would "
+                "overwrite or read its own rows; choose another output"
+            )
 
 
 def _named(store: BlobStore, path: str) -> list[str]:
@@ -99,38 +121,34 @@ def _named(store: BlobStore, path: str) -> list[str]:
 
 def _parquet(store: BlobStore, folder: str) -> Iterator[str]:
     for blob in store.list(folder):
-        if blob.path.endswith(PARQUET) and not _within(blob.path, JOBS_PREFIX):
+        if blob.path.endswith(PARQUET) and not is_within(blob.path, BATCH_JOBS):
             yield blob.path
 
 
-def _after(wanted: list[str], at: int, name: str) -> Iterator[int]:
-    """Yield where in the pattern one may be once `name` has been read at `at`."""
-    if at == len(wanted):
+def _match_name(parts: list[str], count: int, name: str) -> Iterator[int]:
+    """Yield how many parts may be used up after `name`, when `count` are used up before it."""
+    if count == len(parts):
         return
-    seen = not name.startswith(HIDDEN)
-    if wanted[at] == ANY_FOLDERS:
-        if seen:
-            yield at
-    elif (seen or wanted[at][:1] == name[:1]) and fnmatchcase(name, wanted[at]):
-        yield at + 1
+    visible = not name.startswith(HIDDEN)
+    if parts[count] == ANY_FOLDERS:
+        if visible:
+            yield count
+    elif (visible or parts[count][:1] == name[:1]) and fnmatchcase(name, parts[count]):
+        yield count + 1
 
 
-def _past_folders(wanted: list[str], at: int) -> Iterator[int]:
-    """Yield `at` and what follows it when `**` stands for no folder."""
-    yield at
-    while at < len(wanted) and wanted[at] == ANY_FOLDERS:
-        at += 1
-        yield at
+def _skip_folders(parts: list[str], count: int) -> Iterator[int]:
+    """Yield `count`, and the counts after it for each `**` that matches no folder."""
+    yield count
+    while count < len(parts) and parts[count] == ANY_FOLDERS:
+        count += 1
+        yield count
 
 
-def _within(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(f"{folder}/")
-
-
-def _absent(path: str) -> str:
+def _no_input(path: str) -> str:
     if is_pattern(path):
         return (
-            f"no {PARQUET} object fits the pattern {path}; a pattern names objects, so end it with "
-            f"'/*{PARQUET}' or '/**' to read folders"
+            f"no {PARQUET} object matches the pattern {path}; a pattern matches objects, so end it "
+            f"with '/*{PARQUET}' or '/**' to read folders"
         )
     return f"there is no input at {path}: neither an object nor a folder with {PARQUET} objects"

@@ -2,12 +2,11 @@
 
 import json
 
-import pyarrow.parquet as pq
-
 from platform_core import storage
 from platform_core.batch.contract import SUMMARY_KEY, BatchSummary, JobStatus
 from platform_core.batch.job_objects import JobObjects
 from platform_core.errors import BlobNotFound, InvalidData, JobNotFound
+from platform_core.parquet import open_parquet
 from platform_core.ports.blob_store import BlobStore
 
 
@@ -46,6 +45,6 @@ def is_abandoned(store: BlobStore, path: str) -> bool:
 def _parquet_summary(store: BlobStore, path: str) -> bytes:
     if not store.exists(path):
         raise BlobNotFound(f"there is no blob {path}")
-    with store.filesystem().open_input_file(path) as file:
-        summary: bytes = (pq.read_metadata(file).metadata or {})[SUMMARY_KEY.encode()]
+    with open_parquet(store, path) as file:
+        summary: bytes = (file.metadata.metadata or {})[SUMMARY_KEY.encode()]
     return summary

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from platform_core import storage
-from platform_core.batch.inputs import input_objects, overlaps, validate_input
+from platform_core.batch.inputs import input_objects, require_apart, validate_input
 from platform_core.batch.outputs import is_abandoned
 from platform_core.errors import FieldError, InvalidData, InvalidFields, InvalidPath
 from platform_core.ports.blob_store import BlobStore
@@ -21,11 +21,11 @@ def check_paths(store: BlobStore, source: str, target: str) -> None:
     """
     _check("input_path", source, validate_input, INPUT_CONTAINERS)
     _check("output_path", target, storage.validate_path, OUTPUT_CONTAINERS)
-    for path in written_paths(target):
-        if overlaps(source, path):
-            raise _invalid(
-                "output_path", f"{path} lies within the input, or the other way; choose another"
-            )
+    _check("output_path", storage.invalid_path(target), storage.validate_path, OUTPUT_CONTAINERS)
+    try:
+        require_apart(source, target)
+    except InvalidPath as error:
+        raise _invalid("output_path", str(error)) from error
     try:
         input_objects(store, source)
     except (InvalidData, InvalidPath) as error:
@@ -38,21 +38,10 @@ def check_free(store: BlobStore, target: str) -> None:
 
     The side file of a job that ended without its output may be replaced.
     """
-    output, side = written_paths(target)
-    for path in (output, side):
+    side = storage.invalid_path(target)
+    for path in (target, side):
         if _exists(store, path) and not (path == side and is_abandoned(store, path)):
             raise _invalid("output_path", f"{path} exists already; choose another or delete it")
-
-
-def written_paths(target: str) -> tuple[str, str]:
-    """Return the paths that a job with the output `target` writes: that and its side file."""
-    side = storage.invalid_path(target)
-    try:
-        return target, storage.validate_path(side)
-    except InvalidPath as error:
-        raise _invalid(
-            "output_path", f"the name is too long for the list of invalid rows: {error}"
-        ) from error
 
 
 def _exists(store: BlobStore, path: str) -> bool:
