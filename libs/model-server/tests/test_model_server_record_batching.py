@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
-from model_server import Batcher, never
+from model_server import RecordBatcher, never_blocks
 
 
 @dataclass
@@ -46,12 +46,12 @@ def work():
 
 
 async def test_one_request_is_answered_alone(work):
-    assert await Batcher(work, waits=never)(rows(21)) == Doubled([42])
+    assert await RecordBatcher(work, blocks=never_blocks)(rows(21)) == Doubled([42])
 
 
-@pytest.mark.parametrize("waits", [never, always])
-async def test_requests_that_wait_share_batches_and_get_their_own_answers(work, waits):
-    batcher = Batcher(work, waits=waits)
+@pytest.mark.parametrize("blocks", [never_blocks, always])
+async def test_waiting_requests_share_batches_and_get_their_own_results(work, blocks):
+    batcher = RecordBatcher(work, blocks=blocks)
 
     answers = await asyncio.gather(*[batcher(rows(n, n + 1)) for n in range(0, 200, 2)])
 
@@ -61,18 +61,18 @@ async def test_requests_that_wait_share_batches_and_get_their_own_answers(work, 
     assert len(work.batches) <= 8
 
 
-async def test_what_waits_runs_in_a_thread_and_nothing_else_does(work):
-    await Batcher(work, waits=never)(rows(1))
+async def test_batches_that_block_run_in_a_thread_and_the_others_do_not(work):
+    await RecordBatcher(work, blocks=never_blocks)(rows(1))
     assert work.threads == {threading.get_ident()}
     work.threads.clear()
 
-    await Batcher(work, waits=always)(rows(1))
+    await RecordBatcher(work, blocks=always)(rows(1))
 
     assert threading.get_ident() not in work.threads
 
 
-async def test_a_large_request_does_not_hold_up_the_event_loop(work):
-    answer = await Batcher(work, waits=never)(rows(*range(100, 200)))
+async def test_a_large_request_runs_in_a_thread(work):
+    answer = await RecordBatcher(work, blocks=never_blocks)(rows(*range(100, 200)))
 
     assert answer.values[:2] == [200, 202]
     assert work.batches == [100]
@@ -80,7 +80,7 @@ async def test_a_large_request_does_not_hold_up_the_event_loop(work):
 
 
 async def test_a_bad_request_fails_alone(work):
-    batcher = Batcher(work, waits=never)
+    batcher = RecordBatcher(work, blocks=never_blocks)
 
     results = await asyncio.gather(
         *[batcher(rows(n)) for n in (12, -13, 14)], return_exceptions=True
@@ -91,8 +91,8 @@ async def test_a_bad_request_fails_alone(work):
     assert await batcher(rows(15)) == Doubled([30])
 
 
-async def test_a_caller_that_left_does_not_disturb_the_others(work):
-    batcher = Batcher(work, waits=never)
+async def test_a_cancelled_caller_does_not_affect_the_others(work):
+    batcher = RecordBatcher(work, blocks=never_blocks)
     leaving = asyncio.create_task(batcher(rows(1)))
     staying = asyncio.create_task(batcher(rows(2)))
     await asyncio.sleep(0)
@@ -102,4 +102,4 @@ async def test_a_caller_that_left_does_not_disturb_the_others(work):
 
 
 async def test_requests_without_rows_are_answered(work):
-    assert await Batcher(work, waits=never)(rows()) == Doubled([])
+    assert await RecordBatcher(work, blocks=never_blocks)(rows()) == Doubled([])
