@@ -13,9 +13,9 @@ from fault_drill import Drill, FaultOutcome, drill
 from fault_testbed import Server, Testbed
 from fault_traffic import BATCH, CLIENTS
 
-from api_gateway.log.segments import frame
 from platform_core.testing.machine import MachineSettings, child_environment
 from platform_core.testing.processes import free_port
+from records.segments import frame
 
 DISK_BYTES = 2 << 20
 FAKETIME = "faketime/libfaketimeMT.so.1"

@@ -28,7 +28,6 @@ from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
-from platform_core.inference_log import read_log
 from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
@@ -40,6 +39,7 @@ from platform_core.testing.servers import (
     create_containers,
     redis_in,
 )
+from records import read_log
 from releases.deployers.embedded import EmbeddedDeployer
 from scoring import Release
 from scoring.testing import make_release

@@ -15,11 +15,11 @@ from drift_detector.job import DriftJob
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
-from platform_core.inference_log import log_schema
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import log_object_path
+from records import log_columns
 from scoring import Release, Scorer
 from use_cases import UseCase, use_case
 
@@ -111,9 +111,7 @@ class World:
         if entities is None:
             entities = known_entities(case, count, self.segments)
         scores = self.scorers[release_id].score(records, entities)
-        own = [f.name for f in case.feature_schema if f.type == pa.float32()]
-        names = case.entity_features.names if case.entity_features else ()
-        schema = log_schema(case.record_schema, own, names, case.classes)
+        columns = log_columns(case)
         ids = [f"{self.segments}-{row}" for row in range(count)]
         values = {
             "prediction_id": ids,
@@ -127,13 +125,13 @@ class World:
             "degraded": [False] * count,
             "latency_ms": [1.0] * count,
         }
-        values |= {f"input.{n}": records.column(n) for n in records.schema.names}
-        values |= {f"feature.{n}": scores.features.column(n) for n in own}
-        values |= {f"entity.{n}": scores.features.column(n) for n in names}
+        values |= {column: records.column(n) for n, column in columns.inputs.items()}
+        values |= {column: scores.features.column(n) for n, column in columns.numbers.items()}
         values |= {
-            f"probability.{n}": scores.probabilities[:, i].astype(float)
-            for i, n in enumerate(case.classes)
+            column: scores.probabilities[:, i].astype(float)
+            for i, column in enumerate(columns.probabilities.values())
         }
+        schema = columns.schema
         table = pa.table([pa.array(values[f.name], f.type) for f in schema], schema=schema)
         path = log_object_path(name, environment, at, f"segment-{self.segments}")
         write_table(self.store, path, table.drop_columns(list(without)))

@@ -13,16 +13,16 @@ from drift_detector.detection.verdicts import (
 )
 from drift_detector.reports.storage import report_id
 from drift_detector.sample import RowSample
-from drift_detector.traffic import ENCODED, ReleaseTraffic, count_traffic, log_columns
+from drift_detector.traffic import ENCODED, ReleaseTraffic, columns_to_read, count_traffic
 from drift_detector.window import Window
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
 from platform_core.errors import InvalidInput, NotFound, Refused
-from platform_core.inference_log import read_log
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import log_hour_folder
+from records import read_log
 from use_cases import UseCase
 
 
@@ -77,7 +77,7 @@ class DriftDetector:
             return ReleaseTraffic(release_id, references, RowSample(size, seed))
 
         objects = self.log_objects(target, window)
-        columns = log_columns(target.use_case)
+        columns = columns_to_read(target.use_case)
         records = read_log(
             self.store, *_key(target), window.start, window.end, columns, encoded=ENCODED
         )

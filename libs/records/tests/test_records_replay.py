@@ -8,8 +8,9 @@ import pytest
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
 from platform_core.errors import InvalidData
-from platform_core.inference_log import log_schema, records_to_table
-from scoring import Scorer, replay
+from records import log_columns
+from records.replay import replay
+from scoring import Scorer
 from use_cases import use_case
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -53,8 +54,7 @@ def logged(case, scorer, records):
             zip(case.redact(records).to_pylist(), scores.probabilities, strict=True)
         )
     ]
-    schema = log_schema(case.record_schema, own, entity, case.classes)
-    return records_to_table(rows, schema)
+    return log_columns(case).table(rows)
 
 
 def replaced(table, column, row, value):

@@ -1,4 +1,4 @@
-"""Ending a run on request: of the whole job by its marker, of this process by SIGTERM."""
+"""What ends a run before its work is done. Error handlers must not swallow these exceptions."""
 
 import signal
 from collections.abc import Iterator
@@ -7,30 +7,34 @@ from types import FrameType
 
 
 class JobCancelled(BaseException):
-    """Somebody asked the job to stop; what handles errors must not swallow that."""
+    """The job is to end, because its cancellation was requested."""
 
 
 class Interrupted(BaseException):
-    """This process has to end, the job does not; what handles errors must not swallow that."""
+    """This process is to end, but not the job."""
+
+
+class Superseded(BaseException):
+    """Another process has taken the job over."""
 
 
 class Termination:
     """Remembers SIGTERM.
 
-    It raises nothing by itself: an exception in the middle of a library's call, or of putting
-    the output in place, would leave a mess. The job asks between its steps.
+    It raises nothing by itself: an exception in the middle of a library call, or while the output
+    is uploaded, would leave an inconsistent state. The job asks between its steps.
     """
 
     def __init__(self) -> None:
         self._requested = False
 
     def requested(self) -> bool:
-        """Say whether SIGTERM has come."""
+        """Return whether SIGTERM was received."""
         return self._requested
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Listen for SIGTERM until the block ends."""
+        """Handle SIGTERM until the block ends."""
         previous = signal.signal(signal.SIGTERM, self._on_sigterm)
         try:
             yield

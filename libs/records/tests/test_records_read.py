@@ -9,13 +9,13 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
 from platform_core.errors import InvalidData, InvalidInput
-from platform_core.inference_log import log_schema, read_log, records_to_table
 from platform_core.parquet import write_table
 from platform_core.storage import log_object_path
+from records import LogColumns, read_log
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RECORDS = pa.schema([("email_id", pa.string()), ("size", pa.int64())])
-SCHEMA = log_schema(RECORDS, ["words"], ["seen"], ["ham", "spam"])
+COLUMNS = LogColumns(RECORDS, ["words"], ["seen"], ["ham", "spam"])
 
 
 def record(number: int, time: datetime) -> InferenceRecord:
@@ -39,7 +39,7 @@ def record(number: int, time: datetime) -> InferenceRecord:
 
 def write(store: LocalBlobStore, segment: str, *records: InferenceRecord) -> str:
     path = log_object_path("spam", "staging", records[0].time, segment)
-    write_table(store, path, records_to_table(records, SCHEMA))
+    write_table(store, path, COLUMNS.table(records))
     return path
 
 
@@ -49,7 +49,7 @@ def ids(store: LocalBlobStore, start: datetime, end: datetime) -> list[str]:
 
 
 def test_the_schema_names_every_part_of_a_record_with_its_type() -> None:
-    types = {field.name: str(field.type) for field in SCHEMA}
+    types = {field.name: str(field.type) for field in COLUMNS.schema}
     assert types["time"] == "timestamp[us, tz=UTC]"
     assert types["input.email_id"] == "string"
     assert types["input.size"] == "int64"
@@ -59,8 +59,8 @@ def test_the_schema_names_every_part_of_a_record_with_its_type() -> None:
 
 
 def test_a_table_has_one_row_per_record() -> None:
-    table = records_to_table([record(1, NOON), record(2, NOON)], SCHEMA)
-    assert table.schema == SCHEMA
+    table = COLUMNS.table([record(1, NOON), record(2, NOON)])
+    assert table.schema == COLUMNS.schema
     row = table.to_pylist()[1]
     assert row["prediction_id"] == "p2"
     assert row["input.size"] == 2
@@ -73,13 +73,13 @@ def test_a_table_has_one_row_per_record() -> None:
 
 
 def test_no_records_make_an_empty_table() -> None:
-    assert records_to_table([], SCHEMA).num_rows == 0
+    assert COLUMNS.table([]).num_rows == 0
 
 
 def test_a_value_of_the_wrong_kind_is_named() -> None:
     wrong = record(1, NOON).model_copy(update={"input": {"email_id": "1", "size": "many"}})
     with pytest.raises(InvalidData, match="many"):
-        records_to_table([wrong], SCHEMA)
+        COLUMNS.table([wrong])
 
 
 def test_the_path_is_the_hour_of_the_record_in_utc() -> None:
@@ -131,7 +131,7 @@ def test_columns_keep_the_asked_order_and_absent_ones_are_left_out(
 def test_without_columns_everything_is_read(blob_store: LocalBlobStore) -> None:
     write(blob_store, "a", record(1, NOON))
     (batch,) = read_log(blob_store, "spam", "staging", NOON, NOON + timedelta(hours=1))
-    assert batch.schema.equals(SCHEMA)
+    assert batch.schema.equals(COLUMNS.schema)
 
 
 def test_a_log_that_does_not_exist_is_empty(blob_store: LocalBlobStore) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from api_gateway.log.segments import SegmentName, frame, read_segment
-from api_gateway.log.spool import SegmentLimits, Spool
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError, InvalidData, SpoolUnavailable
+from records import SegmentLimits, Spool
+from records.segments import SegmentName, frame, read_segment
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
 STAGING = Environment.STAGING
@@ -170,7 +170,7 @@ def test_a_flipped_bit_costs_one_record(tmp_path) -> None:
 
 
 def test_what_is_whole_but_no_record_is_an_error(tmp_path) -> None:
-    with pytest.raises(InvalidData, match="no inference record"):
+    with pytest.raises(InvalidData, match="not an inference record"):
         read_segment(left_behind(tmp_path, frame(json.dumps({"a": 1}).encode())))
 
 
