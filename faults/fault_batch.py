@@ -10,9 +10,9 @@ from fault_drill import Drill, Outcome, drill
 from fault_stand import KEYS, Stand
 from fault_traffic import USE_CASE
 
-from platform_core.contracts.batch_job import checkpoints_folder
 from platform_core.errors import UpstreamUnavailable
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import checkpoints_folder
 from platform_core.testing.ray_cluster import RayCluster, workers
 from use_cases import use_case
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ReleaseRefused
 from platform_core.open_inference import PROBABILITIES
-from scoring import release_path
+from platform_core.storage import release_path
 from scoring.testing import make_release, train
 from use_cases import use_case
 

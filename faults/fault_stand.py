@@ -23,7 +23,7 @@ from fault_proxy import Proxy
 from fault_traffic import PLACES, USE_CASE, Answers
 
 from api_gateway.auth.keys import hash_key
-from feature_transformer.testing import SenderView
+from model_server.testing import SenderView
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
@@ -31,6 +31,7 @@ from platform_core.contracts.ledger import Action, Change, Verdict
 from platform_core.inference_log import read_log
 from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
+from platform_core.storage import release_path
 from platform_core.testing.processes import answers, free_port, running
 from platform_core.testing.servers import (
     Azurite,
@@ -40,7 +41,7 @@ from platform_core.testing.servers import (
     redis_in,
 )
 from releases.deployers.embedded import EmbeddedDeployer
-from scoring import Release, release_path
+from scoring import Release
 from scoring.testing import make_release
 from use_cases import use_case
 

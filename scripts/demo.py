@@ -18,6 +18,7 @@ from platform_core.errors import PlatformError, Unavailable
 from platform_core.parquet import read_table, write_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import GatewayClientSettings, StorageSettings
+from platform_core.storage import RECORDS_FILE, dataset_path
 from use_cases import UseCase, use_case
 
 CALL_ROWS = 100
@@ -196,7 +197,7 @@ def drift(demo: Demo) -> None:
 
 def _held_out(demo: Demo) -> pa.Table:
     version = (demo.served("production") or {})["lineage"]["dataset_version"]
-    path = f"training-data/{demo.case.name}/{version}/records.parquet"
+    path = dataset_path(demo.case.name, version, RECORDS_FILE)
     table = read_table(demo.store, path)
     rows = table.filter(pc.equal(table["part"], "test")).select(demo.case.record_schema.names)
     return rows.slice(0, WINDOW_ROWS)

@@ -14,10 +14,10 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.job_runner.ray_jobs import RayJobRunner
 from platform_core.batch_jobs import Attempts
 from platform_core.clock import SystemClock
-from platform_core.contracts.batch_job import checkpoints_folder
 from platform_core.contracts.environments import Environment
 from platform_core.parquet import read_table, write_table
 from platform_core.settings import RaySettings
+from platform_core.storage import checkpoints_folder
 from platform_core.testing.processes import wait_until
 from platform_core.testing.ray_cluster import RayCluster
 from platform_core.testing.servers import RayHead, takes_jobs

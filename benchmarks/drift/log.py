@@ -12,9 +12,10 @@ from baseline import baseline_bytes, build_baseline
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.contracts.release import Lineage
-from platform_core.inference_log import log_schema, object_path
+from platform_core.inference_log import log_schema
 from platform_core.parquet import COMPRESSION
-from scoring import baseline_path, build_release, release_path, store_release
+from platform_core.storage import baseline_path, log_object_path, release_path
+from scoring import build_release, store_release
 from use_cases import model_schema
 from use_cases.spam import SpamUseCase
 
@@ -74,7 +75,7 @@ def write_hour(folder: Path, release_id: str, hour: datetime, rows: int) -> None
     first: Path | None = None
     for number, start in enumerate(range(0, rows, SEGMENT_ROWS)):
         size = min(SEGMENT_ROWS, rows - start)
-        path = folder / object_path(CASE.name, ENVIRONMENT, hour, f"segment-{number:06d}")
+        path = folder / log_object_path(CASE.name, ENVIRONMENT, hour, f"segment-{number:06d}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         if first is not None and size == SEGMENT_ROWS:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
 from data_pipeline.validation.schema import check_rows, row_schema
-from data_pipeline.versions.manifest import dataset_path
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table
+from platform_core.storage import dataset_path
 from use_cases import Limits, UseCase, use_case, validate_columns
 from use_cases.iris import IrisUseCase
 from use_cases.spam import SpamUseCase

@@ -16,10 +16,11 @@ from drift_detector.reactions import RetrainPolicy
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
-from platform_core.inference_log import log_schema, object_path
+from platform_core.inference_log import log_schema
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import log_object_path
 from scoring import Release, Scorer
 from use_cases import UseCase, use_case
 
@@ -135,7 +136,7 @@ class World:
             for i, n in enumerate(case.classes)
         }
         table = pa.table([pa.array(values[f.name], f.type) for f in schema], schema=schema)
-        path = object_path(name, environment, at, f"segment-{self.segments}")
+        path = log_object_path(name, environment, at, f"segment-{self.segments}")
         write_table(self.store, path, table.drop_columns(list(without)))
         return path
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from platform_core.drift_reports import latest_reports
+from platform_core.storage import baseline_path
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import free_port, running
-from scoring import baseline_path
 from use_cases import use_case
 
 SPAN = ("--from", "2026-01-05T11:00:00Z", "--to", "2026-01-05T12:00:00Z")

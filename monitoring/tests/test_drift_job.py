@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from drift_detector.window import Window, next_tick, parse_time, window_between
-from platform_core.contracts.drift_report import DriftReport, DriftVerdict, report_folder
+from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.drift_reports import read_reports
 from platform_core.errors import InvalidInput, UnknownUseCase, UpstreamUnavailable
 from platform_core.hashing import sha256_bytes
-from scoring import baseline_path
+from platform_core.storage import baseline_path, drift_report_folder
 from use_cases import use_case
 
 HOUR = timedelta(hours=1)
@@ -27,7 +27,7 @@ def last_hour(world) -> Window:
 
 
 def stored(world, window: Window, environment: str = "production") -> list[DriftReport]:
-    return read_reports(world.store, report_folder("iris", environment, window.end))
+    return read_reports(world.store, drift_report_folder("iris", environment, window.end))
 
 
 def files(world) -> dict[str, bytes]:

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from drift_detector.loop import run_loop
-from platform_core.contracts.drift_report import DriftVerdict, report_folder
+from platform_core.contracts.drift_report import DriftVerdict
 from platform_core.drift_reports import latest_reports, read_reports
+from platform_core.storage import drift_report_folder
 from use_cases import use_case
 
 HOUR = timedelta(hours=1)
@@ -38,7 +39,7 @@ def test_windows_follow_one_another_without_gap(world, records_of):
         report
         for hour in (1, 2, 3)
         for report in read_reports(
-            world.store, report_folder("iris", "production", start + hour * HOUR)
+            world.store, drift_report_folder("iris", "production", start + hour * HOUR)
         )
     ]
     assert [(r.start, r.end) for r in reports] == [
@@ -60,7 +61,7 @@ def test_an_error_is_logged_and_the_next_window_is_measured(world, caplog):
     with caplog.at_level(logging.INFO, logger="drift_detector"):
         run_until(world, world.job(flush=flush), start + 2.5 * HOUR)
     assert any("a defect" in (r.exc_text or str(r.exc_info)) for r in caplog.records)
-    first = read_reports(world.store, report_folder("iris", "production", start + HOUR))
+    first = read_reports(world.store, drift_report_folder("iris", "production", start + HOUR))
     assert first == [], "an error is no report, least of all one of no drift"
     assert latest_reports(world.store)[0].end == start + 2 * HOUR
 
@@ -78,7 +79,7 @@ def test_windows_that_fell_due_during_a_long_one_are_caught_up_on(world):
         report.end
         for hour in range(1, 5)
         for report in read_reports(
-            world.store, report_folder("iris", "production", start + hour * HOUR)
+            world.store, drift_report_folder("iris", "production", start + hour * HOUR)
         )
     }
     assert ends == {start + hour * HOUR for hour in range(1, 5)}

@@ -9,8 +9,9 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
 from platform_core.errors import InvalidData, InvalidInput
-from platform_core.inference_log import log_schema, object_path, read_log, records_to_table
+from platform_core.inference_log import log_schema, read_log, records_to_table
 from platform_core.parquet import write_table
+from platform_core.storage import log_object_path
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RECORDS = pa.schema([("email_id", pa.string()), ("size", pa.int64())])
@@ -37,7 +38,7 @@ def record(number: int, time: datetime) -> InferenceRecord:
 
 
 def write(store: LocalBlobStore, segment: str, *records: InferenceRecord) -> str:
-    path = object_path("spam", "staging", records[0].time, segment)
+    path = log_object_path("spam", "staging", records[0].time, segment)
     write_table(store, path, records_to_table(records, SCHEMA))
     return path
 
@@ -83,7 +84,7 @@ def test_a_value_of_the_wrong_kind_is_named() -> None:
 
 def test_the_path_is_the_hour_of_the_record_in_utc() -> None:
     berlin = timezone(timedelta(hours=1))
-    path = object_path("spam", "production", datetime(2026, 1, 6, 0, 30, tzinfo=berlin), "s1")
+    path = log_object_path("spam", "production", datetime(2026, 1, 6, 0, 30, tzinfo=berlin), "s1")
     assert path == (
         "inference-logs/use_case=spam/environment=production/date=2026-01-05/hour=23/s1.parquet"
     )
@@ -108,12 +109,12 @@ def test_a_long_window_covers_whole_days_and_the_hours_around_them(
 
 def test_only_objects_of_the_window_are_read(blob_store: LocalBlobStore) -> None:
     write(blob_store, "a", record(1, NOON))
-    blob_store.write(object_path("spam", "staging", NOON + timedelta(hours=3), "b"), b"junk")
+    blob_store.write(log_object_path("spam", "staging", NOON + timedelta(hours=3), "b"), b"junk")
     assert ids(blob_store, NOON, NOON + timedelta(hours=1)) == ["p1"]
 
 
 def test_an_object_that_is_not_parquet_is_named(blob_store: LocalBlobStore) -> None:
-    blob_store.write(object_path("spam", "staging", NOON, "b"), b"junk")
+    blob_store.write(log_object_path("spam", "staging", NOON, "b"), b"junk")
     with pytest.raises(InvalidData, match=r"hour=12/b\.parquet"):
         ids(blob_store, NOON, NOON + timedelta(hours=1))
 

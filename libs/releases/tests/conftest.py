@@ -20,9 +20,10 @@ from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.settings import ServingSettings
+from platform_core.storage import release_path
 from releases.changes import ReleaseService
 from releases.deployers.memory import MemoryDeployer
-from scoring import Scorer, load_release, release_path
+from scoring import Scorer, load_release
 from use_cases import assemble, use_case
 
 PRODUCTION = Environment.PRODUCTION

@@ -17,7 +17,8 @@ from platform_core.errors import (
     UnknownUseCase,
     UpstreamUnavailable,
 )
-from scoring import baseline_path, build_release, load_lineage, release_path, store_release
+from platform_core.storage import baseline_path, release_path
+from scoring import build_release, load_lineage, store_release
 from scoring.release import model_file
 from use_cases import use_case
 

@@ -4,8 +4,9 @@ import pytest
 
 from platform_core.contracts.release import GateCheck
 from platform_core.errors import GateRefused
+from platform_core.storage import refused_path, release_path
 from releases.admission import admit
-from scoring import load_lineage, load_release, refused_path, release_path
+from scoring import load_lineage, load_release
 
 CARD = "model_card.html"
 

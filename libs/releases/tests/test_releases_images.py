@@ -2,15 +2,15 @@
 
 import pytest
 
-from platform_core.contracts.release import LINEAGE_FILE
 from platform_core.errors import ConfigurationError
+from platform_core.storage import LINEAGE_FILE, release_path
 from releases.bootstrap import deployer
 from releases.deployers.embedded import EmbeddedDeployer
 from releases.deployers.kserve import KServeDeployer
 from releases.images import PinnedImages, pinned, repository
 from releases.settings import ReleaseSettings
 from releases.testing.kubernetes import ApiServer
-from scoring import load_lineage, release_path
+from scoring import load_lineage
 
 DIGEST = f"@sha256:{'a' * 64}"
 OURS = "registry.example:5000/mlplatform/inference-service"

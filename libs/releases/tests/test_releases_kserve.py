@@ -23,6 +23,7 @@ from platform_core.errors import (
     ReleaseRefused,
     UpstreamUnavailable,
 )
+from platform_core.storage import release_path
 from releases.deployers.kserve import KServeDeployer
 from releases.deployers.kserve.api import GROUP, PLURAL, VERSION, InferenceServices
 from releases.deployers.kserve.connect import api_client
@@ -30,7 +31,6 @@ from releases.deployers.kserve.desired import RELEASE, STABLE, STOP
 from releases.deployers.v2 import V2Services
 from releases.testing.deployer_contract import DeployerContract
 from releases.testing.kubernetes import ApiServer, KServeController
-from scoring import release_path
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 NAMESPACE = "serving"

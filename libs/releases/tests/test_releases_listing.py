@@ -10,9 +10,10 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
 from platform_core.contracts.release import GateCheck
 from platform_core.ledger import Ledger
+from platform_core.storage import release_path
 from releases.admission import admit
 from releases.listing import Listing
-from scoring import load_lineage, release_path
+from scoring import load_lineage
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ from platform_core.ledger import Ledger
 from platform_core.open_inference import batch_from_tensors
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import ServingSettings
-from scoring import Release, Scorer, build_release, release_path, store_release
+from platform_core.storage import release_path
+from scoring import Release, Scorer, build_release, store_release
 from use_cases import use_case
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)

@@ -9,21 +9,12 @@ import pytest
 from api_gateway.batch.supervision import Supervision
 from platform_core.adapters.job_runner.memory import MemoryJobRunner
 from platform_core.batch_jobs import Attempts
-from platform_core.contracts.batch_job import (
-    OPEN_PREFIX,
-    SUCCESS,
-    SUMMARY_KEY,
-    BatchProgress,
-    BatchSummary,
-    JobStatus,
-    cancel_path,
-    checkpoints_folder,
-    progress_path,
-)
+from platform_core.contracts.batch_job import SUMMARY_KEY, BatchProgress, BatchSummary, JobStatus
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.parquet import write_table
 from platform_core.ports.job_runner import RunnerState
+from platform_core.storage import OPEN_JOBS, SUCCESS, cancel_path, checkpoints_folder, progress_path
 
 INPUT = "batch/in.parquet"
 MAX_ATTEMPTS = 3
@@ -93,7 +84,7 @@ def look(running) -> None:
 
 
 def open_jobs(running) -> list[str]:
-    return [blob.path.rpartition("/")[2] for blob in running.store.list(OPEN_PREFIX)]
+    return [blob.path.rpartition("/")[2] for blob in running.store.list(OPEN_JOBS)]
 
 
 @DIED

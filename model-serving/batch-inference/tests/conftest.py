@@ -11,10 +11,11 @@ import pytest
 from batch_inference import BatchSettings, LocalExecutor, Services, run_job
 from batch_inference.executors import Executor
 from platform_core.clock import ManualClock
-from platform_core.contracts.batch_job import BatchJob, BatchProgress, job_path
+from platform_core.contracts.batch_job import BatchJob, BatchProgress
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import job_path
 from platform_core.testing.machine import child_environment
 from scoring import Release
 from use_cases import use_case

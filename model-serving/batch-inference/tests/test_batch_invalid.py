@@ -5,9 +5,10 @@ import math
 import pyarrow as pa
 import pytest
 
-from platform_core.contracts.batch_job import JobStatus, progress_path
+from platform_core.contracts.batch_job import JobStatus
 from platform_core.errors import JobNotFound
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import progress_path
 
 
 def iris(**changes):

@@ -9,13 +9,9 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from platform_core.contracts.batch_job import (
-    BatchProgress,
-    JobStatus,
-    checkpoints_folder,
-    progress_path,
-)
+from platform_core.contracts.batch_job import BatchProgress, JobStatus
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import checkpoints_folder, progress_path
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import wait_until
 from platform_core.testing.ray_cluster import workers

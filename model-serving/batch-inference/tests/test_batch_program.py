@@ -5,16 +5,11 @@ import signal
 import pyarrow as pa
 import pytest
 
-from platform_core.contracts.batch_job import (
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    checkpoints_folder,
-    progress_path,
-)
+from platform_core.contracts.batch_job import BatchProgress, JobStatus
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import cancel_path, checkpoints_folder, progress_path, release_path
 from platform_core.testing.processes import wait_until
-from scoring import Scorer, release_path, store_release
+from scoring import Scorer, store_release
 from scoring.release import Release, load_lineage
 from use_cases import use_case
 

@@ -5,17 +5,10 @@ import pytest
 
 from batch_inference import LocalExecutor
 from platform_core.batch_jobs import Attempts
-from platform_core.contracts.batch_job import (
-    BatchAttempt,
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    checkpoints_folder,
-    input_plan_path,
-    progress_path,
-)
+from platform_core.contracts.batch_job import BatchAttempt, BatchProgress, JobStatus
 from platform_core.errors import UpstreamUnavailable
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import cancel_path, checkpoints_folder, input_plan_path, progress_path
 
 OUTPUTS = pytest.mark.parametrize("output", ["batch/out.parquet", "batch/out"])
 ROWS, BROKEN = 100, (3, 41, 77)

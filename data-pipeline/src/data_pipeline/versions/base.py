@@ -15,11 +15,12 @@ from data_pipeline.duplicates.near_duplicates import (
     SCHEME,
     SignatureFile,
 )
-from data_pipeline.versions.manifest import INDEX, RECORDS, DatasetManifest, dataset_path
+from data_pipeline.versions.manifest import DatasetManifest
 from data_pipeline.versions.selection import BASE
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import COMPRESSION
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import INDEX_FILE, RECORDS_FILE, dataset_path
 
 SCHEMA = pa.schema(
     [
@@ -48,14 +49,14 @@ def load_base(
     if version is None:
         pq.write_table(records.empty_table(), path)
     else:
-        location = dataset_path(version.use_case, version.dataset_version)
+        names = version.use_case, version.dataset_version
         index = folder / "base-index.parquet"
         try:
-            store.download(f"{location}/{INDEX}", index)
+            store.download(dataset_path(*names, INDEX_FILE), index)
         except BlobNotFound as error:
             raise _not_continued(version, "it has no index") from error
         _load_index(version, index, database, signatures)
-        store.download(f"{location}/{RECORDS}", path)
+        store.download(dataset_path(*names, RECORDS_FILE), path)
     database.read_parquet(str(path)).create_view("base_records")
 
 

@@ -9,10 +9,11 @@ from duckdb import DuckDBPyConnection
 
 from data_pipeline.columns import LABEL, PART, ROW_ID, TEST, TRAIN
 from data_pipeline.validation.rows import as_text
-from data_pipeline.versions.manifest import EXTRA_COLUMNS, DatasetManifest, dataset_path
+from data_pipeline.versions.manifest import DatasetManifest
 from data_pipeline.versions.scan import ARRIVAL
 from platform_core.parquet import read_table, table_bytes
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import EXTRA_COLUMNS_FILE, dataset_path
 
 MAX_EXTRA_ROWS = 50_000
 
@@ -30,7 +31,7 @@ def write_extra_columns(
     `scanned` has the columns of accepted rows with the number of their arrival.
     """
     tables = [_of_new_rows(database, scanned)] if scanned.exists() else []
-    path = base and f"{dataset_path(base.use_case, base.dataset_version)}/{EXTRA_COLUMNS}"
+    path = base and dataset_path(base.use_case, base.dataset_version, EXTRA_COLUMNS_FILE)
     if path and store.exists(path):
         known = read_table(store, path)
         gone = database.sql("SELECT row_id FROM contradictory").to_arrow_table()["row_id"]

@@ -28,15 +28,9 @@ from data_pipeline.versions.files import (
     write_records,
 )
 from data_pipeline.versions.manifest import (
-    EXTRA_COLUMNS,
-    INDEX,
-    MANIFEST,
-    QUARANTINE,
-    RECORDS,
     DatasetManifest,
     SourceCount,
     SplitSummary,
-    dataset_path,
     find_base,
 )
 from data_pipeline.versions.scan import ACCEPTED, EXTRA, Apply, Progress, Scanned, scan
@@ -44,6 +38,14 @@ from data_pipeline.versions.selection import Selection, select_rows
 from platform_core.clock import Clock
 from platform_core.errors import BlobExists
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import (
+    EXTRA_COLUMNS_FILE,
+    INDEX_FILE,
+    MANIFEST_FILE,
+    QUARANTINE_FILE,
+    RECORDS_FILE,
+    dataset_path,
+)
 from use_cases import UseCase
 
 
@@ -103,7 +105,7 @@ class _Freezing:
     signatures: SignatureFile
 
     def run(self, raw: RawRecords, progress: Progress | None, apply: Apply) -> str:
-        quarantine = Quarantine(self.folder / QUARANTINE, self.case)
+        quarantine = Quarantine(self.folder / QUARANTINE_FILE, self.case)
         with quarantine.writer:
             load_base(
                 self.store, self.previous, self.database, self.signatures,
@@ -121,11 +123,11 @@ class _Freezing:
             allowed = self.rules.max_invalid_share
             check_selection(self.case, scanned, selection, quarantine.reasons, allowed)
             quarantine_selected(self.database, self.case, quarantine)
-        written = write_records(self.database, self.case, self.folder / RECORDS)
-        write_index(self.database, self.signatures, self.folder / INDEX)
+        written = write_records(self.database, self.case, self.folder / RECORDS_FILE)
+        write_index(self.database, self.signatures, self.folder / INDEX_FILE)
         write_extra_columns(
             self.database, self.store, self.previous,
-            self.folder / EXTRA, self.folder / EXTRA_COLUMNS,
+            self.folder / EXTRA, self.folder / EXTRA_COLUMNS_FILE,
         )  # fmt: skip
         return self._publish(self._manifest(raw, scanned, selection, quarantine, written))
 
@@ -171,13 +173,13 @@ class _Freezing:
 
     def _publish(self, manifest: DatasetManifest) -> str:
         version = manifest.dataset_version
-        target = dataset_path(self.case.name, version)
-        if self.store.exists(f"{target}/{MANIFEST}"):
+        names = self.case.name, version
+        if self.store.exists(dataset_path(*names, MANIFEST_FILE)):
             return version
-        for name in (QUARANTINE, INDEX, EXTRA_COLUMNS, RECORDS):
+        for name in (QUARANTINE_FILE, INDEX_FILE, EXTRA_COLUMNS_FILE, RECORDS_FILE):
             if (self.folder / name).exists():
-                self.store.upload(self.folder / name, f"{target}/{name}")
+                self.store.upload(self.folder / name, dataset_path(*names, name))
         with suppress(BlobExists):
             content = manifest.model_dump_json(indent=1).encode()
-            self.store.create(f"{target}/{MANIFEST}", content)
+            self.store.create(dataset_path(*names, MANIFEST_FILE), content)
         return version

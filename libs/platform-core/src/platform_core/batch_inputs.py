@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import takewhile
 
-from platform_core.contracts.batch_job import JOBS_PREFIX, PARQUET, PART
 from platform_core.errors import InvalidData, InvalidPath
-from platform_core.ports.blob_store import BlobStore, validate_path
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import BATCH_JOBS, PARQUET, is_within, part_path, validate_path
 
 HIDDEN = ("_", ".")
 ANY_FOLDERS = "**"
@@ -78,11 +78,11 @@ def matches(pattern: str, path: str) -> bool:
 
 def overlaps(source: str, target: str) -> bool:
     """Say whether a job that reads `source` would find there what it writes to `target`."""
-    if _within(source, target) or _within(target, source):
+    if is_within(source, target) or is_within(target, source):
         return True
-    found = (target, f"{target}/{PART}00000{PARQUET}")
+    found = (target, part_path(target, 0))
     return is_pattern(source) and (
-        _within(literal_folder(source), target) or any(matches(source, name) for name in found)
+        is_within(literal_folder(source), target) or any(matches(source, name) for name in found)
     )
 
 
@@ -99,7 +99,7 @@ def _named(store: BlobStore, path: str) -> list[str]:
 
 def _parquet(store: BlobStore, folder: str) -> Iterator[str]:
     for blob in store.list(folder):
-        if blob.path.endswith(PARQUET) and not _within(blob.path, JOBS_PREFIX):
+        if blob.path.endswith(PARQUET) and not is_within(blob.path, BATCH_JOBS):
             yield blob.path
 
 
@@ -121,10 +121,6 @@ def _past_folders(wanted: list[str], at: int) -> Iterator[int]:
     while at < len(wanted) and wanted[at] == ANY_FOLDERS:
         at += 1
         yield at
-
-
-def _within(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(f"{folder}/")
 
 
 def _absent(path: str) -> str:

@@ -9,14 +9,17 @@ import json
 import pyarrow.parquet as pq
 
 from platform_core.contracts.batch_job import (
-    PARQUET,
-    SUCCESS,
     SUMMARY_KEY,
     BatchAttempt,
     BatchJob,
     BatchProgress,
     BatchSummary,
     JobStatus,
+)
+from platform_core.errors import BlobExists, BlobNotFound
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import (
+    PARQUET,
     attempt_path,
     attempts_folder,
     checkpoints_folder,
@@ -25,9 +28,8 @@ from platform_core.contracts.batch_job import (
     invalid_path,
     job_path,
     progress_path,
+    success_path,
 )
-from platform_core.errors import BlobExists, BlobNotFound
-from platform_core.ports.blob_store import BlobStore
 
 
 class Attempts:
@@ -126,4 +128,4 @@ def _file_text(store: BlobStore, path: str) -> str | bytes:
 
 
 def _folder_text(store: BlobStore, path: str) -> bytes:
-    return store.read(f"{path}/{SUCCESS}")
+    return store.read(success_path(path))

@@ -1,20 +1,17 @@
-"""The inference log: answers as Parquet objects, partitioned by use case, environment and hour.
-
-`inference-logs/use_case=<u>/environment=<e>/date=YYYY-MM-DD/hour=HH/<segment_id>.parquet`
-"""
+"""The inference log: answers as Parquet objects, partitioned by use case, environment and hour."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from platform_core.contracts.inference_record import InferenceRecord
-from platform_core.errors import InvalidData, InvalidInput
+from platform_core.errors import InvalidData
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import PARQUET, log_window_folders
 
-CONTAINER = "inference-logs"
 TIME = "time"
 TIME_TYPE = pa.timestamp("us", tz="UTC")
 INPUT_PREFIX = "input."
@@ -41,8 +38,6 @@ _MAPPINGS = {
     ENTITY_PREFIX: "entity_features",
     PROBABILITY_PREFIX: "probabilities",
 }
-_HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
 
 
 def log_schema(
@@ -65,11 +60,6 @@ def log_schema(
             *(pa.field(PROBABILITY_PREFIX + name, pa.float64()) for name in classes),
         ]
     )
-
-
-def object_path(use_case: str, environment: str, time: datetime, segment_id: str) -> str:
-    """Return where a segment is kept whose records were answered in the hour of `time`."""
-    return f"{_hour_folder(_log_folder(use_case, environment), _utc(time))}/{segment_id}.parquet"
 
 
 def records_to_table(records: Sequence[InferenceRecord], schema: pa.Schema) -> pa.Table:
@@ -104,11 +94,10 @@ def read_log(
         InvalidInput: `start` or `end` has no time zone.
         InvalidData: an object of the log is not Parquet.
     """
-    start, end = _utc(start), _utc(end)
     wanted = None if columns is None else list(dict.fromkeys([*columns, TIME]))
-    for folder in _folders(_log_folder(use_case, environment), start, end):
+    for folder in log_window_folders(use_case, environment, start, end):
         for blob in store.list(folder):
-            if blob.path.endswith(".parquet"):
+            if blob.path.endswith(PARQUET):
                 batches = _read_object(store, blob.path, wanted, encoded)
                 yield from _within(batches, start, end, columns)
 
@@ -149,33 +138,3 @@ def _within(
             rows = rows.select([name for name in columns if name in rows.schema.names])
         if rows.num_rows:
             yield rows
-
-
-def _folders(folder: str, start: datetime, end: datetime) -> Iterator[str]:
-    """Yield the folders that cover the window: a whole day as one, the rest by hour."""
-    hour = start.replace(minute=0, second=0, microsecond=0)
-    while hour < end:
-        if hour.hour == 0 and hour + _DAY <= end:
-            yield _date_folder(folder, hour)
-            hour += _DAY
-        else:
-            yield _hour_folder(folder, hour)
-            hour += _HOUR
-
-
-def _log_folder(use_case: str, environment: str) -> str:
-    return f"{CONTAINER}/use_case={use_case}/environment={environment}"
-
-
-def _date_folder(folder: str, time: datetime) -> str:
-    return f"{folder}/date={time:%Y-%m-%d}"
-
-
-def _hour_folder(folder: str, time: datetime) -> str:
-    return f"{_date_folder(folder, time)}/hour={time:%H}"
-
-
-def _utc(time: datetime) -> datetime:
-    if time.tzinfo is None:
-        raise InvalidInput(f"{time.isoformat()} has no time zone; say UTC")
-    return time.astimezone(UTC)

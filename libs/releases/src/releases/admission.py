@@ -12,15 +12,9 @@ from platform_core.errors import GateRefused, ReleaseNotFound, ReleaseRefused
 from platform_core.ledger import Ledger
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import FEATURES_FILE, dataset_path, refused_path, release_path
 from releases.gates import passed, reasons
-from scoring import (
-    Release,
-    load_lineage,
-    load_release,
-    refused_path,
-    release_path,
-    store_release,
-)
+from scoring import Release, load_lineage, load_release, store_release
 
 
 def admit(
@@ -72,5 +66,5 @@ def load_test_rows(store: BlobStore, use_case: str, dataset_version: str) -> pa.
     Raises:
         BlobNotFound: the dataset version is gone.
     """
-    table = read_table(store, f"training-data/{use_case}/{dataset_version}/features.parquet")
+    table = read_table(store, dataset_path(use_case, dataset_version, FEATURES_FILE))
     return table.filter(pc.equal(table.column("part"), "test"))

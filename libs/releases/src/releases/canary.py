@@ -14,10 +14,10 @@ from platform_core.errors import PlatformError, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
+from platform_core.storage import release_path
 from releases.deployers import CanaryDeployer, Deployer
 from releases.find import resolve
 from releases.verification import Verification
-from scoring import release_path
 from use_cases import use_case as installed
 
 PRODUCTION = Environment.PRODUCTION

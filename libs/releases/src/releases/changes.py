@@ -22,12 +22,12 @@ from platform_core.errors import PlatformError, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
+from platform_core.storage import release_path
 from releases.deployers import Deployer
 from releases.find import resolve
 from releases.history import active, previous
 from releases.smoke import Smoke
 from releases.verification import Verification
-from scoring import release_path
 from use_cases import UseCase
 from use_cases import use_case as installed
 

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 from platform_core.errors import BlobNotFound
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import INDEX_FILE, dataset_path
 from scoring import Release, load_lineage
 
 _COLUMNS = ["row_id", "cluster", "part"]
@@ -34,7 +35,7 @@ def _trained_on(store: BlobStore, use_case: str, champion: Release) -> pa.Array 
     """Return the ids of the rows, and of their clusters, in the champion's training part."""
     version = load_lineage(store, use_case, champion.id).dataset_version
     try:
-        index = read_table(store, f"training-data/{use_case}/{version}/index.parquet", _COLUMNS)
+        index = read_table(store, dataset_path(use_case, version, INDEX_FILE), _COLUMNS)
     except BlobNotFound:
         return None
     train = index.filter(pc.equal(index["part"], "train"))

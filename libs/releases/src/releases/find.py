@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from platform_core.contracts.release import LINEAGE_FILE, RELEASE_FILE, Lineage
+from platform_core.contracts.release import Lineage
 from platform_core.errors import InvalidInput, ReleaseNotFound
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import LINEAGE_FILE, model_folder, parse_release_id, refused_folder
 from releases.admission import refusal
-from scoring import release_path
 
 _ID = re.compile(r"[0-9a-f]{1,32}")
 SHOWN = 12
@@ -15,9 +15,8 @@ SHOWN = 12
 
 def release_ids(store: BlobStore, use_case: str) -> list[str]:
     """Return the ids of all stored releases of a use case, refused ones not included, sorted."""
-    place = re.compile(release_path(re.escape(use_case), rf"({_ID.pattern})/{RELEASE_FILE}"))
-    matches = (place.fullmatch(blob.path) for blob in store.list(f"models/{use_case}"))
-    return sorted(match[1] for match in matches if match)
+    found = (parse_release_id(use_case, b.path) for b in store.list(model_folder(use_case)))
+    return sorted(release_id for release_id in found if release_id)
 
 
 def resolve(store: BlobStore, use_case: str, release: str) -> str:
@@ -46,8 +45,7 @@ def resolve(store: BlobStore, use_case: str, release: str) -> str:
 
 def refused(store: BlobStore, use_case: str) -> Iterator[Lineage]:
     """Yield the lineage, with the verdict, of each release that its gates refused, by id."""
-    folder = release_path(use_case, "refused")
-    for blob in store.list(folder):
+    for blob in store.list(refused_folder(use_case)):
         if blob.path.endswith(f"/{LINEAGE_FILE}"):
             yield Lineage.model_validate_json(store.read(blob.path))
 

@@ -5,10 +5,11 @@ from platform_core.errors import BlobNotFound, GateRefused, ReleaseRefused
 from platform_core.hashing import sha256_bytes
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import baseline_path
 from releases.admission import champion, load_test_rows, refusal
 from releases.comparison import unseen_rows
 from releases.gates import compare, passed
-from scoring import Scorer, baseline_path, load_lineage, load_manifest, load_release
+from scoring import Scorer, load_lineage, load_manifest, load_release
 from use_cases import UseCase
 
 

@@ -11,8 +11,7 @@ from api_gateway.log.inference_log import InferenceLog
 from api_gateway.log.spool import SegmentLimits, Spool
 from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
-from api_gateway.predict.grouping import GroupLimits
-from api_gateway.predict.predictor import Predictor
+from api_gateway.predict.predictor import PredictionLimits, Predictor
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.circuit import CircuitLimits, ProtectedServices
 from api_gateway.settings import GatewaySettings
@@ -53,8 +52,8 @@ def assemble(
     jobs = BatchJobs(store, supervision, clock, settings.default_use_case)
     # A quarter of all requests in flight is always left for the other places.
     waiting = max(1, settings.max_in_flight * 3 // 4)
-    grouping = GroupLimits(settings.upstream_connections, waiting)
-    predictor = Predictor(upstream, log, metrics, clock, grouping)
+    concurrency = PredictionLimits(settings.upstream_connections, waiting)
+    predictor = Predictor(upstream, log, metrics, clock, concurrency)
     return Gateway(
         settings, keys, rate_limit, upstream, log, catalog, health, jobs, predictor, metrics
     )

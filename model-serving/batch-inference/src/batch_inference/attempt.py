@@ -15,9 +15,10 @@ from batch_inference.services import Services
 from batch_inference.source import Source
 from platform_core.batch_inputs import overlaps
 from platform_core.batch_jobs import left_over, output_summary
-from platform_core.contracts.batch_job import BatchJob, BatchSummary, invalid_path
+from platform_core.contracts.batch_job import BatchJob, BatchSummary
 from platform_core.errors import InvalidData, InvalidPath
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import invalid_path
 from scoring import load_release
 from use_cases import use_case
 

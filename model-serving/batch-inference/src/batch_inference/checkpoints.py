@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from batch_inference.chunk_scorer import ScoredChunk
-from platform_core.contracts.batch_job import INVALID, PARQUET, checkpoints_folder
 from platform_core.errors import BlobExists
 from platform_core.parquet import read_table, table_bytes
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import INVALID, PARQUET, checkpoints_folder
 
 _NAME = re.compile(r"(\d{15})-(\d+)-(\d+)\.parquet")
 

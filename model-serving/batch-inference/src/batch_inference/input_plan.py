@@ -10,9 +10,10 @@ from pyarrow import fs
 
 from platform_core.batch_inputs import input_objects
 from platform_core.contracts.base import Contract
-from platform_core.contracts.batch_job import BatchJob, input_plan_path
+from platform_core.contracts.batch_job import BatchJob
 from platform_core.errors import BlobExists, BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import input_plan_path
 
 BUFFER_BYTES = 1 << 20
 
@@ -27,7 +28,7 @@ class InputFile(Contract):
 
 
 class InputPlan(Contract):
-    """`batch/_jobs/<job_id>/input.json`: the objects in the order in which their rows count."""
+    """The objects a job reads, in the order in which their rows count."""
 
     files: tuple[InputFile, ...]
 

@@ -5,17 +5,10 @@ from datetime import datetime, timedelta
 
 from platform_core.batch_jobs import Attempts, read_progress
 from platform_core.clock import Clock
-from platform_core.contracts.batch_job import (
-    BatchAttempt,
-    BatchJob,
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    job_path,
-    progress_path,
-)
+from platform_core.contracts.batch_job import BatchAttempt, BatchJob, BatchProgress, JobStatus
 from platform_core.errors import BlobNotFound, JobNotFound, Unavailable
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import cancel_path, job_path, progress_path
 
 REPORT_INTERVAL = timedelta(seconds=1)
 MAX_ERROR_CHARACTERS = 2_000

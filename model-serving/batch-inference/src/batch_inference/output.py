@@ -7,9 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platform_core.contracts.batch_job import PARQUET, PART, SUCCESS, SUMMARY_KEY, BatchSummary
+from platform_core.contracts.batch_job import SUMMARY_KEY, BatchSummary
 from platform_core.parquet import COMPRESSION, write_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import PARQUET, PART, SUCCESS, part_path, success_path
 
 
 def put_output(
@@ -55,8 +56,8 @@ def _put_folder(
     _clear(store, path)
     filled = (table for table in tables if table.num_rows)
     for number, table in enumerate(filled):
-        write_table(store, f"{path}/{PART}{number:05d}{PARQUET}", table)
-    store.write(f"{path}/{SUCCESS}", summary.model_dump_json().encode())
+        write_table(store, part_path(path, number), table)
+    store.write(success_path(path), summary.model_dump_json().encode())
 
 
 def _clear(store: BlobStore, path: str) -> None:

@@ -6,12 +6,11 @@ from typing import Any
 import pyarrow as pa
 from kserve import InferRequest, InferResponse, Model
 
-from feature_transformer import FeatureTransformer
-from feature_transformer.serving import (
+from model_server import (
     Answer,
-    Batcher,
     Identity,
-    never,
+    RecordBatcher,
+    never_blocks,
     probability_tensor,
     read_tensors,
     respond,
@@ -19,7 +18,7 @@ from feature_transformer.serving import (
 )
 from platform_core.contracts.release import TensorSpec
 from platform_core.errors import ModelNotReady, ReleaseRefused
-from scoring import Scorer
+from scoring import FeatureTransformer, Scorer
 from use_cases import UseCase, model_schema
 
 
@@ -70,7 +69,7 @@ class RecordModel(ReleaseModel):
     ) -> None:
         super().__init__(use_case, scorer, identity)
         self._transformer = transformer
-        self._compute = Batcher(self._score, transformer.waits)
+        self._compute = RecordBatcher(self._score, transformer.blocks)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the record's tensors."""
@@ -97,7 +96,7 @@ class FeatureModel(ReleaseModel):
 
     def __init__(self, use_case: UseCase, scorer: Scorer, identity: Identity) -> None:
         super().__init__(use_case, scorer, identity)
-        self._compute = Batcher(self._score, never)
+        self._compute = RecordBatcher(self._score, never_blocks)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the features' tensors."""

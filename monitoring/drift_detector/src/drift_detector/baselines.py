@@ -4,7 +4,8 @@ from baseline import Reference, monitored_columns, read_baseline
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.hashing import sha256_bytes
 from platform_core.ports.blob_store import BlobStore
-from scoring import baseline_path, load_manifest
+from platform_core.storage import baseline_path
+from scoring import load_manifest
 from use_cases import UseCase
 
 

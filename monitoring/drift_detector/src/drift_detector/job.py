@@ -16,8 +16,9 @@ from drift_detector.report_store import remove_superseded, report_path, write_re
 from drift_detector.window import Window
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
-from platform_core.drift_reports import CONTAINER, read_reports
+from platform_core.drift_reports import read_reports
 from platform_core.errors import PlatformError, ReleaseRefused, Unavailable, UnknownUseCase
+from platform_core.storage import drift_report_date_folder
 from use_cases import UseCase
 
 _log = logging.getLogger(LOGGER)
@@ -181,11 +182,11 @@ class DriftJob:
     def _late(self, target: Target) -> Iterator[Window]:
         now = self.measurer.clock.now()
         since = now - self.revise
-        root = f"{CONTAINER}/use_case={target.use_case.name}/environment={target.environment}"
         seen: dict[Window, set[int | None]] = {}
         day = since.replace(hour=0, minute=0, second=0, microsecond=0)
         while day <= now:
-            for report in read_reports(self.measurer.store, f"{root}/date={day:%Y-%m-%d}"):
+            folder = drift_report_date_folder(target.use_case.name, target.environment, day)
+            for report in read_reports(self.measurer.store, folder):
                 if report.end > since:
                     window = Window(report.start, report.end)
                     seen.setdefault(window, set()).add(report.log_objects)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from baseline import Reference
 from drift_detector.baselines import load_references
@@ -15,9 +14,10 @@ from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.errors import InvalidInput, NotFound, Refused
-from platform_core.inference_log import object_path, read_log
+from platform_core.inference_log import read_log
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import log_hour_folder
 from use_cases import UseCase
 
 
@@ -96,7 +96,7 @@ class Measurer:
 
     def log_objects(self, target: Target, window: Window) -> int:
         """Return the number of objects the log has for the hours of `window`."""
-        folders = [_hour_folder(target, hour) for hour in window.hours()]
+        folders = [log_hour_folder(*_key(target), hour) for hour in window.hours()]
         return sum(1 for folder in folders for _ in self.store.list(folder))
 
     def _nothing_answered(self, target: Target, window: Window, objects: int) -> Measured:
@@ -138,7 +138,3 @@ def _cannot_say(detail: str) -> Judgement:
 
 def _key(target: Target) -> tuple[str, Environment]:
     return target.use_case.name, target.environment
-
-
-def _hour_folder(target: Target, hour: datetime) -> str:
-    return object_path(*_key(target), hour, "any").rpartition("/")[0]

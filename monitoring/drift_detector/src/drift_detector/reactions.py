@@ -6,19 +6,14 @@ from dataclasses import dataclass
 import httpx
 
 from drift_detector.log import LOGGER
-from platform_core.contracts.drift_report import (
-    DriftReport,
-    DriftVerdict,
-    RetrainRequest,
-    retrain_path,
-)
+from platform_core.contracts.drift_report import DriftReport, DriftVerdict, RetrainRequest
 from platform_core.contracts.environments import Environment
 from platform_core.errors import BlobExists
 from platform_core.hashing import sha256_json
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import retrain_request_path, webhook_path
 
 ALERTING = frozenset({DriftVerdict.WARNING, DriftVerdict.DRIFT})
-SENT_PREFIX = "drift-reports/_webhooks"
 ID_CHARACTERS = 32
 _log = logging.getLogger(LOGGER)
 
@@ -60,7 +55,7 @@ def request_retraining(
     )
     data = request.model_dump_json(indent=1).encode()
     try:
-        store.create(retrain_path(request.request_id), data)
+        store.create(retrain_request_path(request.request_id), data)
     except BlobExists:
         _log.info("retraining was requested before", extra={"fields": _fields(report)})
     return request.request_id
@@ -87,7 +82,7 @@ class Webhook:
         twice rather than never. A receiver that cannot be reached is logged, and told when the
         window is measured again.
         """
-        marker = f"{SENT_PREFIX}/{report.report_id}-{report.verdict}.json"
+        marker = webhook_path(report.report_id, report.verdict)
         if report.verdict not in ALERTING or self.store.exists(marker):
             return
         message = {"event": "drift", "text": summary(report), **_fields(report)}

@@ -3,12 +3,13 @@
 import pyarrow as pa
 
 from drift_detector.window import Window
-from platform_core.contracts.drift_report import DriftReport, report_folder
+from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
 from platform_core.drift_reports import read_reports
 from platform_core.hashing import sha256_json
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import drift_report_folder, drift_report_path
 
 ID_CHARACTERS = 32
 SUFFIXES = ("json", "parquet", "html")
@@ -54,8 +55,8 @@ def write_report(store: BlobStore, report: DriftReport) -> None:
 
 def report_path(report: DriftReport, suffix: str) -> str:
     """Return where one of a report's files is kept."""
-    folder = report_folder(report.use_case, report.environment, report.end)
-    return f"{folder}/{report.report_id}.{suffix}"
+    place = (report.use_case, report.environment, report.end)
+    return drift_report_path(*place, report.report_id, suffix)
 
 
 def remove_superseded(store: BlobStore, written: list[DriftReport]) -> None:
@@ -64,7 +65,7 @@ def remove_superseded(store: BlobStore, written: list[DriftReport]) -> None:
     Such a one says "no traffic", or names an error, and late records have proved it wrong.
     """
     first, kept = written[0], {report.report_id for report in written}
-    folder = report_folder(first.use_case, first.environment, first.end)
+    folder = drift_report_folder(first.use_case, first.environment, first.end)
     for report in read_reports(store, folder):
         same = (report.start, report.end) == (first.start, first.end)
         if same and report.report_id not in kept:

@@ -11,12 +11,13 @@ from data_pipeline.stored import read_features
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.errors import GateRefused
 from platform_core.ledger import Ledger
+from platform_core.storage import baseline_path
 from releases.admission import admit, champion
 from releases.comparison import unseen_rows
 from releases.gates import check
 from releases.images import pinned
 from releases.model_card import CARD_HTML, CARD_JSON
-from scoring import Release, baseline_path
+from scoring import Release
 from training.bootstrap import Platform
 from training.card import model_card
 from training.card_page import card_page

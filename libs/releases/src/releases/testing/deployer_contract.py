@@ -7,8 +7,9 @@ import pytest
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ReleaseRefused
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import release_path
 from releases.deployers import Deployer
-from scoring import Release, release_path
+from scoring import Release
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 

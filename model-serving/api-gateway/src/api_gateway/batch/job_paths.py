@@ -3,12 +3,19 @@
 from api_gateway.errors import FieldError, InvalidFields
 from platform_core.batch_inputs import input_objects, overlaps, validate_input
 from platform_core.batch_jobs import left_over
-from platform_core.contracts.batch_job import JOBS_PREFIX, invalid_path
 from platform_core.errors import InvalidData, InvalidPath
-from platform_core.ports.blob_store import BlobStore, validate_path
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import (
+    BATCH,
+    BATCH_JOBS,
+    TRAINING_DATA,
+    invalid_path,
+    is_within,
+    validate_path,
+)
 
-INPUT_CONTAINERS = ("batch", "training-data")
-OUTPUT_CONTAINERS = ("batch",)
+INPUT_CONTAINERS = (BATCH, TRAINING_DATA)
+OUTPUT_CONTAINERS = (BATCH,)
 
 
 def check_paths(store: BlobStore, source: str, target: str) -> None:
@@ -71,5 +78,5 @@ def _check(field: str, path: str, containers: tuple[str, ...]) -> None:
         raise InvalidFields(
             FieldError(field, f"is in {container}/; it must be in {'/ or '.join(containers)}/")
         )
-    if f"{path}/".startswith(f"{JOBS_PREFIX}/"):
-        raise InvalidFields(FieldError(field, f"{JOBS_PREFIX}/ is the platform's own"))
+    if is_within(path, BATCH_JOBS):
+        raise InvalidFields(FieldError(field, f"{BATCH_JOBS}/ is the platform's own"))

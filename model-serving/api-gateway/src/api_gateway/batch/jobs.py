@@ -14,16 +14,11 @@ from api_gateway.batch.supervision import Supervision
 from api_gateway.errors import FieldError, InvalidFields
 from platform_core.batch_jobs import read_progress
 from platform_core.clock import Clock
-from platform_core.contracts.batch_job import (
-    BatchJob,
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    job_path,
-)
+from platform_core.contracts.batch_job import BatchJob, BatchProgress, JobStatus
 from platform_core.contracts.environments import Environment
 from platform_core.errors import BlobNotFound, JobEnded, JobNotFound, PlatformError
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import cancel_path, job_path
 from use_cases import use_case_names
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}")

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from api_gateway.errors import OutputReserved
-from platform_core.contracts.batch_job import invalid_path, reservation_path
 from platform_core.errors import BlobExists, BlobNotFound, PlatformError
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import invalid_path, reservation_path
 
 Ended = Callable[[str], bool]
 """Says of a job's id whether that job will write nothing any more."""

@@ -11,20 +11,18 @@ import logging
 
 from platform_core.batch_jobs import Attempts, clear_work, output_summary, read_progress
 from platform_core.clock import Clock
-from platform_core.contracts.batch_job import (
-    OPEN_PREFIX,
-    BatchAttempt,
-    BatchJob,
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    job_path,
-    open_path,
-    progress_path,
-)
+from platform_core.contracts.batch_job import BatchAttempt, BatchJob, BatchProgress, JobStatus
 from platform_core.errors import BlobNotFound, PlatformError, Unavailable
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.job_runner import JobRunner, RunnerState
+from platform_core.storage import (
+    OPEN_JOBS,
+    cancel_path,
+    job_path,
+    open_path,
+    parse_open_job,
+    progress_path,
+)
 
 COMMAND = "python -m batch_inference {job_id} --attempt {number}"
 NO_WORD = "its process ended without a word"
@@ -86,8 +84,8 @@ class Supervision:
 
     def look(self) -> None:
         """Look after every job whose end is not known yet."""
-        for blob in self._store.list(OPEN_PREFIX):
-            job_id = blob.path.rpartition("/")[2]
+        for blob in self._store.list(OPEN_JOBS):
+            job_id = parse_open_job(blob.path)
             try:
                 self._look_at(job_id)
             except PlatformError as error:

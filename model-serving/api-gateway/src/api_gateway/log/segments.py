@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord
 from platform_core.errors import InvalidData
-from platform_core.inference_log import object_path
+from platform_core.storage import log_object_path
 
 SUFFIX = ".log"
 HOUR_FORMAT = "%Y%m%dT%H"
@@ -41,7 +41,7 @@ class SegmentName:
     @property
     def object_path(self) -> str:
         """Where it is kept in the blob store; the same segment always has the same place."""
-        return object_path(self.use_case, self.environment, self.hour, self.id)
+        return log_object_path(self.use_case, self.environment, self.hour, self.id)
 
     @classmethod
     def parse(cls, file: str) -> "SegmentName":
