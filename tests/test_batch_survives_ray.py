@@ -48,7 +48,7 @@ def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> Ray
     return RayCluster(tmp_path / "own-ray", settings, stack)
 
 
-def test_a_killed_ray_head_costs_no_row_and_doubles_none(
+def test_no_row_is_lost_or_repeated_when_the_ray_head_is_killed(
     cluster, blob_store, make_release, stack
 ) -> None:
     table = use_case("spam").generate(ROWS, 7)
