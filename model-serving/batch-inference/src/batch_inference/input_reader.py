@@ -21,7 +21,7 @@ class Chunk:
     table: pa.Table
 
 
-class Source:
+class InputReader:
     """All rows of the objects of a plan, in the order of the plan."""
 
     def __init__(self, store: BlobStore, plan: InputPlan, columns: Sequence[str]) -> None:
