@@ -40,7 +40,7 @@ NAMES = tuple(column.name for column in CASE.monitored)
 def store_release_of(folder: Path) -> str:
     """Store a release with a baseline of `BASELINE_ROWS` rows; its id.
 
-    The rows lie beside it in `REFERENCE`, for the peers.
+    The rows are stored in `REFERENCE`, for the peers.
     """
     random = np.random.default_rng(0)
     store, features = LocalBlobStore(folder), _features(random, BASELINE_ROWS)
