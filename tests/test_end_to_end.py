@@ -231,7 +231,7 @@ def _send(served: Platform, records: list[dict], environment: str) -> None:
 def _report(served: Platform, start: datetime, end: datetime) -> dict[str, Any]:
     window = ["--from", start.isoformat(), "--to", end.isoformat()]
     place = ["--use-case", "spam", "--environment", "production"]
-    served.done("drift_detector", "run", *place, *window)
+    served.done("cli", "drift", "run", *place, *window)
 
     def latest() -> dict[str, Any] | None:
         report = served.call("GET", "/metrics/drift").json()["spam"]["production"]
@@ -267,7 +267,7 @@ def test_drift_is_detected_and_requests_retraining(served: Platform) -> None:
 def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None:
     year = datetime(2020, 1, 1, tzinfo=UTC)
     served.done(
-        "drift_detector", "run", "--use-case", "iris", "--environment", "production",
+        "cli", "drift", "run", "--use-case", "iris", "--environment", "production",
         "--from", year.isoformat(), "--to", year.replace(hour=1).isoformat(),
     )  # fmt: skip
     report = eventually(
