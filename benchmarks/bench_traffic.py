@@ -34,7 +34,10 @@ ODD_TEXTS = (
 def generated(case: UseCase, rows: int, seed: int) -> list[dict[str, Any]]:
     """Return rows of the record schema, half as in training and half drifted."""
     names = case.record_schema.names
-    halves = [case.generate(rows // 2, seed), case.generate(rows - rows // 2, seed + 1, drift=1.0)]
+    halves = [
+        case.training().generate(rows // 2, seed),
+        case.training().generate(rows - rows // 2, seed + 1, drift=1.0),
+    ]
     return pa.concat_tables(half.select(names) for half in halves).to_pylist()
 
 

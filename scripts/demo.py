@@ -160,7 +160,9 @@ def batch_job(demo: Demo) -> None:
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     source, target = f"batch/demo/{stamp}-in.parquet", f"batch/demo/{stamp}-out.parquet"
     columns = demo.case.record_schema.names
-    write_table(demo.store, source, demo.case.generate(BATCH_ROWS, seed=1).select(columns))
+    write_table(
+        demo.store, source, demo.case.training().generate(BATCH_ROWS, seed=1).select(columns)
+    )
     body = {"input_path": source, "output_path": target, "use_case": demo.case.name}
     job = demo.call("POST", "/batch/submit", body, "production")
     say(f"  job {job['job_id']} {job['status']}: {source}")
@@ -203,7 +205,7 @@ def _held_out(demo: Demo) -> pa.Table:
 
 
 def _shifted(demo: Demo) -> pa.Table:
-    table = demo.case.generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
+    table = demo.case.training().generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
     return table.select(demo.case.record_schema.names)
 
 

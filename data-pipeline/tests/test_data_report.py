@@ -65,7 +65,7 @@ def version_of(store: LocalBlobStore, case: UseCase, data: str = "", rows: int =
 
 def mails(path: Path) -> str:
     """Mails with times, a circular that went out five times, and some that cannot be used."""
-    table = SPAM.generate(400, 3)
+    table = SPAM.training().generate(400, 3)
     mail = table.slice(0, 1).to_pylist()[0]
     circular = {**mail, "label": "ham", "subject": "To all staff"}
     words = " ".join(f"circular{i}" for i in range(120))

@@ -25,7 +25,7 @@ class Petals(type(IRIS)):
 
 
 def write_records(store, version: str, sources: list[str]) -> None:
-    table = IRIS.generate(len(sources), seed=0).drop_columns(["species"])
+    table = IRIS.training().generate(len(sources), seed=0).drop_columns(["species"])
     table = table.append_column("part", pa.array(["test", "train"] * (len(sources) // 2)))
     table = table.append_column("source", pa.array(sources))
     write_table(store, f"training-data/iris/{version}/records.parquet", table)

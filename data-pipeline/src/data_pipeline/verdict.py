@@ -55,7 +55,7 @@ def warnings(
 ) -> tuple[str, ...]:
     """Return a sentence for each thing that is no error and should be known."""
     times = decisions.times
-    column = case.time_column
+    column = case.training().time_column
     total = len(nodes.ids)
     rare = {n: c for n, c in class_counts(case, nodes).items() if c < RARE_SHARE * total}
     found = [

@@ -105,12 +105,13 @@ def beats(
         reference = chosen(use_case, measure(use_case, production, test))
     except InvalidData as error:
         return GateCheck(name="champion", passed=False, detail=str(error))
-    limit = reference - use_case.gates.margin
+    training = use_case.training()
+    limit = reference - training.gates.margin
     return GateCheck(
         name="champion",
         passed=value >= limit - ROUNDING,
-        detail=f"{use_case.metric} beside {reference:.4f} of production's {champion.id:.12}, "
-        f"margin {use_case.gates.margin:g}, on the same {test.num_rows} rows",
+        detail=f"{training.metric} against {reference:.4f} of production's {champion.id:.12}, "
+        f"margin {training.gates.margin:g}, on the same {test.num_rows} rows",
         value=value,
         limit=limit,
     )
@@ -142,7 +143,7 @@ def _rows(use_case: UseCase, test: pa.Table) -> GateCheck:
 
 
 def _parity(use_case: UseCase, parity: float) -> GateCheck:
-    limit = use_case.gates.parity
+    limit = use_case.training().gates.parity
     return GateCheck(
         name="parity",
         passed=parity <= limit,
@@ -153,7 +154,7 @@ def _parity(use_case: UseCase, parity: float) -> GateCheck:
 
 
 def _minimum(use_case: UseCase, metrics: Mapping[str, float]) -> GateCheck:
-    limit = use_case.gates.minimum
+    limit = use_case.training().gates.minimum
     try:
         value = chosen(use_case, metrics)
     except InvalidData as error:
@@ -161,7 +162,7 @@ def _minimum(use_case: UseCase, metrics: Mapping[str, float]) -> GateCheck:
     return GateCheck(
         name="minimum",
         passed=value >= limit - ROUNDING,
-        detail=f"{use_case.metric} on {metrics['rows']:g} rows of the test part",
+        detail=f"{use_case.training().metric} on {metrics['rows']:g} rows of the test part",
         value=value,
         limit=limit,
     )

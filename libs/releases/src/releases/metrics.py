@@ -62,12 +62,12 @@ def chosen(use_case: UseCase, metrics: Mapping[str, float]) -> float:
     Raises:
         InvalidData: the rows could not support it.
     """
-    if use_case.metric not in metrics:
+    if use_case.training().metric not in metrics:
         raise InvalidData(
-            f"{use_case.metric} of {use_case.name} cannot be computed on these "
+            f"{use_case.training().metric} of {use_case.name} cannot be computed on these "
             f"{metrics.get('rows', 0):g} rows: a class is missing; use more labelled data"
         )
-    return metrics[use_case.metric]
+    return metrics[use_case.training().metric]
 
 
 def one_hot(use_case: UseCase, values: pa.Array) -> np.ndarray:

@@ -59,7 +59,7 @@ def slice_metrics(
 
 def shown_metrics(use_case: UseCase) -> tuple[str, ...]:
     """Return the metrics that slices show."""
-    return tuple(dict.fromkeys((use_case.metric, "false_positive_rate", "recall")))
+    return tuple(dict.fromkeys((use_case.training().metric, "false_positive_rate", "recall")))
 
 
 def _members(column: pa.Array) -> Iterator[tuple[str, np.ndarray]]:
