@@ -55,7 +55,9 @@ FIND_DATA = data="$$GIVEN_DATA"; \
 SOURCE_OPTIONS = $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} $${data:+--data "$$data"} \
 	$${GIVEN_COLUMNS:+--columns "$$GIVEN_COLUMNS"} $${GIVEN_BASE:+--base "$$GIVEN_BASE"} \
 	$${GIVEN_ROWS:+--rows "$$GIVEN_ROWS"}
-EMBEDDED = $(WITH_CONFIG) python -m embedded
+# `$(call options,USE_CASE RELEASE)` passes the variables that were given: --use-case … --release …
+option = $${GIVEN_$(1):+--$(subst _,-,$(shell echo $(1) | tr A-Z a-z)) "$$GIVEN_$(1)"}
+options = $(foreach name,$(1),$(call option,$(name)))
 STAMP := .venv/.setup-stamp
 PROJECTS := $(wildcard pyproject.toml */pyproject.toml */*/pyproject.toml)
 
@@ -106,19 +108,19 @@ test: setup ## Run all tests: ARGS="-k ledger", one after the other: ARGS="-n 0"
 	python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 up: setup ## Start the stack and wait until it is ready
-	$(EMBEDDED) up
+	mlplatform up
 
 down: setup ## Stop the stack
-	$(EMBEDDED) down
+	mlplatform down
 
 status: setup ## Show what runs, where, and how much memory it takes
-	$(EMBEDDED) status
+	mlplatform status
 
 logs: setup ## Show the logs: PROGRAM=gateway FOLLOW=1
-	$(EMBEDDED) logs $${GIVEN_PROGRAM:+"$$GIVEN_PROGRAM"} $${GIVEN_FOLLOW:+--follow}
+	mlplatform logs $${GIVEN_PROGRAM:+"$$GIVEN_PROGRAM"} $${GIVEN_FOLLOW:+--follow}
 
 clean: setup ## Delete the state of the stack (models, data, logs); the tools stay
-	$(EMBEDDED) clean
+	mlplatform clean
 
 run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA=path-or-url COLUMNS="body=text" BASE=latest ROWS= TRIALS=4 BUDGET_MINUTES=
 	$(FIND_DATA); \
@@ -141,19 +143,16 @@ compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist
 	$(WITH_CONFIG) python -m training compile --output "$$output"
 
 promote: setup ## Staging to production: USE_CASE=spam RELEASE=<id, default: what staging serves>
-	$(WITH_CONFIG) python -m releases promote $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} \
-		$${GIVEN_RELEASE:+--release "$$GIVEN_RELEASE"}
+	mlplatform promote $(call options,USE_CASE RELEASE)
 
-canary: setup ## Try a release on a share of production: PERCENT=10 (0 ends it) USE_CASE=spam RELEASE=<id>
-	$(WITH_CONFIG) python -m releases canary --percent "$${GIVEN_PERCENT:-10}" \
-		$${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} $${GIVEN_RELEASE:+--release "$$GIVEN_RELEASE"}
+canary: setup ## Serve a release to a percentage of production: PERCENT=10 (0 ends it) USE_CASE=spam RELEASE=<id>
+	mlplatform canary $(call options,PERCENT USE_CASE RELEASE)
 
 rollback: setup ## Serve what was served before: USE_CASE=spam ENVIRONMENT=production
-	$(WITH_CONFIG) python -m releases rollback $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} \
-		$${GIVEN_ENVIRONMENT:+--environment "$$GIVEN_ENVIRONMENT"}
+	mlplatform rollback $(call options,USE_CASE ENVIRONMENT)
 
 releases: setup ## List the releases and what serves where: USE_CASE=
-	$(WITH_CONFIG) python -m releases list $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"}
+	mlplatform release list $(call options,USE_CASE)
 
 bench: setup ## Measure pipeline, skew, batch, serving beside peers: ARGS="--quick batch skew"
 	$(WITH_CONFIG) python benchmarks/run.py $(ARGS)

@@ -114,12 +114,12 @@ def eventually(check: Callable[[], Any]) -> Any:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     home = tmp_path_factory.mktemp("home")
     platform = Platform(home, embedded_settings(home))
-    platform.done("embedded", "up")
+    platform.done("cli", "up")
     try:
         yield platform
     finally:
-        platform.done("embedded", "down")
-        platform.done("embedded", "clean")
+        platform.done("cli", "down")
+        platform.done("cli", "clean")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def served(platform: Platform) -> Platform:
     platform.done("training", "run", "--use-case", "iris", "--rows", "400", "--trials", "2")
     platform.done("training", "run", "--rows", "1500", "--trials", "2")
     for name in ("iris", "spam"):
-        platform.done("releases", "promote", "--use-case", name)
+        platform.done("cli", "promote", "--use-case", name)
     eventually(lambda: platform.call("GET", "/health/ready").status_code == 200)
     return platform
 
@@ -289,24 +289,24 @@ def test_a_corrupt_release_is_refused_and_the_old_one_keeps_serving(served: Plat
     model = f"models/iris/{other}/model/iris/1/model.onnx"
     good = served.store.read(model)
     served.store.write(model, good[:-1] + b"?")
-    refused = served.run("releases", "promote", "--use-case", "iris")
+    refused = served.run("cli", "promote", "--use-case", "iris")
     assert refused.returncode == 1
     assert "corrupt" in refused.stderr.strip().splitlines()[-1]
     flower = IRIS.examples["virginica"]
     assert served.answer("/models/iris/predict", flower, "production")["release_id"] == before
     served.store.write(model, good)
-    served.done("releases", "promote", "--use-case", "iris")
+    served.done("cli", "promote", "--use-case", "iris")
     assert served.answer("/models/iris/predict", flower, "production")["release_id"] == other
-    served.done("releases", "rollback", "--use-case", "iris")
+    served.done("cli", "rollback", "--use-case", "iris")
     assert served.answer("/models/iris/predict", flower, "production")["release_id"] == before
-    ledger = served.done("releases", "list", "--use-case", "iris")
+    ledger = served.done("cli", "release", "list", "--use-case", "iris")
     assert "refused" in ledger
     assert "rollback" in ledger
 
 
 def test_a_killed_inference_service_comes_back_and_never_hangs(served: Platform) -> None:
     release = served.serves("spam", "production")
-    status = served.done("embedded", "status")
+    status = served.done("cli", "status")
     (line,) = (row for row in status.splitlines() if "inference-production" in row)
     pid = next(int(word) for word in line.split() if word.isdigit())
     os.kill(pid, signal.SIGKILL)

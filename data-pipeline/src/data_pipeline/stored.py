@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID
-from data_pipeline.dataset import dataset_path, read_records
+from data_pipeline.versions.manifest import dataset_path, read_records
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
 from use_cases import UseCase, model_schema

@@ -3,7 +3,13 @@ from collections.abc import Callable
 import pytest
 
 from platform_core.contracts.base import Contract
-from platform_core.errors import ConfigurationError, InvalidData, PlatformError, UnknownUseCase
+from platform_core.errors import (
+    ConfigurationError,
+    InvalidData,
+    InvalidInput,
+    PlatformError,
+    UnknownUseCase,
+)
 from platform_core.programs import exit_code
 
 
@@ -28,6 +34,7 @@ def test_a_command_that_ends_says_its_code_itself(result: int | None, code: int)
     [
         (InvalidData("no file"), 1),
         (PlatformError("broken"), 1),
+        (InvalidInput("not an id"), 2),
         (UnknownUseCase("no fraud"), 2),
         (ConfigurationError("no store"), 2),
     ],
@@ -43,8 +50,8 @@ def test_arguments_that_do_not_validate_are_wrong_use_and_are_named(capsys) -> N
 
 
 def test_an_interrupted_program_says_so(capsys) -> None:
-    assert exit_code(failing(KeyboardInterrupt()), "nothing has changed") == 1
-    assert capsys.readouterr().err == "nothing has changed\n"
+    assert exit_code(failing(KeyboardInterrupt())) == 1
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_a_defect_keeps_its_trace() -> None:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from platform_core.contracts.environments import Environment
+from platform_core.errors import ConfigurationError
 from platform_core.settings import (
     OnlineStoreSettings,
     RegistrySettings,
@@ -42,7 +43,7 @@ def test_frozen() -> None:
 
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(ValidationError, match="mlflow_tracking_uri"):
+    with pytest.raises(ConfigurationError, match="MLFLOW_TRACKING_URI"):
         RegistrySettings()
 
 
@@ -59,7 +60,7 @@ def test_secrets_are_not_shown() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_is_positive(limit: float) -> None:
-    with pytest.raises(ValidationError, match="greater than 0"):
+    with pytest.raises(ConfigurationError, match="greater than 0"):
         OnlineStoreSettings(
             feast_repository=Path(),
             feast_registry="r",

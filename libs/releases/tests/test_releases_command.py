@@ -1,4 +1,4 @@
-"""`python -m releases` as a process, with a real MLflow server."""
+"""The commands of releases as a process, with a real MLflow server."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ def run(v2_peers, tmp_path, serve):
 
         def run(*arguments, **others):
             done = subprocess.run(
-                [sys.executable, "-m", "releases", *arguments],
+                [sys.executable, "-m", "cli", *arguments],
                 env=child_environment(settings | others),
                 check=False,
                 capture_output=True,
@@ -91,19 +91,23 @@ def test_promote_list_and_roll_back(run, blob_store, make_release, mlflow_server
     assert (code, output) == (1, [])
     assert "nothing to roll back to" in errors[-1]
 
-    code, output, _ = run("list")
+    code, output, _ = run("release", "list")
     assert code == 0
     assert any(line.startswith(release.id[:12]) and "production" in line for line in output)
     assert any(line.startswith("spam: no releases yet") for line in output)
 
 
 WRONG = {
-    "no command": ([], {}, "required"),
-    "no such use case": (["list", "--use-case", "roses"], {}, "no use case 'roses'"),
-    "no such environment": (["rollback", "--environment", "moon"], {}, "invalid choice"),
+    "no such command": (["releases"], {}, "No such command"),
+    "no such use case": (["release", "list", "--use-case", "roses"], {}, "no use case 'roses'"),
+    "no such environment": (["rollback", "--environment", "moon"], {}, "is not one of"),
     "no id": (["promote", "--release", "not-an-id"], {}, "is not a release id"),
-    "no settings": (["list"], {"GATEWAY_URL": "", "MODEL_REPOSITORY": ""}, "GATEWAY_URL"),
-    "no store": (["list"], {"BLOB_STORE_URL": "ftp://x"}, "BLOB_STORE_URL"),
+    "no settings": (
+        ["release", "list"],
+        {"GATEWAY_URL": "", "MODEL_REPOSITORY": ""},
+        "GATEWAY_URL",
+    ),
+    "no store": (["release", "list"], {"BLOB_STORE_URL": "ftp://x"}, "BLOB_STORE_URL"),
 }
 
 

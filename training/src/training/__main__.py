@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from platform_core.errors import PlatformError
-from platform_core.programs import exit_code
+from platform_core.programs import CommandInterrupted, exit_code
 from scoring import load_lineage
 from training.bootstrap import Platform
 from training.pipeline.bootstrap import kubeflow, runner
@@ -23,8 +23,16 @@ from use_cases import DEFAULT, use_case
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the reason of a failure is the last line on standard error."""
     options = _parser().parse_args(arguments)
-    served = "interrupted; what was served before is still served"
-    return exit_code(lambda: options.command(options), served)
+    return exit_code(lambda: _run_command(options))
+
+
+def _run_command(options: argparse.Namespace) -> int:
+    try:
+        return options.command(options)
+    except KeyboardInterrupt as error:
+        raise CommandInterrupted(
+            "interrupted; the release served before is still served"
+        ) from error
 
 
 def _parameters(options: argparse.Namespace) -> RunParameters:

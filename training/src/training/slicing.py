@@ -5,8 +5,8 @@ import pyarrow.compute as pc
 
 from data_pipeline import TEST, dataset_path
 from data_pipeline.columns import PART, SOURCE
-from data_pipeline.dataset import RECORDS
 from data_pipeline.stored import read_part
+from data_pipeline.versions.manifest import RECORDS
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
 from use_cases import UseCase

@@ -1,33 +1,78 @@
-"""How a program of the command line ends: 0 done, 1 refused or failed, 2 wrong use."""
+"""The shell around every program: logging, signals, exit codes (0 done, 1 failed, 2 wrong use)."""
 
+import logging
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import FrameType
 
 from pydantic import ValidationError
 
-from platform_core.errors import ConfigurationError, PlatformError, UnknownUseCase
+from platform_core.errors import (
+    ConfigurationError,
+    InvalidData,
+    InvalidInput,
+    InvalidRecord,
+    PlatformError,
+)
+from platform_core.logs import log_to_stderr
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
 
-def exit_code(command: Callable[[], int | None], interrupted: str = "interrupted") -> int:
+class CommandInterrupted(PlatformError):
+    """The user pressed Ctrl-C; the message says what state that leaves."""
+
+    code = "interrupted"
+
+
+def exit_code(command: Callable[[], int | None]) -> int:
     """Run `command` and return its exit code, or that of its error.
 
-    Wrong use are settings or arguments that do not validate and a use case that is not there.
-    The reason of a failure is the last line on standard error; `interrupted` is that of Ctrl-C.
-    Errors outside the tree of `platform_core.errors` are defects and keep their trace.
+    Settings or arguments that do not validate are wrong use (2); every other error of the
+    platform, bad data included, is a failure (1). The reason is the last line on standard error.
+    Errors outside the tree of `platform_core.errors` are defects and keep their traceback.
     """
     try:
         return command() or DONE
     except KeyboardInterrupt:
-        return _fail(FAILED, interrupted)
+        return _fail(FAILED, "interrupted")
     except ValidationError as error:
-        wrong = "; ".join(f"{_name(e['loc'])}: {e['msg']}" for e in error.errors())
-        return _fail(WRONG_USE, wrong)
-    except (UnknownUseCase, ConfigurationError) as error:
-        return _fail(WRONG_USE, error)
+        invalid = "; ".join(f"{_name(e['loc'])}: {e['msg']}" for e in error.errors())
+        return _fail(WRONG_USE, f"invalid settings or arguments: {invalid}")
     except PlatformError as error:
-        return _fail(FAILED, error)
+        for note in getattr(error, "__notes__", ()):
+            print(note, file=sys.stderr)
+        return _fail(WRONG_USE if is_wrong_use(error) else FAILED, error)
+
+
+def is_wrong_use(error: PlatformError) -> bool:
+    """Return whether the user must change the command or the settings, not the data."""
+    about_data = isinstance(error, InvalidData | InvalidRecord)
+    return isinstance(error, ConfigurationError | InvalidInput) and not about_data
+
+
+def run_service(command: Callable[[], int | None], verbose: Sequence[str] = ()) -> int:
+    """Run a long-running program and return its exit code.
+
+    Logs go to standard error, one line a record: warnings of every logger, and everything from
+    `INFO` on of the loggers named in `verbose`.
+    """
+    log_to_stderr()
+    for name in verbose:
+        logging.getLogger(name).setLevel(logging.INFO)
+    return exit_code(command)
+
+
+def on_termination(handler: Callable[[], None]) -> None:
+    """Call `handler` on SIGTERM and SIGINT instead of ending the process."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        handler()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
 
 
 def _name(location: tuple[int | str, ...]) -> str:
@@ -35,5 +80,5 @@ def _name(location: tuple[int | str, ...]) -> str:
 
 
 def _fail(code: int, reason: object) -> int:
-    print(reason, file=sys.stderr)  # noqa: T201
+    print(reason, file=sys.stderr)
     return code

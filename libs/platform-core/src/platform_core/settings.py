@@ -4,11 +4,13 @@ A program reads them once, in its composition root, from the process environment
 """
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from platform_core.contracts.environments import Environment
+from platform_core.errors import ConfigurationError
 
 
 class Settings(BaseSettings):
@@ -18,8 +20,21 @@ class Settings(BaseSettings):
         frozen=True,
         extra="ignore",
         env_ignore_empty=True,
-        hide_input_in_errors=True,  # what was given may be a secret
+        hide_input_in_errors=True,  # the value may be a secret
     )
+
+    def __init__(self, **values: Any) -> None:
+        """Read the settings; arguments win over the environment.
+
+        Raises:
+            ConfigurationError: settings are missing or invalid; all are named.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            found = sorted((".".join(map(str, e["loc"])).upper(), e["msg"]) for e in error.errors())
+            listed = "; ".join(f"{name}: {reason}" if name else reason for name, reason in found)
+            raise ConfigurationError(f"settings are missing or invalid: {listed}") from None
 
 
 class StorageSettings(Settings):

@@ -10,7 +10,7 @@ from platform_core.errors import PlatformError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
-from releases.find import SHOWN, refused, release_ids
+from releases.find import SHOWN, refused, release_ids, resolve
 from scoring import load_lineage
 from use_cases import use_case as installed
 
@@ -51,6 +51,10 @@ class Listing:
         yield from (_fit(text) for _, text in sorted(rows, reverse=True))
         for environment in Environment:
             yield from self._history(use_case, environment)
+
+    def lineage(self, use_case: str, release: str) -> Lineage:
+        """Return where a release came from; `release` is an id or its first characters."""
+        return load_lineage(self._store, use_case, resolve(self._store, use_case, release))
 
     def _lineage(self, use_case: str, release: str) -> Lineage | None:
         try:

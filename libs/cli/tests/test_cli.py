@@ -1,0 +1,113 @@
+"""The command line as a process: help, exit codes, configuration, JSON."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from pydantic import BaseModel, Field
+from typer.testing import CliRunner
+
+from platform_core.command_line import command_group, with_options
+
+GROUPS = ("Stack", "Releases", "Cluster", "Development")
+
+
+def mlplatform(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        env={**os.environ, **variables},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_lists_the_commands_in_groups(tmp_path):
+    result = mlplatform("--help", folder=tmp_path)
+    assert result.returncode == 0
+    places = [result.stdout.index(f" {group} ") for group in GROUPS]
+    assert places == sorted(places)
+    for command in ("up", "down", "promote", "rollback", "bench", "validate"):
+        assert f" {command} " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["dance"], "No such command 'dance'"),
+        (["promote", "--percent", "5"], "No such option"),
+        (["canary", "--percent", "133"], "Invalid value for '--percent'"),
+        (["--config", "absent.env", "status"], "absent.env does not exist"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_with_the_reason_last(arguments, reason, tmp_path):
+    result = mlplatform(*arguments, folder=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert reason in result.stderr.strip().splitlines()[-1]
+
+
+def test_a_failure_is_exit_code_1_with_the_reason_last(tmp_path):
+    result = mlplatform("status", folder=tmp_path, PLATFORM_HOME=str(tmp_path / "home"))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.strip().splitlines()[-1].startswith("the stack is not up")
+
+
+def test_the_configuration_file_fills_in_what_the_environment_does_not_set(tmp_path):
+    config = tmp_path / "own.env"
+    config.write_text("BLOB_STORE_URL=ftp://host\nGATEWAY_URL=\n")
+    arguments = ("--config", str(config), "release", "list")
+    others = {
+        "GATEWAY_API_KEY": "key",
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
+        "DEPLOYER_URL": "file:///pointers",
+        "INFERENCE_URL_STAGING": "http://127.0.0.1:1",
+        "INFERENCE_URL_PRODUCTION": "http://127.0.0.1:1",
+    }
+    missing = mlplatform(*arguments, folder=tmp_path, **others)
+    assert missing.returncode == 2
+    assert "GATEWAY_URL: Field required" in missing.stderr
+    wrong = mlplatform(*arguments, folder=tmp_path, GATEWAY_URL="http://127.0.0.1:1", **others)
+    assert wrong.returncode == 2
+    assert "ftp://host" in wrong.stderr
+
+
+def test_a_script_gets_its_own_arguments(tmp_path):
+    result = mlplatform("faults", "--help", folder=tmp_path)
+    assert result.returncode == 0
+    assert "--quick" in result.stdout
+
+
+class Search(BaseModel):
+    """Options for the test below."""
+
+    trials: int = Field(default=4, ge=1, description="Settings to try.")
+    data: str = Field(default="", description="A path.")
+    git_sha: str = "unknown"
+
+
+def test_the_fields_of_a_model_are_options():
+    def search(
+        parameters: Search, verbose: Annotated[bool, typer.Option("--verbose")] = False
+    ) -> None:
+        typer.echo(json.dumps([parameters.model_dump(), verbose]))
+
+    decorated = command_group()
+    decorated.command()(with_options(Search, exclude=["git_sha"])(search))
+    run = CliRunner().invoke
+    plain = run(decorated, [])
+    assert json.loads(plain.stdout) == [{"trials": 4, "data": "", "git_sha": "unknown"}, False]
+    given = run(decorated, ["--trials", "9", "--data", "mail.csv", "--verbose"])
+    assert json.loads(given.stdout) == [
+        {"trials": 9, "data": "mail.csv", "git_sha": "unknown"}, True,
+    ]  # fmt: skip
+    help_text = run(decorated, ["--help"]).stdout
+    assert "Settings to try. Default: 4." in help_text
+    assert "git-sha" not in help_text
+    assert run(decorated, ["--git-sha", "x"]).exit_code == 2
