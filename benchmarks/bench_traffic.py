@@ -52,12 +52,6 @@ def odd(case: UseCase, row: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def as_sent(case: UseCase, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as a caller sends it: a record of one list takes the columns in order."""
-    fields = list(case.record.model_fields)
-    return row if set(fields) == set(row) else {fields[0]: list(row.values())}
-
-
 class GatewayClient:
     """The running gateway; requests are marked as a drill, so that they count as no traffic."""
 

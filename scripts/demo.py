@@ -69,7 +69,7 @@ class Demo:
         path, done = f"/models/{self.case.name}/predict/batch-sync", 0
         for start in range(0, records.num_rows, CALL_ROWS):
             rows = records.slice(start, CALL_ROWS).to_pylist()
-            body = {"records": [as_sent(self.case, row) for row in rows]}
+            body = {"records": [self.case.request(row) for row in rows]}
             answer = self.call("POST", path, body, environment)
             done += answer["count"] - answer["errors"]
         return done
@@ -79,14 +79,6 @@ class Demo:
         say(f"  {'ok  ' if holds else 'FAIL'} {what}")
         if not holds:
             self.failures.append(what)
-
-
-def as_sent(case: UseCase, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of `record_schema` as a caller sends it: a record whose only field is a list
-    takes the columns in their order.
-    """
-    fields = list(case.record.model_fields)
-    return row if set(fields) == set(row) else {fields[0]: list(row.values())}
 
 
 def say(text: str) -> None:

@@ -22,7 +22,7 @@ def train(name: str, seed: int = 0) -> bytes:
     defaults = {parameter: values[0] for parameter, values in candidate.space.items()}
     model = candidate.build(defaults, seed)
     model.fit(assemble(case, records).to_pandas(), table[case.training().label.column].to_pylist())
-    return candidate.to_onnx(model).SerializeToString()
+    return bytes(candidate.to_onnx(model).SerializeToString())
 
 
 def make_release(

@@ -9,7 +9,7 @@ A package offers a use case by the entry point group `mlplatform.use_cases`:
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -79,7 +79,7 @@ class UseCase(ABC):
     """The class of interest where there are two."""
     monitored: tuple[MonitoredColumn, ...] = ()
     """The features, entity features included, whose drift is monitored."""
-    examples: Mapping[str, dict[str, Any]]
+    examples: ClassVar[Mapping[str, dict[str, Any]]]
     """Records for the documentation, by name."""
 
     @abstractmethod

@@ -52,7 +52,8 @@ def variant(
     if training is not None:
         half = type("TrainingVariant", (type(case.training()),), dict(training))
         attributes["training"] = lambda _: half()
-    return type("UseCaseVariant", (type(case),), attributes)()
+    made: UseCase = type("UseCaseVariant", (type(case),), attributes)()
+    return made
 
 
 class UseCaseContract:
@@ -202,4 +203,4 @@ def run_graph(graph: bytes, features: pd.DataFrame, schema: pa.Schema) -> np.nda
         )
         for field in schema
     }
-    return session.run(None, feed)[0]
+    return np.asarray(session.run(None, feed)[0])
