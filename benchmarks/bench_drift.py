@@ -25,7 +25,7 @@ from serving.environments import python_of
 
 from baseline import NumericReference, psi, read_baseline
 from platform_core.errors import Conflict, Unavailable
-from scoring import baseline_path
+from platform_core.storage import baseline_path
 
 HERE = Path(__file__).parent
 ROWS, QUICK_ROWS = 1_000_000, 200_000

@@ -21,6 +21,7 @@ from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.errors import Unavailable
+from platform_core.storage import run_path
 from use_cases import use_case
 
 SIZES, QUICK_SIZES = (100_000, 1_000_000), (5_000, 20_000)
@@ -64,7 +65,7 @@ def _child(step: str, case: str, size: int, folder: str) -> tuple[float, int]:
 def _step(step: str, name: str, size: int, folder: str) -> None:
     """Run one step here; the raw records and the dataset version lie below `folder`."""
     case, store = use_case(name), LocalBlobStore(Path(folder))
-    run_folder = f"models/{name}/_runs/bench"
+    run_folder = run_path(name, "bench")
     start = time.perf_counter()
     if step == "ingest":
         request = IngestRequest(rows=size, seed=SEED)

@@ -15,10 +15,11 @@ from platform_core.adapters.connect import blob_store
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Unavailable
-from platform_core.inference_log import read_log
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import GatewayClientSettings, StorageSettings
-from scoring import Replay, Scorer, load_release, replay
+from records import read_log
+from records.replay import Replay, replay
+from scoring import Scorer, load_release
 from use_cases import UseCase, use_case
 
 RECORDS = 1_000

@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from platform_core.contracts.batch_job import JOBS_PREFIX
-from platform_core.contracts.drift_report import RETRAIN_PREFIX
-from platform_core.ports.blob_store import CONTAINERS
-from scoring import baseline_path
+from platform_core.storage import BATCH_JOBS, CONTAINERS, RETRAIN_REQUESTS, baseline_path
 
 BASE = Path(__file__).parent.parent / "terraform" / "base-infra"
 ACCESS: dict[str, Any] = yaml.safe_load((BASE / "access.yaml").read_text())
@@ -45,8 +42,8 @@ NEEDED = [
     ("api-gateway", "read", MANIFEST),
     ("api-gateway", "read", LINEAGE),
     ("api-gateway", "read", REPORT),
-    ("api-gateway", "append", f"{JOBS_PREFIX}/j/job.json"),
-    ("api-gateway", "delete", f"{JOBS_PREFIX}/_outputs/a"),
+    ("api-gateway", "append", f"{BATCH_JOBS}/j/job.json"),
+    ("api-gateway", "delete", f"{BATCH_JOBS}/_outputs/a"),
     ("inference-service", "read", MODEL),
     ("inference-service", "read", "models/_feast/registry.db"),
     ("feature-transformer", "read", MANIFEST),
@@ -54,7 +51,7 @@ NEEDED = [
     ("ray", "read", MODEL),
     ("ray", "read", RECORDS),
     ("ray", "append", "batch/answers.parquet"),
-    ("ray", "delete", f"{JOBS_PREFIX}/j/checkpoints/a"),
+    ("ray", "delete", f"{BATCH_JOBS}/j/checkpoints/a"),
     ("ray", "append", RECORDS),
     ("ray", "append", RUN),
     ("ray", "delete", RUN),
@@ -66,8 +63,8 @@ NEEDED = [
     ("training", "append", RUN),
     ("training", "delete", RUN),
     ("training", "append", "models/_feast/registry.db"),
-    ("training-scheduler", "read", f"{RETRAIN_PREFIX}/a.json"),
-    ("training-scheduler", "delete", f"{RETRAIN_PREFIX}/a.taken"),
+    ("training-scheduler", "read", f"{RETRAIN_REQUESTS}/a.json"),
+    ("training-scheduler", "delete", f"{RETRAIN_REQUESTS}/a.taken"),
     ("training-scheduler", "read", LINEAGE),
     ("training-scheduler", "read", RUN),
     ("training-scheduler", "delete", RUN),
@@ -79,7 +76,7 @@ NEEDED = [
     ("drift-detector", "read", MANIFEST),
     ("drift-detector", "read", LEDGER),
     ("drift-detector", "append", REPORT),
-    ("drift-detector", "append", f"{RETRAIN_PREFIX}/a.json"),
+    ("drift-detector", "append", f"{RETRAIN_REQUESTS}/a.json"),
     ("mlflow", "append", "mlflow/1/run/artifacts/model"),
 ]
 FORBIDDEN = [

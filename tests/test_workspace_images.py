@@ -227,7 +227,7 @@ def test_a_package_that_wants_what_is_not_there_fails_the_build(checkout: Path):
     ("settings", "code", "reason"),
     [
         ({}, 2, "IMAGE_TAG is missing"),
-        ({"IMAGE_TAG": "a b"}, 2, "is no tag"),
+        ({"IMAGE_TAG": "a b"}, 2, "is not a valid tag"),
         ({"IMAGE_TAG": "1.0", "IMAGES": "moon"}, 2, "there is no image moon"),
     ],
 )

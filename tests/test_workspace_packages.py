@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from platform_core.storage import CONTAINERS
+
 ROOT = Path(__file__).parent.parent
 BOOTSTRAP_LINES = 60
 FILE_LINES = 400
@@ -137,3 +139,28 @@ def test_tests_have_unique_file_names_and_are_no_packages():
     files = [path.name for path in tests if path.name != "conftest.py"]
     assert sorted(files) == sorted(set(files))
     assert "__init__.py" not in files
+
+
+STORAGE_NAMES = re.compile(
+    rf"^({'|'.join(CONTAINERS)})/|(^|/)(_ledger|_runs|_jobs|_outputs|_retrain-requests|_webhooks)(/|$)"
+    r"|(^|/)(use_case|environment|date|hour)=$"
+)
+
+
+def spelled_paths(path: Path) -> Iterator[str]:
+    """Yield the string literals of a file that spell a path of blob storage."""
+    tree = ast.parse(path.read_text())
+    strings = (
+        n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    )
+    for node in strings:
+        if STORAGE_NAMES.search(node.value) and "\n" not in node.value:
+            yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}: {node.value}"
+
+
+def test_one_module_spells_the_paths_of_blob_storage():
+    everything = [path for member in members() for path in sources(member)]
+    layout = ROOT / "libs/platform-core/src/platform_core/storage.py"
+    assert len(list(spelled_paths(layout))) >= len(CONTAINERS)
+    others = (p for p in everything if p != layout and "testing" not in p.parts)
+    assert [found for path in others for found in spelled_paths(path)] == []

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.contracts.release import Lineage
-from scoring import Release, build_release, release_path, store_release
+from platform_core.storage import release_path
+from scoring import Release, build_release, store_release
 from use_cases import assemble, use_case
 
 CASE = use_case("spam")

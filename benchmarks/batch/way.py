@@ -23,11 +23,12 @@ from batch_inference import BatchSettings, Executor, LocalExecutor, Services, ru
 from batch_inference.ray_executor import RayExecutor
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.connect import online_store
+from platform_core.batch import BatchJob, JobStatus
 from platform_core.clock import SystemClock
-from platform_core.contracts.batch_job import BatchJob, JobStatus, job_path
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Unavailable
 from platform_core.settings import OnlineStoreSettings, RaySettings
+from platform_core.storage import job_path
 from scoring import load_release
 from use_cases import assemble
 

@@ -12,9 +12,10 @@ from baseline import baseline_bytes, build_baseline
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.contracts.release import Lineage
-from platform_core.inference_log import log_schema, object_path
 from platform_core.parquet import COMPRESSION
-from scoring import baseline_path, build_release, release_path, store_release
+from platform_core.storage import baseline_path, log_object_path, release_path
+from records import log_columns
+from scoring import build_release, store_release
 from use_cases import model_schema
 from use_cases.spam import SpamUseCase
 
@@ -74,7 +75,7 @@ def write_hour(folder: Path, release_id: str, hour: datetime, rows: int) -> None
     first: Path | None = None
     for number, start in enumerate(range(0, rows, SEGMENT_ROWS)):
         size = min(SEGMENT_ROWS, rows - start)
-        path = folder / object_path(CASE.name, ENVIRONMENT, hour, f"segment-{number:06d}")
+        path = folder / log_object_path(CASE.name, ENVIRONMENT, hour, f"segment-{number:06d}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         if first is not None and size == SEGMENT_ROWS:
@@ -88,9 +89,7 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
     random = np.random.default_rng(1)
     features = _features(random, rows)
     spam = random.beta(0.5, 1.1, rows)
-    own = [f.name for f in CASE.feature_schema if f.type == pa.float32()]
-    entities = CASE.entity_features.names
-    schema = log_schema(CASE.record_schema, own, entities, CASE.classes)
+    columns = log_columns(CASE)
     ids = pa.array([f"{number:032x}" for number in range(rows)])
     values = {
         "prediction_id": ids,
@@ -106,10 +105,9 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
         "probability.ham": pa.array(1 - spam),
         "probability.spam": pa.array(spam),
     }
-    values |= {f"input.{name}": pa.repeat(TEXT, rows) for name in CASE.record_schema.names}
-    values |= {f"feature.{name}": features.column(name) for name in own}
-    values |= {f"entity.{name}": features.column(name) for name in entities}
-    return pa.table([values[f.name].cast(f.type) for f in schema], schema=schema)
+    values |= {column: pa.repeat(TEXT, rows) for column in columns.inputs.values()}
+    values |= {column: features.column(name) for name, column in columns.numbers.items()}
+    return pa.table([values[f.name].cast(f.type) for f in columns.schema], schema=columns.schema)
 
 
 def _features(random: np.random.Generator, rows: int) -> pa.RecordBatch:

@@ -10,8 +10,8 @@ from serving.ours import Home
 
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
-from platform_core.inference_log import CONTAINER, object_path
 from platform_core.parquet import table_bytes
+from platform_core.storage import INFERENCE_LOGS, log_object_path
 
 OBJECT_RECORDS = 5_000
 HOURS = 24
@@ -32,13 +32,13 @@ class LogFiller:
 
     def fill(self, records: int) -> None:
         """Make the log `records` long: 1, or a multiple of 5,000 spread over a day."""
-        shutil.rmtree(self._home.folder / "blob" / CONTAINER)
+        shutil.rmtree(self._home.folder / "blob" / INFERENCE_LOGS)
         objects, source = divmod(records, OBJECT_RECORDS)[0] or 1, self._many
         if records == 1:
             source = self._one
         for number in range(objects):
             time = self._now - timedelta(hours=number % HOURS)
-            path = object_path(USE_CASE, Environment.STAGING, time, f"filled-{number}")
+            path = log_object_path(USE_CASE, Environment.STAGING, time, f"filled-{number}")
             file = self._home.folder / "blob" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.hardlink_to(source)
@@ -46,5 +46,5 @@ class LogFiller:
 
 def size(folder: Path) -> tuple[int, int]:
     """Return how many objects the log has, and their bytes."""
-    files = list((folder / "blob" / CONTAINER).rglob("*.parquet"))
+    files = list((folder / "blob" / INFERENCE_LOGS).rglob("*.parquet"))
     return len(files), sum(file.stat().st_size for file in files)

@@ -19,9 +19,9 @@ from dotenv import dotenv_values
 from api_gateway.auth.keys import hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
-from platform_core.inference_log import read_log
 from platform_core.settings import OnlineStoreSettings
 from platform_core.testing.processes import answers, listens, running
+from records import read_log
 from serving.endpoint import Endpoint, Kind, from_field, from_v2
 from serving.ports import unused_port
 from serving.subject import Subject

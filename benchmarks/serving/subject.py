@@ -21,7 +21,8 @@ from platform_core.ledger import Ledger
 from platform_core.parquet import table_bytes
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import OnlineStoreSettings
-from scoring import Release, baseline_path, build_release, release_path, store_release
+from platform_core.storage import baseline_path, release_path
+from scoring import Release, build_release, store_release
 from serving.words import bodies
 from use_cases import UseCase, assemble, model_schema, use_case
 from use_cases.signature import feature_schema_hash

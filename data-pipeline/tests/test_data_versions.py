@@ -16,11 +16,11 @@ from data_pipeline.versions.identity import (
     ids_as_text,
     table_digest,
 )
-from data_pipeline.versions.manifest import dataset_path
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.errors import BlobNotFound, InvalidData, UpstreamUnavailable
 from platform_core.parquet import read_table
+from platform_core.storage import dataset_path
 from use_cases import TrainingUseCase, use_case
 from use_cases.testing import variant
 

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 from data_pipeline.columns import ROW_ID
 from data_pipeline.versions.files import CONTRADICTION, Quarantine
 from data_pipeline.versions.identity import ids_as_integers
-from data_pipeline.versions.manifest import EXTRA_COLUMNS, RECORDS, DatasetManifest, dataset_path
+from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import EXTRA_COLUMNS_FILE, RECORDS_FILE, dataset_path
 
 
 class BaseRecords:
@@ -25,7 +26,7 @@ class BaseRecords:
         self._store, self._contradictory = store, contradictory
         self._folder = dataset_path(base.use_case, base.dataset_version)
         self._path = folder / "base-records.parquet"
-        store.download(f"{self._folder}/{RECORDS}", self._path)
+        store.download(f"{self._folder}/{RECORDS_FILE}", self._path)
 
     def merged(self, new: Iterator[pa.Table], quarantine: Quarantine) -> Iterator[pa.Table]:
         """Yield the base's records and `new` ones, both ordered by `row_id`, as one."""
@@ -47,7 +48,7 @@ class BaseRecords:
 
     def extra_columns(self) -> list[pa.Table]:
         """Return the columns of the source that the use case does not name, where it has any."""
-        path = f"{self._folder}/{EXTRA_COLUMNS}"
+        path = f"{self._folder}/{EXTRA_COLUMNS_FILE}"
         if not self._store.exists(path):
             return []
         table = read_table(self._store, path)

@@ -34,23 +34,20 @@ from data_pipeline.versions.files import (
 )
 from data_pipeline.versions.identity import ContentDigest
 from data_pipeline.versions.index import ArrivalsBuilder, no_nodes, read_index, write_index
-from data_pipeline.versions.manifest import (
-    EXTRA_COLUMNS,
-    INDEX,
-    MANIFEST,
-    QUARANTINE,
-    RECORDS,
-    DatasetManifest,
-    SourceCount,
-    SplitSummary,
-    dataset_path,
-    find_base,
-)
+from data_pipeline.versions.manifest import DatasetManifest, SourceCount, SplitSummary, find_base
 from data_pipeline.versions.scan import Apply, Progress, Scanned, scan
 from platform_core.clock import Clock
 from platform_core.errors import BlobExists
 from platform_core.parquet import table_bytes
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import (
+    EXTRA_COLUMNS_FILE,
+    INDEX_FILE,
+    MANIFEST_FILE,
+    QUARANTINE_FILE,
+    RECORDS_FILE,
+    dataset_path,
+)
 from use_cases import UseCase
 
 
@@ -109,7 +106,7 @@ class _Freezing:
     def run(self, raw: RawRecords, progress: Progress, apply: Apply) -> str:
         case, summary = self.case, raw.summary
         count = bucket_count(summary.bytes, summary.rows)
-        quarantine = Quarantine(self.folder / QUARANTINE, case)
+        quarantine = Quarantine(self.folder / QUARANTINE_FILE, case)
         with (
             SignatureFile(self.folder / "signatures") as signatures,
             Buckets(self.folder, count) as buckets,
@@ -127,7 +124,7 @@ class _Freezing:
             refuse_hopeless(case, scanned, decisions, quarantine, allowed)
             contents = self._write_records(buckets.sorted(), decisions, quarantine)
             known = decisions.contradictory
-            write_index(self.folder / INDEX, case, decisions.all, known, signatures)
+            write_index(self.folder / INDEX_FILE, case, decisions.all, known, signatures)
         return self._publish(self._manifest(raw, scanned, decisions, quarantine, contents))
 
     def _base(self, signatures: SignatureFile) -> Base:
@@ -147,14 +144,14 @@ class _Freezing:
             old = BaseRecords(self.store, self.previous, self.folder, known)
             tables = old.merged(tables, quarantine)
             contents.extra.extend(old.extra_columns())
-        write_records(self.folder / RECORDS, tables, contents, schema)
+        write_records(self.folder / RECORDS_FILE, tables, contents, schema)
         self._write_extra(contents.extra)
         return contents
 
     def _write_extra(self, tables: list[pa.Table]) -> None:
         if tables:
             extra = together(tables).sort_by(ROW_ID).slice(0, MAX_EXTRA_ROWS)
-            (self.folder / EXTRA_COLUMNS).write_bytes(table_bytes(extra))
+            (self.folder / EXTRA_COLUMNS_FILE).write_bytes(table_bytes(extra))
 
     def _manifest(
         self,
@@ -200,12 +197,12 @@ class _Freezing:
     def _publish(self, manifest: DatasetManifest) -> str:
         version = manifest.dataset_version
         target = dataset_path(self.case.name, version)
-        if self.store.exists(f"{target}/{MANIFEST}"):
+        if self.store.exists(f"{target}/{MANIFEST_FILE}"):
             return version
-        for name in (QUARANTINE, INDEX, EXTRA_COLUMNS, RECORDS):
+        for name in (QUARANTINE_FILE, INDEX_FILE, EXTRA_COLUMNS_FILE, RECORDS_FILE):
             if (self.folder / name).exists():
                 self.store.upload(self.folder / name, f"{target}/{name}")
         with suppress(BlobExists):
             content = manifest.model_dump_json(indent=1).encode()
-            self.store.create(f"{target}/{MANIFEST}", content)
+            self.store.create(f"{target}/{MANIFEST_FILE}", content)
         return version

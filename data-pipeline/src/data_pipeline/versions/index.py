@@ -13,10 +13,11 @@ from data_pipeline.duplicates.near_duplicates import CHUNK_ROWS, PERMUTATIONS, S
 from data_pipeline.validation.rows import CheckedBatch
 from data_pipeline.validation.times import Times, no_times
 from data_pipeline.versions.identity import ids_as_integers, ids_as_text
-from data_pipeline.versions.manifest import INDEX, DatasetManifest, dataset_path
+from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import COMPRESSION
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import INDEX_FILE, dataset_path
 from use_cases import UseCase
 
 NO_POSITION = -1
@@ -130,7 +131,7 @@ def read_index(
         InvalidData: the version has no index, or one that cannot be continued.
     """
     try:
-        store.download(f"{dataset_path(case.name, base.dataset_version)}/{INDEX}", path)
+        store.download(dataset_path(case.name, base.dataset_version, INDEX_FILE), path)
     except BlobNotFound as error:
         raise _not_continued(base, "it has no index") from error
     blocks, contradictory = [], []

@@ -8,11 +8,11 @@ from threading import Event
 
 from pydantic import ValidationError
 
+from drift_detector.alerts import summary
 from drift_detector.bootstrap import build_job
 from drift_detector.log import configure_logging
 from drift_detector.loop import run_loop
-from drift_detector.metrics import exposition, table
-from drift_detector.reactions import summary
+from drift_detector.reports.metrics import exposition, table
 from drift_detector.settings import DriftSettings
 from drift_detector.window import parse_time, window_between
 from platform_core.adapters.connect import blob_store
@@ -52,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> int:
     job = build_job(settings, clock)
     outcomes = [job.run(window, arguments.use_case, arguments.environment)]
     if arguments.revise:
-        outcomes.append(job.run_again_where_late())
+        outcomes.append(job.revise())
     reports = [report for outcome in outcomes for report in outcome.reports]
     for report in reports:
         print(summary(report), flush=True)

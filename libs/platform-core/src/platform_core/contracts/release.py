@@ -7,9 +7,6 @@ from pydantic import Field
 
 from platform_core.contracts.base import Contract
 
-RELEASE_FILE = "release.json"
-LINEAGE_FILE = "lineage.json"
-
 
 class TensorSpec(Contract):
     """One named tensor: `datatype` in Open Inference Protocol words, -1 for the batch size."""
