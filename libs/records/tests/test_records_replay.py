@@ -21,7 +21,7 @@ def answered(request, blob_store, make_release):
     """Return a use case, its scorer, and 30 of its answers as the gateway logs them."""
     case = use_case(request.param)
     scorer = Scorer(make_release(blob_store, case.name), case)
-    table = case.generate(30, 5).select(case.record_schema.names).combine_chunks()
+    table = case.training().generate(30, 5).select(case.record_schema.names).combine_chunks()
     return case, scorer, logged(case, scorer, table.to_batches()[0])
 
 
