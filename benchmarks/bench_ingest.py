@@ -29,7 +29,7 @@ from platform_core.adapters.feature_store.feast import FeastFeatureStore
 from platform_core.clock import SystemClock
 from platform_core.errors import Unavailable
 from platform_core.settings import OnlineStoreSettings
-from platform_core.storage import datasets_folder
+from platform_core.storage import datasets_folder, run_path
 from use_cases import use_case
 
 SIZES, QUICK_SIZES = (100_000, 1_000_000), (5_000, 20_000)
@@ -38,7 +38,8 @@ LIMIT = 1.3
 MEBIBYTE = 1 << 20
 SEED = 3
 BLOCK_ROWS, BODIES, MAILS_PER_DOMAIN = 20_000, 3, 20
-USE_CASE, RUN = "spam", "models/spam/_runs/bench"
+USE_CASE = "spam"
+RUN = run_path(USE_CASE, "bench")
 
 
 def run(options: argparse.Namespace) -> bool:

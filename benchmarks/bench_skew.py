@@ -1,4 +1,4 @@
-"""Does an answer come out the same offline? Sends records, reads the log, computes them again."""
+"""Online-offline skew: sends records, reads the log, and recomputes the predictions."""
 
 import argparse
 import uuid
@@ -31,7 +31,7 @@ MARGIN = timedelta(minutes=1)
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Return whether every difference is within `LIMIT` and every answer was logged once."""
+    """Return whether every difference is within `LIMIT` and every prediction was logged once."""
     case, environment = use_case(options.use_case), Environment(options.environment)
     client = GatewayClient(GatewayClientSettings(), environment)
     records = _records(case, QUICK_RECORDS if options.quick else RECORDS)
@@ -59,7 +59,7 @@ def _records(case: UseCase, count: int) -> list[dict[str, Any]]:
 
 
 def _send(client: GatewayClient, case: UseCase, rows: list[dict[str, Any]]) -> list[str]:
-    """Send some records one by one and the rest in batches; return the ids of the answers."""
+    """Send some records one by one and the rest in batches; return the prediction ids."""
     path, singles = f"/models/{case.name}/predict", int(len(rows) * SINGLE_SHARE)
     stride = len(rows) // singles
     alone = rows[::stride]

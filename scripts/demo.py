@@ -211,7 +211,7 @@ def _shifted(demo: Demo) -> pa.Table:
 
 
 def _drift_report(demo: Demo, start: datetime, end: datetime) -> dict[str, Any]:
-    command = [sys.executable, "-m", "drift_detector", "run", "--use-case", demo.case.name]
+    command = [sys.executable, "-m", "cli", "drift", "run", "--use-case", demo.case.name]
     window = ["--environment", "production", "--from", start.isoformat(), "--to", end.isoformat()]
     done = subprocess.run([*command, *window], capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""A batch job whose Ray head is killed: another head goes on with it, no row comes out twice."""
+"""A batch job whose Ray head is killed resumes on a new head without duplicate rows."""
 
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> Ray
     return RayCluster(tmp_path / "own-ray", settings, stack)
 
 
-def test_a_killed_ray_head_costs_no_row_and_doubles_none(
+def test_a_killed_ray_head_loses_and_duplicates_no_row(
     cluster, blob_store, make_release, stack
 ) -> None:
     table = use_case("spam").generate(ROWS, 7)

@@ -154,10 +154,10 @@ def _check_history(history: Path, entity: str, features: Sequence[str]) -> None:
 
 
 def _as_of(history: Path, entity: str, features: Sequence[str], keys: pa.Table) -> pa.Table:
-    """Return what `history` says of each key at its time.
+    """Return the latest features of each key at or before its time.
 
-    Feast's own join pairs every key with its entity's whole history before it chooses: for an
-    entity with many records that is more than memory holds.
+    DuckDB joins in place of Feast, whose own join holds several copies of both sides in memory.
+    Of values at the same time the last one in the file counts.
     """
     numbered = keys.select([entity, EVENT_TIMESTAMP]).append_column(
         "_number", pa.array(range(keys.num_rows), pa.int64())
@@ -169,7 +169,11 @@ def _as_of(history: Path, entity: str, features: Sequence[str], keys: pa.Table) 
     }
     with duckdb.connect(config=config) as database:
         database.register("keys", numbered)
-        database.read_parquet(str(history)).create_view("history")
+        database.read_parquet(str(history), file_row_number=True).create_view("stored")
+        database.execute(
+            f"""CREATE VIEW history AS SELECT * FROM stored QUALIFY row_number() OVER (
+                PARTITION BY "{entity}", event_timestamp ORDER BY file_row_number DESC) = 1"""  # noqa: S608 (a name of a registered view)
+        )
         found = database.sql(
             f"""SELECT {names} FROM keys k ASOF LEFT JOIN history h
                 ON k."{entity}" = h."{entity}" AND k.event_timestamp >= h.event_timestamp
