@@ -61,7 +61,7 @@ def write_mails(path: Path, rows: int) -> None:
     """Write mails of about 1.2 kB: each body is three generated ones in a combination of its own,
     each domain sends twenty mails.
     """
-    mails = use_case(USE_CASE).generate(min(rows, BLOCK_ROWS), SEED).combine_chunks()
+    mails = use_case(USE_CASE).training().generate(min(rows, BLOCK_ROWS), SEED).combine_chunks()
     with pq.ParquetWriter(path, mails.schema, compression="zstd") as writer:
         for block in _blocks(mails, rows):
             writer.write_table(block)

@@ -51,7 +51,7 @@ def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> Ray
 def test_a_killed_ray_head_loses_and_duplicates_no_row(
     cluster, blob_store, make_release, stack
 ) -> None:
-    table = use_case("spam").generate(ROWS, 7)
+    table = use_case("spam").training().generate(ROWS, 7)
     write_table(blob_store, "batch/in/mails.parquet", table)
     head = cluster.start()
     runner = stack.enter_context(closing(_runner(head)))

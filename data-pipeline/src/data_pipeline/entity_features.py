@@ -28,7 +28,7 @@ def entity_features(
     """
     entity = case.entity_features
     labelled = _with_times(records)
-    history = case.entity_history(labelled) if entity and labelled.num_rows else None
+    history = case.training().entity_history(labelled) if entity and labelled.num_rows else None
     if history is None or feature_store is None or history.num_rows == 0:
         return None, None
     version = table_digest(history)

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from platform_core.errors import FieldError, InvalidFields
 from use_cases import UseCase
+from use_cases.record_schema import error_message
 
 RECORDS = "records"
 MAX_RECORDS = 100
@@ -143,7 +144,7 @@ def _field_names(model: type[BaseModel]) -> frozenset[str]:
 def _no_such_fields(document: Mapping[str, object], known: Collection[str]) -> InvalidFields:
     count = len(document) - sum(name in document for name in known)
     unknown = (name for name in document if name not in known)
-    errors = (FieldError(_short(name), "there is no such field") for name in unknown)
+    errors = (FieldError(_short(name), "is not a known field") for name in unknown)
     return _first(errors, count)
 
 
@@ -152,8 +153,8 @@ def _invalid(error: ValidationError) -> InvalidFields:
     count = error.error_count()
     if count > MAX_ERROR_OBJECTS:
         return InvalidFields(FieldError("", f"{count} values do not fit the schema"))
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return _first((FieldError(_short(*e["loc"]), e["msg"]) for e in found), count)
+    found = error.errors(include_url=False, include_input=False)
+    return _first((FieldError(_short(*e["loc"]), error_message(e)) for e in found), count)
 
 
 def _first(errors: Iterable[FieldError], count: int) -> InvalidFields:
