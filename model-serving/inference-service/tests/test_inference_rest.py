@@ -1,5 +1,8 @@
 """The contract of V2 over REST, against a running server."""
 
+import json
+import struct
+
 import httpx
 import numpy as np
 import pyarrow as pa
@@ -137,6 +140,60 @@ def test_a_request_that_does_not_fit_is_told_why(server, request_body, reason):
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"text"'])
 def test_a_body_that_is_no_request_is_told_so(server, body):
     answer = httpx.post(f"{server.url}/v2/models/iris/infer", content=body)
+
+    assert answer.status_code == 400
+    assert "not a V2 inference request" in answer.json()["error"]
+
+
+def post_binary(server, document, tensors=b""):
+    header = json.dumps(document).encode()
+    headers = {"Inference-Header-Content-Length": str(len(header))}
+    url = f"{server.url}/v2/models/spam/infer"
+    return httpx.post(url, content=header + tensors, headers=headers)
+
+
+def binary_mails(texts: dict[str, bytes]) -> tuple[dict, bytes]:
+    """Return a request for one mail with binary tensors, and the tensors."""
+    raw = {name: struct.pack("<I", len(text)) + text for name, text in texts.items()}
+    inputs = [
+        {
+            "name": name,
+            "shape": [1],
+            "datatype": "BYTES",
+            "parameters": {"binary_data_size": len(data)},
+        }
+        for name, data in raw.items()
+    ]
+    return {"inputs": inputs}, b"".join(raw.values())
+
+
+MAIL = {"email_id": b"1", "subject": b"Hello", "body": b"Free money", "sender": b"a@b.example"}
+
+
+def test_binary_tensors_are_answered_like_json(server, outputs):
+    row = {name: text.decode() for name, text in MAIL.items()}
+    batch = pa.RecordBatch.from_pylist([row], schema=use_case("spam").record_schema)
+
+    answer = post_binary(server, *binary_mails(MAIL))
+
+    assert answer.status_code == 200
+    assert outputs(answer.json()) == outputs(server.infer("spam", batch).json())
+
+
+@pytest.mark.parametrize("length", [11, 2**32 - 1])
+def test_a_text_length_beyond_the_buffer_is_refused(server, length):
+    document, tensors = binary_mails(MAIL)
+    wrong = tensors.replace(struct.pack("<I", 10), struct.pack("<I", length))
+
+    answer = post_binary(server, document, wrong)
+
+    assert answer.status_code == 400
+    assert "not a V2 inference request" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("document", [[], {}, {"inputs": ["text"]}, {"inputs": [{}]}])
+def test_a_malformed_request_with_binary_tensors_is_refused(server, document):
+    answer = post_binary(server, document)
 
     assert answer.status_code == 400
     assert "not a V2 inference request" in answer.json()["error"]

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from platform_core.adapters import connect
 from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.errors import InvalidInput
 from platform_core.open_inference import tensors_from_batch
 from platform_core.parquet import table_bytes
 from platform_core.settings import OnlineStoreSettings
@@ -31,7 +32,7 @@ class Server:
 
     url: str
     grpc: str
-    process: Popen
+    process: Popen[bytes]
     log: Path
 
     def get(self, path: str) -> httpx.Response:
@@ -53,7 +54,8 @@ class Server:
 
     def serves(self, use_case: str) -> str:
         """Return the release that its metadata name."""
-        return self.get(f"/v2/models/{use_case}").json()["versions"][0]
+        versions: list[str] = self.get(f"/v2/models/{use_case}").json()["versions"]
+        return versions[0]
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,9 @@ class SenderView:
             "ONLINE_STORE_MAX_AGE_SECONDS": "0",
         }
         self._case = use_case("spam")
+        if self._case.entity_features is None:
+            raise InvalidInput("the use case spam has no entity features")
+        self._entity = self._case.entity_features
         mails = self._case.generate(300, SEED)
         times = mails[self._case.time_column].cast(pa.timestamp("us", tz="UTC"))
         self._history = self._case.entity_history(mails.append_column("event_timestamp", times))
@@ -128,15 +133,14 @@ class SenderView:
     def publish(self) -> None:
         """Register the view and write its latest values to the online store."""
         values = {key.lower(): value for key, value in self.settings.items() if value}
-        store = connect.feature_store(OnlineStoreSettings(**values))
-        entity = self._case.entity_features
-        view = f"{entity.name}_v1"
-        store.apply_view(view, entity.entity, list(entity.names), self._file)
+        store = connect.feature_store(OnlineStoreSettings.model_validate(values))
+        view = f"{self._entity.name}_v1"
+        store.apply_view(view, self._entity.entity, list(self._entity.names), self._file)
         store.materialise(view, max(self._history["event_timestamp"].to_pylist()))
 
     def entities(self, records: pa.RecordBatch) -> pa.RecordBatch:
         """Return what the view knows of the senders of `records`, from the history alone."""
-        names = list(self._case.entity_features.names)
+        names = list(self._entity.names)
         rows = sorted(self._history.to_pylist(), key=lambda row: row["event_timestamp"])
         latest = {row["sender_domain"]: [row[name] for name in names] for row in rows}
         keys = self._case.entity_keys(records).to_pylist()

@@ -5,7 +5,7 @@ from functools import cache
 from kserve import Model
 
 from feature_transformer.model import TransformerModel
-from feature_transformer.predictor import Predictor
+from feature_transformer.predictor import PredictorClient
 from feature_transformer.releases import ReleaseLoader
 from feature_transformer.settings import TransformerSettings
 from model_server import (
@@ -26,7 +26,7 @@ def build() -> ReleaseServer:
     online_store = cache(lambda: connect.online_store(online))
     max_age = online.online_store_max_age_seconds
     loader = ReleaseLoader(connect.blob_store(settings), online_store, max_age)
-    predictor = Predictor(settings.predictor_url, settings.predictor_timeout_seconds)
+    predictor = PredictorClient(settings.predictor_url, settings.predictor_timeout_seconds)
 
     def load(pointer: Pointer) -> Model:
         return TransformerModel(loader.load(pointer), loader, predictor)

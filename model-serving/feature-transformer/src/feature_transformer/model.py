@@ -5,7 +5,7 @@ from typing import Any
 
 from kserve import InferRequest, InferResponse, Model
 
-from feature_transformer.predictor import Prediction, Predictor
+from feature_transformer.predictor import PredictedProbabilities, PredictorClient
 from feature_transformer.releases import ReleaseLoader, TransformerRelease
 from model_server import (
     Answer,
@@ -27,7 +27,7 @@ class TransformerModel(Model):
     """Follows the release that the predictor serves, so that both halves are of one release."""
 
     def __init__(
-        self, release: TransformerRelease, loader: ReleaseLoader, predictor: Predictor
+        self, release: TransformerRelease, loader: ReleaseLoader, predictor: PredictorClient
     ) -> None:
         super().__init__(release.use_case.name)
         self._release = release
@@ -71,7 +71,7 @@ class TransformerModel(Model):
 
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
-    ) -> tuple[TransformedRecords, Prediction]:
+    ) -> tuple[TransformedRecords, PredictedProbabilities]:
         records = read_tensors(payload, release.use_case.record_schema)
         transformed = await release.transform(records)
         classes = len(release.manifest.classes)
@@ -107,7 +107,7 @@ def _respond(
     request: InferRequest,
     release: TransformerRelease,
     transformed: TransformedRecords,
-    prediction: Prediction,
+    prediction: PredictedProbabilities,
 ) -> InferResponse:
     manifest, probabilities = release.manifest, prediction.probabilities
     predictions = decide(manifest.decision, manifest.classes, probabilities)

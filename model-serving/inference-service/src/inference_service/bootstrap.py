@@ -38,14 +38,12 @@ def record_models() -> MakeModel:
     return make
 
 
-MODELS = {"in-process": record_models, "separate": lambda: FeatureModel}
-
-
 def build() -> ReleaseServer:
     """Return the server that the environment describes."""
     settings = InferenceSettings()
     blobs = connect.blob_store(settings)
-    make_model = MODELS[settings.transformer]()
+    in_process = settings.transformer == "in-process"
+    make_model: MakeModel = record_models() if in_process else FeatureModel
 
     def load(pointer: Pointer) -> Model:
         case = use_case(pointer.use_case)

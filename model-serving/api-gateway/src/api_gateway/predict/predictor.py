@@ -11,9 +11,10 @@ from api_gateway.errors import Overloaded
 from api_gateway.log.inference_log import InferenceLog
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.answers import Answers, PredictionRequest, Question
-from api_gateway.routing.upstream import AnsweredBadly, InferenceServices, Place
+from api_gateway.routing.upstream import InferenceServices, Place
 from platform_core.clock import Clock
 from platform_core.micro_batching import BatchLimits, MicroBatcher
+from platform_core.open_inference.client import UnusableResponse
 
 Documents = list[dict[str, Any]]
 BATCH_ROWS = 32
@@ -46,7 +47,7 @@ class Predictor:
         self._max_pending = limits.pending_requests
         batch = BatchLimits(BATCH_ROWS, BATCH_BYTES, limits.concurrent_calls)
         self._batchers: dict[Place, MicroBatcher[Question, Documents]] = {
-            place: MicroBatcher(partial(self._answer, place), batch, AnsweredBadly)
+            place: MicroBatcher(partial(self._answer, place), batch, UnusableResponse)
             for place in upstream.places
         }
 

@@ -22,9 +22,10 @@ from api_gateway.http.documentation import batch_operation, predict_operation
 from api_gateway.http.replies import json_reply
 from api_gateway.predict.answers import PredictionRequest
 from api_gateway.predict.records import BadItem, Item, parse, parse_batch, parse_off_loop
-from api_gateway.routing.upstream import Place, ServiceUnreachable
+from api_gateway.routing.upstream import Place
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady
+from platform_core.open_inference.client import ServiceUnreachable
 from use_cases import UseCase, use_case, use_case_names
 
 

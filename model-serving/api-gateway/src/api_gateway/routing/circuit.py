@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from api_gateway.routing.transport import ConnectionBroken
 from api_gateway.routing.upstream import InferenceServices, Place, Scores
 from platform_core.errors import UpstreamUnavailable
+from platform_core.open_inference.client import ServiceTimeout, ServiceUnreachable
 from platform_core.settings import ServingSettings
 
-NOBODY_ANSWERED = (TimeoutError, ConnectionBroken)
+NO_RESPONSE = (ServiceTimeout, ServiceUnreachable)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Circuit:
 
     def leave(self, error: BaseException | None) -> None:
         """End a call that failed with `error`, or did not fail."""
-        if isinstance(error, UpstreamUnavailable) and isinstance(error.__cause__, NOBODY_ANSWERED):
+        if isinstance(error, NO_RESPONSE):
             self._failures += 1
             self._reason = str(error)
             if self._open:

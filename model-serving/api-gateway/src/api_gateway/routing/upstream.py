@@ -2,16 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any
-from urllib.parse import urlsplit
 
-import orjson
 import pyarrow as pa
 
-from api_gateway.routing.transport import ConnectionBroken, Connections, NotHttp
 from platform_core.contracts.environments import Environment
-from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
+from platform_core.errors import Unavailable
 from platform_core.open_inference import (
     FEATURE_PREFIX,
     PREDICTION,
@@ -19,6 +14,7 @@ from platform_core.open_inference import (
     RETURN_FEATURES,
     tensors_from_batch,
 )
+from platform_core.open_inference.client import InferenceResult, V2Client
 from platform_core.settings import ServingSettings
 from use_cases import use_case, use_case_names
 
@@ -39,32 +35,30 @@ class Scores:
 
 
 class InferenceServices:
-    """One client for all environments and use cases; its connections are kept and shared."""
+    """One client per service; its connections are shared by the use cases it serves."""
 
     def __init__(self, settings: ServingSettings, timeout_seconds: float, connections: int) -> None:
-        self._timeout = timeout_seconds
         self._probe_timeout = min(timeout_seconds, PROBE_SECONDS)
-        self._targets: dict[Place, tuple[Connections, str]] = {}
-        self._origins: dict[str, Connections] = {}
+        self._clients: dict[Place, V2Client] = {}
+        by_url: dict[str, V2Client] = {}
         for name in use_case_names():
             for environment in Environment:
                 url = settings.inference_url(environment, name)
-                parts = urlsplit(url)
-                origin = f"{parts.scheme}://{parts.netloc}"
-                pool = self._origins.setdefault(origin, Connections(url, connections))
-                path = f"{parts.path.rstrip('/')}/v2/models/{name}"
-                self._targets[name, environment] = (pool, path)
+                if url not in by_url:
+                    service = f"the inference service in {environment.value}"
+                    by_url[url] = V2Client(url, timeout_seconds, service, connections)
+                self._clients[name, environment] = by_url[url]
         self._outages: dict[Place, tuple[type[Unavailable], str]] = {}
 
     @property
     def places(self) -> tuple[Place, ...]:
         """Every use case with every environment."""
-        return tuple(self._targets)
+        return tuple(self._clients)
 
     def close(self) -> None:
         """Close all connections."""
-        for pool in self._origins.values():
-            pool.close()
+        for client in self._clients.values():
+            client.close()
 
     def outage(self, place: Place) -> Unavailable | None:
         """Return why the last call there failed, `None` when it did not."""
@@ -76,16 +70,14 @@ class InferenceServices:
 
         Raises:
             ModelNotReady: the service has no such model ready.
-            UpstreamUnavailable: it is down, too slow, or answers something else than V2.
+            UpstreamUnavailable: it is down, too slow, or its response is not V2.
         """
-        body = {
-            "id": request_id,
-            "inputs": tensors_from_batch(records),
-            "parameters": {RETURN_FEATURES: True},
-        }
+        client, parameters = self._clients[place], {RETURN_FEATURES: True}
         try:
-            answer = await self._post(place, orjson.dumps(body))
-            scores = _scores(answer, records.num_rows, place)
+            result = await client.infer(
+                place[0], tensors_from_batch(records), id=request_id, parameters=parameters
+            )
+            scores = _scores(result, records.num_rows, place, client)
         except Unavailable as error:
             self._outages[place] = (type(error), str(error))
             raise
@@ -97,79 +89,14 @@ class InferenceServices:
 
         Raises:
             ModelNotReady: it serves none.
-            UpstreamUnavailable: it is down, too slow, or answers something else than V2.
+            UpstreamUnavailable: it is down, too slow, or its response is not V2.
         """
-        metadata = await self._call("GET", place, "", b"", self._probe_timeout)
-        versions = metadata.get("versions")
-        if not isinstance(versions, list) or len(versions) != 1:
-            raise _not_v2(place, "it names no single version")
-        return str(versions[0])
-
-    async def _post(self, place: Place, body: bytes) -> dict[str, Any]:
-        try:
-            return await self._call("POST", place, "/infer", body, self._timeout)
-        except ServiceUnreachable:
-            # A kept connection may be closed at the very moment it is used again;
-            # asking twice does no harm.
-            return await self._call("POST", place, "/infer", body, self._timeout)
-
-    async def _call(
-        self, method: str, place: Place, path: str, body: bytes, seconds: float
-    ) -> dict[str, Any]:
-        pool, target = self._targets[place]
-        try:
-            answer = await pool.request(method, target + path, body, seconds)
-        except TimeoutError as error:
-            raise UpstreamUnavailable(
-                f"the inference service of {_name(place)} did not answer in {seconds:g} s; "
-                "try again"
-            ) from error
-        except ConnectionBroken as error:
-            raise ServiceUnreachable(_down(place)) from error
-        except NotHttp as error:
-            raise _not_v2(place, str(error)) from error
-        return _document(answer.status, answer.body, place)
+        return await self._clients[place].served_release(place[0], self._probe_timeout)
 
 
-class AnsweredBadly(UpstreamUnavailable):
-    """It answered, but not so that it is of use: perhaps for one of several requests alone."""
-
-
-class ServiceUnreachable(UpstreamUnavailable):
-    """Nobody listens there, or the connection broke before an answer came."""
-
-
-def _document(status: int, body: bytes, place: Place) -> dict[str, Any]:
-    if status == HTTPStatus.NOT_FOUND:
-        raise ModelNotReady(f"no release is served for {_name(place)}; deploy one first")
-    if status != HTTPStatus.OK:
-        raise AnsweredBadly(
-            f"the inference service of {_name(place)} answered {status}: "
-            f"{_reason(body)}; see its log"
-        )
+def _scores(result: InferenceResult, rows: int, place: Place, client: V2Client) -> Scores:
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise _not_v2(place, "not JSON") from error
-    if not isinstance(document, dict):
-        raise _not_v2(place, "not an object")
-    return document
-
-
-def _reason(body: bytes) -> str:
-    """Return the `error` of a V2 error document; anything else may be private or endless."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return "no reason given"
-    error = document.get("error") if isinstance(document, dict) else None
-    return f"{error:.200}" if isinstance(error, str) else "no reason given"
-
-
-def _scores(answer: Mapping[str, Any], rows: int, place: Place) -> Scores:
-    try:
-        outputs = {tensor["name"]: tensor for tensor in answer["outputs"]}
-        parameters = answer["parameters"]
+        outputs, parameters = result.outputs, result.parameters
         probabilities = outputs[PROBABILITIES]
         count, width = probabilities["shape"]
         data = probabilities["data"]
@@ -186,31 +113,21 @@ def _scores(answer: Mapping[str, Any], rows: int, place: Place) -> Scores:
             bool(parameters["degraded"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _not_v2(place, f"{error!r:.100}") from error
-    _check_shapes(scores, rows, place)
+        raise client.not_v2(f"{error!r:.100}") from error
+    wrong = _mismatch(scores, rows, place[0])
+    if wrong:
+        raise client.not_v2(wrong)
     return scores
 
 
-def _check_shapes(scores: Scores, rows: int, place: Place) -> None:
-    classes = use_case(place[0]).classes
+def _mismatch(scores: Scores, rows: int, name: str) -> str | None:
+    """Return what does not fit `rows` records of the use case `name`, `None` if everything does."""
+    classes = use_case(name).classes
     columns = [scores.predictions, scores.probabilities, *scores.features.values()]
     if any(len(column) != rows for column in columns):
-        raise _not_v2(place, f"its tensors do not have {rows} rows")
+        return f"its tensors do not have {rows} rows"
     if any(len(row) != len(classes) for row in scores.probabilities):
-        raise _not_v2(place, f"its probabilities are not for {len(classes)} classes")
+        return f"its probabilities are not for {len(classes)} classes"
     if not set(scores.predictions) <= set(classes):
-        raise _not_v2(place, "it predicts a class that the use case does not have")
-
-
-def _name(place: Place) -> str:
-    return f"{place[0]} in {place[1].value}"
-
-
-def _down(place: Place) -> str:
-    return f"the inference service of {_name(place)} cannot be reached; try again"
-
-
-def _not_v2(place: Place, what: str) -> AnsweredBadly:
-    return AnsweredBadly(
-        f"the inference service of {_name(place)} did not answer by the V2 protocol: {what}"
-    )
+        return "it predicts a class that the use case does not have"
+    return None
