@@ -1,4 +1,4 @@
-"""Mails of 1.2 kB, and a release of 20,000 terms fitted on some of them."""
+"""Mails of 1.2 kB, and a release with 20,000 terms trained on some of them."""
 
 import pickle
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ SYLLABLES = ("bcdfgklmnprst", "aeiou", "bcdfglmnprst", ("an", "er", "ing", "ous"
 
 
 def release_in(folder: Path) -> Release:
-    """Fit, export and store a release; the fitted pipeline lies beside it in `MODEL`."""
+    """Train, export and store a release; the fitted pipeline is stored in `MODEL`."""
     rows = next(_parts(TRAINING_ROWS, seed=0))
     records = rows.select(COLUMNS).combine_chunks().to_batches()[0]
     candidate = next(each for each in CASE.candidates() if each.name == CANDIDATE)

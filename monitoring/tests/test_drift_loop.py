@@ -1,4 +1,4 @@
-"""The loop measures every window once, whatever one of them comes to."""
+"""The loop measures every window once, also after failures."""
 
 import logging
 from collections import Counter
@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 
 
 def run_until(world, job, end) -> None:
-    """Run the loop on a clock that moves by what the loop waits for."""
+    """Run the loop on a clock that advances while the loop waits."""
 
     def wait(seconds: float) -> bool:
         world.clock.advance(timedelta(seconds=seconds))
@@ -25,7 +25,7 @@ def run_until(world, job, end) -> None:
     run_loop(job, world.clock, HOUR, HOUR, wait)
 
 
-def test_windows_follow_one_another_without_gap(world, records_of):
+def test_windows_have_no_gaps(world, records_of):
     case = use_case("iris")
     release = world.release()
     world.serve(release)
@@ -62,11 +62,11 @@ def test_an_error_is_logged_and_the_next_window_is_measured(world, caplog):
         run_until(world, world.job(flush=flush), start + 2.5 * HOUR)
     assert any("a defect" in (r.exc_text or str(r.exc_info)) for r in caplog.records)
     first = read_reports(world.store, drift_report_folder("iris", "production", start + HOUR))
-    assert first == [], "an error is no report, least of all one of no drift"
+    assert first == [], "after an error there is no report"
     assert latest_reports(world.store)[0].end == start + 2 * HOUR
 
 
-def test_windows_that_fell_due_during_a_long_one_are_caught_up_on(world):
+def test_windows_that_became_due_during_a_long_one_are_measured(world):
     world.serve(world.release())
     start = world.clock.now()
     slow = iter([3 * HOUR])
@@ -86,7 +86,7 @@ def test_windows_that_fell_due_during_a_long_one_are_caught_up_on(world):
 
 
 @pytest.mark.parametrize("waits", [1, 3])
-def test_the_loop_ends_when_it_is_told_to(world, waits):
+def test_the_loop_ends_when_wait_returns_true(world, waits):
     left = iter([False] * (waits - 1) + [True])
     run_loop(world.job(), world.clock, HOUR, HOUR, lambda _: next(left))
     assert list(left) == []

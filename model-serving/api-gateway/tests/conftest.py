@@ -27,12 +27,12 @@ from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
 from platform_core.contracts.release import Lineage
-from platform_core.inference_log import read_log
 from platform_core.ledger import Ledger
 from platform_core.open_inference import batch_from_tensors
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
+from records import read_log
 from scoring import Release, Scorer, build_release, store_release
 from use_cases import use_case
 

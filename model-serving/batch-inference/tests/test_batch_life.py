@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from batch_inference import LocalExecutor
+from platform_core.batch import BatchProgress, JobStatus
 from platform_core.clock import ManualClock
-from platform_core.contracts.batch_job import BatchProgress, JobStatus
 from platform_core.parquet import read_table, write_table
 from platform_core.storage import cancel_path, checkpoints_folder, progress_path
 

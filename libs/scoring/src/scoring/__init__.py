@@ -12,7 +12,6 @@ from scoring.release import (
     load_release,
     store_release,
 )
-from scoring.replay import Replay, replay
 from scoring.scorer import Scorer, Scores
 from scoring.verify import verify
 
@@ -20,7 +19,6 @@ __all__ = [
     "EntityLookup",
     "FeatureTransformer",
     "Release",
-    "Replay",
     "Scorer",
     "Scores",
     "TransformedRecords",
@@ -30,7 +28,6 @@ __all__ = [
     "load_lineage",
     "load_manifest",
     "load_release",
-    "replay",
     "store_release",
     "verify",
 ]

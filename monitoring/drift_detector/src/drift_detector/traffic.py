@@ -1,6 +1,6 @@
-"""What a window's inference records say, per release, as counts: no record is kept.
+"""Counts the inference records of a window per release.
 
-The only rows that stay in memory are a sample for the page.
+The only rows kept in memory are a sample for the report page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,17 +20,12 @@ from baseline import (
 )
 from drift_detector.sample import RowSample
 from platform_core.contracts.inference_record import Purpose
-from platform_core.inference_log import (
-    ENTITY_PREFIX,
-    FEATURE_PREFIX,
-    INPUT_PREFIX,
-    PROBABILITY_PREFIX,
-)
+from records import log_columns
+from records.columns import PURPOSE, RELEASE_ID, column
 from use_cases import UseCase
 
-RELEASE_ID, PURPOSE = "release_id", "purpose"
 ENCODED = (RELEASE_ID, PURPOSE, PREDICTION_COLUMN)
-"""Columns of the log with a few values, which are read as dictionaries."""
+"""Columns of the log with few distinct values, which are read as dictionaries."""
 
 
 @dataclass
@@ -74,8 +69,8 @@ class ReleaseTraffic:
             for column in monitored_columns(use_case)
         }
         self.rows += records.num_rows
-        for name, column in values.items():
-            self.tallies.setdefault(name, Tally()).add(column, self.references.get(name))
+        for name, array in values.items():
+            self.tallies.setdefault(name, Tally()).add(array, self.references.get(name))
         for entry in pc.value_counts(values[PREDICTION_COLUMN]).to_pylist():
             known = self.predictions.get(entry["values"], 0)
             self.predictions[entry["values"]] = known + entry["counts"]
@@ -104,69 +99,55 @@ def count_traffic(
     return [traffic[release_id] for release_id in sorted(traffic)]
 
 
-def log_columns(use_case: UseCase) -> list[str]:
-    """Return the columns of the inference log that the monitored values are made of."""
-    names = list(ENCODED)
-    names += [PROBABILITY_PREFIX + name for name in use_case.classes]
-    entities = use_case.entity_features.names if use_case.entity_features else ()
-    replayed = set(_replayed(use_case))
-    for column in use_case.monitored:
-        if column.name in entities:
-            names.append(ENTITY_PREFIX + column.name)
-        elif column.name not in replayed:
-            names.append(FEATURE_PREFIX + column.name)
+def columns_to_read(use_case: UseCase) -> list[str]:
+    """Return the columns of the inference log from which the monitored values are computed."""
+    columns, replayed = log_columns(use_case), _replayed(use_case)
+    names = [*ENCODED, *columns.probabilities.values()]
+    names += [columns.numbers[c.name] for c in use_case.monitored if c.name not in replayed]
     if replayed:
-        names += [INPUT_PREFIX + name for name in use_case.record_schema.names]
+        names += columns.inputs.values()
     return names
 
 
 def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
     """Return the values of every monitored column, N each; null where the log has none."""
-    rows = records.num_rows
+    columns, rows = log_columns(use_case), records.num_rows
     values = {}
-    for column in use_case.monitored:
-        logged = _column(records, ENTITY_PREFIX + column.name)
-        if logged is None:
-            logged = _column(records, FEATURE_PREFIX + column.name)
-        values[column.name] = pa.nulls(rows, pa.float32()) if logged is None else logged
+    for monitored in use_case.monitored:
+        logged = column(records, columns.numbers.get(monitored.name))
+        values[monitored.name] = pa.nulls(rows, pa.float32()) if logged is None else logged
     values |= _replay(use_case, records)
-    names = [PROBABILITY_PREFIX + name for name in use_case.classes]
-    probabilities = [_column(records, name) for name in names]
-    if any(column is None for column in probabilities):
+    probabilities = [column(records, name) for name in columns.probabilities.values()]
+    if any(array is None for array in probabilities):
         values[SCORE_COLUMN] = pa.nulls(rows, pa.float32())
     else:
-        values[SCORE_COLUMN] = score(use_case, np.column_stack([_floats(c) for c in probabilities]))
+        values[SCORE_COLUMN] = score(use_case, np.column_stack([_floats(p) for p in probabilities]))
     values[PREDICTION_COLUMN] = records.column(PREDICTION_COLUMN)
     return values
 
 
 def _replayed(use_case: UseCase) -> list[str]:
-    """The monitored text features: the log has their input, not their value."""
+    """Return the monitored text features: the log has their input, not their value."""
     text = {field.name for field in use_case.feature_schema if field.type == pa.string()}
-    return [column.name for column in use_case.monitored if column.name in text]
+    return [monitored.name for monitored in use_case.monitored if monitored.name in text]
 
 
 def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
     names = _replayed(use_case)
-    inputs = [_column(records, INPUT_PREFIX + name) for name in use_case.record_schema.names]
-    if not names or any(column is None for column in inputs):
+    inputs = [column(records, name) for name in log_columns(use_case).inputs.values()]
+    if not names or any(array is None for array in inputs):
         return {name: pa.nulls(records.num_rows, pa.string()) for name in names}
     features = use_case.features(pa.record_batch(inputs, schema=use_case.record_schema))
     return {name: features.column(name) for name in names}
 
 
-def _column(records: pa.RecordBatch, name: str) -> pa.Array | None:
-    index = records.schema.get_field_index(name)
-    return None if index < 0 else records.column(index)
+def _floats(values: pa.Array) -> np.ndarray:
+    return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
-def _floats(column: pa.Array) -> np.ndarray:
-    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-
-
-def _by(column: str, records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Yield each value of a column with its rows; where there is one, they are not copied."""
-    values = records.column(column)
+def _by(name: str, records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield each value of a column with its rows, without copying them if there is only one."""
+    values = records.column(name)
     found = values.unique().to_pylist()
     for value in found:
         yield value, records if len(found) == 1 else records.filter(pc.equal(values, value))

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from platform_core.storage import release_path
-from releases.model_card import CARD_HTML, CARD_JSON
+from releases.catalogue.model_card import CARD_HTML, CARD_JSON
 from scoring.release import model_file
 from training.bootstrap import Platform
 from training.run_folder import TRAINING, RunFolder

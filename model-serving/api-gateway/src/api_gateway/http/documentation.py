@@ -63,7 +63,7 @@ def submit_operation() -> Operation:
         {202: _json("JobSubmitted", "The job was taken on")},
         (*WITH_BODY, 409, 503),
         [_environment()],
-        _body(_reference("Submission"), {"mails": {"value": example}}),
+        _body(_reference("BatchSubmission"), {"mails": {"value": example}}),
     )
 
 

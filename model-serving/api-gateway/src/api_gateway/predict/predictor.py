@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from api_gateway.errors import Overloaded
-from api_gateway.log.inference_log import InferenceLog
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.answers import Answers, PredictionRequest, Question
 from api_gateway.routing.upstream import InferenceServices, Place
 from platform_core.clock import Clock
 from platform_core.micro_batching import BatchLimits, MicroBatcher
 from platform_core.open_inference.client import UnusableResponse
+from records import InferenceLog
 
 Documents = list[dict[str, Any]]
 BATCH_ROWS = 32

@@ -1,0 +1,17 @@
+"""The inference log: append records durably, upload them as Parquet, read and replay them."""
+
+from records.columns import LogColumns, log_columns
+from records.inference_log import InferenceLog, LogMetrics, UploadResult
+from records.read import read_log
+from records.spool import SegmentLimits, Spool
+
+__all__ = [
+    "InferenceLog",
+    "LogColumns",
+    "LogMetrics",
+    "SegmentLimits",
+    "Spool",
+    "UploadResult",
+    "log_columns",
+    "read_log",
+]

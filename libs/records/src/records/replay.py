@@ -1,0 +1,117 @@
+"""Replaying logged predictions: does a release compute the same again?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from platform_core.errors import InvalidData
+from records.columns import PREDICTION, RELEASE_ID, LogColumns, log_columns
+from scoring import Scorer, Scores
+from use_cases import UseCase
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The differences between N logged predictions and the same records computed again.
+
+    `features` and `probabilities` hold the largest absolute difference per column and class,
+    infinite where only one side is a finite number; they are empty when `rows` is 0.
+    `predictions` counts the rows whose class differs. `incomplete` rows lack a logged value
+    and were skipped.
+    """
+
+    rows: int
+    incomplete: int
+    features: Mapping[str, float]
+    probabilities: Mapping[str, float]
+    predictions: int
+
+    @property
+    def largest(self) -> float | None:
+        """The largest of all differences; `None` when no row could be compared."""
+        return max((*self.features.values(), *self.probabilities.values()), default=None)
+
+
+def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer) -> Replay:
+    """Compute logged predictions again and compare.
+
+    Features are computed from the logged input; entity features are taken from the log, because
+    the online store has changed since.
+
+    Args:
+        records: rows of the inference log, all predicted by the scorer's release.
+        use_case: their use case.
+        scorer: the release that predicted them.
+
+    Raises:
+        InvalidData: a column of the log is missing, or another release predicted a row.
+    """
+    columns = log_columns(use_case)
+    _check(records, columns, scorer.release_id)
+    table = records if isinstance(records, pa.Table) else pa.Table.from_batches([records])
+    complete = table.filter(_complete(table, _required(columns)))
+    incomplete = table.num_rows - complete.num_rows
+    if complete.num_rows == 0:
+        return Replay(0, incomplete, {}, {}, 0)
+    scores = _score(complete, columns, use_case, scorer)
+    features = {
+        name: _difference(complete[column], scores.features.column(name))
+        for name, column in columns.features.items()
+    }
+    probabilities = {
+        name: _difference(complete[column], scores.probabilities[:, index])
+        for index, (name, column) in enumerate(columns.probabilities.items())
+    }
+    changed = pc.sum(pc.not_equal(complete[PREDICTION], scores.predictions)).as_py()
+    return Replay(complete.num_rows, incomplete, features, probabilities, changed)
+
+
+def _required(columns: LogColumns) -> list[str]:
+    """Entity features are not among them: null means the model saw an unknown entity."""
+    parts = (columns.inputs, columns.features, columns.probabilities)
+    return [*(column for part in parts for column in part.values()), PREDICTION]
+
+
+def _check(records: pa.RecordBatch | pa.Table, columns: LogColumns, release_id: str) -> None:
+    needed = [*_required(columns), *columns.entities.values(), RELEASE_ID]
+    missing = [name for name in needed if name not in records.schema.names]
+    if missing:
+        raise InvalidData(f"the logged records have no column {', '.join(missing)}")
+    others = set(pc.unique(records[RELEASE_ID]).to_pylist()) - {release_id}
+    if others:
+        raise InvalidData(
+            f"records of release {', '.join(map(str, sorted(others, key=str)))} cannot be replayed "
+            f"with release {release_id}; group them by release"
+        )
+
+
+def _complete(table: pa.Table, names: Iterable[str]) -> pa.ChunkedArray | pa.Array:
+    keep = pa.repeat(True, table.num_rows)
+    for name in names:
+        keep = pc.and_(keep, pc.is_valid(table[name]))
+    return keep
+
+
+def _score(table: pa.Table, columns: LogColumns, use_case: UseCase, scorer: Scorer) -> Scores:
+    inputs = _batch(table, columns.inputs)
+    inputs = pa.record_batch(inputs.columns, schema=use_case.record_schema)
+    return scorer.score(inputs, _batch(table, columns.entities) if columns.entities else None)
+
+
+def _batch(table: pa.Table, columns: Mapping[str, str]) -> pa.RecordBatch:
+    chosen = table.select(list(columns.values())).rename_columns(list(columns))
+    return chosen.combine_chunks().to_batches()[0]
+
+
+def _difference(logged: pa.ChunkedArray, computed: pa.Array | npt.NDArray[np.float32]) -> float:
+    left = np.asarray(logged, dtype=np.float64)
+    right = np.asarray(computed, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(left - right)
+    same = (left == right) | (np.isnan(left) & np.isnan(right))
+    difference[np.isnan(difference)] = np.inf
+    return float(np.where(same, 0.0, difference).max())
