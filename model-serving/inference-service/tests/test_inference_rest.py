@@ -66,7 +66,7 @@ def test_features_come_back_when_they_are_asked_for(
         )
 
 
-def test_tensors_may_be_columns_in_any_order_with_others_beside(server, records, outputs):
+def test_tensors_may_be_columns_in_any_order_and_unknown_ones_are_ignored(server, records, outputs):
     batch = records("spam", 2)
     tensors = [
         {**t, "shape": [2, 1], "data": [[v] for v in t["data"]]} for t in tensors_from_batch(batch)
@@ -130,7 +130,7 @@ def bad_iris(**changes):
         ({"instances": [[1, 2, 3, 4]]}, "not a V2 inference request: inputs"),
     ],
 )
-def test_a_request_that_does_not_fit_is_told_why(server, request_body, reason):
+def test_a_request_that_does_not_fit_gets_the_reason(server, request_body, reason):
     answer = server.post("/v2/models/iris/infer", request_body)
 
     assert answer.status_code == 400
@@ -138,7 +138,7 @@ def test_a_request_that_does_not_fit_is_told_why(server, request_body, reason):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"text"'])
-def test_a_body_that_is_no_request_is_told_so(server, body):
+def test_a_body_that_is_not_a_v2_request_is_refused(server, body):
     answer = httpx.post(f"{server.url}/v2/models/iris/infer", content=body)
 
     assert answer.status_code == 400

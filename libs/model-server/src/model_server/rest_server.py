@@ -115,7 +115,7 @@ def _requested_model(scope: Scope) -> str | None:
 
 
 async def error_response(_: Request, error: Exception) -> Response:
-    """Answer an error with its status and `{"error": message}`."""
+    """Return the status of `error` with the body `{"error": message}`."""
     status = status_of(error).http
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("answered %d: %s", status, error)

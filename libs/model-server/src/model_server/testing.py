@@ -1,4 +1,4 @@
-"""Running the serving programs in tests: real processes, real sockets, a folder as the cloud."""
+"""Runs the serving programs in tests: real processes and sockets, a folder as blob store."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ SEED = 11
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerProcess:
     """A running program: `url` speaks REST, `grpc` is host:port."""
 
     url: str
@@ -36,31 +36,31 @@ class Server:
     log: Path
 
     def get(self, path: str) -> httpx.Response:
-        """Return the answer to GET."""
+        """Return the response to GET."""
         return httpx.get(self.url + path, timeout=SECONDS)
 
     def post(self, path: str, content: dict[str, Any] | None = None) -> httpx.Response:
-        """Return the answer to POST with a JSON body."""
+        """Return the response to POST with a JSON body."""
         return httpx.post(self.url + path, json=content, timeout=SECONDS)
 
     def infer(self, use_case: str, records: pa.RecordBatch, **request: object) -> httpx.Response:
-        """Return the answer to `records`; `request` are further fields of the V2 request."""
+        """Return the response to `records`; `request` holds other fields of the V2 request."""
         content = {"inputs": tensors_from_batch(records), **request}
         return self.post(f"/v2/models/{use_case}/infer", content)
 
     def load(self, use_case: str) -> httpx.Response:
-        """Have it read the pointer of a use case again."""
+        """Load what the pointer of a use case names."""
         return self.post(f"/v2/repository/models/{use_case}/load")
 
     def serves(self, use_case: str) -> str:
-        """Return the release that its metadata name."""
+        """Return the release that the metadata names."""
         versions: list[str] = self.get(f"/v2/models/{use_case}").json()["versions"]
         return versions[0]
 
 
 @dataclass(frozen=True)
 class Home:
-    """What the programs find on disk: a blob store and a model repository."""
+    """The folder of the programs: a blob store and a model repository."""
 
     folder: Path
     store: LocalBlobStore
@@ -95,14 +95,14 @@ class Home:
         return environment, http, grpc
 
     @contextmanager
-    def serve(self, module: str, prefix: str, **settings: str) -> Iterator[Server]:
+    def serve(self, module: str, prefix: str, **settings: str) -> Iterator[ServerProcess]:
         """Run a program on free ports until the block ends."""
         environment, http, grpc = self.environment(prefix, **settings)
         folder = self.folder / f"{module}-{http}"
         ready = partial(answers, http, "/v2/health/ready")
         with running([sys.executable, "-m", module], ready, folder, environment) as process:
             url = f"http://127.0.0.1:{http}"
-            yield Server(url, f"127.0.0.1:{grpc}", process, folder / "server.log")
+            yield ServerProcess(url, f"127.0.0.1:{grpc}", process, folder / "server.log")
 
 
 class SenderView:
@@ -139,7 +139,7 @@ class SenderView:
         store.materialise(view, max(self._history["event_timestamp"].to_pylist()))
 
     def entities(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return what the view knows of the senders of `records`, from the history alone."""
+        """Return the view's values for the senders of `records`, computed from the history."""
         names = list(self._entity.names)
         rows = sorted(self._history.to_pylist(), key=lambda row: row["event_timestamp"])
         latest = {row["sender_domain"]: [row[name] for name in names] for row in rows}
