@@ -154,7 +154,7 @@ def _senders(train: Source, test: Source, quick: bool) -> list[list[object]]:
             model = fit(SPAM, features.append_column("label", labels), trial, SEED)
             scores = probabilities(SPAM, model, test.features)[:, SPAM.classes.index("spam")]
             title = f"{train.name} → {test.name}, {trial.candidate}, {part}"
-            rows.append(_row(title, test.spam, scores, SPAM.threshold.at_least))
+            rows.append(_row(title, test.spam, scores, SPAM.training().threshold.at_least))
     return rows
 
 

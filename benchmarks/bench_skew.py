@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from bench_report import say, table
-from bench_traffic import GatewayClient, as_sent, generated, odd
+from bench_traffic import GatewayClient, generated, odd
 
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import SystemClock
@@ -64,9 +64,9 @@ def _send(client: GatewayClient, case: UseCase, rows: list[dict[str, Any]]) -> l
     stride = len(rows) // singles
     alone = rows[::stride]
     together = [row for number, row in enumerate(rows) if number % stride]
-    ids = [client.post(path, as_sent(case, row))["prediction_id"] for row in alone]
+    ids = [client.post(path, case.request(row))["prediction_id"] for row in alone]
     for start in range(0, len(together), CALL):
-        body = {"records": [as_sent(case, row) for row in together[start : start + CALL]]}
+        body = {"records": [case.request(row) for row in together[start : start + CALL]]}
         answer = client.post(f"{path}/batch-sync", body)
         refused = [item["error"] for item in answer["predictions"] if "error" in item]
         if refused:

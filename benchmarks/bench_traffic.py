@@ -34,7 +34,10 @@ ODD_TEXTS = (
 def generated(case: UseCase, rows: int, seed: int) -> list[dict[str, Any]]:
     """Return rows of the record schema, half as in training and half drifted."""
     names = case.record_schema.names
-    halves = [case.generate(rows // 2, seed), case.generate(rows - rows // 2, seed + 1, drift=1.0)]
+    halves = [
+        case.training().generate(rows // 2, seed),
+        case.training().generate(rows - rows // 2, seed + 1, drift=1.0),
+    ]
     return pa.concat_tables(half.select(names) for half in halves).to_pylist()
 
 
@@ -47,12 +50,6 @@ def odd(case: UseCase, row: dict[str, Any]) -> list[dict[str, Any]]:
         if name != case.id_column
         for text in ODD_TEXTS
     ]
-
-
-def as_sent(case: UseCase, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as a request; if the only field is a list, it holds the columns in order."""
-    fields = list(case.record.model_fields)
-    return row if set(fields) == set(row) else {fields[0]: list(row.values())}
 
 
 class GatewayClient:

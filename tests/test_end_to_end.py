@@ -204,7 +204,7 @@ def test_a_local_run_has_the_steps_of_the_compiled_pipeline(served: Platform) ->
 
 
 def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:
-    mails = SPAM.generate(300, seed=11).select(SPAM.record_schema.names)
+    mails = SPAM.training().generate(300, seed=11).select(SPAM.record_schema.names)
     write_table(served.store, "batch/in/mails.parquet", mails)
     body = {"input_path": "batch/in/mails.parquet", "output_path": "batch/out/mails.parquet"}
     submitted = served.call("POST", "/batch/submit", body, "production")
@@ -247,7 +247,7 @@ def test_drift_is_detected_and_requests_retraining(served: Platform) -> None:
         served.store, f"training-data/spam/{lineage['dataset_version']}/records.parquet"
     )
     held_out = records.filter(pc.equal(records["part"], "test")).select(SPAM.record_schema.names)
-    shifted = SPAM.generate(400, seed=5, drift=1.0).select(SPAM.record_schema.names)
+    shifted = SPAM.training().generate(400, seed=5, drift=1.0).select(SPAM.record_schema.names)
     staged = served.serves("spam", "staging")
     first = datetime.now(UTC)
     _send(served, held_out.to_pylist(), "production")

@@ -128,4 +128,4 @@ def _features(random: np.random.Generator, rows: int) -> pa.RecordBatch:
 
 
 def _predictions(spam: np.ndarray) -> pa.Array:
-    return pa.array(np.where(spam > CASE.threshold.at_least, "spam", "ham"))
+    return pa.array(np.where(spam > CASE.training().threshold.at_least, "spam", "ham"))

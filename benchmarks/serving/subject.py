@@ -76,8 +76,10 @@ def build(folder: Path, store: BlobStore, settings: OnlineStoreSettings) -> Subj
 
 def _mails(case: UseCase, rows: int, seed: int) -> pa.Table:
     """Return generated mails with a large vocabulary, so that there are enough terms."""
-    random, table = Random(seed), case.generate(rows, seed)  # noqa: S311 (not for secrets)
-    spam = np.array([label == case.positive for label in table[case.label_column].to_pylist()])
+    random, table = Random(seed), case.training().generate(rows, seed)  # noqa: S311 (not for secrets)
+    spam = np.array(
+        [label == case.positive for label in table[case.training().label.column].to_pylist()]
+    )
     mails = table.to_pylist()
     for mail, body, own in zip(mails, bodies(spam, seed), spam, strict=True):
         domain = 2 * random.randrange(DOMAINS // 2) + int(own)
@@ -93,8 +95,8 @@ def _records(case: UseCase, table: pa.Table) -> pa.RecordBatch:
 
 
 def _history(case: UseCase, rows: pa.Table) -> pa.Table:
-    times = rows[case.time_column].cast(pa.timestamp("us", tz="UTC"))
-    return case.entity_history(rows.append_column("event_timestamp", times))
+    times = rows[case.training().time_column].cast(pa.timestamp("us", tz="UTC"))
+    return case.training().entity_history(rows.append_column("event_timestamp", times))
 
 
 def _entities(case: UseCase, records: pa.RecordBatch, history: pa.Table) -> pa.RecordBatch:
@@ -121,9 +123,12 @@ def _trained(case: UseCase, rows: pa.Table) -> bytes:
 
 
 def _train(case: UseCase, rows: pa.Table) -> bytes:
-    candidate = next(each for each in case.candidates() if each.name == CANDIDATE)
+    candidate = next(each for each in case.training().candidates() if each.name == CANDIDATE)
     model = candidate.build(PARAMETERS, SEED).set_params(inputs__text__max_features=TERMS)
-    model.fit(assemble(case, _records(case, rows)).to_pandas(), rows[case.label_column].to_pylist())
+    model.fit(
+        assemble(case, _records(case, rows)).to_pandas(),
+        rows[case.training().label.column].to_pylist(),
+    )
     return candidate.to_onnx(model).SerializeToString()
 
 

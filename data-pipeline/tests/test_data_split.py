@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from data_pipeline import read_manifest, read_records
 from data_pipeline.versions.manifest import SplitSummary
 from data_pipeline.versions.split import split as split_table
-from use_cases import UseCase, use_case
-from use_cases.spam import SpamUseCase
+from use_cases import TrainingUseCase, use_case
+from use_cases.testing import variant
 
 IRIS = use_case("iris")
 # Mail without near duplicates: numbers in its texts count for nothing there.
-PLAIN = {"duplicate_text": UseCase.duplicate_text}
-SPAM = type("PlainMail", (SpamUseCase,), PLAIN)()
+PLAIN = {"duplicate_text": TrainingUseCase.duplicate_text}
+SPAM = variant(use_case("spam"), training=PLAIN)
 START = datetime(2025, 1, 1, tzinfo=UTC)
 CLASSES = ("ham", "spam")
 Row = tuple[int, int, int | None]
@@ -135,7 +135,10 @@ def test_without_useful_times_content_decides(blob_store, frozen, mails, dates, 
 
 
 def test_without_times_a_record_stays_on_its_side_in_every_version(blob_store, frozen) -> None:
-    small, large = IRIS.generate(300, 5), [IRIS.generate(300, n) for n in (5, 6)]
+    small, large = (
+        IRIS.training().generate(300, 5),
+        [IRIS.training().generate(300, n) for n in (5, 6)],
+    )
     sides = []
     for tables in ([small], large):
         records = read_records(blob_store, "iris", frozen(IRIS, blob_store, *tables))

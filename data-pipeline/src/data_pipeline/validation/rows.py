@@ -6,10 +6,8 @@ small columns that every batch leaves.
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,10 +15,9 @@ from data_pipeline.columns import EVENT_TIMESTAMP, LABEL, REASON, ROW_ID, SOURCE
 from data_pipeline.duplicates.near_duplicates import signatures
 from data_pipeline.sources.raw import SOURCE_COLUMN
 from data_pipeline.validation.labels import count_spellings, read_labels
-from data_pipeline.validation.schema import check_rows, row_schema
 from data_pipeline.validation.times import Times, no_times, read_times
 from data_pipeline.versions.identity import content_ids
-from use_cases import UseCase
+from use_cases import UseCase, validate_columns
 
 QUARANTINE_CHARACTERS = 1_000
 _NUL = "\x00"
@@ -54,24 +51,19 @@ class RowChecker:
 
     use_case: UseCase
 
-    @cached_property
-    def schema(self) -> pandera.DataFrameSchema:
-        """The Pandera schema of the use case."""
-        return row_schema(self.use_case)
-
     def __call__(self, raw: pa.RecordBatch) -> CheckedBatch:
         """Return the rows of `raw` that fit as records, the others with the reason."""
         case = self.use_case
         raw, nul_rows = without_nul(case, raw)
-        records, reasons = check_rows(case, self.schema, raw)
-        given = raw.column(case.label_column)
+        checked = validate_columns(case, raw)
+        given = raw.column(case.training().label.column)
         labels, label_reasons = read_labels(case, given)
-        reasons = pc.coalesce(reasons, label_reasons)
+        reasons = pc.coalesce(checked.reasons, label_reasons)
         fits = reasons.is_null()
-        accepted = self._accepted(raw, records, labels).filter(fits)
+        accepted = self._accepted(raw, checked.records, labels).filter(fits)
         kept = accepted.select(case.record_schema.names).combine_chunks()
         batch = _one_batch(kept, case.record_schema)
-        minhash, has_text = signatures(case.duplicate_text(batch))
+        minhash, has_text = signatures(case.training().duplicate_text(batch))
         kept_raw = raw.filter(fits)
         times = self._times(kept_raw)
         accepted = accepted.append_column(ROW_ID, content_ids(case, accepted))
@@ -92,7 +84,12 @@ class RowChecker:
     def extra_columns(self, raw: pa.Schema) -> list[str]:
         """Return the columns of a source that the use case does not name."""
         case = self.use_case
-        named = {*case.record_schema.names, case.label_column, case.time_column, SOURCE_COLUMN}
+        named = {
+            *case.record_schema.names,
+            case.training().label.column,
+            case.training().time_column,
+            SOURCE_COLUMN,
+        }
         return [name for name in raw.names if name not in named]
 
     def _accepted(self, raw: pa.RecordBatch, records: pa.RecordBatch, labels: pa.Array) -> pa.Table:
@@ -100,14 +97,14 @@ class RowChecker:
         return table.append_column(SOURCE, raw.column(SOURCE_COLUMN).cast(pa.string()))
 
     def _times(self, raw: pa.RecordBatch) -> Times:
-        if self.use_case.time_column not in raw.schema.names:
+        if self.use_case.training().time_column not in raw.schema.names:
             return no_times(raw.num_rows)
-        return read_times(raw.column(self.use_case.time_column))
+        return read_times(raw.column(self.use_case.training().time_column))
 
     def _refused(self, raw: pa.RecordBatch, reasons: pa.Array) -> pa.Table:
         case = self.use_case
         names = {name: name for name in case.record_schema.names}
-        names |= {LABEL: case.label_column, EVENT_TIMESTAMP: case.time_column}
+        names |= {LABEL: case.training().label.column, EVENT_TIMESTAMP: case.training().time_column}
         columns = {
             name: as_text(raw.column(given)) if given in raw.schema.names else _nothing(raw)
             for name, given in names.items()

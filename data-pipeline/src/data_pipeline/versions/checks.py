@@ -46,7 +46,7 @@ def selection_warnings(
     case: UseCase, scanned: Scanned, selection: Selection, ingest: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the warnings of the ingest, then a sentence for each thing that should be known."""
-    total, column, times = selection.rows, case.time_column, selection.times
+    total, column, times = selection.rows, case.training().time_column, selection.times
     rare = {n: c for n, c in selection.classes.items() if c < RARE_SHARE * total}
     counted = [
         (scanned.nul_rows, "rows held NUL characters, which were removed"),

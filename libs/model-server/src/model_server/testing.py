@@ -124,9 +124,11 @@ class SenderView:
         if self._case.entity_features is None:
             raise InvalidInput("the use case spam has no entity features")
         self._entity = self._case.entity_features
-        mails = self._case.generate(300, SEED)
-        times = mails[self._case.time_column].cast(pa.timestamp("us", tz="UTC"))
-        self._history = self._case.entity_history(mails.append_column("event_timestamp", times))
+        mails = self._case.training().generate(300, SEED)
+        times = mails[self._case.training().time_column].cast(pa.timestamp("us", tz="UTC"))
+        self._history = self._case.training().entity_history(
+            mails.append_column("event_timestamp", times)
+        )
         self._file = folder / "history.parquet"
         self._file.write_bytes(table_bytes(self._history))
 
