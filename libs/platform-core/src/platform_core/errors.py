@@ -12,6 +12,7 @@ PlatformError
 │   └── JobNotFound
 ├── Conflict                    the thing exists or has moved on already
 │   ├── BlobExists
+│   ├── BlobChanged
 │   ├── LedgerConflict
 │   └── JobEnded
 ├── Refused                     a rule of the platform says no
@@ -97,6 +98,12 @@ class BlobExists(Conflict):
     """A blob that must be new is there already."""
 
     code = "blob-exists"
+
+
+class BlobChanged(Conflict):
+    """A blob was replaced since it was read."""
+
+    code = "blob-changed"
 
 
 class LedgerConflict(Conflict):

@@ -38,13 +38,19 @@ class Settings(BaseSettings):
 
 
 class StorageSettings(Settings):
-    """Where the blobs are: `file:///folder` or `https://<account>.blob.core.windows.net`.
+    """Where the blobs are.
 
-    `azure_storage_key` is for Azurite only; without it the workload's identity is used.
+    `blob_store_url` is `file:///folder`, `az://<account>` (or the account's `https://` URL) or
+    `s3://<bucket>[/<prefix>]`. `azure_storage_key` is for Azurite only. `aws_endpoint_url` names
+    an S3-compatible server. Without keys the identity of the workload is used.
     """
 
     blob_store_url: str
     azure_storage_key: SecretStr | None = None
+    aws_endpoint_url: str | None = None
+    aws_region: str = "us-east-1"
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: SecretStr | None = None
 
 
 class RegistrySettings(Settings):
