@@ -121,9 +121,7 @@ def left_over(store: BlobStore, path: str) -> bool:
 
 
 def _file_text(store: BlobStore, path: str) -> str | bytes:
-    if not store.exists(path):
-        raise BlobNotFound(f"there is no blob {path}")
-    with store.filesystem().open_input_file(path) as file:
+    with store.open(path) as file:
         return (pq.read_metadata(file).metadata or {})[SUMMARY_KEY.encode()]
 
 

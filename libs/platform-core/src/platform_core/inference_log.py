@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from platform_core.contracts.inference_record import InferenceRecord
-from platform_core.errors import InvalidData
+from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import PARQUET, log_window_folders
 
@@ -114,10 +114,10 @@ def _read_object(
     store: BlobStore, path: str, columns: list[str] | None, encoded: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     try:
-        with store.filesystem().open_input_file(path) as source:
+        with store.open(path) as source:
             file = pq.ParquetFile(source, read_dictionary=list(encoded), buffer_size=BUFFER_BYTES)
             yield from file.iter_batches(columns=columns)
-    except FileNotFoundError:
+    except BlobNotFound:
         return  # removed by the retention rule since it was listed
     except pa.ArrowInvalid as error:
         raise InvalidData(f"{path} is not a Parquet file of the inference log: {error}") from error

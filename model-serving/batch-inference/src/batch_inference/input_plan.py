@@ -6,24 +6,23 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from platform_core.batch_inputs import input_objects
 from platform_core.contracts.base import Contract
 from platform_core.contracts.batch_job import BatchJob
-from platform_core.errors import BlobExists, BlobNotFound, InvalidData
-from platform_core.ports.blob_store import BlobStore
+from platform_core.errors import BlobChanged, BlobExists, BlobNotFound, InvalidData
+from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import input_plan_path
 
 BUFFER_BYTES = 1 << 20
 
 
 class InputFile(Contract):
-    """One object: `size` in bytes, `modified` in nanoseconds since 1970, `rows` by its footer."""
+    """One object: `size` in bytes, `etag` as the store gave it, `rows` by its footer."""
 
     path: str
     size: int
-    modified: int | None
+    etag: str
     rows: int
 
 
@@ -62,11 +61,13 @@ def plan_input(store: BlobStore, job: BatchJob, columns: Sequence[str]) -> Input
 
 def require_unchanged(store: BlobStore, plan: InputPlan) -> None:
     """Return when every object is as it was noted; `InvalidData` names the first that is not."""
-    infos = store.filesystem().get_file_info([file.path for file in plan.files])
-    for file, info in zip(plan.files, infos, strict=True):
-        if info.type is not fs.FileType.File:
-            raise InvalidData(f"the input {file.path} was deleted while the job ran; {_AGAIN}")
-        if (info.size, info.mtime_ns) != (file.size, file.modified):
+    for file in plan.files:
+        try:
+            info = store.info(file.path)
+        except BlobNotFound as error:
+            text = f"the input {file.path} was deleted while the job ran; {_AGAIN}"
+            raise InvalidData(text) from error
+        if (info.size, info.etag) != (file.size, file.etag):
             raise InvalidData(
                 f"the input {file.path} was changed while the job ran ({file.size} bytes then, "
                 f"{info.size} now); rows of both would be mixed; {_AGAIN}"
@@ -77,28 +78,27 @@ _AGAIN = "submit the job again once the input stays as it is"
 
 
 @contextmanager
-def opened(files: fs.FileSystem, path: str) -> Iterator[pq.ParquetFile]:
+def opened(store: BlobStore, path: str) -> Iterator[pq.ParquetFile]:
     """Open one object as Parquet; `InvalidData` names it when it cannot be read."""
     try:
-        with files.open_input_file(path) as stream:
+        with store.open(path) as stream:
             yield pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (BlobNotFound, BlobChanged, pa.ArrowInvalid, OSError) as error:
         raise InvalidData(
             f"the input {path} cannot be read as Parquet: {_reason(error)}"
         ) from error
 
 
 def _inspected(store: BlobStore, path: str, columns: Sequence[str]) -> InputPlan:
-    files, paths = store.filesystem(), input_objects(store, path)
-    infos = files.get_file_info(paths)
-    plan = InputPlan(files=tuple(_inspect(files, info, columns) for info in infos))
+    infos = (store.info(name) for name in input_objects(store, path))
+    plan = InputPlan(files=tuple(_inspect(store, info, columns) for info in infos))
     if plan.rows == 0:
         raise InvalidData(f"the input {path} has no rows; there is nothing to score")
     return plan
 
 
-def _inspect(files: fs.FileSystem, info: fs.FileInfo, columns: Sequence[str]) -> InputFile:
-    with opened(files, info.path) as file:
+def _inspect(store: BlobStore, info: BlobInfo, columns: Sequence[str]) -> InputFile:
+    with opened(store, info.path) as file:
         names = file.schema_arrow.names
         rows = file.metadata.num_rows
     missing = [name for name in columns if name not in names]
@@ -109,7 +109,7 @@ def _inspect(files: fs.FileSystem, info: fs.FileInfo, columns: Sequence[str]) ->
             f"the input {info.path} {what} {', '.join(missing or repeated)}; it has "
             f"{', '.join(names)} and must have {', '.join(columns)}, each once"
         )
-    return InputFile(path=info.path, size=info.size, modified=info.mtime_ns, rows=rows)
+    return InputFile(path=info.path, size=info.size, etag=info.etag, rows=rows)
 
 
 def _reason(error: pa.ArrowInvalid | OSError) -> str:

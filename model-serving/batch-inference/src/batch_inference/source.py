@@ -25,7 +25,7 @@ class Source:
     """All rows of the objects of a plan, in its order."""
 
     def __init__(self, store: BlobStore, plan: InputPlan, columns: Sequence[str]) -> None:
-        self._files = store.filesystem()
+        self._store = store
         self._plan = plan
         self._columns = list(columns)
 
@@ -47,7 +47,7 @@ class Source:
         first = 0
         for info in self._plan.files:
             if first + info.rows > start:
-                with opened(self._files, info.path) as file:
+                with opened(self._store, info.path) as file:
                     yield from self._from_row(file, max(0, start - first), rows)
             first += info.rows
 

@@ -1,6 +1,7 @@
 """Objects of a blob store as Arrow reads them: random-access files and a read-only file system."""
 
 import io
+from contextlib import suppress
 from typing import NoReturn, Protocol
 
 import pyarrow as pa
@@ -96,8 +97,9 @@ class ArrowFiles(fs.FileSystemHandler):  # type: ignore[misc] # pyarrow ships no
             raise FileNotFoundError(path) from error
 
     def _info(self, path: str) -> fs.FileInfo:
-        if "/" in path and self._store.exists(path):
-            return _file_info(self._store.info(path))
+        if "/" in path:
+            with suppress(BlobNotFound):
+                return _file_info(self._store.info(path))
         if next(iter(self._store.list(path)), None) is not None:
             return _folder_info(path)
         return fs.FileInfo(path, fs.FileType.NotFound)

@@ -145,11 +145,15 @@ class LocalBlobStore(ObjectBlobStore):
         except OSError as error:
             raise self._unavailable(path, error) from error
 
-    def _unavailable(self, path: str, error: BaseError | OSError) -> UpstreamUnavailable:
+    def _unavailable(
+        self, path: str, error: BaseError | OSError
+    ) -> BlobNotFound | UpstreamUnavailable:
+        found = _ERRNO.search(str(error))
+        number = int(found[1]) if found else getattr(error, "errno", None)
+        if number == errno.ENOTDIR:
+            return BlobNotFound(f"there is no blob {path}")
         # The message may reach a caller, who must not learn the folders of this server.
         logger.warning("the blob store cannot access %s: %s", path, str(error).splitlines()[0])
-        found = _ERRNO.search(str(error))
-        number = error.errno if isinstance(error, OSError) else int(found[1]) if found else None
         reason = os.strerror(number) if number else type(error).__name__
         return UpstreamUnavailable(f"the blob store cannot access {path}: {reason}")
 

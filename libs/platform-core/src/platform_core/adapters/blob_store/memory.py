@@ -24,5 +24,8 @@ class MemoryBlobStore(ObjectBlobStore):
             raise InvalidPath(f"{uri!r:.200} is not in the blob store {ROOT}")
         return validate_path(unquote(uri.removeprefix(ROOT)))
 
+    def __getstate__(self) -> dict[str, object]:
+        raise TypeError("a blob store in memory cannot be pickled: it ends with its process")
+
     def _open_container(self, container: str) -> MemoryStore:  # noqa: ARG002
         return MemoryStore()

@@ -1,23 +1,25 @@
 """Time-outs and retries of the stores that are reached over a network."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from obstore.store import ClientConfig, RetryConfig
+if TYPE_CHECKING:  # obstore has these types in its stubs only
+    from obstore.store import ClientConfig, RetryConfig
 
 RETRIES = 3
-CLIENT: ClientConfig = {
+CLIENT: "ClientConfig" = {
     "connect_timeout": timedelta(seconds=5),
     "read_timeout": timedelta(seconds=30),
     "timeout": timedelta(minutes=10),  # of a whole transfer
 }
 
 
-def client_options(url: str) -> ClientConfig:
+def client_options(url: str) -> "ClientConfig":
     """Return the options of the HTTP client; only an `http://` URL may be unencrypted."""
     return {**CLIENT, "allow_http": url.startswith("http://")}
 
 
-def retry_options(retries: int) -> RetryConfig:
+def retry_options(retries: int) -> "RetryConfig":
     """Return how often and for how long a failed request is repeated."""
     return {
         "max_retries": retries,

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import obstore
 import pyarrow as pa
@@ -21,6 +21,9 @@ from platform_core.adapters.blob_store.arrow import ArrowFiles, BlobFile
 from platform_core.errors import BlobChanged, BlobExists, BlobNotFound, UpstreamUnavailable
 from platform_core.ports.blob_store import BlobInfo
 from platform_core.storage import validate_folder, validate_path
+
+if TYPE_CHECKING:  # obstore has these types in its stubs only
+    from obstore import ObjectMeta, PutResult
 
 CHUNK_BYTES = 16 << 20
 PARALLEL_CHUNKS = 4
@@ -58,7 +61,7 @@ class ObjectBlobStore(ABC):
         """Yield the object in chunks."""
         with self._translated(path):
             for chunk in obstore.get(*self._locate(path)):
-                yield chunk.to_bytes()
+                yield bytes(chunk)
 
     def read_range(self, path: str, start: int, end: int, etag: str) -> bytes:
         """Return the bytes from `start` to `end` of the object that has this etag."""
@@ -72,18 +75,21 @@ class ObjectBlobStore(ABC):
 
     def write(self, path: str, data: bytes) -> str:
         """Write the object, replacing an existing one, and return its etag."""
-        with self._translated(path):
+        with self._writing(path):
             return _etag(obstore.put(*self._locate(path), data))
 
     def create(self, path: str, data: bytes) -> str:
         """Write the object and return its etag; `BlobExists` when there is one."""
-        with self._translated(path):
+        with self._writing(path):
             return _etag(obstore.put(*self._locate(path), data, mode="create"))
 
     def replace(self, path: str, data: bytes, etag: str) -> str:
         """Replace the object that still has this `etag` and return the new one."""
-        with self._translated(path):
-            return _etag(obstore.put(*self._locate(path), data, mode={"e_tag": etag}))
+        try:
+            with self._translated(path):
+                return _etag(obstore.put(*self._locate(path), data, mode={"e_tag": etag}))
+        except BlobNotFound as error:
+            raise _changed(path) from error
 
     def exists(self, path: str) -> bool:
         """Say whether there is an object at `path`."""
@@ -130,8 +136,9 @@ class ObjectBlobStore(ABC):
         """Write a file or a stream to `path`, replacing an existing object."""
         if isinstance(source, Path):
             with source.open("rb") as file:
-                return self.upload(file, path)
-        with self._translated(path):
+                self.upload(file, path)
+            return
+        with self._writing(path):
             obstore.put(
                 *self._locate(path),
                 source,
@@ -169,6 +176,16 @@ class ObjectBlobStore(ABC):
         return self._containers[name]
 
     @contextmanager
+    def _writing(self, path: str) -> Iterator[None]:
+        try:
+            with self._translated(path):
+                yield
+        except BlobNotFound as error:
+            raise UpstreamUnavailable(
+                f"{self.name} cannot write {path}: a part of the path is an object"
+            ) from error
+
+    @contextmanager
     def _translated(self, path: str) -> Iterator[None]:
         try:
             yield
@@ -181,11 +198,11 @@ class ObjectBlobStore(ABC):
         except AlreadyExistsError as error:
             raise BlobExists(f"the blob {path} exists already") from error
         except PreconditionError as error:
-            raise BlobChanged(f"the blob {path} was changed; read it again") from error
+            raise _changed(path) from error
         except BaseError as error:
             raise self._unavailable(path, error) from error
 
-    def _unavailable(self, path: str, error: BaseError) -> UpstreamUnavailable:
+    def _unavailable(self, path: str, error: BaseError) -> BlobNotFound | UpstreamUnavailable:
         status = _STATUS.search(str(error))
         if status:
             return UpstreamUnavailable(
@@ -196,12 +213,16 @@ class ObjectBlobStore(ABC):
         return UpstreamUnavailable(f"{self.name} cannot be reached for {path}: {reason}")
 
 
-def _info(path: str, meta: obstore.ObjectMeta) -> BlobInfo:
+def _info(path: str, meta: "ObjectMeta") -> BlobInfo:
     return BlobInfo(path, meta["size"], meta["last_modified"], _etag(meta))
 
 
-def _etag(meta: obstore.ObjectMeta | obstore.PutResult) -> str:
+def _etag(meta: "ObjectMeta | PutResult") -> str:
     etag = meta["e_tag"]
     if etag is None:
         raise UpstreamUnavailable("the blob store returned no etag; it cannot be used")
-    return etag
+    return etag if '"' in etag else f'"{etag}"'  # Azure quotes it in headers only
+
+
+def _changed(path: str) -> BlobChanged:
+    return BlobChanged(f"the blob {path} was changed; read it again")
