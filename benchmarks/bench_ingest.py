@@ -14,10 +14,10 @@ from pathlib import Path
 from bench_report import say, table
 from drift.cost import peak_memory
 
-from data_pipeline.freeze import Rules, freeze
-from data_pipeline.raw import RawRecords
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest, ingest
+from data_pipeline.sources.raw import RawRecords
+from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.errors import Unavailable

@@ -7,8 +7,8 @@ from itertools import count
 import pyarrow as pa
 import pytest
 
-from data_pipeline.freeze import Rules, freeze
-from data_pipeline.raw import SUMMARY, IngestSummary, RawRecords, raw_folder
+from data_pipeline.sources.raw import SUMMARY, IngestSummary, RawRecords, raw_folder
+from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.near_duplicates import SignatureFile, cluster, estimate, signatures
+from data_pipeline.duplicates.near_duplicates import SignatureFile, cluster, estimate, signatures
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path
 from use_cases import UseCase
@@ -35,7 +35,7 @@ TEXTS = [
 PRINT_SIGNATURES = """
 import hashlib, sys
 import pyarrow as pa
-from data_pipeline.near_duplicates import signatures
+from data_pipeline.duplicates.near_duplicates import signatures
 print(hashlib.sha256(signatures(pa.array(eval(sys.argv[1]), pa.string()))[0].tobytes()).hexdigest())
 """
 

@@ -198,8 +198,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 import ray
 from data_pipeline import Rules, freeze
-from data_pipeline.on_ray import check_on_ray
-from data_pipeline.raw import RawRecords
+from data_pipeline.validation.on_ray import check_on_ray
+from data_pipeline.sources.raw import RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from use_cases import use_case

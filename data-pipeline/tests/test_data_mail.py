@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline.raw import RawRecords
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest, ingest, parse_columns
 from data_pipeline.sources.mail.html import html_text
 from data_pipeline.sources.mail.message import read_mail
+from data_pipeline.sources.raw import RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import InvalidData
 from use_cases import use_case

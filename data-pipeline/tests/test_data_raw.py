@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline.raw import RawRecords
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest, ingest
 from data_pipeline.sources.generated import BLOCK_ROWS
 from data_pipeline.sources.parts import PART_BYTES
 from data_pipeline.sources.progress import Meter
+from data_pipeline.sources.raw import RawRecords
 from data_pipeline.sources.schemas import fit, unify
 from platform_core.errors import BlobNotFound, InvalidData
 from use_cases import use_case

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_pipeline import TEST, Rules, freeze, read_manifest, read_records
-from data_pipeline.raw import RawRecords
 from data_pipeline.report import DataReport, data_report, read_report, report_path, write_report
 from data_pipeline.report.contract import Role
 from data_pipeline.report.leak import leaks
@@ -22,6 +21,7 @@ from data_pipeline.report.sample import Column
 from data_pipeline.report.summary import summary
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest, ingest
+from data_pipeline.sources.raw import RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pyarrow import csv
 
 from data_pipeline import parse_columns
-from data_pipeline.raw import IngestSummary, RawRecords
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest, ingest, shown
+from data_pipeline.sources.raw import IngestSummary, RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import InvalidData
 from use_cases import use_case

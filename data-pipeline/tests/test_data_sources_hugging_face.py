@@ -5,10 +5,10 @@ from pathlib import Path
 import datasets
 import pytest
 
-from data_pipeline.raw import RawRecords
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest, ingest, parse_columns
-from data_pipeline.sources.hugging_face import HuggingFaceData
+from data_pipeline.sources.raw import RawRecords
+from data_pipeline.sources.remote.hugging_face import HuggingFaceData
 from platform_core.errors import InvalidData
 from use_cases import use_case
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_pipeline.raw import RawRecords
+from data_pipeline.sources.raw import RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 
 # A process of its own: Ray reads its token once per process.

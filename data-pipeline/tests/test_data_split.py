@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.split import Rows, split
-from data_pipeline.validation_times import UNKNOWN
+from data_pipeline.validation.times import UNKNOWN
+from data_pipeline.versions.split import Rows, split
 from use_cases import UseCase, use_case
 from use_cases.spam import SpamUseCase
 

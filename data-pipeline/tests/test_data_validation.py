@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.validation_schema import check_rows, row_schema
+from data_pipeline.validation.schema import check_rows, row_schema
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path

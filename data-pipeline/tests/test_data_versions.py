@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_pipeline import Rules, freeze, read_manifest, read_records
-from data_pipeline.identity import ContentDigest, ids_as_integers, ids_as_text, table_digest
+from data_pipeline.versions.identity import (
+    ContentDigest,
+    ids_as_integers,
+    ids_as_text,
+    table_digest,
+)
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.errors import BlobNotFound, InvalidData, UpstreamUnavailable

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from embedded.programs import platform_programs
-from embedded.run_folder import RunFolder
 from embedded.secret_files import development_keys, ray_token
 from embedded.settings import EmbeddedSettings, program_environment
+from embedded.stack_folder import StackFolder
 from platform_core.errors import ConfigurationError
 from platform_core.hashing import sha256_bytes
 
@@ -34,7 +34,7 @@ VALUES = {
 
 def programs(home: Path, **changes: object):
     settings = EmbeddedSettings(**{**VALUES, "platform_home": home, **changes})
-    found = platform_programs(settings, RunFolder(home, home / "run"), "the-token")
+    found = platform_programs(settings, StackFolder(home, home / "run"), "the-token")
     return {program.name: program for program in found}
 
 
@@ -61,7 +61,7 @@ def test_state_stays_in_the_home(tmp_path):
 
 
 def test_a_url_without_a_port_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="names no host and port"):
+    with pytest.raises(ConfigurationError, match="has no host and port"):
         programs(tmp_path, mlflow_tracking_uri="http://mlflow")
 
 
@@ -104,10 +104,10 @@ def embedded(home: Path, *arguments: str, **changes: str) -> subprocess.Complete
 def test_status_and_logs_of_a_stack_that_is_down_say_so(tmp_path):
     status = embedded(tmp_path / "home", "status")
     assert (status.returncode, status.stdout) == (1, "")
-    assert status.stderr.strip() == "the stack is not up; `make up` starts it"
+    assert status.stderr.strip() == "the stack is not up; start it with `make up`"
     logs = embedded(tmp_path / "home", "logs", "nobody")
     assert logs.returncode == 1
-    assert "there are mlflow, ray" in logs.stderr
+    assert "the programs are mlflow, ray" in logs.stderr
     assert embedded(tmp_path / "home", "down").stdout.strip() == "not up"
     assert embedded(tmp_path / "home", "clean").returncode == 0
     assert not (tmp_path / "home").exists()

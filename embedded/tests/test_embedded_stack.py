@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from embedded.processes import MARK, marked
 from embedded.program import Port, Probe, Program
-from embedded.run_folder import RunFolder, open_run_folder
 from embedded.stack import Stack
+from embedded.stack_folder import StackFolder, open_stack_folder
+from embedded.supervision.processes import MARK, marked
 from platform_core.errors import Conflict, Refused, Unavailable
 from platform_core.testing.processes import free_port, wait_until
 
@@ -48,14 +48,14 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[RunFolder]:
-    folder = open_run_folder(tmp_path / "the #1 state; 50% 'new'")
+def run(tmp_path: Path) -> Iterator[StackFolder]:
+    folder = open_stack_folder(tmp_path / "the #1 state; 50% 'new'")
     yield folder
     shutil.rmtree(folder.folder, ignore_errors=True)
 
 
 @pytest.fixture
-def stack(run: RunFolder, tmp_path: Path, said: list[str]) -> Iterator[Callable[..., Stack]]:
+def stack(run: StackFolder, tmp_path: Path, said: list[str]) -> Iterator[Callable[..., Stack]]:
     made: list[Stack] = []
 
     def make(*programs: Program, seconds: float = 20) -> Stack:
@@ -217,7 +217,7 @@ def test_clean_refuses_while_up_and_deletes_afterwards(stack, run):
 
 def test_clean_leaves_a_folder_alone_that_is_no_stack(tmp_path, said):
     (tmp_path / "precious").write_text("data")
-    run = open_run_folder(tmp_path)
+    run = open_stack_folder(tmp_path)
     with pytest.raises(Refused, match="not the folder of a stack"):
         Stack((), run, tmp_path, {}, 1, said.append).clean()
     shutil.rmtree(run.folder)

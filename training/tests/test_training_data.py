@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from data_pipeline.dataset import DatasetManifest
+from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.parquet import write_table
 from training.slicing import slices_of_test_part
 from training.tracking import Tracking, log_data

@@ -1,9 +1,9 @@
 """Ingest, validate, dataset version, features, Feast."""
 
 from data_pipeline.columns import TEST, TRAIN
-from data_pipeline.dataset import read_manifest, read_records
-from data_pipeline.freeze import Rules, freeze
 from data_pipeline.sources import DEFAULT_ROWS, GENERATED, parse_columns
+from data_pipeline.versions.freeze import Rules, freeze
+from data_pipeline.versions.manifest import read_manifest, read_records
 
 __all__ = [
     "DEFAULT_ROWS",

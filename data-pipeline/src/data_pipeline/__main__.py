@@ -11,9 +11,9 @@ from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from data_pipeline.bootstrap import Platform
-from data_pipeline.freeze import Rules, freeze
-from data_pipeline.raw import RawRecords
 from data_pipeline.sources import DEFAULT_ROWS, IngestRequest, ingest, parse_columns
+from data_pipeline.sources.raw import RawRecords
+from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.errors import InvalidData
 from platform_core.programs import exit_code
 from platform_core.storage import run_path
@@ -44,8 +44,8 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _dataset_version(case: UseCase, platform: Platform, options: argparse.Namespace) -> str:
-    from data_pipeline.on_ray import check_on_ray
     from data_pipeline.ray_session import ray_session
+    from data_pipeline.validation.on_ray import check_on_ray
 
     renaming = parse_columns(options.columns)
     if renaming and not options.data:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_pipeline.columns import EVENT_TIMESTAMP, ROW_ID, TRAIN
-from data_pipeline.identity import table_digest
+from data_pipeline.versions.identity import table_digest
 from platform_core.ports.feature_store import FeatureStore
 from use_cases import UseCase
 

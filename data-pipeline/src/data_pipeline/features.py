@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID
-from data_pipeline.dataset import DatasetManifest, read_manifest, read_records
 from data_pipeline.entity_features import entity_features
 from data_pipeline.own_features import features_of, own_features
+from data_pipeline.versions.manifest import DatasetManifest, read_manifest, read_records
 from platform_core.hashing import sha256_json
 from platform_core.parquet import read_table, write_table
 from platform_core.ports.blob_store import BlobStore

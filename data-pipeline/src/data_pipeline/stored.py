@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID
-from data_pipeline.dataset import read_records
+from data_pipeline.versions.manifest import read_records
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import FEATURES_FILE, dataset_path

@@ -1,17 +1,17 @@
-"""Where the laptop stack is put together."""
+"""The composition root of the embedded stack."""
 
 from collections.abc import Callable
 
 from embedded.programs import platform_programs
-from embedded.run_folder import open_run_folder
 from embedded.secret_files import development_keys, ray_token
 from embedded.settings import EmbeddedSettings, program_environment
 from embedded.stack import Stack
+from embedded.stack_folder import open_stack_folder
 
 
 def build(settings: EmbeddedSettings, say: Callable[[str], None]) -> Stack:
-    """Return the stack that the settings describe; its secrets are made where missing."""
-    run = open_run_folder(settings.platform_home.absolute())
+    """Return the stack that the settings describe; missing secrets are created."""
+    run = open_stack_folder(settings.platform_home.absolute())
     folder = run.home / "secrets"
     development_keys(folder)
     return Stack(

@@ -4,29 +4,29 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedded.run_folder import RunFolder
+from embedded.stack_folder import StackFolder
 from platform_core.errors import NotFound
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """Return the last lines of a file; a file that is not there has none."""
+    """Return the last lines of a file; an absent file has none."""
     if not path.exists():
         return []
     return path.read_text(errors="replace").splitlines()[-lines:]
 
 
-def log_files(run: RunFolder, programs: Sequence[str], wanted: str | None) -> list[Path]:
-    """Return the log files to show: of one program, or of all that have written something.
+def log_files(run: StackFolder, programs: Sequence[str], wanted: str | None) -> list[Path]:
+    """Return the log files of one program, or of every program that has one.
 
     Raises:
-        NotFound: there is no such program, or no log yet.
+        NotFound: the program does not exist, or there is no log yet.
     """
     if wanted is not None and wanted not in programs:
-        raise NotFound(f"there is no program {wanted!r}; there are {', '.join(programs)}")
+        raise NotFound(f"unknown program {wanted!r}; the programs are {', '.join(programs)}")
     files = [run.log(name) for name in ([wanted] if wanted else programs)]
     present = [file for file in files if file.exists()]
     if not present:
-        raise NotFound(f"there is no log in {run.logs} yet; `make up` starts the stack")
+        raise NotFound(f"there is no log in {run.logs} yet; start the stack with `make up`")
     return present
 
 

@@ -11,7 +11,7 @@ PROBE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Port:
-    """A TCP port of 127.0.0.1 that a program listens on, and the setting that moves it."""
+    """A TCP port of 127.0.0.1 that a program listens on, and the setting that changes it."""
 
     number: int
     setting: str
@@ -26,7 +26,7 @@ class Probe:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def holds(self) -> bool:
-        """Ask once."""
+        """Return whether one request succeeds."""
         try:
             answer = _client().get(self.url, headers=dict(self.headers))
         except httpx.TransportError:
@@ -42,12 +42,12 @@ def _client() -> httpx.Client:
 
 @dataclass(frozen=True)
 class Program:
-    """What to run and how to tell that it does.
+    """A program to run and how to check that it is ready.
 
-    Without a `probe` a program is ready once it has lived for `settle_seconds`. One that ends
-    within `start_seconds` has failed to start: it is tried a few times more and then given up;
-    one that ends later is started again. It has `stop_seconds` to end after SIGTERM, which
-    goes to its whole process group where `stop_group` is set.
+    Without a `probe`, a program is ready once it has run for `settle_seconds`. A program that
+    exits within `start_seconds` has failed to start: supervisord retries a few times and then
+    gives up. One that exits later is restarted. It has `stop_seconds` to exit after SIGTERM,
+    which goes to its process group if `stop_group` is set.
     """
 
     name: str

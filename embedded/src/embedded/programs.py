@@ -4,8 +4,8 @@ import sys
 from urllib.parse import urlsplit
 
 from embedded.program import Port, Probe, Program
-from embedded.run_folder import RunFolder
 from embedded.settings import EmbeddedSettings
+from embedded.stack_folder import StackFolder
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError
 
@@ -14,8 +14,8 @@ RAY_DRAIN_SECONDS = 3
 SPOOL_STOP_SECONDS = 40
 
 
-def platform_programs(settings: EmbeddedSettings, run: RunFolder, token: str) -> list[Program]:
-    """Return the programs of the stack; `token` opens the Ray cluster."""
+def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) -> list[Program]:
+    """Return the programs of the stack; `token` authenticates with the Ray cluster."""
     return [
         _mlflow(settings),
         _ray(settings, run, token),
@@ -49,7 +49,7 @@ def _mlflow(settings: EmbeddedSettings) -> Program:
     )
 
 
-def _ray(settings: EmbeddedSettings, run: RunFolder, token: str) -> Program:
+def _ray(settings: EmbeddedSettings, run: StackFolder, token: str) -> Program:
     url = settings.ray_dashboard_url.rstrip("/")
     host, port = _address(url)
     address, head_port = _address(f"ray://{settings.ray_address}")
@@ -69,7 +69,7 @@ def _ray(settings: EmbeddedSettings, run: RunFolder, token: str) -> Program:
     return Program(
         "ray",
         (str(run.python_folder / "ray"), "start", "--head", "--block", *words),
-        # There is no other node that could take over what runs.
+        # No other node could take over the running tasks.
         environment={"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(RAY_DRAIN_SECONDS)},
         ports=(
             Port(head_port, "RAY_ADDRESS"),
@@ -124,5 +124,7 @@ def _module(name: str, *arguments: str) -> tuple[str, ...]:
 def _address(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     if parts.hostname is None or parts.port is None:
-        raise ConfigurationError(f"{url!r} names no host and port, e.g. http://127.0.0.1:5000")
+        raise ConfigurationError(
+            f"{url!r} has no host and port; write for example http://127.0.0.1:5000"
+        )
     return parts.hostname, parts.port

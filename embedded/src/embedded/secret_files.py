@@ -1,4 +1,4 @@
-"""The secrets of a laptop: made once, readable by their owner alone."""
+"""The secrets of the embedded stack: created once, readable only by their owner."""
 
 import json
 import os
@@ -11,12 +11,12 @@ ROLES = ("viewer", "operator", "admin")
 
 
 def ray_token(folder: Path) -> str:
-    """Return the token of the Ray cluster, made where it is missing (`ray-token`)."""
+    """Return the token of the Ray cluster; `ray-token` is created if missing."""
     return _once(folder / "ray-token", secrets.token_hex(32))
 
 
 def development_keys(folder: Path) -> None:
-    """Write `api-keys.json` with the documented development keys where it is missing."""
+    """Write `api-keys.json` with the documented development keys if it is missing."""
     keys = [
         {"name": f"test-{role}", "role": role, "sha256": sha256_bytes(f"test-{role}-key".encode())}
         for role in ROLES

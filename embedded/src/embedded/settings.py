@@ -1,4 +1,4 @@
-"""Settings of the laptop stack, and the environment its programs get."""
+"""Settings of the embedded stack, and the environment of its programs."""
 
 import os
 from pathlib import Path
@@ -13,17 +13,17 @@ from platform_core.settings import (
     ServingSettings,
 )
 
-OF_THE_MACHINE = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-"""What programs get to know of the user's own environment."""
+MACHINE_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+"""The variables of the user's environment that programs inherit."""
 
 Port = Field(ge=1, le=65535)
 
 
 class EmbeddedSettings(RegistrySettings, RaySettings, ServingSettings, GatewayClientSettings):
-    """Where the stack lives and listens; the URLs of the servers say on which ports.
+    """Folders and ports of the stack; the URLs of the servers determine most ports.
 
-    `platform_home` keeps all state, `platform_root` is the checkout, `platform_config` the
-    file whose keys are handed to the programs.
+    `platform_home` holds all state, `platform_root` is the checkout, `platform_config` the
+    file whose keys are passed to the programs.
     """
 
     platform_home: Path
@@ -38,12 +38,12 @@ class EmbeddedSettings(RegistrySettings, RaySettings, ServingSettings, GatewayCl
 
 
 def program_environment(config: Path, python_folder: Path) -> dict[str, str]:
-    """Return what every program gets: the settings of `config` and hardly anything else.
+    """Return the environment of every program: the keys of `config` and a few of the machine.
 
-    The values are this process's own, which `dotenv run` has filled in; `python_folder` comes
-    first on PATH.
+    The values are those of this process, which has loaded the file; `python_folder` comes first
+    on PATH.
     """
-    names = [*dotenv_values(config, interpolate=False), *OF_THE_MACHINE]
+    names = [*dotenv_values(config, interpolate=False), *MACHINE_VARIABLES]
     values = {name: os.environ[name] for name in names if name in os.environ}
     path = os.pathsep.join([str(python_folder), os.environ.get("PATH", os.defpath)])
     return {**values, "PATH": path, "PYTHONUNBUFFERED": "1"}

@@ -1,4 +1,4 @@
-"""The stack: programs under supervisord, brought up, looked at and taken down as one."""
+"""The stack: programs under supervisord that start and stop together."""
 
 import fcntl
 import time
@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 
 from embedded.logs import tail
-from embedded.ports import check_ports
-from embedded.processes import MARK, end, family, marked, memory_bytes
 from embedded.program import Program
-from embedded.run_folder import RunFolder
-from embedded.supervisor_client import State, SupervisorClient
-from embedded.supervisor_config import write_configuration
-from embedded.waiting import ProgramFailed, ready_programs, wait_until_ready
+from embedded.stack_folder import StackFolder
+from embedded.supervision.client import ProgramState, SupervisorClient
+from embedded.supervision.configuration import write_configuration
+from embedded.supervision.ports import check_ports
+from embedded.supervision.processes import MARK, end, family, marked, memory_bytes
+from embedded.supervision.readiness import ProgramFailed, ready_programs, wait_until_ready
 from platform_core.errors import Conflict, Refused, Unavailable
 
 FAILURE_LINES = 25
@@ -26,7 +26,7 @@ SHUTDOWN_MARGIN_SECONDS = 10
 
 @dataclass(frozen=True)
 class ProgramStatus:
-    """How a program is: `state` in words, memory in bytes with all its children."""
+    """The status of a program: `state` in words, memory in bytes including its children."""
 
     name: str
     state: str
@@ -38,37 +38,37 @@ class ProgramStatus:
 
 @dataclass(frozen=True)
 class Stack:
-    """Programs that come and go together; `root` is the folder they run in.
+    """Programs that start and stop together; `root` is their working directory.
 
-    `environment` is all they get to see beside their own settings; `say` shows progress.
+    They see only `environment` and their own variables; `say` shows progress.
     """
 
     programs: Sequence[Program]
-    run: RunFolder
+    run: StackFolder
     root: Path
     environment: Mapping[str, str]
     start_seconds: float
     say: Callable[[str], None]
 
     def up(self) -> None:
-        """Start what does not run, and wait until all of it is ready.
+        """Start the programs that are not running and wait until all are ready.
 
         Raises:
-            Conflict: a port is taken, or somebody else starts or stops the stack.
-            Unavailable: a program does not come up; a new stack is taken down again.
+            Conflict: a port is taken, or another command is starting or stopping the stack.
+            Unavailable: a program failed to start; a new stack is stopped again.
         """
-        with self._alone():
+        with self._exclusive():
             if self._client.pid() is None:
                 self._start()
             else:
                 self._repair()
 
     def down(self) -> None:
-        """Stop everything, orphans of a supervisor that died included."""
-        with self._alone():
+        """Stop every program, including orphans of a supervisor that died."""
+        with self._exclusive():
             if self._client.pid() is None:
                 left = end(marked(self.run.home))
-                self.say(f"not up; {left} processes left over were ended" if left else "not up")
+                self.say(f"not up; ended {left} leftover processes" if left else "not up")
                 return
             self._stop()
             self.say("down")
@@ -79,7 +79,7 @@ class Stack:
         wait_until_ready(self.programs, self._client, self.start_seconds, self.say)
 
     def status(self) -> list[ProgramStatus]:
-        """Return how each program is; `Unavailable` when the stack is not up."""
+        """Return the status of each program; `Unavailable` when the stack is not up."""
         self._require_up()
         states = self._client.states()
         programs = [program for program in self.programs if program.name in states]
@@ -89,9 +89,9 @@ class Stack:
     def clean(self) -> None:
         """Delete the state of a stack that is down."""
         if self._client.pid() is not None or marked(self.run.home):
-            raise Refused("the stack is up: `make down` first, then `make clean`")
+            raise Refused("the stack is up; run `make down` before `make clean`")
         self.run.delete()
-        self.say(f"{self.run.home} is deleted")
+        self.say(f"deleted {self.run.home}")
 
     @property
     def _client(self) -> SupervisorClient:
@@ -99,27 +99,27 @@ class Stack:
 
     def _start(self) -> None:
         if left := end(marked(self.run.home)):
-            self.say(f"{left} processes left over from a stack that died were ended")
+            self.say(f"ended {left} processes left over from a stack that died")
         check_ports(self.programs)
-        self.run.forget_ray()
+        self.run.delete_ray_sessions()
         for program in self.programs:
             self.run.log(program.name).unlink(missing_ok=True)
         write_configuration(self.programs, self.run, self.root)
         try:
             self._client.start({**self.environment, MARK: str(self.run.home)})
             seconds = wait_until_ready(self.programs, self._client, self.start_seconds, self.say)
-        except BaseException as error:  # whatever ends the start (Ctrl-C, too) leaves nothing
+        except BaseException as error:  # an interrupted start (Ctrl-C, too) leaves no processes
             if isinstance(error, ProgramFailed):
                 self._show_log(error.program)
             self._stop()
             raise
-        self.say(f"up after {seconds:.0f} s; `make status` shows it, `make down` stops it")
+        self.say(f"up after {seconds:.0f} s; see `make status`, stop with `make down`")
 
     def _repair(self) -> None:
         states = self._client.states()
         missing = [p.name for p in self.programs if p.name in states and states[p.name].given_up]
         for name in missing:
-            self.say(f"{name} had ended ({states[name].state}): starting it again")
+            self.say(f"restarting {name}, which had exited ({states[name].state})")
             self._client.start_program(name)
         try:
             wait_until_ready(self.programs, self._client, self.start_seconds, None)
@@ -146,34 +146,34 @@ class Stack:
                     break
                 time.sleep(POLL_SECONDS)
             self._client.shutdown()
-        except Unavailable:  # it went away by itself
+        except Unavailable:  # it has exited by itself
             return
         psutil.wait_procs([supervisor], timeout=SHUTDOWN_MARGIN_SECONDS)
 
     def _show_log(self, program: str) -> None:
-        self.say(f"--- the last lines of {self.run.log(program)}")
+        self.say(f"--- last lines of {self.run.log(program)}")
         for line in tail(self.run.log(program), FAILURE_LINES):
             self.say(line)
         self.say("---")
 
     def _require_up(self) -> None:
         if self._client.pid() is None:
-            raise Unavailable("the stack is not up; `make up` starts it")
+            raise Unavailable("the stack is not up; start it with `make up`")
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         with (self.run.home / "stack.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise Conflict(
-                    f"another command starts or stops the stack of {self.run.home} at the "
-                    "moment; wait for it to end"
+                    f"another command is starting or stopping the stack of {self.run.home}; "
+                    "wait for it to finish"
                 ) from error
             yield
 
 
-def _status(program: Program, state: State, *, ready: bool) -> ProgramStatus:
+def _status(program: Program, state: ProgramState, *, ready: bool) -> ProgramStatus:
     words = {"FATAL": "failed", "EXITED": "failed", "BACKOFF": "restarting"}
     word = words.get(state.state, state.state.lower())
     if state.pid:

@@ -1,4 +1,4 @@
-"""The status of the stack, for people."""
+"""The status of the stack as a text table."""
 
 from collections.abc import Sequence
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from platform_core.errors import PlatformError
-from platform_core.programs import Interrupted, exit_code
+from platform_core.programs import CommandInterrupted, exit_code
 from scoring import load_lineage
 from training.bootstrap import Platform
 from training.pipeline.bootstrap import kubeflow, runner
@@ -30,7 +30,9 @@ def _run_command(options: argparse.Namespace) -> int:
     try:
         return options.command(options)
     except KeyboardInterrupt as error:
-        raise Interrupted("interrupted; the release served before is still served") from error
+        raise CommandInterrupted(
+            "interrupted; the release served before is still served"
+        ) from error
 
 
 def _parameters(options: argparse.Namespace) -> RunParameters:

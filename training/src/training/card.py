@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from data_pipeline.dataset import DatasetManifest, read_manifest
 from data_pipeline.report import read_report, report_path
+from data_pipeline.versions.manifest import DatasetManifest, read_manifest
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.errors import BlobNotFound
 from platform_core.ports.blob_store import BlobStore

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from data_pipeline.dataset import DatasetManifest, read_manifest
+from data_pipeline.versions.manifest import DatasetManifest, read_manifest
 from platform_core.adapters.registry.client import mlflow_client
 from platform_core.errors import BlobNotFound
 from platform_core.hashing import canonical_json

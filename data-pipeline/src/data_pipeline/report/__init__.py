@@ -1,9 +1,9 @@
 """The data report: what a person should know of a dataset version, as a page and as JSON."""
 
-from data_pipeline.dataset import read_manifest
 from data_pipeline.report.build import data_report
 from data_pipeline.report.contract import DataReport
 from data_pipeline.report.page import page
+from data_pipeline.versions.manifest import read_manifest
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import REPORT_FILE, REPORT_PAGE_FILE, dataset_path
 from use_cases import UseCase

@@ -13,7 +13,6 @@ from data_pipeline.columns import (
     ROW_ID,
     SOURCE,
 )
-from data_pipeline.dataset import DatasetManifest
 from data_pipeline.report.contract import Cluster, ColumnProfile, DataReport, Role
 from data_pipeline.report.leak import leak_warnings, leaks
 from data_pipeline.report.profile import column_profiles, slice_counts
@@ -27,6 +26,7 @@ from data_pipeline.report.rows import (
 )
 from data_pipeline.report.sample import Sample
 from data_pipeline.report.stored import batches, first_rows, narrow_columns, rows_with
+from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
     EXTRA_COLUMNS_FILE,

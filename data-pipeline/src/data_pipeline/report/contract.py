@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from data_pipeline.dataset import SplitSummary
+from data_pipeline.versions.manifest import SplitSummary
 from platform_core.contracts.base import Contract
 
 

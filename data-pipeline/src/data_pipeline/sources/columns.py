@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from data_pipeline.raw import SOURCE_COLUMN
 from data_pipeline.sources.items import Remark
+from data_pipeline.sources.raw import SOURCE_COLUMN
 from platform_core.errors import InvalidData
 from use_cases import UseCase
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from data_pipeline.raw import SOURCE_COLUMN
 from data_pipeline.sources.columns import Wanted
 from data_pipeline.sources.items import Ended, Item, Rows
+from data_pipeline.sources.raw import SOURCE_COLUMN
 from data_pipeline.sources.request import GENERATED
 from use_cases import UseCase
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from data_pipeline.raw import IngestSummary, UnreadableFile, raw_folder
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources.columns import Wanted
 from data_pipeline.sources.items import Ended, Failed, Item, Remark, Rows
 from data_pipeline.sources.parts import PartWriter
 from data_pipeline.sources.progress import Meter, Say
+from data_pipeline.sources.raw import IngestSummary, UnreadableFile, raw_folder
 from data_pipeline.sources.request import IngestRequest, shown
 from data_pipeline.sources.source import Source, open_source
 from platform_core.errors import InvalidData

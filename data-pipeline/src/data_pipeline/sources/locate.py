@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from data_pipeline.raw import UnreadableFile
-from data_pipeline.sources.files import SourceFile, reason
-from data_pipeline.sources.kinds import SUPPORTED, Kind, kind_of
+from data_pipeline.sources.formats.files import SourceFile, reason
+from data_pipeline.sources.formats.kinds import SUPPORTED, Kind, kind_of
 from data_pipeline.sources.mail.files import looks_like_mail
+from data_pipeline.sources.raw import UnreadableFile
 from platform_core.errors import InvalidData, InvalidPath
 from platform_core.ports.blob_store import BlobStore
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_pipeline.raw import SOURCE_COLUMN, SUMMARY, IngestSummary
-from data_pipeline.sources.limits import MEGABYTE
+from data_pipeline.sources.formats.limits import MEGABYTE
+from data_pipeline.sources.raw import SOURCE_COLUMN, SUMMARY, IngestSummary
 from data_pipeline.sources.schemas import fit, unify
 from platform_core.parquet import COMPRESSION
 from platform_core.ports.blob_store import BlobStore

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_pipeline.raw import UnreadableFile
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources.hugging_face import SCHEME, HuggingFaceData
 from data_pipeline.sources.locate import Found, blob_path, find_blobs, find_local
+from data_pipeline.sources.raw import UnreadableFile
+from data_pipeline.sources.remote.hugging_face import SCHEME, HuggingFaceData
 from data_pipeline.sources.request import IngestRequest, shown
 from data_pipeline.sources.units import (
     HuggingFaceUnit,
@@ -61,7 +61,7 @@ def open_source(
     elif scheme == "hf":
         yield Source([HuggingFaceUnit(HuggingFaceData.parse(f"{SCHEME}{data[5:]}"))], here=True)
     elif scheme in {"http", "https"}:
-        from data_pipeline.sources.download import download  # a slow import that few need
+        from data_pipeline.sources.remote.download import download  # a slow import that few need
 
         with tempfile.TemporaryDirectory(prefix="download-") as folder:
             file = download(data, Path(folder), settings)

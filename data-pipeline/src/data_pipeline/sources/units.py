@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.csv_file import Malformed, read_csv
-from data_pipeline.sources.files import SourceFile, reason
+from data_pipeline.sources.formats.csv_file import Malformed, read_csv
+from data_pipeline.sources.formats.files import SourceFile, reason
+from data_pipeline.sources.formats.json_lines import read_json_lines
+from data_pipeline.sources.formats.kinds import Kind
+from data_pipeline.sources.formats.limits import MEGABYTE
+from data_pipeline.sources.formats.parquet_file import read_parquet, row_groups
 from data_pipeline.sources.generated import BLOCK_ROWS, ROW_BYTES, generate_block
-from data_pipeline.sources.hugging_face import HuggingFaceData, read_hugging_face
 from data_pipeline.sources.items import Ended, Failed, Item, Remark
-from data_pipeline.sources.json_lines import read_json_lines
-from data_pipeline.sources.kinds import Kind
-from data_pipeline.sources.limits import MEGABYTE
 from data_pipeline.sources.mail.files import read_mails, read_mbox
-from data_pipeline.sources.parquet_file import read_parquet, row_groups
+from data_pipeline.sources.remote.hugging_face import HuggingFaceData, read_hugging_face
 from platform_core.errors import InvalidData
 from use_cases import UseCase
 

@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 from cli import development
 from cli.settings import load_configuration
 from platform_core.command_line import ENTRY_POINTS
-from platform_core.programs import WRONG_USE, Interrupted, exit_code
+from platform_core.programs import WRONG_USE, CommandInterrupted, exit_code
 
 NAME = "mlplatform"
 INTERRUPTED = 130
@@ -43,13 +43,13 @@ def _run(app: typer.Typer, arguments: Sequence[str] | None) -> int | None:
     try:
         result = app(arguments, prog_name=NAME, standalone_mode=False)
     except typer.Abort as error:
-        raise Interrupted("cancelled") from error
+        raise CommandInterrupted("cancelled") from error
     except TyperException as error:
         # A wrong command line: the usage comes first, the reason is the last line.
         getattr(error, "show", partial(typer.echo, error.format_message(), err=True))()
         return WRONG_USE
     if result == INTERRUPTED:
-        raise Interrupted("interrupted")
+        raise CommandInterrupted("interrupted")
     return result if isinstance(result, int) else None
 
 

@@ -20,7 +20,7 @@ from platform_core.logs import log_to_stderr
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
 
-class Interrupted(PlatformError):
+class CommandInterrupted(PlatformError):
     """The user pressed Ctrl-C; the message says what state that leaves."""
 
     code = "interrupted"

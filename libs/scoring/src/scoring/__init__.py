@@ -1,6 +1,8 @@
 """The release format, its verification and the one way from records to decisions."""
 
 from scoring.decision import decide
+from scoring.entity_lookup import EntityLookup
+from scoring.feature_transformer import FeatureTransformer, TransformedRecords
 from scoring.release import (
     Release,
     build_release,
@@ -15,10 +17,13 @@ from scoring.scorer import Scorer, Scores
 from scoring.verify import verify
 
 __all__ = [
+    "EntityLookup",
+    "FeatureTransformer",
     "Release",
     "Replay",
     "Scorer",
     "Scores",
+    "TransformedRecords",
     "build_release",
     "decide",
     "feature_views",

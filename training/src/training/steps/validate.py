@@ -2,12 +2,12 @@
 
 from contextlib import nullcontext
 
-from data_pipeline.dataset import DatasetManifest, read_manifest
-from data_pipeline.freeze import Rules, freeze
-from data_pipeline.on_ray import check_on_ray
-from data_pipeline.raw import RawRecords
 from data_pipeline.ray_session import ray_session
 from data_pipeline.settings import DataSettings
+from data_pipeline.sources.raw import RawRecords
+from data_pipeline.validation.on_ray import check_on_ray
+from data_pipeline.versions.freeze import Rules, freeze
+from data_pipeline.versions.manifest import DatasetManifest, read_manifest
 from training.bootstrap import Platform
 from training.progress import say
 from training.run_folder import RunFolder

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from io import BufferedReader
 
 from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.files import SourceFile, reason
+from data_pipeline.sources.formats.files import SourceFile, reason
+from data_pipeline.sources.formats.limits import MAIL_BYTES
 from data_pipeline.sources.items import Failed, Item
-from data_pipeline.sources.limits import MAIL_BYTES
 from data_pipeline.sources.mail.rows import MailRows
 from platform_core.errors import InvalidData
 

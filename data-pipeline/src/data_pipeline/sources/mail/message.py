@@ -9,8 +9,8 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
 
-from data_pipeline.sources.charset import decode, printable
-from data_pipeline.sources.limits import MAIL_BYTES
+from data_pipeline.sources.formats.charset import decode, printable
+from data_pipeline.sources.formats.limits import MAIL_BYTES
 from data_pipeline.sources.mail.html import html_text
 
 # Beyond these a mail is an attack on its reader; what comes later is cut off.

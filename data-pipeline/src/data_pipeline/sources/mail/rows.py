@@ -6,13 +6,13 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from data_pipeline.raw import SOURCE_COLUMN
 from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.files import SourceFile
+from data_pipeline.sources.formats.files import SourceFile
+from data_pipeline.sources.formats.kinds import Kind, kind_of, unpacked
+from data_pipeline.sources.formats.limits import BATCH_BYTES
 from data_pipeline.sources.items import Rows
-from data_pipeline.sources.kinds import Kind, kind_of, unpacked
-from data_pipeline.sources.limits import BATCH_BYTES
 from data_pipeline.sources.mail.message import Mail, read_mail
+from data_pipeline.sources.raw import SOURCE_COLUMN
 
 ID, LABEL, DATE = "email_id", "label", "date"
 SCHEMA = pa.schema(

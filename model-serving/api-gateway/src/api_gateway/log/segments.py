@@ -39,7 +39,7 @@ class SegmentName:
         return f"{self.use_case}.{self.environment}.{self.hour:{HOUR_FORMAT}}.{self.id}{SUFFIX}"
 
     @property
-    def log_object_path(self) -> str:
+    def object_path(self) -> str:
         """Where it is kept in the blob store; the same segment always has the same place."""
         return log_object_path(self.use_case, self.environment, self.hour, self.id)
 

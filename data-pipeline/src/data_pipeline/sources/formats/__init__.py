@@ -1,0 +1,1 @@
+"""File formats: CSV, JSON lines, Parquet, and the encodings of text."""

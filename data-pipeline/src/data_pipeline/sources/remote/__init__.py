@@ -1,0 +1,1 @@
+"""Sources on other machines: URLs and Hugging Face."""

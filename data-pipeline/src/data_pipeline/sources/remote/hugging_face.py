@@ -1,0 +1,145 @@
+"""Data sets of Hugging Face: `hf://owner/name[:config][@split]`, streamed, no code run."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from data_pipeline.sources.columns import Wanted
+from data_pipeline.sources.formats.limits import BATCH_BYTES
+from data_pipeline.sources.items import Ended, Item, Rows
+from platform_core.errors import ConfigurationError, InvalidData, UpstreamUnavailable
+
+SCHEME = "hf://"
+DEFAULT_SPLIT = "train"
+ROWS = 1_000
+_ADDRESS = re.compile(
+    r"(?P<path>/[^:@]+|[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<split>[\w.-]+))?"
+)
+
+
+@dataclass(frozen=True)
+class HuggingFaceData:
+    """A data set by name (or the absolute path of a folder), its configuration and its split."""
+
+    path: str
+    config: str | None
+    split: str
+
+    @classmethod
+    def parse(cls, data: str) -> "HuggingFaceData":
+        """Return what `hf://…` names.
+
+        Raises:
+            InvalidData: it is not of that form.
+        """
+        match = _ADDRESS.fullmatch(data.removeprefix(SCHEME))
+        if match is None:
+            raise InvalidData(
+                f"{data.partition('?')[0]} names no data set; write hf://owner/name, "
+                "hf://owner/name:config@split or hf:///absolute/folder"
+            )
+        return cls(match["path"], match["config"], match["split"] or DEFAULT_SPLIT)
+
+
+def read_hugging_face(data: HuggingFaceData, wanted: Wanted) -> Iterator[Item]:
+    """Yield the rows of the split.
+
+    A label that the data set keeps as a number with names becomes its name where the use case
+    knows all of them: the order of the names is the data set's own.
+
+    Raises:
+        ConfigurationError: the library is not installed.
+        InvalidData: there is no such data set, configuration, split or column.
+        UpstreamUnavailable: the hub cannot be reached.
+    """
+    loaded = _load(data)
+    names = _label_names(loaded.features, wanted)
+    size, remarked = 0, False
+    for batch in _batches(data, loaded):
+        chosen = wanted.choose(data.path, batch.schema)
+        if not remarked:
+            yield from chosen.remarks(data.path)
+            remarked = True
+        rows = _with_names(chosen.apply(batch, f"{data.path}@{data.split}"), wanted.label, names)
+        size += rows.nbytes
+        yield Rows(data.path, rows)
+    yield Ended(data.path, 1, size)
+
+
+def _load(data: HuggingFaceData) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        raise ConfigurationError(
+            "DATA=hf://… needs the extra `hugging-face`: "
+            "pip install 'mlplatform-data-pipeline[hugging-face]'"
+        ) from error
+    datasets.disable_progress_bars()
+    with _Translated(data):
+        return datasets.load_dataset(data.path, data.config, split=data.split, streaming=True)
+
+
+def _batches(data: HuggingFaceData, loaded: Any) -> Iterator[pa.RecordBatch]:
+    with _Translated(data):
+        for table in loaded.with_format("arrow").iter(batch_size=ROWS):
+            step = max(1, table.num_rows * BATCH_BYTES // max(table.nbytes, 1))
+            yield from table.combine_chunks().to_batches(max_chunksize=step)
+
+
+class _Translated:
+    """Turns the errors of the library into ours."""
+
+    def __init__(self, data: HuggingFaceData) -> None:
+        self._data = data
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, Exception):
+            return
+        name = f"{SCHEME}{self._data.path}"
+        detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        if _is_network(error):
+            raise UpstreamUnavailable(
+                f"Hugging Face cannot be reached for {name} ({detail}); is there a network? "
+                "A folder on this machine goes as hf:///absolute/folder"
+            ) from error
+        raise InvalidData(
+            f"{name} cannot be read (configuration {self._data.config or 'none'}, split "
+            f"{self._data.split}): {detail}. Write hf://owner/name:config@split; data sets that "
+            "need code of their own are not run"
+        ) from error
+
+
+def _is_network(error: BaseException | None) -> bool:
+    """Say whether an error, or what it came from, is of the network."""
+    while error is not None:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if names & {"ConnectionError", "TransportError", "OfflineModeIsEnabled", "TimeoutError"}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _label_names(features: Any, wanted: Wanted) -> list[str] | None:
+    source = next((s for s, target in wanted.renaming.items() if target == wanted.label), None)
+    feature = (features or {}).get(source or wanted.label)
+    names = getattr(feature, "names", None)
+    known = names and all(name.strip().lower() in wanted.label_values for name in names)
+    return list(names) if known else None
+
+
+def _with_names(batch: pa.RecordBatch, label: str, names: list[str] | None) -> pa.RecordBatch:
+    index = batch.schema.get_field_index(label)
+    column = batch.column(index)
+    if names is None or not pa.types.is_integer(column.type):
+        return batch
+    # The hub writes -1 where a label is not known.
+    texts = [
+        names[v] if v is not None and 0 <= v < len(names) else None for v in column.to_pylist()
+    ]
+    return batch.set_column(index, label, pa.array(texts, pa.string()))

@@ -1,0 +1,1 @@
+"""Validation of raw rows: record schema, labels, times."""

@@ -1,0 +1,169 @@
+"""A batch of raw records sorted into records and refused rows, row by row.
+
+Nothing here looks beyond its batch: what needs all rows (duplicates, the split) follows from the
+small columns that every batch leaves.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandera.pandas as pandera
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_pipeline.columns import EVENT_TIMESTAMP, LABEL, REASON, ROW_ID, SOURCE
+from data_pipeline.duplicates.near_duplicates import signatures
+from data_pipeline.sources.raw import SOURCE_COLUMN
+from data_pipeline.validation.labels import count_spellings, read_labels
+from data_pipeline.validation.schema import check_rows, row_schema
+from data_pipeline.validation.times import Times, no_times, read_times
+from data_pipeline.versions.identity import content_ids
+from use_cases import UseCase
+
+QUARANTINE_CHARACTERS = 1_000
+EXTRA = "_extra"
+_NUL = "\x00"
+
+
+@dataclass(frozen=True)
+class CheckedBatch:
+    """What one batch came to.
+
+    `accepted` has the record's columns, `label`, `row_id`, `source` and, where the source has
+    further scalar columns, `_extra` (a struct of them). `label`, `times`, `minhash` [N, 120] and
+    `has_text` have an entry per accepted row. `refused` is text with `reason` and `source`.
+    """
+
+    rows: int
+    accepted: pa.Table
+    refused: pa.Table
+    label: np.ndarray
+    times: Times
+    minhash: np.ndarray
+    has_text: np.ndarray
+    spellings: Counter[str]
+    nul_rows: int
+
+
+@dataclass(frozen=True)
+class RowChecker:
+    """Checks batches of one use case's raw records; the same batch gives the same result in any
+    process.
+    """
+
+    use_case: UseCase
+
+    @cached_property
+    def schema(self) -> pandera.DataFrameSchema:
+        """The Pandera schema of the use case."""
+        return row_schema(self.use_case)
+
+    def __call__(self, raw: pa.RecordBatch) -> CheckedBatch:
+        """Return the rows of `raw` that fit as records, the others with the reason."""
+        case = self.use_case
+        raw, nul_rows = without_nul(case, raw)
+        records, reasons = check_rows(case, self.schema, raw)
+        given = raw.column(case.label_column)
+        labels, label_reasons = read_labels(case, given)
+        reasons = pc.coalesce(reasons, label_reasons)
+        fits = reasons.is_null()
+        accepted = self._accepted(raw, records, labels).filter(fits)
+        kept = accepted.select(case.record_schema.names).combine_chunks()
+        batch = _one_batch(kept, case.record_schema)
+        minhash, has_text = signatures(case.duplicate_text(batch))
+        codes = {name: number for number, name in enumerate(case.classes)}
+        return CheckedBatch(
+            rows=raw.num_rows,
+            accepted=accepted.append_column(ROW_ID, content_ids(case, accepted)),
+            refused=self._refused(raw.filter(pc.invert(fits)), reasons.drop_null()),
+            label=np.array([codes[name] for name in accepted[LABEL].to_pylist()], np.int8),
+            times=self._times(raw.filter(fits)),
+            minhash=minhash,
+            has_text=has_text,
+            spellings=count_spellings(given.filter(labels.is_null())),
+            nul_rows=nul_rows,
+        )
+
+    def extra_columns(self, raw: pa.Schema) -> list[str]:
+        """Return the columns of a source that the use case does not name."""
+        case = self.use_case
+        named = {*case.record_schema.names, case.label_column, case.time_column, SOURCE_COLUMN}
+        return [name for name in raw.names if name not in named]
+
+    def _accepted(self, raw: pa.RecordBatch, records: pa.RecordBatch, labels: pa.Array) -> pa.Table:
+        table = pa.Table.from_batches([records]).append_column(LABEL, labels)
+        extra = self.extra_columns(raw.schema)
+        if extra:
+            struct = pa.StructArray.from_arrays([raw.column(n) for n in extra], names=extra)
+            table = table.append_column(EXTRA, struct)
+        return table.append_column(SOURCE, raw.column(SOURCE_COLUMN).cast(pa.string()))
+
+    def _times(self, raw: pa.RecordBatch) -> Times:
+        if self.use_case.time_column not in raw.schema.names:
+            return no_times(raw.num_rows)
+        return read_times(raw.column(self.use_case.time_column))
+
+    def _refused(self, raw: pa.RecordBatch, reasons: pa.Array) -> pa.Table:
+        case = self.use_case
+        names = {name: name for name in case.record_schema.names}
+        names |= {LABEL: case.label_column, EVENT_TIMESTAMP: case.time_column}
+        columns = {
+            name: as_text(raw.column(given)) if given in raw.schema.names else _nothing(raw)
+            for name, given in names.items()
+        }
+        columns[REASON] = reasons
+        columns[SOURCE] = raw.column(SOURCE_COLUMN).cast(pa.string())
+        return pa.table(columns)
+
+
+def quarantine_schema(use_case: UseCase) -> pa.Schema:
+    """Return the columns of refused rows, all of them text."""
+    names = (*use_case.record_schema.names, LABEL, EVENT_TIMESTAMP, REASON, SOURCE)
+    return pa.schema([pa.field(name, pa.string()) for name in names])
+
+
+def without_nul(use_case: UseCase, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
+    """Return `raw` without NUL characters in its text, and how many rows had one.
+
+    Nobody means to write them, and libraries in C end a text where they find one.
+    """
+    touched = pa.repeat(False, raw.num_rows)
+    for name in use_case.record_schema.names:
+        column = raw.column(name) if name in raw.schema.names else pa.nulls(0)
+        if column.type not in {pa.string(), pa.large_string()}:
+            continue
+        held = pc.fill_null(pc.match_substring(column, _NUL), False)
+        if pc.any(held).as_py():
+            touched = pc.or_(touched, held)
+            index = raw.schema.get_field_index(name)
+            clean = pc.replace_substring(column, _NUL, "")
+            raw = raw.set_column(index, raw.schema.field(name), clean)
+    return raw, pc.sum(touched).as_py() or 0
+
+
+def as_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return values as people read them, cut to 1,000 characters; bytes that are no text too."""
+    return pa.array([_text(value) for value in column], pa.string())
+
+
+def _text(value: pa.Scalar) -> str | None:
+    if not value.is_valid:
+        return None
+    try:
+        plain = value.as_py()
+    except UnicodeDecodeError:
+        plain = value.as_buffer().to_pybytes()
+    if isinstance(plain, bytes):
+        plain = plain.decode(errors="replace")
+    return str(plain)[:QUARANTINE_CHARACTERS]
+
+
+def _nothing(raw: pa.RecordBatch) -> pa.Array:
+    return pa.nulls(raw.num_rows, pa.string())
+
+
+def _one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [column.combine_chunks() for column in table.columns]
+    return pa.record_batch(columns, schema=schema)

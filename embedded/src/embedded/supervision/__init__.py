@@ -1,0 +1,1 @@
+"""Supervised processes: supervisord, readiness, ports."""
