@@ -74,7 +74,7 @@ class TestLocalBlobStore(BlobStoreContract):
         (tmp_path / "a store" / "models").write_text("not a folder")
         with pytest.raises(UpstreamUnavailable) as unusable:
             store.write("models/a", b"")
-        assert str(unusable.value) == "the blob store cannot access models/a: Not a directory"
+        assert str(unusable.value) == "the blob store cannot access models/a: File exists"
         assert str(tmp_path) in caplog.text
         with pytest.raises(InvalidPath) as elsewhere:
             store.path("file:///elsewhere")
@@ -82,7 +82,9 @@ class TestLocalBlobStore(BlobStoreContract):
 
     def test_a_blob_is_no_folder(self, store: LocalBlobStore) -> None:
         store.write("batch/a", b"")
-        with pytest.raises(UpstreamUnavailable, match="cannot write batch/a/b: a part of the path is an object"):
+        with pytest.raises(
+            UpstreamUnavailable, match="cannot write batch/a/b: a part of the path is an object"
+        ):
             store.write("batch/a/b", b"")
         with pytest.raises(BlobNotFound):
             store.read("batch/a/b")

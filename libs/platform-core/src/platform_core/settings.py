@@ -59,19 +59,17 @@ class RegistrySettings(Settings):
     mlflow_tracking_uri: str
 
 
-class OnlineStoreSettings(Settings):
+class OnlineStoreSettings(StorageSettings):
     """The Feast repository, and Redis for its online store (`redis://…`; SQLite without).
 
-    `feast_repository` is the folder of `feature_store.yaml`; `feast_registry` a file or
-    `https://<account>.blob.core.windows.net/<container>/<path>`. Online answers are taken as they
+    `feast_repository` is the folder of `feature_store.yaml`; the registry is in the blob store.
+    Online answers are taken as they
     were for `online_store_max_age_seconds` (0: every record asks).
     """
 
     feast_repository: Path
-    feast_registry: str
     feast_online_path: Path
     redis_url: SecretStr | None = None
-    azure_storage_key: SecretStr | None = None
     online_store_timeout_seconds: float = Field(default=0.25, gt=0)
     online_store_max_age_seconds: float = Field(default=30.0, ge=0)
 
