@@ -63,8 +63,7 @@ class OnlineStoreSettings(StorageSettings):
     """The Feast repository, and Redis for its online store (`redis://…`; SQLite without).
 
     `feast_repository` is the folder of `feature_store.yaml`; the registry is in the blob store.
-    Online answers are taken as they
-    were for `online_store_max_age_seconds` (0: every record asks).
+    Values of an entity are cached for `online_store_max_age_seconds` (0: not at all).
     """
 
     feast_repository: Path

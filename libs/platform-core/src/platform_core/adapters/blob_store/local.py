@@ -153,7 +153,7 @@ class LocalBlobStore(ObjectBlobStore):
         if number == errno.ENOTDIR:
             return BlobNotFound(f"there is no blob {path}")
         # The message may reach a caller, who must not learn the folders of this server.
-        logger.warning("the blob store cannot access %s: %s", path, str(error).splitlines()[0])
+        logger.warning("%s cannot be used: %s", self._root / path, str(error).splitlines()[0])
         reason = os.strerror(number) if number else type(error).__name__
         return UpstreamUnavailable(f"the blob store cannot access {path}: {reason}")
 
