@@ -23,7 +23,7 @@ def own_features(
     """
     known = features_of(case).empty_table() if known is None else known
     columns = [ROW_ID, *case.record_schema.names]
-    records = ray.data.read_parquet(records_path, filesystem=store.filesystem())
+    records = ray.data.read_parquet(records_path, filesystem=store.arrow_filesystem())
     features = records.select_columns(columns).map_batches(
         _batch_function(case.name, ray.put(known[ROW_ID].combine_chunks())),
         batch_format="pyarrow",
