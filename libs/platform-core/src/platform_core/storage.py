@@ -5,6 +5,7 @@ models/<use_case>/<release_id>/<file>                    a release
 models/<use_case>/refused/<release_id>/<file>            a release that its gates refused
 models/<use_case>/_ledger/<environment>/<sequence>.json
 models/<use_case>/_runs/<run_id>/<file>                  what the steps of a run hand over
+models/_feast/registry.db                                the registry of the feature store
 baselines/<use_case>/<release_id>.parquet
 inference-logs/use_case=/environment=/date=/hour=/<segment_id>.parquet
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
@@ -46,6 +47,7 @@ RELEASE_FILE = "release.json"
 LINEAGE_FILE = "lineage.json"
 """Files of a release, next to those that its manifest names."""
 
+FEATURE_REGISTRY = f"{MODELS}/_feast/registry.db"
 RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
 BATCH_JOBS = f"{BATCH}/_jobs"
 OPEN_JOBS = f"{BATCH_JOBS}/_open"
