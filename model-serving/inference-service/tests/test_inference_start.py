@@ -11,7 +11,7 @@ import pytest
 from inference_service.bootstrap import build
 from model_server.grpc_server import start_grpc
 from model_server.rest_server import RestServer
-from model_server.testing import Home, Server
+from model_server.testing import Home, ServerProcess
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import ConfigurationError
 from platform_core.open_inference import tensors_from_batch
@@ -26,7 +26,7 @@ class Lives:
 
     first: dict[str, httpx.Response]
     log: str
-    second: Server
+    second: ServerProcess
 
 
 @pytest.fixture(scope="module")
