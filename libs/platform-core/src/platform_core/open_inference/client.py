@@ -161,9 +161,9 @@ class V2Client:
 
     def _document(self, response: HttpResponse, model: str) -> dict[str, Any]:
         if response.status == HTTPStatus.NOT_FOUND:
-            raise ModelNotReady(f"{self._name} serves no release of {model}; deploy one first")
+            raise ModelNotReady(f"{self._failure(response)}; deploy a release of {model} first")
         if response.status != HTTPStatus.OK:
-            raise UnusableResponse(self._failure(response))
+            raise UnusableResponse(f"{self._failure(response)}; see its log")
         try:
             document = orjson.loads(response.body)
         except orjson.JSONDecodeError as error:
@@ -173,7 +173,7 @@ class V2Client:
         return document
 
     def _failure(self, response: HttpResponse) -> str:
-        return f"{self._name} answered {response.status}: {_reason(response.body)}; see its log"
+        return f"{self._name} answered {response.status}: {_reason(response.body)}"
 
 
 def _reason(body: bytes) -> str:
