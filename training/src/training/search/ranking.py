@@ -1,15 +1,15 @@
-"""Which of the trials of a search is the best, when the folds cannot tell some of them apart."""
+"""The order of the trials of a search when the folds cannot tell some of them apart."""
 
 from collections.abc import Sequence
 
 from evaluation import within_one_standard_error
-from training.trials import TrialResult
+from training.search.trials import TrialResult
 
 
 def ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
     """Return `results`, best first.
 
-    A metric of decisions (F1 and the like) hangs on a few rows near the threshold. Trials whose
+    A metric of decisions (F1 and others) depends on a few rows near the threshold. Trials whose
     folds do not tell them apart from the highest score come first, ordered by how well their
     probabilities rank the rows, which every row takes part in; then the others by score. What is
     still equal keeps the order of the trials.

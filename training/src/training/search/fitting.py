@@ -6,16 +6,18 @@ gives the libraries of a task as many threads as the task has CPUs: here always 
 
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import ray
 
-from training.folds import Fold
-from training.models import candidate, model_input, probabilities
-from training.trials import Trial
+from training.search.models import candidate, model_input, probabilities
+from training.search.trials import Fold, Trial
 from use_cases import UseCase, use_case
+
+MAX_STARTED_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,19 @@ class Answers:
 
     probabilities: np.ndarray
     seconds: float
+
+
+def start_workers(case: UseCase) -> None:
+    """Let Ray start a worker for every CPU, which imports what fitting needs, and do not wait."""
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray
+    for _ in range(min(int(resources.get("CPU", 1)), MAX_STARTED_WORKERS)):
+        _import_libraries.remote(case.name)
+
+
+@ray.remote(num_cpus=1)
+def _import_libraries(name: str) -> None:
+    use_case(name).training().candidates()
+    import_module("sklearn.pipeline")
 
 
 def fit(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> Any:

@@ -1,4 +1,6 @@
-"""Answers of the gateway beside offline scores of the same records."""
+"""Answers of the gateway compared with offline scores of the same records."""
+
+from typing import Any
 
 import httpx
 import numpy as np
@@ -11,7 +13,7 @@ from platform_core.contracts.inference_record import Purpose
 from platform_core.errors import Refused, UpstreamUnavailable
 from platform_core.settings import GatewayClientSettings
 from scoring import FeatureTransformer, Scorer, load_release
-from training.bootstrap import Platform
+from training.bootstrap import TrainingServices
 from use_cases import UseCase, use_case
 
 TIMEOUT_SECONDS = 60
@@ -19,7 +21,9 @@ TIMEOUT_SECONDS = 60
 TOLERANCE = 1e-5
 
 
-def compare_online(platform: Platform, name: str, dataset_version: str, release_id: str) -> float:
+def compare_online(
+    services: TrainingServices, name: str, dataset_version: str, release_id: str
+) -> float:
     """Send test records through the gateway's staging; return the largest difference of a
     probability from the offline score with the same entity features.
 
@@ -28,14 +32,14 @@ def compare_online(platform: Platform, name: str, dataset_version: str, release_
         Refused: an answer is an error, names another release, or differs.
     """
     case = use_case(name)
-    scorer = Scorer(load_release(platform.store, name, release_id), case)
-    records = _records(platform, case, dataset_version)
+    scorer = Scorer(load_release(services.store, name, release_id), case)
+    records = _records(services, case, dataset_version)
     answers = _ask(case, records)
-    strangers = {str(answer.get("release_id", answer)) for answer in answers} - {release_id}
-    if strangers:
-        raise Refused(f"staging answered {sorted(strangers)[0]:.300} instead of {release_id}")
+    others = {str(answer.get("release_id", answer)) for answer in answers} - {release_id}
+    if others:
+        raise Refused(f"staging answered {sorted(others)[0]:.300} instead of {release_id}")
     online = np.array([[a["probabilities"][c] for c in case.classes] for a in answers])
-    store = platform.online_store if scorer.manifest.feature_views else None
+    store = services.online_store if scorer.manifest.feature_views else None
     transformer = FeatureTransformer(case, scorer.manifest, store)
     offline = scorer.score_features(transformer.transform(records).features).probabilities
     worst = float(np.abs(online - offline).max())
@@ -47,12 +51,12 @@ def compare_online(platform: Platform, name: str, dataset_version: str, release_
     return worst
 
 
-def _records(platform: Platform, case: UseCase, dataset_version: str) -> pa.RecordBatch:
-    test = read_part(platform.store, case, dataset_version, TEST)
-    return test.slice(0, platform.settings.smoke_rows)
+def _records(services: TrainingServices, case: UseCase, dataset_version: str) -> pa.RecordBatch:
+    test = read_part(services.store, case, dataset_version, TEST)
+    return test.slice(0, services.settings.smoke_rows)
 
 
-def _ask(case: UseCase, records: pa.RecordBatch) -> list[dict]:
+def _ask(case: UseCase, records: pa.RecordBatch) -> list[dict[str, Any]]:
     settings = GatewayClientSettings()
     headers = {
         "X-API-Key": settings.gateway_api_key.get_secret_value(),
@@ -67,4 +71,5 @@ def _ask(case: UseCase, records: pa.RecordBatch) -> list[dict]:
         raise UpstreamUnavailable(f"the gateway at {url} does not answer: {error}") from error
     if response.status_code != httpx.codes.OK:
         raise Refused(f"the gateway answered {response.status_code}: {response.text:.500}")
-    return response.json()["predictions"]
+    answers: list[dict[str, Any]] = response.json()["predictions"]
+    return answers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.trials import Trial, TrialResult, defaults, settings
+from training.search.trials import Trial, TrialResult, defaults, settings
 from use_cases import UseCase
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def rounds(
 ) -> Iterator[list[Trial]]:
     """Yield rounds of new trials, `trials` in all or as many as there are different ones.
 
-    `results` must hold, each time a round is asked for, the results of all rounds before it,
+    `results` must hold, each time a round is taken, the results of all rounds before it,
     in the order of their trials.
     """
     planned = defaults(case)[:trials]
@@ -53,8 +53,8 @@ def _suggested(
 
 
 class _Suggestions:
-    """Asks and tells an Optuna study. Parameters are told by the index of their value, as a
-    value may be anything.
+    """An Optuna study. Parameters are given to it by the index of their value, because a value may
+    be of any type.
     """
 
     def __init__(self, case: UseCase, planned: list[Trial], seed: int) -> None:
@@ -62,14 +62,14 @@ class _Suggestions:
         self._random = np.random.default_rng(seed)
         self._study = _study(seed, startup=len(planned))
         self._asked: list[Asked] = []
-        self._tried: set[tuple] = set()
+        self._tried: set[tuple[object, ...]] = set()
         self._told = 0
         for trial in planned:
             indices = dict.fromkeys(self._spaces[trial.candidate], 0)
             self._take(self._fixed(trial.candidate, indices))
 
     def learn(self, results: Sequence[TrialResult]) -> None:
-        """Tell the scores that are new."""
+        """Give the study the scores that are new."""
         for result in results[self._told :]:
             self._study.tell(self._asked[result.trial.number], result.score)
         self._told = len(results)
@@ -97,7 +97,7 @@ class _Suggestions:
         return self._fixed(*self._drawn())
 
     def _drawn(self) -> tuple[str, dict[str, int]]:
-        """Return an untried setting at random; there is one, so one is found."""
+        """Return an untried setting at random; there must be one."""
         names = list(self._spaces)
         while True:
             name = names[self._random.integers(len(names))]
@@ -123,7 +123,7 @@ class _Suggestions:
         }
 
 
-def _key(name: str, indices: dict[str, int]) -> tuple:
+def _key(name: str, indices: dict[str, int]) -> tuple[object, ...]:
     return (name, *indices.items())
 
 

@@ -1,4 +1,4 @@
-"""Folds of a cross-validation that keep together what belongs together."""
+"""Folds of a cross-validation that keep near duplicates and groups together."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,11 +10,10 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
 from platform_core.errors import InvalidData
+from training.search.trials import Fold
 from use_cases import UseCase
 
 FOLDS = 3
-
-Fold = tuple[np.ndarray, np.ndarray]
 
 
 def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
@@ -31,7 +30,7 @@ def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
     _check(case, labels, together)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # Too few rows of a class: said below, with what to do.
+        # Too few rows of a class: `_impossible` says so, with what to do.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         made = list(splitter.split(labels, labels, together))
     for side in (labels[rows] for fold in made for rows in fold):
@@ -43,16 +42,19 @@ def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
 
 def groups(*groupings: pa.ChunkedArray | pa.Array | None) -> np.ndarray:
     """Return a group number per row so that rows that share a value in any of `groupings`
-    share the number, directly or through others. A null is shared with nobody.
+    share the number, directly or through others. A null is never shared.
     """
     given = [grouping for grouping in groupings if grouping is not None]
-    rows, values = map(np.concatenate, zip(*_edges(given), strict=True))
+    rows, values = map(np.concatenate, zip(*_row_values(given), strict=True))
     size = max(len(given[0]), values.max(initial=-1) + 1)
     graph = coo_array((np.ones(len(rows), np.int8), (rows, values)), shape=(size, size))
-    return connected_components(graph, directed=False)[1][: len(given[0])]
+    numbers: np.ndarray = connected_components(graph, directed=False)[1]
+    return numbers[: len(given[0])]
 
 
-def _edges(groupings: list[pa.ChunkedArray | pa.Array]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _row_values(
+    groupings: list[pa.ChunkedArray | pa.Array],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield, per grouping, rows and the nodes of their values; rows are the first nodes."""
     first = len(groupings[0])
     for grouping in groupings:

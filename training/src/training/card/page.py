@@ -1,13 +1,12 @@
 """The model card as a page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-import pyarrow as pa
+from matplotlib.figure import Figure
 
 from evaluation import MetricEstimate, slice_metric_names
 from platform_core.pages import render
 from releases.catalogue.model_card import ModelCard
-from training.plots import evaluation_plots
 from use_cases import UseCase
 
 # What each metric is, in the order in which they are shown.
@@ -17,26 +16,25 @@ EXPLAINED = {
     "roc_auc": "chance that a positive row scores above a negative one",
     "false_positive_rate": "share of negatives that are called positive",
     "recall": "share of positives that are found",
-    "precision": "share of the rows called positive that are",
-    "accuracy": "share of right answers",
+    "precision": "share of the rows called positive that are positive",
+    "accuracy": "share of correct answers",
     "average_precision": "area below the precision-recall curve",
     "brier": "mean squared error of the probabilities; lower is better",
-    "calibration_error": "mean gap between probability and how often it is so; lower is better",
-    "log_loss": "mean surprise at the label, natural logarithm; lower is better",
+    "calibration_error": "mean gap between probability and observed frequency; lower is better",
+    "log_loss": "mean negative log-likelihood of the label, natural logarithm; lower is better",
 }
 CAPTIONS = {
-    "confusion_matrix.png": "Answers beside labels, at the decision rule",
-    "roc_curve.png": "ROC: what is found against what is wrongly called so",
+    "confusion_matrix.png": "Confusion matrix at the decision rule",
+    "roc_curve.png": "ROC curve: true positive rate against false positive rate",
     "precision_recall_curve.png": "Precision and recall at every threshold",
-    "calibration.png": "Reliability, with rows per point: do probabilities mean what they say?",
-    "scores.png": "How scores are spread, per label (counts, log above 10)",
-    "thresholds.png": "What each threshold would find, and wrongly call so",
+    "calibration.png": "Calibration curve, with the number of rows per point",
+    "scores.png": "Distribution of scores by label (counts, logarithmic above 10)",
+    "thresholds.png": "Recall and false positive rate at every threshold",
 }
 
 
-def card_page(case: UseCase, card: ModelCard, answers: pa.Table) -> bytes:
-    """Return the page of `card`; its curves are drawn from the `answers` of the evaluation."""
-    figures = evaluation_plots(case, answers, card.decision)
+def card_page(case: UseCase, card: ModelCard, figures: Mapping[str, Figure]) -> bytes:
+    """Return the page of `card` with the figures of its evaluation."""
     return render(
         "training",
         "model_card.html",
@@ -54,7 +52,7 @@ def card_page(case: UseCase, card: ModelCard, answers: pa.Table) -> bytes:
 
 
 def measure(found: MetricEstimate) -> str:
-    """Return a metric with its 95 % interval: `.9908 [.9870, .9930]`."""
+    """Return a metric with its 95 % interval: `0.9908 [0.9870, 0.9930]`."""
     text = _short(found.value)
     if found.low is None or found.high is None:
         return text
@@ -62,7 +60,7 @@ def measure(found: MetricEstimate) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.4f}".removeprefix("0")
+    return f"{value:.4f}"
 
 
 def _metric_rows(card: ModelCard) -> Iterator[tuple[str, str, str, str]]:

@@ -1,4 +1,6 @@
-"""The pictures of an evaluation."""
+"""The figures of an evaluation."""
+
+import io
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +10,7 @@ from sklearn.metrics import ConfusionMatrixDisplay, PrecisionRecallDisplay, RocC
 
 from evaluation import LabelledPredictions, calibration_curve, calibration_targets
 from platform_core.contracts.release import DecisionRule
-from training.evaluation import stored_probabilities
+from training.card.evaluation import stored_probabilities
 from use_cases import UseCase
 
 SIZE = (4.4, 3.4)
@@ -17,7 +19,7 @@ THRESHOLDS = 201
 
 def evaluation_plots(case: UseCase, answers: pa.Table, rule: DecisionRule) -> dict[str, Figure]:
     """Return figures by file name: the confusion matrix; ROC, precision-recall and reliability
-    curves; how scores are spread; and, with a positive class, what each threshold would do.
+    curves; the distribution of scores; and, with a positive class, the effect of each threshold.
 
     `answers` are those of an `Evaluation`.
     """
@@ -41,6 +43,13 @@ def evaluation_plots(case: UseCase, answers: pa.Table, rule: DecisionRule) -> di
             labels == case.positive, columns[case.positive], rule
         )
     return figures
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG image."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
 
 
 def _figure() -> tuple[Figure, Axes]:
@@ -83,7 +92,7 @@ def _scores(
     case: UseCase, labels: np.ndarray, probabilities: np.ndarray, rule: DecisionRule
 ) -> Figure:
     figure, axes = _figure()
-    edges = np.linspace(0, 1, 31)
+    edges = np.linspace(0, 1, 31).tolist()
     scores = probabilities.max(axis=1)
     if case.positive is not None:
         scores = probabilities[:, case.classes.index(case.positive)]
@@ -105,7 +114,7 @@ def _thresholds(positive: np.ndarray, scores: np.ndarray, rule: DecisionRule) ->
     axes.set(xlabel="threshold", ylabel="share of rows at or above")
     axes.set_yscale("symlog", linthresh=0.01)
     axes.set_ylim(0, 1.05)
-    axes.set_yticks([0, 0.005, 0.01, 0.05, 0.2, 1], ["0", ".005", ".01", ".05", ".2", "1"])
+    axes.set_yticks([0, 0.005, 0.01, 0.05, 0.2, 1], ["0", "0.005", "0.01", "0.05", "0.2", "1"])
     _mark(axes, rule)
     axes.legend()
     return figure

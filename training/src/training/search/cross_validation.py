@@ -1,8 +1,9 @@
-"""Which model: rounds of cross-validated trials, their folds fitted as parallel Ray tasks.
+"""The search for the best model: rounds of cross-validated trials, whose folds are fitted as
+parallel Ray tasks.
 
-First every candidate with its defaults, then what the results so far suggest. A round has the
-same trials on every machine, and its results are learned from in their trials' order: what is
-found depends on data and seed, not on how many cores there were or which task was quickest.
+The first round has every candidate with its defaults, later ones what the results suggest. A round
+has the same trials on every machine, and results are used in the order of their trials: the outcome
+depends on data and seed, not on the number of cores or on which task was quickest.
 """
 
 import time
@@ -15,12 +16,12 @@ import ray
 
 from evaluation import LabelledPredictions, classification_metrics, require_metric
 from scoring.decision import decide
-from training.fitting import Answers, answer_fold
-from training.folds import Fold, folds
-from training.ranking import ranked
-from training.suggestions import rounds
-from training.threshold import Decision, choose_decision
-from training.trials import Trial, TrialResult
+from training.search.fitting import Answers, answer_fold
+from training.search.folds import folds
+from training.search.ranking import ranked
+from training.search.suggestions import rounds
+from training.search.threshold import Decision, choose_decision
+from training.search.trials import Fold, Trial, TrialResult
 from use_cases import UseCase
 
 SECONDS_PER_MINUTE = 60
@@ -28,8 +29,8 @@ SECONDS_PER_MINUTE = 60
 
 @dataclass(frozen=True)
 class Budget:
-    """How much a search may take: `trials` in all; after `minutes` no further round begins
-    (0: no limit).
+    """The limits of a search: `trials` in all; after `minutes` no further round starts (0: no
+    limit).
     """
 
     trials: int
@@ -37,9 +38,9 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Results, best first (see `ranked`); `complete` is false when the minutes were spent before
-    the trials: the machine's speed then decided what was tried.
+class SearchResult:
+    """Results, best first (see `ranked`); `complete` is false when the minutes ran out before the
+    trials: the machine's speed then decided what was tried.
     """
 
     results: list[TrialResult]
@@ -59,27 +60,28 @@ def search(
     finished: Callable[[TrialResult], None],
     *,
     clock: Callable[[], float] = time.monotonic,
-) -> Found:
-    """Cross-validate trials until the budget is spent; `finished` hears of each as it ends.
+) -> SearchResult:
+    """Cross-validate trials until the budget is spent; `finished` is called with each result as it
+    ends.
 
     `features` has `label`, `cluster` and the model's input. Needs a connected Ray.
 
     Raises:
         InvalidData: the rows cannot be split into folds (see `folds`).
     """
-    jury = _Jury(case, features, folds(case, features, seed), seed)
+    cross_validation = _CrossValidation(case, features, folds(case, features, seed), seed)
     results: list[TrialResult] = []
     start = clock()
     for planned in rounds(case, budget.trials, seed, results):
         spent = (clock() - start) / SECONDS_PER_MINUTE
         if results and 0 < budget.minutes <= spent:
-            return Found(ranked(results), complete=False)
-        done = list(_announced(jury.judge(planned), finished))
+            return SearchResult(ranked(results), complete=False)
+        done = list(_reported(cross_validation.run(planned), finished))
         results.extend(sorted(done, key=lambda result: result.trial.number))
-    return Found(ranked(results), complete=True)
+    return SearchResult(ranked(results), complete=True)
 
 
-def _announced(
+def _reported(
     results: Iterator[TrialResult], finished: Callable[[TrialResult], None]
 ) -> Iterator[TrialResult]:
     for result in results:
@@ -87,15 +89,15 @@ def _announced(
         yield result
 
 
-class _Jury:
-    """Judges trials on the same folds."""
+class _CrossValidation:
+    """Cross-validates trials on the same folds."""
 
     def __init__(self, case: UseCase, features: pa.Table, made: list[Fold], seed: int) -> None:
         self._case, self._folds, self._seed = case, made, seed
         self._labels = features["label"].combine_chunks()
         self._shared = [ray.put(features), *(ray.put(fold) for fold in made)]
 
-    def judge(self, trials: Sequence[Trial]) -> Iterator[TrialResult]:
+    def run(self, trials: Sequence[Trial]) -> Iterator[TrialResult]:
         """Yield the results as the trials end."""
         features, *shared = self._shared
         tasks = {
@@ -113,10 +115,10 @@ class _Jury:
                 yield self._result(trial, answers.pop(trial.number))
 
     def _result(self, trial: Trial, answers: dict[int, Answers]) -> TrialResult:
-        """Pool the answers of the folds and judge them under the decision that they lead to.
+        """Pool the answers of the folds, choose the decision on them, and measure them under it.
 
-        The pooled answers are what the threshold is chosen on, so they are also what candidates
-        are compared on: a candidate is worth what it answers at the threshold it would get.
+        The threshold is chosen on the pooled answers, so candidates are compared on them as well:
+        each at the threshold that it would get.
         """
         pooled = np.empty((len(self._labels), len(self._case.classes)))
         for number, (_, held_out) in enumerate(self._folds):

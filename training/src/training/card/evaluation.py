@@ -1,4 +1,4 @@
-"""What the test part says of a model: metrics with intervals, slices, and the answers."""
+"""The evaluation of a model on the test part: metrics with intervals, slices, and the answers."""
 
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ def evaluate_answers(
     kinds: pa.RecordBatch,
     seed: int,
 ) -> Evaluation:
-    """Judge `probabilities` [N, C] of N `rows` (`row_id`, `label`, `cluster`) under `decision`.
+    """Evaluate `probabilities` [N, C] of N `rows` (`row_id`, `label`, `cluster`) under `decision`.
 
     `kinds` has a column of slices each (see `UseCase.slices`).
     """

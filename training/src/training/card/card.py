@@ -1,4 +1,4 @@
-"""The model card of a run: gathered from what its steps left, as JSON and as a page."""
+"""The model card of a release, gathered from the results of the steps."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,18 +10,21 @@ from evaluation import MetricEstimate, SliceMetrics, resample_count
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.errors import BlobNotFound
 from platform_core.ports.blob_store import BlobStore
-from releases.catalogue.model_card import DataSummary, ModelCard, TrialSummary
-from training.evaluation import HIGH, LOW
-from training.run_folder import SLICES, TRAINING, RunFolder
+from releases.catalogue.model_card import DataSummary, ModelCard
+from training.card.evaluation import HIGH, LOW
+from training.results import EvaluationResult, TrainResult
 from use_cases import UseCase
 
 
 def model_card(
-    store: BlobStore, case: UseCase, run: RunFolder, manifest: ReleaseManifest, lineage: Lineage
+    store: BlobStore,
+    case: UseCase,
+    manifest: ReleaseManifest,
+    lineage: Lineage,
+    model: TrainResult,
+    evaluation: EvaluationResult,
 ) -> ModelCard:
     """Return the card of a release that was judged."""
-    training = run.read_json(TRAINING)
-    slices = tuple(SliceMetrics.model_validate(one) for one in run.read_json(SLICES))
     data = read_manifest(store, case.name, lineage.dataset_version)
     return ModelCard(
         title=case.title,
@@ -31,13 +34,13 @@ def model_card(
         metric=case.training().metric,
         metrics=measured(lineage.metrics),
         decision=manifest.decision,
-        decision_why=training["decision_why"],
-        slices=slices,
+        decision_why=model.decision_why,
+        slices=evaluation.slices,
         data=_data(store, case, data),
-        trials=tuple(TrialSummary.model_validate(one) for one in training["trials"]),
-        search_complete=training["complete"],
+        trials=model.trials,
+        search_complete=model.complete,
         lineage=lineage,
-        limits=tuple(_limits(case, data, slices, lineage, training["complete"])),
+        limits=tuple(_limits(case, data, evaluation.slices, lineage, model.complete)),
     )
 
 
@@ -90,7 +93,7 @@ def _limits(
     lineage: Lineage,
     complete: bool,
 ) -> Iterator[str]:
-    """Yield what the figures of the card do not say."""
+    """Yield the limits of what the figures of the card show."""
     yield (
         "Not measured: how good it is on data of another origin. The test rows come from the "
         f"same source as the training rows ({lineage.data_source})."
@@ -118,9 +121,9 @@ def _limits(
             "positives on new data may differ from the target: see the figure on the test part."
         )
     yield (
-        "The best trial's cross-validated score is the best of several and so a little "
-        "flattering; the metrics above come from rows that no trial saw."
+        "The best trial's cross-validated score is the best of several and so slightly "
+        "optimistic; the metrics above come from rows that no trial saw."
     )
     if not complete:
         yield "The search ended by its time budget: its result depends on the machine's speed."
-    yield "Labels are taken as right; how many are wrong was not measured."
+    yield "Labels are taken as correct; how many are wrong was not measured."

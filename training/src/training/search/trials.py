@@ -1,12 +1,15 @@
-"""What a search tries and what comes of it."""
+"""The trials of a search and their results."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from training.threshold import Decision
+from training.search.threshold import Decision
 from use_cases import UseCase
+
+Fold = tuple[np.ndarray, np.ndarray]
+"""Row numbers to fit on, and to judge on."""
 
 
 @dataclass(frozen=True)

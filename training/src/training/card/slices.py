@@ -1,4 +1,4 @@
-"""Into which slices the rows of the test part fall."""
+"""The slices of the rows of the test part."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
