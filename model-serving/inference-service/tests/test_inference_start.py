@@ -109,7 +109,7 @@ def test_sigterm_lets_the_request_in_flight_finish(lives, own_stage, records):
         ({"SERVING_ENVIRONMENT": "moon"}, 2, "serving_environment"),
         ({"TRANSFORMER": "sometimes"}, 2, "transformer"),
         ({"INFERENCE_HTTP_PORT": "0"}, 2, "inference_http_port"),
-        ({"FEAST_REGISTRY": ""}, 2, "feast_registry"),
+        ({"FEAST_REPOSITORY": ""}, 2, "feast_repository"),
         ({"BLOB_STORE_URL": "ftp://somewhere"}, 2, "BLOB_STORE_URL"),
     ],
 )

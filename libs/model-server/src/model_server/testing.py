@@ -86,7 +86,6 @@ class Home:
             "MODEL_REPOSITORY": str(self.folder / "models"),
             "SERVING_ENVIRONMENT": "staging",
             "FEAST_REPOSITORY": str(self.folder / "feast"),
-            "FEAST_REGISTRY": str(self.folder / "feast" / "registry.db"),
             "FEAST_ONLINE_PATH": str(self.folder / "feast" / "online.db"),
             f"{prefix}_HTTP_PORT": str(http),
             f"{prefix}_GRPC_PORT": str(grpc),
@@ -114,7 +113,7 @@ class SenderView:
         folder.mkdir(parents=True, exist_ok=True)
         self.settings = {
             "FEAST_REPOSITORY": str(root / "model-serving" / "feast"),
-            "FEAST_REGISTRY": str(folder / "registry.db"),
+            "BLOB_STORE_URL": f"file://{home}/blob",
             "FEAST_ONLINE_PATH": str(folder / "online.db"),
             "REDIS_URL": redis_url,
             "ONLINE_STORE_TIMEOUT_SECONDS": "2",
