@@ -1,4 +1,4 @@
-"""Does an answer come out the same offline? Sends records, reads the log, computes them again."""
+"""Online-offline skew: sends records, reads the log, and recomputes the predictions."""
 
 import argparse
 import uuid
@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from bench_report import say, table
-from bench_traffic import GatewayClient, as_sent, generated, odd
+from bench_traffic import GatewayClient, generated, odd
 
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import SystemClock
@@ -31,7 +31,7 @@ MARGIN = timedelta(minutes=1)
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Return whether every difference is within `LIMIT` and every answer was logged once."""
+    """Return whether every difference is within `LIMIT` and every prediction was logged once."""
     case, environment = use_case(options.use_case), Environment(options.environment)
     client = GatewayClient(GatewayClientSettings(), environment)
     records = _records(case, QUICK_RECORDS if options.quick else RECORDS)
@@ -59,14 +59,14 @@ def _records(case: UseCase, count: int) -> list[dict[str, Any]]:
 
 
 def _send(client: GatewayClient, case: UseCase, rows: list[dict[str, Any]]) -> list[str]:
-    """Send some records one by one and the rest in batches; return the ids of the answers."""
+    """Send some records one by one and the rest in batches; return the prediction ids."""
     path, singles = f"/models/{case.name}/predict", int(len(rows) * SINGLE_SHARE)
     stride = len(rows) // singles
     alone = rows[::stride]
     together = [row for number, row in enumerate(rows) if number % stride]
-    ids = [client.post(path, as_sent(case, row))["prediction_id"] for row in alone]
+    ids = [client.post(path, case.request(row))["prediction_id"] for row in alone]
     for start in range(0, len(together), CALL):
-        body = {"records": [as_sent(case, row) for row in together[start : start + CALL]]}
+        body = {"records": [case.request(row) for row in together[start : start + CALL]]}
         answer = client.post(f"{path}/batch-sync", body)
         refused = [item["error"] for item in answer["predictions"] if "error" in item]
         if refused:

@@ -1,4 +1,4 @@
-"""The benchmarks: `run.py [--quick] [section …]`; without a section all but quality, in this order.
+"""Runs benchmarks: `run.py [--quick] [section …]`; default: all except quality, in this order.
 
 Exit 0 = done, 1 = a comparison failed or something is not there, 2 = wrong use.
 """
@@ -18,7 +18,7 @@ from serving.contestants import NAMES
 from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError
 
-# By section, the module whose `run(options)` measures it; it is imported when it is needed.
+# By section, the module with `run(options)`; it is imported on use.
 SECTIONS = {
     "ingest": "bench_ingest",
     "pipeline": "bench_pipeline",
@@ -29,20 +29,21 @@ SECTIONS = {
     "serving": "serving.section",
     "growth": "growth.section",
     "stages": "bench_stages",
+    "dispatch": "bench_dispatch",
 }
-# `make bench-quality` measures how good the models are, which has nothing to do with speed.
+# `make bench-quality` measures the models, not speed.
 BY_ITSELF = "quality"
 FAILED, WRONG_USE = 1, 2
 
 
 def main() -> int:
-    """Run the sections that were asked for."""
+    """Run the requested sections."""
     parser = _parser()
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
     logging.basicConfig(level=logging.WARNING)
-    # What was started ends with us, whoever ends us.
+    # SIGTERM must leave the contexts that stop started programs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     say(described := machine())
     try:

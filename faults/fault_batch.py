@@ -70,7 +70,7 @@ def _supervising(cluster: RayCluster) -> dict[str, str]:
 async def _start_job(run: Drill, name: str) -> dict[str, Any]:
     """Submit a job with a few invalid rows, and wait until it has stored some checkpoints."""
     testbed, paths = run.testbed, _paths(name)
-    table = use_case(USE_CASE).generate(ROWS, 7)
+    table = use_case(USE_CASE).training().generate(ROWS, 7)
     senders = table["sender"].to_pylist()
     for row in INVALID_ROWS:
         senders[row] = None
@@ -96,7 +96,7 @@ async def _wait_for_success(run: Drill, job: dict[str, Any]) -> None:
     if run.outcome.failures:
         return
     expected = [row for row in range(ROWS) if row not in INVALID_ROWS]
-    ids = use_case(USE_CASE).generate(ROWS, 7)["email_id"].to_pylist()
+    ids = use_case(USE_CASE).training().generate(ROWS, 7)["email_id"].to_pylist()
     output = read_table(testbed.store, state["output_path"])["email_id"].to_pylist()
     aside = state["output_path"].removesuffix(".parquet") + ".invalid.parquet"
     invalid = read_table(testbed.store, aside).to_pylist()

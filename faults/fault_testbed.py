@@ -294,7 +294,7 @@ class Testbed:
 def _mails() -> pa.RecordBatch:
     """Return mails of senders with and without entity features."""
     case = use_case(USE_CASE)
-    table = case.generate(MAILS, SEED).combine_chunks()
+    table = case.training().generate(MAILS, SEED).combine_chunks()
     batch = table.select(case.record_schema.names).to_batches()[0]
     senders = batch.column("sender").to_pylist()
     senders[KNOWN_SENDERS:] = [f"sender@new-{n}.example" for n in range(MAILS - KNOWN_SENDERS)]

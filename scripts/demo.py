@@ -70,7 +70,7 @@ class Demo:
         path, done = f"/models/{self.case.name}/predict/batch-sync", 0
         for start in range(0, records.num_rows, CALL_ROWS):
             rows = records.slice(start, CALL_ROWS).to_pylist()
-            body = {"records": [as_sent(self.case, row) for row in rows]}
+            body = {"records": [self.case.request(row) for row in rows]}
             answer = self.call("POST", path, body, environment)
             done += answer["count"] - answer["errors"]
         return done
@@ -80,14 +80,6 @@ class Demo:
         say(f"  {'ok  ' if holds else 'FAIL'} {what}")
         if not holds:
             self.failures.append(what)
-
-
-def as_sent(case: UseCase, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of `record_schema` as a request; if the only field is a list, it holds the
-    columns in order.
-    """
-    fields = list(case.record.model_fields)
-    return row if set(fields) == set(row) else {fields[0]: list(row.values())}
 
 
 def say(text: str) -> None:
@@ -161,7 +153,9 @@ def batch_job(demo: Demo) -> None:
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     source, target = f"batch/demo/{stamp}-in.parquet", f"batch/demo/{stamp}-out.parquet"
     columns = demo.case.record_schema.names
-    write_table(demo.store, source, demo.case.generate(BATCH_ROWS, seed=1).select(columns))
+    write_table(
+        demo.store, source, demo.case.training().generate(BATCH_ROWS, seed=1).select(columns)
+    )
     body = {"input_path": source, "output_path": target, "use_case": demo.case.name}
     job = demo.call("POST", "/batch/submit", body, "production")
     say(f"  job {job['job_id']} {job['status']}: {source}")
@@ -206,12 +200,12 @@ def _held_out(demo: Demo) -> pa.Table:
 
 
 def _shifted(demo: Demo) -> pa.Table:
-    table = demo.case.generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
+    table = demo.case.training().generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
     return table.select(demo.case.record_schema.names)
 
 
 def _drift_report(demo: Demo, start: datetime, end: datetime) -> dict[str, Any]:
-    command = [sys.executable, "-m", "drift_detector", "run", "--use-case", demo.case.name]
+    command = [sys.executable, "-m", "cli", "drift", "run", "--use-case", demo.case.name]
     window = ["--environment", "production", "--from", start.isoformat(), "--to", end.isoformat()]
     done = subprocess.run([*command, *window], capture_output=True, text=True, check=False)
     if done.returncode != 0:

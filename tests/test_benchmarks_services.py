@@ -1,4 +1,4 @@
-"""A benchmark without the services it needs says so before it starts."""
+"""A benchmark reports missing services before it starts."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`terraform/base-infra/access.yaml`: what it grants fits what the programs read and write."""
+"""`terraform/base-infra/access.yaml` grants what the programs read and write."""
 
 import subprocess
 import sys
@@ -106,16 +106,16 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("component", "word", "path"), NEEDED)
-def test_a_component_may_do_what_its_program_does(component: str, word: str, path: str):
+def test_a_component_has_the_permissions_of_its_program(component: str, word: str, path: str):
     assert may(component, word, path)
 
 
 @pytest.mark.parametrize(("component", "word", "path"), FORBIDDEN)
-def test_a_component_may_do_no_more(component: str, word: str, path: str):
+def test_a_component_has_no_further_permissions(component: str, word: str, path: str):
     assert not may(component, word, path)
 
 
-def test_the_containers_are_those_of_the_programs_and_mlflows():
+def test_the_containers_are_those_of_the_programs_and_mlflow():
     assert set(ACCESS["containers"]) == {*CONTAINERS, "mlflow"}
 
 
@@ -127,8 +127,8 @@ def test_every_grant_is_well_formed():
         assert not any("'" in path for path in grant.get("paths", [])), name
 
 
-def test_no_word_is_granted_twice_in_a_container():
-    """Two would be one role assignment in Azure, and one condition would be lost."""
+def test_no_permission_is_granted_twice_in_a_container():
+    """Azure would merge them into one role assignment and drop one condition."""
     words = [(name, g["container"], word) for name, g in _grants() for word in g["may"]]
     assert len(words) == len(set(words))
 
@@ -140,7 +140,7 @@ def test_a_service_account_is_one_component():
     assert all(account.count("/") == 1 for account in accounts)
 
 
-def test_the_readme_shows_the_table():
+def test_the_readme_contains_the_table():
     script = [sys.executable, str(BASE / "access_table.py"), "--check"]
     checked = subprocess.run(script, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

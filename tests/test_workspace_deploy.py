@@ -21,7 +21,7 @@ NAMESPACES = ("istio-system", "kubeflow", "monitoring", "ray", "serving")
 
 
 class _Api(BaseHTTPRequestHandler):
-    """As much of a Kubernetes API as says which namespaces there are; it keeps what it is asked."""
+    """A Kubernetes API that lists namespaces and records requests."""
 
     namespaces: dict[str, dict[str, str]]
     asked: list[str]

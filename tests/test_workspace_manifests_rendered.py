@@ -1,4 +1,4 @@
-"""What kustomize makes of the overlays, and what is refused before anything is applied."""
+"""The rendered overlays, and what is refused before anything is applied."""
 
 import copy
 import os
@@ -32,7 +32,7 @@ needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kube
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, list[Manifest]]:
-    """Every overlay's objects by the overlay's name."""
+    """The objects of every overlay by its name."""
     values = {TAG: "1.2.3", REGISTRY: "registry.example"}
     return {overlay.name: parse(render(overlay, values)) for overlay in overlays()}
 
@@ -43,7 +43,7 @@ def render_command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_kubectl
-def test_every_overlay_keeps_the_rules(rendered: dict[str, list[Manifest]]):
+def test_every_overlay_follows_the_rules(rendered: dict[str, list[Manifest]]):
     of = {overlay.name: overlay.environment for overlay in overlays()}
     assert [
         problem
@@ -95,7 +95,7 @@ def test_what_needs_azure_is_refused_without_it(rendered: dict[str, list[Manifes
 
 
 @needs_kubectl
-def test_a_name_with_a_hash_is_the_same_everywhere(rendered: dict[str, list[Manifest]]):
+def test_hashed_names_are_consistent(rendered: dict[str, list[Manifest]]):
     for name, found in rendered.items():
         maps = {o["metadata"]["name"] for o in found if o["kind"] == "ConfigMap"}
         text = str([o for o in found if o["kind"] != "ConfigMap"])
@@ -159,7 +159,7 @@ BAD = [
     (f"{POD}/hostNetwork", True, "hostNetwork"),
     (f"{POD}/volumes/0", {"name": "host", "hostPath": {"path": "/"}}, "volume host"),
     (f"{POD}/serviceAccountName", None, "service account"),
-    (f"{POD}/automountServiceAccountToken", None, "token of Kubernetes"),
+    (f"{POD}/automountServiceAccountToken", None, "Kubernetes token"),
     (f"{CONTAINER}/resources/limits", None, "limits"),
     (f"{CONTAINER}/resources/requests/memory", None, "requests"),
     (f"{CONTAINER}/livenessProbe", None, "livenessProbe"),
@@ -177,7 +177,7 @@ BAD = [
 
 @needs_kubectl
 @pytest.mark.parametrize(("path", "value", "reason"), BAD, ids=[f"{b[0]}={b[1]}" for b in BAD])
-def test_a_gateway_that_breaks_a_rule_is_refused(
+def test_a_gateway_that_violates_a_rule_is_refused(
     rendered: dict[str, list[Manifest]], path: str, value: Any, reason: str
 ):
     found = rendered["model-serving/api-gateway/deploy/overlays/production"]
@@ -188,7 +188,7 @@ def test_a_gateway_that_breaks_a_rule_is_refused(
 
 @needs_kubectl
 @pytest.mark.parametrize("fewest", [0, 1])
-def test_production_is_never_scaled_to_nothing(rendered: dict[str, list[Manifest]], fewest: int):
+def test_production_is_never_scaled_to_zero(rendered: dict[str, list[Manifest]], fewest: int):
     found = rendered["model-serving/inference-service/deploy/overlays/production"]
     (service,) = (
         o for o in found if o["metadata"]["name"] == "spam-production" and "predictor" in o["spec"]
@@ -204,13 +204,13 @@ def test_a_secret_is_refused():
 
 
 @pytest.mark.parametrize("tag", ["", "latest", "main", "IMAGE_TAG", "a b", "-x", "a" * 129, "ä"])
-def test_a_tag_that_names_no_build_is_refused(tag: str):
+def test_a_moving_tag_is_refused(tag: str):
     with pytest.raises(Refused, match="IMAGE_TAG"):
         checked_tag(tag)
 
 
 @pytest.mark.parametrize("tag", ["1.4.0", "a", "9f0c2d1", "v1.0_rc-2", "a" * 128])
-def test_a_tag_that_names_a_build_is_taken(tag: str):
+def test_a_build_tag_is_accepted(tag: str):
     assert checked_tag(tag) == tag
 
 
@@ -224,14 +224,14 @@ def test_a_tag_that_names_a_build_is_taken(tag: str):
         (["production", "--image-tag", "1.0.0"], "installation.env still have examples for "),
     ],
 )
-def test_a_wrong_request_is_refused_and_prints_nothing(arguments: list[str], reason: str):
+def test_an_invalid_request_is_refused_without_output(arguments: list[str], reason: str):
     done = render_command(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert reason in done.stderr.splitlines()[-1]
 
 
 @needs_kubectl
-def test_one_component_is_printed_with_its_build():
+def test_a_single_component_is_printed_with_its_build():
     done = render_command("dev", "--image-tag", "1.4.0", "--examples", "--component", "training")
     assert done.returncode == 0, done.stderr
     kinds = [o["kind"] for o in parse(done.stdout)]
@@ -240,7 +240,7 @@ def test_one_component_is_printed_with_its_build():
     assert "mlplatform/training:1.4.0" in done.stdout
 
 
-def test_validation_names_what_it_could_not_check(tmp_path: Path):
+def test_validation_names_what_was_not_checked(tmp_path: Path):
     environment = {**os.environ, "PATH": str(tmp_path)}
     command = [sys.executable, str(ROOT / "scripts" / "validate.py")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -1,4 +1,4 @@
-"""The workspace is what its documents say: members, layers, declared dependencies."""
+"""Members, layers and declared dependencies of the workspace."""
 
 import ast
 import re
@@ -133,7 +133,7 @@ def test_no_file_is_long(member: Path):
     assert names(long) == []
 
 
-def test_tests_have_unique_file_names_and_are_no_packages():
+def test_tests_have_unique_file_names_and_no_packages():
     tests = [p for folder in (ROOT, *members()) for p in (folder / "tests").rglob("*.py")]
     tests += (ROOT / "monitoring" / "tests").rglob("*.py")
     files = [path.name for path in tests if path.name != "conftest.py"]
@@ -148,7 +148,7 @@ STORAGE_NAMES = re.compile(
 
 
 def spelled_paths(path: Path) -> Iterator[str]:
-    """Yield the string literals of a file that spell a path of blob storage."""
+    """Yield the string literals of a file that contain a path of blob storage."""
     tree = ast.parse(path.read_text())
     strings = (
         n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
@@ -158,7 +158,7 @@ def spelled_paths(path: Path) -> Iterator[str]:
             yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}: {node.value}"
 
 
-def test_one_module_spells_the_paths_of_blob_storage():
+def test_only_one_module_contains_paths_of_blob_storage():
     everything = [path for member in members() for path in sources(member)]
     layout = ROOT / "libs/platform-core/src/platform_core/storage.py"
     assert len(list(spelled_paths(layout))) >= len(CONTAINERS)

@@ -1,4 +1,4 @@
-"""Mails of 1.2 kB, and a release of 20,000 terms fitted on some of them."""
+"""Mails of 1.2 kB, and a release with 20,000 terms trained on some of them."""
 
 import pickle
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ SYLLABLES = ("bcdfgklmnprst", "aeiou", "bcdfglmnprst", ("an", "er", "ing", "ous"
 
 
 def release_in(folder: Path) -> Release:
-    """Fit, export and store a release; the fitted pipeline lies beside it in `MODEL`."""
+    """Train, export and store a release; the fitted pipeline is stored in `MODEL`."""
     rows = next(_parts(TRAINING_ROWS, seed=0))
     records = rows.select(COLUMNS).combine_chunks().to_batches()[0]
-    candidate = next(each for each in CASE.candidates() if each.name == CANDIDATE)
+    candidate = next(each for each in CASE.training().candidates() if each.name == CANDIDATE)
     parameters = {name: values[0] for name, values in candidate.space.items()}
     model = candidate.build(parameters, 0)
     model.set_params(inputs__text__max_features=TERMS, inputs__text__min_df=1)
-    model.fit(assemble(CASE, records).to_pandas(), rows[CASE.label_column].to_pylist())
+    model.fit(assemble(CASE, records).to_pandas(), rows[CASE.training().label.column].to_pylist())
     (folder / MODEL).write_bytes(pickle.dumps(model))
     release = build_release(CASE, candidate.to_onnx(model).SerializeToString(), b"", None)
     lineage = Lineage(
@@ -69,8 +69,8 @@ def _parts(rows: int, seed: int) -> Iterator[pa.Table]:
 
 def _mails(rows: int, seed: int) -> pa.Table:
     """Return generated mails, two bodies of one class and a line of rare words in each."""
-    base, random = CASE.generate(BASE_ROWS, seed), np.random.default_rng(seed)
-    bodies, labels = np.array(base["body"], object), np.array(base[CASE.label_column])
+    base, random = CASE.training().generate(BASE_ROWS, seed), np.random.default_rng(seed)
+    bodies, labels = np.array(base["body"], object), np.array(base[CASE.training().label.column])
     first = random.integers(0, BASE_ROWS, rows)
     second = np.empty(rows, np.int64)
     for label in CASE.classes:

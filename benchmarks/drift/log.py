@@ -1,4 +1,4 @@
-"""A release whose baseline is known, and hours of its inference log."""
+"""A release with a known baseline, and hours of its inference log."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ TEXT = "lorem ipsum " * 25
 
 
 class TwelveFeatures(SpamUseCase):
-    """Spam, watching as many features as the peers are given."""
+    """Spam, monitoring the same features as the peers."""
 
     monitored = SpamUseCase.monitored[:12]
 
@@ -40,7 +40,7 @@ NAMES = tuple(column.name for column in CASE.monitored)
 def store_release_of(folder: Path) -> str:
     """Store a release with a baseline of `BASELINE_ROWS` rows; its id.
 
-    The rows lie beside it in `REFERENCE`, for the peers.
+    The rows are stored in `REFERENCE`, for the peers.
     """
     random = np.random.default_rng(0)
     store, features = LocalBlobStore(folder), _features(random, BASELINE_ROWS)
@@ -48,7 +48,7 @@ def store_release_of(folder: Path) -> str:
     probabilities = np.stack([1 - spam, spam], axis=1)
     table = build_baseline(CASE, features, probabilities, _predictions(spam))
     baseline = baseline_bytes(table)
-    # Drift never runs the graph, so that none is needed.
+    # Drift detection does not run the graph, so none is needed.
     release = build_release(CASE, b"no graph", baseline, None)
     lineage = Lineage(
         release_id=release.id,
@@ -128,4 +128,4 @@ def _features(random: np.random.Generator, rows: int) -> pa.RecordBatch:
 
 
 def _predictions(spam: np.ndarray) -> pa.Array:
-    return pa.array(np.where(spam > CASE.threshold.at_least, "spam", "ham"))
+    return pa.array(np.where(spam > CASE.training().threshold.at_least, "spam", "ham"))

@@ -1,4 +1,4 @@
-"""The graph as every peer runs it: ONNX Runtime with one thread, inputs computed beforehand."""
+"""The graph as all peers run it: ONNX Runtime with one thread and precomputed inputs."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import onnxruntime as ort
 
 
 class Graph:
-    """Takes a text and K numbers a row; the graph has an input [N, 1] for each of them."""
+    """Runs the graph on a text and K numbers per row; it has an input [N, 1] for each."""
 
     def __init__(self, path: str) -> None:
         options = ort.SessionOptions()

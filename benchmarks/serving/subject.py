@@ -1,4 +1,4 @@
-"""What every endpoint serves and is sent: a release of spam, mails, and the right answers."""
+"""The model and requests for all endpoints: a spam release, mails, and the correct results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Subject:
-    """A release, its graph as a file, and N mails with what the graph makes of each.
+    """A release, its graph as a file, and N mails with the graph's results.
 
     `texts` and `numbers` [N, K] are the graph's inputs, computed beforehand; `expected` [N] is
     the probability of spam that ONNX Runtime gives for them, row by row.
@@ -53,7 +53,7 @@ class Subject:
 
 
 def build(folder: Path, store: BlobStore, settings: OnlineStoreSettings) -> Subject:
-    """Train, publish the senders' statistics, store and activate the release in staging."""
+    """Train a release, publish the senders' statistics, and activate it in staging."""
     case = use_case("spam")
     rows = _mails(case, TRAINING_ROWS, SEED)
     history = _history(case, rows)
@@ -75,9 +75,11 @@ def build(folder: Path, store: BlobStore, settings: OnlineStoreSettings) -> Subj
 
 
 def _mails(case: UseCase, rows: int, seed: int) -> pa.Table:
-    """Return generated mails with bodies out of many words, so that there are enough terms."""
-    random, table = Random(seed), case.generate(rows, seed)  # noqa: S311 (not for secrets)
-    spam = np.array([label == case.positive for label in table[case.label_column].to_pylist()])
+    """Return generated mails with a large vocabulary, so that there are enough terms."""
+    random, table = Random(seed), case.training().generate(rows, seed)  # noqa: S311 (not for secrets)
+    spam = np.array(
+        [label == case.positive for label in table[case.training().label.column].to_pylist()]
+    )
     mails = table.to_pylist()
     for mail, body, own in zip(mails, bodies(spam, seed), spam, strict=True):
         domain = 2 * random.randrange(DOMAINS // 2) + int(own)
@@ -93,12 +95,12 @@ def _records(case: UseCase, table: pa.Table) -> pa.RecordBatch:
 
 
 def _history(case: UseCase, rows: pa.Table) -> pa.Table:
-    times = rows[case.time_column].cast(pa.timestamp("us", tz="UTC"))
-    return case.entity_history(rows.append_column("event_timestamp", times))
+    times = rows[case.training().time_column].cast(pa.timestamp("us", tz="UTC"))
+    return case.training().entity_history(rows.append_column("event_timestamp", times))
 
 
 def _entities(case: UseCase, records: pa.RecordBatch, history: pa.Table) -> pa.RecordBatch:
-    """Return what is known of the records' senders, from the history and not from the store."""
+    """Return the entity features of the records' senders, from the history, not the store."""
     latest = {row[case.entity_features.entity]: row for row in history.to_pylist()}
     found = [latest.get(key, {}) for key in case.entity_keys(records).to_pylist()]
     names = case.entity_features.names
@@ -108,22 +110,25 @@ def _entities(case: UseCase, records: pa.RecordBatch, history: pa.Table) -> pa.R
 
 
 def _trained(case: UseCase, rows: pa.Table) -> bytes:
-    """Return the graph; what was trained on these rows before is taken from a file."""
+    """Return the graph; a graph trained on the same rows is read from a file."""
     folder = BenchSettings().platform_root / ".tools" / "bench"
     made_of = [CANDIDATE, PARAMETERS, TERMS, feature_schema_hash(model_schema(case))]
     data = sha256_bytes(table_bytes(rows))
     file = folder / f"{sha256_json([*made_of, data, ort.__version__])[:32]}.onnx"
     if not file.exists():
-        say("training the model that everybody serves …")
+        say("training the model for all endpoints …")
         folder.mkdir(parents=True, exist_ok=True)
         file.write_bytes(_train(case, rows))
     return file.read_bytes()
 
 
 def _train(case: UseCase, rows: pa.Table) -> bytes:
-    candidate = next(each for each in case.candidates() if each.name == CANDIDATE)
+    candidate = next(each for each in case.training().candidates() if each.name == CANDIDATE)
     model = candidate.build(PARAMETERS, SEED).set_params(inputs__text__max_features=TERMS)
-    model.fit(assemble(case, _records(case, rows)).to_pandas(), rows[case.label_column].to_pylist())
+    model.fit(
+        assemble(case, _records(case, rows)).to_pandas(),
+        rows[case.training().label.column].to_pylist(),
+    )
     return candidate.to_onnx(model).SerializeToString()
 
 
@@ -178,5 +183,5 @@ def _tensor(column: pa.Array) -> np.ndarray:
 
 
 def _short(value: pa.Scalar) -> float:
-    """Return a float32 as the shortest decimal that stands for it: nobody sends more digits."""
+    """Return a float32 as the shortest decimal that represents it, as clients send it."""
     return float(str(np.float32(value.as_py())))

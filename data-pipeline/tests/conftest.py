@@ -12,24 +12,18 @@ from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
-from use_cases import UseCase
-from use_cases.spam import SpamUseCase
+from use_cases import UseCase, use_case
+from use_cases.testing import variant
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-class MailUseCase(SpamUseCase):
-    """Mail whose bodies are compared for near duplicates."""
-
-    def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
-        """Return the body."""
-        return records.column("body")
 
 
 @pytest.fixture(scope="session")
 def mail() -> UseCase:
     """A use case with near duplicates."""
-    return MailUseCase()
+    return variant(
+        use_case("spam"), training={"duplicate_text": lambda _, records: records.column("body")}
+    )
 
 
 @pytest.fixture(scope="session")

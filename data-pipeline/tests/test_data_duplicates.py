@@ -16,12 +16,12 @@ from data_pipeline import read_manifest, read_records
 from data_pipeline.duplicates.near_duplicates import SignatureFile, cluster, estimate, signatures
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path
-from use_cases import UseCase
-from use_cases.spam import SpamUseCase
+from use_cases import TrainingUseCase, use_case
+from use_cases.testing import variant
 
 # Mail without near duplicates: numbers in its texts count for nothing there.
-PLAIN = {"duplicate_text": UseCase.duplicate_text}
-SPAM = type("PlainMail", (SpamUseCase,), PLAIN)()
+PLAIN = {"duplicate_text": TrainingUseCase.duplicate_text}
+SPAM = variant(use_case("spam"), training=PLAIN)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 THRESHOLD = 0.8
 TEXTS = [

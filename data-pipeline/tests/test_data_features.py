@@ -12,7 +12,7 @@ import pytest
 
 from data_pipeline import TEST, TRAIN, read_records
 from data_pipeline.entity_features import entity_features
-from data_pipeline.features import features_code
+from data_pipeline.features import compute_features, features_code
 from data_pipeline.stored import read_features, read_part
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.feature_store.memory import MemoryFeatureStore
@@ -32,7 +32,9 @@ def online() -> MemoryOnlineStore:
 
 @pytest.fixture
 def records(blob_store, frozen) -> pa.Table:
-    return read_records(blob_store, "spam", frozen(SPAM, blob_store, SPAM.generate(600, 4)))
+    return read_records(
+        blob_store, "spam", frozen(SPAM, blob_store, SPAM.training().generate(600, 4))
+    )
 
 
 def joined(records: pa.Table, online: MemoryOnlineStore, folder: Path):
@@ -73,7 +75,7 @@ def test_what_is_materialised_is_the_latest_of_each_domain(records, online, tmp_
     (view,) = online.views
     assert view == f"sender_domain_stats_{version}"
     train = records.filter(pc.equal(records["part"], TRAIN))
-    history = SPAM.entity_history(train.sort_by("event_timestamp"))
+    history = SPAM.training().entity_history(train.sort_by("event_timestamp"))
     latest = {row["sender_domain"]: row[RATE] for row in history.to_pylist()}
     keys = sorted(latest)
     read = online.read(view, "sender_domain", keys, [RATE])
@@ -103,7 +105,7 @@ def test_without_times_there_is_no_view(records, online, tmp_path: Path) -> None
 def test_a_use_case_without_entities_needs_no_feature_store(
     blob_store, frozen, tmp_path: Path
 ) -> None:
-    version = frozen(IRIS, blob_store, IRIS.generate(300, 4))
+    version = frozen(IRIS, blob_store, IRIS.training().generate(300, 4))
     flowers = read_records(blob_store, "iris", version)
     assert entity_features(IRIS, flowers, None, tmp_path) == (None, None)
 
@@ -137,7 +139,9 @@ def run_on_ray(program: str, ray_head, *arguments: object) -> str:
 
 def test_ray_computes_what_serving_computes(ray_head, frozen, tmp_path: Path) -> None:
     store = LocalBlobStore(tmp_path)
-    versions = {case: frozen(case, store, case.generate(500, 9)) for case in (SPAM, IRIS)}
+    versions = {
+        case: frozen(case, store, case.training().generate(500, 9)) for case in (SPAM, IRIS)
+    }
     run_on_ray(ON_RAY, ray_head, *(f"{tmp_path},{c.name},{v}" for c, v in versions.items()))
     for case, part in product((SPAM, IRIS), (TRAIN, TEST)):
         stored = read_features(store, case, versions[case], part)
@@ -145,6 +149,45 @@ def test_ray_computes_what_serving_computes(ray_head, frozen, tmp_path: Path) ->
         assert stored.column_names == ["row_id", "label", "cluster", *model_schema(case).names]
         for name in model_schema(case).names:
             assert stored[name].combine_chunks().equals(served.column(name)), name
+
+
+def test_the_step_computes_what_serving_computes_in_its_own_process(frozen, tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path)
+    for case in (SPAM, IRIS):
+        version = frozen(case, store, case.training().generate(500, 9))
+        compute_features(store, case, version, None, tmp_path, on_ray=False)
+        for part in (TRAIN, TEST):
+            stored = read_features(store, case, version, part)
+            served = assemble(case, read_part(store, case, version, part))
+            assert stored.column_names == ["row_id", "label", "cluster", *model_schema(case).names]
+            for name in model_schema(case).names:
+                assert stored[name].combine_chunks().equals(served.column(name)), name
+
+
+def test_batches_and_entity_features_stay_with_their_records(
+    frozen, online, tmp_path: Path
+) -> None:
+    """Many batches, and features of a base between new ones."""
+    store = LocalBlobStore(tmp_path)
+    base = frozen(SPAM, store, SPAM.training().generate(300, 1))
+    version = frozen(SPAM, store, SPAM.training().generate(400, 2), base=base)
+    feature_store = MemoryFeatureStore(online)
+    compute_features(store, SPAM, base, feature_store, tmp_path / "a", on_ray=False)
+    path = dataset_path("spam", version, FEATURES_FILE)
+    written = []
+    for rows in (8_192, 37):
+        compute_features(
+            store, SPAM, version, feature_store, tmp_path / "b", on_ray=False, batch_rows=rows
+        )
+        written.append(read_table(store, path))
+    assert written[0].equals(written[1])
+    records = read_records(store, "spam", version)
+    assert written[0]["row_id"].equals(records["row_id"])
+    entities, _ = entity_features(SPAM, records, feature_store, tmp_path / "c")
+    batch = records.select(SPAM.record_schema.names).combine_chunks().to_batches()[0]
+    served = assemble(SPAM, batch, entities)
+    for name in model_schema(SPAM).names:
+        assert written[0][name].combine_chunks().equals(served.column(name)), name
 
 
 def test_times_of_a_later_year_do_not_matter(records, online, tmp_path: Path) -> None:
@@ -176,9 +219,9 @@ def test_only_rows_that_are_new_are_computed_while_the_code_is_the_same(
     versions, bases = {}, {}
     for code in (features_code(IRIS), "of another release"):
         store = LocalBlobStore(tmp_path / code)
-        base = frozen(IRIS, store, IRIS.generate(300, 1))
+        base = frozen(IRIS, store, IRIS.training().generate(300, 1))
         bases[code] = altered_features(store, base, code)
-        versions[code] = frozen(IRIS, store, IRIS.generate(100, 2), base=base)
+        versions[code] = frozen(IRIS, store, IRIS.training().generate(100, 2), base=base)
     places = [f"{tmp_path / code},iris,{version}" for code, version in versions.items()]
     run_on_ray(ON_RAY, ray_head, *places)
     for code, version in versions.items():
@@ -214,7 +257,7 @@ print(freeze(store, use_case("spam"), raw, Rules(), clock, apply=check_on_ray))
 
 def test_rows_checked_on_ray_give_the_same_version(ray_head, frozen, tmp_path: Path) -> None:
     store = LocalBlobStore(tmp_path)
-    tables = [SPAM.generate(100, seed) for seed in range(4)]
+    tables = [SPAM.training().generate(100, seed) for seed in range(4)]
     version = frozen(SPAM, store, *tables)
     (summary,) = (b.path for b in store.list("models") if b.path.endswith("_INGEST.json"))
     folder = summary.removesuffix("/raw/_INGEST.json")

@@ -12,12 +12,12 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path
-from use_cases import UseCase
-from use_cases.spam import SpamUseCase
+from use_cases import TrainingUseCase, use_case
+from use_cases.testing import variant
 
 # Mail without near duplicates: numbers in its texts count for nothing there.
-PLAIN = {"duplicate_text": UseCase.duplicate_text}
-SPAM = type("PlainMail", (SpamUseCase,), PLAIN)()
+PLAIN = {"duplicate_text": TrainingUseCase.duplicate_text}
+SPAM = variant(use_case("spam"), training=PLAIN)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 STRADDLING = "nearly the same as records on both sides of the split"
 # A small world of texts, so that exact and near duplicates and contradictions occur.
@@ -71,7 +71,7 @@ def test_adding_gives_the_records_of_all_the_data_at_once(
 
 
 def test_sides_never_change_along_a_chain(blob_store, frozen, mail) -> None:
-    tables = [SPAM.generate(200, seed) for seed in range(3)]
+    tables = [SPAM.training().generate(200, seed) for seed in range(3)]
     version = frozen(mail, blob_store, tables[0])
     for table in tables[1:]:
         longer = frozen(mail, blob_store, table, base=version)
@@ -93,9 +93,9 @@ def test_a_new_near_duplicate_joins_the_cluster_and_its_side(
     variants = [f"{text} again" for text in texts]
     added = frozen(mail, blob_store, mails(variants, ["ham"] * 12), base="latest")
     rows = {row["body"]: row for row in read_records(blob_store, "spam", added).to_pylist()}
-    for text, variant in zip(texts, variants, strict=True):
-        assert rows[variant]["cluster"] == rows[text]["row_id"]
-        assert rows[variant]["part"] == rows[text]["part"]
+    for text, other in zip(texts, variants, strict=True):
+        assert rows[other]["cluster"] == rows[text]["row_id"]
+        assert rows[other]["part"] == rows[text]["part"]
     assert sides(blob_store, base).items() <= sides(blob_store, added).items()
 
 
@@ -176,8 +176,8 @@ def test_further_columns_of_both_sources_are_kept(blob_store, frozen, many, mail
 
 
 def test_the_order_in_which_rows_are_added_does_not_matter(blob_store, frozen, mail) -> None:
-    base = frozen(mail, blob_store, SPAM.generate(200, 1))
-    more = SPAM.generate(100, 2)
+    base = frozen(mail, blob_store, SPAM.training().generate(200, 1))
+    more = SPAM.training().generate(100, 2)
     order = random.Random(1).sample(range(100), 100)
     versions = {frozen(mail, blob_store, table, base=base) for table in (more, more.take(order))}
     assert len(versions) == 1

@@ -17,7 +17,7 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from use_cases import use_case
 
 IRIS = use_case("iris")
-NAMES = {name: f"my_{name}" for name in (*IRIS.record_schema.names, IRIS.label_column)}
+NAMES = {name: f"my_{name}" for name in (*IRIS.record_schema.names, IRIS.training().label.column)}
 COLUMNS = " ".join(f"{ours}={theirs}" for ours, theirs in NAMES.items())
 
 
@@ -41,8 +41,8 @@ def last_line(text: str) -> str:
 @pytest.fixture
 def flowers(tmp_path: Path) -> Path:
     """Flowers under other names, with columns that nobody asked for: one gives the label away."""
-    table = IRIS.generate(600, 1)
-    species = table[IRIS.label_column].to_pylist()
+    table = IRIS.training().generate(600, 1)
+    species = table[IRIS.training().label.column].to_pylist()
     table = table.rename_columns([NAMES[name] for name in table.column_names])
     table = table.append_column("plot", pa.array([f"field of {name}" for name in species]))
     table = table.append_column("row", pa.array(range(600)))

@@ -101,9 +101,11 @@ def test_generated_records_come_in_blocks_that_begin_as_they_always_did(blob_sto
     raw = run(blob_store, "", case=IRIS, rows=BLOCK_ROWS + 10)
     table = pa.Table.from_batches(raw.batches(10_000)).drop_columns(["_source"])
     assert table.num_rows == BLOCK_ROWS + 10
-    assert table.slice(0, BLOCK_ROWS).combine_chunks().equals(IRIS.generate(BLOCK_ROWS, 3))
+    assert (
+        table.slice(0, BLOCK_ROWS).combine_chunks().equals(IRIS.training().generate(BLOCK_ROWS, 3))
+    )
     rest = table.slice(BLOCK_ROWS).combine_chunks()
-    assert not rest.equals(IRIS.generate(10, 3))
+    assert not rest.equals(IRIS.training().generate(10, 3))
     again = run(blob_store, "", case=IRIS, rows=BLOCK_ROWS + 10)
     assert pa.Table.from_batches(again.batches(10_000)).drop_columns(["_source"]).equals(table)
 

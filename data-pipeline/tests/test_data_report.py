@@ -26,7 +26,8 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table
 from platform_core.storage import dataset_path
-from use_cases import UseCase, assemble, use_case
+from use_cases import TrainingUseCase, UseCase, assemble, use_case
+from use_cases.testing import variant
 
 IRIS = use_case("iris")
 CLOCK = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
@@ -36,18 +37,18 @@ ODD_NAME = r"$\frac{<i>价$"
 SHARED = Path(os.environ.get("SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 
 
-class Mails(type(use_case("spam"))):
-    """Spam, near duplicates by the body."""
-
-    def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
-        return records.column("body")
-
-    def slices(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        length = pc.if_else(pc.less(pc.utf8_length(records.column("body")), 300), "short", None)
-        return pa.record_batch([length], names=["length"])
+def by_body(_: TrainingUseCase, records: pa.RecordBatch) -> pa.Array:
+    """Near duplicates by the body."""
+    return records.column("body")
 
 
-SPAM = Mails()
+def by_length(_: TrainingUseCase, records: pa.RecordBatch) -> pa.RecordBatch:
+    """Short mails are a slice."""
+    length = pc.if_else(pc.less(pc.utf8_length(records.column("body")), 300), "short", None)
+    return pa.record_batch([length], names=["length"])
+
+
+SPAM = variant(use_case("spam"), training={"duplicate_text": by_body, "slices": by_length})
 
 
 def version_of(store: LocalBlobStore, case: UseCase, data: str = "", rows: int = 600) -> str:
@@ -66,7 +67,7 @@ def version_of(store: LocalBlobStore, case: UseCase, data: str = "", rows: int =
 
 def mails(path: Path) -> str:
     """Mails with times, a circular that went out five times, and some that cannot be used."""
-    table = SPAM.generate(400, 3)
+    table = SPAM.training().generate(400, 3)
     mail = table.slice(0, 1).to_pylist()[0]
     circular = {**mail, "label": "ham", "subject": "To all staff"}
     words = " ".join(f"circular{i}" for i in range(120))

@@ -54,7 +54,7 @@ def text_file(path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 def test_without_a_path_the_use_case_generates(read) -> None:
     table = read(IRIS, "")
-    assert table.drop_columns(["_source"]).equals(IRIS.generate(100, 3))
+    assert table.drop_columns(["_source"]).equals(IRIS.training().generate(100, 3))
     assert set(table["_source"].to_pylist()) == {"generated"}
     assert read.summary.source == "generated"
 
@@ -63,7 +63,7 @@ def test_without_a_path_the_use_case_generates(read) -> None:
     ("name", "write"), [("a.parquet", pq.write_table), ("a.csv", csv.write_csv)]
 )
 def test_parquet_and_csv_hold_the_same_records(read, tmp_path: Path, name, write) -> None:
-    flowers = IRIS.generate(50, 1)
+    flowers = IRIS.training().generate(50, 1)
     write(flowers, tmp_path / name)
     table = read(IRIS, tmp_path / name)
     assert table.column_names == [*IRIS.record_schema.names, "species", "_source"]
@@ -284,11 +284,11 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     (folder / "empty.parquet").write_bytes(b"")
     (folder / "empty.csv").write_bytes(b"")
     (folder / "text.parquet").write_text("body,label\nhello,1\n")
-    pq.write_table(SPAM.generate(200, 0), folder / "whole.parquet")
+    pq.write_table(SPAM.training().generate(200, 0), folder / "whole.parquet")
     (folder / "cut.parquet").write_bytes((folder / "whole.parquet").read_bytes()[:2000])
     (folder / "binary.csv").write_bytes((folder / "whole.parquet").read_bytes())
     (folder / "zip.csv.gz").write_bytes(b"not gzip at all")
-    pq.write_table(SPAM.generate(200, 0).slice(0, 0), folder / "none.parquet")
+    pq.write_table(SPAM.training().generate(200, 0).slice(0, 0), folder / "none.parquet")
     pq.write_table(pa.table({"text": ["a"], "label": [1]}), folder / "other.parquet")
     (folder / "mail.docx").write_text("hello")
     (folder / "head.csv").write_text("body,label\n")

@@ -2,35 +2,19 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.validation.schema import check_rows, row_schema
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path
-from use_cases import Limits, UseCase, use_case, validate_columns
-from use_cases.iris import IrisUseCase
-from use_cases.spam import SpamUseCase
+from use_cases import TrainingUseCase, use_case
+from use_cases.testing import variant
 
 IRIS = use_case("iris")
 # Mail without near duplicates: numbers in its texts count for nothing there.
-PLAIN = {"duplicate_text": UseCase.duplicate_text}
-SPAM = type("PlainMail", (SpamUseCase,), PLAIN)()
+PLAIN = {"duplicate_text": TrainingUseCase.duplicate_text}
+SPAM = variant(use_case("spam"), training=PLAIN)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SPAM_SCHEMA = row_schema(SPAM)
-
-
-class Counts(IrisUseCase):
-    """A record of numbers and text with limits on each."""
-
-    record_schema = pa.schema([("n", pa.int64()), ("x", pa.float32()), ("t", pa.string())])
-    limits = {"n": Limits(0, 9), "x": Limits(-1.5, 1.5), "t": Limits(1, 3)}  # noqa: RUF012
-
-
-COUNTS = Counts()
-COUNTS_SCHEMA = row_schema(COUNTS)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +55,7 @@ def test_text_that_is_not_utf8_is_refused_and_still_shown(blob_store, frozen, ma
     (row,) = read_table(
         blob_store, f"{dataset_path('spam', version)}/quarantine.parquet"
     ).to_pylist()
-    assert (row["reason"], row["body"]) == ("body cannot be read", "caf\ufffd")
+    assert (row["reason"], row["body"]) == ("body cannot be read as text", "caf\ufffd")
 
 
 def test_nul_characters_are_removed_and_counted(blob_store, frozen, many) -> None:
@@ -94,7 +78,7 @@ def test_classes_of_another_name_are_listed_with_the_known_ones(blob_store, froz
     with pytest.raises(InvalidData) as caught:
         frozen(SPAM, blob_store, table)
     message = str(caught.value)
-    for part in ("'good' 30, 'junk' 20", "ham: 0, false, ham", "COLUMNS=", "label_values"):
+    for part in ("'good' 30, 'junk' 20", "ham: 0, false, ham", "COLUMNS=", "label spellings"):
         assert part in message
 
 
@@ -204,44 +188,3 @@ def test_one_telling_date_decides_the_whole_column(
     assert times(blob_store, version)["mail 0"] == expected
     ambiguous = [w for w in read_manifest(blob_store, "spam", version).warnings if "begin" in w]
     assert len(ambiguous) == (0 if expected else 1)
-
-
-TEXT = st.none() | st.text(max_size=6).filter(lambda text: "\x00" not in text)
-NUMBERS = st.none() | st.one_of(
-    st.integers(-3, 12).map(str), st.floats(-3, 3, width=16).map(str), st.just("x"), st.just("")
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(NUMBERS, NUMBERS, TEXT), min_size=1, max_size=8))
-def test_rows_are_refused_for_the_reasons_batch_gives(rows) -> None:
-    names = COUNTS.record_schema.names
-    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-    batch = pa.record_batch(columns, names=names)
-    records, found = check_rows(COUNTS, COUNTS_SCHEMA, batch)
-    expected = validate_columns(COUNTS, batch)
-    assert found.equals(expected.reasons)
-    assert records.equals(expected.records)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.none() | st.integers(-3, 12), st.none() | st.floats(width=32), TEXT),
-        min_size=1,
-        max_size=8,
-    )
-)
-def test_numbers_are_refused_for_the_reasons_batch_gives(rows) -> None:
-    batch = pa.record_batch(list(zip(*rows, strict=True)), schema=COUNTS.record_schema)
-    _, found = check_rows(COUNTS, COUNTS_SCHEMA, batch)
-    assert found.equals(validate_columns(COUNTS, batch).reasons)
-
-
-def test_mails_at_their_limits_are_refused_as_batch_does() -> None:
-    lengths = [limit.maximum + extra for limit in SPAM.limits.values() for extra in (0, 1)]
-    fields = {name: ["x" * int(n) for n in (0, *lengths)] for name in SPAM.record_schema.names}
-    batch = pa.record_batch(fields, schema=SPAM.record_schema)
-    _, found = check_rows(SPAM, SPAM_SCHEMA, batch)
-    assert found.equals(validate_columns(SPAM, batch).reasons)
-    assert found.null_count < batch.num_rows

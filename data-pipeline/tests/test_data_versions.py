@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from data_pipeline import Rules, freeze, read_manifest, read_records
 from data_pipeline.versions.identity import (
     ContentDigest,
-    ids_as_integers,
-    ids_as_text,
     table_digest,
 )
 from platform_core.adapters.blob_store.local import LocalBlobStore
@@ -21,13 +19,13 @@ from platform_core.clock import ManualClock
 from platform_core.errors import BlobNotFound, InvalidData, UpstreamUnavailable
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path
-from use_cases import UseCase, use_case
-from use_cases.spam import SpamUseCase
+from use_cases import TrainingUseCase, use_case
+from use_cases.testing import variant
 
 IRIS = use_case("iris")
 # Mail without near duplicates: numbers in its texts count for nothing there.
-PLAIN = {"duplicate_text": UseCase.duplicate_text}
-SPAM = type("PlainMail", (SpamUseCase,), PLAIN)()
+PLAIN = {"duplicate_text": TrainingUseCase.duplicate_text}
+SPAM = variant(use_case("spam"), training=PLAIN)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -36,7 +34,7 @@ def quarantine(store, version: str) -> pa.Table:
 
 
 def test_the_version_follows_from_content_not_from_order_time_or_parts(blob_store, frozen) -> None:
-    table = SPAM.generate(300, 5)
+    table = SPAM.training().generate(300, 5)
     shuffled = table.take(pa.array(range(table.num_rows - 1, -1, -1)))
     first = frozen(SPAM, blob_store, table)
     later = NOW + timedelta(days=300)
@@ -50,7 +48,7 @@ def test_one_changed_letter_gives_another_version(blob_store, frozen, many) -> N
 
 
 def test_the_source_a_record_came_from_does_not_change_the_version(blob_store, frozen) -> None:
-    table = SPAM.generate(300, 5)
+    table = SPAM.training().generate(300, 5)
     elsewhere = table.append_column("_source", pa.repeat("b.csv", 300))
     assert frozen(SPAM, blob_store, table) == frozen(SPAM, blob_store, elsewhere)
 
@@ -80,7 +78,7 @@ def test_refused_values_are_cut(blob_store, frozen, many) -> None:
 
 
 def test_columns_the_use_case_does_not_name_are_kept_apart(blob_store, frozen) -> None:
-    table = SPAM.generate(200, 1).append_column("folder", pa.array(range(200)))
+    table = SPAM.training().generate(200, 1).append_column("folder", pa.array(range(200)))
     table = table.append_column("part", pa.array(["x"] * 200))
     version = frozen(SPAM, blob_store, table)
     extra = read_table(blob_store, f"{dataset_path('spam', version)}/extra_columns.parquet")
@@ -94,12 +92,12 @@ def test_columns_the_use_case_does_not_name_are_kept_apart(blob_store, frozen) -
 
 
 def test_without_further_columns_there_is_no_such_file(blob_store, frozen) -> None:
-    version = frozen(IRIS, blob_store, IRIS.generate(300, 1))
+    version = frozen(IRIS, blob_store, IRIS.training().generate(300, 1))
     assert not blob_store.exists(f"{dataset_path('iris', version)}/extra_columns.parquet")
 
 
 def test_the_index_has_every_record(blob_store, frozen, mail) -> None:
-    version = frozen(mail, blob_store, SPAM.generate(300, 1))
+    version = frozen(mail, blob_store, SPAM.training().generate(300, 1))
     index = read_table(blob_store, f"{dataset_path('spam', version)}/index.parquet")
     records = read_records(blob_store, "spam", version)
     names = ["row_id", "label", "cluster", "part"]
@@ -112,7 +110,7 @@ def test_a_source_of_any_size_is_sorted_and_gives_the_same_version(
     blob_store, store_raw, frozen, size: int
 ) -> None:
     """More bytes, more files of the external sort."""
-    table = SPAM.generate(300, 5).append_column("n", pa.array(range(300)))
+    table = SPAM.training().generate(300, 5).append_column("n", pa.array(range(300)))
     raw = store_raw(blob_store, table, size=size)
     version = freeze(blob_store, SPAM, raw, Rules(), ManualClock(NOW))
     assert version == frozen(SPAM, blob_store, table)
@@ -122,7 +120,7 @@ def test_a_source_of_any_size_is_sorted_and_gives_the_same_version(
 
 
 def test_two_runs_at_once_end_with_the_same_whole_version(tmp_path, frozen) -> None:
-    table, stores = SPAM.generate(400, 5), [LocalBlobStore(tmp_path) for _ in range(3)]
+    table, stores = SPAM.training().generate(400, 5), [LocalBlobStore(tmp_path) for _ in range(3)]
     versions, start = [], threading.Barrier(3)
 
     def run(store: LocalBlobStore) -> None:
@@ -150,7 +148,7 @@ class _FullDisk(LocalBlobStore):
 
 
 def test_a_run_that_dies_leaves_no_version_and_the_next_one_heals_it(tmp_path, frozen) -> None:
-    table = SPAM.generate(300, 5)
+    table = SPAM.training().generate(300, 5)
     with pytest.raises(UpstreamUnavailable):
         frozen(SPAM, _FullDisk(tmp_path), table)
     store = LocalBlobStore(tmp_path)
@@ -162,7 +160,7 @@ def test_a_run_that_dies_leaves_no_version_and_the_next_one_heals_it(tmp_path, f
 
 
 def test_a_manifest_of_an_earlier_release_can_still_be_read(blob_store, frozen) -> None:
-    version = frozen(IRIS, blob_store, IRIS.generate(300, 1))
+    version = frozen(IRIS, blob_store, IRIS.training().generate(300, 1))
     path = f"{dataset_path('iris', version)}/manifest.json"
     written = json.loads(blob_store.read(path))
     old = ("dataset_version", "use_case", "created_at", "rows", "rows_read", "rows_quarantined",
@@ -173,7 +171,7 @@ def test_a_manifest_of_an_earlier_release_can_still_be_read(blob_store, frozen) 
 
 def test_too_few_rows_for_a_test_are_refused(blob_store, frozen) -> None:
     with pytest.raises(InvalidData, match="give more data"):
-        frozen(IRIS, blob_store, IRIS.generate(60, 0))
+        frozen(IRIS, blob_store, IRIS.training().generate(60, 0))
 
 
 @given(st.permutations(range(8)))
@@ -201,11 +199,3 @@ def test_the_digest_follows_from_the_values_however_they_are_cut(rows, cuts) -> 
         changed = ContentDigest(schema)
         changed.update(pa.table(list(zip(*other, strict=True)), schema=schema))
         assert changed.hexdigest() != whole.hexdigest()
-
-
-@given(st.lists(st.integers(0, 2**64 - 1)))
-def test_ids_are_numbers_and_text(numbers: list[int]) -> None:
-    text = [f"{number:016x}" for number in numbers]
-    integers = ids_as_integers(pa.array(text, pa.string()))
-    assert integers.tolist() == numbers
-    assert ids_as_text(integers).to_pylist() == text

@@ -36,7 +36,7 @@ POLICY = DriftPolicy(
 
 
 def generated_records(case: UseCase, rows: int, seed: int, drift: float = 0.0) -> pa.RecordBatch:
-    table = case.generate(rows, seed, drift).combine_chunks()
+    table = case.training().generate(rows, seed, drift).combine_chunks()
     return table.select(case.record_schema.names).to_batches()[0]
 
 

@@ -16,7 +16,8 @@ from platform_core.testing.processes import free_port, running
 from use_cases import use_case
 
 SPAN = ("--from", "2026-01-05T11:00:00Z", "--to", "2026-01-05T12:00:00Z")
-COMMAND = (sys.executable, "-m", "drift_detector")
+DRIFT = (sys.executable, "-m", "cli", "drift")
+LOOP = (sys.executable, "-m", "drift_detector")
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [*DRIFT, *arguments],
         env=child_environment(environment),
         capture_output=True,
         text=True,
@@ -59,9 +60,9 @@ def test_every_verdict_is_success(world, records_of, environment, drift):
     assert "did not flush" in report.detail
     logged = [line["alarms"] for line in lines if line.get("message") == "drift alarm"]
     assert logged == ([list(report.alarms)] if drift else [])
-    shown = run(environment, "metrics")
+    shown = run(environment, "show")
     assert "petal_length" in shown.stdout
-    exposed = run(environment, "metrics", "--format", "prometheus")
+    exposed = run(environment, "show", "--format", "prometheus")
     assert f'mlplatform_drift_rows{{environment="production",release_id="{release}"' in (
         exposed.stdout
     )
@@ -77,7 +78,7 @@ def test_no_traffic_is_reported_and_succeeds(world, environment):
 def test_nothing_to_measure_is_reported_and_succeeds(environment):
     result = run(environment, "run", "--revise")
     assert (result.returncode, "nothing to measure" in result.stdout) == (0, True)
-    assert run(environment, "metrics").stdout.strip() == "no drift report yet"
+    assert run(environment, "show").stdout.strip() == "no drift report yet"
 
 
 def test_a_window_that_cannot_be_measured_is_a_failure(world, records_of, environment):
@@ -99,7 +100,6 @@ def test_a_window_that_cannot_be_measured_is_a_failure(world, records_of, enviro
         ("run", "--use-case", "weather"),
         ("run", "--environment", "test"),
         ("report",),
-        (),
     ],
 )
 def test_wrong_use_exits_with_2(environment, arguments):
@@ -108,12 +108,18 @@ def test_wrong_use_exits_with_2(environment, arguments):
     assert result.stderr.strip()
 
 
+def test_without_a_command_the_help_is_shown(environment):
+    result = run(environment)
+    assert result.returncode == 2
+    assert "Measure one window" in result.stdout
+
+
 @pytest.mark.parametrize(
-    ("key", "value"), [("GATEWAY_URL", ""), ("DRIFT_PSI_DRIFT", "-1"), ("BLOB_STORE_URL", "s3://x")]
+    ("key", "value"), [("GATEWAY_URL", ""), ("DRIFT_PSI_DRIFT", "-1"), ("BLOB_STORE_URL", "gs://x")]
 )
 def test_invalid_settings_are_named(environment, key, value):
     result = run(environment | {key: value}, "run", *SPAN)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert key in last_line(result.stderr)
 
 
@@ -139,7 +145,7 @@ def test_the_loop_starts_and_ends_on_sigterm(environment, tmp_path):
     def started() -> bool:
         return "the drift loop has started" in log.read_text()
 
-    with running([*COMMAND, "loop"], started, folder, environment) as process:
+    with running(LOOP, started, folder, environment) as process:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     line = json.loads(log.read_text().splitlines()[0])

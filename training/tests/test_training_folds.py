@@ -9,19 +9,18 @@ from hypothesis import strategies as st
 from platform_core.errors import InvalidData
 from training.folds import FOLDS, folds, groups
 from use_cases import UseCase, use_case
+from use_cases.testing import variant
 
 MAYBE = st.none() | st.integers(0, 5).map(str)
 
 
-class Grouped(type(use_case("iris"))):
-    """Flowers of one bed stay together."""
-
-    def fold_groups(self, features: pa.Table) -> pa.Array | None:
-        return features["bed"].combine_chunks()
+GROUPED = variant(
+    use_case("iris"), training={"fold_groups": lambda _, features: features["bed"].combine_chunks()}
+)
 
 
 def flowers(rows: int, clusters=None, beds=None) -> pa.Table:
-    table = use_case("iris").generate(rows, seed=0)
+    table = use_case("iris").training().generate(rows, seed=0)
     clusters = [str(number) for number in range(rows)] if clusters is None else clusters
     columns = {"label": table["species"], "cluster": pa.array(clusters, pa.string())}
     return pa.table(columns | ({} if beds is None else {"bed": pa.array(beds, pa.string())}))
@@ -57,7 +56,7 @@ def test_near_duplicates_and_groups_are_never_on_both_sides():
     random = np.random.default_rng(0)
     clusters = random.integers(0, 150, 400).astype(str)
     beds = [None if bed > 40 else str(bed) for bed in random.integers(0, 80, 400)]
-    for fit, held in folds(Grouped(), flowers(400, clusters, beds), seed=0):
+    for fit, held in folds(GROUPED, flowers(400, clusters, beds), seed=0):
         assert not set(clusters[fit]) & set(clusters[held])
         on_sides = [{beds[row] for row in rows} - {None} for rows in (fit, held)]
         assert not on_sides[0] & on_sides[1]
@@ -90,4 +89,4 @@ def test_groups_that_leave_a_side_without_a_class_are_refused():
     # Three beds hold nearly everything: one of them has all but two rows of a class.
     beds = ["big" if label == "setosa" and row > 5 else "rest" for row, label in enumerate(labels)]
     with pytest.raises(InvalidData, match="both sides of each of 3 folds"):
-        folds(Grouped(), flowers(90, beds=beds), seed=0)
+        folds(GROUPED, flowers(90, beds=beds), seed=0)

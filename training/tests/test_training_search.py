@@ -33,7 +33,7 @@ def suggested(name: str, trials: int, seed: int, score=lambda _: 0.5) -> list[Tr
 
 @pytest.mark.parametrize("name", ["spam", "iris"])
 def test_first_every_candidate_is_tried_with_its_defaults(name: str) -> None:
-    candidates = use_case(name).candidates()
+    candidates = use_case(name).training().candidates()
     first = next(rounds(use_case(name), 50, 1, []))
     assert [t.candidate for t in first] == [c.name for c in candidates]
     for trial, candidate in zip(first, candidates, strict=True):
@@ -41,7 +41,7 @@ def test_first_every_candidate_is_tried_with_its_defaults(name: str) -> None:
 
 
 def test_fewer_trials_than_candidates_take_the_first_ones() -> None:
-    names = [c.name for c in use_case("spam").candidates()]
+    names = [c.name for c in use_case("spam").training().candidates()]
     assert [t.candidate for t in suggested("spam", 2, seed=0)] == names[:2]
 
 
@@ -82,12 +82,12 @@ import numpy as np, pyarrow as pa, ray
 from training.fitting import fit
 from training.models import probabilities
 from training.search import Budget, search
-from use_cases import assemble, use_case
-from use_cases.interface import ThresholdRule
+from use_cases import ThresholdRule, assemble, use_case
+from use_cases.testing import variant
 
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="error")
 case = use_case("iris")
-table = case.generate(150, seed=1).rename_columns([*case.record_schema.names, "label"])
+table = case.training().generate(150, seed=1).rename_columns([*case.record_schema.names, "label"])
 table = table.append_column("cluster", pa.array([str(n // 2) for n in range(150)]))
 minutes = iter([0, 4, 61, 200])
 
@@ -104,15 +104,13 @@ def found(budget, heard, **clock):
 runs = [found(Budget(6), []) for _ in range(2)]
 runs.append(found(Budget(12, minutes=1), [], clock=lambda: next(minutes)))
 
-class Mail(type(use_case("spam"))):
-    threshold = ThresholdRule(false_positive_rate=0.02)
-
-mails = use_case("spam").generate(300, seed=1)
-records = mails.select(Mail.record_schema.names).combine_chunks().to_batches()[0]
-rows = pa.Table.from_batches([assemble(Mail(), records)])
+spam = variant(use_case("spam"), training={"threshold": ThresholdRule(0.02)})
+mails = spam.training().generate(300, seed=1)
+records = mails.select(spam.record_schema.names).combine_chunks().to_batches()[0]
+rows = pa.Table.from_batches([assemble(spam, records)])
 rows = rows.append_column("label", mails["label"])
 rows = rows.append_column("cluster", pa.array([str(n) for n in range(300)]))
-best = search(Mail(), rows, Budget(1), 5, lambda _: None).best
+best = search(spam, rows, Budget(1), 5, lambda _: None).best
 runs.append({"rule": best.decision.rule.model_dump(), "why": best.decision.why,
              "negatives": mails["label"].to_pylist().count("ham")})
 print(json.dumps(runs))

@@ -9,8 +9,8 @@ from platform_core.contracts.release import DecisionRule
 from platform_core.errors import ConfigurationError
 from scoring import decide
 from training.threshold import choose_decision
-from use_cases import use_case
-from use_cases.interface import ThresholdRule
+from use_cases import ThresholdRule, UseCase, use_case
+from use_cases.testing import variant
 
 # Scores close together and often equal, as small models give them.
 SCORES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.500001, 0.75, 0.9999999, 1.0]) | st.floats(
@@ -19,10 +19,9 @@ SCORES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.500001, 0.75, 0.9999999, 1.0]) 
 TARGETS = st.sampled_from([0.0, 0.005, 0.05, 0.3, 0.5, 1.0])
 
 
-class Mail(type(use_case("spam"))):
-    """Spam whose threshold is chosen."""
-
-    threshold = ThresholdRule(false_positive_rate=0.05)
+def spam_at(rate: float) -> UseCase:
+    """Spam whose threshold is chosen for a rate of false positives."""
+    return variant(use_case("spam"), training={"threshold": ThresholdRule(rate)})
 
 
 def mail(labels, scores, case):
@@ -35,8 +34,7 @@ def test_what_is_decided_at_it_keeps_the_rate(negatives, target):
     """Also in float32, which a release answers in."""
     scores = np.array([*negatives, 0.8], np.float32)
     labels = np.array(["ham"] * len(negatives) + ["spam"])
-    case = Mail()
-    case.threshold = ThresholdRule(target)
+    case = spam_at(target)
     rule = mail(labels, scores, case).rule
     answers = decide(rule, case.classes, np.stack([1 - scores, scores], axis=1))
     wrong = [answer.as_py() == "spam" for answer in answers][: len(negatives)]
@@ -44,13 +42,13 @@ def test_what_is_decided_at_it_keeps_the_rate(negatives, target):
 
 
 def test_the_reason_says_what_was_reached_and_what_cannot_be_shown():
-    decision = mail(["ham"] * 10 + ["spam"] * 5, [0.1] * 10 + [0.9] * 5, Mail())
+    decision = mail(["ham"] * 10 + ["spam"] * 5, [0.1] * 10 + [0.9] * 5, spam_at(0.05))
     assert decision.rule == DecisionRule(
         kind="threshold", positive="spam", negative="ham", threshold=decision.rule.threshold
     )
     assert "0 of 10" in decision.why
     assert "so few negatives cannot show" in decision.why
-    assert "nothing is ever positive" in mail(["ham", "spam"], [1.0, 1.0], Mail()).why
+    assert "nothing is ever positive" in mail(["ham", "spam"], [1.0, 1.0], spam_at(0.05)).why
 
 
 def test_a_use_case_that_asks_for_none_keeps_its_rule():
@@ -60,7 +58,6 @@ def test_a_use_case_that_asks_for_none_keeps_its_rule():
 
 
 def test_a_threshold_needs_two_classes():
-    case = use_case("iris")
-    wrong = type("Wrong", (type(case),), {"threshold": ThresholdRule(0.1)})()
+    wrong = variant(use_case("iris"), training={"threshold": ThresholdRule(0.1)})
     with pytest.raises(ConfigurationError, match="needs two classes"):
         choose_decision(wrong, np.array(["setosa"]), np.array([[0.8, 0.1, 0.1]]))

@@ -21,7 +21,7 @@ def answered(request, blob_store, make_release):
     """Return a use case, its scorer, and 30 of its answers as the gateway logs them."""
     case = use_case(request.param)
     scorer = Scorer(make_release(blob_store, case.name), case)
-    table = case.generate(30, 5).select(case.record_schema.names).combine_chunks()
+    table = case.training().generate(30, 5).select(case.record_schema.names).combine_chunks()
     return case, scorer, logged(case, scorer, table.to_batches()[0])
 
 
@@ -64,7 +64,7 @@ def replaced(table, column, row, value):
     return table.set_column(index, table.schema.field(index), pa.array(values, table[column].type))
 
 
-def test_the_same_code_gives_the_same_answers(answered):
+def test_the_same_code_gives_the_same_predictions(answered):
     case, scorer, table = answered
     result = replay(table, case, scorer)
     assert (result.rows, result.incomplete, result.predictions) == (30, 0, 0)
@@ -90,7 +90,7 @@ def test_a_feature_that_differs_is_named(answered):
     assert result.largest == pytest.approx(0.5)
 
 
-def test_a_value_that_is_not_a_number_is_infinitely_far(answered):
+def test_a_value_that_is_not_finite_differs_infinitely(answered):
     case, scorer, table = answered
     name = next(iter(replay(table, case, scorer).features))
     for value in (float("nan"), float("inf")):
@@ -109,7 +109,7 @@ def test_changed_answers_are_counted(answered):
     assert result.probabilities[case.classes[0]] == pytest.approx(0.25)
 
 
-def test_rows_without_a_logged_value_are_left_out(answered):
+def test_rows_without_a_logged_value_are_skipped(answered):
     case, scorer, table = answered
     name = next(iter(replay(table, case, scorer).features))
     column = f"feature.{name}"

@@ -211,9 +211,9 @@ class World:
 
 
 def features(case):
-    table = case.generate(200, 99).combine_chunks()
+    table = case.training().generate(200, 99).combine_chunks()
     batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
-    labels = table[case.label_column].combine_chunks()
+    labels = table[case.training().label.column].combine_chunks()
     rows = pa.Table.from_batches([batch]).append_column("label", labels)
     return rows.append_column("part", pa.array(["test"] * table.num_rows))
 

@@ -26,9 +26,9 @@ IRIS, SPAM = use_case("iris"), use_case("spam")
 
 def features(case, rows, seed=99):
     """Generated rows as a dataset version's features, all of the test part."""
-    table = case.generate(rows, seed).combine_chunks()
+    table = case.training().generate(rows, seed).combine_chunks()
     batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
-    labels = table[case.label_column].combine_chunks()
+    labels = table[case.training().label.column].combine_chunks()
     return pa.Table.from_batches([batch]).append_column("label", labels)
 
 

@@ -222,7 +222,7 @@ def test_of_two_concurrent_promotions_the_later_one_stays(cluster, put, releases
     cluster.controller.before_load = lambda _: other.start()
     cluster.controller.stuck.add("iris-production")
     first = cluster.deployer(seconds=20)
-    with pytest.raises(Conflict, match="somebody else at the same time"):
+    with pytest.raises(Conflict, match="another deployment changed the release of"):
         put(first, releases[1], PRODUCTION, "2")
     other.join()
     assert done.is_set()

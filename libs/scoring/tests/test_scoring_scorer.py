@@ -11,7 +11,7 @@ from use_cases import assemble, model_schema, use_case
 
 def records(name: str, rows: int, seed: int = 5) -> pa.RecordBatch:
     case = use_case(name)
-    table = case.generate(rows, seed).combine_chunks()
+    table = case.training().generate(rows, seed).combine_chunks()
     return table.select(case.record_schema.names).to_batches()[0]
 
 
@@ -37,7 +37,7 @@ def test_scores_are_what_the_graph_says_of_the_features(name, trained):
 
 def test_a_model_is_worth_its_name(trained):
     case = use_case("iris")
-    table = case.generate(300, 9).combine_chunks()
+    table = case.training().generate(300, 9).combine_chunks()
     batch = table.select(case.record_schema.names).to_batches()[0]
 
     scores = Scorer(build_release(case, trained("iris"), b"", None), case).score(batch)

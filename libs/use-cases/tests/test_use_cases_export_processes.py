@@ -11,11 +11,12 @@ import hashlib, sys
 from use_cases import assemble, use_case
 
 case = use_case(sys.argv[1])
-table = case.generate(300, 0).combine_chunks()
+table = case.training().generate(300, 0).combine_chunks()
 features = assemble(case, table.select(case.record_schema.names).to_batches()[0]).to_pandas()
-for candidate in case.candidates():
+for candidate in case.training().candidates():
     defaults = {name: values[0] for name, values in candidate.space.items()}
-    model = candidate.build(defaults, 0).fit(features, table[case.label_column].to_pylist())
+    labels = table[case.training().label.column].to_pylist()
+    model = candidate.build(defaults, 0).fit(features, labels)
     graph = candidate.to_onnx(model).SerializeToString()
     print(candidate.name, hashlib.sha256(graph).hexdigest())
 """

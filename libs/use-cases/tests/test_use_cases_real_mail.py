@@ -35,7 +35,7 @@ def mail(name: str) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def first() -> Candidate:
-    return SPAM.candidates()[0]
+    return SPAM.training().candidates()[0]
 
 
 def fit(inputs: pd.DataFrame, spam: np.ndarray) -> object:

@@ -73,6 +73,6 @@ for name in use_case_names():
     records = case.redact(case.golden_records())
     assert assemble(case, records).num_rows == records.num_rows
     case.entity_keys(records)
-    case.generate(5, seed=0)
+    case.training().generate(5, seed=0)
 """
     run(code)

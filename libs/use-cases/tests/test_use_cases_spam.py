@@ -56,13 +56,13 @@ def test_an_answer_says_how_sure_it_is(spam, prediction, confidence):
 
 
 def test_generated_mail_has_unique_ids_in_order_of_time():
-    table = SPAM.generate(500, seed=3)
+    table = SPAM.training().generate(500, seed=3)
     assert len(set(table["email_id"].to_pylist())) == 500
     assert table["date"].to_pylist() == sorted(table["date"].to_pylist())
 
 
 def test_markup_and_links_are_in_both_classes():
-    table = SPAM.generate(1_000, seed=0)
+    table = SPAM.training().generate(1_000, seed=0)
     for label in ("spam", "ham"):
         bodies = table.filter(pc.equal(table["label"], label))["body"]
         for mark in ("<html>", "https://"):
@@ -72,7 +72,7 @@ def test_markup_and_links_are_in_both_classes():
 
 def test_drift_grows_gradually():
     def signs(drift: float) -> tuple[float, ...]:
-        table = SPAM.generate(800, seed=0, drift=drift)
+        table = SPAM.training().generate(800, seed=0, drift=drift)
         body = table["body"]
         new = pc.match_substring(table["sender"], "cloudsend")
         parts = (pc.equal(table["label"], "spam"), pc.match_substring(body, "<html>"), new)
@@ -84,8 +84,8 @@ def test_drift_grows_gradually():
 
 
 def test_generated_mail_is_neither_trivial_nor_hopeless():
-    candidate = SPAM.candidates()[0]
+    candidate = SPAM.training().candidates()[0]
     model = fit_default(SPAM, candidate, rows=1_500)
-    labels = SPAM.generate(1_000, seed=9)["label"].to_pylist()
+    labels = SPAM.training().generate(1_000, seed=9)["label"].to_pylist()
     predicted = model.predict(assemble(SPAM, generated_records(SPAM, 1_000, 9)).to_pandas())
     assert 0.94 < f1_score(labels, predicted, pos_label="spam") < 0.998

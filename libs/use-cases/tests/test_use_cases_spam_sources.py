@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from use_cases import assemble, use_case
-from use_cases.spam.guided import GuidedClassifier
 from use_cases.spam.lexicon import UNWANTED, WANTED
 from use_cases.spam.topics import FEW_WORDS, SIDES, TOPICAL, topical_features
+from use_cases.spam.training.guided import GuidedClassifier
 from use_cases.testing import generated_records
 
 SPAM = use_case("spam")
@@ -69,7 +69,7 @@ def test_naive_bayes_alone_counts_words_and_guides_only():
 
 
 def test_candidates_are_the_kinds_that_were_promised_in_order():
-    assert [one.name for one in SPAM.candidates()] == [
+    assert [one.name for one in SPAM.training().candidates()] == [
         "guided_sgd",
         "guided_logistic",
         "guided_bayes",
@@ -79,7 +79,7 @@ def test_candidates_are_the_kinds_that_were_promised_in_order():
 
 
 def training_rows(count: int, clusters: list[str | None] | None = None) -> pa.Table:
-    labels = SPAM.generate(count, 0)["label"]
+    labels = SPAM.training().generate(count, 0)["label"]
     features = pa.Table.from_batches([assemble(SPAM, generated_records(SPAM, count))])
     table = features.append_column("label", labels)
     return table if clusters is None else table.append_column("cluster", pa.array(clusters))
@@ -87,8 +87,8 @@ def training_rows(count: int, clusters: list[str | None] | None = None) -> pa.Ta
 
 def test_folds_keep_topics_of_a_class_together_and_repeat_themselves():
     rows = training_rows(800)
-    groups = SPAM.fold_groups(rows)
-    assert groups.equals(SPAM.fold_groups(rows))
+    groups = SPAM.training().fold_groups(rows)
+    assert groups.equals(SPAM.training().fold_groups(rows))
     for group, label in zip(groups.to_pylist(), rows["label"].to_pylist(), strict=True):
         assert group.startswith(f"{label}-")
     assert len(set(groups.to_pylist())) >= 12
@@ -96,14 +96,14 @@ def test_folds_keep_topics_of_a_class_together_and_repeat_themselves():
 
 def test_near_duplicates_have_one_group():
     clusters = [None if n % 2 else f"c{n // 10}" for n in range(800)]
-    groups = SPAM.fold_groups(training_rows(800, clusters)).to_pylist()
+    groups = SPAM.training().fold_groups(training_rows(800, clusters)).to_pylist()
     for name in set(clusters) - {None}:
         members = {g for g, c in zip(groups, clusters, strict=True) if c == name}
         assert len(members) == 1
 
 
 def test_few_mails_have_no_topics():
-    assert SPAM.fold_groups(training_rows(60)) is None
+    assert SPAM.training().fold_groups(training_rows(60)) is None
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_few_mails_have_no_topics():
     ],
 )
 def test_slices_say_language_length_and_markup(subject, body, language, length, markup):
-    (row,) = SPAM.slices(mail(subject, body)).to_pylist()
+    (row,) = SPAM.training().slices(mail(subject, body)).to_pylist()
     assert row == {"language": language, "length": length, "markup": markup}
 
 
 def test_mails_with_other_numbers_links_and_markup_have_one_duplicate_text():
-    first = SPAM.duplicate_text(mail("Win $12!", "<b>See</b> http://a.example/1"))
-    second = SPAM.duplicate_text(mail("WIN $99", "see https://b.example/xyz?3"))
+    first = SPAM.training().duplicate_text(mail("Win $12!", "<b>See</b> http://a.example/1"))
+    second = SPAM.training().duplicate_text(mail("WIN $99", "see https://b.example/xyz?3"))
     assert first.equals(second)
-    assert SPAM.duplicate_text(mail("", " \n")).to_pylist() == [None]
+    assert SPAM.training().duplicate_text(mail("", " \n")).to_pylist() == [None]

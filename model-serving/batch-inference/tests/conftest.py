@@ -97,7 +97,7 @@ def records() -> Callable[..., pa.Table]:
 
     def generate(name: str, rows: int, seed: int = 7) -> pa.Table:
         case = use_case(name)
-        return case.generate(rows, seed).select(case.record_schema.names)
+        return case.training().generate(rows, seed).select(case.record_schema.names)
 
     return generate
 

@@ -67,7 +67,7 @@ def mails() -> pa.RecordBatch:
 
 def sample(name: str, rows: int, seed: int = 3) -> pa.RecordBatch:
     case = use_case(name)
-    table = case.generate(rows, seed).combine_chunks()
+    table = case.training().generate(rows, seed).combine_chunks()
     return table.select(case.record_schema.names).to_batches()[0]
 
 

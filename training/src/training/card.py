@@ -28,7 +28,7 @@ def model_card(
         use_case=case.name,
         classes=tuple(case.classes),
         positive=case.positive,
-        metric=case.metric,
+        metric=case.training().metric,
         metrics=measured(lineage.metrics),
         decision=manifest.decision,
         decision_why=training["decision_why"],
@@ -111,7 +111,7 @@ def _limits(
         f"({resample_count(data.test_rows):,} resamples of whole clusters of near duplicates); "
         "not how far a change in the world would."
     )
-    if case.threshold is not None:
+    if case.training().threshold is not None:
         yield (
             "The threshold was chosen on out-of-fold answers of models fitted on a part of the "
             "training rows; the released model is fitted on all of them, so its rate of false "

@@ -47,7 +47,7 @@ def card_page(case: UseCase, card: ModelCard, answers: pa.Table) -> bytes:
         value=measure(card.metrics[card.metric]) if card.metric in card.metrics else "",
         metrics=list(_metric_rows(card)),
         figures=[(CAPTIONS[name], figure) for name, figure in figures.items()],
-        slice_names=[_words(name) for name in slice_metric_names(case.metric)],
+        slice_names=[_words(name) for name in slice_metric_names(case.training().metric)],
         slices=list(_slice_rows(case, card)),
         rule=_rule(card),
     )
@@ -78,7 +78,7 @@ def _metric_rows(card: ModelCard) -> Iterator[tuple[str, str, str, str]]:
 def _slice_rows(case: UseCase, card: ModelCard) -> Iterator[list[object]]:
     for one in card.slices:
         cells: list[object] = [_words(one.kind), one.name, one.rows]
-        for name in slice_metric_names(case.metric):
+        for name in slice_metric_names(case.training().metric):
             found = one.metrics.get(name)
             cells.append(one.note or "not defined" if found is None else measure(found))
         yield cells

@@ -56,7 +56,9 @@ def evaluate_answers(
     for name, interval in bootstrap_intervals(labelled, clusters, seed).items():
         metrics |= {f"{name}{LOW}": interval.low, f"{name}{HIGH}": interval.high}
     answers = rows.select(["row_id", "label", "cluster"]).append_column("prediction", predictions)
-    slices = slice_metrics(labelled, clusters, kinds, slice_metric_names(case.metric), seed)
+    slices = slice_metrics(
+        labelled, clusters, kinds, slice_metric_names(case.training().metric), seed
+    )
     for name, column in zip(case.classes, probabilities.T, strict=True):
         answers = answers.append_column(f"{PROBABILITY}{name}", pa.array(column))
     return Evaluation(answers, metrics, slices)

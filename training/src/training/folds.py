@@ -27,7 +27,7 @@ def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
         InvalidData: the groups leave a side of a fold without one of the classes.
     """
     labels = np.asarray(features["label"].to_pylist())
-    together = groups(features["cluster"], case.fold_groups(features))
+    together = groups(features["cluster"], case.training().fold_groups(features))
     _check(case, labels, together)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     with warnings.catch_warnings():

@@ -13,7 +13,7 @@ from use_cases import Candidate, UseCase, model_schema
 
 def candidate(case: UseCase, name: str) -> Candidate:
     """Return the use case's candidate called `name`."""
-    return {c.name: c for c in case.candidates()}[name]
+    return {c.name: c for c in case.training().candidates()}[name]
 
 
 def model_input(case: UseCase, features: pa.Table) -> pd.DataFrame:

@@ -127,8 +127,8 @@ class _Jury:
         folds = [self._metrics(decision, rows, pooled) for _, rows in self._folds]
         return TrialResult(
             trial=trial,
-            score=require_metric(everything, self._case.metric),
-            folds=tuple(require_metric(metrics, self._case.metric) for metrics in folds),
+            score=require_metric(everything, self._case.training().metric),
+            folds=tuple(require_metric(metrics, self._case.training().metric) for metrics in folds),
             ranking=everything["average_precision"],
             seconds=sum(answer.seconds for answer in answers.values()),
             decision=decision,

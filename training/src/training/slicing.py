@@ -16,7 +16,7 @@ def slices_of_test_part(store: BlobStore, case: UseCase, version: str) -> pa.Rec
     """Return, per row of the test part ordered by `row_id`, its slice of each kind (string):
     those of the use case, and `source` where the dataset version has several.
     """
-    kinds = case.slices(read_part(store, case, version, TEST))
+    kinds = case.training().slices(read_part(store, case, version, TEST))
     table = read_table(store, dataset_path(case.name, version, RECORDS_FILE), [PART, SOURCE])
     sources = table.filter(pc.equal(table[PART], TEST))[SOURCE].combine_chunks()
     if len(sources.unique()) <= 1:

@@ -58,7 +58,7 @@ class _Suggestions:
     """
 
     def __init__(self, case: UseCase, planned: list[Trial], seed: int) -> None:
-        self._spaces = {one.name: one.space for one in case.candidates()}
+        self._spaces = {one.name: one.space for one in case.training().candidates()}
         self._random = np.random.default_rng(seed)
         self._study = _study(seed, startup=len(planned))
         self._asked: list[Asked] = []

@@ -7,8 +7,7 @@ import numpy as np
 from evaluation import threshold_at_false_positive_rate
 from platform_core.contracts.release import DecisionRule
 from platform_core.errors import ConfigurationError
-from use_cases import UseCase
-from use_cases.interface import ThresholdRule
+from use_cases import ThresholdRule, UseCase
 
 TWO_CLASSES = 2
 
@@ -29,7 +28,8 @@ def choose_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray
         ConfigurationError: a threshold is wanted where there are not two classes, one of them
             positive.
     """
-    if case.threshold is None:
+    wanted = case.training().threshold
+    if wanted is None:
         return Decision(case.decision, "the use case's own rule")
     if case.positive is None or len(case.classes) != TWO_CLASSES:
         raise ConfigurationError(
@@ -38,15 +38,13 @@ def choose_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray
         )
     scores = probabilities[:, case.classes.index(case.positive)]
     negatives = scores[labels != case.positive]
-    threshold = threshold_at_false_positive_rate(
-        scores, negatives, case.threshold.false_positive_rate
-    )
-    threshold = max(threshold, case.threshold.at_least)
+    threshold = threshold_at_false_positive_rate(scores, negatives, wanted.false_positive_rate)
+    threshold = max(threshold, wanted.at_least)
     (negative,) = set(case.classes) - {case.positive}
     rule = DecisionRule(
         kind="threshold", positive=case.positive, negative=negative, threshold=threshold
     )
-    return Decision(rule, _why(case.threshold, negatives, threshold))
+    return Decision(rule, _why(wanted, negatives, threshold))
 
 
 def _why(rule: ThresholdRule, negatives: np.ndarray, threshold: float) -> str:

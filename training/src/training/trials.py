@@ -40,11 +40,11 @@ def defaults(case: UseCase) -> list[Trial]:
     """Return one trial per candidate, with its defaults."""
     return [
         Trial(number, one.name, {name: values[0] for name, values in one.space.items()})
-        for number, one in enumerate(case.candidates())
+        for number, one in enumerate(case.training().candidates())
     ]
 
 
 def settings(case: UseCase) -> int:
     """Return how many different trials there can be."""
-    sizes = ([len(values) for values in one.space.values()] for one in case.candidates())
+    sizes = ([len(values) for values in one.space.values()] for one in case.training().candidates())
     return sum(int(np.prod(size, dtype=np.int64)) for size in sizes)

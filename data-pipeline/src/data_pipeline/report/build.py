@@ -121,7 +121,7 @@ def _clusters(
 
 
 def _texts(case: UseCase, records: pa.RecordBatch) -> Sequence[str | None]:
-    return pc.utf8_slice_codeunits(case.duplicate_text(records), 0, 1_000).to_pylist()
+    return pc.utf8_slice_codeunits(case.training().duplicate_text(records), 0, 1_000).to_pylist()
 
 
 def _plain_warnings(manifest: DatasetManifest, profiles: Sequence[ColumnProfile]) -> Iterator[str]:

@@ -31,7 +31,7 @@ def column_profiles(
 def slice_counts(case: UseCase, records: pa.Table) -> tuple[Slice, ...]:
     """Return the rows per class in each slice of the use case, the largest slice first."""
     batch = records.select(case.record_schema.names).combine_chunks().to_batches()[0]
-    slices = case.slices(batch)
+    slices = case.training().slices(batch)
     found: list[Slice] = []
     for kind in slices.schema.names:
         table = pa.table({kind: slices[kind], LABEL: records[LABEL]})

@@ -74,7 +74,7 @@ class Sample:
         times = self.records[EVENT_TIMESTAMP]
         if times.null_count < len(times):
             (column,) = _columns(self.records, [EVENT_TIMESTAMP], Role.TIME)
-            yield replace(column, name=self.case.time_column or EVENT_TIMESTAMP)
+            yield replace(column, name=self.case.training().time_column or EVENT_TIMESTAMP)
         if SOURCE in self.records.column_names and len(self.records[SOURCE].unique()) > 1:
             yield from _columns(self.records, [SOURCE], Role.NONE)
 

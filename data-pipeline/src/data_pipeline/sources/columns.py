@@ -33,16 +33,18 @@ class Wanted:
         schema = case.record_schema
         return cls(
             names=tuple(schema.names),
-            label=case.label_column,
-            time=case.time_column,
+            label=case.training().label.column,
+            time=case.training().time_column,
             id=case.id_column,
-            defaults={n: pa.scalar(v, schema.field(n).type) for n, v in case.defaults.items()},
+            defaults={
+                n: pa.scalar(v, schema.field(n).type) for n, v in case.training().defaults.items()
+            },
             limits={
                 name: int(limits.maximum)
                 for name, limits in case.limits.items()
                 if schema.field(name).type == pa.string()
             },
-            label_values=frozenset(case.label_values),
+            label_values=frozenset(case.training().label.values),
             renaming=dict(renaming),
         )
 

@@ -29,7 +29,7 @@ def generate_block(
 ) -> Iterator[Item]:
     """Yield block number `block` of `rows` records in all."""
     count = min(BLOCK_ROWS, rows - block * BLOCK_ROWS)
-    table = case.generate(count, block_seed(seed, block)).combine_chunks()
+    table = case.training().generate(count, block_seed(seed, block)).combine_chunks()
     source = pa.repeat(GENERATED, table.num_rows)
     table = table.append_column(SOURCE_COLUMN, source)
     for batch in table.select(wanted.ordered(table.column_names)).to_batches(max_chunksize=10_000):

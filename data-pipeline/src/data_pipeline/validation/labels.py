@@ -14,13 +14,15 @@ MAX_CHARACTERS = 40
 
 def read_labels(use_case: UseCase, column: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Return each row's class and what is wrong with its label, both null where not so."""
+    label = use_case.training().label
     encoded = column.dictionary_encode()
     found = [_spelling(value) for value in encoded.dictionary]
-    classes = pa.array([use_case.label_values.get(text) for text in found], pa.string())
+    classes = pa.array([label.values.get(text) for text in found], pa.string())
     labels = classes.take(encoded.indices)
-    name = use_case.label_column
-    reasons = pc.if_else(labels.is_null(), f"{name} is no known label", None)
-    return labels, pc.if_else(column.is_null(), f"{name} is missing", reasons).cast(pa.string())
+    reasons = pc.if_else(labels.is_null(), f"{label.column} is no known label", None)
+    return labels, pc.if_else(column.is_null(), f"{label.column} is missing", reasons).cast(
+        pa.string()
+    )
 
 
 def count_spellings(column: pa.Array) -> Counter[str]:
@@ -39,16 +41,19 @@ def explain_labels(use_case: UseCase, found: Mapping[str, int]) -> str:
     known = "; ".join(
         f"{name}: {', '.join(_spellings(use_case, name))}" for name in use_case.classes
     )
+    column = use_case.training().label.column
     return (
-        f"the column {use_case.label_column} holds {seen or 'no label at all'}{more}; understood "
+        f"the column {column} holds {seen or 'no label at all'}{more}; understood "
         f"are {known}. Name the column with the labels by "
-        f'COLUMNS="{use_case.label_column}=<your column>", or add your spellings to '
-        f"`label_values` of the use case {use_case.name}"
+        f'COLUMNS="{column}=<your column>", or add your spellings to '
+        f"the label spellings of the use case {use_case.name}"
     )
 
 
 def _spellings(use_case: UseCase, name: str) -> list[str]:
-    return sorted(text for text, target in use_case.label_values.items() if target == name)
+    return sorted(
+        text for text, target in use_case.training().label.values.items() if target == name
+    )
 
 
 def _spelling(value: pa.Scalar) -> str:

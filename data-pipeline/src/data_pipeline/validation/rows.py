@@ -6,10 +6,8 @@ small columns that every batch leaves.
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,13 +15,11 @@ from data_pipeline.columns import EVENT_TIMESTAMP, LABEL, REASON, ROW_ID, SOURCE
 from data_pipeline.duplicates.near_duplicates import signatures
 from data_pipeline.sources.raw import SOURCE_COLUMN
 from data_pipeline.validation.labels import count_spellings, read_labels
-from data_pipeline.validation.schema import check_rows, row_schema
 from data_pipeline.validation.times import Times, no_times, read_times
 from data_pipeline.versions.identity import content_ids
-from use_cases import UseCase
+from use_cases import UseCase, validate_columns
 
 QUARANTINE_CHARACTERS = 1_000
-EXTRA = "_extra"
 _NUL = "\x00"
 
 
@@ -31,16 +27,16 @@ _NUL = "\x00"
 class CheckedBatch:
     """What one batch came to.
 
-    `accepted` has the record's columns, `label`, `row_id`, `source` and, where the source has
-    further scalar columns, `_extra` (a struct of them). `label`, `times`, `minhash` [N, 120] and
-    `has_text` have an entry per accepted row. `refused` is text with `reason` and `source`.
+    `accepted` has the record's columns, `label`, `row_id`, `source` and the readings of the time;
+    `extra` has the further scalar columns of the source, `None` without any. `minhash` [N, 120]
+    uint8 and `has_text` have an entry per accepted row. `refused` is text with `reason` and
+    `source`.
     """
 
     rows: int
     accepted: pa.Table
+    extra: pa.Table | None
     refused: pa.Table
-    label: np.ndarray
-    times: Times
     minhash: np.ndarray
     has_text: np.ndarray
     spellings: Counter[str]
@@ -55,31 +51,30 @@ class RowChecker:
 
     use_case: UseCase
 
-    @cached_property
-    def schema(self) -> pandera.DataFrameSchema:
-        """The Pandera schema of the use case."""
-        return row_schema(self.use_case)
-
     def __call__(self, raw: pa.RecordBatch) -> CheckedBatch:
         """Return the rows of `raw` that fit as records, the others with the reason."""
         case = self.use_case
         raw, nul_rows = without_nul(case, raw)
-        records, reasons = check_rows(case, self.schema, raw)
-        given = raw.column(case.label_column)
+        checked = validate_columns(case, raw)
+        given = raw.column(case.training().label.column)
         labels, label_reasons = read_labels(case, given)
-        reasons = pc.coalesce(reasons, label_reasons)
+        reasons = pc.coalesce(checked.reasons, label_reasons)
         fits = reasons.is_null()
-        accepted = self._accepted(raw, records, labels).filter(fits)
+        accepted = self._accepted(raw, checked.records, labels).filter(fits)
         kept = accepted.select(case.record_schema.names).combine_chunks()
         batch = _one_batch(kept, case.record_schema)
-        minhash, has_text = signatures(case.duplicate_text(batch))
-        codes = {name: number for number, name in enumerate(case.classes)}
+        minhash, has_text = signatures(case.training().duplicate_text(batch))
+        kept_raw = raw.filter(fits)
+        times = self._times(kept_raw)
+        accepted = accepted.append_column(ROW_ID, content_ids(case, accepted))
+        for name, values in times.columns().items():
+            accepted = accepted.append_column(name, values)
+        extra = self.extra_columns(raw.schema)
         return CheckedBatch(
             rows=raw.num_rows,
-            accepted=accepted.append_column(ROW_ID, content_ids(case, accepted)),
+            accepted=accepted,
+            extra=pa.Table.from_batches([kept_raw]).select(extra) if extra else None,
             refused=self._refused(raw.filter(pc.invert(fits)), reasons.drop_null()),
-            label=np.array([codes[name] for name in accepted[LABEL].to_pylist()], np.int8),
-            times=self._times(raw.filter(fits)),
             minhash=minhash,
             has_text=has_text,
             spellings=count_spellings(given.filter(labels.is_null())),
@@ -89,26 +84,27 @@ class RowChecker:
     def extra_columns(self, raw: pa.Schema) -> list[str]:
         """Return the columns of a source that the use case does not name."""
         case = self.use_case
-        named = {*case.record_schema.names, case.label_column, case.time_column, SOURCE_COLUMN}
+        named = {
+            *case.record_schema.names,
+            case.training().label.column,
+            case.training().time_column,
+            SOURCE_COLUMN,
+        }
         return [name for name in raw.names if name not in named]
 
     def _accepted(self, raw: pa.RecordBatch, records: pa.RecordBatch, labels: pa.Array) -> pa.Table:
         table = pa.Table.from_batches([records]).append_column(LABEL, labels)
-        extra = self.extra_columns(raw.schema)
-        if extra:
-            struct = pa.StructArray.from_arrays([raw.column(n) for n in extra], names=extra)
-            table = table.append_column(EXTRA, struct)
         return table.append_column(SOURCE, raw.column(SOURCE_COLUMN).cast(pa.string()))
 
     def _times(self, raw: pa.RecordBatch) -> Times:
-        if self.use_case.time_column not in raw.schema.names:
+        if self.use_case.training().time_column not in raw.schema.names:
             return no_times(raw.num_rows)
-        return read_times(raw.column(self.use_case.time_column))
+        return read_times(raw.column(self.use_case.training().time_column))
 
     def _refused(self, raw: pa.RecordBatch, reasons: pa.Array) -> pa.Table:
         case = self.use_case
         names = {name: name for name in case.record_schema.names}
-        names |= {LABEL: case.label_column, EVENT_TIMESTAMP: case.time_column}
+        names |= {LABEL: case.training().label.column, EVENT_TIMESTAMP: case.training().time_column}
         columns = {
             name: as_text(raw.column(given)) if given in raw.schema.names else _nothing(raw)
             for name, given in names.items()

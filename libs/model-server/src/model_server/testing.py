@@ -118,9 +118,11 @@ class SenderView:
             "ONLINE_STORE_MAX_AGE_SECONDS": "0",
         }
         self._case = use_case("spam")
-        mails = self._case.generate(300, SEED)
-        times = mails[self._case.time_column].cast(pa.timestamp("us", tz="UTC"))
-        self._history = self._case.entity_history(mails.append_column("event_timestamp", times))
+        mails = self._case.training().generate(300, SEED)
+        times = mails[self._case.training().time_column].cast(pa.timestamp("us", tz="UTC"))
+        self._history = self._case.training().entity_history(
+            mails.append_column("event_timestamp", times)
+        )
         self._file = folder / "history.parquet"
         self._file.write_bytes(table_bytes(self._history))
 

@@ -101,4 +101,4 @@ def _chunks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def _tensor(column: pa.Array, field: pa.Field) -> np.ndarray:
     values = column.to_numpy(zero_copy_only=False)
     kind = object if field.type == pa.string() else field.type.to_pandas_dtype()
-    return values.astype(kind, copy=False).reshape(-1, 1)
+    return np.asarray(values, kind).reshape(-1, 1)

@@ -17,13 +17,13 @@ START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 def train(name: str, seed: int = 0) -> bytes:
     """Return the first candidate of a use case, trained on generated records, as ONNX."""
     case = use_case(name)
-    table = case.generate(ROWS, seed).combine_chunks()
+    table = case.training().generate(ROWS, seed).combine_chunks()
     records = table.select(case.record_schema.names).to_batches()[0]
-    candidate = case.candidates()[0]
+    candidate = case.training().candidates()[0]
     defaults = {parameter: values[0] for parameter, values in candidate.space.items()}
     model = candidate.build(defaults, seed)
-    model.fit(assemble(case, records).to_pandas(), table[case.label_column].to_pylist())
-    return candidate.to_onnx(model).SerializeToString()
+    model.fit(assemble(case, records).to_pandas(), table[case.training().label.column].to_pylist())
+    return bytes(candidate.to_onnx(model).SerializeToString())
 
 
 def make_release(
@@ -45,7 +45,7 @@ def make_release(
         pipeline_run=f"run-{seed}",
         candidate="first",
         parameters={},
-        metrics={case.metric: 1.0},
+        metrics={case.training().metric: 1.0},
         gates=(GateCheck(name="minimum", passed=True, detail="built for a test"),),
     )
     store.write(baseline_path(name, release.id), baseline)

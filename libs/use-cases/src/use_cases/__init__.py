@@ -1,26 +1,26 @@
-"""The UseCase interface and the built-in use cases."""
+"""The use case interface and the built-in use cases."""
 
 from use_cases.assemble import assemble, model_schema
-from use_cases.interface import (
-    Candidate,
-    EntityFeature,
-    EntityFeatures,
-    Gates,
-    Limits,
-    MonitoredColumn,
-    UseCase,
-)
+from use_cases.interface import EntityFeature, EntityFeatures, MonitoredColumn, UseCase
+from use_cases.record_schema import ColumnNames, Limits, RecordId, RecordSchema
 from use_cases.registry import DEFAULT, use_case, use_case_names
+from use_cases.training import Candidate, Gates, LabelSpec, ThresholdRule, TrainingUseCase
 from use_cases.validation import Validation, validate_columns
 
 __all__ = [
     "DEFAULT",
     "Candidate",
+    "ColumnNames",
     "EntityFeature",
     "EntityFeatures",
     "Gates",
+    "LabelSpec",
     "Limits",
     "MonitoredColumn",
+    "RecordId",
+    "RecordSchema",
+    "ThresholdRule",
+    "TrainingUseCase",
     "UseCase",
     "Validation",
     "assemble",

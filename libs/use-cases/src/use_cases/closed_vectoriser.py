@@ -1,16 +1,17 @@
-"""TF-IDF with a vocabulary that ONNX Runtime can find its way in (needs the `training` extra)."""
+"""TF-IDF whose vocabulary ONNX Runtime finds completely (needs the `training` extra)."""
 
 from collections.abc import Collection, Iterable
 from typing import Any, Self
 
+import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 
-class ClosedTfidfVectorizer(TfidfVectorizer):
-    """Keeps a pair of words only beside both of its words.
+class ClosedTfidfVectorizer(TfidfVectorizer):  # type: ignore[misc]  # sklearn has no types
+    """Keeps a pair of words only together with both of its words.
 
-    `max_features` may keep a pair and cut one of its words. scikit-learn finds such a pair all the
-    same, ONNX Runtime does not, and the two answer differently.
+    `max_features` may keep a pair and cut one of its words. scikit-learn still finds such a pair,
+    ONNX Runtime does not, and the two answer differently.
     """
 
     def fit(self, raw_documents: Iterable[str], y: Any = None) -> Self:
@@ -24,6 +25,8 @@ class ClosedTfidfVectorizer(TfidfVectorizer):
         Raises:
             ValueError: no word is left.
         """
+        self.vocabulary_: dict[str, int]
+        self.idf_: np.ndarray
         texts = list(raw_documents)
         values = super().fit_transform(texts, y)
         cut = set(open_terms(self.vocabulary_))

@@ -84,15 +84,16 @@ def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.
 
 def _converted(fitted: Pipeline, schema: pa.Schema) -> onnx.ModelProto:
     with warnings.catch_warnings():
-        # Characters are announced as doubtful; `_check_vectoriser` lets through what is exact.
+        # skl2onnx warns of character n-grams; `_check_vectoriser` admits only the exact ones.
         warnings.filterwarnings("ignore", "The conversion of .* may not work", UserWarning)
-        return to_onnx(
+        model: onnx.ModelProto = to_onnx(
             fitted,
             initial_types=[(field.name, _tensor_type(field)) for field in schema],
             options=_options(fitted),
             target_opset=OPSET,
             name=GRAPH_NAME,
         )
+    return model
 
 
 def _sort_operator_sets(model: onnx.ModelProto) -> None:

@@ -19,7 +19,8 @@ def use_case(name: str) -> UseCase:
             f"there is no use case {name!r:.100}; installed are {', '.join(sorted(found))}. "
             f"A package offers one by the entry point group {GROUP!r}"
         )
-    return found[name].load()()
+    case: UseCase = found[name].load()()
+    return case
 
 
 @cache

@@ -18,8 +18,9 @@ import pytest
 
 from platform_core.open_inference import PROBABILITIES
 from use_cases.assemble import assemble, model_schema
-from use_cases.interface import Candidate, UseCase
+from use_cases.interface import UseCase
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
+from use_cases.training import Candidate
 from use_cases.validation import validate_columns
 
 RECORD_TYPES = {pa.string(), pa.float32(), pa.int64()}
@@ -29,17 +30,30 @@ TWO_CLASSES = 2
 
 def generated_records(case: UseCase, rows: int, seed: int = 0) -> pa.RecordBatch:
     """Return generated records (`record_schema`) without their labels."""
-    table = case.generate(rows, seed).select(case.record_schema.names)
+    table = case.training().generate(rows, seed).select(case.record_schema.names)
     return pa.record_batch([c.combine_chunks() for c in table.columns], schema=case.record_schema)
 
 
 def fit_default(case: UseCase, candidate: Candidate, rows: int, seed: int = 0) -> Any:
     """Return `candidate`, with its default parameters, fitted on generated records."""
     defaults = {name: values[0] for name, values in candidate.space.items()}
-    labels = case.generate(rows, seed)[case.label_column].to_pylist()
-    classes = [case.label_values[str(label).lower()] for label in labels]
+    training = case.training()
+    labels = training.generate(rows, seed)[training.label.column].to_pylist()
+    classes = [training.label.values[str(label).lower()] for label in labels]
     features = assemble(case, generated_records(case, rows, seed)).to_pandas()
     return candidate.build(defaults, seed).fit(features, classes)
+
+
+def variant(
+    case: UseCase, training: Mapping[str, object] | None = None, **serving: object
+) -> UseCase:
+    """Return a use case like `case` with some attributes or methods of either half replaced."""
+    attributes = dict(serving)
+    if training is not None:
+        half = type("TrainingVariant", (type(case.training()),), dict(training))
+        attributes["training"] = lambda _: half()
+    made: UseCase = type("UseCaseVariant", (type(case),), attributes)()
+    return made
 
 
 class UseCaseContract:
@@ -66,8 +80,8 @@ class UseCaseContract:
     def test_its_classes_labels_and_decision_fit_together(self, case: UseCase) -> None:
         """Every spelling of a label is a class, and every class has one."""
         assert len(set(case.classes)) == len(case.classes) >= TWO_CLASSES
-        assert set(case.label_values.values()) == set(case.classes)
-        assert all(label == label.lower() for label in case.label_values)
+        assert set(case.training().label.values.values()) == set(case.classes)
+        assert all(label == label.lower() for label in case.training().label.values)
         assert {case.decision.positive, case.decision.negative} - {None} <= set(case.classes)
         assert case.positive in {None, *case.classes}
 
@@ -86,21 +100,23 @@ class UseCaseContract:
 
     def test_generated_records_fit_the_schema_and_its_limits(self, case: UseCase) -> None:
         """So that the whole life of a model can be played without data."""
-        table = case.generate(self.rows, seed=1)
-        extra = {case.label_column, case.time_column} - {None}
+        training = case.training()
+        table = training.generate(self.rows, seed=1)
+        extra = {training.label.column, training.time_column} - {None}
         assert set(table.schema.names) == {*case.record_schema.names, *extra}
         assert table.num_rows == self.rows
         assert pc.all(validate_columns(case, table).fits).as_py()
-        labels = {str(label).lower() for label in table[case.label_column].to_pylist()}
-        assert {case.label_values[label] for label in labels} == set(case.classes)
+        labels = {str(label).lower() for label in table[training.label.column].to_pylist()}
+        assert {training.label.values[label] for label in labels} == set(case.classes)
 
     def test_the_generator_repeats_itself_and_drifts(self, case: UseCase) -> None:
         """The seed decides; drift changes the features."""
-        first = case.generate(self.rows, seed=1)
-        assert first.equals(case.generate(self.rows, seed=1))
-        assert not first.equals(case.generate(self.rows, seed=2))
-        assert not first.equals(case.generate(self.rows, seed=1, drift=1.0))
-        assert case.generate(0, seed=1).schema == first.schema
+        generate = case.training().generate
+        first = generate(self.rows, seed=1)
+        assert first.equals(generate(self.rows, seed=1))
+        assert not first.equals(generate(self.rows, seed=2))
+        assert not first.equals(generate(self.rows, seed=1, drift=1.0))
+        assert generate(0, seed=1).schema == first.schema
 
     def test_features_are_complete(self, case: UseCase) -> None:
         """No null, no NaN, and the schema that was promised; also for no rows at all."""
@@ -136,9 +152,10 @@ class UseCaseContract:
         entity = case.entity_features
         if entity is None:
             return
-        table = case.generate(self.rows, seed=1)
-        names = {case.time_column: "event_timestamp", case.label_column: "label"}
-        history = case.entity_history(
+        training = case.training()
+        table = training.generate(self.rows, seed=1)
+        names = {training.time_column: "event_timestamp", training.label.column: "label"}
+        history = training.entity_history(
             table.rename_columns([names.get(name, name) for name in table.schema.names])
         )
         assert history.schema.names == [entity.entity, "event_timestamp", *entity.names]
@@ -151,7 +168,7 @@ class UseCaseContract:
         """Within the parity gate, in the order of the classes, on records it has not seen."""
         unseen = assemble(case, generated_records(case, self.rows, seed=1))
         golden = assemble(case, case.golden_records())
-        for candidate in case.candidates():
+        for candidate in case.training().candidates():
             fitted = fit_default(case, candidate, self.rows)
             graph = candidate.to_onnx(fitted).SerializeToString()
             order = [list(fitted.classes_).index(name) for name in case.classes]
@@ -160,11 +177,11 @@ class UseCaseContract:
                 actual = run_graph(graph, features.to_pandas(), model_schema(case))
                 assert actual.dtype == np.float32
                 difference = np.abs(actual - expected).max()
-                assert difference <= case.gates.parity, f"{candidate.name}: {difference}"
+                assert difference <= case.training().gates.parity, f"{candidate.name}: {difference}"
 
     def test_every_candidate_gives_the_same_bytes_for_the_same_seed(self, case: UseCase) -> None:
         """The release id is a hash of them."""
-        for candidate in case.candidates():
+        for candidate in case.training().candidates():
             first, second = (
                 candidate.to_onnx(fit_default(case, candidate, self.rows)).SerializeToString()
                 for _ in range(2)
@@ -186,4 +203,4 @@ def run_graph(graph: bytes, features: pd.DataFrame, schema: pa.Schema) -> np.nda
         )
         for field in schema
     }
-    return session.run(None, feed)[0]
+    return np.asarray(session.run(None, feed)[0])

@@ -7,6 +7,7 @@ are products of x with a constant, and nothing else goes through all the terms.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -60,7 +61,9 @@ def fold_text(graph: onnx.GraphProto) -> None:
     known = _Graph(graph)
     for index, node in reversed(list(enumerate(graph.node))):
         linear = _linear(known, node)
-        texts = [] if linear is None else _texts(known, linear.inputs)
+        if linear is None:
+            continue
+        texts = _texts(known, linear.inputs)
         if not texts or len(texts) == len(linear.inputs.input):
             continue
         nodes, constants = _folded(linear, texts)
@@ -106,13 +109,15 @@ def _text(known: _Graph, name: str) -> _Text | None:
     if normed is None or [a.s for a in normed.attribute if a.name == "norm"] != [b"L2"]:
         return None
     weighted = known.maker(normed.input[0], "Mul")
-    idf = None if weighted is None else known.constant(weighted.input[1])
-    number = None if idf is None else known.maker(weighted.input[0], "Cast")
+    if weighted is None:
+        return None
+    idf = known.constant(weighted.input[1])
+    number = known.maker(weighted.input[0], "Cast")
     occurs = None if number is None else known.maker(number.input[0], "Cast")
     if occurs is None or [a.i for a in occurs.attribute if a.name == "to"] != [_BOOL]:
         return None
     terms = known.maker(occurs.input[0], "TfIdfVectorizer")
-    return None if terms is None else _Text(terms, idf.ravel(), scale)
+    return None if terms is None or idf is None else _Text(terms, idf.ravel(), scale)
 
 
 def _count_once(terms: NodeProto) -> None:
@@ -126,7 +131,10 @@ def _folded(
     linear: _Linear, texts: Sequence[_Text]
 ) -> tuple[list[NodeProto], list[onnx.TensorProto]]:
     """Return what takes the place of the classifier, and its constants."""
-    nodes, constants, parts, start = [], {}, [], 0
+    nodes: list[NodeProto] = []
+    constants: dict[str, Any] = {}
+    parts: list[str] = []
+    start = 0
     for number, text in enumerate(texts):
         here = f"{_PREFIX}_{number}"
         weights = linear.weights[start : start + len(text.idf)]
@@ -139,7 +147,7 @@ def _folded(
             ("Div", [f"{here}_sum", f"{here}_divisor"], [f"{here}_part"]),
         ]
         for kind, inputs, outputs in made:
-            options = {"axis": 1, "num_outputs": 2} if kind == "Split" else {}
+            options: dict[str, Any] = {"axis": 1, "num_outputs": 2} if kind == "Split" else {}
             nodes.append(helper.make_node(kind, inputs, outputs, **options))
         parts.append(f"{here}_part")
     others = f"{_PREFIX}_others"
@@ -148,13 +156,13 @@ def _folded(
         helper.make_node("Concat", linear.inputs.input[len(texts) :], [others], axis=1),
         helper.make_node("MatMul", [others, f"{others}_weights"], [f"{others}_part"]),
     ]
-    made, added = _ending(linear, [*parts, f"{others}_part"])
+    ending, added = _ending(linear, [*parts, f"{others}_part"])
     constants |= added
     tensors = [
         numpy_helper.from_array(np.asarray(value, np.float32), name)
         for name, value in constants.items()
     ]
-    return [*nodes, *made], tensors
+    return [*nodes, *ending], tensors
 
 
 def _sums(text: _Text, weights: np.ndarray, output: str) -> NodeProto:

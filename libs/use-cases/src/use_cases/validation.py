@@ -1,12 +1,17 @@
-"""Records in bulk: which rows of a table fit a use case's record schema, and why not."""
+"""Records in bulk: which rows of a table fit a use case's record, and why not."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from platform_core.errors import InvalidData
-from use_cases.interface import Limits, UseCase
+from use_cases.interface import UseCase
+
+CHUNK_ROWS = 1_000
+_UNREADABLE = object()
 
 
 @dataclass(frozen=True)
@@ -26,61 +31,71 @@ class Validation:
 
 
 def validate_columns(use_case: UseCase, table: pa.Table | pa.RecordBatch) -> Validation:
-    """Check every row of `table` against the record schema and limits of `use_case`.
+    """Check every row of `table` as a request would be checked, after casting its columns.
 
     Raises:
         InvalidData: columns of the record schema are missing; the message names them.
     """
-    missing = [name for name in use_case.record_schema.names if name not in table.schema.names]
+    declared = use_case.record_schema
+    names = set(table.schema.names) | set(use_case.declaration.defaults)
+    missing = [name for name in declared.names if name not in names]
     if missing:
         raise InvalidData(
             f"the data has no column {', '.join(missing)} "
             f"(it has {', '.join(table.schema.names)}); "
             f'name them by COLUMNS="{missing[0]}=<your column>"'
         )
-    reasons = pa.nulls(table.num_rows, pa.string())
-    columns = []
-    for field in use_case.record_schema:
-        values, problems = _column(table[field.name], field, use_case.limits.get(field.name))
-        columns.append(values)
-        reasons = pc.coalesce(reasons, problems)
-    return Validation(pa.record_batch(columns, schema=use_case.record_schema), reasons)
-
-
-def _column(
-    column: pa.Array | pa.ChunkedArray, field: pa.Field, limits: Limits | None
-) -> tuple[pa.Array, pa.Array]:
-    given = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    values = cast_column(given, field.type)
-    problems = pc.if_else(values.is_null(), f"{field.name} cannot be read", None)
-    problems = pc.if_else(given.is_null(), f"{field.name} is missing", problems)
-    if limits is not None:
-        measure = pc.utf8_length(values) if field.type == pa.string() else values
-        beyond = pc.fill_null(
-            pc.invert(
-                pc.and_(
-                    pc.greater_equal(measure, limits.minimum),
-                    pc.less_equal(measure, limits.maximum),
-                )
-            ),
-            False,
+    defaults = use_case.declaration.defaults
+    given = [_given(table, field) for field in declared]
+    precise = [
+        cast_column(column, pa.float64() if field.type == pa.float32() else field.type)
+        for column, field in zip(given, declared, strict=True)
+    ]
+    columns = [
+        _filled(column.cast(field.type, safe=False), defaults.get(field.name))
+        for column, field in zip(precise, declared, strict=True)
+    ]
+    reasons: list[str | None] = []
+    for start in range(0, table.num_rows, CHUNK_ROWS):
+        parts = [column.slice(start, CHUNK_ROWS) for column in given]
+        read = [column.slice(start, CHUNK_ROWS) for column in precise]
+        rows = zip(*map(_values, parts, read), strict=True)
+        reasons += (
+            use_case.declaration.first_problem(dict(zip(declared.names, row, strict=True)))
+            for row in rows
         )
-        problems = pc.coalesce(problems, pc.if_else(beyond, outside(field, limits), None))
-    return values, problems.cast(pa.string())
+    return Validation(
+        pa.RecordBatch.from_arrays(columns, schema=declared), pa.array(reasons, pa.string())
+    )
 
 
-def outside(field: pa.Field, limits: Limits) -> str:
-    """Return what is said of a value that is not within its limits."""
-    unit = " characters" if field.type == pa.string() else ""
-    return f"{field.name} is not within {limits.minimum:g} to {limits.maximum:g}{unit}"
+def _given(table: pa.Table | pa.RecordBatch, field: pa.Field) -> pa.Array:
+    if field.name not in table.schema.names:
+        return pa.nulls(table.num_rows, field.type)
+    column = table[field.name]
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _filled(column: pa.Array, default: Any) -> pa.Array:
+    return column if default is None else column.fill_null(default)
+
+
+def _values(given: pa.Array, read: pa.Array) -> Iterator[Any]:
+    """Return the values of a column, with a mark in place of those that could not be cast."""
+    values: list[Any] = read.to_pylist()
+    if read.null_count > given.null_count:
+        lost = pc.and_(read.is_null(), given.is_valid())
+        for row in pc.indices_nonzero(lost).to_pylist():
+            values[row] = _UNREADABLE
+    return iter(values)
 
 
 def cast_column(given: pa.Array, target: pa.DataType) -> pa.Array:
     """Cast what can be cast; a value that cannot becomes null instead of failing its column."""
     try:
-        # Rounding to float32 is wanted: it is what the model sees, in training as in serving.
+        # Rounding floats is wanted: the model sees float32, in training as in serving.
         values = given.cast(target, safe=not pa.types.is_floating(given.type))
-        # Files may hold text that is not UTF-8; nothing else looks before a feature trips over it.
+        # Files may hold text that is not UTF-8, which Arrow alone does not notice.
         values.validate(full=True)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return pa.array([_cast_one(value, target) for value in given], target)

@@ -22,6 +22,6 @@ def run(platform: Platform, run: RunFolder, dataset_version: str) -> float:
     run.write_json(PARITY, {"largest_difference": worst, "rows": test.num_rows})
     say(
         f"parity: {test.num_rows} rows, largest difference {worst:.2e}, "
-        f"tolerance {case.gates.parity:.0e}"
+        f"tolerance {case.training().gates.parity:.0e}"
     )
     return worst

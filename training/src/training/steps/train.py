@@ -50,7 +50,7 @@ def run(
     run.write(MODEL_PICKLE, pickle.dumps(model))
     run.write_json(TRAINING, _summary(parent, found, seconds, seed))
     tracking.tags(parent, {"candidate": best.trial.candidate})
-    tracking.metrics(parent, {f"cv_{case.metric}": best.score}, platform.clock.now())
+    tracking.metrics(parent, {f"cv_{case.training().metric}": best.score}, platform.clock.now())
     return best.trial.candidate
 
 
@@ -67,16 +67,19 @@ class _Report:
         self._done += 1
         trial: Trial = result.trial
         say(
-            f"trial {self._done}/{self._planned}: {trial.candidate} {self._case.metric} "
+            f"trial {self._done}/{self._planned}: {trial.candidate} {self._case.training().metric} "
             f"{result.score:.4f} in {result.seconds:.1f} s {trial.parameters}"
         )
         name = f"{trial.candidate}-{trial.number}"
         parameters = {"candidate": trial.candidate, **trial.parameters}
         child = self._tracking.start(name, parameters, self._parent)
-        folds = {f"fold_{n}_{self._case.metric}": score for n, score in enumerate(result.folds)}
+        folds = {
+            f"fold_{n}_{self._case.training().metric}": score
+            for n, score in enumerate(result.folds)
+        }
         metrics = {
             "cv_average_precision": result.ranking,
-            f"cv_{self._case.metric}": result.score,
+            f"cv_{self._case.training().metric}": result.score,
             "fit_seconds": result.seconds,
             **folds,
         }

@@ -33,7 +33,7 @@ class ReleaseListing:
 
     def lines(self, use_case: str) -> Iterator[str]:
         """Yield the releases of a use case, newest first, then each environment's history."""
-        metric = installed(use_case).metric
+        metric = installed(use_case).training().metric
         admitted = release_ids(self._store, use_case)
         refused = list(refused_releases(self._store, use_case))
         if not admitted and not refused:

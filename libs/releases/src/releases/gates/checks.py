@@ -107,7 +107,7 @@ def failure_reasons(checks: tuple[GateCheck, ...]) -> str:
 def _margin_check(
     use_case: UseCase, candidate: Scorer, production: Scorer, rows: pa.Table
 ) -> GateCheck:
-    metric, margin = use_case.metric, use_case.gates.margin
+    metric, margin = use_case.training().metric, use_case.training().gates.margin
     metrics = release_metrics(use_case, candidate, rows)
     try:
         value = require_metric(metrics, metric)
@@ -142,7 +142,7 @@ def _absent_classes(use_case: UseCase, rows: pa.Table) -> list[str]:
 
 
 def _parity_gate(use_case: UseCase, parity: float) -> GateCheck:
-    limit = use_case.gates.parity
+    limit = use_case.training().gates.parity
     return GateCheck(
         name="parity",
         passed=parity <= limit,
@@ -153,15 +153,15 @@ def _parity_gate(use_case: UseCase, parity: float) -> GateCheck:
 
 
 def _minimum_gate(use_case: UseCase, metrics: Mapping[str, float]) -> GateCheck:
-    limit = use_case.gates.minimum
+    limit = use_case.training().gates.minimum
     try:
-        value = require_metric(metrics, use_case.metric)
+        value = require_metric(metrics, use_case.training().metric)
     except InvalidData as error:
         return GateCheck(name="minimum", passed=False, detail=str(error), limit=limit)
     return GateCheck(
         name="minimum",
         passed=value >= limit - ROUNDING,
-        detail=f"{use_case.metric} on {metrics['rows']:g} rows of the test part",
+        detail=f"{use_case.training().metric} on {metrics['rows']:g} rows of the test part",
         value=value,
         limit=limit,
     )

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MIN_CENTIMETRES = 0.0
-MAX_CENTIMETRES = 100.0
-Centimetres = Annotated[float, Field(ge=MIN_CENTIMETRES, le=MAX_CENTIMETRES, allow_inf_nan=False)]
+from use_cases.record_schema import ColumnNames
+
+COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+Centimetres = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 class IrisRecord(BaseModel):
@@ -14,4 +15,4 @@ class IrisRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    features: Annotated[list[Centimetres], Field(min_length=4, max_length=4)]
+    features: Annotated[list[Centimetres], Field(min_length=4, max_length=4), ColumnNames(COLUMNS)]

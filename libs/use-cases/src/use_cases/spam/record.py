@@ -4,10 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MAX_ID = 256
-MAX_SENDER = 1_000
-MAX_SUBJECT = 10_000
-MAX_BODY = 10_000_000
+from use_cases.record_schema import RecordId
 
 
 class SpamRecord(BaseModel):
@@ -15,7 +12,7 @@ class SpamRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    email_id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
-    subject: Annotated[str, Field(max_length=MAX_SUBJECT)]
-    body: Annotated[str, Field(max_length=MAX_BODY)]
-    sender: Annotated[str, Field(max_length=MAX_SENDER)]
+    email_id: Annotated[str, Field(min_length=1, max_length=256), RecordId()]
+    subject: Annotated[str, Field(max_length=10_000)]
+    body: Annotated[str, Field(max_length=10_000_000)]
+    sender: Annotated[str, Field(max_length=1_000)]

@@ -217,4 +217,4 @@ def _canary_ready(live: Object) -> bool:
 
 
 def _superseded(name: str) -> Conflict:
-    return Conflict(f"{name} was given another release by somebody else at the same time")
+    return Conflict(f"another deployment changed the release of {name} at the same time")

@@ -12,7 +12,7 @@ from sklearn.naive_bayes import ComplementNB
 BAYES_ALPHA = 0.1
 
 
-class GuidedClassifier(ClassifierMixin, BaseEstimator):
+class GuidedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types
     """Two classes; the log-odds are those of three experts together, all linear in the inputs.
 
     - `linear`, learned on all columns but the guides, and naive Bayes, learned on the words: their
@@ -69,8 +69,8 @@ class GuidedClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, inputs: Any) -> np.ndarray:
         """Return [N, 2] probabilities."""
-        return self.plain_.predict_proba(inputs)
+        return np.asarray(self.plain_.predict_proba(inputs))
 
     def predict(self, inputs: Any) -> np.ndarray:
         """Return the more probable class of each row."""
-        return self.plain_.predict(inputs)
+        return np.asarray(self.plain_.predict(inputs))

@@ -51,7 +51,8 @@ def _points(texts: pa.Array) -> np.ndarray:
         n_features=COLUMNS, alternate_sign=False, binary=True, norm=None, lowercase=False
     ).transform(pc.utf8_slice_codeunits(texts, 0, CHARACTERS).to_pylist())
     weights = TfidfTransformer().fit_transform(words)
-    return normalize(TruncatedSVD(DIMENSIONS, n_iter=2, random_state=0).fit_transform(weights))
+    points = TruncatedSVD(DIMENSIONS, n_iter=2, random_state=0).fit_transform(weights)
+    return np.asarray(normalize(points))
 
 
 def _first_rows(clusters: pa.ChunkedArray) -> np.ndarray:

@@ -6,7 +6,7 @@ from random import Random
 
 import pyarrow as pa
 
-from use_cases.spam.vocabulary import (
+from use_cases.spam.training.vocabulary import (
     AMBIGUOUS,
     FREE_MAIL,
     HAM,

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 import onnx
+import pyarrow as pa
 from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier
@@ -28,15 +29,15 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from use_cases.assemble import model_schema
 from use_cases.closed_vectoriser import ClosedTfidfVectorizer
 from use_cases.export import TOKEN_PATTERN, export
-from use_cases.interface import Candidate
-from use_cases.spam.guided import GuidedClassifier
+from use_cases.spam.classes import CLASSES, SENDER_DOMAIN
+from use_cases.spam.features import FEATURE_SCHEMA
 from use_cases.spam.topics import SIDES, TOPICAL
-from use_cases.spam.use_case import SENDER_DOMAIN, SpamUseCase
+from use_cases.spam.training.guided import GuidedClassifier
+from use_cases.training import Candidate
 
-SCHEMA = model_schema(SpamUseCase())
+SCHEMA = pa.schema([*FEATURE_SCHEMA, *(pa.field(n, pa.float32()) for n in SENDER_DOMAIN.names)])
 SIGNS = ("log_exclamations", "log_questions", "log_currency", "log_addresses")
 NUMERIC = [*SIGNS, *SENDER_DOMAIN.names]
 NUMERIC_WEIGHT = 0.1
@@ -85,7 +86,7 @@ def to_onnx(fitted: Pipeline) -> onnx.ModelProto:
     name, classifier = fitted.steps[-1]
     plain = classifier.plain_ if isinstance(classifier, GuidedClassifier) else classifier
     pipeline = Pipeline([*fitted.steps[:-1], (name, plain)])
-    return export(pipeline, schema=SCHEMA, classes=SpamUseCase.classes)
+    return export(pipeline, schema=SCHEMA, classes=CLASSES)
 
 
 def _sgd(parameters: Mapping[str, Any], seed: int) -> Pipeline:

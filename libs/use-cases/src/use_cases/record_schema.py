@@ -1,0 +1,193 @@
+"""Everything that follows from the pydantic model of a record: columns, limits, messages, checks.
+
+A field is text (`str`), a number (`float`) or a whole number (`int`) and becomes one column; a
+list of numbers with `ColumnNames` becomes one column per number.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Any, get_args, get_origin
+
+import pyarrow as pa
+from annotated_types import Ge, Le, MaxLen, MinLen
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+_TYPES: Mapping[Any, pa.DataType] = {str: pa.string(), float: pa.float32(), int: pa.int64()}
+_MESSAGES = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known field",
+    "string_type": "cannot be read as text",
+    "string_unicode": "cannot be read as text",
+    "string_too_short": "has fewer than {min_length} characters",
+    "string_too_long": "has more than {max_length} characters",
+    "float_type": "cannot be read as a number",
+    "int_type": "cannot be read as a whole number",
+    "int_from_float": "cannot be read as a whole number",
+    "finite_number": "is not a finite number",
+    "greater_than_equal": "is less than {ge:g}",
+    "less_than_equal": "is greater than {le:g}",
+    "greater_than": "is not greater than {gt:g}",
+    "less_than": "is not less than {lt:g}",
+}
+
+
+@dataclass(frozen=True)
+class RecordId:
+    """Marks the field that names a record to its sender; it must be the first one."""
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """Marks a list of numbers: the names of its columns."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a column may hold: characters for text, the value itself for numbers, inclusive."""
+
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One field of the record: the key a caller sends, its columns, type and limits."""
+
+    name: str
+    key: str
+    columns: tuple[str, ...]
+    type: pa.DataType
+    limits: Limits | None
+    default: Any
+    required: bool
+    is_list: bool
+
+
+class RecordSchema:
+    """A record model as columns."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        """Derive the columns of `model`.
+
+        Raises:
+            TypeError: a field is neither text, a number nor a list of numbers with `ColumnNames`.
+        """
+        self.model = model
+        self._fields = tuple(_field(name, info) for name, info in model.model_fields.items())
+        of_column = {column: field for field in self._fields for column in field.columns}
+        self.arrow = pa.schema([pa.field(name, field.type) for name, field in of_column.items()])
+        self.limits: Mapping[str, Limits] = {
+            name: field.limits for name, field in of_column.items() if field.limits is not None
+        }
+        self.defaults: Mapping[str, Any] = {
+            name: field.default for name, field in of_column.items() if not field.required
+        }
+        self.id_column = _id_column(model)
+        self._by_key = {field.key: field for field in self._fields}
+        self._getters = [(attrgetter(field.name), field) for field in self._fields]
+        self._flat = not any(field.is_list for field in self._fields)
+
+    def columns(self, records: Sequence[BaseModel]) -> pa.RecordBatch:
+        """Return N records as N rows, in order."""
+        arrays: list[pa.Array] = []
+        for get, field in self._getters:
+            values = [get(record) for record in records]
+            parts = _transposed(values, len(field.columns)) if field.is_list else [values]
+            arrays += [pa.array(part, field.type) for part in parts]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
+
+    def request(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return one row as a caller would send it."""
+        return {
+            field.key: [row[name] for name in field.columns] if field.is_list else row[field.name]
+            for field in self._fields
+            if field.is_list or field.required or row[field.name] is not None
+        }
+
+    def first_problem(self, row: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with a row (column and message), `None` where it fits.
+
+        The row is validated as a request would be: strictly, by the model itself.
+        """
+        try:
+            self.model.model_validate(self.request(row), strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            column = self._column_at(first["loc"])
+            missing = row.get(column, column) is None
+            return f"{column} {_MESSAGES['missing'] if missing else error_message(first)}"
+        return None
+
+    def _column_at(self, location: tuple[int | str, ...]) -> str:
+        """Return the column that an error of the model is about."""
+        field = self._by_key.get(str(location[0])) if location else None
+        if field is None:
+            return ".".join(map(str, location)) or "the record"
+        index = location[1] if len(location) > 1 else None
+        return field.columns[index] if isinstance(index, int) else field.key
+
+
+@cache
+def record_schema(model: type[BaseModel]) -> RecordSchema:
+    """Return the schema of a record model, derived once per process."""
+    return RecordSchema(model)
+
+
+def error_message(error: ErrorDetails) -> str:
+    """Return what is wrong with a field, without its name and without the value itself."""
+    known = _MESSAGES.get(error["type"])
+    return error["msg"] if known is None else known.format(**error.get("ctx", {}))
+
+
+def _field(name: str, info: FieldInfo) -> _Field:
+    names = next((m.names for m in info.metadata if isinstance(m, ColumnNames)), None)
+    inner = info
+    is_list = get_origin(info.annotation) is list
+    if is_list:
+        inner = FieldInfo.from_annotation(get_args(info.annotation)[0])
+    kind = _TYPES.get(inner.annotation)
+    if kind is None or is_list != (names is not None):
+        raise TypeError(
+            f"the record's field {name!r} has type {info.annotation}; use str, float, int, or a "
+            "list of numbers with ColumnNames"
+        )
+    alias = info.validation_alias
+    required = info.is_required()
+    return _Field(
+        name=name,
+        key=alias if isinstance(alias, str) else name,
+        columns=names or (name,),
+        type=kind,
+        limits=_limits(inner.metadata, kind),
+        default=None if required else info.get_default(call_default_factory=True),
+        required=required,
+        is_list=is_list,
+    )
+
+
+def _limits(metadata: Iterable[object], kind: pa.DataType) -> Limits | None:
+    """Return the limits where there is an upper one, and for numbers a lower one too."""
+    least: Any = 0 if kind == pa.string() else None
+    most: Any = None
+    for constraint in metadata:
+        match constraint:
+            case Ge(ge=value) | MinLen(min_length=value):
+                least = value
+            case Le(le=value) | MaxLen(max_length=value):
+                most = value
+    return None if least is None or most is None else Limits(least, most)
+
+
+def _id_column(model: type[BaseModel]) -> str | None:
+    marked = (n for n, info in model.model_fields.items() if RecordId() in info.metadata)
+    return next(marked, None)
+
+
+def _transposed(rows: Sequence[Sequence[Any]], width: int) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width

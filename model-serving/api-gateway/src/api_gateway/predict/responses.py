@@ -1,0 +1,158 @@
+"""From what an inference service returned to responses and inference records."""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from api_gateway.predict.requests import PredictionRequest
+from api_gateway.routing.upstream import ServedScores
+from platform_core.contracts.environments import Environment
+from use_cases import UseCase
+
+LATENCY_DIGITS = 3
+Probability = Annotated[float, Field(ge=0, le=1)]
+HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+class PredictionResponse(BaseModel):
+    """The response to one record; a use case adds its id column and fields of its own (spam:
+    `email_id`, `spam_probability`, `confidence`).
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    prediction_id: HexId
+    prediction: str
+    probability: Annotated[Probability, Field(description="of the predicted class")]
+    probabilities: dict[str, Probability]
+    model_version: str
+    release_id: str
+    environment: Environment
+    degraded: Annotated[bool, Field(description="true when the feature store was unavailable")]
+    latency_ms: Annotated[float, Field(ge=0)]
+    timestamp: datetime
+
+
+class ItemError(BaseModel):
+    """Why there is no prediction for one item of a batch."""
+
+    code: str
+    detail: str
+
+
+class InvalidItemResponse(BaseModel):
+    """An invalid item in its place, named by its id, or by `index` where records have none."""
+
+    model_config = ConfigDict(extra="allow")
+
+    error: ItemError
+
+
+class BatchPredictionResponse(BaseModel):
+    """One entry per item, in the same order; `errors` of the `count` items are invalid."""
+
+    predictions: list[PredictionResponse | InvalidItemResponse]
+    count: int
+    errors: int
+
+
+class PredictedBatch:
+    """The responses and inference records of the requests of one micro-batch.
+
+    `responses` has one list per request, `log_records` one entry per record; both are plain
+    dictionaries with the fields of `PredictionResponse` and `InferenceRecord`.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[PredictionRequest],
+        batch: pa.RecordBatch,
+        scores: ServedScores,
+        now: datetime,
+    ) -> None:
+        """Combine `batch` (the records of `requests`, N rows) with its `scores`."""
+        self.responses: list[list[dict[str, Any]]] = []
+        self.log_records: list[dict[str, Any]] = []
+        self._case = requests[0].case
+        self._scores = scores
+        self._now = now
+        self._inputs = self._case.redact(batch).to_pylist()
+        self._ids = _record_ids(self._case, batch)
+        self._features, self._entity_features = _feature_rows(self._case, scores, batch.num_rows)
+        finished, row = time.perf_counter(), 0
+        for request in requests:
+            latency = round((finished - request.context.started) * 1000, LATENCY_DIGITS)
+            end = row + request.rows
+            self.responses.append([self._add(request, i, latency) for i in range(row, end)])
+            row = end
+
+    def _add(self, request: PredictionRequest, row: int, latency: float) -> dict[str, Any]:
+        """Append the inference record of one row; return its response."""
+        scores, case = self._scores, self._case
+        prediction = scores.predictions[row]
+        probabilities = dict(zip(case.classes, scores.probabilities[row], strict=True))
+        prediction_id = uuid.uuid4().hex
+        environment = request.target.environment.value
+        self.log_records.append(
+            {
+                "prediction_id": prediction_id,
+                "request_id": request.context.request_id,
+                "time": self._now,
+                "use_case": case.name,
+                "environment": environment,
+                "release_id": scores.release_id,
+                "degraded": scores.degraded,
+                "purpose": request.purpose.value,
+                "latency_ms": latency,
+                "input": self._inputs[row],
+                "features": self._features[row],
+                "entity_features": self._entity_features[row],
+                "probabilities": probabilities,
+                "prediction": prediction,
+            }
+        )
+        return {
+            "prediction_id": prediction_id,
+            **self._ids[row],
+            "prediction": prediction,
+            **case.answer(probabilities, prediction),
+            "probability": probabilities[prediction],
+            "probabilities": probabilities,
+            "model_version": scores.model_version,
+            "release_id": scores.release_id,
+            "environment": environment,
+            "degraded": scores.degraded,
+            "latency_ms": latency,
+            "timestamp": self._now,
+        }
+
+
+def _record_ids(case: UseCase, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    column = case.id_column
+    if column is None:
+        return [{}] * batch.num_rows
+    return [{column: value} for value in batch.column(column).to_pylist()]
+
+
+Rows = list[dict[str, float | None]]
+
+
+def _feature_rows(case: UseCase, scores: ServedScores, rows: int) -> tuple[Rows, Rows]:
+    """Return the features of each row and, separately, those of its entity."""
+    entity = frozenset(case.entity_features.names if case.entity_features else ())
+    own = {name: values for name, values in scores.features.items() if name not in entity}
+    others = {name: values for name, values in scores.features.items() if name in entity}
+    return _rows(own, rows), _rows(others, rows)
+
+
+def _rows(columns: Mapping[str, Sequence[float | None]], rows: int) -> Rows:
+    """Return `columns` (each of `rows` values) as one dictionary per row."""
+    if not columns:
+        return [{} for _ in range(rows)]
+    names = list(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
