@@ -159,7 +159,7 @@ BAD = [
     (f"{POD}/hostNetwork", True, "hostNetwork"),
     (f"{POD}/volumes/0", {"name": "host", "hostPath": {"path": "/"}}, "volume host"),
     (f"{POD}/serviceAccountName", None, "service account"),
-    (f"{POD}/automountServiceAccountToken", None, "token of Kubernetes"),
+    (f"{POD}/automountServiceAccountToken", None, "Kubernetes token"),
     (f"{CONTAINER}/resources/limits", None, "limits"),
     (f"{CONTAINER}/resources/requests/memory", None, "requests"),
     (f"{CONTAINER}/livenessProbe", None, "livenessProbe"),
