@@ -10,16 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from use_cases.feature_schema import FeatureSchema
 from use_cases.spam.structure import STRUCTURAL, structural_features
 from use_cases.spam.text import MAX_CHARACTERS, model_words, raw_text
 from use_cases.spam.topics import TOPICAL, topical_features
 
-FEATURE_SCHEMA = pa.schema(
-    [
-        pa.field("text", pa.string()),
-        *(pa.field(name, pa.float32()) for name in (*STRUCTURAL, *TOPICAL)),
-    ]
-)
+FEATURE_SCHEMA = FeatureSchema(texts=("text",), numbers=(*STRUCTURAL, *TOPICAL))
 # Rows that are held as Python strings at once.
 CHUNK_ROWS = 1_000
 
@@ -51,10 +47,10 @@ def normalised_texts(records: pa.RecordBatch) -> pa.Array:
 def _chunk(records: pa.RecordBatch) -> pa.RecordBatch:
     raws = list(_raw_texts(records.column("subject"), records.column("body")))
     words = [model_words(raw) for raw in raws]
-    numbers = np.concatenate([structural_features(raws), topical_features(words)])
-    flat = pa.array(numbers.ravel())
-    columns = [flat.slice(i * len(raws), len(raws)) for i in range(len(numbers))]
-    return pa.record_batch([_joined(words), *columns], schema=FEATURE_SCHEMA)
+    numbers = np.empty((len(raws), len(FEATURE_SCHEMA.numbers)), np.float32)
+    structural_features(raws, numbers[:, : len(STRUCTURAL)])
+    topical_features(words, numbers[:, len(STRUCTURAL) :])
+    return FEATURE_SCHEMA.batch([_joined(words)], numbers)
 
 
 def _joined(texts: Iterable[list[bytes]]) -> pa.Array:

@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any
 
 import onnx
-import pyarrow as pa
 from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier
@@ -37,7 +36,7 @@ from use_cases.spam.topics import SIDES, TOPICAL
 from use_cases.spam.training.guided import GuidedClassifier
 from use_cases.training import Candidate
 
-SCHEMA = pa.schema([*FEATURE_SCHEMA, *(pa.field(n, pa.float32()) for n in SENDER_DOMAIN.names)])
+SCHEMA = FEATURE_SCHEMA.with_numbers(SENDER_DOMAIN.names)
 SIGNS = ("log_exclamations", "log_questions", "log_currency", "log_addresses")
 NUMERIC = [*SIGNS, *SENDER_DOMAIN.names]
 NUMERIC_WEIGHT = 0.1
