@@ -20,8 +20,8 @@ from kserve import InferRequest
 from serving.ours import Home
 from serving.subject import Subject, build
 
-from feature_transformer.serving import Answer, Identity, read_tensors, respond_answer
-from feature_transformer.serving.rest import decode, encode
+from model_server import Answer, Identity, read_tensors, respond_answer
+from model_server.rest_server import decode, encode
 from platform_core.open_inference import RETURN_FEATURES, tensors_from_batch
 from scoring import Scorer
 from use_cases import assemble, use_case

@@ -23,7 +23,7 @@ from fault_proxy import Proxy
 from fault_traffic import PLACES, USE_CASE, Answers
 
 from api_gateway.auth.keys import hash_key
-from feature_transformer.testing import SenderView
+from model_server.testing import SenderView
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment

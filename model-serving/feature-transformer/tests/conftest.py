@@ -1,6 +1,6 @@
 import pytest
 
-from feature_transformer.testing import Home
+from model_server.testing import Home
 from platform_core.adapters.blob_store.local import LocalBlobStore
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from feature_transformer.testing import SEED, Home, SenderView, Server
+from model_server.testing import SEED, Home, SenderView, Server
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from scoring import Release, Scorer, Scores
 from use_cases import use_case

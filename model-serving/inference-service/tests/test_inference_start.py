@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from feature_transformer.serving.grpc import start_grpc
-from feature_transformer.serving.main import serve
-from feature_transformer.serving.rest import RestServer
-from feature_transformer.testing import Home, Server
 from inference_service.bootstrap import build
+from model_server.grpc_server import start_grpc
+from model_server.program import serve
+from model_server.rest_server import RestServer
+from model_server.testing import Home, Server
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import ConfigurationError
 from platform_core.open_inference import tensors_from_batch

@@ -6,12 +6,11 @@ import pyarrow as pa
 
 from data_pipeline import TEST
 from data_pipeline.stored import read_part
-from feature_transformer import FeatureTransformer
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
 from platform_core.errors import Refused, UpstreamUnavailable
 from platform_core.settings import GatewayClientSettings
-from scoring import Scorer, load_release
+from scoring import FeatureTransformer, Scorer, load_release
 from training.bootstrap import Platform
 from use_cases import UseCase, use_case
 

@@ -1,6 +1,8 @@
 """The release format, its verification and the one way from records to decisions."""
 
 from scoring.decision import decide
+from scoring.entity_lookup import EntityLookup
+from scoring.feature_transformer import FeatureTransformer, TransformedRecords
 from scoring.release import (
     Release,
     baseline_path,
@@ -18,10 +20,13 @@ from scoring.scorer import Scorer, Scores
 from scoring.verify import verify
 
 __all__ = [
+    "EntityLookup",
+    "FeatureTransformer",
     "Release",
     "Replay",
     "Scorer",
     "Scores",
+    "TransformedRecords",
     "baseline_path",
     "build_release",
     "decide",

@@ -7,9 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from batch_inference.source import Chunk
-from feature_transformer import FeatureTransformer
 from platform_core.ports.online_store import OnlineStore
-from scoring import Release, Scorer
+from scoring import FeatureTransformer, Release, Scorer
 from use_cases import UseCase, use_case, validate_columns
 
 ROW = "row"

@@ -1,6 +1,1 @@
-"""Records to features with the online lookup; a KServe transformer."""
-
-from feature_transformer.lookup import EntityLookup
-from feature_transformer.transformer import FeatureTransformer, Transformed
-
-__all__ = ["EntityLookup", "FeatureTransformer", "Transformed"]
+"""A KServe transformer: computes features and sends them to a V2 server."""

@@ -3,6 +3,6 @@
 import sys
 
 from feature_transformer.bootstrap import build
-from feature_transformer.serving.main import serve
+from model_server.program import serve
 
 sys.exit(serve(build))

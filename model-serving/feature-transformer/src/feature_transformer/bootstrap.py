@@ -7,14 +7,14 @@ from kserve import Model
 from feature_transformer.model import TransformerModel
 from feature_transformer.predictor import Predictor
 from feature_transformer.releases import ReleaseLoader
-from feature_transformer.serving import (
+from feature_transformer.settings import TransformerSettings
+from model_server import (
     Listen,
     Pointer,
     Pointers,
     ReleaseRepository,
     ReleaseServer,
 )
-from feature_transformer.settings import TransformerSettings
 from platform_core.adapters import connect
 from platform_core.settings import OnlineStoreSettings
 

@@ -7,16 +7,15 @@ from kserve import InferRequest, InferResponse, Model
 
 from feature_transformer.predictor import Prediction, Predictor
 from feature_transformer.releases import ReleaseLoader, TransformerRelease
-from feature_transformer.serving import (
+from model_server import (
     Answer,
     Identity,
     Pointer,
     read_tensors,
     respond_answer,
 )
-from feature_transformer.transformer import Transformed
 from platform_core.errors import ModelNotReady, PlatformError
-from scoring import decide
+from scoring import TransformedRecords, decide
 
 # The predictor may be swapped between two calls; more often than this it is not worth waiting.
 ATTEMPTS = 3
@@ -72,7 +71,7 @@ class TransformerModel(Model):
 
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
-    ) -> tuple[Transformed, Prediction]:
+    ) -> tuple[TransformedRecords, Prediction]:
         records = read_tensors(payload, release.use_case.record_schema)
         transformed = await release.transform(records)
         classes = len(release.manifest.classes)
@@ -107,7 +106,7 @@ class TransformerModel(Model):
 def _respond(
     request: InferRequest,
     release: TransformerRelease,
-    transformed: Transformed,
+    transformed: TransformedRecords,
     prediction: Prediction,
 ) -> InferResponse:
     manifest, probabilities = release.manifest, prediction.probabilities

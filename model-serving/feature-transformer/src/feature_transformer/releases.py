@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from feature_transformer.serving import Batcher, Identity, Pointer
-from feature_transformer.transformer import FeatureTransformer, Transformed
+from model_server import Batcher, Identity, Pointer
 from platform_core.contracts.release import ReleaseManifest
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.online_store import OnlineStore
-from scoring import load_manifest, verify
+from scoring import FeatureTransformer, TransformedRecords, load_manifest, verify
 from use_cases import UseCase, use_case
 
 
@@ -18,7 +17,7 @@ class TransformerRelease:
 
     use_case: UseCase
     manifest: ReleaseManifest
-    transform: Batcher[Transformed]
+    transform: Batcher[TransformedRecords]
     identity: Identity
 
 
@@ -50,6 +49,6 @@ class ReleaseLoader:
         return TransformerRelease(
             use_case=case,
             manifest=manifest,
-            transform=Batcher(transformer.transform, transformer.waits),
+            transform=Batcher(transformer.transform, transformer.blocks),
             identity=Identity(pointer.release_id, pointer.version),
         )

@@ -2,7 +2,7 @@
 
 import sys
 
-from feature_transformer.serving.main import serve
 from inference_service.bootstrap import build
+from model_server.program import serve
 
 sys.exit(serve(build))

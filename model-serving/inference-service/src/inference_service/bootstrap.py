@@ -5,8 +5,9 @@ from functools import cache
 
 from kserve import Model
 
-from feature_transformer import FeatureTransformer
-from feature_transformer.serving import (
+from inference_service.models import FeatureModel, RecordModel
+from inference_service.settings import InferenceSettings
+from model_server import (
     Identity,
     Listen,
     Pointer,
@@ -14,11 +15,9 @@ from feature_transformer.serving import (
     ReleaseRepository,
     ReleaseServer,
 )
-from inference_service.models import FeatureModel, RecordModel
-from inference_service.settings import InferenceSettings
 from platform_core.adapters import connect
 from platform_core.settings import OnlineStoreSettings
-from scoring import Scorer, load_release
+from scoring import FeatureTransformer, Scorer, load_release
 from use_cases import UseCase, use_case
 
 MakeModel = Callable[[UseCase, Scorer, Identity], Model]

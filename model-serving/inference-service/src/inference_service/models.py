@@ -6,8 +6,7 @@ from typing import Any
 import pyarrow as pa
 from kserve import InferRequest, InferResponse, Model
 
-from feature_transformer import FeatureTransformer
-from feature_transformer.serving import (
+from model_server import (
     Answer,
     Batcher,
     Identity,
@@ -19,7 +18,7 @@ from feature_transformer.serving import (
 )
 from platform_core.contracts.release import TensorSpec
 from platform_core.errors import ModelNotReady, ReleaseRefused
-from scoring import Scorer
+from scoring import FeatureTransformer, Scorer
 from use_cases import UseCase, model_schema
 
 
@@ -70,7 +69,7 @@ class RecordModel(ReleaseModel):
     ) -> None:
         super().__init__(use_case, scorer, identity)
         self._transformer = transformer
-        self._compute = Batcher(self._score, transformer.waits)
+        self._compute = Batcher(self._score, transformer.blocks)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the record's tensors."""

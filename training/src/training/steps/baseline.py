@@ -10,9 +10,8 @@ import pyarrow as pa
 from baseline import baseline_bytes, build_baseline
 from data_pipeline import TEST
 from data_pipeline.stored import read_part
-from feature_transformer import EntityLookup
 from platform_core.errors import UpstreamUnavailable
-from scoring import decide, feature_views
+from scoring import EntityLookup, decide, feature_views
 from training.bootstrap import Platform
 from training.exported import decision, load_graph
 from training.run_folder import BASELINE, RunFolder

@@ -4,27 +4,27 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from feature_transformer.lookup import EntityLookup
 from platform_core.clock import Clock, SystemClock
 from platform_core.contracts.release import ReleaseManifest
 from platform_core.ports.online_store import OnlineStore
+from scoring.entity_lookup import EntityLookup
 from use_cases import UseCase, assemble
 
 
 @dataclass(frozen=True)
-class Transformed:
+class TransformedRecords:
     """Features of N records (`model_schema`, N rows).
 
-    `degraded` says that the online store could not answer, so that unknown values stand in
+    `degraded` means that the online store could not answer, so that unknown values stand in
     place of entity features.
     """
 
     features: pa.RecordBatch
     degraded: bool
 
-    def slice(self, start: int, rows: int) -> "Transformed":
+    def slice(self, start: int, rows: int) -> "TransformedRecords":
         """Return the features of `rows` records from `start` on."""
-        return Transformed(self.features.slice(start, rows), self.degraded)
+        return TransformedRecords(self.features.slice(start, rows), self.degraded)
 
 
 class FeatureTransformer:
@@ -38,30 +38,30 @@ class FeatureTransformer:
         clock: Clock | None = None,
         max_age: float = 0.0,
     ) -> None:
-        """Transform for the release of `manifest`; `store` may be `None` where it reads nothing.
+        """Transform for the release of `manifest`; `store` may be `None` if it reads no views.
 
-        What was read of an entity is taken as it was for `max_age` seconds.
+        Entity features are cached for `max_age` seconds.
         """
         self._use_case = use_case
         views = manifest.feature_views
         self._lookup = EntityLookup(views, store, clock or SystemClock(), max_age)
 
-    def waits(self, records: pa.RecordBatch) -> bool:
-        """Say whether `transform(records)` may wait for the online store."""
-        return self._lookup.needed and self._lookup.waits(self._use_case.entity_keys(records))
+    def blocks(self, records: pa.RecordBatch) -> bool:
+        """Return whether `transform(records)` may block on the online store."""
+        return self._lookup.needed and self._lookup.blocks(self._use_case.entity_keys(records))
 
     def warm_up(self) -> None:
         """Transform the golden records, so that the first request finds open connections."""
         self.transform(self._use_case.golden_records())
 
-    def transform(self, records: pa.RecordBatch) -> Transformed:
+    def transform(self, records: pa.RecordBatch) -> TransformedRecords:
         """Return the features of `records` (`record_schema`), row by row.
 
         A release without feature views was trained on unknown entity values and gets them
         without being degraded.
         """
         if not self._lookup.needed:
-            return Transformed(assemble(self._use_case, records), degraded=False)
+            return TransformedRecords(assemble(self._use_case, records), degraded=False)
         entities = self._lookup.read(self._use_case.entity_keys(records))
         features = assemble(self._use_case, records, entities)
-        return Transformed(features, degraded=entities is None)
+        return TransformedRecords(features, degraded=entities is None)

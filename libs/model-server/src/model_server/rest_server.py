@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from feature_transformer.serving.status import STATUSES, message_of, status_of
+from model_server.status import STATUSES, message_of, status_of
 from platform_core.errors import ConfigurationError, InvalidInput, Unavailable
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from kserve import ModelServer
 from kserve.logging import configure_logging
 from kserve.model_server import FASTAPI_APP_IMPORT_STRING
 
-from feature_transformer.serving.dataplane import ReleaseDataPlane, ReleaseRepositoryExtension
-from feature_transformer.serving.grpc import start_grpc
-from feature_transformer.serving.repository import ReleaseRepository
-from feature_transformer.serving.rest import RestServer
+from model_server.data_plane import ReleaseDataPlane, ReleaseRepositoryExtension
+from model_server.grpc_server import start_grpc
+from model_server.repository import ReleaseRepository
+from model_server.rest_server import RestServer
 from platform_core.logs import OneLine
 
 LOGS = {

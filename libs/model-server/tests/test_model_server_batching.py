@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
-from feature_transformer.serving import Batcher, never
+from model_server import Batcher, never
 
 
 @dataclass

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from feature_transformer.serving import Pointers
+from model_server import Pointers
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ReleaseNotFound, ReleaseRefused
 

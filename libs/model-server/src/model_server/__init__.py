@@ -1,17 +1,17 @@
 """What the feature transformer and the inference service share: a KServe server for releases."""
 
-from feature_transformer.serving.answers import (
+from model_server.batching import Batcher, never
+from model_server.pointers import Pointer, Pointers
+from model_server.repository import ReleaseRepository
+from model_server.requests import read_tensors
+from model_server.responses import (
     Answer,
     Identity,
     probability_tensor,
     respond,
     respond_answer,
 )
-from feature_transformer.serving.batching import Batcher, never
-from feature_transformer.serving.pointers import Pointer, Pointers
-from feature_transformer.serving.repository import ReleaseRepository
-from feature_transformer.serving.requests import read_tensors
-from feature_transformer.serving.server import Listen, ReleaseServer
+from model_server.server import Listen, ReleaseServer
 
 __all__ = [
     "Answer",

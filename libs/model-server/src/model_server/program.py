@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from feature_transformer.serving.server import ReleaseServer
+from model_server.server import ReleaseServer
 from platform_core.errors import PlatformError
 
 FAILED = 1

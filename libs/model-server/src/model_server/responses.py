@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from kserve import InferOutput, InferRequest, InferResponse
 
-from feature_transformer.serving.requests import wants_features
+from model_server.requests import wants_features
 from platform_core.open_inference import FEATURE_PREFIX, PREDICTION, PROBABILITIES
 
 

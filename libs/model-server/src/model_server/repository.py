@@ -8,7 +8,7 @@ from typing import Protocol
 
 from kserve import Model, ModelRepository
 
-from feature_transformer.serving.pointers import Pointer, Pointers
+from model_server.pointers import Pointer, Pointers
 from platform_core.errors import ModelNotReady, NotFound, PlatformError
 
 logger = logging.getLogger(__name__)

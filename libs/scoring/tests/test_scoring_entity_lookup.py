@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_transformer import FeatureTransformer
 from platform_core.clock import ManualClock
 from platform_core.errors import NotFound, UpstreamUnavailable
-from scoring import build_release
+from scoring import FeatureTransformer, build_release
 from use_cases import assemble, use_case
 
 SPAM = use_case("spam")
@@ -20,7 +19,7 @@ VALUES = {"good.example": (3.0, 0.1), "bad.example": (1.5, 0.9)}
 
 
 class Store:
-    """An online store that counts what it is asked for, and fails when told to."""
+    """An online store that counts what it is asked for, and fails when `error` is set."""
 
     def __init__(self) -> None:
         self.asked: Counter = Counter()
@@ -87,7 +86,7 @@ def test_online_features_are_the_offline_features(senders):
     assert result.degraded is False
 
 
-def test_a_key_is_looked_up_once_and_no_key_never(store):
+def test_each_key_is_looked_up_once_and_null_keys_never(store):
     records = mails("a@bad.example", "", "b@bad.example", "no domain", "c@BAD.example")
 
     FeatureTransformer(SPAM, MANIFEST, store).transform(records)
@@ -96,7 +95,7 @@ def test_a_key_is_looked_up_once_and_no_key_never(store):
     assert store.calls == 1
 
 
-def test_records_without_any_key_do_not_bother_the_store(store):
+def test_records_without_keys_do_not_call_the_store(store):
     result = FeatureTransformer(SPAM, MANIFEST, store).transform(mails("", "nobody"))
 
     assert store.calls == 0
@@ -112,7 +111,7 @@ def test_a_release_without_views_reads_nothing_and_is_not_degraded(name, store):
 
     result = transformer.transform(case.golden_records())
 
-    assert not transformer.waits(case.golden_records())
+    assert not transformer.blocks(case.golden_records())
     assert result.degraded is False
     assert result.features.equals(assemble(case, case.golden_records()))
 
@@ -134,14 +133,14 @@ def test_a_release_with_views_and_no_store_is_degraded():
     assert result.degraded is True
 
 
-def test_a_defect_of_the_store_is_not_taken_for_an_outage(store):
+def test_an_unexpected_error_of_the_store_is_raised(store):
     store.error = ZeroDivisionError()
 
     with pytest.raises(ZeroDivisionError):
         FeatureTransformer(SPAM, MANIFEST, store).transform(mails("a@bad.example"))
 
 
-def test_a_store_that_failed_is_left_alone_for_a_second(store, clock):
+def test_a_failed_store_is_not_called_for_a_second(store, clock):
     transformer = FeatureTransformer(SPAM, MANIFEST, store, clock)
     store.error = UpstreamUnavailable("down")
     assert transformer.transform(mails("a@bad.example")).degraded

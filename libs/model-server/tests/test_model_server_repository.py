@@ -4,7 +4,7 @@ import threading
 import pytest
 from kserve import Model
 
-from feature_transformer.serving import Pointers, ReleaseRepository
+from model_server import Pointers, ReleaseRepository
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, NotFound, ReleaseRefused
 

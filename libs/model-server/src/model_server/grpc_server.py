@@ -13,7 +13,7 @@ from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
-from feature_transformer.serving.status import message_of, status_of
+from model_server.status import message_of, status_of
 from platform_core.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
