@@ -21,7 +21,7 @@ from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
 from scoring import Release, Scorer
-from use_cases import UseCase, use_case
+from use_cases import UseCase, number_block, use_case
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 POLICY = Policy(
@@ -111,9 +111,7 @@ class World:
         if entities is None:
             entities = known_entities(case, count, self.segments)
         scores = self.scorers[release_id].score(records, entities)
-        own = [f.name for f in case.feature_schema if f.type == pa.float32()]
-        names = case.entity_features.names if case.entity_features else ()
-        schema = log_schema(case.record_schema, own, names, case.classes)
+        schema = log_schema(case.record_schema, case.classes)
         ids = [f"{self.segments}-{row}" for row in range(count)]
         values = {
             "prediction_id": ids,
@@ -128,8 +126,7 @@ class World:
             "latency_ms": [1.0] * count,
         }
         values |= {f"input.{n}": records.column(n) for n in records.schema.names}
-        values |= {f"feature.{n}": scores.features.column(n) for n in own}
-        values |= {f"entity.{n}": scores.features.column(n) for n in names}
+        values["features"] = number_block(scores.features).tolist()
         values |= {
             f"probability.{n}": scores.probabilities[:, i].astype(float)
             for i, n in enumerate(case.classes)

@@ -18,8 +18,7 @@ CONTAINER = "inference-logs"
 TIME = "time"
 TIME_TYPE = pa.timestamp("us", tz="UTC")
 INPUT_PREFIX = "input."
-FEATURE_PREFIX = "feature."
-ENTITY_PREFIX = "entity."
+FEATURES = "features"
 PROBABILITY_PREFIX = "probability."
 COMMON_COLUMNS = (
     pa.field("prediction_id", pa.string()),
@@ -37,31 +36,23 @@ BUFFER_BYTES = 1 << 20
 # Where the columns with a prefix come from in a record.
 _MAPPINGS = {
     INPUT_PREFIX: "input",
-    FEATURE_PREFIX: "features",
-    ENTITY_PREFIX: "entity_features",
     PROBABILITY_PREFIX: "probabilities",
 }
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
-def log_schema(
-    record_schema: pa.Schema,
-    features: Sequence[str],
-    entities: Sequence[str],
-    classes: Sequence[str],
-) -> pa.Schema:
-    """Return the columns of a use case's log.
+def log_schema(record_schema: pa.Schema, classes: Sequence[str]) -> pa.Schema:
+    """Return the columns of a use case's log; `classes` is the order of its probabilities.
 
-    `features` are the names of its own numeric features, `entities` those of its entity
-    features, `classes` the order of its probabilities.
+    `features` holds the numbers a model saw in one list; the manifest of the release that
+    answered names them.
     """
     return pa.schema(
         [
             *COMMON_COLUMNS,
             *(pa.field(INPUT_PREFIX + field.name, field.type) for field in record_schema),
-            *(pa.field(FEATURE_PREFIX + name, pa.float32()) for name in features),
-            *(pa.field(ENTITY_PREFIX + name, pa.float32()) for name in entities),
+            pa.field(FEATURES, pa.list_(pa.float32())),
             *(pa.field(PROBABILITY_PREFIX + name, pa.float64()) for name in classes),
         ]
     )

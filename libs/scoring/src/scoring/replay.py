@@ -9,13 +9,12 @@ import pyarrow.compute as pc
 
 from platform_core.errors import InvalidData
 from platform_core.inference_log import (
-    ENTITY_PREFIX,
-    FEATURE_PREFIX,
+    FEATURES,
     INPUT_PREFIX,
     PROBABILITY_PREFIX,
 )
 from scoring.scorer import Scorer, Scores
-from use_cases import UseCase
+from use_cases import UseCase, logged_block, number_block
 
 
 @dataclass(frozen=True)
@@ -54,43 +53,40 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
     Raises:
         InvalidData: a column of the log is missing, or another release answered a row.
     """
-    names = _Names(use_case)
+    names = _Columns(use_case)
     _check(records, names, scorer.release_id)
     table = records if isinstance(records, pa.Table) else pa.Table.from_batches([records])
-    complete = table.filter(_complete(table, names.required))
+    complete = table.filter(_complete(table, names.required, use_case))
     incomplete = table.num_rows - complete.num_rows
     if complete.num_rows == 0:
         return Replay(0, incomplete, {}, {}, 0)
-    return _compare(complete, incomplete, names, _score(complete, names, use_case, scorer))
+    return _compare(complete, incomplete, names, use_case, scorer)
 
 
-class _Names:
+class _Columns:
     """The log's columns of one use case."""
 
     def __init__(self, use_case: UseCase) -> None:
-        entity = use_case.entity_features
         self.inputs = list(use_case.record_schema.names)
-        self.entities = list(entity.names) if entity else []
-        self.features = [f.name for f in use_case.feature_schema if f.type != pa.string()]
         self.classes = list(use_case.classes)
         self.required = [
             *_prefixed(INPUT_PREFIX, self.inputs),
-            *_prefixed(FEATURE_PREFIX, self.features),
+            FEATURES,
             *_prefixed(PROBABILITY_PREFIX, self.classes),
             "prediction",
         ]
 
     @property
     def all(self) -> list[str]:
-        """Entity features may be null: then the model saw the unknown value."""
-        return [*self.required, *_prefixed(ENTITY_PREFIX, self.entities), "release_id"]
+        """What is read of the log."""
+        return [*self.required, "release_id"]
 
 
 def _prefixed(prefix: str, names: Iterable[str]) -> list[str]:
     return [prefix + name for name in names]
 
 
-def _check(records: pa.RecordBatch | pa.Table, names: _Names, release_id: str) -> None:
+def _check(records: pa.RecordBatch | pa.Table, names: _Columns, release_id: str) -> None:
     missing = [name for name in names.all if name not in records.schema.names]
     if missing:
         raise InvalidData(f"the logged records have no column {', '.join(missing)}")
@@ -102,29 +98,41 @@ def _check(records: pa.RecordBatch | pa.Table, names: _Names, release_id: str) -
         )
 
 
-def _complete(table: pa.Table, columns: list[str]) -> pa.ChunkedArray | pa.Array:
-    keep = pa.repeat(True, table.num_rows)
+def _complete(
+    table: pa.Table, columns: list[str], use_case: UseCase
+) -> pa.ChunkedArray | pa.Array:
+    """Return which rows have every value; an entity feature may be null, own features may not."""
+    _, present = logged_block(use_case, table[FEATURES])
+    keep = pa.array(present[:, : len(use_case.feature_schema.numbers)].all(axis=1))
     for name in columns:
         keep = pc.and_(keep, pc.is_valid(table[name]))
     return keep
 
 
-def _score(table: pa.Table, names: _Names, use_case: UseCase, scorer: Scorer) -> Scores:
-    inputs = _batch(table, INPUT_PREFIX, names.inputs)
-    inputs = pa.record_batch(inputs.columns, schema=use_case.record_schema)
-    entities = _batch(table, ENTITY_PREFIX, names.entities) if names.entities else None
+def _score(
+    table: pa.Table, names: _Columns, logged: np.ndarray, use_case: UseCase, scorer: Scorer
+) -> Scores:
+    chosen = table.select(_prefixed(INPUT_PREFIX, names.inputs)).combine_chunks()
+    inputs = pa.record_batch(chosen.to_batches()[0].columns, schema=use_case.record_schema)
+    entity = use_case.entity_features
+    entities = None
+    if entity is not None:
+        values = logged[:, -len(entity.names) :].T.astype(np.float64)
+        entities = pa.record_batch(
+            [pa.array(column, from_pandas=True) for column in values], names=list(entity.names)
+        )
     return scorer.score(inputs, entities)
 
 
-def _batch(table: pa.Table, prefix: str, names: list[str]) -> pa.RecordBatch:
-    chosen = table.select(_prefixed(prefix, names)).rename_columns(names)
-    return chosen.combine_chunks().to_batches()[0]
-
-
-def _compare(table: pa.Table, incomplete: int, names: _Names, scores: Scores) -> Replay:
+def _compare(
+    table: pa.Table, incomplete: int, names: _Columns, use_case: UseCase, scorer: Scorer
+) -> Replay:
+    logged, _ = logged_block(use_case, table[FEATURES])
+    scores = _score(table, names, logged, use_case, scorer)
+    own = use_case.feature_schema.numbers
+    computed = number_block(scores.features) if own else logged
     features = {
-        name: _difference(table[FEATURE_PREFIX + name], scores.features.column(name))
-        for name in names.features
+        name: _difference(logged[:, index], computed[:, index]) for index, name in enumerate(own)
     }
     probabilities = {
         name: _difference(table[PROBABILITY_PREFIX + name], scores.probabilities[:, index])
@@ -134,7 +142,7 @@ def _compare(table: pa.Table, incomplete: int, names: _Names, scores: Scores) ->
     return Replay(table.num_rows, incomplete, features, probabilities, changed)
 
 
-def _difference(logged: pa.ChunkedArray, computed: pa.Array | np.ndarray) -> float:
+def _difference(logged: pa.ChunkedArray | np.ndarray, computed: np.ndarray) -> float:
     left = np.asarray(logged, dtype=np.float64)
     right = np.asarray(computed, dtype=np.float64)
     with np.errstate(invalid="ignore"):

@@ -44,13 +44,14 @@ class Predictor:
         self._session: aiohttp.ClientSession | None = None
 
     async def predict(self, use_case: str, features: pa.RecordBatch, classes: int) -> Prediction:
-        """Return the probabilities of N rows of features, sent as one tensor [N, 1] a column.
+        """Return the probabilities of N rows, sent as texts [N, 1] and one block [N, K].
 
         Raises:
             UpstreamUnavailable: it is down, not ready, too slow, or cannot use the features.
         """
         rows = features.num_rows
-        inputs = [{**t, "shape": [rows, 1]} for t in tensors_from_batch(features)]
+        tensors = tensors_from_batch(features)
+        inputs = [t | {"shape": [rows, 1]} if t["shape"] == [rows] else t for t in tensors]
         body = {"inputs": inputs, "outputs": [{"name": PROBABILITIES}]}
         answer = await self._call("POST", f"/v2/models/{use_case}/infer", body)
         parameters = answer.get("parameters") or {}

@@ -21,12 +21,11 @@ from baseline import (
 from drift_detector.sample import RowSample
 from platform_core.contracts.inference_record import Purpose
 from platform_core.inference_log import (
-    ENTITY_PREFIX,
-    FEATURE_PREFIX,
+    FEATURES,
     INPUT_PREFIX,
     PROBABILITY_PREFIX,
 )
-from use_cases import UseCase
+from use_cases import UseCase, logged_block, model_schema
 
 RELEASE_ID, PURPOSE = "release_id", "purpose"
 ENCODED = (RELEASE_ID, PURPOSE, PREDICTION_COLUMN)
@@ -108,13 +107,9 @@ def log_columns(use_case: UseCase) -> list[str]:
     """Return the columns of the inference log that the monitored values are made of."""
     names = list(ENCODED)
     names += [PROBABILITY_PREFIX + name for name in use_case.classes]
-    entities = use_case.entity_features.names if use_case.entity_features else ()
-    replayed = set(_replayed(use_case))
-    for column in use_case.monitored:
-        if column.name in entities:
-            names.append(ENTITY_PREFIX + column.name)
-        elif column.name not in replayed:
-            names.append(FEATURE_PREFIX + column.name)
+    replayed = _replayed(use_case)
+    if len(replayed) < len(use_case.monitored):
+        names.append(FEATURES)
     if replayed:
         names += [INPUT_PREFIX + name for name in use_case.record_schema.names]
     return names
@@ -123,13 +118,7 @@ def log_columns(use_case: UseCase) -> list[str]:
 def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
     """Return the values of every monitored column, N each; null where the log has none."""
     rows = records.num_rows
-    values = {}
-    for column in use_case.monitored:
-        logged = _column(records, ENTITY_PREFIX + column.name)
-        if logged is None:
-            logged = _column(records, FEATURE_PREFIX + column.name)
-        values[column.name] = pa.nulls(rows, pa.float32()) if logged is None else logged
-    values |= _replay(use_case, records)
+    values = _numbers(use_case, records) | _replay(use_case, records)
     names = [PROBABILITY_PREFIX + name for name in use_case.classes]
     probabilities = [_column(records, name) for name in names]
     if any(column is None for column in probabilities):
@@ -142,8 +131,19 @@ def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa
 
 def _replayed(use_case: UseCase) -> list[str]:
     """The monitored text features: the log has their input, not their value."""
-    text = {field.name for field in use_case.feature_schema if field.type == pa.string()}
-    return [column.name for column in use_case.monitored if column.name in text]
+    texts = use_case.feature_schema.texts
+    return [column.name for column in use_case.monitored if column.name in texts]
+
+
+def _numbers(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
+    """Return the monitored numbers as they were logged, null where they were not."""
+    numbers = model_schema(use_case).numbers
+    names = [column.name for column in use_case.monitored if column.name in numbers]
+    logged = _column(records, FEATURES)
+    if logged is None:
+        return {name: pa.nulls(records.num_rows, pa.float32()) for name in names}
+    block, _ = logged_block(use_case, logged)
+    return {name: pa.array(block[:, numbers.index(name)], from_pandas=True) for name in names}
 
 
 def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:

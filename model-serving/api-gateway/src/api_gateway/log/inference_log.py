@@ -201,6 +201,4 @@ def upload_segment(segment: SealedSegment, store: BlobStore) -> tuple[int, int]:
 @cache
 def use_case_log_schema(case: UseCase) -> pa.Schema:
     """Return the columns of the inference log of a use case."""
-    own = [field.name for field in case.feature_schema if field.type != pa.string()]
-    entities = case.entity_features.names if case.entity_features else ()
-    return log_schema(case.record_schema, own, entities, case.classes)
+    return log_schema(case.record_schema, case.classes)

@@ -94,13 +94,13 @@ class Answers:
 
     def log_records(self) -> list[dict[str, Any]]:
         """Return the fields of the inference records, without what may not be kept."""
-        inputs = self._case.redact(self._batch).to_pylist()
+        inputs = _rows(self._case.redact(self._batch))
         return [
             {
                 "prediction_id": prediction_id,
                 **common,
                 "input": given,
-                **features,
+                "features": features,
                 "probabilities": probabilities,
                 "prediction": prediction,
             }
@@ -108,7 +108,7 @@ class Answers:
                 self._ids,
                 self._common(),
                 inputs,
-                self._features(),
+                self._scores.features,
                 self._probabilities,
                 self._scores.predictions,
                 strict=True,
@@ -143,18 +143,6 @@ class Answers:
             }
             yield from repeat(common, question.rows)
 
-    def _features(self) -> list[dict[str, dict[str, float | None]]]:
-        """Return the features of each row, its own apart from those of its entity."""
-        entity = self._case.entity_features
-        of_entity = frozenset(entity.names if entity else ())
-        values = self._scores.features
-        own_rows = _rows({n: v for n, v in values.items() if n not in of_entity}, len(self._ids))
-        entity_rows = _rows({n: v for n, v in values.items() if n in of_entity}, len(self._ids))
-        return [
-            {"features": own, "entity_features": other}
-            for own, other in zip(own_rows, entity_rows, strict=True)
-        ]
-
     def _names(self) -> list[dict[str, str]]:
         column = self._case.id_column
         if column is None:
@@ -162,9 +150,8 @@ class Answers:
         return [{column: value} for value in self._batch.column(column).to_pylist()]
 
 
-def _rows(columns: dict[str, Sequence[float | None]], rows: int) -> list[dict[str, float | None]]:
-    """Return `columns` (each of `rows` values) as one dictionary per row."""
-    if not columns:
-        return [{} for _ in range(rows)]
-    names = list(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """Yield each row as a dictionary; Arrow's own way takes twice as long for one row."""
+    names = batch.schema.names
+    for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        yield dict(zip(names, row, strict=True))

@@ -13,7 +13,7 @@ from api_gateway.routing.transport import ConnectionBroken, Connections, NotHttp
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
 from platform_core.open_inference import (
-    FEATURE_PREFIX,
+    FEATURES,
     PREDICTION,
     PROBABILITIES,
     RETURN_FEATURES,
@@ -28,11 +28,11 @@ Place = tuple[str, Environment]
 
 @dataclass(frozen=True)
 class Scores:
-    """Answers to N records: `probabilities` N rows of C, `features` by name, N values each."""
+    """Answers to N records: `probabilities` N rows of C, `features` N rows of K numbers."""
 
     probabilities: list[list[float]]
     predictions: list[str]
-    features: Mapping[str, list[float | None]]
+    features: list[list[float | None]]
     release_id: str
     model_version: str
     degraded: bool
@@ -170,17 +170,10 @@ def _scores(answer: Mapping[str, Any], rows: int, place: Place) -> Scores:
     try:
         outputs = {tensor["name"]: tensor for tensor in answer["outputs"]}
         parameters = answer["parameters"]
-        probabilities = outputs[PROBABILITIES]
-        count, width = probabilities["shape"]
-        data = probabilities["data"]
         scores = Scores(
-            [data[start : start + width] for start in range(0, count * width, width)],
+            _matrix(outputs[PROBABILITIES]),
             outputs[PREDICTION]["data"],
-            {
-                name.removeprefix(FEATURE_PREFIX): tensor["data"]
-                for name, tensor in outputs.items()
-                if name.startswith(FEATURE_PREFIX)
-            },
+            _matrix(outputs[FEATURES]) if FEATURES in outputs else [[] for _ in range(rows)],
             parameters["release_id"],
             str(parameters["model_version"]),
             bool(parameters["degraded"]),
@@ -191,9 +184,16 @@ def _scores(answer: Mapping[str, Any], rows: int, place: Place) -> Scores:
     return scores
 
 
+def _matrix(tensor: Mapping[str, Any]) -> list[list[Any]]:
+    """Return a tensor [N, M] as N lists."""
+    count, width = tensor["shape"]
+    data = tensor["data"]
+    return [data[start : start + width] for start in range(0, count * width, width)]
+
+
 def _check_shapes(scores: Scores, rows: int, place: Place) -> None:
     classes = use_case(place[0]).classes
-    columns = [scores.predictions, scores.probabilities, *scores.features.values()]
+    columns = [scores.predictions, scores.probabilities, scores.features]
     if any(len(column) != rows for column in columns):
         raise _not_v2(place, f"its tensors do not have {rows} rows")
     if any(len(row) != len(classes) for row in scores.probabilities):
