@@ -25,7 +25,8 @@ from data_pipeline.sources.raw import RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table
-from use_cases import UseCase, assemble, use_case
+from use_cases import TrainingUseCase, UseCase, assemble, use_case
+from use_cases.testing import variant
 
 IRIS = use_case("iris")
 CLOCK = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
@@ -35,18 +36,18 @@ ODD_NAME = r"$\frac{<i>价$"
 SHARED = Path(os.environ.get("SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 
 
-class Mails(type(use_case("spam"))):
-    """Spam, near duplicates by the body."""
-
-    def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
-        return records.column("body")
-
-    def slices(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        length = pc.if_else(pc.less(pc.utf8_length(records.column("body")), 300), "short", None)
-        return pa.record_batch([length], names=["length"])
+def by_body(_: TrainingUseCase, records: pa.RecordBatch) -> pa.Array:
+    """Near duplicates by the body."""
+    return records.column("body")
 
 
-SPAM = Mails()
+def by_length(_: TrainingUseCase, records: pa.RecordBatch) -> pa.RecordBatch:
+    """Short mails are a slice."""
+    length = pc.if_else(pc.less(pc.utf8_length(records.column("body")), 300), "short", None)
+    return pa.record_batch([length], names=["length"])
+
+
+SPAM = variant(use_case("spam"), training={"duplicate_text": by_body, "slices": by_length})
 
 
 def version_of(store: LocalBlobStore, case: UseCase, data: str = "", rows: int = 600) -> str:

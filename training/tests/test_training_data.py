@@ -9,19 +9,20 @@ from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.parquet import write_table
 from training.slicing import slices_of_test_part
 from training.tracking import Tracking, log_data
-from use_cases import use_case
+from use_cases import TrainingUseCase, use_case
+from use_cases.testing import variant
 
 IRIS = use_case("iris")
 
 
-class Petals(type(IRIS)):
-    """Flowers with slices by the length of their petals."""
+def by_petal(_: TrainingUseCase, records: pa.RecordBatch) -> pa.RecordBatch:
+    """Return which petals are long."""
+    long = [value > 3 for value in records.column("petal_length").to_pylist()]
+    names = pa.array(["long" if one else "short" for one in long])
+    return pa.RecordBatch.from_arrays([names], names=["petals"])
 
-    def slices(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return which petals are long."""
-        long = [value > 3 for value in records.column("petal_length").to_pylist()]
-        names = pa.array(["long" if one else "short" for one in long])
-        return pa.RecordBatch.from_arrays([names], names=["petals"])
+
+PETALS = variant(IRIS, training={"slices": by_petal})
 
 
 def write_records(store, version: str, sources: list[str]) -> None:
@@ -33,7 +34,7 @@ def write_records(store, version: str, sources: list[str]) -> None:
 
 def test_several_sources_are_slices_beside_the_use_cases(blob_store) -> None:
     write_records(blob_store, "several", ["a.csv", "b.csv", "b.csv", "b.csv"])
-    kinds = slices_of_test_part(blob_store, Petals(), "several")
+    kinds = slices_of_test_part(blob_store, PETALS, "several")
     assert kinds.schema.names == ["petals", "source"]
     assert kinds.column("source").to_pylist() == ["a.csv", "b.csv"]
     assert set(kinds.column("petals").to_pylist()) <= {"long", "short"}
@@ -41,7 +42,7 @@ def test_several_sources_are_slices_beside_the_use_cases(blob_store) -> None:
 
 def test_one_source_is_no_slice(blob_store) -> None:
     write_records(blob_store, "one", ["a.csv"] * 4)
-    assert slices_of_test_part(blob_store, Petals(), "one").schema.names == ["petals"]
+    assert slices_of_test_part(blob_store, PETALS, "one").schema.names == ["petals"]
     assert slices_of_test_part(blob_store, IRIS, "one").schema.names == []
 
 

@@ -85,7 +85,6 @@ def test_a_use_case_that_asks_for_none_keeps_its_rule():
 
 
 def test_a_threshold_needs_two_classes():
-    case = use_case("iris")
-    wrong = type("Wrong", (type(case),), {"threshold": ThresholdRule(0.1)})()
+    wrong = variant(use_case("iris"), training={"threshold": ThresholdRule(0.1)})
     with pytest.raises(ConfigurationError, match="needs two classes"):
         choose_decision(wrong, np.array(["setosa"]), np.array([[0.8, 0.1, 0.1]]))
