@@ -34,6 +34,7 @@ class TwelveFeatures(SpamUseCase):
 
 CASE = TwelveFeatures()
 NAMES = tuple(column.name for column in CASE.monitored)
+FEATURES = model_schema(CASE).numbers
 
 
 def store_release_of(folder: Path) -> str:
@@ -88,9 +89,7 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
     random = np.random.default_rng(1)
     features = _features(random, rows)
     spam = random.beta(0.5, 1.1, rows)
-    own = [f.name for f in CASE.feature_schema if f.type == pa.float32()]
-    entities = CASE.entity_features.names
-    schema = log_schema(CASE.record_schema, own, entities, CASE.classes)
+    schema = log_schema(CASE.record_schema, CASE.classes)
     ids = pa.array([f"{number:032x}" for number in range(rows)])
     values = {
         "prediction_id": ids,
@@ -107,8 +106,7 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
         "probability.spam": pa.array(spam),
     }
     values |= {f"input.{name}": pa.repeat(TEXT, rows) for name in CASE.record_schema.names}
-    values |= {f"feature.{name}": features.column(name) for name in own}
-    values |= {f"entity.{name}": features.column(name) for name in entities}
+    values["features"] = features["numbers"]
     return pa.table([values[f.name].cast(f.type) for f in schema], schema=schema)
 
 
@@ -120,13 +118,9 @@ def _features(random: np.random.Generator, rows: int) -> pa.RecordBatch:
         lambda: np.log1p(random.poisson(3, rows)),
         lambda: random.beta(1, 8, rows),
     )
-    columns = []
-    for number, field in enumerate(model_schema(CASE)):
-        if field.type == pa.string():
-            columns.append(pa.repeat("text", rows))
-        else:
-            columns.append(pa.array(kinds[number % len(kinds)](), pa.float32()))
-    return pa.record_batch(columns, schema=model_schema(CASE))
+    schema = model_schema(CASE)
+    columns = [kinds[number % len(kinds)]() for number in range(1, len(schema.numbers) + 1)]
+    return schema.batch([pa.repeat("text", rows)], np.column_stack(columns).astype(np.float32))
 
 
 def _predictions(spam: np.ndarray) -> pa.Array:

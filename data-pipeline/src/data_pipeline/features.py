@@ -21,8 +21,8 @@ from platform_core.hashing import sha256_json
 from platform_core.parquet import read_table, write_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.feature_store import FeatureStore
-from use_cases import UseCase
-from use_cases.assemble import join_entities
+from use_cases import UseCase, model_schema
+from use_cases.assemble import join_entities, without_entities
 
 FEATURES_CODE = "features_code"
 
@@ -45,8 +45,7 @@ def compute_features(
     known = _known(store, case, read_manifest(store, case.name, version), records)
     own = own_features(store, case, f"{dataset_path(case.name, version)}/{RECORDS}", known)
     entities, view_version = entity_features(case, records, feature_store, history)
-    batch = own.drop_columns([ROW_ID]).combine_chunks().to_batches()[0]
-    complete = join_entities(case, batch, entities)
+    complete = join_entities(case, case.feature_schema.select(own), entities)
     columns = {name: records[name] for name in (ROW_ID, LABEL, PART, CLUSTER)}
     columns |= dict(zip(complete.schema.names, complete.columns, strict=True))
     write_table(store, features_path(case.name, version), pa.table(columns))
@@ -59,8 +58,9 @@ def features_code(case: UseCase) -> str:
     """Return what tells one feature code from another: the hash of the features it computes for
     the golden records, and of their schema.
     """
-    computed = case.features(case.golden_records()).to_pylist()
-    return sha256_json([[[f.name, str(f.type)] for f in case.feature_schema], computed])
+    schema = case.feature_schema
+    computed = schema.rows(case.features(case.golden_records()))
+    return sha256_json([schema.texts, schema.numbers, computed])
 
 
 def _known(
@@ -74,7 +74,9 @@ def _known(
         if json.loads(store.read(path)).get(FEATURES_CODE) != features_code(case):
             continue
         table = read_table(store, features_path(case.name, parent), features_of(case).names)
-        return table.filter(pc.is_in(table[ROW_ID], records[ROW_ID].combine_chunks()))
+        table = table.filter(pc.is_in(table[ROW_ID], records[ROW_ID].combine_chunks()))
+        own = without_entities(case, model_schema(case).select(table))
+        return pa.Table.from_batches([own]).add_column(0, ROW_ID, table[ROW_ID])
     return None
 
 

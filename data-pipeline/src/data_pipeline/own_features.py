@@ -36,7 +36,7 @@ def own_features(
 
 def features_of(case: UseCase) -> pa.Schema:
     """Return the columns of own features: `row_id`, then the use case's."""
-    return pa.schema([pa.field(ROW_ID, pa.string()), *case.feature_schema])
+    return pa.schema([pa.field(ROW_ID, pa.string()), *case.feature_schema.arrow])
 
 
 def _batch_function(name: str, known: ray.ObjectRef) -> Callable[[pa.Table], pa.Table]:
@@ -46,7 +46,7 @@ def _batch_function(name: str, known: ray.ObjectRef) -> Callable[[pa.Table], pa.
         records = table.select(case.record_schema.names).cast(case.record_schema)
         batches = records.combine_chunks().to_batches()
         features = pa.Table.from_batches(
-            [case.features(batch) for batch in batches], schema=case.feature_schema
+            [case.features(batch) for batch in batches], schema=case.feature_schema.arrow
         )
         return features.add_column(0, ROW_ID, table[ROW_ID])
 

@@ -14,7 +14,7 @@ from platform_core.parquet import write_table
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RECORDS = pa.schema([("email_id", pa.string()), ("size", pa.int64())])
-SCHEMA = log_schema(RECORDS, ["words"], ["seen"], ["ham", "spam"])
+SCHEMA = log_schema(RECORDS, ["ham", "spam"])
 
 
 def record(number: int, time: datetime) -> InferenceRecord:
@@ -26,8 +26,7 @@ def record(number: int, time: datetime) -> InferenceRecord:
         environment=Environment.STAGING,
         release_id="a" * 32,
         input={"email_id": str(number), "size": number},
-        features={"words": float(number)},
-        entity_features={"seen": None},
+        features=[float(number), None],
         probabilities={"ham": 0.25, "spam": 0.75},
         prediction="spam",
         degraded=True,
@@ -52,8 +51,7 @@ def test_the_schema_names_every_part_of_a_record_with_its_type() -> None:
     assert types["time"] == "timestamp[us, tz=UTC]"
     assert types["input.email_id"] == "string"
     assert types["input.size"] == "int64"
-    assert types["feature.words"] == "float"
-    assert types["entity.seen"] == "float"
+    assert types["features"] == "list<element: float>"
     assert types["probability.spam"] == "double"
 
 
@@ -63,8 +61,7 @@ def test_a_table_has_one_row_per_record() -> None:
     row = table.to_pylist()[1]
     assert row["prediction_id"] == "p2"
     assert row["input.size"] == 2
-    assert row["feature.words"] == 2.0
-    assert row["entity.seen"] is None
+    assert row["features"] == [2.0, None]
     assert row["probability.ham"] == 0.25
     assert row["time"] == NOON
     assert row["purpose"] == "live"
@@ -122,9 +119,9 @@ def test_columns_keep_the_asked_order_and_absent_ones_are_left_out(
     blob_store: LocalBlobStore,
 ) -> None:
     write(blob_store, "a", record(1, NOON))
-    wanted = ["probability.spam", "feature.words", "feature.of_tomorrow"]
+    wanted = ["probability.spam", "features", "column_of_tomorrow"]
     (batch,) = read_log(blob_store, "spam", "staging", NOON, NOON + timedelta(hours=1), wanted)
-    assert batch.schema.names == ["probability.spam", "feature.words"]
+    assert batch.schema.names == ["probability.spam", "features"]
 
 
 def test_without_columns_everything_is_read(blob_store: LocalBlobStore) -> None:

@@ -16,7 +16,7 @@ def load_graph(run: RunFolder, case: UseCase) -> Graph:
 
 def as_batch(case: UseCase, features: pa.Table) -> pa.RecordBatch:
     """Return the model's input of all rows of `features` as one batch."""
-    return features.select(model_schema(case).names).combine_chunks().to_batches()[0]
+    return model_schema(case).select(features)
 
 
 def decision(run: RunFolder) -> DecisionRule:

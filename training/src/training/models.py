@@ -17,8 +17,8 @@ def candidate(case: UseCase, name: str) -> Candidate:
 
 
 def model_input(case: UseCase, features: pa.Table) -> pd.DataFrame:
-    """Return the columns of the model's input as the frame that candidates take."""
-    return features.select(model_schema(case).names).to_pandas()
+    """Return the model's input as the frame that candidates take."""
+    return model_schema(case).frame(features)
 
 
 def probabilities(case: UseCase, model: Any, features: pa.Table) -> np.ndarray:

@@ -57,12 +57,10 @@ def measure(use_case: UseCase, scorer: Scorer, test: pa.Table) -> dict[str, floa
         InvalidData: a column is missing, or a label is no class of the use case.
     """
     schema = model_schema(use_case)
-    missing = sorted({*schema.names, "label"} - set(test.column_names))
+    missing = sorted({*schema.arrow.names, "label"} - set(test.column_names))
     if missing:
         raise InvalidData(f"the test rows of {use_case.name} lack the columns {missing}")
-    features = test.select(schema.names).cast(schema)
-    columns = [column.combine_chunks() for column in features.columns]
-    scores = scorer.score_features(pa.record_batch(columns, schema=schema))
+    scores = scorer.score_features(schema.select(test))
     labels = test.column("label").combine_chunks()
     return evaluate(use_case, labels, scores.probabilities, scores.predictions)
 

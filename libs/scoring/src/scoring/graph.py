@@ -73,10 +73,10 @@ class Graph:
                 "the ONNX graph was exported for another feature schema; train a new release "
                 "with the present code"
             )
-        expected = dict.fromkeys(self._schema.texts, "tensor(string)")
+        expected = dict.fromkeys(self._schema.texts, ("tensor(string)", 1))
         if self._schema.numbers:
-            expected[NUMBERS] = "tensor(float)"
-        actual = {tensor.name: tensor.type for tensor in self._session.get_inputs()}
+            expected[NUMBERS] = ("tensor(float)", len(self._schema.numbers))
+        actual = {t.name: (t.type, t.shape[-1]) for t in self._session.get_inputs()}
         outputs = [tensor.name for tensor in self._session.get_outputs()]
         if actual != expected or PROBABILITIES not in outputs:
             raise ReleaseRefused(

@@ -98,9 +98,7 @@ def _check(records: pa.RecordBatch | pa.Table, names: _Columns, release_id: str)
         )
 
 
-def _complete(
-    table: pa.Table, columns: list[str], use_case: UseCase
-) -> pa.ChunkedArray | pa.Array:
+def _complete(table: pa.Table, columns: list[str], use_case: UseCase) -> pa.ChunkedArray | pa.Array:
     """Return which rows have every value; an entity feature may be null, own features may not."""
     _, present = logged_block(use_case, table[FEATURES])
     keep = pa.array(present[:, : len(use_case.feature_schema.numbers)].all(axis=1))

@@ -41,6 +41,14 @@ def join_entities(
     return model_schema(use_case).batch(texts, numbers)
 
 
+def without_entities(use_case: UseCase, features: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the own features (`feature_schema`) within a model's input."""
+    own = use_case.feature_schema
+    texts = [features.column(index) for index in range(len(own.texts))]
+    numbers = number_block(features)[:, : len(own.numbers)] if own.numbers else np.empty((0, 0))
+    return own.batch(texts, numbers)
+
+
 def entity_block(entity: EntityFeatures, entities: pa.RecordBatch | None, rows: int) -> np.ndarray:
     """Return the entity features of N rows, [N, E] float32, with unknown values in place of null.
 

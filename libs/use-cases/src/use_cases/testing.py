@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -165,14 +166,15 @@ class UseCaseContract:
 
     def test_every_candidate_gives_the_same_answers_as_a_graph(self, case: UseCase) -> None:
         """Within the parity gate, in the order of the classes, on records it has not seen."""
-        unseen = assemble(case, generated_records(case, self.rows, seed=1))
-        golden = assemble(case, case.golden_records())
+        frame = model_schema(case).frame
+        unseen = frame(assemble(case, generated_records(case, self.rows, seed=1)))
+        golden = frame(assemble(case, case.golden_records()))
         for candidate in case.training().candidates():
             fitted = fit_default(case, candidate, self.rows)
             graph = candidate.to_onnx(fitted).SerializeToString()
             order = [list(fitted.classes_).index(name) for name in case.classes]
             for features in (unseen, golden):
-                expected = fitted.predict_proba(model_schema(case).frame(features))[:, order]
+                expected = fitted.predict_proba(features)[:, order]
                 actual = run_graph(graph, features, model_schema(case))
                 assert actual.dtype == np.float32
                 difference = np.abs(actual - expected).max()
@@ -188,15 +190,15 @@ class UseCaseContract:
             assert first == second, candidate.name
 
 
-def run_graph(graph: bytes, features: pa.RecordBatch, schema: FeatureSchema) -> np.ndarray:
-    """Return the probabilities [N, C] of an ONNX graph for N rows of features."""
+def run_graph(graph: bytes, features: pd.DataFrame, schema: FeatureSchema) -> np.ndarray:
+    """Return the probabilities [N, C] of an ONNX graph for N rows with a column per feature."""
     import onnxruntime as ort
 
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     stamp: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
     assert stamp[FEATURE_SCHEMA_KEY] == feature_schema_hash(schema)
     assert [output.name for output in session.get_outputs()] == [PROBABILITIES]
-    feed = {name: np.array(features[name].to_pylist(), object)[:, None] for name in schema.texts}
+    feed = {name: features[[name]].to_numpy(object) for name in schema.texts}
     if schema.numbers:
-        feed[NUMBERS] = number_block(features)
+        feed[NUMBERS] = features[list(schema.numbers)].to_numpy(np.float32)
     return np.asarray(session.run(None, feed)[0])
