@@ -96,7 +96,8 @@ class FeatureSchema:
 
     def rows(self, features: pa.RecordBatch) -> list[dict[str, Any]]:
         """Return each row as a dictionary by feature name."""
-        return self.columns(features).to_pylist()
+        rows: list[dict[str, Any]] = self.columns(features).to_pylist()
+        return rows
 
     @cached_property
     def _types(self) -> list[tuple[str, pa.DataType]]:
