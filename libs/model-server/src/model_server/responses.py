@@ -9,8 +9,7 @@ import pyarrow as pa
 from kserve import InferOutput, InferRequest, InferResponse
 
 from model_server.requests import wants_features
-from platform_core.open_inference import FEATURES, NUMBERS, PREDICTION, PROBABILITIES
-from use_cases import number_block
+from platform_core.open_inference import FEATURES, NUMBERS, PREDICTION, PROBABILITIES, number_block
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from platform_core.contracts.release import TensorSpec
@@ -68,6 +69,18 @@ def batch_from_tensors(tensors: Sequence[Tensor], schema: pa.Schema) -> pa.Recor
     if len({len(column) for column in columns}) > 1:
         raise InvalidInput("the input tensors differ in length; give each the same batch size")
     return pa.record_batch(columns, schema=schema)
+
+
+def number_block(features: pa.RecordBatch | pa.Table) -> np.ndarray:
+    """Return the numbers [N, K] float32 of features; those of one batch are not copied."""
+    column = features[NUMBERS]
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    # `values` with the offset: Arrow's `flatten` costs four times as much for one row.
+    rows, width = len(column), column.type.list_size
+    start = column.offset * width
+    values: np.ndarray = column.values.to_numpy()
+    return values[start : start + rows * width].reshape(rows, width)
 
 
 def _column(by_name: Mapping[str, Tensor], field: pa.Field) -> pa.Array:

@@ -144,7 +144,7 @@ def _check_words(step: CountVectorizer) -> None:
             f"{name} must have token_pattern={TOKEN_PATTERN!r} and lowercase=False: other "
             "settings cut text differently in ONNX Runtime"
         )
-    # Pairs alone are found; beside single words each pair needs its own.
+    # A vocabulary of pairs alone works; together with single words each pair needs its words.
     if step.ngram_range[0] == 1 and (cut := open_terms(step.vocabulary_)):
         raise InvalidInput(
             f"{name} keeps {cut[0]!r} without its words, and ONNX Runtime would not find it: use "

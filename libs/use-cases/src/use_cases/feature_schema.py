@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from platform_core.contracts.release import FeatureSpec
-from platform_core.open_inference import NUMBERS
+from platform_core.open_inference import NUMBERS, number_block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,15 +106,3 @@ class FeatureSchema:
     @cached_property
     def _block_type(self) -> pa.DataType:
         return self.arrow.field(NUMBERS).type
-
-
-def number_block(features: pa.RecordBatch | pa.Table) -> np.ndarray:
-    """Return the numbers [N, K] float32 of features; those of one batch are not copied."""
-    column = features[NUMBERS]
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    # `values` with the offset: Arrow's `flatten` costs four times as much for one row.
-    rows, width = len(column), column.type.list_size
-    start = column.offset * width
-    values: np.ndarray = column.values.to_numpy()
-    return values[start : start + rows * width].reshape(rows, width)
