@@ -1,4 +1,4 @@
-"""Replaying logged answers: what a release says offline to what it was asked online."""
+"""Replay logged answers: score the logged records again with the same release and compare."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

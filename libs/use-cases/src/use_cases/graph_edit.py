@@ -132,7 +132,7 @@ def _rename(names: MutableSequence[str], old: str, new: str) -> None:
 
 
 def prune(graph: onnx.GraphProto) -> None:
-    """Remove what does not lead to `probabilities`."""
+    """Remove nodes and initialisers that do not lead to `probabilities`."""
     needed = {PROBABILITIES}
     kept = []
     for node in reversed(graph.node):

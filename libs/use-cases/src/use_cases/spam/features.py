@@ -1,7 +1,7 @@
-"""The features of an e-mail: its text, normalised, what its structure looks like, its topics.
+"""The features of an e-mail: its normalised text, its structure, its topics.
 
 One pure function for training, online, batch and monitoring. Structural features are shares
-and logarithms with an upper bound, so that no mail, however odd, is far away from the others.
+and logarithms with an upper bound, so that no mail is an extreme outlier.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from use_cases.spam.text import MAX_CHARACTERS, model_words, raw_text
 from use_cases.spam.topics import TOPICAL, topical_features
 
 FEATURE_SCHEMA = FeatureSchema(texts=("text",), numbers=(*STRUCTURAL, *TOPICAL))
-# Rows that are held as Python strings at once.
+# Rows held as Python strings at a time.
 CHUNK_ROWS = 1_000
 
 __all__ = ["FEATURE_SCHEMA", "STRUCTURAL", "TOPICAL", "normalised_texts", "spam_features"]

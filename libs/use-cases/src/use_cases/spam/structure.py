@@ -1,4 +1,4 @@
-"""What an e-mail looks like, whatever its words."""
+"""Structural features of an e-mail, independent of its words."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ RUNS = ("log_links", "log_longest_capitals")
 SIZES = ("log_characters", "log_lines")
 STRUCTURAL = (*SHARES, *SIGNS, *RUNS, *SIZES)
 
-# More exclamation marks, links or capitals than this say nothing more.
+# Counts above this carry no further information.
 MOST = 50
 
 # Where the counts, and where the sizes begin.
@@ -35,7 +35,7 @@ def structural_features(raws: Sequence[str], out: np.ndarray) -> None:
 
 
 def _counts(raw: str) -> tuple[int, ...]:
-    """Return what is counted for each name in `STRUCTURAL`, from the bytes of one text."""
+    """Return the raw count for each name in `STRUCTURAL`, from the bytes of one text."""
     data = raw.encode()
     capitals = data.translate(_CAPITALS).split()
     beyond_ascii = money = 0

@@ -1,4 +1,4 @@
-"""How much of a mail is about what, by the words of the lexicon.
+"""Topic shares of a mail, from the words of the lexicon.
 
 Every word found adds one to the counters of its topics. All counters of a mail are the digits
 of one number (16 bits each), so that one sum per mail counts all topics.
@@ -15,7 +15,7 @@ TOPICS = tuple(f"topic_{name}" for name in (*UNWANTED, *WANTED))
 SIDES = ("unwanted_words", "wanted_words")
 TOPICAL = (*TOPICS, *SIDES)
 
-# A mail of two words is not all about one of them.
+# Smoothing: a mail of two words is not entirely about one of them.
 FEW_WORDS = 20
 _COUNTER = np.dtype("<u2")
 _BITS = 8 * _COUNTER.itemsize
@@ -59,7 +59,7 @@ def _counters() -> tuple[dict[bytes, int], dict[tuple[bytes, bytes], int]]:
 
 
 _WORDS, _PAIRS = _counters()
-# Sets meet each other several times faster than they meet the keys of a dictionary.
+# Set intersection is several times faster than with the keys of a dictionary.
 _WORD_SET, _PAIR_SET = frozenset(_WORDS), frozenset(_PAIRS)
 _FIRST_WORDS = frozenset(first for first, _ in _PAIRS)
 _BYTES = _COUNTER.itemsize * len(TOPICS)
