@@ -51,7 +51,7 @@ def test_the_schema_names_every_part_of_a_record_with_its_type() -> None:
     assert types["time"] == "timestamp[us, tz=UTC]"
     assert types["input.email_id"] == "string"
     assert types["input.size"] == "int64"
-    assert types["features"] == "list<element: float>"
+    assert types["features"] == "list<item: float>"
     assert types["probability.spam"] == "double"
 
 

@@ -99,7 +99,7 @@ def _column(by_name: Mapping[str, Tensor], field: pa.Field) -> pa.Array:
     if shape not in allowed or rows * (width[0] if width else 1) != len(data):
         raise InvalidInput(
             f"the input tensor {field.name!r} has shape {shape} for {len(data)} values; "
-            f"expected {['N', *width]}".replace("'", "")
+            f"expected [{', '.join(['N', *map(str, width)])}]"
         )
     try:
         if width:

@@ -63,8 +63,8 @@ def export(fitted: Pipeline, schema: FeatureSchema, classes: Sequence[str]) -> o
     """
     if not isinstance(fitted, Pipeline):
         raise InvalidInput(
-            f"{type(fitted).__name__} is not a Pipeline; put it into one, behind a "
-            "ColumnTransformer or a scaler"
+            f"{type(fitted).__name__} takes one array; put it into a Pipeline behind a "
+            "ColumnTransformer or a scaler, so that its columns have names"
         )
     learned = [str(label) for label in fitted.classes_]
     if sorted(learned) != sorted(classes):

@@ -54,7 +54,7 @@ def build_baseline(
 
 def _feature(use_case: UseCase, features: pa.RecordBatch, name: str) -> pa.Array:
     schema = model_schema(use_case)
-    if name not in schema.names:
+    if name not in schema.names or features.schema.names != schema.arrow.names:
         raise InvalidInput(
             f"the use case {use_case.name!r} monitors {name!r}, which is not one of its features "
             f"{list(schema.names)}; correct `monitored`"
