@@ -1,7 +1,7 @@
-"""Rows per second of a batch job: ours on Ray, beside what one would run instead.
+"""Rows per second of a batch job on Ray, compared with alternatives.
 
-Every way runs in a process of its own and answers the same mails with the same graph (or the
-pipeline it was made of); their answers are compared.
+Each alternative runs in a separate process and scores the same mails with the same graph (or the
+pipeline it was exported from); their predictions are compared.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from platform_core.settings import RaySettings
 
 HERE = Path(__file__).parent
 SIZES, QUICK_SIZES = (200_000, 800_000), (10_000,)
-# A job of so few rows is all start-up. (What scores in its own process has next to none.)
+# A job of so few rows consists of start-up. (Scoring in its own process has hardly any.)
 START_ROWS = 500
 ROUNDS, QUICK_ROUNDS = 2, 1
 WAY_SECONDS = 1_200
@@ -39,14 +39,14 @@ TITLES = {
     ALONE: "ours, in its own process",
     OURS: "ours, on Ray",
 }
-# What grows with the rows for certain is measured at the smallest size only.
+# The others grow linearly with the rows and are measured at the smallest size only.
 LARGE = (FRAMES, RAY_DATA, OURS)
 CLOSE = {LOOP: 1e-6, ALONE: 1e-6, OURS: 1e-6, RAY_DATA: 1e-6, FRAMES: 1e-5}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one way took: seconds, CPU seconds of all processes, bytes above the idle machine."""
+    """Cost of one run: seconds, CPU seconds of all processes, bytes above the idle machine."""
 
     seconds: float
     cpu: float
@@ -54,7 +54,7 @@ class Run:
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Score growing numbers of mails in every way, in interleaved rounds."""
+    """Score growing numbers of mails with every alternative, in interleaved rounds."""
     sizes = QUICK_SIZES if options.quick else SIZES
     with tempfile.TemporaryDirectory(prefix="bench-batch-") as name:
         folder = Path(name)
@@ -84,7 +84,7 @@ def _show(rows: int, runs: Mapping[str, Sequence[Run]], starts: Mapping[str, flo
         peak = max(each.peak for each in some) / MEBIBYTE
         lines.append([TITLES[way], rows / seconds, start, beyond, cpu, peak])
     header = [
-        "way",
+        "alternative",
         "rows/s, whole job",
         "start-up s",
         "rows/s beyond it",
@@ -117,13 +117,13 @@ def _same_answers(folder: Path, ways: Sequence[str], rows: int) -> None:
     expected = _probabilities(folder, OURS, rows)
     for way in ways:
         if not np.allclose(_probabilities(folder, way, rows), expected, rtol=0, atol=CLOSE[way]):
-            raise Conflict(f"{TITLES[way]} and our job give different answers")
+            raise Conflict(f"{TITLES[way]} and our job give different predictions")
 
 
 def _probabilities(folder: Path, way: str, rows: int) -> np.ndarray:
     columns = ["email_id", *(f"probability.{name}" for name in CASE.classes)]
     answers = pq.read_table(folder / _output(way, rows), columns=columns, partitioning=None)
-    if way == RAY_DATA:  # keeps no order
+    if way == RAY_DATA:  # does not preserve order
         answers = answers.sort_by("email_id")
     if answers.num_rows != rows or pc.count_distinct(answers["email_id"]).as_py() != rows:
         raise Conflict(f"{TITLES[way]} answered {answers.num_rows} of {rows} rows, or some twice")

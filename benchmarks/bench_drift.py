@@ -1,7 +1,7 @@
-"""PSI and KS of twelve features: our window, Evidently, and one pass of polars over the same log.
+"""PSI and KS of twelve features: the drift detector, Evidently, and a single pass with polars.
 
-Each way runs in a process of its own, so that its peak memory can be told. Our statistics are
-compared with SciPy's on the same values before anything is timed.
+Each alternative runs in a separate process, so that its peak memory can be measured. Our statistics
+are compared with SciPy's on the same values before the timing.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from serving.environments import python_of
 
 from baseline import NumericReference, psi, read_baseline
 from platform_core.errors import Conflict, Unavailable
-from scoring import baseline_path
-from use_cases import logged_block
+from platform_core.storage import baseline_path
+from records import logged_block
 
 HERE = Path(__file__).parent
 ROWS, QUICK_ROWS = 1_000_000, 200_000
@@ -36,7 +36,7 @@ WINDOW_ROWS = 20_000
 ROUNDS, QUICK_ROUNDS = 4, 1
 OURS, EVIDENTLY = "drift detector", "Evidently"
 POLARS, POLARS_PSI = "polars, counts for PSI and KS", "polars, counts for PSI alone"
-# The PSI is exact; the KS statistic loses at most what lies between two points of the baseline.
+# The PSI is exact; the error of the KS statistic is at most the share between two points.
 PSI_TOLERANCE, KS_TOLERANCE = 1e-9, 1e-3
 MEBIBYTE = 1 << 20
 MILLION = 1_000_000
@@ -46,14 +46,14 @@ Told = dict[str, Any]
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Compare with the peers, then let the window grow, then the log around it."""
+    """Compare with the peers, then grow the window, then the log around it."""
     with tempfile.TemporaryDirectory(prefix="bench-drift-") as name:
         folder = Path(name)
         release_id = store_release_of(folder)
         rows = QUICK_ROWS if options.quick else ROWS
         write_hour(folder, release_id, HOUR, rows)
         _check(folder, release_id, _ours(folder)["answers"])
-        _beside_peers(folder, release_id, rows, QUICK_ROUNDS if options.quick else ROUNDS)
+        _compare_with_peers(folder, release_id, rows, QUICK_ROUNDS if options.quick else ROUNDS)
         _growing_window(folder, release_id, QUICK_GROWTH if options.quick else GROWTH)
         _growing_log(folder, release_id, QUICK_LOGS if options.quick else LOGS)
     return True
@@ -80,7 +80,7 @@ def _bins(reference: NumericReference, values: np.ndarray) -> np.ndarray:
     return np.diff([0, *below, len(values)])
 
 
-def _beside_peers(folder: Path, release_id: str, rows: int, rounds: int) -> None:
+def _compare_with_peers(folder: Path, release_id: str, rows: int, rounds: int) -> None:
     ways = {OURS: partial(_ours, folder), **_peers(folder, release_id)}
     told: dict[str, list[Told]] = {name: [] for name in ways}
     for name in interleaved(list(ways), rounds):
@@ -88,7 +88,7 @@ def _beside_peers(folder: Path, release_id: str, rows: int, rounds: int) -> None
     times = {name: [each["seconds"] for each in some] for name, some in told.items()}
     table(
         f"drift: PSI and KS of {len(NAMES)} features, {rows:,} records, Parquet to verdicts",
-        ["way", "s (median)", "CPU s", "peak MiB", "times ours"],
+        ["alternative", "s (median)", "CPU s", "peak MiB", "times ours"],
         [
             [name, median(times[name]), *_cpu_and_peak(some), ratios(times[name], times[OURS])]
             for name, some in told.items()

@@ -1,4 +1,4 @@
-"""The senders of real mail as training knows them: point in time, and most of them hidden."""
+"""Entity features of real mail as in training: point-in-time, and hidden for most rows."""
 
 import tempfile
 from pathlib import Path
@@ -21,9 +21,9 @@ def with_senders(case: UseCase, features: pa.Table, mails: Path, rows: np.ndarra
 
     Args:
         case: spam.
-        features: a row per mail; what it says of entities is replaced.
+        features: a row per mail; its entity features are replaced.
         mails: the file with `sender`, `date` (UTC) and `label` (1 = spam).
-        rows: the place of each of the mails in that file.
+        rows: the row number of each mail in that file.
     """
     given = pq.read_table(mails, columns=["email_id", "sender", "date", "label"]).take(rows)
     empty = pa.array([""] * len(rows), pa.string())

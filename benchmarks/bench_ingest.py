@@ -1,4 +1,4 @@
-"""How fast are records read and checked, and does memory stay the same with ten times the rows?
+"""Speed of reading and validating records, and peak memory with ten times the rows.
 
 Each step runs in a process of its own, whose peak memory the system tells.
 """
@@ -21,6 +21,7 @@ from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.errors import Unavailable
+from platform_core.storage import run_path
 from use_cases import use_case
 
 SIZES, QUICK_SIZES = (100_000, 1_000_000), (5_000, 20_000)
@@ -31,7 +32,7 @@ SEED = 3
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Return whether the larger source takes at most `LIMIT` times the memory of the smaller."""
+    """Return whether the larger source needs at most `LIMIT` times the memory of the smaller."""
     rows, peaks = [], {}
     for size in QUICK_SIZES if options.quick else SIZES:
         with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
@@ -62,9 +63,9 @@ def _child(step: str, case: str, size: int, folder: str) -> tuple[float, int]:
 
 
 def _step(step: str, name: str, size: int, folder: str) -> None:
-    """Run one step here; the raw records and the dataset version lie below `folder`."""
+    """Run one step in this process; raw records and dataset version are below `folder`."""
     case, store = use_case(name), LocalBlobStore(Path(folder))
-    run_folder = f"models/{name}/_runs/bench"
+    run_folder = run_path(name, "bench")
     start = time.perf_counter()
     if step == "ingest":
         request = IngestRequest(rows=size, seed=SEED)

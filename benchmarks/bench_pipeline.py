@@ -1,4 +1,4 @@
-"""How long `make run-pipeline` takes, and how much of it is not training."""
+"""Wall time of `make run-pipeline`, and the share that is not training."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ QUICK = ["ROWS=1000", "TRIALS=1"]
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Train twice, for the second run finds everything started and cached; once when quick."""
+    """Train twice, because the second run finds everything started; once with --quick."""
     settings = BenchSettings()
     arguments = [f"USE_CASE={options.use_case}", *(QUICK if options.quick else [])]
     runs = QUICK_RUNS if options.quick else RUNS

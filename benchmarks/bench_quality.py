@@ -1,11 +1,11 @@
-"""Is spam found, also in mail from sources that training has not seen? Beside a plain baseline.
+"""Quality of the spam models on mail of known and unknown sources, compared with a baseline.
 
-Ours takes the platform's own way: features by the use case, search, threshold and fit by
-`training`, ONNX, answers by `scoring`. The baseline, trained on the same rows in the same run, is
-TF-IDF of words and pairs of words with logistic regression at one half.
+Ours uses the platform: features of the use case, search, threshold and fit of `training`, ONNX, and
+`scoring`. The baseline, trained on the same rows in the same run, is TF-IDF of words and pairs of
+words with logistic regression and a threshold of 0.5.
 
-A second table trains each candidate, at its defaults and a fixed threshold, without and with what
-is known of senders, and judges it on a source without senders.
+A second table trains each candidate, with its defaults and a fixed threshold, without and with
+entity features of senders, and evaluates it on a source without senders.
 """
 
 import argparse
@@ -40,19 +40,19 @@ DATA = Path(os.environ.get("SHARED_DATA", Path(__file__).resolve().parents[2] / 
 SEED, TEST_SHARE = 0, 0.2
 TRIALS, QUICK_TRIALS = 4, 1
 PAIRS = ("enron", "lingspam")
-HEADER = ("trained on → judged on", "rows", "F1", "ROC-AUC", "FPR", "recall", "threshold")
+HEADER = ("trained on → evaluated on", "rows", "F1", "ROC-AUC", "FPR", "recall", "threshold")
 
 
 @dataclass(frozen=True)
 class Source:
-    """The labelled mails of one file: raw texts, the model's input, and which are spam."""
+    """The labelled mails of one file: raw texts, the model's input, and the labels."""
 
     name: str
     texts: list[str]
     features: pa.Table
     spam: np.ndarray
     rows: np.ndarray
-    """The place of each mail in the file."""
+    """The row number of each mail in the file."""
 
     def take(self, rows: np.ndarray) -> "Source":
         """Return some of the mails."""
@@ -70,7 +70,7 @@ FILES = {
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Print the figures; without the data say so."""
+    """Print the metrics, or that the data is missing."""
     absent = [name for name, *_ in FILES.values() if not (DATA / f"{name}.parquet").exists()]
     if absent:
         say(f"\nquality: not measured, {DATA} lacks {', '.join(absent)}; set SHARED_DATA")
@@ -86,14 +86,14 @@ def run(options: argparse.Namespace) -> bool:
             others = [other for key, other in sources.items() if key != name]
             rows += _judged(sources[name], others, trials, "all")
         senders = _senders(sources["enron"], sources["lingspam"], options.quick)
-    table("quality on real mail (ours beside the baseline)", HEADER, rows)
-    table("what knowing 20 % of the senders does elsewhere", HEADER, senders)
+    table("quality on real mail (ours and the baseline)", HEADER, rows)
+    table("effect of entity features for 20 % of the senders on another source", HEADER, senders)
     return True
 
 
 @contextmanager
 def _local_ray() -> Iterator[None]:
-    """Ray in this process' own cluster: the figures need no running stack."""
+    """Run a local Ray cluster, so that no running stack is needed."""
     ray.init(address="local", include_dashboard=False, log_to_driver=False)
     try:
         yield
@@ -102,7 +102,7 @@ def _local_ray() -> Iterator[None]:
 
 
 def _source(name: str) -> Source:
-    """Read a file; of mails with the same normalised text only the first stays."""
+    """Read a file; of mails with the same normalised text only the first is kept."""
     file, key, body = FILES[name]
     given = pq.read_table(DATA / f"{file}.parquet").combine_chunks()
     empty = pa.array([""] * given.num_rows)
@@ -161,7 +161,7 @@ def _senders(train: Source, test: Source, quick: bool) -> list[list[object]]:
 def _ours(train: Source, trials: int) -> tuple[Graph, float, str]:
     labels = pa.array(np.where(train.spam, "spam", "ham"), pa.string())
     features = train.features.append_column("label", labels)
-    # Mails with the same text are gone, so each is a cluster of its own.
+    # Mails with the same text were removed, so each is its own cluster.
     alone = pa.array([str(row) for row in range(len(labels))])
     features = features.append_column("cluster", alone)
     best = search(SPAM, features, Budget(trials), SEED, lambda _: None).best

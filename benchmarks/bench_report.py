@@ -1,4 +1,4 @@
-"""How figures are shown: the machine, a table, medians over interleaved rounds."""
+"""Output of results: the machine, tables, medians over interleaved rounds."""
 
 import os
 import platform
@@ -16,17 +16,17 @@ GIBIBYTE = 1 << 30
 
 say = partial(print, flush=True)
 page: list[str] = []
-"""What the sections found, in Markdown; `run.py --markdown FILE` writes it."""
+"""The results in Markdown; `run.py --markdown FILE` writes them."""
 
 
 def note(text: str) -> None:
-    """Say something that belongs to the results."""
+    """Print a line that is part of the results."""
     say(text)
     page.append(text + "\n")
 
 
 def machine() -> str:
-    """Return what the figures were measured on."""
+    """Return a description of the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
@@ -38,7 +38,7 @@ def machine() -> str:
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; numbers are shown with three significant digits."""
+    """Print a table with three significant digits."""
     cells = [list(header), *([_text(value) for value in row] for row in rows)]
     page.append(_markdown(title, cells))
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
@@ -52,8 +52,8 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
 def interleaved(names: Sequence[str], rounds: int) -> Iterator[str]:
     """Yield each name `rounds` times; each order is followed by its reverse.
 
-    What disturbs the machine for a while then disturbs all of them, and nobody always runs
-    behind the same other one: rotating the names would keep each one's predecessor.
+    A temporary disturbance then affects all of them, and none always runs after the same other one,
+    as it would if the names were rotated.
     """
     orders = list(permutations(names))
     half = orders[: max(1, len(orders) // 2)]
@@ -78,14 +78,14 @@ def ratios(left: Sequence[float], right: Sequence[float]) -> str:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one measurement took: wall seconds, and CPU seconds of this process alone."""
+    """Cost of a measurement: wall seconds, and CPU seconds of this process."""
 
     wall: float
     cpu: float
 
 
 def cost(work: Callable[[], object]) -> Cost:
-    """Return what calling `work` takes."""
+    """Return the cost of calling `work`."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return Cost(time.perf_counter() - wall, time.process_time() - cpu)
@@ -94,9 +94,9 @@ def cost(work: Callable[[], object]) -> Cost:
 def measured(
     ways: Mapping[str, Callable[[], object]], rounds: int, settle_seconds: float = 0
 ) -> dict[str, list[Cost]]:
-    """Return what each way took in each of the interleaved rounds.
+    """Return the cost of each alternative in each of the interleaved rounds.
 
-    `settle_seconds` pass before each, so that what the one before started has ended.
+    `settle_seconds` pass before each, so that processes of the previous one have ended.
     """
     costs: dict[str, list[Cost]] = {name: [] for name in ways}
     for name in interleaved(list(ways), rounds):
@@ -114,7 +114,7 @@ def _markdown(title: str, cells: Sequence[Sequence[str]]) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, float):
         return str(value)
-    if value == 0 or abs(value) < 0.001:  # noqa: PLR2004 (smaller than three digits can show)
+    if value == 0 or abs(value) < 0.001:  # noqa: PLR2004 (less than three digits can show)
         return f"{value:.1e}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
 

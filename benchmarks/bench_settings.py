@@ -6,7 +6,7 @@ from platform_core.settings import Settings
 
 
 class BenchSettings(Settings):
-    """Where the embedded stack keeps its state, and where the checkout is."""
+    """The folders of the embedded stack and of the checkout."""
 
     platform_home: Path = Path(".platform")
     platform_root: Path = Path()

@@ -1,4 +1,4 @@
-"""Does an answer come out the same offline? Sends records, reads the log, computes them again."""
+"""Online-offline skew: sends records, reads the log, and recomputes the predictions."""
 
 import argparse
 import uuid
@@ -15,10 +15,11 @@ from platform_core.adapters.connect import blob_store
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Unavailable
-from platform_core.inference_log import read_log
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import GatewayClientSettings, StorageSettings
-from scoring import Replay, Scorer, load_release, replay
+from records import read_log
+from records.replay import Replay, replay
+from scoring import Scorer, load_release
 from use_cases import UseCase, use_case
 
 RECORDS = 1_000
@@ -30,7 +31,7 @@ MARGIN = timedelta(minutes=1)
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Return whether every difference is within `LIMIT` and every answer was logged once."""
+    """Return whether every difference is within `LIMIT` and every prediction was logged once."""
     case, environment = use_case(options.use_case), Environment(options.environment)
     client = GatewayClient(GatewayClientSettings(), environment)
     records = _records(case, QUICK_RECORDS if options.quick else RECORDS)
@@ -58,7 +59,7 @@ def _records(case: UseCase, count: int) -> list[dict[str, Any]]:
 
 
 def _send(client: GatewayClient, case: UseCase, rows: list[dict[str, Any]]) -> list[str]:
-    """Send some records one by one and the rest in batches; return the ids of the answers."""
+    """Send some records one by one and the rest in batches; return the prediction ids."""
     path, singles = f"/models/{case.name}/predict", int(len(rows) * SINGLE_SHARE)
     stride = len(rows) // singles
     alone = rows[::stride]

@@ -1,7 +1,7 @@
-"""Where the microseconds of an answer go: each stage alone, for one mail and for a group of 32.
+"""CPU time of each stage of a prediction alone, for one mail and for a batch of 32.
 
-Everything runs in this process, without sockets; what HTTP and the event loop cost besides is the
-difference to the section `serving`. CPU time per mail, the median of interleaved rounds.
+Everything runs in this process, without sockets; the difference to the section `serving` is the
+cost of HTTP and the event loop. CPU time per mail, median of interleaved rounds.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _stages(subject: Subject, rows: int) -> Iterator[tuple[str, Stage]]:
-    """Yield what happens to `rows` mails, in the order in which it does."""
+    """Yield the stages of `rows` mails in order."""
     case, mails = use_case("spam"), subject.mails[:rows]
     bodies = [orjson.dumps(mail) for mail in mails]
     yield "gateway: JSON to records", lambda: [_record(body) for body in bodies]
@@ -91,7 +91,7 @@ def _measure(stages: dict[str, Stage], rows: int, rounds: int) -> dict[str, floa
                 stage()
             found[name].append((time.process_time() - start) / (calls * rows) * MICROSECONDS)
     measured = {name: median(values) for name, values in found.items()}
-    # Computing features is part of the stage that adds the sender's.
+    # Computing features is part of the stage that adds entity features.
     measured["service: features with the sender's"] -= measured["service: features"]
     return measured
 

@@ -1,4 +1,4 @@
-"""Records to send, and a gateway to send them to."""
+"""Records to send, and the gateway."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ ODD_TEXTS = (
     "null\x00byte \x07 bell",
     "someone@example.org, Other <o@EXAMPLE.ORG>",
 )
-"""What mail programs and senders really produce, and what a normaliser trips over."""
+"""Texts that mail programs produce and that are difficult for normalisation."""
 
 
 def generated(case: UseCase, rows: int, seed: int) -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ def generated(case: UseCase, rows: int, seed: int) -> list[dict[str, Any]]:
 
 
 def odd(case: UseCase, row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return copies of `row` with each odd text in each text field, the id excepted."""
+    """Return copies of `row` with each odd text in each text field except the id."""
     fields = [f.name for f in case.record_schema if f.type == pa.string()]
     return [
         row | {name: text[: _longest(case, name)]}
@@ -53,7 +53,7 @@ def odd(case: UseCase, row: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class GatewayClient:
-    """The running gateway; requests are marked as a drill, so that they count as no traffic."""
+    """The running gateway; requests have purpose `drill`, so that they do not count as traffic."""
 
     def __init__(self, settings: GatewayClientSettings, environment: Environment) -> None:
         self._url = settings.gateway_url
@@ -67,7 +67,7 @@ class GatewayClient:
         )
 
     def post(self, path: str, body: Any = None) -> dict[str, Any]:
-        """Return the JSON answer; `Unavailable` when it is an error."""
+        """Return the JSON response; raise `Unavailable` for an error."""
         try:
             answer = self._client.post(path, json=body)
         except httpx.TransportError as error:

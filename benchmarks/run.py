@@ -1,4 +1,4 @@
-"""The benchmarks: `run.py [--quick] [section …]`; without a section all but quality, in this order.
+"""Runs benchmarks: `run.py [--quick] [section …]`; default: all except quality, in this order.
 
 Exit 0 = done, 1 = a comparison failed or something is not there, 2 = wrong use.
 """
@@ -7,52 +7,47 @@ import argparse
 import logging
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 
-import bench_batch
-import bench_drift
-import bench_ingest
-import bench_pipeline
-import bench_quality
-import bench_skew
-import bench_stages
 from bench_report import machine, page, say
-from growth.section import run as growth_run
+from bench_services import check_services
 from pydantic import ValidationError
 from serving.contestants import NAMES
-from serving.section import run as serving_run
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError
 
+# By section, the module with `run(options)`; it is imported on use.
 SECTIONS = {
-    "ingest": bench_ingest.run,
-    "pipeline": bench_pipeline.run,
-    "quality": bench_quality.run,
-    "skew": bench_skew.run,
-    "batch": bench_batch.run,
-    "drift": bench_drift.run,
-    "serving": serving_run,
-    "growth": growth_run,
-    "stages": bench_stages.run,
+    "ingest": "bench_ingest",
+    "pipeline": "bench_pipeline",
+    "quality": "bench_quality",
+    "skew": "bench_skew",
+    "batch": "bench_batch",
+    "drift": "bench_drift",
+    "serving": "serving.section",
+    "growth": "growth.section",
+    "stages": "bench_stages",
 }
-# `make bench-quality` measures how good the models are, which has nothing to do with speed.
+# `make bench-quality` measures the models, not speed.
 BY_ITSELF = "quality"
 FAILED, WRONG_USE = 1, 2
 
 
 def main() -> int:
-    """Run the sections that were asked for."""
+    """Run the requested sections."""
     parser = _parser()
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
     logging.basicConfig(level=logging.WARNING)
-    # What was started ends with us, whoever ends us.
+    # SIGTERM must leave the contexts that stop started programs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     say(described := machine())
     try:
         names = options.sections or [name for name in SECTIONS if name != BY_ITSELF]
+        check_services(names)
         results = [_section(name, options) for name in names]
     except ValidationError as error:
         say(f"settings are missing: use `make bench`, which reads config/embedded.env\n{error}")
@@ -67,7 +62,7 @@ def main() -> int:
 
 def _section(name: str, options: argparse.Namespace) -> bool:
     page.append(f"## {name}\n")
-    return SECTIONS[name](options)
+    return bool(import_module(SECTIONS[name]).run(options))
 
 
 def _write(file: Path, described: str) -> None:

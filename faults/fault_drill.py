@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from fault_stand import KEYS, Stand
-from fault_traffic import CLIENTS, OK, PLACES, Traffic, flowing
+from fault_testbed import KEYS, Testbed
+from fault_traffic import CLIENTS, ENVIRONMENTS, OK, Traffic, background_traffic
 
 from platform_core.contracts.environments import Environment
 
@@ -18,7 +18,7 @@ SHOWN = 3
 
 
 @dataclass
-class Outcome:
+class FaultOutcome:
     """What one fault came to; `failures` is empty when all is green."""
 
     name: str
@@ -35,26 +35,26 @@ class Outcome:
     skipped: str = ""
 
     def require(self, holds: bool, what: str) -> None:
-        """Fail the fault unless `holds`; `what` says what should have been."""
+        """Fail the fault with `what` unless `holds`."""
         if not holds:
             self.failures.append(what)
 
 
 @dataclass
 class Drill:
-    """A fault that is under way; `outcome` is complete when the block of `drill` has ended."""
+    """A fault in progress; `outcome` is complete when the block of `drill` has ended."""
 
-    stand: Stand
+    testbed: Testbed
     traffic: Traffic
-    outcome: Outcome
+    outcome: FaultOutcome
     _broken: float = 0.0
 
-    async def settle(self, places: Sequence[Environment] = PLACES) -> None:
-        """Let `places` answer for a while: the fault shall hit running traffic."""
-        await self.traffic.answered(RECOVERY_SECONDS, places)
+    async def settle(self, environments: Sequence[Environment] = ENVIRONMENTS) -> None:
+        """Wait until `environments` have answered several requests."""
+        await self.traffic.answered(RECOVERY_SECONDS, environments)
 
     async def until(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-        """Wait until `condition` holds, which may block; fail the fault when it does not."""
+        """Wait until `condition`, which may block, holds; otherwise fail the fault."""
         deadline = time.monotonic() + seconds
         while not await asyncio.to_thread(condition):
             if time.monotonic() > deadline:
@@ -63,24 +63,24 @@ class Drill:
             await asyncio.sleep(0.1)
 
     async def during(self, action: Callable[[], Any]) -> Any:
-        """Run something that blocks, and return its result; the traffic goes on."""
+        """Run a blocking action while traffic continues, and return its result."""
         return await asyncio.to_thread(action)
 
     def broken(self) -> None:
-        """Note that the fault begins now."""
+        """Record the start of the fault."""
         self._broken = time.monotonic()
 
-    async def recovered(self, places: Sequence[Environment] = PLACES) -> None:
-        """Wait until all `places` answer, and note how long after the fault that was."""
+    async def recovered(self, environments: Sequence[Environment] = ENVIRONMENTS) -> None:
+        """Wait until all `environments` answer, and record the time since the fault began."""
         try:
-            await self.traffic.answered(RECOVERY_SECONDS, places)
+            await self.traffic.answered(RECOVERY_SECONDS, environments)
         except TimeoutError:
             self.outcome.failures.append(f"no recovery within {RECOVERY_SECONDS} s")
         else:
             self.outcome.recovery = time.monotonic() - self._broken
 
     def refusals(self, environment: Environment, since: float = 0.0) -> int:
-        """Return how many requests to an environment were refused."""
+        """Return the number of refused requests to an environment."""
         sent = self.traffic.sent
         return sum(
             s.status != OK and s.environment == environment and s.start >= since for s in sent
@@ -89,60 +89,62 @@ class Drill:
 
 @asynccontextmanager
 async def drill(
-    stand: Stand, name: str, extra: int = 0, clients: int = CLIENTS, port: int | None = None
+    testbed: Testbed, name: str, extra: int = 0, clients: int = CLIENTS, port: int | None = None
 ) -> AsyncIterator[Drill]:
-    """Load the stand while the block runs; then compare answers and records.
+    """Send traffic while the block runs; then compare predictions and records.
 
-    `extra` records may be there beyond the answers: the requests in flight at a kill of the
-    gateway, a batch of them at most.
+    `extra` records without a response are allowed: those of requests in flight when the gateway
+    is killed.
     """
-    traffic = Traffic(port or stand.port, KEYS["load"], stand.answers, name)
-    running = Drill(stand, traffic, Outcome(name))
-    async with flowing(traffic, clients):
+    traffic = Traffic(port or testbed.port, KEYS["load"], testbed.answers, name)
+    running = Drill(testbed, traffic, FaultOutcome(name))
+    async with background_traffic(traffic, clients):
         await running.settle()
         yield running
-    await asyncio.to_thread(balance, stand, traffic, running.outcome, extra)
+    await asyncio.to_thread(check_records, testbed, traffic, running.outcome, extra)
 
 
-def balance(stand: Stand, traffic: Traffic, outcome: Outcome, extra: int = 0) -> None:
-    """Complete an outcome: every answer has exactly one record, nothing was wrong."""
+def check_records(
+    testbed: Testbed, traffic: Traffic, outcome: FaultOutcome, extra: int = 0
+) -> None:
+    """Complete an outcome: every prediction has exactly one record and is correct."""
     count(traffic, outcome)
-    stand.flush()
-    records = stand.logged(traffic.name)
+    testbed.flush()
+    records = testbed.logged(traffic.name)
     given = [answer for sent in traffic.good for answer in sent.predictions]
     outcome.expected = len(given)
     outcome.found = sum(len(records.get(prediction, ())) for prediction, _ in given)
     outcome.extra = sum(map(len, records.values())) - outcome.found
-    outcome.require(len(dict(given)) == len(given), "a prediction id was given twice")
+    outcome.require(len(dict(given)) == len(given), "a prediction id was used twice")
     lost = sum(prediction not in records for prediction, _ in given)
-    outcome.require(lost == 0, f"{lost} answers have no record")
+    outcome.require(lost == 0, f"{lost} predictions have no record")
     doubled = sum(len(releases) > 1 for releases in records.values())
-    outcome.require(doubled == 0, f"{doubled} answers have more than one record")
+    outcome.require(doubled == 0, f"{doubled} predictions have more than one record")
     mixed_up = sum(records.get(p, [release])[0] != release for p, release in given)
-    outcome.require(mixed_up == 0, f"{mixed_up} records name another release than the answer")
-    outcome.require(outcome.extra <= extra, f"{outcome.extra} records without an answer")
+    outcome.require(mixed_up == 0, f"{mixed_up} records name another release than the response")
+    outcome.require(outcome.extra <= extra, f"{outcome.extra} records without a response")
 
 
-def count(traffic: Traffic, outcome: Outcome) -> None:
-    """Count what was answered and how; nothing may be wrong."""
+def count(traffic: Traffic, outcome: FaultOutcome) -> None:
+    """Count the responses by kind; none may be wrong."""
     good = traffic.good
     outcome.answered, outcome.refused = len(good), len(traffic.sent) - len(good)
     outcome.wrong = len(traffic.wrong)
     if traffic.refusals:
         reasons = traffic.refusals.most_common(SHOWN)
         outcome.notes.append("refused: " + ", ".join(f"{n} x {why}" for why, n in reasons))
-    outcome.failures += [f"wrong: {trouble}" for trouble in traffic.wrong[:SHOWN]]
-    outcome.require(outcome.answered > 0, "nothing was answered")
+    outcome.failures += [f"wrong: {problem}" for problem in traffic.wrong[:SHOWN]]
+    outcome.require(outcome.answered > 0, "no request was answered")
     ends = sorted(sent.end for sent in good)
     gaps = [later - earlier for earlier, later in pairwise(ends)]
     outcome.gap = max(gaps, default=None)
 
 
 async def undegraded(run: Drill) -> None:
-    """Wait until no place is degraded any more."""
+    """Wait until no prediction is degraded."""
     for _ in range(100):
         seen = len(run.traffic.sent)
         await run.recovered()
         if not any(sent.degraded for sent in run.traffic.sent[seen:]):
             return
-    run.outcome.failures.append("answers are degraded although the online store is back")
+    run.outcome.failures.append("predictions are degraded although the online store is available")

@@ -1,4 +1,4 @@
-"""More than can be done: what is taken on is done in time, the rest is told to come again."""
+"""Overload: accepted requests are answered in time, the others are told to retry."""
 
 import asyncio
 import time
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from statistics import quantiles
 
 import psutil
-from fault_drill import Drill, Outcome, balance, drill
-from fault_http import Caller
-from fault_proxy import NONE, Fault
-from fault_stand import GREEDY_LIMIT, KEYS, Stand, Unit
-from fault_traffic import OK, PLACES, Sent, Traffic, flowing
+from fault_drill import Drill, FaultOutcome, check_records, drill
+from fault_http import Connection
+from fault_proxy import NO_FAULT, Fault
+from fault_testbed import GREEDY_LIMIT, KEYS, Server, Testbed
+from fault_traffic import ENVIRONMENTS, OK, SentRequest, Traffic, background_traffic
 
 from platform_core.contracts.environments import Environment
 
@@ -18,10 +18,10 @@ STAGING = Environment.STAGING
 
 IN_FLIGHT = 8
 FULL = IN_FLIGHT * 3 // 4
-"""So many requests may wait for one place: the load at which capacity is measured."""
+"""Concurrent requests per environment: the load at which capacity is measured."""
 SERVICE = Fault(seconds=0.02)
-"""Staging takes so long: the bound is what is in flight, not the processors, which the load
-generator shares."""
+"""Latency of staging, so that concurrency is the limit and not the CPUs, which the load generator
+shares."""
 RATE_LIMITED, OVERLOADED = 429, 503
 TIMES = 5
 P99_TIMES = 3
@@ -30,89 +30,97 @@ ROUNDS = 3
 CONNECTIONS = 400
 MEMORY_BYTES = 200 << 20
 FLOOD = 96
-"""Callers of one key, as many as there are slots: half of them are for another key."""
+"""Clients of one key, as many as the capacity: half of it is reserved for another key."""
 MEBIBYTE = 1 << 20
 
 
-async def overload(stand: Stand) -> Outcome:
-    """Offer five times of what can be done; the best of up to three rounds counts."""
-    seconds = QUICK_SECONDS if stand.quick else SECONDS
-    with stand.another_gateway(MAX_IN_FLIGHT=str(IN_FLIGHT)) as unit:
-        stand.slow.misbehave(SERVICE)
+async def overload(testbed: Testbed) -> FaultOutcome:
+    """Offer five times the capacity; the best of up to three rounds counts."""
+    seconds = QUICK_SECONDS if testbed.quick else SECONDS
+    with testbed.another_gateway(MAX_IN_FLIGHT=str(IN_FLIGHT)) as server:
+        testbed.slow.inject(SERVICE)
         try:
             for number in range(ROUNDS):
-                outcome = await _round(stand, unit, f"overload{number}", seconds)
+                outcome = await _round(testbed, server, f"overload{number}", seconds)
                 if not outcome.failures:
                     break
         finally:
-            stand.slow.misbehave(NONE)
+            testbed.slow.inject(NO_FAULT)
     return outcome
 
 
-async def _round(stand: Stand, unit: Unit, name: str, seconds: float) -> Outcome:
-    process = psutil.Process(unit.process.pid)
-    normal = Traffic(stand.port, KEYS["load"], stand.answers, f"usual{name}", pause=0)
-    async with flowing(normal, FULL, batches=False, places=[STAGING]):
+async def _round(testbed: Testbed, server: Server, name: str, seconds: float) -> FaultOutcome:
+    process = psutil.Process(server.process.pid)
+    normal = Traffic(testbed.port, KEYS["load"], testbed.answers, f"full{name}", pause=0)
+    async with background_traffic(normal, FULL, batches=False, environments=[STAGING]):
         await asyncio.sleep(seconds)
     capacity, usual = len(normal.good) / seconds, _p99(normal.good)
     before = process.memory_info().rss
-    traffic = Traffic(stand.port, KEYS["load"], stand.answers, name)
+    traffic = Traffic(testbed.port, KEYS["load"], testbed.answers, name)
     await _offer(traffic, TIMES * capacity, seconds, [STAGING])
     grown = process.memory_info().rss - before
-    outcome = Outcome("overload")
+    outcome = FaultOutcome("overload")
     p99 = _p99(traffic.good)
     outcome.notes.append(
         f"capacity {capacity:.0f}/s, offered {len(traffic.sent) / seconds:.0f}/s, answered "
         f"{len(traffic.good) / seconds:.0f}/s; p99 {1000 * p99:.0f} ms, at full load "
         f"{1000 * usual:.0f} ms; memory +{grown / MEBIBYTE:.0f} MiB"
     )
-    outcome.require(p99 <= P99_TIMES * usual, f"p99 of what is accepted is over {P99_TIMES} times")
+    outcome.require(
+        p99 <= P99_TIMES * usual,
+        f"p99 of accepted requests is more than {P99_TIMES} times that of full load",
+    )
     outcome.require(grown < MEMORY_BYTES, "memory grows")
-    outcome.require(len(traffic.good) < len(traffic.sent), "nothing was refused")
-    outcome.require(all(s.status for s in traffic.sent), "connections broke")
-    await asyncio.to_thread(balance, stand, traffic, outcome)
+    outcome.require(len(traffic.good) < len(traffic.sent), "no request was refused")
+    outcome.require(all(s.status for s in traffic.sent), "connections failed")
+    await asyncio.to_thread(check_records, testbed, traffic, outcome)
     return outcome
 
 
-async def fairness(stand: Stand) -> Outcome:
-    """Two keys that want too much, each in its way, and a modest one that notices neither."""
-    with stand.another_gateway(MAX_IN_FLIGHT=str(FLOOD)):
-        async with drill(stand, "fairness-between-keys", clients=2) as run:
+async def fairness(testbed: Testbed) -> FaultOutcome:
+    """Two keys that exceed their share in different ways, and a third one that is unaffected."""
+    with testbed.another_gateway(MAX_IN_FLIGHT=str(FLOOD)):
+        async with drill(testbed, "fairness-between-keys", clients=2) as run:
             run.broken()
-            greedy = Traffic(stand.port, KEYS["greedy"], stand.answers, "greedy")
-            seconds = QUICK_SECONDS if stand.quick else SECONDS
+            greedy = Traffic(testbed.port, KEYS["greedy"], testbed.answers, "greedy")
+            seconds = QUICK_SECONDS if testbed.quick else SECONDS
             await _offer(greedy, TIMES * GREEDY_LIMIT, seconds)
-            flood = Traffic(stand.port, KEYS["modest"], stand.answers, "flood", pause=0)
-            async with flowing(flood, FLOOD):
+            flood = Traffic(testbed.port, KEYS["modest"], testbed.answers, "flood", pause=0)
+            async with background_traffic(flood, FLOOD):
                 await asyncio.sleep(seconds)
             await run.recovered()
-    _judge_greedy(run, greedy, seconds)
-    run.outcome.require(any(s.status != OK for s in flood.sent), "the flood was not bounded")
+    _check_greedy(run, greedy, seconds)
+    run.outcome.require(any(s.status != OK for s in flood.sent), "the flood was not limited")
     run.outcome.require(run.outcome.refused == 0, "the modest key was refused")
     run.outcome.failures += [f"wrong: {x}" for x in (*greedy.wrong, *flood.wrong)[:3]]
     return run.outcome
 
 
-def _judge_greedy(run: Drill, greedy: Traffic, seconds: float) -> None:
+def _check_greedy(run: Drill, greedy: Traffic, seconds: float) -> None:
     allowed = GREEDY_LIMIT * (seconds + 2)
     statuses = {sent.status for sent in greedy.sent}
     expected = {OK, RATE_LIMITED, OVERLOADED}
-    run.outcome.require(len(greedy.good) <= allowed, f"{len(greedy.good)} answers of {allowed}")
+    run.outcome.require(
+        len(greedy.good) <= allowed, f"{len(greedy.good)} responses, {allowed} are allowed"
+    )
     run.outcome.require(RATE_LIMITED in statuses <= expected, f"statuses {statuses}")
     run.outcome.notes.append(f"greedy key: {len(greedy.good)} of {len(greedy.sent)} answered")
 
 
 async def _offer(
-    traffic: Traffic, rate: float, seconds: float, places: Sequence[Environment] = PLACES
+    traffic: Traffic,
+    rate: float,
+    seconds: float,
+    environments: Sequence[Environment] = ENVIRONMENTS,
 ) -> None:
-    """Send `rate` requests a second, whatever becomes of those before."""
-    idle = [Caller(traffic.port) for _ in range(CONNECTIONS)]
-    everybody = tuple(idle)
+    """Send `rate` requests per second without waiting for responses."""
+    idle = [Connection(traffic.port) for _ in range(CONNECTIONS)]
+    connections = tuple(idle)
     rows, tasks = len(traffic.answers.rows), set()
 
-    async def one(number: int, caller: Caller) -> None:
-        await traffic.ask(caller, places[number % len(places)], [number % rows])
-        idle.append(caller)
+    async def one(number: int, connection: Connection) -> None:
+        await traffic.send(connection, environments[number % len(environments)], [number % rows])
+        idle.append(connection)
 
     begin = time.monotonic()
     for number in range(int(rate * seconds)):
@@ -123,9 +131,9 @@ async def _offer(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     await asyncio.gather(*tasks)
-    for caller in everybody:
-        caller.close()
+    for connection in connections:
+        connection.close()
 
 
-def _p99(sent: Sequence[Sent]) -> float:
+def _p99(sent: Sequence[SentRequest]) -> float:
     return quantiles([one.end - one.start for one in sent], n=100)[98]

@@ -1,7 +1,7 @@
-"""A TCP proxy in front of a real server, which can be told to misbehave.
+"""A TCP proxy in front of a real server that injects faults.
 
-A change of the fault hangs up on everybody, so that the next call meets it. Calls are recognised
-well enough for request-response protocols: the first bytes of a caller after an answer begin one.
+Changing the fault closes all connections, so that it affects the next call. Calls are recognised as
+in request-response protocols: the first bytes that a client sends after a response begin a call.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ CHUNK = 64 << 10
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to calls: nothing, unless it is said here.
+    """The effects on a call, none by default.
 
-    `seconds` of delay, an HTTP `status` in place of the server's answer, `gone` hangs up at once,
-    `silent` never answers, `spoil` changes what the caller sends.
+    `seconds` is a delay and `status` an HTTP status instead of the server's response; `gone` closes
+    the connection, `silent` never responds, and `spoil` replaces bytes of the request.
     """
 
     seconds: float = 0.0
@@ -30,18 +30,18 @@ class Fault:
     spoil: tuple[bytes, bytes] | None = None
 
 
-NONE = Fault()
+NO_FAULT = Fault()
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass
 class Proxy:
-    """Listens on `port` of 127.0.0.1 and passes on to `target`, in a thread of its own."""
+    """Listens on `port` of 127.0.0.1 and forwards to `target`, in a separate thread."""
 
     target: int
     port: int = field(default_factory=free_port)
     calls: int = 0
-    _fault: Fault = NONE
+    _fault: Fault = NO_FAULT
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def start(self) -> "Proxy":
@@ -52,8 +52,8 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(serve, self._loop).result()
         return self
 
-    def misbehave(self, fault: Fault) -> None:
-        """Let `fault` happen from now on; `NONE` ends it."""
+    def inject(self, fault: Fault) -> None:
+        """Apply `fault` from now on; `NO_FAULT` ends it."""
 
         async def change() -> None:
             self._fault = fault
@@ -66,24 +66,24 @@ class Proxy:
         self._writers.add(writer)
         try:
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                await self._act((reader, writer), self._fault)
+                await self._handle((reader, writer), self._fault)
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
 
-    async def _act(self, caller: Pair, fault: Fault) -> None:
+    async def _handle(self, connection: Pair, fault: Fault) -> None:
         if fault.gone:
             self.calls += 1
         elif fault.silent:
             self.calls += 1
-            await caller[0].read()
+            await connection[0].read()
         elif fault.status is not None:
-            await self._refuse(caller, fault)
+            await self._refuse(connection, fault)
         else:
-            await self._pass_on(caller, fault)
+            await self._forward(connection, fault)
 
-    async def _refuse(self, caller: Pair, fault: Fault) -> None:
-        reader, writer = caller
+    async def _refuse(self, connection: Pair, fault: Fault) -> None:
+        reader, writer = connection
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             self.calls += 1
@@ -95,7 +95,7 @@ class Proxy:
             writer.write(answer.encode())
             await writer.drain()
 
-    async def _pass_on(self, caller: Pair, fault: Fault) -> None:
+    async def _forward(self, connection: Pair, fault: Fault) -> None:
         server = await asyncio.open_connection("127.0.0.1", self.target)
         self._writers.add(server[1])
         answered = asyncio.Event()
@@ -112,8 +112,11 @@ class Proxy:
             answered.set()
             return data
 
-        ways = (_copy(caller[0], server[1], request), _copy(server[0], caller[1], response))
-        tasks = [asyncio.create_task(way) for way in ways]
+        directions = (
+            _copy(connection[0], server[1], request),
+            _copy(server[0], connection[1], response),
+        )
+        tasks = [asyncio.create_task(direction) for direction in directions]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

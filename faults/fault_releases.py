@@ -1,20 +1,20 @@
-"""Releases that misbehave, and a good one that comes while everybody asks."""
+"""Faulty releases, and deployments under load."""
 
 import asyncio
 import time
 
 import onnx
-from fault_drill import Drill, Outcome, drill
-from fault_http import Caller
-from fault_proxy import NONE, Fault
-from fault_stand import Stand
+from fault_drill import Drill, FaultOutcome, drill
+from fault_http import Connection
+from fault_proxy import NO_FAULT, Fault
+from fault_testbed import Testbed
 from fault_traffic import USE_CASE
 from onnx import TensorProto, helper, numpy_helper
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ReleaseRefused
 from platform_core.open_inference import PROBABILITIES
-from scoring import release_path
+from platform_core.storage import release_path
 from scoring.testing import make_release, train
 from use_cases import use_case
 
@@ -26,77 +26,77 @@ AT_ONCE_SECONDS = 0.1
 OPEN_SECONDS = 8
 
 
-async def wrong_shape(stand: Stand) -> Outcome:
-    """Serve a release whose graph answers more rows than its golden records with too few."""
-    good = stand.releases[0]
+async def wrong_shape(testbed: Testbed) -> FaultOutcome:
+    """Serve a release whose graph returns too few rows for more rows than its golden records."""
+    good = testbed.releases[0]
     limit = use_case(USE_CASE).golden_records().num_rows
-    model = _forgetful(train(USE_CASE, 0), limit)
-    bad = make_release(stand.store, USE_CASE, 0, feature_view_version="v1", model=model)
-    stand.answers.learn_as(bad.id, good.id)
-    rows = [number % len(stand.answers.rows) for number in range(MANY)]
-    async with drill(stand, "release-wrong-shape") as run:
-        await run.during(lambda: stand.deploy(bad.id))
+    model = _truncated_output(train(USE_CASE, 0), limit)
+    bad = make_release(testbed.store, USE_CASE, 0, feature_view_version="v1", model=model)
+    testbed.answers.expect_same(bad.id, good.id)
+    rows = [number % len(testbed.answers.rows) for number in range(MANY)]
+    async with drill(testbed, "release-wrong-shape") as run:
+        await run.during(lambda: testbed.deploy(bad.id))
         run.broken()
-        caller = Caller(stand.port)
-        replies = [await run.traffic.ask(caller, STAGING, rows) for _ in range(10)]
-        caller.close()
+        connection = Connection(testbed.port)
+        responses = [await run.traffic.send(connection, STAGING, rows) for _ in range(10)]
+        connection.close()
         await run.settle()
-        await run.during(lambda: stand.deploy(good.id))
+        await run.during(lambda: testbed.deploy(good.id))
         await run.recovered()
-    refused = {reply.status for reply in replies} == {503}
-    run.outcome.require(refused, "answers of the wrong shape were not all refused")
-    run.outcome.require(run.outcome.refused == len(replies), "other requests were refused too")
+    refused = {response.status for response in responses} == {503}
+    run.outcome.require(refused, "not all responses of the wrong shape were refused")
+    run.outcome.require(run.outcome.refused == len(responses), "other requests were refused too")
     return run.outcome
 
 
-async def slow(stand: Stand) -> Outcome:
-    """Let staging take 5 s an answer: its circuit opens, production does not notice."""
-    async with drill(stand, "release-slow") as run:
+async def slow(testbed: Testbed) -> FaultOutcome:
+    """Let staging take 5 s per response: its circuit opens, production is unaffected."""
+    async with drill(testbed, "release-slow") as run:
         run.broken()
-        stand.slow.misbehave(Fault(seconds=5))
-        began, calls = time.monotonic(), stand.slow.calls
+        testbed.slow.inject(Fault(seconds=5))
+        began, calls = time.monotonic(), testbed.slow.calls
         await asyncio.sleep(OPEN_SECONDS)
-        calls = stand.slow.calls - calls
-        stand.slow.misbehave(NONE)
+        calls = testbed.slow.calls - calls
+        testbed.slow.inject(NO_FAULT)
         await run.recovered()
     late = [s for s in run.traffic.sent if s.start > began and s.environment == STAGING]
     at_once = sum(s.status == 503 and s.end - s.start < AT_ONCE_SECONDS for s in late)  # noqa: PLR2004
-    run.outcome.require(at_once > calls, "callers were left to wait for a service that is known")
-    run.outcome.require(run.refusals(PRODUCTION) == 0, "production was disturbed")
-    run.outcome.notes.append(f"{at_once} refused at once, {calls} calls reached the slow service")
+    run.outcome.require(at_once > calls, "requests waited although the circuit should be open")
+    run.outcome.require(run.refusals(PRODUCTION) == 0, "production was affected")
+    run.outcome.notes.append(f"{at_once} refused at once, {calls} calls to the slow service")
     return run.outcome
 
 
-async def truncated(stand: Stand) -> Outcome:
-    """Deploy a release whose graph was cut off: it is refused, the old one answers on."""
-    release = make_release(stand.store, USE_CASE, TRUNCATED_SEED, feature_view_version="v1")
+async def truncated(testbed: Testbed) -> FaultOutcome:
+    """Deploy a release with a truncated graph: it is refused, the old one keeps serving."""
+    release = make_release(testbed.store, USE_CASE, TRUNCATED_SEED, feature_view_version="v1")
     path = f"{release_path(USE_CASE, release.id)}/model/{USE_CASE}/1/model.onnx"
-    stand.store.write(path, stand.store.read(path)[:-100])
+    testbed.store.write(path, testbed.store.read(path)[:-100])
 
     def refused() -> bool:
         try:
-            stand.deploy(release.id)
+            testbed.deploy(release.id)
         except ReleaseRefused:
             return True
         return False
 
-    async with drill(stand, "release-truncated") as run:
+    async with drill(testbed, "release-truncated") as run:
         run.broken()
-        run.outcome.require(await run.during(refused), "it was taken")
+        run.outcome.require(await run.during(refused), "the truncated release was accepted")
         await run.recovered()
     run.outcome.require(run.outcome.refused == 0, "requests were refused")
     return run.outcome
 
 
-async def deployment(stand: Stand) -> Outcome:
-    """Deploy one release after the other: no request fails, each answer is of one release."""
-    first, second = (release.id for release in stand.releases)
-    async with drill(stand, "deployment-under-load") as run:
+async def deployment(testbed: Testbed) -> FaultOutcome:
+    """Deploy releases in turn: no request fails, and no response mixes two releases."""
+    first, second = (release.id for release in testbed.releases)
+    async with drill(testbed, "deployment-under-load") as run:
         run.broken()
-        for number in range(QUICK_SWAPS if stand.quick else SWAPS):
+        for number in range(QUICK_SWAPS if testbed.quick else SWAPS):
             release = first if number % 2 else second
-            place = list(Environment)[number // 2 % 2]
-            await run.during(lambda r=release, p=place: stand.deploy(r, p))
+            environment = list(Environment)[number // 2 % 2]
+            await run.during(lambda r=release, p=environment: testbed.deploy(r, p))
             await run.settle()
         await run.recovered()
     _require_both(run, {first, second})
@@ -106,18 +106,18 @@ async def deployment(stand: Stand) -> Outcome:
 
 def _require_both(run: Drill, releases: set[str]) -> None:
     answered = {release for sent in run.traffic.good for _, release in sent.predictions}
-    run.outcome.require(answered == releases, f"answers of {answered}, deployed were {releases}")
+    run.outcome.require(answered == releases, f"responses of {answered}, expected {releases}")
 
 
-def _forgetful(model: bytes, rows: int) -> bytes:
-    """Return the graph with its probabilities cut after `rows` rows."""
+def _truncated_output(model: bytes, rows: int) -> bytes:
+    """Return the graph with its probabilities truncated after `rows` rows."""
     graph = onnx.load_from_string(model)
     for node in graph.graph.node:
-        node.output[:] = ["all_of_them" if o == PROBABILITIES else o for o in node.output]
-        node.input[:] = ["all_of_them" if i == PROBABILITIES else i for i in node.input]
+        node.output[:] = ["all_rows" if o == PROBABILITIES else o for o in node.output]
+        node.input[:] = ["all_rows" if i == PROBABILITIES else i for i in node.input]
     for name, value in (("cut_starts", 0), ("cut_ends", rows), ("cut_axes", 0)):
         tensor = helper.make_tensor(name, TensorProto.INT64, [1], [value])
         graph.graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(tensor), name))
-    names = ["all_of_them", "cut_starts", "cut_ends", "cut_axes"]
+    names = ["all_rows", "cut_starts", "cut_ends", "cut_axes"]
     graph.graph.node.append(helper.make_node("Slice", names, [PROBABILITIES], "cut"))
     return graph.SerializeToString()

@@ -1,9 +1,9 @@
-"""The table of the faults."""
+"""The results as a table."""
 
 from collections.abc import Sequence
 from functools import partial
 
-from fault_drill import Outcome
+from fault_drill import FaultOutcome
 
 say = partial(print, flush=True)
 COLUMNS = (
@@ -22,12 +22,12 @@ WIDTHS = (28, 8, 7, 5, 16, 6, 5, 13, 10, 7)
 
 
 def header() -> str:
-    """Return the head of the table."""
+    """Return the header line."""
     return _line(COLUMNS)
 
 
-def row(outcome: Outcome) -> str:
-    """Return one line, and below it what failed or is worth a note."""
+def row(outcome: FaultOutcome) -> str:
+    """Return the line of a fault, followed by notes and failures."""
     cells = [
         outcome.name,
         *(str(n) for n in (outcome.answered, outcome.refused, outcome.wrong)),

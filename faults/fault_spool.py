@@ -1,4 +1,4 @@
-"""What can happen to the inference log on its way through the local disk."""
+"""Faults of the inference log on the local disk."""
 
 import asyncio
 import resource
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from fault_drill import Drill, Outcome, drill
-from fault_stand import Stand, Unit
+from fault_drill import Drill, FaultOutcome, drill
+from fault_testbed import Server, Testbed
 from fault_traffic import BATCH, CLIENTS
 
-from api_gateway.log.segments import frame
 from platform_core.testing.machine import MachineSettings, child_environment
 from platform_core.testing.processes import free_port
+from records.segments import frame
 
 DISK_BYTES = 2 << 20
 FAKETIME = "faketime/libfaketimeMT.so.1"
@@ -23,30 +23,30 @@ LIBRARIES = (Path("/usr/lib"), Path("/usr/local/lib"), Path("/opt/homebrew/lib")
 HOUR_BACK = "-3600"
 
 
-async def torn_record(stand: Stand) -> Outcome:
-    """Kill the gateway, and cut the record it was writing: the next one drops just that."""
-    async with drill(stand, "torn-record", extra=CLIENTS * BATCH) as run:
-        unit = stand.units["gateway"]
+async def torn_record(testbed: Testbed) -> FaultOutcome:
+    """Kill the gateway and truncate its last record: the next gateway drops only this record."""
+    async with drill(testbed, "torn-record", extra=CLIENTS * BATCH) as run:
+        server = testbed.servers["gateway"]
         run.broken()
-        await run.during(unit.kill)
-        segments = sorted((stand.home / "spool").glob("*.log"), key=lambda f: f.stat().st_mtime)
+        await run.during(server.kill)
+        segments = sorted((testbed.home / "spool").glob("*.log"), key=lambda f: f.stat().st_mtime)
         run.outcome.require(bool(segments), "the killed gateway left no segment")
         with segments[-1].open("ab") as file:
             file.write(frame(b'{"prediction_id": "torn", "request_id": "torn-record-0"}')[:-9])
-        await run.during(unit.restart)
+        await run.during(server.restart)
         await run.recovered()
-        await run.during(stand.flush)
-    metrics = httpx.get(f"http://127.0.0.1:{stand.port}/metrics").text
+        await run.during(testbed.flush)
+    metrics = httpx.get(f"http://127.0.0.1:{testbed.port}/metrics").text
     damaged = [x.split()[1] for x in metrics.splitlines() if x.startswith("gateway_log_damaged")]
     run.outcome.require(any(float(n) >= 1 for n in damaged), "the torn record was not counted")
     return run.outcome
 
 
-async def second_gateway(stand: Stand) -> Outcome:
-    """Start a second gateway on the same spool folder: it is refused, the first answers on."""
-    async with drill(stand, "two-gateways-one-spool") as run:
+async def second_gateway(testbed: Testbed) -> FaultOutcome:
+    """Start a second gateway on the same spool folder: it is refused, the first is unaffected."""
+    async with drill(testbed, "two-gateways-one-spool") as run:
         run.broken()
-        settings = stand.gateway_settings(GATEWAY_PORT=str(free_port()))
+        settings = testbed.gateway_settings(GATEWAY_PORT=str(free_port()))
         second = await run.during(
             lambda: subprocess.run(
                 [sys.executable, "-m", "api_gateway"],
@@ -58,19 +58,21 @@ async def second_gateway(stand: Stand) -> Outcome:
             )
         )
         await run.recovered()
-    told = "in use by another gateway" in second.stderr
-    run.outcome.require(second.returncode == 1 and told, f"it was not refused: {second.stderr}")
+    explained = "in use by another gateway" in second.stderr
+    run.outcome.require(
+        second.returncode == 1 and explained, f"it was not refused: {second.stderr}"
+    )
     run.outcome.require(run.outcome.refused == 0, "requests were refused")
     return run.outcome
 
 
-async def disk_full(stand: Stand) -> Outcome:
-    """Fill the disk under the spool: no record, no answer; with room again, answers again."""
-    with _small_disk(stand.home / "small-disk") as mounted:
-        spool = stand.home / ("small-disk/spool" if mounted else "other-spool")
-        with stand.another_gateway(SPOOL_FOLDER=str(spool)) as unit:
-            async with drill(stand, "disk-full") as run:
-                fill, free = _filler(spool.parent) if mounted else _file_limit(unit)
+async def disk_full(testbed: Testbed) -> FaultOutcome:
+    """Fill the disk of the spool: requests are refused until there is space again."""
+    with _small_disk(testbed.home / "small-disk") as mounted:
+        spool = testbed.home / ("small-disk/spool" if mounted else "other-spool")
+        with testbed.another_gateway(SPOOL_FOLDER=str(spool)) as server:
+            async with drill(testbed, "disk-full") as run:
+                fill, free = _filler(spool.parent) if mounted else _file_limit(server)
                 run.broken()
                 fill()
                 await run.until(lambda: run.traffic.sent[-1].status != 200, "refusals")  # noqa: PLR2004
@@ -78,29 +80,29 @@ async def disk_full(stand: Stand) -> Outcome:
                 free()
                 await run.recovered()
         run.outcome.notes.append("a tmpfs of 2 MiB" if mounted else "RLIMIT_FSIZE (no mount here)")
-        run.outcome.require(run.outcome.refused > 0, "nothing was refused")
+        run.outcome.require(run.outcome.refused > 0, "no request was refused")
         return run.outcome
 
 
-async def clock_back(stand: Stand) -> Outcome:
-    """Set the gateway's clock back an hour: segments are still sealed, no key is shut out."""
+async def clock_back(testbed: Testbed) -> FaultOutcome:
+    """Set the gateway's clock back an hour: segments are sealed and no key is locked out."""
     name = "clock-back-an-hour"
     library = next((f for folder in LIBRARIES for f in folder.rglob(FAKETIME)), None)
     if library is None:
         reason = "libfaketime is not installed; Debian: apt-get install faketime"
         failures = [reason] if MachineSettings().ci else []
-        return Outcome(name, skipped=reason, failures=failures)
-    clock = stand.home / "clock"
+        return FaultOutcome(name, skipped=reason, failures=failures)
+    clock = testbed.home / "clock"
     clock.write_text("+0")
     fake = {
         "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "SPOOL_FOLDER": str(stand.home / "clock-spool"),
+        "SPOOL_FOLDER": str(testbed.home / "clock-spool"),
     }
-    with stand.another_gateway(**fake):
-        async with drill(stand, name) as run:
+    with testbed.another_gateway(**fake):
+        async with drill(testbed, name) as run:
             run.broken()
             clock.write_text(HOUR_BACK)
             await asyncio.sleep(2)
@@ -112,17 +114,17 @@ async def clock_back(stand: Stand) -> Outcome:
 
 
 async def _uploaded(run: Drill, seen: int) -> None:
-    """Wait until what was answered after request `seen` is in the blob store, unasked."""
-    asked = [p for sent in run.traffic.sent[seen:] for p, _ in sent.predictions]
+    """Wait until records of requests after `seen` are uploaded without a flush."""
+    predictions = [p for sent in run.traffic.sent[seen:] for p, _ in sent.predictions]
     await run.until(
-        lambda: any(p in run.stand.logged(run.outcome.name) for p in asked),
-        "records after the change of the clock are uploaded by themselves",
+        lambda: any(p in run.testbed.logged(run.outcome.name) for p in predictions),
+        "the upload of records after the change of the clock",
     )
 
 
 @contextmanager
 def _small_disk(folder: Path) -> Iterator[bool]:
-    """Mount a small disk on `folder` where that is allowed; say whether it was."""
+    """Mount a small disk on `folder` if that is permitted; yield whether it was."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "faults", str(folder)]
     try:
@@ -150,9 +152,9 @@ def _filler(folder: Path) -> tuple[Callable[[], None], Callable[[], None]]:
     return fill, file.unlink
 
 
-def _file_limit(unit: Unit) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Without a disk of our own: no file of the gateway may grow any more."""
-    pid = unit.process.pid
+def _file_limit(server: Server) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return functions that stop the gateway's files from growing, and allow it again."""
+    pid = server.process.pid
     soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
 
     def limit(size: int) -> Callable[[], None]:

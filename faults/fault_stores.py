@@ -1,17 +1,17 @@
-"""Blob store and online store that refuse, dawdle or are not there."""
+"""Blob store and online store that refuse, are slow or are unavailable."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from fault_drill import Outcome, drill, undegraded
-from fault_proxy import NONE, Fault
-from fault_stand import Stand
-from fault_traffic import PLACES
+from fault_drill import FaultOutcome, drill, undegraded
+from fault_proxy import NO_FAULT, Fault
+from fault_testbed import Testbed
+from fault_traffic import ENVIRONMENTS
 
-# What Azure adds to a request to say who asks; one letter more, and it is somebody else.
+# The account name in the signature of a request; the additional letter makes it invalid.
 SIGNATURE = (b"SharedKey devstoreaccount1:", b"SharedKey devstoreaccount1:x")
 CALLS = 3
-# Longer than a segment stays open, so that uploads meet the fault.
+# Longer than a segment stays open, so that uploads occur during the fault.
 HOLD_SECONDS = 4
 BLOB_FAULTS = {
     "blob-store-500": Fault(status=500),
@@ -28,20 +28,20 @@ ONLINE_FAULTS = {
 }
 
 
-def blobs(name: str) -> Callable[[Stand], Awaitable[Outcome]]:
-    """Return a drill in which the blob store has a fault: answers go on, records wait on disk."""
+def blobs(name: str) -> Callable[[Testbed], Awaitable[FaultOutcome]]:
+    """Return a drill with a faulty blob store: predictions continue, records wait on disk."""
 
-    async def run_it(stand: Stand) -> Outcome:
-        async with drill(stand, name) as run:
+    async def run_it(testbed: Testbed) -> FaultOutcome:
+        async with drill(testbed, name) as run:
             run.broken()
-            stand.blobs.misbehave(BLOB_FAULTS[name])
-            before = stand.blobs.calls
+            testbed.blobs.inject(BLOB_FAULTS[name])
+            before = testbed.blobs.calls
             try:
                 await asyncio.sleep(HOLD_SECONDS)
-                await run.until(lambda: stand.blobs.calls >= before + CALLS, "calls to the store")
+                await run.until(lambda: testbed.blobs.calls >= before + CALLS, "calls to the store")
                 await run.settle()
             finally:
-                stand.blobs.misbehave(NONE)
+                testbed.blobs.inject(NO_FAULT)
             await run.recovered()
         run.outcome.require(run.outcome.refused == 0, "requests were refused")
         return run.outcome
@@ -49,27 +49,29 @@ def blobs(name: str) -> Callable[[Stand], Awaitable[Outcome]]:
     return run_it
 
 
-def online(name: str) -> Callable[[Stand], Awaitable[Outcome]]:
-    """Return a drill in which the online store has a fault: answers go on, degraded."""
+def online(name: str) -> Callable[[Testbed], Awaitable[FaultOutcome]]:
+    """Return a drill with a faulty online store: predictions continue, degraded."""
 
-    async def run_it(stand: Stand) -> Outcome:
-        async with drill(stand, name) as run:
+    async def run_it(testbed: Testbed) -> FaultOutcome:
+        async with drill(testbed, name) as run:
             run.broken()
-            stand.online.misbehave(ONLINE_FAULTS[name])
+            testbed.online.inject(ONLINE_FAULTS[name])
             try:
-                for place in PLACES:
-                    await run.until(lambda p=place: _degraded(run.traffic.good, p), "degraded")
+                for environment in ENVIRONMENTS:
+                    await run.until(
+                        lambda e=environment: _degraded(run.traffic.good, e), "degraded"
+                    )
                 await run.settle()
             finally:
-                stand.online.misbehave(NONE)
+                testbed.online.inject(NO_FAULT)
             await undegraded(run)
         degraded = sum(sent.degraded for sent in run.traffic.good)
-        run.outcome.notes.append(f"{degraded} answers degraded")
+        run.outcome.notes.append(f"{degraded} degraded predictions")
         run.outcome.require(run.outcome.refused == 0, "requests were refused")
         return run.outcome
 
     return run_it
 
 
-def _degraded(sent: list, place: str) -> bool:
-    return any(one.degraded and one.environment == place for one in sent)
+def _degraded(sent: list, environment: str) -> bool:
+    return any(one.degraded and one.environment == environment for one in sent)

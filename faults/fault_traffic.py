@@ -1,4 +1,4 @@
-"""Requests whose answers are known beforehand, sent while something is done to the servers."""
+"""Requests with known predictions, sent during a fault."""
 
 import asyncio
 import itertools
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-from fault_http import Caller, Reply, request
+from fault_http import Connection, Response, request
 
 from platform_core.contracts.environments import Environment
 from scoring import Release, Scorer
@@ -25,11 +25,11 @@ REFUSALS = (429, 503)
 PAUSE_SECONDS = 0.02
 BATCH = 8
 USE_CASE = "spam"
-PLACES = tuple(Environment)
+ENVIRONMENTS = tuple(Environment)
 
 
-class Answers:
-    """What each release answers to each mail, computed without any server."""
+class ExpectedPredictions:
+    """The predictions of each release for each mail, computed without a server."""
 
     def __init__(self, mails: pa.RecordBatch, entities: pa.RecordBatch) -> None:
         self.rows = mails.to_pylist()
@@ -37,37 +37,37 @@ class Answers:
         self._entities = entities
         self._known: dict[tuple[str, bool], list[float]] = {}
 
-    def learn(self, release: Release) -> None:
-        """Compute the answers of a release, with what Feast knows of the senders and without."""
+    def add(self, release: Release) -> None:
+        """Compute the predictions of a release, with and without entity features."""
         scorer = Scorer(release, use_case(USE_CASE))
         for degraded, entities in ((False, self._entities), (True, None)):
             scores = scorer.score(self._mails, entities)
             spam = scorer.manifest.classes.index("spam")
             self._known[release.id, degraded] = scores.probabilities[:, spam].tolist()
 
-    def learn_as(self, release_id: str, same: str) -> None:
-        """Expect of a release what another one answers."""
+    def expect_same(self, release_id: str, same: str) -> None:
+        """Expect the predictions of release `same` from another release."""
         for degraded in (False, True):
             self._known[release_id, degraded] = self._known[same, degraded]
 
-    def trouble(self, row: int, answer: Mapping[str, Any], environment: Environment) -> str | None:
-        """Return what is wrong with an answer to mail `row`, `None` when it is right."""
+    def problem(self, row: int, answer: Mapping[str, Any], environment: Environment) -> str | None:
+        """Return what is wrong with a response for mail `row`, `None` if it is correct."""
         known = self._known.get((answer.get("release_id"), answer.get("degraded")))
         if known is None:
-            return f"an unknown release answered: {str(answer)[:200]}"
-        fits = (
+            return f"response of an unknown release: {str(answer)[:200]}"
+        correct = (
             answer["email_id"] == self.rows[row]["email_id"]
             and answer["environment"] == environment.value
             and abs(answer["probabilities"]["spam"] - known[row]) < TOLERANCE
         )
-        return None if fits else f"mail {row} should have {known[row]:.6f}: {str(answer)[:300]}"
+        return None if correct else f"mail {row} should have {known[row]:.6f}: {str(answer)[:300]}"
 
 
 @dataclass(frozen=True)
-class Sent:
-    """One request and its fate; times in seconds of `time.monotonic`.
+class SentRequest:
+    """One request and its result; times are seconds of `time.monotonic`.
 
-    `predictions` are the ids it was answered with, each with the release that it names.
+    `predictions` are the ids in the response, each with its release.
     """
 
     request_id: str
@@ -81,25 +81,27 @@ class Sent:
 
 @dataclass
 class Traffic:
-    """All that was sent; `wrong` says what no caller should ever have seen."""
+    """The requests that were sent; `wrong` lists incorrect responses."""
 
     port: int
     key: str
-    answers: Answers
+    answers: ExpectedPredictions
     name: str
     pause: float = PAUSE_SECONDS
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentRequest] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     refusals: Counter[str] = field(default_factory=Counter)
     counter: Iterator[int] = field(default_factory=itertools.count)
 
     @property
-    def good(self) -> list[Sent]:
-        """The requests that were answered."""
+    def good(self) -> list[SentRequest]:
+        """The requests with status 200."""
         return [one for one in self.sent if one.status == OK]
 
-    async def ask(self, caller: Caller, environment: Environment, rows: Sequence[int]) -> Sent:
-        """Send mails `rows`, more than one as a batch, and judge the answer."""
+    async def send(
+        self, connection: Connection, environment: Environment, rows: Sequence[int]
+    ) -> SentRequest:
+        """Send mails `rows`, several as a batch, and check the response."""
         number = f"{self.name}-{next(self.counter)}"
         mails = [self.answers.rows[row] for row in rows]
         path = "/predict" if len(rows) == 1 else "/predict/batch-sync"
@@ -107,90 +109,95 @@ class Traffic:
         headers = {"X_Environment": environment.value, "X_Request_ID": number}
         message = request("POST", path, self.key, body, **headers)
         start = time.monotonic()
-        reply = await caller.ask(message)
-        sent = self._judge(number, environment, rows, start, reply)
+        response = await connection.send(message)
+        sent = self._check(number, environment, rows, start, response)
         self.sent.append(sent)
         return sent
 
     async def loop(self, environment: Environment, rows: Iterable[Sequence[int]]) -> None:
-        """Ask for `rows`, each when the answer to the one before is there."""
-        caller = Caller(self.port)
+        """Send `rows` one after the other."""
+        connection = Connection(self.port)
         try:
             for some in rows:
-                sent = await self.ask(caller, environment, some)
+                sent = await self.send(connection, environment, some)
                 await asyncio.sleep(self.pause if sent.status == OK else PAUSE_SECONDS)
         finally:
-            caller.close()
+            connection.close()
 
-    async def answered(self, seconds: float, places: Sequence[Environment] = PLACES) -> float:
-        """Wait until each of `places` has answered `SOME` new requests; return how long it took.
+    async def answered(
+        self, seconds: float, environments: Sequence[Environment] = ENVIRONMENTS
+    ) -> float:
+        """Wait until each of `environments` has answered `SOME` new requests; return the seconds.
 
         Raises:
             TimeoutError: it took more than `seconds`.
         """
         begin, seen = time.monotonic(), len(self.sent)
         async with asyncio.timeout(seconds):
-            while not all(self._fresh(seen, place, begin) for place in places):
+            while not all(self._fresh(seen, environment, begin) for environment in environments):
                 await asyncio.sleep(PAUSE_SECONDS)
-        return max(self._fresh(seen, place, begin)[0].end for place in places) - begin
+        return (
+            max(self._fresh(seen, environment, begin)[0].end for environment in environments)
+            - begin
+        )
 
-    def _fresh(self, seen: int, place: Environment, begin: float) -> list[Sent]:
+    def _fresh(self, seen: int, environment: Environment, begin: float) -> list[SentRequest]:
         new = (one for one in self.sent[seen:] if one.start >= begin)
-        found = [one for one in new if one.status == OK and one.environment == place]
+        found = [one for one in new if one.status == OK and one.environment == environment]
         return found if len(found) >= SOME else []
 
-    def _judge(
+    def _check(
         self,
         number: str,
         environment: Environment,
         rows: Sequence[int],
         start: float,
-        reply: Reply,
-    ) -> Sent:
+        response: Response,
+    ) -> SentRequest:
         end = time.monotonic()
-        if reply.status != OK:
-            self._judge_refusal(reply)
-            return Sent(number, environment, start, end, reply.status)
-        document = orjson.loads(reply.body)
+        if response.status != OK:
+            self._check_refusal(response)
+            return SentRequest(number, environment, start, end, response.status)
+        document = orjson.loads(response.body)
         entries = document["predictions"] if len(rows) > 1 else [document]
         releases = frozenset(entry.get("release_id", "none") for entry in entries)
         found = [
-            self.answers.trouble(r, e, environment) for r, e in zip(rows, entries, strict=True)
+            self.answers.problem(r, e, environment) for r, e in zip(rows, entries, strict=True)
         ]
-        found.append(f"one answer of several releases: {releases}" if len(releases) > 1 else None)
-        self.wrong += [trouble for trouble in found if trouble]
+        found.append(f"one response of several releases: {releases}" if len(releases) > 1 else None)
+        self.wrong += [problem for problem in found if problem]
         ids = tuple((e["prediction_id"], e["release_id"]) for e in entries if "release_id" in e)
         degraded = any(entry.get("degraded") for entry in entries)
-        return Sent(number, environment, start, end, reply.status, ids, degraded)
+        return SentRequest(number, environment, start, end, response.status, ids, degraded)
 
-    def _judge_refusal(self, reply: Reply) -> None:
-        if reply.status == 0:
-            self.refusals[f"no connection ({reply.body.decode():.60})"] += 1
+    def _check_refusal(self, response: Response) -> None:
+        if response.status == 0:
+            self.refusals[f"no connection ({response.body.decode():.60})"] += 1
             return
-        problem = orjson.loads(reply.body) if reply.body[:1] == b"{" else {}
+        problem = orjson.loads(response.body) if response.body[:1] == b"{" else {}
         why = f"{problem.get('code', '')} ({problem.get('detail', ''):.90})"
-        self.refusals[f"{reply.status} {why}"] += 1
-        if reply.status not in REFUSALS:
-            self.wrong.append(f"{reply.status}: {reply.body[:200]!r}")
-        elif "retry-after" not in reply.headers:
-            self.wrong.append(f"{reply.status} without Retry-After")
+        self.refusals[f"{response.status} {why}"] += 1
+        if response.status not in REFUSALS:
+            self.wrong.append(f"{response.status}: {response.body[:200]!r}")
+        elif "retry-after" not in response.headers:
+            self.wrong.append(f"{response.status} without Retry-After")
 
 
 def mixed(rows: int) -> Iterator[Sequence[int]]:
-    """Yield single mails and now and then a batch, for ever."""
+    """Yield single mails and occasional batches without end."""
     for number in itertools.count():
         start = number % rows
         yield [start] if number % SOME else [(start + step) % rows for step in range(BATCH)]
 
 
 @asynccontextmanager
-async def flowing(
+async def background_traffic(
     traffic: Traffic,
     clients: int = CLIENTS,
     batches: bool = True,
-    places: Sequence[Environment] = PLACES,
+    environments: Sequence[Environment] = ENVIRONMENTS,
 ) -> AsyncIterator[None]:
-    """Let `clients` callers ask while the block runs; their last requests are waited for."""
+    """Send requests from `clients` clients while the block runs, and wait for the last ones."""
     stop = asyncio.Event()
 
     def until_stopped() -> Iterator[Sequence[int]]:
@@ -199,7 +206,7 @@ async def flowing(
         yield from itertools.takewhile(lambda _: not stop.is_set(), rows)
 
     tasks = [
-        asyncio.create_task(traffic.loop(places[number % len(places)], until_stopped()))
+        asyncio.create_task(traffic.loop(environments[number % len(environments)], until_stopped()))
         for number in range(clients)
     ]
     try:

@@ -1,6 +1,6 @@
-"""The faults: `run.py [--quick] [fault …]`; without a fault all of them, in this order.
+"""Runs faults: `run.py [--quick] [fault …]`; default: all of them, in this order.
 
-Exit 0 = all green, 1 = a fault was not withstood, 2 = wrong use.
+Exit 0 = all passed, 1 = a fault failed, 2 = wrong use.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import fault_batch
-import fault_callers
+import fault_connections
 import fault_fuzz
 import fault_kills
 import fault_overload
@@ -24,18 +24,18 @@ import fault_releases
 import fault_spool
 import fault_stores
 import pytest
-from fault_drill import Outcome
+from fault_drill import FaultOutcome
 from fault_report import header, row, say
-from fault_stand import Stand
+from fault_testbed import Testbed
 
 from platform_core.testing.machine import silence_telemetry
 
 LIMIT_SECONDS = 300
-"""So long one fault may take at most."""
+"""Time-out of one fault."""
 BUDGET_SECONDS, QUICK_BUDGET_SECONDS = 1200, 480
-"""And all of them; those that are left then have failed."""
+"""Time-out of all faults; those that have not run by then fail."""
 FAILED = 1
-Faulty = Callable[[Stand], Awaitable[Outcome]]
+Faulty = Callable[[Testbed], Awaitable[FaultOutcome]]
 FAULTS: dict[str, Faulty] = {
     "kill-gateway": fault_kills.gateway,
     "kill-inference-service": fault_kills.inference_service,
@@ -55,13 +55,13 @@ FAULTS: dict[str, Faulty] = {
     "release-truncated": fault_releases.truncated,
     "overload": fault_overload.overload,
     "fairness-between-keys": fault_overload.fairness,
-    "useless-connections": fault_callers.callers,
+    "idle-and-slow-connections": fault_connections.connections,
     "deployment-under-load": fault_releases.deployment,
     "openapi-fuzz": fault_fuzz.fuzz,
     "kill-ray-head": fault_batch.ray_head,
     "kill-ray-worker": fault_batch.ray_worker,
 }
-# What takes long, or is much like another one.
+# Faults that take long or resemble another one.
 NOT_QUICK = {
     "kill-predictor",
     "kill-mlflow",
@@ -77,47 +77,47 @@ NOT_QUICK = {
 
 
 def main() -> int:
-    """Do the faults that were asked for."""
+    """Run the requested faults."""
     options = _options()
     logging.basicConfig(level=logging.ERROR)
     silence_telemetry()
-    # The servers end with their context: whoever ends this program, ends them.
+    # SIGTERM must leave the context that stops the servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as home, ExitStack() as stack:
-        stand = Stand(Path(home), options.quick)
-        stand.build(stack)
-        say(f"the servers are up after {time.monotonic() - begin:.0f} s\n\n{header()}")
+        testbed = Testbed(Path(home), options.quick)
+        testbed.build(stack)
+        say(f"the servers are ready after {time.monotonic() - begin:.0f} s\n\n{header()}")
         names = options.faults or [n for n in FAULTS if not options.quick or n not in NOT_QUICK]
         budget = QUICK_BUDGET_SECONDS if options.quick else BUDGET_SECONDS
-        outcomes = [_one(name, stand, begin + budget) for name in names]
+        outcomes = [_run_one(name, testbed, begin + budget) for name in names]
     bad = [outcome.name for outcome in outcomes if outcome.failures]
     say(f"\n{time.monotonic() - begin:.0f} s; {_verdict(bad, len(outcomes))}")
     return FAILED if bad else 0
 
 
-def _one(name: str, stand: Stand, end: float) -> Outcome:
-    async def bounded() -> Outcome:
+def _run_one(name: str, testbed: Testbed, end: float) -> FaultOutcome:
+    async def bounded() -> FaultOutcome:
         async with asyncio.timeout(min(LIMIT_SECONDS, max(0.0, end - time.monotonic()))):
-            return await FAULTS[name](stand)
+            return await FAULTS[name](testbed)
 
     try:
         outcome = asyncio.run(bounded())
-    except (Exception, pytest.fail.Exception) as error:  # the others are still of interest
-        outcome = Outcome(name, failures=[f"{type(error).__name__}: {error}"])
+    except (Exception, pytest.fail.Exception) as error:  # continue with the other faults
+        outcome = FaultOutcome(name, failures=[f"{type(error).__name__}: {error}"])
         traceback.print_exc()
     say(row(outcome))
     return outcome
 
 
 def _verdict(bad: list[str], number: int) -> str:
-    return f"not withstood: {', '.join(bad)}" if bad else f"all {number} green"
+    return f"failed: {', '.join(bad)}" if bad else f"all {number} passed"
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("faults", nargs="*", metavar="fault", help=", ".join(FAULTS))
-    parser.add_argument("--quick", action="store_true", help="the short form that CI runs")
+    parser.add_argument("--quick", action="store_true", help="the short form for CI")
     options = parser.parse_args()
     if unknown := set(options.faults) - set(FAULTS):
         parser.error(f"there is no fault {', '.join(sorted(unknown))}")

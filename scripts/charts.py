@@ -1,4 +1,4 @@
-"""The Helm charts of the repository, and what Helm makes of them."""
+"""The Helm charts of the repository, rendered by Helm."""
 
 import subprocess
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NAMESPACE = "chart"
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart; what it installs is judged as production's."""
+    """A chart; the rules of production apply to its objects."""
 
     folder: Path
     environment: str = "production"
@@ -23,7 +23,7 @@ class Chart:
 
     @property
     def values(self) -> list[str]:
-        """Options with the values of `ci/`, by which templates have something to show."""
+        """Options with the values of `ci/`, which enable every template."""
         return [f"--values={file}" for file in sorted((self.folder / "ci").glob("*-values.yaml"))]
 
 
@@ -35,10 +35,10 @@ def charts() -> list[Chart]:
 
 
 def template(chart: Chart) -> str:
-    """Return the objects of a chart.
+    """Return the rendered objects of a chart.
 
     Raises:
-        Refused: Helm refuses the chart or the values of its `ci/`.
+        Refused: Helm refuses the chart or the values in its `ci/`.
     """
     command = ["helm", "template", chart.folder.name, str(chart.folder), "--namespace", NAMESPACE]
     done = subprocess.run([*command, *chart.values], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The platform at work, step by step, on a running stack (called by demo.sh)."""
+"""Demonstrates a running stack step by step (called by demo.sh)."""
 
 import subprocess
 import sys
@@ -18,18 +18,19 @@ from platform_core.errors import PlatformError, Unavailable
 from platform_core.parquet import read_table, write_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import GatewayClientSettings, StorageSettings
+from platform_core.storage import RECORDS_FILE, dataset_path
 from use_cases import UseCase, use_case
 
 CALL_ROWS = 100
 WINDOW_ROWS = 2000
 BATCH_ROWS = 500
-PATIENCE_SECONDS = 120
+TIMEOUT_SECONDS = 120
 FINAL = {"succeeded", "failed", "cancelled"}
 
 
 @dataclass
 class Demo:
-    """Talks to the gateway as a client would, and keeps count of what was not as expected."""
+    """A client of the gateway that records unexpected results."""
 
     case: UseCase
     settings: GatewayClientSettings = field(default_factory=GatewayClientSettings)
@@ -37,35 +38,35 @@ class Demo:
 
     @cached_property
     def store(self) -> BlobStore:
-        """The blob store: the demo puts a batch input there."""
+        """The blob store, for the input of the batch job."""
         return blob_store(StorageSettings())
 
     @cached_property
     def client(self) -> httpx.Client:
-        """The gateway."""
+        """An HTTP client of the gateway."""
         key = self.settings.gateway_api_key.get_secret_value()
         url = self.settings.gateway_url
         return httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=60, trust_env=False)
 
     def call(self, method: str, path: str, body: Any = None, environment: str = "") -> Any:
-        """Return the JSON answer of the gateway; `Unavailable` when it is an error."""
+        """Return the JSON response of the gateway; raise `Unavailable` for an error."""
         headers = {"X-Environment": environment} if environment else {}
         try:
             answer = self.client.request(method, path, json=body, headers=headers)
         except httpx.TransportError as error:
             raise Unavailable(
-                f"no gateway at {self.settings.gateway_url} ({error}): `make up` starts it"
+                f"no gateway at {self.settings.gateway_url} ({error}); start it with `make up`"
             ) from error
         if answer.is_error:
-            raise Unavailable(f"{method} {path} answers {answer.status_code}: {answer.text}")
+            raise Unavailable(f"{method} {path} returned {answer.status_code}: {answer.text}")
         return answer.json()
 
     def served(self, environment: str) -> dict[str, Any] | None:
-        """Return what an environment serves."""
+        """Return the release that an environment serves, with its metadata."""
         return self.call("GET", "/model/info")[self.case.name][environment]
 
     def predict_many(self, records: pa.Table, environment: str) -> int:
-        """Send records as traffic, 100 in a call, and return how many were answered."""
+        """Send records as traffic, 100 per request, and return the number of predictions."""
         path, done = f"/models/{self.case.name}/predict/batch-sync", 0
         for start in range(0, records.num_rows, CALL_ROWS):
             rows = records.slice(start, CALL_ROWS).to_pylist()
@@ -75,51 +76,51 @@ class Demo:
         return done
 
     def expect(self, holds: bool, what: str) -> None:
-        """Say whether something is as expected, and remember when it is not."""
+        """Print whether an expectation holds, and record it if it does not."""
         say(f"  {'ok  ' if holds else 'FAIL'} {what}")
         if not holds:
             self.failures.append(what)
 
 
 def say(text: str) -> None:
-    """Show one line at once."""
+    """Print a line immediately."""
     print(text, flush=True)
 
 
 def eventually(check: Callable[[], Any], what: str) -> Any:
-    """Return what `check` returns as soon as it is true; `Unavailable` when it takes too long."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    """Return the first true result of `check`; raise `Unavailable` after a time-out."""
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not (value := check()):
         if time.monotonic() > end:
-            raise Unavailable(f"{what} took more than {PATIENCE_SECONDS} s")
+            raise Unavailable(f"{what} took more than {TIMEOUT_SECONDS} s")
         time.sleep(0.5)
     return value
 
 
 def health(demo: Demo) -> None:
-    """What the gateway depends on."""
+    """Show the dependencies of the gateway."""
     report = demo.call("GET", "/health")
     for name, state in report["dependencies"].items():
         say(f"  {name:<40} {state['status']}")
-    demo.expect(report["status"] == "ok", "the gateway and all it needs are healthy")
+    demo.expect(report["status"] == "ok", "the gateway and its dependencies are healthy")
 
 
 def releases(demo: Demo) -> None:
-    """What is served; staging's release is promoted when production has none."""
+    """Show the served releases; promote staging's release if production has none."""
     if demo.served("staging") is None:
-        raise Unavailable("staging serves nothing yet: `make run-pipeline` trains a release")
+        raise Unavailable("staging serves no release yet; train one with `make run-pipeline`")
     if demo.served("production") is None:
-        say("  production serves nothing yet: make promote")
+        say("  production serves no release yet: make promote")
         promote = ["make", "promote", f"USE_CASE={demo.case.name}"]
         subprocess.run(promote, check=True)
-        eventually(lambda: demo.served("production"), "showing the promoted release")
+        eventually(lambda: demo.served("production"), "the promotion")
     for environment in ("staging", "production"):
         info = demo.served(environment) or {}
         say(f"  {environment:<10} release {info.get('release_id')}")
 
 
 def single(demo: Demo) -> None:
-    """The same record in both environments."""
+    """Predict the same record in both environments."""
     name, record = next(iter(demo.case.examples.items()))
     for environment in ("staging", "production"):
         path = f"/models/{demo.case.name}/predict"
@@ -136,7 +137,7 @@ def single(demo: Demo) -> None:
 
 
 def batch_sync(demo: Demo) -> None:
-    """Several records in one call; a bad one has its error in its place."""
+    """Predict several records in one request; an invalid one has an error in its place."""
     records: list[Any] = [*demo.case.examples.values(), {"nonsense": True}]
     path = f"/models/{demo.case.name}/predict/batch-sync"
     answer = demo.call("POST", path, {"records": records}, "staging")
@@ -144,11 +145,11 @@ def batch_sync(demo: Demo) -> None:
         say(f"  {item.get('prediction') or item['error']['code']}")
     kinds = ["error" in item for item in answer["predictions"]]
     expected = [False] * (len(records) - 1) + [True]
-    demo.expect(kinds == expected, "the bad record fails in its place, the others do not")
+    demo.expect(kinds == expected, "only the invalid record has an error")
 
 
 def batch_job(demo: Demo) -> None:
-    """A Parquet file of records becomes a Parquet file of predictions on Ray."""
+    """Predict a Parquet file of records with a batch job on Ray."""
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     source, target = f"batch/demo/{stamp}-in.parquet", f"batch/demo/{stamp}-out.parquet"
     columns = demo.case.record_schema.names
@@ -170,7 +171,7 @@ def batch_job(demo: Demo) -> None:
 
 
 def drift(demo: Demo) -> None:
-    """Rows like the training data are no drift; shifted ones are."""
+    """Measure drift for rows like the training data, and for shifted ones."""
     windows = (
         ("held-out rows of the release's own dataset", _held_out(demo), False),
         ("records with shifted content", _shifted(demo), True),
@@ -181,16 +182,18 @@ def drift(demo: Demo) -> None:
         report = _drift_report(demo, start, datetime.now(UTC))
         score = "no score" if report["score"] is None else f"largest PSI {report['score']:.3f}"
         say(f"  {answered} {name}: {report['status']} ({report['rows']} rows, {score})")
-        demo.expect(report["status"] != "insufficient-data", "there is enough traffic to judge")
+        demo.expect(
+            report["status"] != "insufficient-data", "there is enough traffic for a verdict"
+        )
         found = report["status"] == "drift"
         demo.expect(found is expected, f"drift is {'' if expected else 'not '}found")
     if report.get("retrain_request"):
-        say(f"  retraining was asked for: {report['retrain_request']} (the scheduler takes it up)")
+        say(f"  retraining was requested: {report['retrain_request']} (the scheduler runs it)")
 
 
 def _held_out(demo: Demo) -> pa.Table:
     version = (demo.served("production") or {})["lineage"]["dataset_version"]
-    path = f"training-data/{demo.case.name}/{version}/records.parquet"
+    path = dataset_path(demo.case.name, version, RECORDS_FILE)
     table = read_table(demo.store, path)
     rows = table.filter(pc.equal(table["part"], "test")).select(demo.case.record_schema.names)
     return rows.slice(0, WINDOW_ROWS)
@@ -202,7 +205,7 @@ def _shifted(demo: Demo) -> pa.Table:
 
 
 def _drift_report(demo: Demo, start: datetime, end: datetime) -> dict[str, Any]:
-    command = [sys.executable, "-m", "drift_detector", "run", "--use-case", demo.case.name]
+    command = [sys.executable, "-m", "cli", "drift", "run", "--use-case", demo.case.name]
     window = ["--environment", "production", "--from", start.isoformat(), "--to", end.isoformat()]
     done = subprocess.run([*command, *window], capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -219,15 +222,15 @@ def _drift_report(demo: Demo, start: datetime, end: datetime) -> dict[str, Any]:
 def steps() -> Iterator[tuple[str, Callable[[Demo], None]]]:
     """Yield each step with its title."""
     yield "Health", health
-    yield "What is served", releases
+    yield "Served releases", releases
     yield "One record, staging and production", single
-    yield "Several records in one call", batch_sync
+    yield "Several records in one request", batch_sync
     yield "A batch job on Ray", batch_job
     yield "Drift", drift
 
 
 def main(name: str) -> int:
-    """Run all steps; 1 when something was not as expected."""
+    """Run all steps; return 1 if a result was unexpected."""
     try:
         demo = Demo(use_case(name))
         for number, (title, step) in enumerate(steps(), start=1):
@@ -237,9 +240,9 @@ def main(name: str) -> int:
         print(error, file=sys.stderr)
         return 1
     if demo.failures:
-        print(f"\nnot as expected: {'; '.join(demo.failures)}", file=sys.stderr)
+        print(f"\nunexpected: {'; '.join(demo.failures)}", file=sys.stderr)
         return 1
-    say("\neverything is as expected")
+    say("\nall results are as expected")
     return 0
 
 

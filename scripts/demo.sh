@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Show the running stack at work; exits with 1 when anything is not as expected.
+# Demonstrate the running stack; exits with 1 if a result is unexpected.
 # USE_CASE is for `make demo USE_CASE=iris`; the default is spam.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ config="${PLATFORM_CONFIG:-$PWD/config/embedded.env}"
 export PLATFORM_CONFIG="$config" PATH="$PWD/.venv/bin:$PATH"
 
 if [ ! -x .venv/bin/dotenv ]; then
-    echo "nothing is installed yet: make setup up run-pipeline, then again" >&2
+    echo "nothing is installed yet: run make setup up run-pipeline first" >&2
     exit 1
 fi
 exec dotenv -f "$config" run --no-override -- python scripts/demo.py "${GIVEN_USE_CASE:-${1:-spam}}"

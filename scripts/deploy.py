@@ -2,8 +2,8 @@
 
     python scripts/deploy.py dev --image-tag 1.4.0 [--context NAME] [--component training]
 
-Whatever is missing is said before anything changes, and the API server judges every object first.
-Exit 0 when everything is applied, 1 with the reason otherwise.
+Everything that is missing is reported before anything changes, after a dry run on the API server.
+Exit 0 if everything was applied, otherwise 1 with the reason.
 """
 
 import argparse
@@ -18,31 +18,31 @@ from render import manifests, refuse_examples
 APPLY = ("apply", "--server-side", "--field-manager=mlplatform", "--validate=strict", "-f", "-")
 LABEL = "mlplatform/environment"
 IN_TERRAFORM = {"production": "prod"}
-"""What terraform/ml-platform calls an environment, where it is another name."""
+"""Environments that have another name in terraform/ml-platform."""
 
 
 def main() -> int:
-    """Apply everything or nothing, as far as the API server can say beforehand."""
+    """Apply everything, or nothing if the dry run fails."""
     options = _parser().parse_args()
     try:
         cluster, text = _prepared(options)
-        _judged_by_server(cluster, text)
+        _dry_run(cluster, text)
     except Refused as error:
         print(f"nothing was changed:\n{error}", file=sys.stderr)
         return 1
     done = subprocess.run([*cluster, *APPLY], input=text, text=True, check=False)
     if done.returncode != 0:
-        print("not everything was applied: see above, and run it again", file=sys.stderr)
+        print("not everything was applied: see above, then run it again", file=sys.stderr)
         return 1
     print(f"applied {options.image_tag} to {options.environment} ({cluster[-1]})")
     return 0
 
 
 def _prepared(options: argparse.Namespace) -> tuple[list[str], str]:
-    """Return the command that reaches the cluster, and the manifests.
+    """Return the command for the cluster, and the manifests.
 
     Raises:
-        Refused: all that is missing, one line each.
+        Refused: lists everything that is missing, one line each.
     """
     tried = [
         _try(lambda: checked_tag(options.image_tag)),
@@ -73,10 +73,10 @@ def _known(environment: str) -> str:
 
 
 def context(name: str) -> str:
-    """Return the context of kubectl that is meant: `name`, or the current one.
+    """Return the context of kubectl: `name`, or the current one.
 
     Raises:
-        Refused: kubectl is missing, or has no such context.
+        Refused: kubectl is missing, or does not have the context.
     """
     asked = (
         ["config", "get-contexts", name, "-o", "name"] if name else ["config", "current-context"]
@@ -87,11 +87,11 @@ def context(name: str) -> str:
         raise Refused("kubectl is not on PATH: it applies the manifests") from None
     if done.returncode == 0 and done.stdout.strip():
         return done.stdout.strip()
-    what = f"knows no context {name!r}" if name else "has no current context"
+    what = f"has no context {name!r}" if name else "has no current context"
     raise Refused(
         f"there is no cluster: kubectl {what}; `az aks get-credentials --resource-group <group> "
-        "--name <cluster>` and `kubelogin convert-kubeconfig -l azurecli` make one (outputs "
-        "resource_group_name and cluster_name of base-infra), CONTEXT=<name> chooses one"
+        "--name <cluster>` and `kubelogin convert-kubeconfig -l azurecli` add one (outputs "
+        "resource_group_name and cluster_name of base-infra), CONTEXT=<name> selects one"
     )
 
 
@@ -105,7 +105,7 @@ def _refuse_another_cluster(cluster: list[str], environment: str, needed: set[st
     if missing := sorted(needed - set(found)):
         raise Refused(
             f"the cluster of context {cluster[-1]} has no namespace {', '.join(missing)}; "
-            f"terraform/ml-platform makes them, with what the manifests need"
+            f"terraform/ml-platform creates them, with everything the manifests need"
         )
     expected = IN_TERRAFORM.get(environment, environment)
     for name in sorted(needed):
@@ -113,11 +113,11 @@ def _refuse_another_cluster(cluster: list[str], environment: str, needed: set[st
         if actual != expected:
             raise Refused(
                 f"context {cluster[-1]} is the cluster of {actual} (label {LABEL} of namespace "
-                f"{name}), not of {expected}; choose with CONTEXT=<name>"
+                f"{name}), not of {expected}; select another with CONTEXT=<name>"
             )
 
 
-def _judged_by_server(cluster: list[str], text: str) -> None:
+def _dry_run(cluster: list[str], text: str) -> None:
     done = _kubectl(*cluster, *APPLY, "--dry-run=server", stdin=text)
     if done.returncode != 0:
         raise Refused(f"the API server of {cluster[-1]} refuses:\n{done.stderr.strip()}")
@@ -130,9 +130,13 @@ def _kubectl(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environment", help="a folder of config/: dev or production")
-    parser.add_argument("--image-tag", default="", help="the build that is deployed")
-    parser.add_argument("--context", default="", help="of kubectl; else the current one")
-    parser.add_argument("--component", action="append", choices=COMPONENTS, help="only this one")
+    parser.add_argument("--image-tag", default="", help="the build to deploy")
+    parser.add_argument(
+        "--context", default="", help="context of kubectl; default: the current one"
+    )
+    parser.add_argument(
+        "--component", action="append", choices=COMPONENTS, help="only this component"
+    )
     parser.set_defaults(examples=False)
     return parser
 

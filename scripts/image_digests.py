@@ -1,8 +1,8 @@
-"""The digests of the images of one build, in one place: `dist/images.json`.
+"""The digests of the images of one build, in `dist/images.json`.
 
     push-images | python scripts/image_digests.py REGISTRY TAG
 
-writes it; `pinned` puts the digests where rendered manifests and settings name the build's tag.
+writes the file; `pinned` replaces the tag of the build in rendered manifests by the digests.
 """
 
 import json
@@ -15,9 +15,9 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def pinned(text: str, registry: str, tag: str, file: Path = FILE) -> str:
-    """Return `text` with the images of the build named by digest, where `file` knows them.
+    """Return `text` with the images of the build named by their digest in `file`.
 
-    A file of another build or another registry says nothing about this one.
+    A file of another build or another registry is ignored.
     """
     if not file.exists():
         return text
@@ -31,7 +31,7 @@ def pinned(text: str, registry: str, tag: str, file: Path = FILE) -> str:
 
 
 def main(registry: str, tag: str) -> None:
-    """Write the digests that come as `name digest` on standard input."""
+    """Write the digests given as `name digest` lines on standard input."""
     images = dict(line.split() for line in sys.stdin if line.strip())
     wrong = [name for name, digest in images.items() if not DIGEST.fullmatch(digest)]
     if wrong or not images:

@@ -1,4 +1,4 @@
-"""What every manifest of the platform keeps to; each rule returns what breaks it, as sentences."""
+"""Rules for every manifest of the platform; each rule yields its violations as sentences."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 from manifests import REGISTRY, TAG, Manifest, names, walk
 
 VOLUMES = {"configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
-FEWEST_IN_PRODUCTION = 2
-# They are one by design: the scheduler must not run twice, the head is Ray's only one.
+MIN_IN_PRODUCTION = 2
+# A single replica by design: the scheduler must not run twice.
 SINGLE = {("Deployment", "training-scheduler")}
-RUNS_TO_ITS_END = {"CronJob", "Job"}
-# Two of them deploy releases, the head of Ray resizes its cluster.
+FINITE = {"CronJob", "Job"}
+# Two of them deploy releases; the head of Ray resizes its cluster.
 CALLS_THE_API = {
     ("Deployment", "training-scheduler"),
     ("CronJob", "releases"),
@@ -22,7 +22,7 @@ Problems = Iterator[str]
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod template, and the containers that a pod of it has."""
+    """A pod template."""
 
     owner: Manifest
     path: str
@@ -31,17 +31,17 @@ class Pod:
 
     @property
     def name(self) -> str:
-        """Which object it belongs to, and where in it."""
+        """The object it belongs to, and its path there."""
         return f"{names(self.owner)} {self.path}"
 
     @property
     def containers(self) -> list[dict[str, Any]]:
-        """All of its containers; those of a ServingRuntime are joined by KServe."""
+        """All containers, init containers first."""
         return [*self.spec.get("initContainers", []), *self.spec.get("containers", [])]
 
 
 def pods(manifest: Manifest) -> list[Pod]:
-    """Return every pod template of an object, of whatever kind it is."""
+    """Return every pod template of an object of any kind."""
     if manifest["kind"] == "ServingRuntime":
         return [Pod(manifest, "spec", {}, manifest["spec"])]
     if manifest["kind"] == "InferenceService":
@@ -58,13 +58,14 @@ def pods(manifest: Manifest) -> list[Pod]:
 
 
 def restricted(pod: Pod) -> Problems:
-    """Check Pod Security `restricted`, and more: a root file system that is read only."""
+    """Check Pod Security `restricted`, and that the root file system is read-only."""
     for key in ("hostNetwork", "hostPID", "hostIPC", "hostUsers"):
         if pod.spec.get(key):
             yield f"{pod.name}: {key} is set"
     for volume in pod.spec.get("volumes", []):
         if not set(volume) - {"name"} <= VOLUMES:
-            yield f"{pod.name}: volume {volume['name']} is none of {', '.join(sorted(VOLUMES))}"
+            allowed = ", ".join(sorted(VOLUMES))
+            yield f"{pod.name}: volume {volume['name']} has none of the types {allowed}"
     for container in pod.containers:
         yield from _confined(pod, container)
     sidecar = pod.owner["spec"].get("autoscalerOptions")
@@ -79,7 +80,7 @@ def _confined(pod: Pod, container: dict[str, Any]) -> Problems:
     if context.get("runAsNonRoot") is not True or not context.get("runAsUser", 0):
         yield f"{where}: may run as root (runAsNonRoot: true and runAsUser are needed)"
     if own.get("readOnlyRootFilesystem") is not True:
-        yield f"{where}: its root file system can be written"
+        yield f"{where}: its root file system is writable"
     if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
         yield f"{where}: may gain privileges"
     if own.get("capabilities") != {"drop": ["ALL"]}:
@@ -89,30 +90,30 @@ def _confined(pod: Pod, container: dict[str, Any]) -> Problems:
 
 
 def equipped(pod: Pod) -> Problems:
-    """Check resources, probes, and that what an image may write is a volume."""
+    """Check resources, probes, and that writable folders are volumes."""
     for container in pod.containers:
         where = f"{pod.name}, container {container['name']}"
         for bound in ("requests", "limits"):
             if not {"cpu", "memory"} <= set(container.get("resources", {}).get(bound, {})):
                 yield f"{where}: has no {bound} for cpu and memory"
-        if pod.owner["kind"] not in RUNS_TO_ITS_END and "livenessProbe" not in container:
+        if pod.owner["kind"] not in FINITE and "livenessProbe" not in container:
             yield f"{where}: has no livenessProbe"
         if "/tmp" not in {mount["mountPath"] for mount in container.get("volumeMounts", [])}:  # noqa: S108
             yield f"{where}: has no volume at /tmp"
 
 
 def identified(pod: Pod) -> Problems:
-    """Check the service account, and that the token of Kubernetes is only where it is used."""
+    """Check the service account, and that only pods that need it get its token."""
     if pod.owner["kind"] == "ServingRuntime":
-        return  # its InferenceService says who it runs as
+        return  # its InferenceService names the service account
     if pod.spec.get("serviceAccountName", "default") == "default":
-        yield f"{pod.name}: has no service account of its own"
-    # "false" says that it signs in to nothing, on purpose.
+        yield f"{pod.name}: has no dedicated service account"
+    # "false" states that the pod has no Azure identity.
     if pod.labels.get("azure.workload.identity/use") not in {"true", "false"}:
         yield f"{pod.name}: has no label azure.workload.identity/use"
     allowed = _which(pod.owner) in CALLS_THE_API or pod.owner["kind"] == "RayJob"
     if pod.spec.get("automountServiceAccountToken") is not False and not allowed:
-        yield f"{pod.name}: gets a token of Kubernetes that it does not need"
+        yield f"{pod.name}: gets a Kubernetes token that it does not need"
 
 
 def _which(manifest: Manifest) -> tuple[str, str]:
@@ -120,28 +121,28 @@ def _which(manifest: Manifest) -> tuple[str, str]:
 
 
 def enough_replicas(manifest: Manifest) -> Problems:
-    """Check that production never runs on nothing, and what can be many is at least two."""
+    """Check that production has at least two replicas of everything that can be replicated."""
     name, spec = names(manifest), manifest.get("spec", {})
     if spec.get("replicas") == 0:
         yield f"{name}: replicas is 0; production needs at least 1"
     if (
-        spec.get("replicas", FEWEST_IN_PRODUCTION) < FEWEST_IN_PRODUCTION
+        spec.get("replicas", MIN_IN_PRODUCTION) < MIN_IN_PRODUCTION
         and _which(manifest) not in SINGLE
     ):
-        yield f"{name}: replicas is below {FEWEST_IN_PRODUCTION} in production"
+        yield f"{name}: replicas is below {MIN_IN_PRODUCTION} in production"
     scaled = [spec] if manifest["kind"] == "HorizontalPodAutoscaler" else []
     if manifest["metadata"].get("labels", {}).get("mlplatform/environment") == "production":
         scaled = [spec[part] for part in ("predictor", "transformer") if part in spec]
     for part in scaled:
         fewest, most = part.get("minReplicas", 1), part.get("maxReplicas", 1)
-        if fewest < FEWEST_IN_PRODUCTION:
-            yield f"{name}: minReplicas is {fewest}; production needs {FEWEST_IN_PRODUCTION}"
+        if fewest < MIN_IN_PRODUCTION:
+            yield f"{name}: minReplicas is {fewest}; production needs {MIN_IN_PRODUCTION}"
         if most < fewest:
             yield f"{name}: maxReplicas {most} is below minReplicas {fewest}"
 
 
 def one_build(manifest: Manifest) -> Problems:
-    """Check that every image says which build it is, and no placeholder is left."""
+    """Check that every image names its build, and that no placeholder is left."""
     for path, node in walk(manifest):
         where = f"{names(manifest)} {'/'.join(map(str, path))}"
         if isinstance(node, str) and any(word in node for word in (TAG, REGISTRY, "USE_CASE")):
@@ -149,7 +150,7 @@ def one_build(manifest: Manifest) -> Problems:
         if path and path[-1] == "image" and isinstance(node, str):
             tag = node.rpartition("/")[2].partition(":")[2]
             if not tag or tag == "latest":
-                yield f"{where}: {node} names no build"
+                yield f"{where}: {node} does not name a build"
 
 
 def no_secrets(manifest: Manifest) -> Problems:
@@ -159,7 +160,7 @@ def no_secrets(manifest: Manifest) -> Problems:
 
 
 def broken(manifests: Sequence[Manifest], production: bool) -> list[str]:
-    """Return what in `manifests` breaks a rule."""
+    """Return all violations in `manifests`."""
     of_pods = (restricted, equipped, identified)
     found = [p for m in manifests for pod in pods(m) for rule in of_pods for p in rule(pod)]
     of_objects = (one_build, no_secrets, *((enough_replicas,) if production else ()))

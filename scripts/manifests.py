@@ -1,4 +1,4 @@
-"""The manifests of all components: where their overlays are, and what kustomize makes of them."""
+"""The manifests of all components: their overlays, rendered by kustomize."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-# What is applied first has what the others need: identities, secrets, rules.
+# In the order of application: the first ones create identities, secrets and rules.
 COMPONENTS = (
     "monitoring",
     "monitoring/drift_detector",
@@ -23,7 +23,7 @@ COMPONENTS = (
 )
 TAG, REGISTRY = "IMAGE_TAG", "IMAGE_REGISTRY"
 _TAG_RULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-# libyaml's, where PyYAML was built with it, is ten times faster; both make plain values only.
+# libyaml's loader, if PyYAML has it, is ten times faster; both create plain values only.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOVING = {"latest", "main", "dev", TAG}
 Manifest = dict[str, Any]
@@ -31,12 +31,12 @@ Way = tuple[str | int, ...]
 
 
 class Refused(Exception):
-    """What was asked for breaks a rule; the message names it. Nothing has been changed."""
+    """The request violates the rule in the message. Nothing has been changed."""
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """One kustomization that can be applied; `environment` is the installation it is made for."""
+    """A kustomization that can be applied."""
 
     folder: Path
 
@@ -52,14 +52,14 @@ class Overlay:
 
 
 def overlays() -> list[Overlay]:
-    """Return every overlay and every template of a job, variants included."""
+    """Return every overlay and every job template, variants included."""
     patterns = ("*/deploy/overlays/*", "*/*/deploy/overlays/*", "*/*/deploy/jobs/*")
     found = {path.parent for p in patterns for path in ROOT.glob(f"{p}/kustomization.yaml")}
     return [Overlay(folder) for folder in sorted(found)]
 
 
 def environments() -> list[str]:
-    """Return the installations that there are."""
+    """Return the names of the installations."""
     return sorted(path.parent.name for path in (ROOT / "config").glob("*/settings.env"))
 
 
@@ -76,13 +76,13 @@ def overlays_of(environment: str) -> list[Overlay]:
 
 
 def checked_tag(tag: str) -> str:
-    """Return `tag` when images may be deployed by it.
+    """Return `tag` if images may be deployed by it.
 
     Raises:
         Refused: it is missing, malformed, or not the name of one build.
     """
     if not tag:
-        raise Refused("IMAGE_TAG is missing: say which build is meant, e.g. IMAGE_TAG=1.4.0")
+        raise Refused("IMAGE_TAG is missing: name the build, e.g. IMAGE_TAG=1.4.0")
     if not _TAG_RULE.fullmatch(tag) or tag in _MOVING:
         raise Refused(
             f"IMAGE_TAG={tag!r:.150} does not name one build: use 1 to 128 of A-Z a-z 0-9 _ . - "
@@ -92,7 +92,7 @@ def checked_tag(tag: str) -> str:
 
 
 def render(overlay: Overlay, values: Mapping[str, str]) -> str:
-    """Return what kustomize makes of an overlay, with `values` for its placeholders.
+    """Render an overlay with kustomize, with `values` for its placeholders.
 
     Raises:
         Refused: kubectl is missing, or kustomize refuses the overlay.
@@ -119,12 +119,12 @@ def read_env(file: Path) -> dict[str, str]:
 
 
 def installation(environment: str) -> dict[str, str]:
-    """Return what `installation.env` says of an environment."""
+    """Return the contents of `installation.env` of an environment."""
     return read_env(ROOT / "config" / "installations" / environment / "installation.env")
 
 
 def names(manifest: Manifest) -> str:
-    """Return kind, namespace and name in one word."""
+    """Return `kind/namespace/name` of an object."""
     metadata = manifest["metadata"]
     return f"{manifest['kind']}/{metadata.get('namespace', '-')}/{metadata['name']}"
 
@@ -132,7 +132,7 @@ def names(manifest: Manifest) -> str:
 def walk(
     node: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yield every value of a document with the way to it."""
+    """Yield every value of a document with its path."""
     yield path, node
     pairs = node.items() if isinstance(node, dict) else ()
     pairs = enumerate(node) if isinstance(node, list) else pairs

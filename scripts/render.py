@@ -1,8 +1,8 @@
-"""Print the manifests of an environment, or say why they must not be applied.
+"""Print the manifests of an environment, or the rules that they violate.
 
     python scripts/render.py production --image-tag 1.4.0 [--component training]
 
-Exit 0 with all objects on standard output; 1 when a rule refuses them, named on the last line.
+Exit 0 with all objects on standard output; 1 if a rule is violated, which the last line names.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from manifests import (
     render,
 )
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
-EXAMPLES = ("example", NOBODY)
+NIL_UUID = "00000000-0000-0000-0000-000000000000"
+EXAMPLES = ("example", NIL_UUID)
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def manifests(options: argparse.Namespace) -> str:
     """Return the objects of the chosen components as one YAML text.
 
     Raises:
-        Refused: they break a rule.
+        Refused: they violate a rule.
     """
     wanted = options.component or COMPONENTS
     chosen = [o for o in overlays_of(options.environment) if _component(o.name) in wanted]
@@ -63,23 +63,25 @@ def _component(name: str) -> str:
 
 
 def refuse_examples(environment: str) -> None:
-    """Raise `Refused` when the installation still has the values that only show the shape."""
+    """Raise `Refused` if the installation still has example values."""
     settings = read_env(ROOT / "config" / environment / "settings.env")
     values = installation(environment) | settings
     left = [k for k, v in values.items() if any(e in v for e in EXAMPLES) or not v]
     if left:
         raise Refused(
             f"config/{environment}/settings.env and config/installations/{environment}/"
-            f"installation.env still have examples for {', '.join(left)}; put what "
-            "`terraform output` in terraform/base-infra says"
+            f"installation.env still have examples for {', '.join(left)}; replace them with "
+            "`terraform output` of terraform/base-infra"
         )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environment", help="a folder of config/: dev or production")
-    parser.add_argument("--image-tag", default="", help="the build that is deployed")
-    parser.add_argument("--component", action="append", choices=COMPONENTS, help="only this one")
+    parser.add_argument("--image-tag", default="", help="the build to deploy")
+    parser.add_argument(
+        "--component", action="append", choices=COMPONENTS, help="only this component"
+    )
     parser.add_argument("--examples", action="store_true", help="accept the example values")
     return parser
 

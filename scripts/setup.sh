@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv what uv.lock says, on a machine that has nothing but Python.
+# Create .venv from uv.lock on a machine that has only Python.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +24,7 @@ install_uv() {
     echo "installing uv $UV_VERSION into .tools/uv"
     mkdir -p .tools
     if ! "$1" -m venv --clear .tools/uv >/dev/null 2>&1; then
-        echo "$1 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2
+        echo "$1 cannot create a virtual environment; on Debian: apt-get install python3-venv" >&2
         return 1
     fi
     .tools/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
@@ -33,14 +33,14 @@ install_uv() {
 python=$(find_python)
 install_uv "$python"
 
-# The certificates the system trusts: a company may have its own.
+# Use the system's certificates: a company may have its own.
 export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
-# Without a home there is no place for a cache that others would share.
+# Without a home directory there is no shared cache.
 [ -n "${HOME:-}" ] || export UV_CACHE_DIR="$PWD/.tools/uv-cache"
-# An environment that is there keeps its Python.
+# An existing environment keeps its Python.
 [ -x .venv/bin/python ] || export UV_PYTHON="$python"
 
 echo "installing the workspace into .venv (the first time takes a minute or two)"
-# Use cases that a team has installed beside the workspace stay.
+# Keep use cases that a team has installed in addition.
 "$UV" sync --frozen --inexact --quiet
 touch .venv/.setup-stamp

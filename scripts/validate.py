@@ -1,7 +1,7 @@
-"""Check everything that is deployed, with the tools that are there: `make validate`.
+"""Check everything that is deployed, with the installed tools: `make validate`.
 
-A tool that is missing is named with what was not checked; only what a tool refuses fails.
-Exit 0 when nothing was refused, 1 otherwise.
+A missing tool is reported with what was not checked, and is not a failure.
+Exit 0 if no check failed, 1 otherwise.
 """
 
 import sys
@@ -15,7 +15,7 @@ from validate_manifests import alerts, rules, schemas
 from validate_tools import (
     FAILED,
     NOT_CHECKED,
-    Outcome,
+    CheckResult,
     checkov,
     find,
     helm_charts,
@@ -27,19 +27,19 @@ BUILD = "0.0.0-validate"
 
 
 def main() -> int:
-    """Print one line per check, and what was refused below it."""
+    """Print one line per check, followed by its problems."""
     failed = False
     with tempfile.TemporaryDirectory(prefix="validate-") as folder:
-        for outcome in _outcomes(Path(folder)):
-            print(f"{outcome.state:<12} {outcome.what}: {outcome.summary}", flush=True)
-            for line in outcome.details:
+        for result in _results(Path(folder)):
+            print(f"{result.state:<12} {result.name}: {result.summary}", flush=True)
+            for line in result.details:
                 print(f"    {line}")
-            failed |= outcome.state == FAILED
-    print("refused: see above" if failed else "nothing was refused")
+            failed |= result.state == FAILED
+    print("some checks failed: see above" if failed else "no check failed")
     return int(failed)
 
 
-def _outcomes(folder: Path) -> Iterator[Outcome]:
+def _results(folder: Path) -> Iterator[CheckResult]:
     yield from _manifests(folder)
     yield from terraform_roots()
     yield from helm_charts()
@@ -47,14 +47,18 @@ def _outcomes(folder: Path) -> Iterator[Outcome]:
     yield from checkov(folder)
 
 
-def _manifests(folder: Path) -> Iterator[Outcome]:
+def _manifests(folder: Path) -> Iterator[CheckResult]:
     if find("kubectl") is None:
-        yield Outcome(NOT_CHECKED, "manifests", f"{len(overlays())} overlays: kubectl is missing")
+        yield CheckResult(
+            NOT_CHECKED, "manifests", f"{len(overlays())} overlays: kubectl is missing"
+        )
         return
     try:
         rendered = _render_all(folder)
     except Refused as error:
-        yield Outcome(FAILED, "manifests", "not everything is rendered", str(error).splitlines())
+        yield CheckResult(
+            FAILED, "manifests", "not all overlays can be rendered", str(error).splitlines()
+        )
         return
     for check in (rules, schemas, alerts):
         yield from check(rendered)

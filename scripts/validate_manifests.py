@@ -1,4 +1,4 @@
-"""What `make validate` checks of rendered manifests: our rules, schemas, alerts."""
+"""Checks of rendered manifests in `make validate`: rules, schemas, alerts."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import yaml
 from charts import Chart
 from manifest_rules import broken
 from manifests import Overlay, parse
-from validate_tools import NOT_CHECKED, Outcome, find, judged, run
+from validate_tools import NOT_CHECKED, CheckResult, check_result, find, run
 
 CRD_SCHEMAS = (
     "https://raw.githubusercontent.com/datreeio/CRDs-catalog/main/"
@@ -21,7 +21,7 @@ CONTEXT = "VALIDATE_CONTEXT"
 Rendered = Mapping[Overlay | Chart, Path]
 
 
-def rules(rendered: Rendered) -> Iterator[Outcome]:
+def rules(rendered: Rendered) -> Iterator[CheckResult]:
     """Check Pod Security `restricted`, replicas, images, identities and secrets."""
     problems: list[str] = []
     count = 0
@@ -30,11 +30,13 @@ def rules(rendered: Rendered) -> Iterator[Outcome]:
         count += len(objects)
         found = broken(objects, source.environment == "production")
         problems += [f"{source.name}: {problem}" for problem in found]
-    yield judged("manifests", f"{len(rendered)} overlays and charts, {count} objects", problems)
+    yield check_result(
+        "manifests", f"{len(rendered)} overlays and charts, {count} objects", problems
+    )
 
 
-def schemas(rendered: Rendered) -> Iterator[Outcome]:
-    """Check fields and types with whatever has schemas here, the strictest first."""
+def schemas(rendered: Rendered) -> Iterator[CheckResult]:
+    """Check fields and types with the strictest available source of schemas."""
     files = [str(file) for file in rendered.values()]
     context = os.environ.get(CONTEXT)
     if context:
@@ -42,24 +44,26 @@ def schemas(rendered: Rendered) -> Iterator[Outcome]:
     elif program := find("kubeconform"):
         command = [program, "-strict", "-summary", "-schema-location", "default"]
         done = run([*command, "-schema-location", CRD_SCHEMAS, *files])
-        yield judged("schemas", "kubeconform", [] if done.ok else done.lines)
+        yield check_result("schemas", "kubeconform", [] if done.ok else done.lines)
     else:
         yield from _without_custom_resources(files)
 
 
-def _by_server(files: list[str], context: str) -> Outcome:
+def _by_server(files: list[str], context: str) -> CheckResult:
     command = ["kubectl", "--context", context, "apply", "--server-side", "--dry-run=server"]
     arguments = [word for file in files for word in ("-f", file)]
     done = run([*command, "--validate=strict", *arguments])
-    return judged("schemas", f"API server of {context}", [] if done.ok else done.lines)
+    return check_result("schemas", f"API server of {context}", [] if done.ok else done.lines)
 
 
-def _without_custom_resources(files: list[str]) -> Iterator[Outcome]:
+def _without_custom_resources(files: list[str]) -> Iterator[CheckResult]:
     how = f"install kubeconform, or set {CONTEXT} to a cluster of kubectl with the operators"
     program = find("kubernetes-validate")
     if program is None:
-        missing = f"no schemas: {how}; `make setup-checkers` brings those of Kubernetes' own kinds"
-        yield Outcome(NOT_CHECKED, "schemas", missing)
+        missing = (
+            f"no schemas: {how}; `make setup-checkers` installs those of Kubernetes' built-in kinds"
+        )
+        yield CheckResult(NOT_CHECKED, "schemas", missing)
         return
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "own.yaml"
@@ -68,9 +72,9 @@ def _without_custom_resources(files: list[str]) -> Iterator[Outcome]:
         own.write_text(yaml.safe_dump_all(ours))
         done = run([program, "--strict", "--kubernetes-version", KUBERNETES, str(own)])
     summary = f"{len(ours)} objects of Kubernetes {KUBERNETES}"
-    yield judged("schemas", summary, [] if done.ok else done.lines)
+    yield check_result("schemas", summary, [] if done.ok else done.lines)
     rest = len(objects) - len(ours)
-    yield Outcome(NOT_CHECKED, "schemas", f"{rest} custom resources have no schema here: {how}")
+    yield CheckResult(NOT_CHECKED, "schemas", f"{rest} custom resources without a schema: {how}")
 
 
 def _is_kubernetes_own(api_version: str) -> bool:
@@ -78,8 +82,8 @@ def _is_kubernetes_own(api_version: str) -> bool:
     return "." not in group or group.endswith(".k8s.io")
 
 
-def alerts(rendered: Rendered) -> Iterator[Outcome]:
-    """Check the expressions of every alert with Prometheus' own parser."""
+def alerts(rendered: Rendered) -> Iterator[CheckResult]:
+    """Check the expressions of every alert with promtool."""
     found = [o for file in rendered.values() for o in parse(file.read_text())]
     groups = {
         json.dumps(o["spec"]): o["metadata"]["name"] for o in found if o["kind"] == "PrometheusRule"
@@ -87,7 +91,7 @@ def alerts(rendered: Rendered) -> Iterator[Outcome]:
     program = find("promtool")
     if program is None:
         missing = f"{len(groups)} files of rules: promtool is missing (Debian: prometheus)"
-        yield Outcome(NOT_CHECKED, "alerts", missing)
+        yield CheckResult(NOT_CHECKED, "alerts", missing)
         return
     problems: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -96,4 +100,4 @@ def alerts(rendered: Rendered) -> Iterator[Outcome]:
             file.write_text(spec)
             done = run([program, "check", "rules", str(file)])
             problems += [] if done.ok else done.lines
-    yield judged("alerts", f"promtool, {len(groups)} files of rules", problems)
+    yield check_result("alerts", f"promtool, {len(groups)} files of rules", problems)

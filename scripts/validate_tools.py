@@ -1,4 +1,4 @@
-"""What `make validate` leaves to Terraform, Helm and checkov."""
+"""Checks by Terraform, Helm, zizmor and checkov in `make validate`."""
 
 import os
 import re
@@ -22,35 +22,35 @@ SKIPPED = {".terraform", ".venv", ".tools", "node_modules", ".platform"}
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One line of the report, and what belongs below it."""
+class CheckResult:
+    """One line of the report, and its details."""
 
     state: str
-    what: str
+    name: str
     summary: str
     details: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a program ended, and what it said."""
+class ProgramResult:
+    """Whether a program succeeded, and its output."""
 
     ok: bool
     lines: list[str] = field(default_factory=list)
 
 
-def judged(what: str, summary: str, problems: Sequence[str]) -> Outcome:
-    """Return `ok` without problems, else a failure that lists them."""
-    return Outcome(FAILED if problems else OK, what, summary, problems)
+def check_result(name: str, summary: str, problems: Sequence[str]) -> CheckResult:
+    """Return a success without problems, otherwise a failure that lists them."""
+    return CheckResult(FAILED if problems else OK, name, summary, problems)
 
 
 def find(program: str) -> str | None:
-    """Return where a program is; `make validate` adds what `make setup-checkers` brought."""
+    """Return the path of a program; `make validate` adds those of `make setup-checkers`."""
     return shutil.which(program)
 
 
-def run(command: Sequence[str], folder: Path = ROOT, data: Path | None = None) -> Done:
-    """Run a program to its end."""
+def run(command: Sequence[str], folder: Path = ROOT, data: Path | None = None) -> ProgramResult:
+    """Run a program and wait for it."""
     environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     environment |= {"TF_DATA_DIR": str(data)} if data else {}
     try:
@@ -64,29 +64,29 @@ def run(command: Sequence[str], folder: Path = ROOT, data: Path | None = None) -
             timeout=SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return Done(False, [f"{command[0]} did not end within {SECONDS} s"])
-    return Done(done.returncode == 0, (done.stdout + done.stderr).strip().splitlines())
+        return ProgramResult(False, [f"{command[0]} did not finish within {SECONDS} s"])
+    return ProgramResult(done.returncode == 0, (done.stdout + done.stderr).strip().splitlines())
 
 
-def terraform_roots() -> Iterator[Outcome]:
-    """Check format, and with the providers at hand validity and tests, of every root."""
+def terraform_roots() -> Iterator[CheckResult]:
+    """Check the format of every root, and its validity and tests if providers are available."""
     roots = sorted({path.parent for path in (ROOT / "terraform").glob("*/*.tf")})
     program = find("terraform")
     if not roots or program is None:
         why = "there is no root" if not roots else f"{len(roots)} roots: terraform is missing"
-        yield Outcome(NOT_CHECKED, "terraform", why)
+        yield CheckResult(NOT_CHECKED, "terraform", why)
         return
     for root in roots:
         name = root.relative_to(ROOT).as_posix()
         done = run([program, "fmt", "-check", "-diff", "-recursive"], root)
-        yield judged(
+        yield check_result(
             f"{name} fmt", "formatted" if done.ok else "not", [] if done.ok else done.lines
         )
         yield from _with_providers(program, root, name)
 
 
-def _with_providers(program: str, root: Path, name: str) -> Iterator[Outcome]:
-    """Work on a copy: `init` writes a lock file, which is the users' to make."""
+def _with_providers(program: str, root: Path, name: str) -> Iterator[CheckResult]:
+    """Work on a copy, because `init` writes a lock file."""
     with tempfile.TemporaryDirectory(prefix="terraform-") as folder:
         copy = Path(folder) / "terraform" / root.name
         shutil.copytree(ROOT / "terraform", copy.parent, ignore=shutil.ignore_patterns(*SKIPPED))
@@ -96,43 +96,43 @@ def _with_providers(program: str, root: Path, name: str) -> Iterator[Outcome]:
             why = "no provider registry" if unreachable else "init failed"
             state = NOT_CHECKED if unreachable else FAILED
             details = () if unreachable else done.lines
-            yield Outcome(state, f"{name} validate, test", why, details)
+            yield CheckResult(state, f"{name} validate, test", why, details)
             return
         for command in ("validate", "test"):
             done = run([program, command, "-no-color"], copy)
             summary = "; ".join(done.lines[-1:])
-            yield judged(f"{name} {command}", summary, [] if done.ok else done.lines)
+            yield check_result(f"{name} {command}", summary, [] if done.ok else done.lines)
 
 
-def helm_charts() -> Iterator[Outcome]:
-    """Lint every chart of the repository, with every file of values that it brings for that."""
+def helm_charts() -> Iterator[CheckResult]:
+    """Lint every chart of the repository with its values in `ci/`."""
     found = charts()
     program = find("helm")
     if program is None:
-        missing = "helm is missing: `make setup-checkers` brings it where it can"
-        yield Outcome(NOT_CHECKED, "helm", f"{len(found)} charts: {missing}")
+        missing = "helm is missing: `make setup-checkers` installs it on Linux"
+        yield CheckResult(NOT_CHECKED, "helm", f"{len(found)} charts: {missing}")
         return
     for chart in found:
         done = run([program, "lint", "--strict", *chart.values, str(chart.folder)])
-        yield judged(f"helm {chart.name}", "linted", [] if done.ok else done.lines)
+        yield check_result(f"helm {chart.name}", "linted", [] if done.ok else done.lines)
 
 
-def workflows() -> Iterator[Outcome]:
-    """Look for what a workflow should not do: rights, pins, what strangers may put in."""
+def workflows() -> Iterator[CheckResult]:
+    """Check workflows for excessive permissions, unpinned actions and injection."""
     program = find("zizmor")
     if program is None:
         missing = "zizmor is missing: `make setup-checkers` installs it"
-        yield Outcome(NOT_CHECKED, "zizmor", missing)
+        yield CheckResult(NOT_CHECKED, "zizmor", missing)
         return
     done = run(
         [program, "--offline", "--min-severity=medium", "--color=never", str(ROOT / ".github")]
     )
     summary = done.lines[-1] if done.lines else "nothing found"
-    yield judged("zizmor", summary, [] if done.ok else done.lines)
+    yield check_result("zizmor", summary, [] if done.ok else done.lines)
 
 
-def checkov(rendered: Path) -> Iterator[Outcome]:
-    """Look for insecure settings in Terraform, rendered manifests, Dockerfiles and workflows."""
+def checkov(rendered: Path) -> Iterator[CheckResult]:
+    """Check Terraform, rendered manifests, Dockerfiles and workflows for insecure settings."""
     places = {
         "kubernetes": rendered,
         "terraform": ROOT / "terraform",
@@ -142,7 +142,7 @@ def checkov(rendered: Path) -> Iterator[Outcome]:
     program = find("checkov")
     if program is None:
         missing = "checkov is missing: `make setup-checkers` installs it"
-        yield Outcome(NOT_CHECKED, "checkov", missing)
+        yield CheckResult(NOT_CHECKED, "checkov", missing)
         return
     config = ["--config-file", str(ROOT / ".checkov.yaml"), "--skip-download"]
     skipped = [
@@ -155,4 +155,4 @@ def checkov(rendered: Path) -> Iterator[Outcome]:
         done = run(command)
         counts = [line for line in done.lines if line.startswith("Passed checks")]
         summary = "; ".join(counts) or "nothing to check"
-        yield judged(f"checkov {framework}", summary, [] if done.ok else done.lines)
+        yield check_result(f"checkov {framework}", summary, [] if done.ok else done.lines)

@@ -1,4 +1,4 @@
-"""A batch job whose Ray head is killed: another head goes on with it, no row comes out twice."""
+"""A batch job whose Ray head is killed resumes on a new head without duplicate rows."""
 
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
@@ -7,17 +7,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from api_gateway.batch.jobs import BatchJobs, Submission, job_document
-from api_gateway.batch.supervision import Supervision
+from api_gateway.batch.routes import job_document
 from platform_core.adapters import connect
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.job_runner.ray_jobs import RayJobRunner
-from platform_core.batch_jobs import Attempts
+from platform_core.batch import BatchJobs, BatchSubmission, JobObjects, JobSupervisor
 from platform_core.clock import SystemClock
-from platform_core.contracts.batch_job import checkpoints_folder
 from platform_core.contracts.environments import Environment
 from platform_core.parquet import read_table, write_table
 from platform_core.settings import RaySettings
+from platform_core.storage import checkpoints_folder
 from platform_core.testing.processes import wait_until
 from platform_core.testing.ray_cluster import RayCluster
 from platform_core.testing.servers import RayHead, takes_jobs
@@ -49,7 +48,7 @@ def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> Ray
     return RayCluster(tmp_path / "own-ray", settings, stack)
 
 
-def test_a_killed_ray_head_costs_no_row_and_doubles_none(
+def test_a_killed_ray_head_loses_and_duplicates_no_row(
     cluster, blob_store, make_release, stack
 ) -> None:
     table = use_case("spam").training().generate(ROWS, 7)
@@ -57,24 +56,25 @@ def test_a_killed_ray_head_costs_no_row_and_doubles_none(
     head = cluster.start()
     runner = stack.enter_context(closing(_runner(head)))
     assert wait_until(lambda: takes_jobs(runner), SECONDS)
-    supervision = Supervision(blob_store, runner, SystemClock(), MAX_ATTEMPTS)
-    jobs = BatchJobs(blob_store, supervision, SystemClock(), "spam")
-    submission = Submission(input_path="batch/in/*.parquet", output_path="batch/out.parquet")
-    plan = jobs.check(submission, Environment.STAGING)
-    job = jobs.submit(plan, make_release(blob_store, "spam").id)
+    supervisor = JobSupervisor(blob_store, runner, SystemClock(), MAX_ATTEMPTS)
+    jobs = BatchJobs(blob_store, supervisor, SystemClock())
+    submission = BatchSubmission(input_path="batch/in/*.parquet", output_path="batch/out.parquet")
+    jobs.check(submission)
+    release_id = make_release(blob_store, "spam").id
+    job = jobs.submit(submission, "spam", Environment.STAGING, release_id)
 
     assert wait_until(lambda: len(_kept(blob_store, job)) > 5, SECONDS)
     orphans = cluster.kill(head)
     before = _kept(blob_store, job)
     assert 0 < len(before) < ROWS / CHUNK_ROWS
-    supervision.look()  # the cluster cannot be reached: nothing happens
+    supervisor.check_jobs()  # the cluster cannot be reached: nothing happens
     assert job_document(job, jobs.progress(job))["status"] == "running"
 
     cluster.start()
     began = datetime.now(UTC)
 
     def ended() -> bool:
-        supervision.look()
+        supervisor.check_jobs()
         return jobs.progress(job).status.final
 
     seen = set()
@@ -82,7 +82,7 @@ def test_a_killed_ray_head_costs_no_row_and_doubles_none(
     document = job_document(job, jobs.progress(job))
     assert (document["status"], document["error"]) == ("succeeded", None)
     assert (document["rows_done"], document["rows_invalid"]) == (ROWS, 0)
-    newest = Attempts(blob_store, job.job_id).newest()
+    newest = JobObjects(blob_store, job.job_id).newest_attempt()
     assert newest is not None and newest.number == 2
     # What was done before was not done again.
     assert seen >= set(before) and document["started_at"] < began

@@ -1,4 +1,4 @@
-"""The load generator of the benchmarks: what it reports is what the server was asked."""
+"""The load generator of the benchmarks reports the requests that the server received."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ SECONDS = 0.2
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with what it was sent; `status` and `gate` of the server change how."""
+    """Echoes requests; `status` and `gate` of the server change the response."""
 
     protocol_version = "HTTP/1.1"
 
@@ -51,7 +51,7 @@ def load(server: ThreadingHTTPServer, clients: int = 3, rate: float | None = Non
 
 
 @pytest.mark.parametrize("rate", [None, 100])
-def test_every_answer_is_that_of_its_request(rate) -> None:
+def test_every_response_belongs_to_its_request(rate) -> None:
     with echo() as server:
         wanted = load(server, rate=rate)
         outcome = perform(wanted)
@@ -62,27 +62,27 @@ def test_every_answer_is_that_of_its_request(rate) -> None:
         assert wanted.target.requests[number].endswith(b"\r\n\r\n" + body)
 
 
-def test_an_open_loop_sends_as_many_requests_as_it_was_told() -> None:
+def test_an_open_loop_sends_the_given_number_of_requests() -> None:
     expected = 20
     with echo() as server:
         outcome = perform(load(server, clients=expected, rate=expected / SECONDS))
     assert len(outcome.bodies) == expected
 
 
-def test_a_status_that_is_no_success_is_reported() -> None:
+def test_an_error_status_is_reported() -> None:
     with echo(status=503) as server:
         outcome = perform(load(server))
     assert set(outcome.statuses) == {503}
 
 
-def test_a_server_that_hangs_up_is_an_error() -> None:
+def test_a_closed_connection_is_an_error() -> None:
     with echo(hangs_up=True) as server:
         outcome = perform(load(server))
     assert "closed the connection" in outcome.error
     assert list(outcome.bodies) == []
 
 
-def test_a_server_that_is_not_there_is_an_error() -> None:
+def test_a_missing_server_is_an_error() -> None:
     with echo() as server:
         wanted = load(server)
     assert "ConnectionRefusedError" in perform(wanted).error

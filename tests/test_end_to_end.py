@@ -1,4 +1,4 @@
-"""The whole loop on a stack of its own: every arrow of the architecture, with real programs."""
+"""The complete cycle on a separate stack: every part of the architecture, with real programs."""
 
 import json
 import os
@@ -37,7 +37,7 @@ MAIL = SPAM.examples["spam"]
 
 @dataclass(frozen=True)
 class Platform:
-    """A running stack: its settings, and what a person would do with it."""
+    """A running stack: its settings, and the actions of a user."""
 
     home: Path
     settings: dict[str, str]
@@ -77,7 +77,7 @@ class Platform:
 
 
 def embedded_settings(home: Path) -> dict[str, str]:
-    """Return the embedded settings with every port moved to a free one."""
+    """Return the embedded settings with free ports."""
     command = ["dotenv", "-f", str(CONFIG), "list", "--format", "json"]
     given = {**os.environ, "PLATFORM_HOME": str(home), "PLATFORM_ROOT": str(ROOT)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -102,7 +102,7 @@ def _free_port() -> int:
 
 
 def eventually(check: Callable[[], Any]) -> Any:
-    """Return what `check` returns as soon as it is true."""
+    """Return the first true result of `check`."""
     pause, end = threading.Event(), time.monotonic() + DEADLINE_SECONDS
     while not (value := check()):
         assert time.monotonic() < end, "it did not happen in time"
@@ -134,7 +134,7 @@ def served(platform: Platform) -> Platform:
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-def test_a_mail_is_answered_in_both_environments(served: Platform, environment: str) -> None:
+def test_a_mail_is_predicted_in_both_environments(served: Platform, environment: str) -> None:
     answer = served.answer("/predict", MAIL, environment)
     assert answer["email_id"] == MAIL["email_id"]
     assert answer["prediction"] in SPAM.classes
@@ -143,11 +143,11 @@ def test_a_mail_is_answered_in_both_environments(served: Platform, environment: 
     assert answer["degraded"] is False
 
 
-def test_a_flower_is_answered(served: Platform) -> None:
+def test_a_flower_is_predicted(served: Platform) -> None:
     assert served.answer("/models/iris/predict", IRIS.examples["setosa"])["prediction"] == "setosa"
 
 
-def test_the_registry_names_what_is_served(served: Platform) -> None:
+def test_the_registry_names_the_served_releases(served: Platform) -> None:
     url = served.settings["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/registered-models/alias"
     for environment in ("staging", "production"):
         found = httpx.get(url, params={"name": "spam", "alias": environment}).json()
@@ -155,7 +155,7 @@ def test_the_registry_names_what_is_served(served: Platform) -> None:
         assert tags["release_id"] == served.serves("spam", environment)
 
 
-def test_the_run_shows_parameters_metrics_curves_and_data(served: Platform) -> None:
+def test_the_run_has_parameters_metrics_curves_and_data(served: Platform) -> None:
     lineage = served.call("GET", "/model/info").json()["spam"]["staging"]["lineage"]
     api = served.settings["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow"
     run = httpx.get(f"{api}/runs/get", params={"run_id": lineage["run_id"]}).json()["run"]
@@ -174,7 +174,7 @@ def test_the_same_data_and_code_give_the_same_release(served: Platform) -> None:
     assert served.serves("iris", "staging") == before
 
 
-def test_the_http_contract_holds_by_url(served: Platform) -> None:
+def test_the_contract_suite_passes(served: Platform) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, str(ROOT / "tests" / "contract")], cwd=ROOT,
@@ -185,7 +185,7 @@ def test_the_http_contract_holds_by_url(served: Platform) -> None:
     assert "skipped" not in done.stdout.splitlines()[-1]
 
 
-def test_a_run_here_is_what_the_compiled_pipeline_says(served: Platform) -> None:
+def test_a_local_run_has_the_steps_of_the_compiled_pipeline(served: Platform) -> None:
     served.done("training", "compile", "--output", str(served.home / "pipeline.yaml"))
     ir = next(yaml.safe_load_all((served.home / "pipeline.yaml").read_text()))
     tasks = ir["root"]["dag"]["tasks"]
@@ -231,7 +231,7 @@ def _send(served: Platform, records: list[dict], environment: str) -> None:
 def _report(served: Platform, start: datetime, end: datetime) -> dict[str, Any]:
     window = ["--from", start.isoformat(), "--to", end.isoformat()]
     place = ["--use-case", "spam", "--environment", "production"]
-    served.done("drift_detector", "run", *place, *window)
+    served.done("cli", "drift", "run", *place, *window)
 
     def latest() -> dict[str, Any] | None:
         report = served.call("GET", "/metrics/drift").json()["spam"]["production"]
@@ -241,7 +241,7 @@ def _report(served: Platform, start: datetime, end: datetime) -> dict[str, Any]:
     return eventually(latest)
 
 
-def test_drift_is_found_where_it_is_and_asks_for_retraining(served: Platform) -> None:
+def test_drift_is_detected_and_requests_retraining(served: Platform) -> None:
     lineage = served.call("GET", "/model/info").json()["spam"]["production"]["lineage"]
     records = read_table(
         served.store, f"training-data/spam/{lineage['dataset_version']}/records.parquet"
@@ -267,7 +267,7 @@ def test_drift_is_found_where_it_is_and_asks_for_retraining(served: Platform) ->
 def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None:
     year = datetime(2020, 1, 1, tzinfo=UTC)
     served.done(
-        "drift_detector", "run", "--use-case", "iris", "--environment", "production",
+        "cli", "drift", "run", "--use-case", "iris", "--environment", "production",
         "--from", year.isoformat(), "--to", year.replace(hour=1).isoformat(),
     )  # fmt: skip
     report = eventually(
@@ -304,7 +304,7 @@ def test_a_corrupt_release_is_refused_and_the_old_one_keeps_serving(served: Plat
     assert "rollback" in ledger
 
 
-def test_a_killed_inference_service_comes_back_and_never_hangs(served: Platform) -> None:
+def test_a_killed_inference_service_restarts_and_requests_never_hang(served: Platform) -> None:
     release = served.serves("spam", "production")
     status = served.done("cli", "status")
     (line,) = (row for row in status.splitlines() if "inference-production" in row)
@@ -332,7 +332,7 @@ def test_every_answer_has_exactly_one_record(served: Platform) -> None:
     assert {answer["prediction_id"] for answer in answers} <= set(logged)
 
 
-def test_data_that_cannot_be_used_leaves_everything_as_it_was(served: Platform) -> None:
+def test_unusable_data_changes_nothing(served: Platform) -> None:
     before = served.serves("spam", "staging")
     wrong = served.home / "wrong.csv"
     wrong.write_text("text,label\nhello,1\n")
@@ -344,14 +344,14 @@ def test_data_that_cannot_be_used_leaves_everything_as_it_was(served: Platform) 
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Let children take SIGINT even where this process was started to ignore it (`… &`)."""
+    """Let children receive SIGINT even if this process ignores it (`… &`)."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupted_run_leaves_no_half_release_and_the_next_one_works(served: Platform) -> None:
+def test_an_interrupted_run_leaves_no_incomplete_release(served: Platform) -> None:
     before = {blob.path for blob in served.store.list("models/iris") if "_runs" not in blob.path}
     command = [sys.executable, "-m", "training", "run", "--use-case", "iris", "--rows", "600"]
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""`terraform/base-infra/access.yaml`: what it grants fits what the programs read and write."""
+"""`terraform/base-infra/access.yaml` grants what the programs read and write."""
 
 import subprocess
 import sys
@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from platform_core.contracts.batch_job import JOBS_PREFIX
-from platform_core.contracts.drift_report import RETRAIN_PREFIX
-from platform_core.ports.blob_store import CONTAINERS
-from scoring import baseline_path
+from platform_core.storage import BATCH_JOBS, CONTAINERS, RETRAIN_REQUESTS, baseline_path
 
 BASE = Path(__file__).parent.parent / "terraform" / "base-infra"
 ACCESS: dict[str, Any] = yaml.safe_load((BASE / "access.yaml").read_text())
@@ -45,8 +42,8 @@ NEEDED = [
     ("api-gateway", "read", MANIFEST),
     ("api-gateway", "read", LINEAGE),
     ("api-gateway", "read", REPORT),
-    ("api-gateway", "append", f"{JOBS_PREFIX}/j/job.json"),
-    ("api-gateway", "delete", f"{JOBS_PREFIX}/_outputs/a"),
+    ("api-gateway", "append", f"{BATCH_JOBS}/j/job.json"),
+    ("api-gateway", "delete", f"{BATCH_JOBS}/_outputs/a"),
     ("inference-service", "read", MODEL),
     ("inference-service", "read", "models/_feast/registry.db"),
     ("feature-transformer", "read", MANIFEST),
@@ -54,7 +51,7 @@ NEEDED = [
     ("ray", "read", MODEL),
     ("ray", "read", RECORDS),
     ("ray", "append", "batch/answers.parquet"),
-    ("ray", "delete", f"{JOBS_PREFIX}/j/checkpoints/a"),
+    ("ray", "delete", f"{BATCH_JOBS}/j/checkpoints/a"),
     ("ray", "append", RECORDS),
     ("ray", "append", RUN),
     ("ray", "delete", RUN),
@@ -66,8 +63,8 @@ NEEDED = [
     ("training", "append", RUN),
     ("training", "delete", RUN),
     ("training", "append", "models/_feast/registry.db"),
-    ("training-scheduler", "read", f"{RETRAIN_PREFIX}/a.json"),
-    ("training-scheduler", "delete", f"{RETRAIN_PREFIX}/a.taken"),
+    ("training-scheduler", "read", f"{RETRAIN_REQUESTS}/a.json"),
+    ("training-scheduler", "delete", f"{RETRAIN_REQUESTS}/a.taken"),
     ("training-scheduler", "read", LINEAGE),
     ("training-scheduler", "read", RUN),
     ("training-scheduler", "delete", RUN),
@@ -79,7 +76,7 @@ NEEDED = [
     ("drift-detector", "read", MANIFEST),
     ("drift-detector", "read", LEDGER),
     ("drift-detector", "append", REPORT),
-    ("drift-detector", "append", f"{RETRAIN_PREFIX}/a.json"),
+    ("drift-detector", "append", f"{RETRAIN_REQUESTS}/a.json"),
     ("mlflow", "append", "mlflow/1/run/artifacts/model"),
 ]
 FORBIDDEN = [
@@ -109,16 +106,16 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("component", "word", "path"), NEEDED)
-def test_a_component_may_do_what_its_program_does(component: str, word: str, path: str):
+def test_a_component_has_the_permissions_of_its_program(component: str, word: str, path: str):
     assert may(component, word, path)
 
 
 @pytest.mark.parametrize(("component", "word", "path"), FORBIDDEN)
-def test_a_component_may_do_no_more(component: str, word: str, path: str):
+def test_a_component_has_no_further_permissions(component: str, word: str, path: str):
     assert not may(component, word, path)
 
 
-def test_the_containers_are_those_of_the_programs_and_mlflows():
+def test_the_containers_are_those_of_the_programs_and_mlflow():
     assert set(ACCESS["containers"]) == {*CONTAINERS, "mlflow"}
 
 
@@ -130,8 +127,8 @@ def test_every_grant_is_well_formed():
         assert not any("'" in path for path in grant.get("paths", [])), name
 
 
-def test_no_word_is_granted_twice_in_a_container():
-    """Two would be one role assignment in Azure, and one condition would be lost."""
+def test_no_permission_is_granted_twice_in_a_container():
+    """Azure would merge them into one role assignment and drop one condition."""
     words = [(name, g["container"], word) for name, g in _grants() for word in g["may"]]
     assert len(words) == len(set(words))
 
@@ -143,7 +140,7 @@ def test_a_service_account_is_one_component():
     assert all(account.count("/") == 1 for account in accounts)
 
 
-def test_the_readme_shows_the_table():
+def test_the_readme_contains_the_table():
     script = [sys.executable, str(BASE / "access_table.py"), "--check"]
     checked = subprocess.run(script, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

@@ -1,4 +1,4 @@
-"""`terraform/ml-platform` without its providers: what it refuses, its script, its charts."""
+"""`terraform/ml-platform` without its providers: validations, script and charts."""
 
 import json
 import os
@@ -50,7 +50,7 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root of the variables and what they are judged by, without any resource."""
+    """A root module with the variables and their validations, without resources."""
     root = tmp_path_factory.mktemp("rules")
     for file in [*PLATFORM.glob("variables*.tf"), PLATFORM / "locals.namespaces.tf"]:
         shutil.copy(file, root)
@@ -60,20 +60,20 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs_terraform
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_the_environments_of_the_platform_keep_every_rule(rules: Path, environment: str):
+def test_the_environments_of_the_platform_pass_every_validation(rules: Path, environment: str):
     planned = _plan(rules, environment)
     assert planned.returncode == 0, planned.stderr
 
 
 @needs_terraform
 @pytest.mark.parametrize(("variable", "words"), REFUSED)
-def test_a_rule_of_the_platform_is_refused_with_its_words(rules: Path, variable: str, words: str):
+def test_a_violation_is_refused_with_its_message(rules: Path, variable: str, words: str):
     planned = _plan(rules, "prod", f"-var={variable}")
     assert planned.returncode == 1
     assert words in " ".join(planned.stderr.replace("│", " ").split())
 
 
-def test_a_kustomization_says_what_it_was_not_given():
+def test_a_kustomization_names_missing_values():
     refused = subprocess.run(
         [SCRIPT, "apply"],
         env={"PATH": os.environ["PATH"], "NAME": "knative", "NAMESPACE": "knative-serving"},
@@ -86,7 +86,7 @@ def test_a_kustomization_says_what_it_was_not_given():
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
-def test_a_chart_takes_no_value_it_does_not_know(chart: Path):
+def test_a_chart_refuses_unknown_values(chart: Path):
     schema = json.loads((chart / "values.schema.json").read_text())
     assert _open_objects(schema) == []
     values = yaml.safe_load((chart / "values.yaml").read_text())
@@ -96,7 +96,7 @@ def test_a_chart_takes_no_value_it_does_not_know(chart: Path):
 
 @needs_helm
 @pytest.mark.parametrize("chart", charts(), ids=lambda chart: chart.folder.name)
-def test_what_a_chart_installs_keeps_the_rules(chart: Chart):
+def test_the_objects_of_a_chart_follow_the_rules(chart: Chart):
     objects = parse(template(chart))
     assert len(objects) > 0
     assert broken(objects, production=True) == []
@@ -113,7 +113,7 @@ def test_the_readme_names_every_input_and_output(root: str):
 
 
 def _open_objects(node: Any) -> list[Any]:
-    """Return the objects of a schema that would take any key."""
+    """Return the objects of a schema that accept any key."""
     if isinstance(node, list):
         return [found for item in node for found in _open_objects(item)]
     if not isinstance(node, dict):

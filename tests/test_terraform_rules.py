@@ -1,4 +1,4 @@
-"""What `terraform/base-infra` refuses, and how it says so: its rules need no provider."""
+"""The validations of `terraform/base-infra` and their messages, without providers."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def network(changed: str) -> str:
-    """Return the network of production with one line changed: the last one counts."""
+    """Return the network of production with one changed line, which overrides the original."""
     ranges = {
         "address_space": '"10.50.0.0/18"',
         "subnets": '{ nodes = "10.50.0.0/21", private_endpoints = "10.50.8.0/26" }',
@@ -54,7 +54,7 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root of the variables and the rules between them, without any resource of Azure."""
+    """A root module with the variables and their validations, without Azure resources."""
     root = tmp_path_factory.mktemp("rules")
     for file in [*BASE.glob("variables*.tf"), *(BASE / name for name in RULES)]:
         shutil.copy(file, root)
@@ -63,13 +63,15 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_the_environments_keep_every_rule(rules: Path, environment: str):
+def test_the_environments_pass_every_validation(rules: Path, environment: str):
     planned = _plan(rules, environment)
     assert planned.returncode == 0, planned.stderr
 
 
 @pytest.mark.parametrize(("variable", "words"), REFUSED)
-def test_a_broken_rule_is_refused_with_its_words(rules: Path, variable: str, words: str):
+def test_a_violation_of_base_infra_is_refused_with_its_message(
+    rules: Path, variable: str, words: str
+):
     planned = _plan(rules, "prod", f"-var={variable}")
     assert planned.returncode == 1
     assert words in " ".join(planned.stderr.split())

@@ -1,4 +1,4 @@
-"""The scripts of `terraform/`: they refuse with a reason before anything changes."""
+"""The scripts of `terraform/` report errors before anything changes."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ exit 0
 
 @pytest.fixture
 def terraform(tmp_path: Path) -> Path:
-    """A copy of the scripts and environments, because one of them writes beside itself."""
+    """A copy of the scripts and environments, because one of them writes into its folder."""
     folder = tmp_path / "terraform"
     (folder / "base-infra").mkdir(parents=True)
     shutil.copy(TERRAFORM / "run.sh", folder)
@@ -34,7 +34,7 @@ def terraform(tmp_path: Path) -> Path:
 
 
 def bootstrap(terraform: Path, az: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run bootstrap-state.sh with `az` as the Azure CLI, without any when it is `None`."""
+    """Run bootstrap-state.sh with `az` as the Azure CLI, or without one if it is `None`."""
     programs = terraform / "bin"
     programs.mkdir(exist_ok=True)
     for name in ("bash", "cat", "cut", "dirname", "grep", "mv", "sed", "sh", "sha256sum"):
@@ -68,7 +68,7 @@ def test_bootstrap_refuses_without_a_login(terraform: Path):
     assert not list(terraform.rglob("*.backend.hcl"))
 
 
-def test_bootstrap_twice_names_one_account_and_one_lock(terraform: Path):
+def test_bootstrap_is_idempotent(terraform: Path):
     backends = []
     for _ in range(2):
         done = bootstrap(terraform, SIGNED_IN, "prod")
@@ -92,7 +92,7 @@ def test_bootstrap_twice_names_one_account_and_one_lock(terraform: Path):
         (("base-infra", "dev", "plan"), "run base-infra/bootstrap-state.sh dev first"),
     ],
 )  # fmt: skip
-def test_run_refuses_before_terraform_starts(
+def test_run_reports_errors_before_terraform_starts(
     terraform: Path, arguments: tuple[str, ...], reason: str
 ):
     refused = _run(terraform / "run.sh", *arguments)

@@ -1,4 +1,4 @@
-"""The two configurations have the same keys, and these are the settings of the programs."""
+"""Both configurations have the same keys, which are the settings of the programs."""
 
 import ast
 import importlib
@@ -20,10 +20,10 @@ OF_OTHERS = {
     "RAY_USAGE_STATS_ENABLED",  # telemetry off: Ray,
     "MLFLOW_DISABLE_TELEMETRY",  # MLflow,
     "FEAST_USAGE",  # Feast,
-    "DO_NOT_TRACK",  # and whoever honours this
-    "GIT_PYTHON_REFRESH",  # MLflow's git library stays quiet where there is no git
+    "DO_NOT_TRACK",  # and other tools
+    "GIT_PYTHON_REFRESH",  # silences MLflow's git library without git
 }
-"""Keys that libraries read, not we."""
+"""Keys that are read by libraries."""
 
 NOT_OF_PROGRAMS = {"platform_core.testing"}
 """Settings of the tests themselves."""
@@ -58,7 +58,7 @@ def descendants(kind: type[Settings]) -> Iterator[type[Settings]]:
 
 @pytest.fixture(scope="module")
 def fields() -> set[str]:
-    """Every field of every program's settings, as its variable's name."""
+    """The fields of all settings, as names of environment variables."""
     for path in source_files():
         if path.name == "settings.py":
             importlib.import_module(module_name(path))
@@ -78,7 +78,7 @@ def test_both_files_have_the_same_keys_in_the_same_order():
 def test_the_keys_are_the_fields_of_all_settings(fields: set[str]):
     ours = set(keys(EMBEDDED)) - OF_OTHERS
     assert sorted(fields - ours) == [], "these settings have no line in config/*.env"
-    assert sorted(ours - fields) == [], "nobody reads these lines of config/*.env"
+    assert sorted(ours - fields) == [], "no program reads these lines of config/*.env"
 
 
 def test_every_key_is_explained_in_the_embedded_file():
@@ -93,21 +93,21 @@ def test_every_key_is_explained_in_the_embedded_file():
     assert unexplained == []
 
 
-def test_the_cluster_file_holds_no_secret_and_no_variable():
+def test_the_cluster_file_has_no_secrets_and_no_variables():
     values = dotenv_values(CLUSTER, interpolate=False)
     assert {name: values[name] for name in SECRETS} == dict.fromkeys(SECRETS, "")
     assert values["ALLOW_DEVELOPMENT_KEYS"] == "false"
     assert [name for name, value in values.items() if "$" in value] == []
 
 
-def test_the_embedded_file_listens_on_this_machine_only():
+def test_the_embedded_file_listens_on_localhost_only():
     values = dotenv_values(EMBEDDED, interpolate=False)
     hosts = {name: value for name, value in values.items() if name.endswith("_HOST")}
     assert set(hosts.values()) == {"127.0.0.1"}
     assert [name for name, value in values.items() if "0.0.0.0" in value] == []
 
 
-def test_the_environment_is_read_in_settings_only():
+def test_the_environment_is_read_in_settings_modules_only():
     readers = []
     for path in source_files():
         for node in ast.walk(ast.parse(path.read_text())):

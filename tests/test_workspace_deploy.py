@@ -1,4 +1,4 @@
-"""`make deploy-all`: what is missing is said before anything changes."""
+"""`make deploy-all` reports everything that is missing before anything changes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ NAMESPACES = ("istio-system", "kubeflow", "monitoring", "ray", "serving")
 
 
 class _Api(BaseHTTPRequestHandler):
-    """As much of a Kubernetes API as says which namespaces there are; it keeps what it is asked."""
+    """A Kubernetes API that lists namespaces and records requests."""
 
     namespaces: dict[str, dict[str, str]]
     asked: list[str]
@@ -41,12 +41,12 @@ class _Api(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Be quiet."""
+        """Keep the test output clean."""
 
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[type[_Api]]:
-    """A cluster that is the current context of `tmp_path/kubeconfig`."""
+    """A cluster, which is the current context of `tmp_path/kubeconfig`."""
     handler = type("Api", (_Api,), {"namespaces": {}, "asked": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -69,7 +69,7 @@ def api(tmp_path: Path) -> Iterator[type[_Api]]:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A copy of what is rendered, with the values of an installation."""
+    """A copy of the manifests, with the values of an installation."""
     folder = tmp_path / "checkout"
     for name in ("config", "scripts"):
         shutil.copytree(ROOT / name, folder / name)
@@ -94,7 +94,7 @@ def deploy(kubeconfig: Path, *arguments: str, folder: Path = ROOT) -> tuple[int,
 
 
 @pytest.mark.parametrize("folder", [ROOT, ROOT / "model-serving"], ids=lambda path: path.name)
-def test_make_says_all_that_is_missing(tmp_path: Path, folder: Path):
+def test_make_reports_everything_that_is_missing(tmp_path: Path, folder: Path):
     done = subprocess.run(
         ["make", "-C", str(folder), "deploy-all", "ENVIRONMENT=production"],
         env={**os.environ, "KUBECONFIG": str(tmp_path / "none")},
@@ -102,7 +102,7 @@ def test_make_says_all_that_is_missing(tmp_path: Path, folder: Path):
         text=True,
         check=False,
     )
-    assert done.returncode == 2  # make's own for a recipe that failed
+    assert done.returncode == 2  # make's exit code for a failed recipe
     first, tag, examples, cluster = done.stderr.splitlines()[:4]
     assert first == "nothing was changed:"
     assert "IMAGE_TAG is missing" in tag
@@ -114,7 +114,7 @@ def test_an_unknown_context_and_environment_are_named(tmp_path: Path):
     code, lines = deploy(tmp_path / "none", "qa", "--image-tag", "1.0.0", "--context", "moon")
     assert code == 1
     assert "there is no environment 'qa'; config/ has: dev, production" in lines
-    assert "kubectl knows no context 'moon'" in lines[-1]
+    assert "kubectl has no context 'moon'" in lines[-1]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_an_unknown_context_and_environment_are_named(tmp_path: Path):
             "context test is the cluster of dev",
         ),
     ],
-    ids=["not made", "nothing known", "of another environment"],
+    ids=["no namespaces", "unknown objects", "another environment"],
 )
-def test_a_cluster_that_is_not_meant_gets_nothing(
+def test_nothing_is_applied_to_an_unsuitable_cluster(
     api: type[_Api],
     installed: Path,
     tmp_path: Path,
@@ -152,7 +152,7 @@ def test_a_cluster_that_is_not_meant_gets_nothing(
         ("settings_env", "production/settings.env"),
     ],
 )
-def test_terraform_prints_what_an_installation_needs(output: str, file: str):
+def test_terraform_prints_the_settings_of_an_installation(output: str, file: str):
     block = OUTPUTS.partition(f'output "{output}"')[2].partition("\n}\n")[0]
     printed = set(re.findall(r"^ +([A-Z_]+) +=", block, flags=re.MULTILINE))
     of_the_build = {"TRAINING_IMAGE", "SERVING_IMAGE"}

@@ -1,4 +1,4 @@
-"""The images hold what their packages declare, and are what the manifests ask for."""
+"""The images contain what their packages declare, and match the manifests."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def normal(name: str) -> str:
 
 @cache
 def installed(image: str) -> set[str]:
-    """Return the distributions that the lock gives the image's packages."""
+    """Return the distributions in the lock file for the image's packages."""
     chosen = [w for w in sync(image) if w not in ("--no-editable",)]
     command = [str(UV), "export", "--quiet", "--no-hashes", "--no-header", "--no-annotate"]
     done = subprocess.run([*command, *chosen], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -83,7 +83,7 @@ def members() -> dict[str, dict]:
 
 
 def declared(image: str) -> set[str]:
-    """Return what the image's packages and, of the workspace, those below them declare."""
+    """Return the declared dependencies of the image's packages and their workspace packages."""
     todo = [(p, tuple(given(image, "--extra"))) for p in given(image, "--package")]
     found: set[str] = set()
     while todo:
@@ -102,31 +102,31 @@ def declared(image: str) -> set[str]:
 
 
 @every_image
-def test_an_image_holds_what_its_packages_declare_from_the_lock(image: str):
+def test_an_image_contains_the_locked_dependencies_of_its_packages(image: str):
     assert {"--frozen", "--no-dev", "--no-editable"} <= set(sync(image))
     assert declared(image) <= installed(image)
 
 
 @every_image
-def test_an_image_holds_no_other_package_of_ours_and_nothing_to_build_with(image: str):
+def test_an_image_contains_no_other_workspace_package_and_no_build_tools(image: str):
     ours = {name for name in installed(image) if name.startswith("mlplatform-")}
     assert ours == {name for name in declared(image) if name.startswith("mlplatform-")}
     assert not installed(image) & BUILD_TOOLS
 
 
-def test_serving_images_do_not_hold_what_trains():
+def test_serving_images_do_not_contain_training_libraries():
     for image in ("api-gateway", "inference-service", "feature-transformer"):
         assert not installed(image) & {"ray", "mlflow", "kfp", "scikit-learn", "optuna"}, image
 
 
-def test_nodes_and_drivers_of_ray_have_the_same_version():
+def test_ray_nodes_and_drivers_have_the_same_version():
     locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
     assert len({p["version"] for p in locked if p["name"] == "ray"}) == 1
     assert "ray" in installed("ray") & installed("training")
 
 
 @every_image
-def test_an_image_ends_without_rights_compiler_and_secrets(image: str):
+def test_an_image_has_no_privileges_compiler_or_secrets(image: str):
     text = instructions(image)
     final = text.rpartition("\nFROM ")[2]
     assert final.startswith("${RUNTIME_IMAGE}")
@@ -142,7 +142,7 @@ def test_an_image_ends_without_rights_compiler_and_secrets(image: str):
 
 
 @every_image
-def test_every_image_takes_a_teams_use_cases_by_one_argument(image: str):
+def test_a_build_argument_adds_use_cases_to_every_image(image: str):
     assert 'ARG USE_CASE_PACKAGES=""' in instructions(image)
     assert "images/add-use-cases ${USE_CASE_PACKAGES}" in instructions(image)
 
@@ -155,7 +155,7 @@ def test_the_images_are_those_of_the_manifests():
     assert named == set(dockerfiles())
 
 
-def test_the_context_has_what_is_built_and_no_state():
+def test_the_build_context_has_the_sources_and_no_state():
     kept = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in kept
     for name in ("pyproject.toml", "uv.lock", "libs", "images", "model-serving"):
@@ -164,7 +164,7 @@ def test_the_context_has_what_is_built_and_no_state():
 
 
 def use_case_wheel(folder: Path, requires: str = "") -> Path:
-    """Write the wheel of a team's package with one use case."""
+    """Write the wheel of a package with one use case."""
     info = "acme_tickets-1.0.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: acme-tickets\nVersion: 1.0\n{requires}"
     content = {
@@ -184,7 +184,7 @@ def use_case_wheel(folder: Path, requires: str = "") -> Path:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with an environment that sees the packages of this one, as an image's does."""
+    """A folder with an environment that sees the packages of this one, as in an image."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
     (site,) = (tmp_path / ".venv" / "lib").glob("python*/site-packages")
     ours = [p for p in sys.path if p and Path(p).is_dir()]
@@ -206,7 +206,7 @@ def add_use_cases(checkout: Path, *packages: str) -> subprocess.CompletedProcess
     )
 
 
-def test_a_teams_wheel_brings_its_use_case(checkout: Path):
+def test_an_additional_wheel_adds_its_use_case(checkout: Path):
     done = add_use_cases(checkout, str(use_case_wheel(checkout)))
     assert done.returncode == 0, done.stderr
     assert "tickets" in done.stdout.split("use cases:")[1].split()
@@ -216,7 +216,7 @@ def test_without_packages_nothing_is_installed(checkout: Path):
     assert add_use_cases(checkout).stdout == ""
 
 
-def test_a_package_that_wants_what_is_not_there_fails_the_build(checkout: Path):
+def test_a_package_with_missing_dependencies_fails_the_build(checkout: Path):
     wheel = use_case_wheel(checkout, "Requires-Dist: no-such-package-of-acme>=3\n")
     done = add_use_cases(checkout, str(wheel))
     assert done.returncode != 0
@@ -227,11 +227,11 @@ def test_a_package_that_wants_what_is_not_there_fails_the_build(checkout: Path):
     ("settings", "code", "reason"),
     [
         ({}, 2, "IMAGE_TAG is missing"),
-        ({"IMAGE_TAG": "a b"}, 2, "is no tag"),
+        ({"IMAGE_TAG": "a b"}, 2, "is not a valid tag"),
         ({"IMAGE_TAG": "1.0", "IMAGES": "moon"}, 2, "there is no image moon"),
     ],
 )
-def test_wrong_use_of_build_images_says_what_is_wrong(settings: dict, code: int, reason: str):
+def test_wrong_use_of_build_images_is_explained(settings: dict, code: int, reason: str):
     images = settings.pop("IMAGES", "").split()
     done = subprocess.run(
         [ROOT / "scripts" / "build-images", *images], env={"PATH": os.environ["PATH"], **settings},
@@ -240,7 +240,7 @@ def test_wrong_use_of_build_images_says_what_is_wrong(settings: dict, code: int,
     assert (done.returncode, reason in done.stderr) == (code, True)
 
 
-def test_digests_take_the_place_of_the_builds_tag(tmp_path: Path):
+def test_digests_replace_the_tag_of_the_build(tmp_path: Path):
     digest, file = f"sha256:{'a' * 64}", tmp_path / "images.json"
     build = {"registry": "r.example", "tag": "1.4", "images": {"mlplatform/ray": digest}}
     file.write_text(json.dumps(build))
@@ -253,7 +253,7 @@ def test_digests_take_the_place_of_the_builds_tag(tmp_path: Path):
     assert pinned(text, "r.example", "1.4", tmp_path / "absent.json") == text
 
 
-def test_workflows_pin_their_actions_and_hold_no_secret():
+def test_workflows_pin_their_actions_and_have_no_secrets():
     for file in (ROOT / ".github" / "workflows").glob("*.yml"):
         text = file.read_text()
         uses = re.findall(r"uses: (\S+)(.*)", text)

@@ -1,4 +1,4 @@
-"""The Makefile is the one vocabulary of tasks."""
+"""The Makefile lists all tasks."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ def test_help_is_the_default_and_lists_every_target():
     assert sorted(listed) == sorted(phony)
 
 
-def test_training_delegates_with_paths_of_its_own():
+def test_the_training_makefile_delegates_with_its_own_paths():
     recipe = make("--dry-run", "compile-pipeline", folder=ROOT / "training")
     assert "python -m training compile" in recipe
     assert f'CALLED_FROM="{ROOT / "training"}"' in recipe

@@ -1,4 +1,4 @@
-"""The manifests are safe and complete, as far as their files say by themselves."""
+"""The manifests are safe and complete, checked without rendering."""
 
 import re
 from functools import cache
@@ -17,9 +17,9 @@ OF_THE_CONTAINER = {
     "PREDICTOR",  # a part of PREDICTOR_URL
     "RELEASES_ARGUMENTS",  # of the command line
 }
-"""Variables in manifests that are no settings."""
+"""Variables in manifests that are not settings."""
 OPTIONAL_SECRETS = {"drift-webhook-url"}
-"""Secrets that an installation puts into the vault itself, if it wants what they are for."""
+"""Optional secrets that an installation adds to the vault."""
 
 
 @cache
@@ -35,7 +35,7 @@ def documents(file: Path) -> list[Any]:
 
 @cache
 def objects() -> list[Any]:
-    """Every whole object; parts that an overlay adds to one are looked at when it is rendered."""
+    """Every complete object; patches of overlays are checked when rendered."""
     whole = [f for f in files() if "overlays" not in f.parts and "component" not in f.parts]
     return [d for f in whole for d in documents(f) if isinstance(d, dict) and "metadata" in d]
 
@@ -59,18 +59,18 @@ RUNTIME = deployed("ServingRuntime", "onnx-runtime")
 
 
 @pytest.mark.parametrize("manifest", [o for o in objects() if pods(o)], ids=names)
-def test_every_pod_is_confined_equipped_and_has_an_identity(manifest: dict[str, Any]):
+def test_every_pod_follows_the_rules(manifest: dict[str, Any]):
     of_pods = (restricted, equipped, identified)
     assert [p for pod in pods(manifest) for rule in of_pods for p in rule(pod)] == []
 
 
-def test_there_are_pods_of_every_program():
+def test_every_program_has_pods():
     kinds = {o["kind"] for o in objects() if pods(o)}
     expected = {"StatefulSet", "Deployment", "CronJob", "RayCluster"}
     assert kinds == expected | {"ServingRuntime", "InferenceService"}
 
 
-def test_no_secret_lies_in_the_repository():
+def test_no_secret_is_in_the_repository():
     assert [p for o in objects() for p in no_secrets(o)] == []
 
 
@@ -98,7 +98,7 @@ def test_an_installation_replaces_settings_that_exist(environment: str):
     assert set(read_env(ROOT / "config" / environment / "settings.env")) <= set(CLUSTER)
 
 
-def test_the_settings_are_the_cluster_file_itself():
+def test_the_settings_are_the_cluster_file():
     (generator,) = documents(ROOT / "config" / "kustomization.yaml")[0]["configMapGenerator"]
     assert generator == {"name": "platform-settings", "envs": ["cluster.env"]}
     assert [
@@ -106,7 +106,7 @@ def test_the_settings_are_the_cluster_file_itself():
     ] == []
 
 
-def test_installations_name_the_same_things():
+def test_installations_have_the_same_keys():
     folder = ROOT / "config" / "installations"
     keys = {e: list(read_env(folder / e / "installation.env")) for e in environments()}
     assert keys["dev"] == keys["production"]
@@ -115,7 +115,7 @@ def test_installations_name_the_same_things():
     assert wired | {"IMAGE_REGISTRY"} == set(keys["dev"])
 
 
-def test_paths_of_the_settings_are_volumes():
+def test_paths_in_the_settings_are_volumes():
     assert {CLUSTER["SPOOL_FOLDER"]} <= mounts(container(GATEWAY))
     for key in ("API_KEYS_FILE", "RAY_AUTH_TOKEN_PATH"):
         assert str(Path(CLUSTER[key]).parent) in mounts(container(GATEWAY))
@@ -125,13 +125,13 @@ def test_paths_of_the_settings_are_volumes():
         assert mounts(model) == {CLUSTER["MODEL_REPOSITORY"]}
 
 
-def test_ports_of_the_settings_are_those_of_the_pods():
+def test_ports_in_the_settings_are_those_of_the_pods():
     assert container(GATEWAY)["ports"][0]["containerPort"] == int(CLUSTER["GATEWAY_PORT"])
     assert container(RUNTIME)["ports"][0]["containerPort"] == int(CLUSTER["INFERENCE_HTTP_PORT"])
     assert CLUSTER["INFERENCE_HTTP_PORT"] == CLUSTER["TRANSFORMER_HTTP_PORT"]
 
 
-def test_names_in_the_settings_are_those_of_services():
+def test_host_names_in_the_settings_are_services():
     gateway = deployed("Service", "api-gateway")["spec"]["ports"]
     assert CLUSTER["GATEWAY_URL"] == "http://api-gateway.serving.svc.cluster.local"
     assert [port["port"] for port in gateway] == [80]
@@ -145,14 +145,14 @@ def test_names_in_the_settings_are_those_of_services():
         assert namespace == deployed("Service", "production")["metadata"]["namespace"] == "serving"
 
 
-def test_the_gateway_has_time_to_drain_and_to_upload():
+def test_the_gateway_has_time_to_drain_and_upload():
     spec = GATEWAY["spec"]["template"]["spec"]
     pause = container(GATEWAY)["lifecycle"]["preStop"]["sleep"]["seconds"]
     needed = pause + 2 * float(CLUSTER["SHUTDOWN_SECONDS"])
     assert spec["terminationGracePeriodSeconds"] >= max(60, needed)
 
 
-def test_the_spool_belongs_to_one_pod_and_outlives_it():
+def test_each_pod_has_its_own_persistent_spool():
     (claim,) = GATEWAY["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["accessModes"] == ["ReadWriteOncePod"]
     assert set(GATEWAY["spec"]["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
@@ -165,7 +165,7 @@ def test_the_drift_job_runs_hourly_and_never_twice():
     assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] < 60 * 60
 
 
-def test_every_image_of_ours_is_set_in_every_overlay_that_has_it():
+def test_every_overlay_sets_the_tag_of_its_images():
     ours = {
         re.sub(r":.*", "", node)
         for file in files()
@@ -183,7 +183,7 @@ def test_every_image_of_ours_is_set_in_every_overlay_that_has_it():
             assert image["newTag"] == "IMAGE_TAG"
 
 
-def test_identities_and_secrets_are_those_that_terraform_makes():
+def test_identities_and_secrets_are_those_of_terraform():
     if not ACCESS.is_file():
         pytest.skip("terraform/base-infra has no access.yaml")
     components = yaml.safe_load(ACCESS.read_text())["components"].values()

@@ -1,4 +1,4 @@
-"""Alerts and dashboards ask for what is measured, and every alert says what to do."""
+"""Alerts and dashboards use existing metrics, and every alert has a runbook."""
 
 import json
 import re
@@ -24,7 +24,7 @@ OF_OTHERS = {
     "externalsecret_": "External Secrets",
     "ray_": "Ray",
 }
-"""Metrics that our programs do not make, by the beginning of their names."""
+"""Prefixes of metrics that other programs export."""
 
 WORDS = {"and", "or", "unless", "on", "by", "without", "ignoring", "bool", "offset"}
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
@@ -46,7 +46,7 @@ def expressions(dashboard: Path) -> Iterator[str]:
 
 
 def metric_names(expression: str) -> set[str]:
-    """Return the metrics that an expression of PromQL asks for."""
+    """Return the metrics in a PromQL expression."""
     bare = re.sub(r'"[^"]*"', '""', expression)
     bare = re.sub(r"\{[^}]*\}", " ", bare)
     bare = re.sub(r"\b(by|on|without|ignoring)\s*\([^)]*\)", " ", bare)
@@ -57,7 +57,7 @@ def metric_names(expression: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def exported() -> set[str]:
-    """Every sample name that the gateway and the model server can export."""
+    """All sample names that the gateway and the model server can export."""
     metrics = GatewayMetrics()
     metrics.watch(lambda: (0, 0), list)
     families = [*text_string_to_metric_families(metrics.render().decode()), *_model_server()]
@@ -86,18 +86,18 @@ def test_metrics_are_found_in_expressions(expression: str, names: set[str]):
     assert metric_names(expression) - {"c"} == names
 
 
-def test_an_invented_metric_is_noticed(exported: set[str]):
+def test_an_unknown_metric_is_detected(exported: set[str]):
     assert unknown("sum(gateway_request_total)", exported) == {"gateway_request_total"}
     assert unknown("sum(gateway_requests_total)", exported) == set()
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
-def test_an_alert_asks_for_metrics_that_exist(rule: dict[str, Any], exported: set[str]):
+def test_an_alert_uses_existing_metrics(rule: dict[str, Any], exported: set[str]):
     assert unknown(rule["expr"], exported) == set()
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
-def test_an_alert_has_a_runbook_and_says_what_happened(rule: dict[str, Any]):
+def test_an_alert_has_a_runbook_and_a_summary(rule: dict[str, Any]):
     annotations = rule["annotations"]
     link, _, file = annotations["runbook_url"].partition("/")
     assert link == "RUNBOOKS_URL"
@@ -108,20 +108,20 @@ def test_an_alert_has_a_runbook_and_says_what_happened(rule: dict[str, Any]):
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
 
 
-def test_alerts_have_names_of_their_own():
+def test_alerts_have_unique_names():
     names = [rule["alert"] for rule in rules()]
     assert len(names) > 0
     assert sorted(set(names)) == sorted(names)
 
 
 @pytest.mark.parametrize("dashboard", dashboards(), ids=lambda path: path.stem)
-def test_a_dashboard_asks_for_metrics_that_exist(dashboard: Path, exported: set[str]):
+def test_a_dashboard_uses_existing_metrics(dashboard: Path, exported: set[str]):
     asked = list(expressions(dashboard))
     assert len(asked) > 0
     assert {name for e in asked for name in unknown(e, exported)} == set()
 
 
-def test_dashboards_are_deployed_and_can_stand_side_by_side():
+def test_dashboards_are_deployed_with_unique_ids():
     (kustomization,) = parse((DEPLOY / "kustomization.yaml").read_text())
     deployed = [file for g in kustomization["configMapGenerator"] for file in g["files"]]
     assert sorted(deployed) == [f"dashboards/{path.name}" for path in dashboards()]

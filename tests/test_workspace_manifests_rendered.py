@@ -1,4 +1,4 @@
-"""What kustomize makes of the overlays, and what is refused before anything is applied."""
+"""The rendered overlays, and what is refused before anything is applied."""
 
 import copy
 import os
@@ -19,7 +19,7 @@ needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kube
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, list[Manifest]]:
-    """Every overlay's objects by the overlay's name."""
+    """The objects of every overlay by its name."""
     values = {TAG: "1.2.3", REGISTRY: "registry.example"}
     return {overlay.name: parse(render(overlay, values)) for overlay in overlays()}
 
@@ -30,7 +30,7 @@ def render_command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_kubectl
-def test_every_overlay_keeps_the_rules(rendered: dict[str, list[Manifest]]):
+def test_every_overlay_follows_the_rules(rendered: dict[str, list[Manifest]]):
     production = {overlay.name: overlay.environment == "production" for overlay in overlays()}
     assert [p for name, found in rendered.items() for p in broken(found, production[name])] == []
 
@@ -47,7 +47,7 @@ def test_programs_get_the_settings_of_the_cluster_file(rendered: dict[str, list[
 
 
 @needs_kubectl
-def test_a_name_with_a_hash_is_the_same_everywhere(rendered: dict[str, list[Manifest]]):
+def test_hashed_names_are_consistent(rendered: dict[str, list[Manifest]]):
     for name, found in rendered.items():
         maps = {o["metadata"]["name"] for o in found if o["kind"] == "ConfigMap"}
         text = str([o for o in found if o["kind"] != "ConfigMap"])
@@ -115,8 +115,12 @@ BAD = [
     (f"{CONTAINER}/resources/limits", None, "limits"),
     (f"{CONTAINER}/resources/requests/memory", None, "requests"),
     (f"{CONTAINER}/livenessProbe", None, "livenessProbe"),
-    (f"{CONTAINER}/image", "registry.example/mlplatform/api-gateway", "names no build"),
-    (f"{CONTAINER}/image", "registry.example/mlplatform/api-gateway:latest", "names no build"),
+    (f"{CONTAINER}/image", "registry.example/mlplatform/api-gateway", "does not name a build"),
+    (
+        f"{CONTAINER}/image",
+        "registry.example/mlplatform/api-gateway:latest",
+        "does not name a build",
+    ),
     (f"{CONTAINER}/image", "IMAGE_REGISTRY/mlplatform/api-gateway:1", "placeholder"),
     ("spec/replicas", 0, "replicas is 0"),
     ("spec/replicas", 1, "replicas is below 2"),
@@ -125,7 +129,7 @@ BAD = [
 
 @needs_kubectl
 @pytest.mark.parametrize(("path", "value", "reason"), BAD, ids=[f"{b[0]}={b[1]}" for b in BAD])
-def test_a_gateway_that_breaks_a_rule_is_refused(
+def test_a_gateway_that_violates_a_rule_is_refused(
     rendered: dict[str, list[Manifest]], path: str, value: Any, reason: str
 ):
     found = rendered["model-serving/api-gateway/deploy/overlays/production"]
@@ -136,7 +140,7 @@ def test_a_gateway_that_breaks_a_rule_is_refused(
 
 @needs_kubectl
 @pytest.mark.parametrize("fewest", [0, 1])
-def test_production_is_never_scaled_to_nothing(rendered: dict[str, list[Manifest]], fewest: int):
+def test_production_is_never_scaled_to_zero(rendered: dict[str, list[Manifest]], fewest: int):
     found = rendered["model-serving/inference-service/deploy/overlays/production"]
     (service,) = (
         o for o in found if o["metadata"]["name"] == "spam-production" and "predictor" in o["spec"]
@@ -152,13 +156,13 @@ def test_a_secret_is_refused():
 
 
 @pytest.mark.parametrize("tag", ["", "latest", "main", "IMAGE_TAG", "a b", "-x", "a" * 129, "ä"])
-def test_a_tag_that_names_no_build_is_refused(tag: str):
+def test_a_moving_tag_is_refused(tag: str):
     with pytest.raises(Refused, match="IMAGE_TAG"):
         checked_tag(tag)
 
 
 @pytest.mark.parametrize("tag", ["1.4.0", "a", "9f0c2d1", "v1.0_rc-2", "a" * 128])
-def test_a_tag_that_names_a_build_is_taken(tag: str):
+def test_a_build_tag_is_accepted(tag: str):
     assert checked_tag(tag) == tag
 
 
@@ -172,14 +176,14 @@ def test_a_tag_that_names_a_build_is_taken(tag: str):
         (["production", "--image-tag", "1.0.0"], "installation.env still have examples for "),
     ],
 )
-def test_a_wrong_request_is_refused_and_prints_nothing(arguments: list[str], reason: str):
+def test_an_invalid_request_is_refused_without_output(arguments: list[str], reason: str):
     done = render_command(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert reason in done.stderr.splitlines()[-1]
 
 
 @needs_kubectl
-def test_one_component_is_printed_with_its_build():
+def test_a_single_component_is_printed_with_its_build():
     done = render_command("dev", "--image-tag", "1.4.0", "--examples", "--component", "training")
     assert done.returncode == 0, done.stderr
     kinds = [o["kind"] for o in parse(done.stdout)]
@@ -188,7 +192,7 @@ def test_one_component_is_printed_with_its_build():
     assert "mlplatform/training:1.4.0" in done.stdout
 
 
-def test_validation_names_what_it_could_not_check(tmp_path: Path):
+def test_validation_names_what_was_not_checked(tmp_path: Path):
     environment = {**os.environ, "PATH": str(tmp_path)}
     command = [sys.executable, str(ROOT / "scripts" / "validate.py")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

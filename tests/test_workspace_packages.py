@@ -1,4 +1,4 @@
-"""The workspace is what its documents say: members, layers, declared dependencies."""
+"""Members, layers and declared dependencies of the workspace."""
 
 import ast
 import re
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from platform_core.storage import CONTAINERS
 
 ROOT = Path(__file__).parent.parent
 BOOTSTRAP_LINES = 60
@@ -131,9 +133,34 @@ def test_no_file_is_long(member: Path):
     assert names(long) == []
 
 
-def test_tests_have_unique_file_names_and_are_no_packages():
+def test_tests_have_unique_file_names_and_no_packages():
     tests = [p for folder in (ROOT, *members()) for p in (folder / "tests").rglob("*.py")]
     tests += (ROOT / "monitoring" / "tests").rglob("*.py")
     files = [path.name for path in tests if path.name != "conftest.py"]
     assert sorted(files) == sorted(set(files))
     assert "__init__.py" not in files
+
+
+STORAGE_NAMES = re.compile(
+    rf"^({'|'.join(CONTAINERS)})/|(^|/)(_ledger|_runs|_jobs|_outputs|_retrain-requests|_webhooks)(/|$)"
+    r"|(^|/)(use_case|environment|date|hour)=$"
+)
+
+
+def spelled_paths(path: Path) -> Iterator[str]:
+    """Yield the string literals of a file that contain a path of blob storage."""
+    tree = ast.parse(path.read_text())
+    strings = (
+        n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    )
+    for node in strings:
+        if STORAGE_NAMES.search(node.value) and "\n" not in node.value:
+            yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}: {node.value}"
+
+
+def test_only_one_module_contains_paths_of_blob_storage():
+    everything = [path for member in members() for path in sources(member)]
+    layout = ROOT / "libs/platform-core/src/platform_core/storage.py"
+    assert len(list(spelled_paths(layout))) >= len(CONTAINERS)
+    others = (p for p in everything if p != layout and "testing" not in p.parts)
+    assert [found for path in others for found in spelled_paths(path)] == []

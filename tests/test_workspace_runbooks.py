@@ -1,4 +1,4 @@
-"""Runbooks name what there is: targets, scripts, outputs, namespaces, objects, other runbooks."""
+"""Runbooks refer to existing targets, scripts, outputs, namespaces, objects and runbooks."""
 
 import re
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ OF_OTHERS = {
     "service/kube-prometheus-stack-prometheus",
     "service/ml-pipeline",
 }
-"""Objects that charts and kustomizations of others bring, by the names they are given there."""
+"""Objects of third-party charts and kustomizations."""
 
 texts = pytest.mark.parametrize("file", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
 
@@ -43,7 +43,7 @@ def targets() -> set[str]:
 
 
 def objects() -> set[str]:
-    """Return every `kind/name` that a manifest of ours has, in kubectl's lower case."""
+    """Return every `kind/name` in our manifests, in lower case as in kubectl."""
     places = ("*/deploy/**/*.yaml", "*/*/deploy/**/*.yaml", "terraform/**/templates/*.yaml")
     found = re.compile(r"^kind: (\w+)\nmetadata:\n  name: ([a-z-]+)$", re.M)
     files = {file for place in places for file in ROOT.glob(place)}
@@ -51,7 +51,7 @@ def objects() -> set[str]:
 
 
 def code(file: Path) -> Iterator[str]:
-    """Yield what a runbook shows as commands: indented lines, and text in backquotes."""
+    """Yield the commands of a runbook: indented lines, and text in backquotes."""
     text = file.read_text()
     yield from re.findall(r"^(?: {4}| {7})(.+)$", text, re.M)
     yield from re.findall(r"`([^`\n]+)`", text)
@@ -65,7 +65,7 @@ def test_every_task_has_a_runbook_that_the_index_links():
 
 
 @texts
-def test_a_runbook_asks_for_targets_and_files_that_exist(file: Path):
+def test_a_runbook_uses_existing_targets_and_files(file: Path):
     lines = list(code(file))
     asked = {t for line in lines for t in re.findall(r"\bmake ([a-z-]+)", line)}
     paths = {
@@ -81,7 +81,7 @@ def test_a_runbook_asks_for_targets_and_files_that_exist(file: Path):
 
 
 @texts
-def test_a_runbook_asks_for_outputs_and_objects_that_exist(file: Path):
+def test_a_runbook_uses_existing_outputs_and_objects(file: Path):
     lines = list(code(file))
     outputs = {o for line in lines for o in re.findall(r"output -raw (\w+)", line)}
     namespaces = {n for line in lines for n in re.findall(r" -n ([a-z-]+)\b", line)}
@@ -97,6 +97,6 @@ def test_a_runbook_asks_for_outputs_and_objects_that_exist(file: Path):
 
 
 @texts
-def test_links_of_a_runbook_lead_somewhere(file: Path):
+def test_the_links_of_a_runbook_are_valid(file: Path):
     for target in re.findall(r"\]\(([^)#]*)#?[^)]*\)", file.read_text()):
         assert not target or (RUNBOOKS / target).resolve().exists(), target

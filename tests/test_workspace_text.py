@@ -1,4 +1,4 @@
-"""Nothing unfinished and nothing private lies in the repository."""
+"""The repository contains nothing unfinished and nothing private."""
 
 import re
 from collections.abc import Iterator

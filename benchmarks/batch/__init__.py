@@ -1,1 +1,1 @@
-"""Batch scoring: our job, and what one would run instead."""
+"""Batch scoring: the platform's job and its alternatives."""

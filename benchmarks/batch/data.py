@@ -1,4 +1,4 @@
-"""Mails of 1.2 kB, and a release of 20,000 terms fitted on some of them."""
+"""Mails of 1.2 kB, and a release with 20,000 terms trained on some of them."""
 
 import pickle
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.contracts.release import Lineage
-from scoring import Release, build_release, release_path, store_release
+from platform_core.storage import release_path
+from scoring import Release, build_release, store_release
 from use_cases import assemble, model_schema, use_case
 
 CASE = use_case("spam")
@@ -25,7 +26,7 @@ SYLLABLES = ("bcdfgklmnprst", "aeiou", "bcdfglmnprst", ("an", "er", "ing", "ous"
 
 
 def release_in(folder: Path) -> Release:
-    """Fit, export and store a release; the fitted pipeline lies beside it in `MODEL`."""
+    """Train, export and store a release; the fitted pipeline is stored in `MODEL`."""
     rows = next(_parts(TRAINING_ROWS, seed=0))
     records = rows.select(COLUMNS).combine_chunks().to_batches()[0]
     candidate = next(each for each in CASE.training().candidates() if each.name == CANDIDATE)

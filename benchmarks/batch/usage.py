@@ -1,4 +1,4 @@
-"""What the processes of a batch job take while it runs: CPU seconds, and memory at its peak."""
+"""CPU seconds and peak memory of the processes of a batch job."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ INTERVAL_SECONDS = 1.0
 
 
 class Usage:
-    """Looks at a process, its children and Ray's until the `with` block ends.
+    """Measures a process, its children and Ray's processes until the `with` block ends.
 
     `cpu` in seconds, of all of them; what a process did between the last look and its end is
     missing. `peak` is in bytes above what was there at the start: proportional set size, in which
@@ -17,7 +17,7 @@ class Usage:
     """
 
     def __init__(self, pid: int, ray_address: str) -> None:
-        """Look at the process `pid` and at the Ray cluster at `ray_address` (`host:port`)."""
+        """Measure the process `pid` and the Ray cluster at `ray_address` (`host:port`)."""
         self._roots = [psutil.Process(pid), *_ray_processes(ray_address)]
         self._ended = threading.Event()
         self._seen: dict[int, float] = {}
@@ -33,12 +33,12 @@ class Usage:
         return sum(self._seen.values()) - sum(self._first.values())
 
     def __enter__(self) -> "Usage":
-        """Begin to look."""
+        """Start measuring."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop measuring."""
         self._ended.set()
         self._thread.join()
 
@@ -66,7 +66,7 @@ class Usage:
 
 
 def _ray_processes(address: str) -> list[psutil.Process]:
-    """Return the cluster's store of metadata and its node manager, the parent of all workers."""
+    """Return the GCS server and the raylet, the parent of all workers."""
     port = address.rpartition(":")[2]
     marks = (f"--gcs_server_port={port}", f"--gcs-address={address}")
     found = []

@@ -1,4 +1,4 @@
-"""One way to score a file, in a process of its own.
+"""Scores a file with one of the alternatives, in a separate process.
 
 Arguments: the way, the folder, the input and the output below it. Prints as JSON
 what it took and the CPU seconds of the imports before, which do not count.
@@ -23,11 +23,12 @@ from batch_inference import BatchSettings, Executor, LocalExecutor, Services, ru
 from batch_inference.ray_executor import RayExecutor
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.connect import online_store
+from platform_core.batch import BatchJob, JobStatus
 from platform_core.clock import SystemClock
-from platform_core.contracts.batch_job import BatchJob, JobStatus, job_path
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Unavailable
 from platform_core.settings import OnlineStoreSettings, RaySettings
+from platform_core.storage import job_path
 from scoring import load_release
 from use_cases import assemble, model_schema, number_block
 
@@ -58,12 +59,12 @@ def ours(folder: Path, source: str, target: str, executor: Executor | None = Non
 
 
 def loop(folder: Path, source: str, target: str) -> None:
-    """Do what one would write by hand on one core: no checks, no progress, nothing kept."""
+    """Score in a plain loop on one core: no checks, no progress, no checkpoints."""
     _by_hand(folder, source, target, _graph(_model(folder)), LOOP_ROWS)
 
 
 def frames(folder: Path, source: str, target: str) -> None:
-    """Let scikit-learn predict frames, with the pipeline that the graph was made of."""
+    """Score pandas frames with the scikit-learn pipeline that was exported."""
     model = pickle.loads((folder / MODEL).read_bytes())  # noqa: S301 (we wrote it)
     order = [list(model.classes_).index(name) for name in CASE.classes]
     _by_hand(
@@ -76,7 +77,7 @@ def frames(folder: Path, source: str, target: str) -> None:
 
 
 def ray_data(folder: Path, source: str, target: str) -> None:
-    """Let Ray Data read, score in two plain actors, and write."""
+    """Read, score in two plain actors and write with Ray Data."""
     ray.init(address=RaySettings().ray_address, log_to_driver=False, logging_level="error")
     ray.data.DataContext.get_current().enable_progress_bars = False
     rows = ray.data.read_parquet(str(folder / source), columns=COLUMNS)
@@ -86,9 +87,9 @@ def ray_data(folder: Path, source: str, target: str) -> None:
         batch_format="pyarrow",
         batch_size=LOOP_ROWS,
         concurrency=2,
-        num_cpus=0.5,  # or reading and writing would wait for a processor for ever
+        num_cpus=0.5,  # otherwise reading and writing would never get a CPU
     )
-    # Files of an earlier round would stay beside these.
+    # Files of an earlier round would remain.
     scored.write_parquet(str(folder / target), mode=ray.data.SaveMode.OVERWRITE)
     ray.shutdown()
 

@@ -1,1 +1,1 @@
-"""PSI and KS of a window of the inference log: ours, and what one would run instead."""
+"""PSI and KS of a window of the inference log: the drift detector and its alternatives."""

@@ -1,4 +1,4 @@
-"""What a measurement takes in its own process. Needs nothing but Python: peers use it as well."""
+"""The cost of a measurement in its own process. Needs only Python, because peers use it too."""
 
 import json
 import re
@@ -10,7 +10,7 @@ KIBIBYTE = 1 << 10
 
 
 def tell(measure: Callable[[], Mapping[str, object]]) -> None:
-    """Measure once, imports done; print seconds, CPU seconds, peak memory and the answers."""
+    """Measure once after imports; print seconds, CPU seconds, peak memory and the results."""
     wall, cpu = time.perf_counter(), time.process_time()
     answers = measure()
     told = {

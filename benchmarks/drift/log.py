@@ -1,4 +1,4 @@
-"""A release whose baseline is known, and hours of its inference log."""
+"""A release with a known baseline, and hours of its inference log."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -12,9 +12,10 @@ from baseline import baseline_bytes, build_baseline
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.contracts.release import Lineage
-from platform_core.inference_log import log_schema, object_path
 from platform_core.parquet import COMPRESSION
-from scoring import baseline_path, build_release, release_path, store_release
+from platform_core.storage import baseline_path, log_object_path, release_path
+from records import log_columns
+from scoring import build_release, store_release
 from use_cases import model_schema
 from use_cases.spam import SpamUseCase
 
@@ -27,7 +28,7 @@ TEXT = "lorem ipsum " * 25
 
 
 class TwelveFeatures(SpamUseCase):
-    """Spam, watching as many features as the peers are given."""
+    """Spam, monitoring the same features as the peers."""
 
     monitored = SpamUseCase.monitored[:12]
 
@@ -40,7 +41,7 @@ FEATURES = model_schema(CASE).numbers
 def store_release_of(folder: Path) -> str:
     """Store a release with a baseline of `BASELINE_ROWS` rows; its id.
 
-    The rows lie beside it in `REFERENCE`, for the peers.
+    The rows are stored in `REFERENCE`, for the peers.
     """
     random = np.random.default_rng(0)
     store, features = LocalBlobStore(folder), _features(random, BASELINE_ROWS)
@@ -48,7 +49,7 @@ def store_release_of(folder: Path) -> str:
     probabilities = np.stack([1 - spam, spam], axis=1)
     table = build_baseline(CASE, features, probabilities, _predictions(spam))
     baseline = baseline_bytes(table)
-    # Drift never runs the graph, so that none is needed.
+    # Drift detection does not run the graph, so none is needed.
     release = build_release(CASE, b"no graph", baseline, None)
     lineage = Lineage(
         release_id=release.id,
@@ -75,7 +76,7 @@ def write_hour(folder: Path, release_id: str, hour: datetime, rows: int) -> None
     first: Path | None = None
     for number, start in enumerate(range(0, rows, SEGMENT_ROWS)):
         size = min(SEGMENT_ROWS, rows - start)
-        path = folder / object_path(CASE.name, ENVIRONMENT, hour, f"segment-{number:06d}")
+        path = folder / log_object_path(CASE.name, ENVIRONMENT, hour, f"segment-{number:06d}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         if first is not None and size == SEGMENT_ROWS:
@@ -89,7 +90,7 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
     random = np.random.default_rng(1)
     features = _features(random, rows)
     spam = random.beta(0.5, 1.1, rows)
-    schema = log_schema(CASE.record_schema, CASE.classes)
+    columns = log_columns(CASE)
     ids = pa.array([f"{number:032x}" for number in range(rows)])
     values = {
         "prediction_id": ids,
@@ -105,9 +106,9 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
         "probability.ham": pa.array(1 - spam),
         "probability.spam": pa.array(spam),
     }
-    values |= {f"input.{name}": pa.repeat(TEXT, rows) for name in CASE.record_schema.names}
+    values |= {column: pa.repeat(TEXT, rows) for column in columns.inputs.values()}
     values["features"] = features["numbers"]
-    return pa.table([values[f.name].cast(f.type) for f in schema], schema=schema)
+    return pa.table([values[f.name].cast(f.type) for f in columns.schema], schema=columns.schema)
 
 
 def _features(random: np.random.Generator, rows: int) -> pa.RecordBatch:

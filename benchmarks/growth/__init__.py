@@ -1,1 +1,1 @@
-"""What does not grow: the gateway's costs with load and log, and what a start takes."""
+"""Cost of the gateway as load and log grow, and start-up times."""

@@ -1,4 +1,4 @@
-"""`growth`: latency and CPU with load offered and with the length of the log; start and memory."""
+"""`growth`: latency and CPU by load and by length of the log; start-up times and memory."""
 
 import argparse
 import time
@@ -30,7 +30,7 @@ START_TARGETS = {"gateway": 2.0, "inference service": 3.0}
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Measure all of it on our own path."""
+    """Measure everything on the platform's path."""
     with prepared() as (home, online, subject, generator):
         _starts(home, QUICK_STARTS if options.quick else STARTS)
         with our_path(home, online) as processes:
@@ -58,7 +58,7 @@ def _starts(home: Home, count: int) -> None:
         target = START_TARGETS[name]
         verdict = "held" if rest <= target else f"missed by {rest - target:.1f} s"
         rows.append([name, total, imports, rest, f"<= {target:g}", verdict])
-    header = ["", "ready after s", "imports s", "the rest s", "target", "verdict"]
+    header = ["", "ready after s", "imports s", "other s", "target", "verdict"]
     table(f"start, medians of {count}", header, rows)
 
 
@@ -73,7 +73,7 @@ def _offered(generator: LoadGenerator, ours: Endpoint, subject: Subject, quick: 
     cells: dict[int, list[Cell]] = {rate: [] for rate in RATES}
     for _ in range(rounds):
         for rate in RATES:
-            # A connection without a request for seconds is closed by any server.
+            # Servers close connections without requests.
             load = Load(ours.target, min(CONNECTIONS, rate), seconds, rate)
             cells[rate].append(measure(generator, ours, load, subject))
         say("  a round of rates done")
@@ -82,7 +82,7 @@ def _offered(generator: LoadGenerator, ours: Endpoint, subject: Subject, quick: 
     ]
     header = ["offered/s", "answered/s", "p50 ms", "p99 ms", "CPU us/request", "beyond idle us"]
     table(f"requests offered at a steady rate, {seconds:g} s each", header, rows)
-    note(f"idle, all our processes take {1000 * idle:.1f} ms of CPU a second")
+    note(f"idle, all our processes use {1000 * idle:.1f} ms of CPU per second")
     _flat("offered", [cells[rate] for rate in RATES])
 
 
@@ -126,7 +126,7 @@ def _log(
 
 
 def _flat(what: str, series: Sequence[Sequence[Cell]]) -> None:
-    """Say how much more the last costs than the first."""
+    """Print the ratio of the last cost to the first."""
     for name, attribute in (("CPU per request", "total_cpu"), ("p50", "p50")):
         first, *_, last = (median([getattr(cell, attribute) for cell in each]) for each in series)
         verdict = "held" if last / first <= FLAT else "missed"

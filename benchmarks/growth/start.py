@@ -1,4 +1,4 @@
-"""How long a program takes until it is ready, and how much of that is Python importing modules."""
+"""Start-up time of a program, and the share of it that is Python imports."""
 
 import re
 import time
@@ -22,12 +22,12 @@ class Start:
 
     @property
     def rest(self) -> float:
-        """Seconds that are not imports."""
+        """Seconds without imports."""
         return self.total - self.imports
 
 
 def measured(home: Home) -> dict[str, Start]:
-    """Start each program as it is, and again with Python telling what each import takes.
+    """Start each program normally, and again with `-X importtime`.
 
     Imports are those of the whole start, also those made on use. Telling takes time as well: their
     share of the second start is applied to the first.
@@ -47,7 +47,7 @@ def measured(home: Home) -> dict[str, Start]:
 
 @contextmanager
 def _timed(program: AbstractContextManager[Popen]) -> Iterator[float]:
-    """Run a program until the block ends; gives the seconds until it was ready."""
+    """Run a program until the block ends; yield the seconds until it was ready."""
     start = time.perf_counter()
     with program:
         yield time.perf_counter() - start
@@ -57,7 +57,7 @@ def _timed(program: AbstractContextManager[Popen]) -> Iterator[float]:
 def _telling(
     home: Home, program: Callable[..., AbstractContextManager[Popen]], module: str
 ) -> Iterator[float]:
-    """Run a program until the block ends; gives the share of its start that is imports."""
+    """Run a program until the block ends; yield the share of imports in its start-up time."""
     with _timed(program(*TELL_IMPORTS)) as seconds:
         log = home.folder / f"run-{module}" / "server.log"
         found = IMPORT.findall(log.read_text(errors="replace"))

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class Arguments(BaseModel):
-    """What `bentoml serve --arg` gives."""
+    """The arguments of `bentoml serve --arg`."""
 
     model: str
 
@@ -23,5 +23,5 @@ class Spam:
 
     @bentoml.api
     async def predict(self, text: str, numbers: list[float]) -> dict[str, float]:
-        """Answer with the probability."""
+        """Return the probability."""
         return {"spam_probability": float(self.graph.probabilities([text], [numbers])[0, 1])}

@@ -1,9 +1,9 @@
-"""polars: one pass over the log, with its streaming engine.
+"""polars: a single pass over the log with the streaming engine.
 
 Arguments: a JSON file with `files`, the place of each of the `columns` in `features`, their
 `edges` and their `points`; `psi` or `ks`. `psi`
 counts how many values are at or below each edge, which is all that a PSI needs; `ks` counts below
-each point, which both statistics need (for values beside a point once more at or below it).
+each point, which both statistics need (for values next to a point, also at or below it).
 """
 
 import json

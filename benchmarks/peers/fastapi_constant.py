@@ -1,4 +1,4 @@
-"""The floor of HTTP: FastAPI answers a constant."""
+"""The floor of HTTP: FastAPI returns a constant."""
 
 import sys
 
@@ -10,7 +10,7 @@ app = FastAPI()
 
 @app.post("/predict")
 async def predict() -> dict[str, float]:
-    """Answer always the same."""
+    """Return the constant."""
     return {"spam_probability": 0.5}
 
 

@@ -1,4 +1,4 @@
-"""A gateway in front of KServe as everybody writes it: FastAPI and one shared httpx client."""
+"""An ordinary gateway in front of KServe: FastAPI and one shared httpx client."""
 
 import sys
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The graph as every peer runs it: ONNX Runtime with one thread, inputs computed beforehand."""
+"""The graph as all peers run it: ONNX Runtime with one thread and precomputed inputs."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import onnxruntime as ort
 
 
 class Graph:
-    """Takes a text and K numbers a row, as the graph does: inputs [N, 1] and [N, K]."""
+    """Runs the graph on a text and K numbers per row: inputs [N, 1] and [N, K]."""
 
     def __init__(self, path: str) -> None:
         options = ort.SessionOptions()

@@ -1,4 +1,4 @@
-"""KServe's Python model server: V2 by REST and gRPC, its logs off."""
+"""KServe's Python model server: V2 with REST and gRPC, logs off."""
 
 import logging
 import sys
@@ -22,7 +22,7 @@ class Spam(Model):
     async def predict(
         self, payload: InferRequest, headers: dict[str, str] | None = None
     ) -> InferResponse:
-        """Answer with the probabilities."""
+        """Return the probabilities."""
         del headers
         text, numbers = payload.inputs
         texts = [t.decode() if isinstance(t, bytes) else t for t in text.as_numpy().ravel()]

@@ -17,7 +17,7 @@ class Spam(litserve.LitAPI):
         self.graph = Graph(path)
 
     def predict(self, request: dict) -> dict[str, float]:
-        """Answer with the probability."""
+        """Return the probability."""
         result = self.graph.probabilities([request["text"]], [request["numbers"]])
         return {"spam_probability": float(result[0, 1])}
 

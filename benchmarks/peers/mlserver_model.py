@@ -15,7 +15,7 @@ class Spam(MLModel):
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Answer with the probabilities."""
+        """Return the probabilities."""
         text, numbers = payload.inputs
         result = self.graph.probabilities(
             StringCodec.decode_input(text), NumpyCodec.decode_input(numbers)

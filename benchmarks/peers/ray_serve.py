@@ -1,4 +1,4 @@
-"""Ray Serve: one replica, its logs off, on a Ray of its own."""
+"""Ray Serve: one replica, logs off, on a separate Ray cluster."""
 
 import sys
 import threading
@@ -20,7 +20,7 @@ class Spam:
         self.graph = Graph(path)
 
     async def __call__(self, request: Request) -> dict[str, float]:
-        """Answer with the probability."""
+        """Return the probability."""
         mail = await request.json()
         result = self.graph.probabilities([mail["text"]], [mail["numbers"]])
         return {"spam_probability": float(result[0, 1])}

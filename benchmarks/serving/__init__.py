@@ -1,1 +1,1 @@
-"""What a prediction costs: the whole governed path beside what one would run instead."""
+"""Cost of a prediction: the complete platform compared with bare model servers."""

@@ -1,4 +1,4 @@
-"""One measurement: a load on one endpoint while the others idle, and whether it answered right."""
+"""One measurement: a load on one endpoint while the others are idle, with checked responses."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FULL_CORE = 0.9
 
 @dataclass(frozen=True)
 class Cell:
-    """What one load cost: CPU in microseconds per request by process, latencies in ms."""
+    """Cost of a load: CPU in microseconds per request by process, latencies in ms."""
 
     cpu: dict[str, float]
     rate: float
@@ -35,7 +35,7 @@ class Cell:
 
 
 def measure(generator: LoadGenerator, endpoint: Endpoint, load: Load, subject: Subject) -> Cell:
-    """Return the costs of a load, all of whose answers are right.
+    """Return the cost of a load whose responses are all correct.
 
     Raises:
         Conflict: an answer is no 200, or its probability is not the graph's.
@@ -58,7 +58,7 @@ def measure(generator: LoadGenerator, endpoint: Endpoint, load: Load, subject: S
 
 
 def verify(endpoint: Endpoint, outcome: Outcome, subject: Subject) -> None:
-    """Compare every answer with what ONNX Runtime gives for the same mail.
+    """Compare every response with ONNX Runtime's result for the same mail.
 
     Raises:
         Conflict: one is missing or differs.
@@ -75,13 +75,13 @@ def verify(endpoint: Endpoint, outcome: Outcome, subject: Subject) -> None:
     if not difference.max() <= TOLERANCE:
         mail = outcome.numbers[int(np.argmax(difference))]
         raise Conflict(
-            f"{endpoint.title} answers mail {mail} with a probability that is off by "
+            f"{endpoint.title}: the probability of mail {mail} differs by "
             f"{difference.max():.1e}; {TOLERANCE:.0e} is allowed"
         )
 
 
 def turns(endpoints: Sequence[Endpoint], rounds: int) -> Iterator[list[Endpoint]]:
-    """Yield an order per round; each is followed by its reverse.
+    """Yield one order per round; each is followed by its reverse.
 
     Orders are drawn at random: there are too many for every one to have its turn.
     """

@@ -1,4 +1,4 @@
-"""Who takes part: started side by side, and the reason kept when one does not come up."""
+"""Starts the compared endpoints, and records why one could not be started."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +22,7 @@ STARTS_AT_ONCE = 3
 
 
 class Contestant(Protocol):
-    """What runs one or more endpoints."""
+    """A program that serves one or more endpoints."""
 
     name: str
 
@@ -31,12 +31,12 @@ class Contestant(Protocol):
         """The names of its endpoints."""
 
     def serve(self, subject: Subject, folder: Path) -> AbstractContextManager[list[Endpoint]]:
-        """Run it until the block ends."""
+        """Run the program until the block ends."""
 
 
 @dataclass(frozen=True)
 class Ours:
-    """Our own path; its releases are in `home`, its online store runs already."""
+    """The platform's path; its releases are in `home`, its online store is already running."""
 
     home: Home
     online: dict[str, int]
@@ -53,7 +53,7 @@ class Ours:
 
 @dataclass
 class Field:
-    """The endpoints that run, and why the others do not."""
+    """The running endpoints, and why the others could not be started."""
 
     endpoints: list[Endpoint] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
@@ -67,7 +67,7 @@ NAMES = ("ours", "service", *(name for each in OTHERS for name in each.names))
 def started(
     contestants: Sequence[Contestant], subject: Subject, folder: Path, wanted: Sequence[str]
 ) -> Iterator[Field]:
-    """Start whoever has a wanted endpoint, some at once, and end them with the block."""
+    """Start the programs of the selected endpoints, and stop them when the block ends."""
     chosen = [each for each in contestants if set(each.names) & set(wanted)]
     with ExitStack() as stack, ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
         found = Field()
@@ -85,7 +85,7 @@ def _start(
 ) -> tuple[ExitStack, list[Endpoint]]:
     with ExitStack() as stack:
         running = stack.enter_context(contestant.serve(subject, folder))
-        say(f"  {contestant.name} is up")
+        say(f"  {contestant.name} is ready")
         return stack.pop_all(), running
 
 
@@ -98,8 +98,8 @@ def _collect(
     try:
         server, running = start.result()
     except (PlatformError, OSError, pytest.fail.Exception) as error:
-        say(f"  {contestant.name} does not take part: {error}")
-        reason = str(error).strip().splitlines()[-1]  # of a server that ended, its last words
+        say(f"  {contestant.name} is left out: {error}")
+        reason = str(error).strip().splitlines()[-1]  # the last line of a server that ended
         found.absent |= dict.fromkeys(contestant.names, reason)
     else:
         stack.push(server)

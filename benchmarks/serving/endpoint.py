@@ -1,4 +1,4 @@
-"""One contestant: where it answers, which processes it consists of, how its answer is read."""
+"""One endpoint: its address, its processes, and how its responses are parsed."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from serving.target import Target
 
 
 class Kind(Enum):
-    """What a row of the table is compared with."""
+    """The role of an endpoint in the comparison."""
 
     OURS = "ours"
     PRODUCT = "peer product"

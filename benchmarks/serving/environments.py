@@ -1,4 +1,4 @@
-"""The peers' environments: one each, installed from pinned versions when they are missing."""
+"""The peers' environments: one each, installed from pinned versions on first use."""
 
 import re
 import subprocess
@@ -34,7 +34,7 @@ def python_of(name: str) -> Path:
 
 
 def version_of(name: str) -> str:
-    """Return the version of a peer that its environment pins; its package has the same name."""
+    """Return the pinned version of a peer, whose package has the same name."""
     pins = (PINS / f"{name}.txt").read_text()
     return re.search(rf"^{name}(?:\[\w+\])?==(\S+)", pins, re.MULTILINE)[1]
 
@@ -43,7 +43,7 @@ def _run(command: list[str]) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     except FileNotFoundError as error:
-        raise Unavailable(f"{command[0]} is missing; `make setup` brings it") from error
+        raise Unavailable(f"{command[0]} is missing; `make setup` installs it") from error
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"installing took more than {INSTALL_SECONDS} s") from error
     except subprocess.CalledProcessError as error:

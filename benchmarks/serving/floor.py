@@ -1,4 +1,4 @@
-"""The least that an answer costs: FastAPI with a constant, and ONNX Runtime alone."""
+"""The minimum cost of a response: FastAPI with a constant, plus ONNX Runtime alone."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""KServe's Python model server by REST and gRPC, and the usual gateway in front of it."""
+"""KServe's Python model server with REST and gRPC, and an ordinary gateway in front of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ INFER = "/v2/models/spam/infer"
 
 
 class KServe:
-    """Three endpoints; a load on one leaves the others idle."""
+    """Three endpoints, of which one is loaded at a time."""
 
     name = "kserve"
     names = ("kserve", "kserve-grpc", "fastapi-kserve")

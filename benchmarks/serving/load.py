@@ -15,7 +15,7 @@ from serving.target import Load
 
 
 class Run:
-    """One load while it runs: what is sent next, and what came back."""
+    """A load in progress: the next request and the responses."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
@@ -32,7 +32,7 @@ class Run:
         return next(self._next)
 
     def add(self, number: int, status: int, body: bytes, start: float) -> None:
-        """Note an answer."""
+        """Record a response."""
         self.latencies.append(time.perf_counter() - start)
         self.numbers.append(number)
         self.statuses.append(status)
@@ -40,7 +40,7 @@ class Run:
 
 
 class Connection(asyncio.Protocol):
-    """One client's keep-alive connection; `idle` is called after each answer."""
+    """A client's keep-alive connection; `idle` is called after each response."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Keep the transport."""
+        """Store the transport."""
         self._transport = transport
 
     def send(self, start: float) -> None:
@@ -59,21 +59,21 @@ class Connection(asyncio.Protocol):
         self._transport.write(self._requests[self._number])
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser."""
+        """Parse received bytes."""
         self._parser.feed_data(data)
 
     def on_body(self, part: bytes) -> None:
-        """Keep a part of the answer."""
+        """Store a part of the response."""
         self._parts.append(part)
 
     def on_message_complete(self) -> None:
-        """Note the answer."""
+        """Record the response."""
         body, self._parts = b"".join(self._parts), []
         self.run.add(self._number, self._parser.get_status_code(), body, self._start)
         self.idle()
 
     def idle(self) -> None:
-        """Send the next request, or end."""
+        """Send the next request, or close the connection."""
         now = time.perf_counter()
         if now < self.run.end:
             self.send(now)
@@ -81,13 +81,13 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        """End in order."""
+        """Close the connection."""
         if not self.done.done():
             self.done.set_result(None)
         self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Say so when the server hung up on a request."""
+        """Record an error if the server closed the connection during a request."""
         if not self.done.done():
             self.run.error = f"the server closed the connection: {error or 'end of file'}"
             self.done.set_result(None)
@@ -104,7 +104,7 @@ async def connected(run: Run, kind: type[Connection] = Connection) -> list[Conne
 
 
 async def closed_loop(run: Run) -> None:
-    """Load a server by HTTP until the time is over and every request is answered."""
+    """Load a server over HTTP until the time is over and every request is answered."""
     connections = await connected(run)
     start = time.perf_counter()
     run.end = start + run.load.seconds

@@ -1,4 +1,4 @@
-"""The load generator: a process of its own that is sent loads and sends outcomes."""
+"""The load generator: a separate process that receives loads and returns outcomes."""
 
 import asyncio
 import gc
@@ -17,19 +17,19 @@ from serving.load_grpc import grpc_loop
 from serving.load_open import open_loop
 from serving.target import Load, Outcome
 
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
 
 
 def perform(load: Load) -> Outcome:
-    """Return what comes of a load."""
+    """Return the outcome of a load."""
     run, work = Run(load), _loop(load)
     gc.collect()
     gc.disable()
     wall, cpu = time.perf_counter(), time.process_time()
     try:
-        uvloop.run(asyncio.wait_for(work(run), load.seconds + PATIENCE_SECONDS))
+        uvloop.run(asyncio.wait_for(work(run), load.seconds + TIMEOUT_SECONDS))
     except TimeoutError:
-        run.error = f"no answer within {PATIENCE_SECONDS} s"
+        run.error = f"no response within {TIMEOUT_SECONDS} s"
     except Exception as error:
         run.error = f"{type(error).__name__}: {error}"
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
@@ -45,7 +45,7 @@ def _loop(load: Load) -> Callable[[Run], Coroutine[Any, Any, None]]:
 
 
 def main() -> None:
-    """Perform loads on the core that is the first argument, until the parent hangs up."""
+    """Run loads on the core given as the first argument, until the parent closes the connection."""
     with suppress(AttributeError, OSError):  # not every system can pin
         os.sched_setaffinity(0, {int(sys.argv[1])})
     with suppress(EOFError, KeyboardInterrupt), Connection(int(sys.argv[2])) as parent:

@@ -1,4 +1,4 @@
-"""A closed loop of gRPC calls whose messages are bytes that were made before."""
+"""A closed loop of gRPC calls with prepared messages."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ FAILED = 500
 
 
 async def grpc_loop(run: Run) -> None:
-    """Load a gRPC method; every client has a connection of its own, as with HTTP."""
+    """Load a gRPC method; every client has its own connection, as with HTTP."""
     start = time.perf_counter()
     run.end = start + run.load.seconds
     await asyncio.gather(*(_client(run) for _ in range(run.load.clients)))

@@ -1,4 +1,4 @@
-"""An open loop: requests come when they come, whether or not the last was answered."""
+"""An open loop: requests are sent at a fixed rate, whether or not earlier ones were answered."""
 
 import asyncio
 import time
@@ -10,14 +10,14 @@ POLL_SECONDS = 0.001
 
 
 class Pool:
-    """Connections without work, and times of requests without a connection."""
+    """Idle connections, and the due times of requests that wait for one."""
 
     def __init__(self) -> None:
         self.free: deque[Connection] = deque()
         self.waiting: deque[float] = deque()
 
     def offer(self, due: float) -> None:
-        """Send a request, as soon as a connection is free."""
+        """Send a request as soon as a connection is free."""
         if self.free:
             self.free.popleft().send(due)
         else:
@@ -25,12 +25,12 @@ class Pool:
 
 
 class Pooled(Connection):
-    """Takes the request that waits longest after each answer, or waits itself."""
+    """A connection that takes the longest-waiting request after each response, or waits."""
 
     pool: Pool
 
     def idle(self) -> None:
-        """Serve what waits."""
+        """Take a waiting request."""
         if self.pool.waiting:
             self.send(self.pool.waiting.popleft())
         else:
@@ -38,7 +38,7 @@ class Pooled(Connection):
 
 
 async def open_loop(run: Run) -> None:
-    """Send `rate` requests a second, evenly, and wait for the last answers.
+    """Send `rate` evenly spaced requests per second, and wait for the last responses.
 
     What still waits for a connection when the time is over is never sent: the server is too slow.
     """

@@ -1,4 +1,4 @@
-"""The whole path of the platform with its ordinary settings, in a folder of its own."""
+"""The complete path of the platform with its ordinary settings, in a temporary folder."""
 
 import json
 import shutil
@@ -19,9 +19,9 @@ from dotenv import dotenv_values
 from api_gateway.auth.keys import hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
-from platform_core.inference_log import read_log
 from platform_core.settings import OnlineStoreSettings
 from platform_core.testing.processes import answers, listens, running
+from records import read_log
 from serving.endpoint import Endpoint, Kind, from_field, from_v2
 from serving.ports import unused_port
 from serving.subject import Subject
@@ -35,7 +35,7 @@ BUSY_LIMIT = "1000000000/minute"
 
 @dataclass(frozen=True)
 class Home:
-    """Folder and ports of one installation; `settings` are what its programs read."""
+    """Folder and ports of an installation; `settings` is the environment of its programs."""
 
     folder: Path
     gateway_port: int = field(default_factory=unused_port)
@@ -45,17 +45,17 @@ class Home:
 
     @property
     def redis(self) -> str | None:
-        """The Redis server's program, if this machine has one."""
+        """The Redis server's executable, if installed."""
         return shutil.which("redis-server")
 
     @property
     def store(self) -> LocalBlobStore:
-        """Where releases, ledger and log are."""
+        """The blob store with releases, ledger and log."""
         return LocalBlobStore(self.folder / "blob")
 
     @property
     def settings(self) -> dict[str, str]:
-        """What `config/embedded.env` says, for this folder and these ports, and no rate limit."""
+        """The settings of `config/embedded.env` for this folder and ports, without rate limit."""
         root = BenchSettings().platform_root.resolve()
         service = f"http://127.0.0.1:{self.inference_port}"
         own = {
@@ -92,14 +92,14 @@ class Home:
         return OnlineStoreSettings(**{name: value for name, value in given.items() if value})
 
     def prepare(self) -> None:
-        """Write the key, make the folders."""
+        """Write the key and create the folders."""
         (self.folder / "feast").mkdir(parents=True)
         entry = {"name": "benchmark", "role": "admin", "sha256": hash_key(KEY)}
         (self.folder / "keys.json").write_text(json.dumps([entry]))
 
     @contextmanager
     def online_server(self) -> Iterator[dict[str, int]]:
-        """Run Redis, if there is one, until the block ends; gives its process."""
+        """Run Redis, if installed, until the block ends; yield its process."""
         if self.redis is None:
             yield {}
             return
@@ -109,15 +109,15 @@ class Home:
             yield {"redis": process.pid}
 
     def inference(self, *options: str) -> AbstractContextManager[Popen]:
-        """Run the inference service until the block ends; `options` are the interpreter's."""
+        """Run the inference service until the block ends; `options` go to the interpreter."""
         return self._run("inference_service", self.inference_port, "/v2/models/spam/ready", options)
 
     def gateway(self, *options: str) -> AbstractContextManager[Popen]:
-        """Run the gateway until the block ends; `options` are the interpreter's."""
+        """Run the gateway until the block ends; `options` go to the interpreter."""
         return self._run("api_gateway", self.gateway_port, "/health/ready", options)
 
     def logged(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the records of the last day, after the running gateway has uploaded its own."""
+        """Return the records of the last day, after flushing the gateway."""
         url = f"http://127.0.0.1:{self.gateway_port}/admin/inference-log/flush"
         answer = httpx.post(url, headers={"X-API-Key": KEY}, timeout=FLUSH_SECONDS)
         answer.raise_for_status()
@@ -135,7 +135,7 @@ class Home:
 
 @contextmanager
 def our_path(home: Home, online: dict[str, int]) -> Iterator[dict[str, int]]:
-    """Run gateway and inference service; gives the processes by name."""
+    """Run gateway and inference service; yield the processes by name."""
     with ExitStack() as stack:
         service = stack.enter_context(home.inference())
         gateway = stack.enter_context(home.gateway())
@@ -143,7 +143,7 @@ def our_path(home: Home, online: dict[str, int]) -> Iterator[dict[str, int]]:
 
 
 def endpoints(home: Home, subject: Subject, processes: dict[str, int]) -> list[Endpoint]:
-    """Return the whole path and, for context, the inference service alone."""
+    """Return the complete path and, for context, the inference service alone."""
     headers = {"X-API-Key": KEY, "X-Environment": "staging"}
     path = http_target(home.gateway_port, "/predict", subject.mails, headers)
     bodies = [{"inputs": _tensors(mail)} for mail in subject.mails]

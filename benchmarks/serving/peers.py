@@ -1,4 +1,4 @@
-"""The peers: how each is started, where it answers, and what it is sent."""
+"""The peers: their commands, addresses and requests."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ QUIET = {"DO_NOT_TRACK": "1", "PYTHONPATH": str(PINS)}
 
 @dataclass(frozen=True)
 class Place:
-    """What a peer's command line is made of: the interpreter, the graph, a folder, its port."""
+    """The arguments of a peer's command: the interpreter, the graph, a folder, its port."""
 
     python: Path
     model: Path
@@ -87,7 +87,7 @@ def v2_bodies(subject: Subject) -> list[Any]:
 
 
 def script(name: str) -> Callable[[Place], Sequence[str]]:
-    """Return how a script that takes port and graph is started."""
+    """Return the command of a script that takes port and graph."""
     return lambda place: [str(place.python), str(PINS / name), str(place.port), str(place.model)]
 
 

@@ -1,17 +1,17 @@
-"""Ports for servers that start side by side."""
+"""Ports for servers that start at the same time."""
 
 import os
 import socket
 from itertools import count
 
-# Below what systems give to outgoing connections and to servers that take any port: between our
-# choice and our server's start nobody is handed one of these.
+# Below the range that systems assign to outgoing connections and to servers without a fixed port,
+# so that a chosen port is not taken before our server starts.
 FIRST, LAST = 20_000, 32_000
 _numbers = count(os.getpid())
 
 
 def unused_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on and that was not returned before."""
+    """Return a free port of 127.0.0.1 that was not returned before."""
     return next(port for port in map(_nth, _numbers) if _is_free(port))
 
 

@@ -1,4 +1,4 @@
-"""Servers and the load generator on cores of their own, and what they cost."""
+"""Servers and load generator on separate cores, and their cost."""
 
 import os
 import subprocess
@@ -25,13 +25,13 @@ CPUCLOCK_SCHED = 2  # Linux: a process id and this make the id of the process's 
 
 
 class LoadGenerator:
-    """Talks to the process that makes the load."""
+    """A client of the load generator process."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def perform(self, load: Load) -> Outcome:
-        """Return what comes of a load."""
+        """Return the outcome of a load."""
         self._connection.send(load)
         return self._connection.recv()
 
@@ -53,7 +53,7 @@ def load_generator() -> Iterator[LoadGenerator]:
 
 
 def family(root: int) -> list[psutil.Process]:
-    """Return a process and all its descendants; none when it has ended."""
+    """Return a process and all its descendants; empty if it has ended."""
     try:
         process = psutil.Process(root)
         return [process, *process.children(recursive=True)]
@@ -62,7 +62,7 @@ def family(root: int) -> list[psutil.Process]:
 
 
 def pin(roots: Iterable[int]) -> None:
-    """Keep every thread of these process trees on the servers' core."""
+    """Pin every thread of these process trees to the servers' core."""
     for root in roots:
         for process in family(root):
             with suppress(psutil.Error, OSError, AttributeError):
@@ -82,7 +82,7 @@ def memory(root: int) -> tuple[float, float]:
 
 
 def run_pinned(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Return what a program prints that runs on the servers' core alone.
+    """Return the output of a program that runs on the servers' core.
 
     Raises:
         Unavailable: it failed.

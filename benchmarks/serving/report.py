@@ -1,4 +1,4 @@
-"""The tables of `serving`, and what of the targets was reached."""
+"""The tables of `serving`, and whether the targets were met."""
 
 from collections.abc import Callable, Sequence
 
@@ -75,7 +75,7 @@ def _load_generator(results: Results) -> None:
     share = max(cell.load_share for cells in results.cells.values() for cell in cells)
     note(f"the load generator used up to {share:.0%} of its core")
     if share > FULL_CORE:
-        note("WARNING: it may have been the limit: requests/s and latencies are its own")
+        note("WARNING: it may have been the limit of requests/s and latencies")
 
 
 def _processes(results: Results, plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""What was measured."""
+"""Measured results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""`serving`: the whole governed path beside bare model servers, on the same core and graph."""
+"""`serving`: the complete platform compared with bare model servers, on the same core and graph."""
 
 import argparse
 import tempfile
@@ -28,7 +28,7 @@ WARM_UP_SECONDS, WARM_UP_CLIENTS = 0.3, 4
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Measure the endpoints; true when every answer of ours was right."""
+    """Measure the endpoints; return whether every response of ours was correct."""
     plan = Plan(
         options.clients or CLIENTS,
         options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> bool:
 
 @contextmanager
 def prepared() -> Iterator[tuple[Home, dict[str, int], Subject, LoadGenerator]]:
-    """Give a home with a release in it, its online store's process, and a load generator."""
+    """Yield an installation with a release, its online store's process, and a load generator."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home = Home(Path(folder))
         home.prepare()
@@ -59,7 +59,7 @@ def prepared() -> Iterator[tuple[Home, dict[str, int], Subject, LoadGenerator]]:
 
 
 class Race:
-    """Loads one endpoint after the other; a peer that fails or answers wrong is out."""
+    """Loads the endpoints in turn; a peer that fails or responds incorrectly is left out."""
 
     def __init__(self, generator: LoadGenerator, field: Field, subject: Subject) -> None:
         self.results = Results()
@@ -68,7 +68,7 @@ class Race:
         self._subject = subject
 
     def warm_up(self) -> None:
-        """Load each for a moment."""
+        """Load each endpoint briefly."""
         for endpoint in list(self._field.endpoints):
             self._measured(endpoint, WARM_UP_CLIENTS, WARM_UP_SECONDS)
 
@@ -103,7 +103,6 @@ class Race:
 def _logged_once(home: Home, answers: int) -> bool:
     ids = home.logged(["prediction_id"])["prediction_id"]
     good = len(ids) == pc.count_distinct(ids).as_py() == answers
-    note(
-        f"{answers:,} answers of ours, {len(ids):,} records in the log: {'ok' if good else 'FAIL'}"
-    )
+    verdict = "ok" if good else "FAIL"
+    note(f"{answers:,} responses of ours, {len(ids):,} records in the log: {verdict}")
     return good

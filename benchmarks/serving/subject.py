@@ -1,4 +1,4 @@
-"""What every endpoint serves and is sent: a release of spam, mails, and the right answers."""
+"""The model and requests for all endpoints: a spam release, mails, and the correct results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ from platform_core.ledger import Ledger
 from platform_core.parquet import table_bytes
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import OnlineStoreSettings
-from scoring import Release, baseline_path, build_release, release_path, store_release
+from platform_core.storage import baseline_path, release_path
+from scoring import Release, build_release, store_release
 from serving.words import bodies
 from use_cases import UseCase, assemble, model_schema, number_block, use_case
 from use_cases.signature import feature_schema_hash
@@ -37,7 +38,7 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Subject:
-    """A release, its graph as a file, and N mails with what the graph makes of each.
+    """A release, its graph as a file, and N mails with the graph's results.
 
     `texts` and `numbers` [N, K] are the graph's inputs, computed beforehand; `expected` [N] is
     the probability of spam that ONNX Runtime gives for them, row by row.
@@ -52,7 +53,7 @@ class Subject:
 
 
 def build(folder: Path, store: BlobStore, settings: OnlineStoreSettings) -> Subject:
-    """Train, publish the senders' statistics, store and activate the release in staging."""
+    """Train a release, publish the senders' statistics, and activate it in staging."""
     case = use_case("spam")
     rows = _mails(case, TRAINING_ROWS, SEED)
     history = _history(case, rows)
@@ -74,7 +75,7 @@ def build(folder: Path, store: BlobStore, settings: OnlineStoreSettings) -> Subj
 
 
 def _mails(case: UseCase, rows: int, seed: int) -> pa.Table:
-    """Return generated mails with bodies out of many words, so that there are enough terms."""
+    """Return generated mails with a large vocabulary, so that there are enough terms."""
     random, table = Random(seed), case.training().generate(rows, seed)  # noqa: S311 (not for secrets)
     spam = np.array(
         [label == case.positive for label in table[case.training().label.column].to_pylist()]
@@ -99,7 +100,7 @@ def _history(case: UseCase, rows: pa.Table) -> pa.Table:
 
 
 def _entities(case: UseCase, records: pa.RecordBatch, history: pa.Table) -> pa.RecordBatch:
-    """Return what is known of the records' senders, from the history and not from the store."""
+    """Return the entity features of the records' senders, from the history, not the store."""
     latest = {row[case.entity_features.entity]: row for row in history.to_pylist()}
     found = [latest.get(key, {}) for key in case.entity_keys(records).to_pylist()]
     names = case.entity_features.names
@@ -109,13 +110,13 @@ def _entities(case: UseCase, records: pa.RecordBatch, history: pa.Table) -> pa.R
 
 
 def _trained(case: UseCase, rows: pa.Table) -> bytes:
-    """Return the graph; what was trained on these rows before is taken from a file."""
+    """Return the graph; a graph trained on the same rows is read from a file."""
     folder = BenchSettings().platform_root / ".tools" / "bench"
     made_of = [CANDIDATE, PARAMETERS, TERMS, feature_schema_hash(model_schema(case))]
     data = sha256_bytes(table_bytes(rows))
     file = folder / f"{sha256_json([*made_of, data, ort.__version__])[:32]}.onnx"
     if not file.exists():
-        say("training the model that everybody serves …")
+        say("training the model for all endpoints …")
         folder.mkdir(parents=True, exist_ok=True)
         file.write_bytes(_train(case, rows))
     return file.read_bytes()
@@ -176,5 +177,5 @@ def _expected(release: Release, inputs: pa.RecordBatch) -> np.ndarray:
 
 
 def _short(value: np.float32) -> float:
-    """Return a float32 as the shortest decimal that stands for it, as callers send it."""
+    """Return a float32 as the shortest decimal that represents it, as clients send it."""
     return float(str(value))

@@ -1,4 +1,4 @@
-"""Where a load goes, and the bytes it sends; the load generator needs nothing else."""
+"""The address of a load and its bytes, which is all the load generator needs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Load:
-    """A closed loop: so many clients send their next request when they have their answer.
+    """A closed loop: each client sends its next request after the response.
 
     With `rate`, in requests a second, an open loop instead: requests are sent at their time on
     as many connections as it takes, `clients` at most.
@@ -32,7 +32,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a load: per answer the request's number, status, body and seconds.
+    """The outcome of a load: number, status, body and seconds of each response.
 
     A latency of an open loop counts from when the request should have been sent. `cpu_share` is
     the load generator's own, 1 = its core was full; `error` says why the load broke off.

@@ -1,4 +1,4 @@
-"""Texts of many words: as frequent as those of a language (Zipf), some of them of one class."""
+"""Texts with a large vocabulary of Zipf-distributed words, some of them of one class."""
 
 from collections.abc import Iterator
 from random import Random

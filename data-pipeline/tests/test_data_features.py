@@ -14,11 +14,12 @@ import pytest
 from data_pipeline import TEST, TRAIN, read_records
 from data_pipeline.entity_features import entity_features
 from data_pipeline.features import features_code
-from data_pipeline.stored import features_path, read_features, read_part
+from data_pipeline.stored import read_features, read_part
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.feature_store.memory import MemoryFeatureStore
 from platform_core.adapters.online_store.memory import MemoryOnlineStore
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import FEATURES_FILE, dataset_path
 from use_cases import assemble, model_schema, number_block, use_case
 
 SPAM, IRIS = use_case("spam"), use_case("iris")
@@ -171,7 +172,7 @@ def altered_features(store: LocalBlobStore, base: str, code: str) -> pa.Table:
     numbers = number_block(IRIS.features(batch)) + np.float32([0, 0, 0, 100])
     table = pa.Table.from_batches([IRIS.feature_schema.batch([], numbers)])
     table = table.append_column("row_id", records["row_id"])
-    write_table(store, features_path("iris", base), table)
+    write_table(store, dataset_path("iris", base, FEATURES_FILE), table)
     made = json.dumps({"features_code": code}).encode()
     store.write(f"training-data/iris/{base}/features.json", made)
     return table
@@ -190,7 +191,9 @@ def test_only_rows_that_are_new_are_computed_while_the_code_is_the_same(
     places = [f"{tmp_path / code},iris,{version}" for code, version in versions.items()]
     run_on_ray(ON_RAY, ray_head, *places)
     for code, version in versions.items():
-        found = read_table(LocalBlobStore(tmp_path / code), features_path("iris", version))
+        found = read_table(
+            LocalBlobStore(tmp_path / code), dataset_path("iris", version, FEATURES_FILE)
+        )
         old = pc.is_in(found["row_id"], bases[code]["row_id"].combine_chunks())
         same = pa.scalar(code == features_code(IRIS))
         assert found.num_rows > pc.sum(old).as_py() == bases[code].num_rows

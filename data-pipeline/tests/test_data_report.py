@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from data_pipeline import TEST, Rules, dataset_path, freeze, read_manifest, read_records
+from data_pipeline import TEST, Rules, freeze, read_manifest, read_records
 from data_pipeline.report import DataReport, data_report, read_report, report_path, write_report
 from data_pipeline.report.contract import Role
 from data_pipeline.report.leak import leaks
@@ -25,6 +25,7 @@ from data_pipeline.sources.raw import RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table
+from platform_core.storage import dataset_path
 from use_cases import TrainingUseCase, UseCase, assemble, use_case
 from use_cases.testing import variant
 

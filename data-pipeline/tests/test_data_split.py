@@ -1,15 +1,17 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.validation.times import UNKNOWN
-from data_pipeline.versions.split import Rows, split
+from data_pipeline.versions.manifest import SplitSummary
+from data_pipeline.versions.split import split as split_table
 from use_cases import TrainingUseCase, use_case
 from use_cases.testing import variant
 
@@ -19,25 +21,39 @@ PLAIN = {"duplicate_text": TrainingUseCase.duplicate_text}
 SPAM = variant(use_case("spam"), training=PLAIN)
 START = datetime(2025, 1, 1, tzinfo=UTC)
 CLASSES = ("ham", "spam")
+Row = tuple[int, int, int | None]
 ROWS = st.lists(
     st.tuples(
         st.integers(0, 40),
         st.integers(0, 1),
-        st.one_of(st.integers(0, 10**6), st.integers(0, 10**6), st.just(int(UNKNOWN))),
+        st.one_of(st.integers(0, 10**6), st.integers(0, 10**6), st.none()),
     ),
     max_size=80,
 )
 
 
-def as_rows(rows: list[tuple[int, int, int]]) -> Rows:
+def split(rows: list[Row]) -> tuple[np.ndarray, SplitSummary]:
+    """Return which rows are for the test, and how that was decided."""
     cluster, label, time = zip(*rows, strict=True) if rows else ((), (), ())
-    return Rows(np.array(cluster, np.uint64), np.array(label, np.int8), np.array(time, np.int64))
+    columns = {
+        "number": pa.array(range(len(rows)), pa.int64()),
+        "cluster": pa.array([f"{number:016x}" for number in cluster], pa.string()),
+        "label": pa.array([CLASSES[number] for number in label], pa.string()),
+        "time": pa.array(time, pa.int64()),
+    }
+    with duckdb.connect() as database:
+        database.register("given", pa.table(columns))
+        summary = split_table(database, "given", CLASSES)
+        sides = database.sql(
+            "SELECT test FROM given JOIN parts USING (cluster) ORDER BY number"
+        ).fetchall()
+    return np.array([side for (side,) in sides], bool), summary
 
 
 @settings(deadline=None)
 @given(ROWS)
 def test_a_cluster_is_never_divided(rows) -> None:
-    sides, _ = split(as_rows(rows), CLASSES)
+    sides, _ = split(rows)
     seen: dict[int, set[bool]] = {}
     for (cluster, *_), side in zip(rows, sides.tolist(), strict=True):
         seen.setdefault(cluster, set()).add(side)
@@ -48,8 +64,8 @@ def test_a_cluster_is_never_divided(rows) -> None:
 @given(ROWS, st.randoms())
 def test_the_order_of_rows_does_not_matter(rows, chance) -> None:
     order = chance.sample(range(len(rows)), len(rows))
-    sides, summary = split(as_rows(rows), CLASSES)
-    shuffled, again = split(as_rows([rows[n] for n in order]), CLASSES)
+    sides, summary = split(rows)
+    shuffled, again = split([rows[n] for n in order])
     assert sides[order].tolist() == shuffled.tolist()
     assert summary == again
 
@@ -59,12 +75,14 @@ def test_the_order_of_rows_does_not_matter(rows, chance) -> None:
 def test_by_time_each_class_is_tested_on_its_latest_fifth(times, without) -> None:
     rows = [(n, n % 2, time) for n, time in enumerate(times)]
     unknown = min(without, len(rows) // 10)
-    rows = [(c, label, int(UNKNOWN) if c < unknown else t) for c, label, t in rows]
-    sides, summary = split(as_rows(rows), CLASSES)
+    rows = [(c, label, None if c < unknown else t) for c, label, t in rows]
+    sides, summary = split(rows)
     assert summary.method == "time"
     for label, name in enumerate(CLASSES):
         own = [
-            (t, s) for (_, lab, t), s in zip(rows, sides, strict=True) if lab == label and t >= 0
+            (t, s)
+            for (_, lab, t), s in zip(rows, sides, strict=True)
+            if lab == label and t is not None
         ]
         train, test = ([t for t, s in own if s == side] for side in (False, True))
         assert max(train) < min(test)
@@ -74,7 +92,7 @@ def test_by_time_each_class_is_tested_on_its_latest_fifth(times, without) -> Non
 
 def test_a_cluster_sits_where_its_earliest_member_sits() -> None:
     rows = [(n, n % 2, n) for n in range(100)] + [(0, 0, 1_000), (0, 1, 1_001), (99, 0, 2_000)]
-    sides, _ = split(as_rows(rows), CLASSES)
+    sides, _ = split(rows)
     assert sides[[0, 100, 101]].tolist() == [False] * 3
     assert sides[[99, 102]].tolist() == [True] * 2
 
@@ -129,6 +147,6 @@ def test_without_times_a_record_stays_on_its_side_in_every_version(blob_store, f
 
 
 def test_by_content_about_a_fifth_is_for_the_test() -> None:
-    rows = [(n * 2**40, n % 2, int(UNKNOWN)) for n in range(5_000)]
-    sides, _ = split(as_rows(rows), CLASSES)
+    rows = [(n * 2**40, n % 2, None) for n in range(5_000)]
+    sides, _ = split(rows)
     assert 0.18 < sides.mean() < 0.22

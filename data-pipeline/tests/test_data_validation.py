@@ -4,9 +4,9 @@ import pyarrow as pa
 import pytest
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.versions.manifest import dataset_path
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table
+from platform_core.storage import dataset_path
 from use_cases import TrainingUseCase, use_case
 from use_cases.testing import variant
 

@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 from data_pipeline import Rules, freeze, read_manifest, read_records
 from data_pipeline.versions.identity import (
     ContentDigest,
-    ids_as_integers,
-    ids_as_text,
     table_digest,
 )
-from data_pipeline.versions.manifest import dataset_path
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.errors import BlobNotFound, InvalidData, UpstreamUnavailable
 from platform_core.parquet import read_table
+from platform_core.storage import dataset_path
 from use_cases import TrainingUseCase, use_case
 from use_cases.testing import variant
 
@@ -201,11 +199,3 @@ def test_the_digest_follows_from_the_values_however_they_are_cut(rows, cuts) -> 
         changed = ContentDigest(schema)
         changed.update(pa.table(list(zip(*other, strict=True)), schema=schema))
         assert changed.hexdigest() != whole.hexdigest()
-
-
-@given(st.lists(st.integers(0, 2**64 - 1)))
-def test_ids_are_numbers_and_text(numbers: list[int]) -> None:
-    text = [f"{number:016x}" for number in numbers]
-    integers = ids_as_integers(pa.array(text, pa.string()))
-    assert integers.tolist() == numbers
-    assert ids_as_text(integers).to_pylist() == text

@@ -9,22 +9,22 @@ import pyarrow as pa
 import pytest
 
 from baseline import baseline_bytes, build_baseline
+from drift_detector.alerts import RetrainPolicy
+from drift_detector.detection import DriftDetector, DriftPolicy
 from drift_detector.job import DriftJob
-from drift_detector.judgement import Policy
-from drift_detector.measure import Measurer
-from drift_detector.reactions import RetrainPolicy
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
-from platform_core.inference_log import log_schema, object_path
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import log_object_path
+from records import log_columns
 from scoring import Release, Scorer
 from use_cases import UseCase, number_block, use_case
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-POLICY = Policy(
+POLICY = DriftPolicy(
     min_rows=200,
     psi_warning=0.1,
     psi_drift=0.2,
@@ -41,7 +41,7 @@ def generated_records(case: UseCase, rows: int, seed: int, drift: float = 0.0) -
 
 
 def known_entities(case: UseCase, rows: int, seed: int = 0) -> pa.RecordBatch | None:
-    """Entity features as a busy feature store would give them: most entities are known."""
+    """Entity features as from a feature store in use: most entities are known."""
     if case.entity_features is None:
         return None
     random = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ class World:
     segments: int = 0
 
     def release(self, name: str = "iris", seed: int = 0, baseline_rows: int = 2000) -> str:
-        """Store a release whose baseline is what it answered to generated records."""
+        """Store a release whose baseline is its predictions for generated records."""
         case = use_case(name)
         scorer = Scorer(self.make_release(self.store, name, seed), case)
         entities = known_entities(case, baseline_rows)
@@ -104,14 +104,14 @@ class World:
         prediction: str | None = None,
         without: tuple[str, ...] = (),
     ) -> str:
-        """Write one segment of answers, all given at `at`; return its path."""
+        """Write one segment of records with the time `at`; return its path."""
         case = use_case(name)
         self.segments += 1
         count = records.num_rows
         if entities is None:
             entities = known_entities(case, count, self.segments)
         scores = self.scorers[release_id].score(records, entities)
-        schema = log_schema(case.record_schema, case.classes)
+        columns = log_columns(case)
         ids = [f"{self.segments}-{row}" for row in range(count)]
         values = {
             "prediction_id": ids,
@@ -125,27 +125,28 @@ class World:
             "degraded": [False] * count,
             "latency_ms": [1.0] * count,
         }
-        values |= {f"input.{n}": records.column(n) for n in records.schema.names}
+        values |= {column: records.column(n) for n, column in columns.inputs.items()}
         values["features"] = number_block(scores.features).tolist()
         values |= {
-            f"probability.{n}": scores.probabilities[:, i].astype(float)
-            for i, n in enumerate(case.classes)
+            column: scores.probabilities[:, i].astype(float)
+            for i, column in enumerate(columns.probabilities.values())
         }
+        schema = columns.schema
         table = pa.table([pa.array(values[f.name], f.type) for f in schema], schema=schema)
-        path = object_path(name, environment, at, f"segment-{self.segments}")
+        path = log_object_path(name, environment, at, f"segment-{self.segments}")
         write_table(self.store, path, table.drop_columns(list(without)))
         return path
 
     def job(self, **changes: object) -> DriftJob:
-        """A job over iris and spam with the documented policy, no pages, a silent gateway."""
+        """A job over iris and spam with the documented policy, without pages and gateway."""
         policy = replace(POLICY, **changes.pop("policy", {}))
         job = DriftJob(
-            measurer=Measurer(self.store, self.ledger, self.clock, policy, page_rows=0),
+            detector=DriftDetector(self.store, self.ledger, self.clock, policy, page_rows=0),
             use_cases={name: use_case(name) for name in ("iris", "spam")},
             flush=lambda: None,
             retrain=RetrainPolicy(True, frozenset({Environment.PRODUCTION})),
             webhook=None,
-            revise=timedelta(hours=24),
+            revise_period=timedelta(hours=24),
         )
         return replace(job, **changes)
 
@@ -158,7 +159,7 @@ def records_of() -> Callable[..., pa.RecordBatch]:
 
 @pytest.fixture(scope="session")
 def new_world(make_release: Callable[..., Release]) -> Callable[[BlobStore], World]:
-    """Return a function that makes a world of a store; it is noon there."""
+    """Return a function that creates a world in a store; its clock shows noon."""
     return lambda store: World(store, ManualClock(NOON), make_release)
 
 

@@ -1,4 +1,4 @@
-"""What a baseline keeps of a release's judged rows."""
+"""The contents of a baseline."""
 
 import io
 
@@ -27,7 +27,7 @@ def spam_rows(rows: int, seed: int = 0) -> tuple[UseCase, pa.RecordBatch, np.nda
     return case, features, probabilities, predictions
 
 
-def test_there_is_a_reference_per_monitored_column_and_for_the_models_output():
+def test_there_is_a_reference_per_monitored_column_score_and_prediction():
     case, features, probabilities, predictions = spam_rows(600)
     references = read_baseline(
         baseline_bytes(build_baseline(case, features, probabilities, predictions))
@@ -80,25 +80,25 @@ def test_continuous_values_fall_into_ten_equal_bins():
 
 
 @pytest.mark.parametrize("ones", [0.03, 0.5, 0.97, 1.0])
-def test_a_flag_is_told_from_its_opposite_and_from_values_never_seen(ones):
+def test_the_values_of_a_flag_have_different_bins(ones):
     values = np.zeros(1000, np.float32)
     values[: int(1000 * ones)] = 1
     case, column = use_case("iris"), MonitoredColumn("petal_length")
     reference = reference_of(case, column, pa.array(values))
-    places = [
+    bins = [
         reference.bins(reference.count(pa.array([value], pa.float64()))).argmax()
         for value in (0.0, 1.0)
     ]
-    assert places[0] != places[1]
+    assert bins[0] != bins[1]
 
 
-def test_a_constant_column_notices_values_on_both_sides():
+def test_a_constant_column_has_bins_on_both_sides():
     values = pa.array([3.0] * 300, pa.float32())
     reference = reference_of(use_case("iris"), MonitoredColumn("petal_length"), values)
     assert reference.bins(reference.cells).tolist() == [0, 300, 0]
 
 
-def test_a_column_without_values_is_kept_as_such():
+def test_a_column_without_values_has_an_empty_reference():
     values = pa.nulls(50, pa.float32())
     reference = reference_of(use_case("iris"), MonitoredColumn("petal_length"), values)
     assert (reference.rows, reference.missing) == (50, 50)
@@ -123,7 +123,7 @@ def test_quantiles_follow_the_distribution():
     assert reference.quantiles(50) == pytest.approx(expected, rel=0.02, abs=0.05)
 
 
-def test_a_baseline_survives_storage():
+def test_a_stored_baseline_is_read_back():
     case, features, probabilities, predictions = spam_rows(400)
     table = build_baseline(case, features, probabilities, predictions)
     data = baseline_bytes(table)
@@ -133,22 +133,22 @@ def test_a_baseline_survives_storage():
         assert reference.bins(reference.cells).tolist() == counts[name]
 
 
-def test_arguments_that_do_not_fit_are_refused():
+def test_inconsistent_arguments_are_refused():
     case, features, probabilities, predictions = spam_rows(30)
-    with pytest.raises(InvalidInput, match="as many of each"):
+    with pytest.raises(InvalidInput, match="the lengths must be equal"):
         build_baseline(case, features, probabilities[:-1], predictions)
     with pytest.raises(InvalidInput, match="not one of its features"):
         build_baseline(case, features.select(["text"]), probabilities, predictions)
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1 nonsense", b"\x00" * 400])
-def test_bytes_that_are_no_parquet_are_refused(data):
+def test_bytes_that_are_not_parquet_are_refused(data):
     with pytest.raises(InvalidData, match="not a readable Parquet file"):
         read_baseline(data)
 
 
-def test_parquet_that_is_no_baseline_is_refused():
+def test_parquet_that_is_not_a_baseline_is_refused():
     sink = io.BytesIO()
     pq.write_table(pa.table({"a": [1]}), sink)
-    with pytest.raises(InvalidData, match="no baseline of format 1"):
+    with pytest.raises(InvalidData, match="not a baseline of format 1"):
         read_baseline(sink.getvalue())

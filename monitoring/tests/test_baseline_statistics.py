@@ -1,4 +1,4 @@
-"""PSI and KS against SciPy, against the formula, and on samples without any drift."""
+"""PSI and KS compared with SciPy and with their formulas, and on samples without drift."""
 
 import numpy as np
 import pyarrow as pa
@@ -86,7 +86,7 @@ def test_one_bin_cannot_differ():
 
 
 @pytest.mark.parametrize("samples", [SAMPLES, FEW_VALUES], ids=["any", "ties"])
-def test_the_ks_statistic_is_scipys_for_all_values(samples):
+def test_the_ks_statistic_equals_scipys(samples):
     @settings(deadline=None)
     @given(samples, samples)
     def check(expected, actual):
@@ -99,7 +99,7 @@ def test_the_ks_statistic_is_scipys_for_all_values(samples):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_grid_loses_at_most_the_share_between_two_quantiles(seed):
+def test_the_error_of_a_grid_is_at_most_the_share_between_two_quantiles(seed):
     random = np.random.default_rng(seed)
     expected = np.concatenate([random.gamma(2, 3, 20_000), np.zeros(5_000)]).astype(np.float32)
     actual = np.concatenate([random.gamma(2, 3.3, 900), np.zeros(150)]).astype(np.float32)
@@ -113,7 +113,7 @@ def test_a_grid_loses_at_most_the_share_between_two_quantiles(seed):
 
 @pytest.mark.parametrize(("n", "m"), [(400, 200), (2000, 500), (200, 5000)])
 @pytest.mark.parametrize("statistic", [0.08, 0.1, 0.13, 0.16, 0.2])
-def test_the_ks_p_value_is_close_to_the_finite_one(n, m, statistic):
+def test_the_ks_p_value_is_close_to_the_finite_sample_value(n, m, statistic):
     exact = stats.kstwo.sf(statistic, round(n * m / (n + m)))
     assert ks_p_value(statistic, n, m) == pytest.approx(exact, rel=0.06, abs=0.002)
 
@@ -134,9 +134,9 @@ def test_every_value_is_in_exactly_one_cell_and_one_bin(expected, actual):
 
 
 @given(SAMPLES, SAMPLES, st.sampled_from([np.float32, np.float64]))
-def test_cells_are_what_looking_up_each_value_gives(expected, actual, kind):
+def test_cells_equal_those_of_looking_up_each_value(expected, actual, kind):
     reference = numeric(expected)
-    # Doubles beside a point must not become it.
+    # Doubles next to a point must not be rounded to it.
     values = np.array([*actual, *expected], kind) * kind(1 + 1e-12)
     index = np.searchsorted(reference.points, values)
     at_point = np.append(reference.points, np.nan)[index] == values
@@ -153,7 +153,7 @@ def test_counts_of_parts_add_up_to_those_of_the_whole(expected, parts):
 
 @given(st.integers(0, 2**32 - 1), st.integers(1_100, 4_000), st.sampled_from([0.0, 0.02, 0.3]))
 @settings(deadline=None, max_examples=25)
-def test_beside_the_exact_statistic_a_grid_misses_at_most_a_thousandth(seed, rows, shift):
+def test_the_statistic_on_a_grid_is_at_most_a_thousandth_too_small(seed, rows, shift):
     random = np.random.default_rng(seed)
     expected = random.normal(size=rows).astype(np.float32)
     actual = (random.gamma(2, 1, size=1_000) - 2 + shift).astype(np.float32)
@@ -165,7 +165,7 @@ def test_beside_the_exact_statistic_a_grid_misses_at_most_a_thousandth(seed, row
 
 
 @pytest.mark.parametrize("rows", [200, 500, 1000, 2000])
-def test_without_drift_alarms_are_as_rare_as_alpha_promises(rows):
+def test_without_drift_the_false_alarm_rate_is_alpha(rows):
     """Twelve columns against one baseline, 250 windows: Bonferroni keeps windows with a false
     alarm near alpha = 1 %; the bound is three standard errors above it."""
     random, columns, alpha, windows = np.random.default_rng(rows), 12, 0.01, 250
@@ -182,7 +182,7 @@ def test_without_drift_alarms_are_as_rare_as_alpha_promises(rows):
     assert false / windows <= 0.01 + 3 * np.sqrt(0.01 * 0.99 / windows)
 
 
-def test_a_real_shift_is_above_the_critical_value():
+def test_a_shift_exceeds_the_critical_value():
     random = np.random.default_rng(0)
     reference = numeric(random.normal(0, 1, 2000))
     cells = counted(reference, random.normal(0.5, 1, 500).astype(np.float32))
@@ -191,7 +191,7 @@ def test_a_real_shift_is_above_the_critical_value():
     )
 
 
-def test_the_public_functions_agree_after_storage():
+def test_a_stored_baseline_has_no_drift_against_itself():
     case = use_case("iris")
     records = case.training().generate(500, 3).select(case.record_schema.names)
     batch = case.features(records.combine_chunks().to_batches()[0])

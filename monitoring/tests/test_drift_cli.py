@@ -1,4 +1,4 @@
-"""The program as it is run: exit codes, output, the page, and the loop's end."""
+"""The program: exit codes, output, the page, and the end of the loop."""
 
 import json
 import signal
@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 
 from platform_core.drift_reports import latest_reports
+from platform_core.storage import baseline_path
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import free_port, running
-from scoring import baseline_path
 from use_cases import use_case
 
 SPAN = ("--from", "2026-01-05T11:00:00Z", "--to", "2026-01-05T12:00:00Z")
-COMMAND = (sys.executable, "-m", "drift_detector")
+DRIFT = (sys.executable, "-m", "cli", "drift")
+LOOP = (sys.executable, "-m", "drift_detector")
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A gateway that is not there, and the store of the `world` fixture."""
+    """Settings with an unreachable gateway and the store of the `world` fixture."""
     return {
         "BLOB_STORE_URL": (tmp_path / "blob").as_uri(),
         "GATEWAY_URL": f"http://127.0.0.1:{free_port()}",
@@ -32,7 +33,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [*DRIFT, *arguments],
         env=child_environment(environment),
         capture_output=True,
         text=True,
@@ -59,25 +60,25 @@ def test_every_verdict_is_success(world, records_of, environment, drift):
     assert "did not flush" in report.detail
     logged = [line["alarms"] for line in lines if line.get("message") == "drift alarm"]
     assert logged == ([list(report.alarms)] if drift else [])
-    shown = run(environment, "metrics")
+    shown = run(environment, "show")
     assert "petal_length" in shown.stdout
-    exposed = run(environment, "metrics", "--format", "prometheus")
+    exposed = run(environment, "show", "--format", "prometheus")
     assert f'mlplatform_drift_rows{{environment="production",release_id="{release}"' in (
         exposed.stdout
     )
 
 
-def test_no_traffic_is_success_and_says_so(world, environment):
+def test_no_traffic_is_reported_and_succeeds(world, environment):
     world.serve(world.release())
     result = run(environment, "run", *SPAN)
     assert result.returncode == 0
     assert "insufficient-data (0 rows, no score" in result.stdout
 
 
-def test_nothing_to_measure_is_success_and_says_so(environment):
+def test_nothing_to_measure_is_reported_and_succeeds(environment):
     result = run(environment, "run", "--revise")
     assert (result.returncode, "nothing to measure" in result.stdout) == (0, True)
-    assert run(environment, "metrics").stdout.strip() == "no drift report yet"
+    assert run(environment, "show").stdout.strip() == "no drift report yet"
 
 
 def test_a_window_that_cannot_be_measured_is_a_failure(world, records_of, environment):
@@ -99,25 +100,30 @@ def test_a_window_that_cannot_be_measured_is_a_failure(world, records_of, enviro
         ("run", "--use-case", "weather"),
         ("run", "--environment", "test"),
         ("report",),
-        (),
     ],
 )
-def test_wrong_use_is_refused_with_2(environment, arguments):
+def test_wrong_use_exits_with_2(environment, arguments):
     result = run(environment, *arguments)
     assert result.returncode == 2
     assert result.stderr.strip()
 
 
+def test_without_a_command_the_help_is_shown(environment):
+    result = run(environment)
+    assert result.returncode == 2
+    assert "Measure one window" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("GATEWAY_URL", ""), ("DRIFT_PSI_DRIFT", "-1"), ("BLOB_STORE_URL", "s3://x")]
 )
-def test_settings_that_do_not_work_are_named(environment, key, value):
+def test_invalid_settings_are_named(environment, key, value):
     result = run(environment | {key: value}, "run", *SPAN)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert key in last_line(result.stderr)
 
 
-def test_the_page_shows_a_sample_and_says_what_its_reference_is(world, records_of, environment):
+def test_the_page_shows_a_sample_and_explains_its_reference(world, records_of, environment):
     case = use_case("spam")
     release = world.release("spam")
     world.log(release, records_of(case, 300, 1, drift=1.0), name="spam")
@@ -132,14 +138,14 @@ def test_the_page_shows_a_sample_and_says_what_its_reference_is(world, records_o
     assert "capital_share" in page
 
 
-def test_the_loop_starts_and_ends_on_request(environment, tmp_path):
+def test_the_loop_starts_and_ends_on_sigterm(environment, tmp_path):
     folder = tmp_path / "loop"
     log = folder / "server.log"
 
     def started() -> bool:
         return "the drift loop has started" in log.read_text()
 
-    with running([*COMMAND, "loop"], started, folder, environment) as process:
+    with running(LOOP, started, folder, environment) as process:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     line = json.loads(log.read_text().splitlines()[0])

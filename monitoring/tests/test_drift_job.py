@@ -1,4 +1,4 @@
-"""What a run leaves behind: reports, once; late records, errors and what is asked for."""
+"""Results of a run: reports, revisions, failures and retraining requests."""
 
 import io
 import json
@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from drift_detector.window import Window, next_tick, parse_time, window_between
-from platform_core.contracts.drift_report import DriftReport, DriftVerdict, report_folder
+from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.drift_reports import read_reports
 from platform_core.errors import InvalidInput, UnknownUseCase, UpstreamUnavailable
 from platform_core.hashing import sha256_bytes
-from scoring import baseline_path
+from platform_core.storage import baseline_path, drift_report_folder
 from use_cases import use_case
 
 HOUR = timedelta(hours=1)
@@ -27,14 +27,14 @@ def last_hour(world) -> Window:
 
 
 def stored(world, window: Window, environment: str = "production") -> list[DriftReport]:
-    return read_reports(world.store, report_folder("iris", environment, window.end))
+    return read_reports(world.store, drift_report_folder("iris", environment, window.end))
 
 
 def files(world) -> dict[str, bytes]:
     return {b.path: world.store.read(b.path) for b in world.store.list("drift-reports")}
 
 
-def test_a_report_is_kept_as_json_and_as_a_row_per_column(world, records_of):
+def test_a_report_is_stored_as_json_and_as_parquet(world, records_of):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 300, 1))
     window = last_hour(world)
@@ -49,7 +49,7 @@ def test_a_report_is_kept_as_json_and_as_a_row_per_column(world, records_of):
     assert set(table["report_verdict"].to_pylist()) == {"ok"}
 
 
-def test_the_same_window_twice_leaves_the_same_files(world, records_of):
+def test_measuring_a_window_twice_writes_the_same_files(world, records_of):
     case = use_case("iris")
     world.log(world.release(), records_of(case, 300, 1, drift=1.0))
     first = world.job().run(last_hour(world))
@@ -58,7 +58,7 @@ def test_the_same_window_twice_leaves_the_same_files(world, records_of):
     assert files(world) == before
 
 
-def test_by_default_what_serves_or_has_traffic_is_measured(world, records_of):
+def test_by_default_targets_with_a_release_or_traffic_are_measured(world, records_of):
     case = use_case("iris")
     release = world.release()
     world.serve(release, "staging")
@@ -68,13 +68,13 @@ def test_by_default_what_serves_or_has_traffic_is_measured(world, records_of):
     assert found == [("iris", "staging", 0), ("iris", "production", 10)]
 
 
-def test_nothing_served_and_no_traffic_anywhere_writes_nothing(world):
+def test_without_releases_and_traffic_nothing_is_written(world):
     outcome = world.job().run(last_hour(world))
     assert (outcome.reports, outcome.failures) == ((), ())
     assert files(world) == {}
 
 
-def test_an_unknown_use_case_is_wrong_use(world):
+def test_an_unknown_use_case_is_refused(world):
     with pytest.raises(UnknownUseCase, match="installed are iris, spam"):
         world.job().run(last_hour(world), "weather")
 
@@ -92,25 +92,25 @@ def test_a_late_segment_revises_the_report(world, records_of):
     assert stored(world, window) == [after]
 
 
-def test_late_segments_are_found_without_being_told(world, records_of):
+def test_late_segments_are_found(world, records_of):
     case = use_case("iris")
     release = world.release()
     world.serve(release)
     window = last_hour(world)
     (silent,) = world.job().run(window).reports
     world.clock.advance(5 * HOUR)
-    assert world.job().run_again_where_late().reports == ()
+    assert world.job().revise().reports == ()
     late = world.log(release, records_of(case, 300, 2, drift=1.0))
-    (revised,) = world.job().run_again_where_late().reports
+    (revised,) = world.job().revise().reports
     assert (silent.verdict, revised.verdict) == (DriftVerdict.INSUFFICIENT_DATA, DriftVerdict.DRIFT)
     assert (revised.start, revised.end) == (window.start, window.end)
-    assert world.job().run_again_where_late().reports == ()
+    assert world.job().revise().reports == ()
     world.store.delete(late)
     world.clock.advance(24 * HOUR)
-    assert world.job().run_again_where_late().reports == (), "too old to be revised"
+    assert world.job().revise().reports == (), "too old to be revised"
 
 
-def test_a_report_of_no_traffic_goes_when_late_records_prove_it_wrong(world, records_of):
+def test_late_records_replace_a_report_of_no_traffic(world, records_of):
     release = world.release()
     window = last_hour(world)
     job = world.job()
@@ -122,7 +122,7 @@ def test_a_report_of_no_traffic_goes_when_late_records_prove_it_wrong(world, rec
 
 
 @pytest.mark.parametrize("harm", ["missing", "altered", "truncated"])
-def test_a_baseline_that_cannot_be_used_is_a_failure_and_says_so(world, records_of, harm):
+def test_an_unusable_baseline_is_a_failure_that_names_it(world, records_of, harm):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 300, 1))
     path = baseline_path("iris", release)
@@ -149,7 +149,7 @@ def test_a_baseline_of_another_format_is_a_failure(world, records_of, make_relea
     assert len(outcome.failures) == 1
 
 
-def test_an_unreadable_log_is_a_failure_and_never_no_drift(world, records_of):
+def test_an_unreadable_log_is_a_failure_not_no_drift(world, records_of):
     release = world.release()
     path = world.log(release, records_of(use_case("iris"), 300, 1))
     window = last_hour(world)
@@ -161,15 +161,15 @@ def test_an_unreadable_log_is_a_failure_and_never_no_drift(world, records_of):
     (report,) = outcome.reports
     assert report.verdict is DriftVerdict.INSUFFICIENT_DATA
     assert path in report.detail
-    # Once the log is readable again, the failure is made good without being asked.
+    # Once the log is readable again, the report is revised.
     world.store.write(path, good)
     world.clock.advance(HOUR)
-    (revised,) = world.job().run_again_where_late().reports
+    (revised,) = world.job().revise().reports
     assert revised.verdict is DriftVerdict.OK
     assert stored(world, window) == [revised]
 
 
-def test_one_broken_environment_does_not_keep_the_others_from_being_measured(world, records_of):
+def test_a_failure_in_one_environment_does_not_affect_the_others(world, records_of):
     case = use_case("iris")
     release = world.release()
     world.log(release, records_of(case, 300, 1))
@@ -197,7 +197,7 @@ def test_a_broken_ledger_does_not_hide_drift(world, records_of):
     assert outcome.reports[0].verdict is DriftVerdict.INSUFFICIENT_DATA
 
 
-def test_a_gateway_that_does_not_flush_is_a_warning_in_the_report(world, records_of):
+def test_a_failed_flush_is_a_warning_in_the_report(world, records_of):
     def flush() -> None:
         raise UpstreamUnavailable("the gateway is down")
 
@@ -208,7 +208,7 @@ def test_a_gateway_that_does_not_flush_is_a_warning_in_the_report(world, records
     assert "the gateway is down" in outcome.reports[0].detail
 
 
-def test_drift_in_production_asks_for_a_new_release_once(world, records_of):
+def test_drift_in_production_requests_retraining_once(world, records_of):
     release = world.release()
     world.serve(release)
     world.log(release, records_of(use_case("iris"), 300, 1, drift=1.0))
@@ -226,7 +226,7 @@ def test_drift_in_production_asks_for_a_new_release_once(world, records_of):
     assert "drift:petal_length" in request["reason"]
 
 
-def test_no_request_without_drift_in_staging_or_against_the_policy(world, records_of):
+def test_no_request_without_drift_or_in_staging_or_against_the_policy(world, records_of):
     case = use_case("iris")
     release, other = world.release(seed=0), world.release(seed=1)
     world.log(release, records_of(case, 300, 1, drift=1.0), environment="staging")
@@ -239,7 +239,7 @@ def test_no_request_without_drift_in_staging_or_against_the_policy(world, record
     world.serve(other)
     report = world.job().run(window).reports[1]
     assert report.verdict is DriftVerdict.DRIFT
-    assert report.retrain_request is None, "production has moved on to another release"
+    assert report.retrain_request is None, "production serves another release"
     assert list(world.store.list("drift-reports/_retrain-requests")) == []
 
 
@@ -247,12 +247,12 @@ def test_a_report_with_alarms_is_one_log_line(world, records_of, caplog):
     world.log(world.release(), records_of(use_case("iris"), 300, 1, drift=1.0))
     with caplog.at_level(logging.WARNING, logger="drift_detector"):
         (report,) = world.job().run(last_hour(world)).reports
-    (said,) = [r.fields for r in caplog.records if r.message == "drift alarm"]
-    assert tuple(said["alarms"]) == report.alarms
-    assert said["retrain_request"] == report.retrain_request is not None
+    (fields,) = [r.fields for r in caplog.records if r.message == "drift alarm"]
+    assert tuple(fields["alarms"]) == report.alarms
+    assert fields["retrain_request"] == report.retrain_request is not None
 
 
-def test_records_on_the_edges_of_a_window_belong_to_one_window(world, records_of):
+def test_records_at_the_ends_of_a_window_belong_to_one_window(world, records_of):
     case = use_case("iris")
     release = world.release()
     noon = world.clock.now()
@@ -267,7 +267,7 @@ def test_records_on_the_edges_of_a_window_belong_to_one_window(world, records_of
     assert rows == [0, 3, 4]
 
 
-def test_a_window_may_lie_across_hours_days_and_the_change_to_summer_time(world, records_of):
+def test_a_window_may_span_hours_days_and_the_change_to_summer_time(world, records_of):
     case = use_case("iris")
     release = world.release()
     # In Europe's time zones the clock jumps at 2026-03-29T01:00Z; UTC does not.
@@ -281,7 +281,7 @@ def test_a_window_may_lie_across_hours_days_and_the_change_to_summer_time(world,
     assert report.start == datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
 
 
-def test_times_are_utc_unless_they_say_otherwise():
+def test_times_without_an_offset_are_utc():
     noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
     assert parse_time("2026-01-05T12:00") == noon
     assert parse_time("2026-01-05T12:00:00Z") == noon
@@ -290,7 +290,7 @@ def test_times_are_utc_unless_they_say_otherwise():
         parse_time("noon")
 
 
-def test_the_default_window_is_the_hour_up_to_now():
+def test_the_default_window_is_the_last_hour():
     now = datetime(2026, 1, 5, 12, 17, tzinfo=UTC)
     assert window_between(None, None, now, HOUR) == Window(now - HOUR, now)
     early = now - 5 * HOUR

@@ -1,4 +1,4 @@
-"""The loop measures every window once, whatever one of them comes to."""
+"""The loop measures every window once, also after failures."""
 
 import logging
 from collections import Counter
@@ -7,15 +7,16 @@ from datetime import timedelta
 import pytest
 
 from drift_detector.loop import run_loop
-from platform_core.contracts.drift_report import DriftVerdict, report_folder
+from platform_core.contracts.drift_report import DriftVerdict
 from platform_core.drift_reports import latest_reports, read_reports
+from platform_core.storage import drift_report_folder
 from use_cases import use_case
 
 HOUR = timedelta(hours=1)
 
 
 def run_until(world, job, end) -> None:
-    """Run the loop on a clock that moves by what the loop waits for."""
+    """Run the loop on a clock that advances while the loop waits."""
 
     def wait(seconds: float) -> bool:
         world.clock.advance(timedelta(seconds=seconds))
@@ -24,7 +25,7 @@ def run_until(world, job, end) -> None:
     run_loop(job, world.clock, HOUR, HOUR, wait)
 
 
-def test_windows_follow_one_another_without_gap(world, records_of):
+def test_windows_have_no_gaps(world, records_of):
     case = use_case("iris")
     release = world.release()
     world.serve(release)
@@ -38,7 +39,7 @@ def test_windows_follow_one_another_without_gap(world, records_of):
         report
         for hour in (1, 2, 3)
         for report in read_reports(
-            world.store, report_folder("iris", "production", start + hour * HOUR)
+            world.store, drift_report_folder("iris", "production", start + hour * HOUR)
         )
     ]
     assert [(r.start, r.end) for r in reports] == [
@@ -60,12 +61,12 @@ def test_an_error_is_logged_and_the_next_window_is_measured(world, caplog):
     with caplog.at_level(logging.INFO, logger="drift_detector"):
         run_until(world, world.job(flush=flush), start + 2.5 * HOUR)
     assert any("a defect" in (r.exc_text or str(r.exc_info)) for r in caplog.records)
-    first = read_reports(world.store, report_folder("iris", "production", start + HOUR))
-    assert first == [], "an error is no report, least of all one of no drift"
+    first = read_reports(world.store, drift_report_folder("iris", "production", start + HOUR))
+    assert first == [], "after an error there is no report"
     assert latest_reports(world.store)[0].end == start + 2 * HOUR
 
 
-def test_windows_that_fell_due_during_a_long_one_are_caught_up_on(world):
+def test_windows_that_became_due_during_a_long_one_are_measured(world):
     world.serve(world.release())
     start = world.clock.now()
     slow = iter([3 * HOUR])
@@ -78,14 +79,14 @@ def test_windows_that_fell_due_during_a_long_one_are_caught_up_on(world):
         report.end
         for hour in range(1, 5)
         for report in read_reports(
-            world.store, report_folder("iris", "production", start + hour * HOUR)
+            world.store, drift_report_folder("iris", "production", start + hour * HOUR)
         )
     }
     assert ends == {start + hour * HOUR for hour in range(1, 5)}
 
 
 @pytest.mark.parametrize("waits", [1, 3])
-def test_the_loop_ends_when_it_is_told_to(world, waits):
+def test_the_loop_ends_when_wait_returns_true(world, waits):
     left = iter([False] * (waits - 1) + [True])
     run_loop(world.job(), world.clock, HOUR, HOUR, lambda _: next(left))
     assert list(left) == []

@@ -1,11 +1,11 @@
-"""The latest reports: finding them, and showing them to people and to Prometheus."""
+"""The latest reports, as a table and as Prometheus metrics."""
 
 from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from drift_detector.metrics import exposition, table
+from drift_detector.reports.metrics import exposition, table
 from drift_detector.window import Window
 from platform_core.adapters.blob_store.azure import AzureBlobStore
 from platform_core.adapters.blob_store.memory import MemoryBlobStore
@@ -69,7 +69,7 @@ def test_a_report_that_cannot_be_read_is_named(world, records_of):
         latest_reports(world.store)
 
 
-def test_the_table_shows_figures_and_never_a_zero_for_no_data(world, records_of):
+def test_the_table_shows_statistics_and_no_zero_for_no_data(world, records_of):
     assert table([]) == "no drift report yet"
     release, _ = drift_in_two_windows(world, records_of)
     text = table(latest_reports(world.store))
@@ -87,7 +87,7 @@ def test_the_table_shows_figures_and_never_a_zero_for_no_data(world, records_of)
     ]
 
 
-def test_prometheus_can_read_the_figures_and_no_data_has_no_sample(world, records_of):
+def test_prometheus_can_parse_the_metrics_and_no_data_has_no_sample(world, records_of):
     release, end = drift_in_two_windows(world, records_of)
     reports = latest_reports(world.store)
     families = {f.name: f.samples for f in text_string_to_metric_families(exposition(reports))}

@@ -1,4 +1,4 @@
-"""Verdicts on logged traffic: what is drift, what is not, and what cannot be said."""
+"""Verdicts on logged traffic: drift, no drift and insufficient data."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ NUMBERS = ("psi", "psi_limit", "ks", "ks_p_value")
 
 
 def measure(world, name="iris", environment="production", hours=1, **changes) -> list[DriftReport]:
-    """Measure the hour up to now; nothing may fail."""
+    """Measure the last `hours` hours without failures."""
     now = world.clock.now()
     outcome = world.job(**changes).run(
         Window(now - timedelta(hours=hours), now), name, Environment(environment)
@@ -31,7 +31,7 @@ def columns(report: DriftReport) -> dict:
 
 
 @pytest.mark.parametrize("name", ["iris", "spam"])
-def test_held_out_rows_are_no_drift_and_shifted_rows_are(world, records_of, name):
+def test_held_out_rows_do_not_drift_and_shifted_rows_do(world, records_of, name):
     case = use_case(name)
     release = world.release(name)
     world.serve(release, name=name)
@@ -81,13 +81,13 @@ def test_a_window_without_traffic_has_no_numbers(world):
     assert "no live traffic" in report.detail
 
 
-def test_nothing_served_and_no_traffic_names_no_release(world):
+def test_without_release_and_traffic_the_report_has_no_release(world):
     (report,) = measure(world)
     assert report.release_id is None
     assert report.verdict is DriftVerdict.INSUFFICIENT_DATA
 
 
-def test_few_rows_are_insufficient_even_when_they_are_far_off(world, records_of):
+def test_few_rows_are_insufficient_data_even_if_they_differ(world, records_of):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 199, 1, drift=1.0))
     (report,) = measure(world)
@@ -97,7 +97,7 @@ def test_few_rows_are_insufficient_even_when_they_are_far_off(world, records_of)
     assert all(getattr(c, number) is None for c in report.columns for number in NUMBERS)
 
 
-def test_each_release_that_answered_has_a_report_of_its_own(world, records_of):
+def test_each_release_that_answered_has_its_own_report(world, records_of):
     case = use_case("iris")
     before, after = world.release(seed=0), world.release(seed=1)
     world.log(before, records_of(case, 300, 1, drift=1.0))
@@ -118,7 +118,7 @@ def test_only_live_traffic_counts(world, records_of, purpose):
     assert (report.rows, report.verdict) == (300, DriftVerdict.OK)
 
 
-def test_smoke_requests_alone_are_no_traffic(world, records_of):
+def test_smoke_requests_are_not_traffic(world, records_of):
     release = world.release()
     world.serve(release)
     world.log(release, records_of(use_case("iris"), 300, 1), purpose="smoke")
@@ -126,7 +126,7 @@ def test_smoke_requests_alone_are_no_traffic(world, records_of):
     assert (report.rows, report.verdict) == (0, DriftVerdict.INSUFFICIENT_DATA)
 
 
-def test_environments_are_measured_apart(world, records_of):
+def test_environments_are_measured_separately(world, records_of):
     case = use_case("iris")
     release = world.release()
     world.log(release, records_of(case, 300, 1))
@@ -135,7 +135,7 @@ def test_environments_are_measured_apart(world, records_of):
     assert measure(world, environment="staging")[0].verdict is DriftVerdict.DRIFT
 
 
-def test_one_class_for_everybody_is_an_alarm_of_its_own(world, records_of):
+def test_one_class_for_all_records_is_an_alarm(world, records_of):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 300, 1), prediction="setosa")
     (report,) = measure(world)
@@ -146,21 +146,21 @@ def test_one_class_for_everybody_is_an_alarm_of_its_own(world, records_of):
     assert (report.alarms, report.verdict) == (("class-share:setosa",), DriftVerdict.WARNING)
 
 
-def test_a_class_that_was_always_that_common_is_no_alarm(world, records_of):
+def test_a_class_that_is_as_common_in_the_baseline_is_not_an_alarm(world, records_of):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 600, 1))
     (report,) = measure(world, policy={"max_class_share": 0.2})
     assert not any(alarm.startswith("class-share") for alarm in report.alarms)
 
 
-def test_values_that_go_missing_are_an_alarm(world, records_of):
+def test_more_missing_values_are_an_alarm(world, records_of):
     case = use_case("spam")
     release = world.release("spam")
-    nobody = pa.record_batch(
+    unknown = pa.record_batch(
         [pa.nulls(300, pa.float64()) for _ in case.entity_features.names],
         names=list(case.entity_features.names),
     )
-    world.log(release, records_of(case, 300, 1), name="spam", entities=nobody)
+    world.log(release, records_of(case, 300, 1), name="spam", entities=unknown)
     (report,) = measure(world, "spam", policy={"psi_drift": 99.0, "psi_warning": 99.0})
     assert report.verdict is DriftVerdict.WARNING
     for name in case.entity_features.names:
@@ -171,7 +171,7 @@ def test_values_that_go_missing_are_an_alarm(world, records_of):
         assert "100% of the values are missing" in column.detail
 
 
-def test_a_column_the_log_lacks_is_missing_and_not_zero(world, records_of):
+def test_a_column_that_the_log_lacks_is_missing_not_zero(world, records_of):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 300, 1), without=("features",))
     (report,) = measure(world)
@@ -181,7 +181,7 @@ def test_a_column_the_log_lacks_is_missing_and_not_zero(world, records_of):
     assert report.verdict is DriftVerdict.WARNING
 
 
-def test_the_window_drifts_when_enough_columns_do(world, records_of):
+def test_the_window_drifts_if_enough_columns_do(world, records_of):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 400, 1, drift=1.0))
     (report,) = measure(world)

@@ -9,8 +9,8 @@ from threading import Thread
 
 import pytest
 
-from drift_detector.gateway import flush_through
-from drift_detector.reactions import Webhook
+from drift_detector.alerts import Webhook
+from drift_detector.gateway import gateway_flush
 from drift_detector.settings import DriftSettings
 from drift_detector.window import Window
 from platform_core.errors import ConfigurationError, UpstreamUnavailable
@@ -20,7 +20,7 @@ from use_cases import use_case
 
 @dataclass
 class Receiver:
-    """Answers with `status` and keeps what it was sent."""
+    """Responds with `status` and records the requests."""
 
     url: str
     status: int = 204
@@ -60,7 +60,7 @@ def run(world, url: str, **policy: float):
     return report
 
 
-def test_drift_is_told_once(world, records_of, receiver):
+def test_drift_is_sent_once(world, records_of, receiver):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 300, 1, drift=1.0))
     report = run(world, f"{receiver.url}/hook")
@@ -75,7 +75,7 @@ def test_drift_is_told_once(world, records_of, receiver):
     assert "iris production" in message["text"]
 
 
-def test_a_revised_verdict_is_told_again(world, records_of, receiver):
+def test_a_revised_verdict_is_sent_again(world, records_of, receiver):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 300, 1, drift=1.0))
     run(world, receiver.url, psi_drift=99.0)
@@ -83,14 +83,14 @@ def test_a_revised_verdict_is_told_again(world, records_of, receiver):
     assert [message["verdict"] for message in receiver.messages] == ["warning", "drift"]
 
 
-def test_nobody_is_told_of_traffic_as_usual(world, records_of, receiver):
+def test_a_window_without_drift_is_not_sent(world, records_of, receiver):
     world.log(world.release(), records_of(use_case("iris"), 300, 1))
     run(world, receiver.url)
     assert receiver.messages == []
 
 
 @pytest.mark.parametrize("failure", ["error", "absent"])
-def test_a_receiver_that_fails_does_not_lose_the_report_and_is_told_later(
+def test_a_failed_delivery_keeps_the_report_and_is_repeated(
     world, records_of, receiver, caplog, failure
 ):
     world.log(world.release(), records_of(use_case("iris"), 300, 1, drift=1.0))
@@ -106,17 +106,17 @@ def test_a_receiver_that_fails_does_not_lose_the_report_and_is_told_later(
 
 
 def test_the_flush_uses_the_admin_endpoint(receiver):
-    flush_through(f"{receiver.url}/", "key", 2)()
+    gateway_flush(f"{receiver.url}/", "key", 2)()
     assert receiver.paths == ["/admin/inference-log/flush"]
     assert receiver.keys == ["key"]
 
 
 @pytest.mark.parametrize("failure", ["error", "absent"])
-def test_a_failed_flush_says_so(receiver, failure):
+def test_a_failed_flush_is_reported(receiver, failure):
     receiver.status = 403
     url = receiver.url if failure == "error" else f"http://127.0.0.1:{free_port()}"
     with pytest.raises(UpstreamUnavailable, match="did not flush"):
-        flush_through(url, "key", 2)()
+        gateway_flush(url, "key", 2)()
 
 
 def settings(**changes: object) -> DriftSettings:
@@ -130,7 +130,7 @@ def test_only_http_receivers_are_accepted(url):
         settings(drift_webhook_url=url)
 
 
-def test_environments_are_a_list_in_one_setting():
+def test_environments_are_a_comma_separated_list():
     both = settings(drift_retrain_environments="production, staging")
     assert {e.value for e in both.drift_retrain_environments} == {"production", "staging"}
     with pytest.raises(ConfigurationError):

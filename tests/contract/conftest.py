@@ -1,4 +1,4 @@
-"""Whom the contract is held against: BASE_URL, and one key of each role it needs."""
+"""The gateway under test: BASE_URL, and one key for each role."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from use_cases import UseCase, use_case, use_case_names
 
 
 class ContractSettings(BaseSettings):
-    """The gateway, and keys of the roles viewer and operator; a laptop's have defaults."""
+    """The gateway, and keys of the roles viewer and operator; defaults are for the laptop."""
 
     base_url: str = ""
     contract_viewer_key: SecretStr = SecretStr("test-viewer-key")
@@ -23,7 +23,7 @@ class ContractSettings(BaseSettings):
 
 
 class Gateway:
-    """Calls as one role; what is sent counts as smoke, not as live traffic."""
+    """A client with one role; its requests have purpose `smoke`, not `live`."""
 
     def __init__(self, client: httpx.Client, settings: ContractSettings) -> None:
         self.client = client
@@ -62,7 +62,7 @@ def gateway(settings: ContractSettings) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="session")
 def served(gateway: Gateway) -> dict[str, dict]:
-    """What the environment serves, by use case."""
+    """The served release of each use case."""
     answer = gateway.call("GET", "/model/info", "viewer")
     assert answer.status_code == 200, answer.text
     known = {name: info[gateway.environment] for name, info in answer.json().items()}
@@ -78,7 +78,7 @@ def cases(served: dict[str, dict]) -> list[UseCase]:
 
 @pytest.fixture(scope="session")
 def case(cases: list[UseCase]) -> UseCase:
-    """One that is served; the default one where it is."""
+    """A served use case, if possible the default one."""
     return next((c for c in cases if c.name == "spam"), cases[0])
 
 

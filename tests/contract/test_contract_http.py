@@ -19,7 +19,7 @@ MIB = 1 << 20
 
 
 def problem(answer, status, code=None):
-    """Hold an answer against RFC 9457 and return it."""
+    """Check a response against RFC 9457 and return it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"].startswith("application/problem+json")
     body = answer.json()
@@ -43,7 +43,7 @@ def check_prediction(body, case, release_id, environment):
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/metrics"])
-def test_operations_answer_without_a_key_and_without_a_redirect(gateway, path):
+def test_operational_endpoints_need_no_key_and_do_not_redirect(gateway, path):
     answer = gateway.call("GET", path, None)
     assert answer.status_code == 200, answer.text
     assert answer.history == []
@@ -55,7 +55,7 @@ def test_metrics_are_prometheus(gateway):
     assert "# TYPE" in answer.text
 
 
-def test_every_example_is_answered_by_the_release_that_is_served(gateway, cases, served):
+def test_every_example_is_answered_by_the_served_release(gateway, cases, served):
     for case in cases:
         for record in case.examples.values():
             answer = gateway.predict(case, record)
@@ -77,7 +77,7 @@ def test_the_short_path_is_the_default_use_case(gateway, case, served):
         assert body["confidence"] in ("low", "medium", "high")
 
 
-def test_a_batch_keeps_its_order_and_a_bad_item_its_place(gateway, case, record):
+def test_a_batch_keeps_its_order_with_invalid_items(gateway, case, record):
     body = {"records": [record, {}, record]}
     answer = gateway.call("POST", f"/models/{case.name}/predict/batch-sync", json=body)
     assert answer.status_code == 200, answer.text
@@ -96,7 +96,7 @@ def test_a_batch_has_1_to_100_records(gateway, case, record, size):
     problem(gateway.call("POST", path, json=body), 422)
 
 
-def test_a_sane_request_id_comes_back_and_others_are_replaced(gateway, case, record):
+def test_a_valid_request_id_is_returned_and_others_are_replaced(gateway, case, record):
     given = gateway.predict(case, record, **{"X-Request-ID": "contract-1"})
     assert given.headers["x-request-id"] == "contract-1"
     other = gateway.predict(case, record, **{"X-Request-ID": "not sane!" * 50})
@@ -115,23 +115,23 @@ def test_a_sane_request_id_comes_back_and_others_are_replaced(gateway, case, rec
         ("GET", "/metrics/drift"),
     ],
 )
-def test_nobody_gets_in_without_a_key_that_is_known(gateway, method, path):
+def test_a_known_key_is_required(gateway, method, path):
     for role in (None, "nobody"):
         problem(gateway.call(method, path, role), 401)
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch-sync", "/batch/submit"])
-def test_a_viewer_only_reads(gateway, path):
+def test_a_viewer_can_only_read(gateway, path):
     problem(gateway.call("POST", path, "viewer", json={}), 403)
 
 
-def test_what_is_not_there_is_not_found(gateway):
+def test_unknown_resources_are_not_found(gateway):
     problem(gateway.call("GET", "/nowhere"), 404)
     problem(gateway.call("POST", "/models/no_such_use_case/predict", json={}), 404)
     problem(gateway.call("GET", "/batch/no-such-job", "viewer"), 404)
 
 
-def test_what_cannot_be_read_is_refused_in_order(gateway, case, record):
+def test_malformed_requests_are_refused_in_order(gateway, case, record):
     path = f"/models/{case.name}/predict"
     text = {"Content-Type": "text/plain"}
     problem(gateway.call("POST", path, content=b"x", headers=text), 415)
@@ -141,14 +141,14 @@ def test_what_cannot_be_read_is_refused_in_order(gateway, case, record):
     problem(gateway.call("POST", path, content=b"{", headers=json_type), 422)
 
 
-def test_a_record_that_does_not_fit_names_its_field(gateway, case, record):
+def test_an_invalid_record_names_its_field(gateway, case, record):
     for name in record:
         wrong = {**record, name: {"not": "that"}}
         body = problem(gateway.predict(case, wrong), 422)
         assert name in {e["field"].split(".")[0] for e in body["errors"]}, body
 
 
-def test_authentication_comes_before_everything_else(gateway, case):
+def test_authentication_is_checked_first(gateway, case):
     headers = {"Content-Type": "text/plain", "X-Environment": "moon"}
     path = f"/models/{case.name}/predict"
     problem(gateway.call("POST", path, None, content=b"x", headers=headers), 401)
@@ -156,21 +156,21 @@ def test_authentication_comes_before_everything_else(gateway, case):
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "models/spam/x.parquet", "batch/../models/x"])
-def test_batch_reads_only_where_it_may(gateway, path):
+def test_batch_reads_permitted_paths_only(gateway, path):
     body = {"input_path": path, "output_path": "batch/contract-never-written.parquet"}
     answer = gateway.call("POST", "/batch/submit", json=body)
     assert answer.status_code in (400, 422), answer.text
     problem(answer, answer.status_code)
 
 
-def test_model_info_tells_of_every_environment(gateway, served):
+def test_model_info_covers_every_environment(gateway, served):
     for info in gateway.call("GET", "/model/info", "viewer").json().values():
         assert set(info) == {"staging", "production"}
     for info in served.values():
         assert info.keys() >= {"release_id", "version", "metrics", "lineage", "signature"}
 
 
-def test_drift_is_a_report_or_says_that_there_is_none(gateway, served):
+def test_drift_is_a_report_or_no_report(gateway, served):
     answer = gateway.call("GET", "/metrics/drift", "viewer")
     assert answer.status_code == 200, answer.text
     assert set(answer.json()) >= set(served)
@@ -180,7 +180,7 @@ def test_drift_is_a_report_or_says_that_there_is_none(gateway, served):
             assert report["status"] == "no-report" or report.keys() >= {"score", "rows", "end"}
 
 
-def test_the_documentation_has_every_path(gateway):
+def test_the_documentation_lists_every_path(gateway):
     document = gateway.call("GET", "/openapi.json", None)
     assert document.status_code == 200
     assert {

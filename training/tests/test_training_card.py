@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
-from releases.model_card import DataSummary, ModelCard, TrialSummary
+from releases.catalogue.model_card import DataSummary, ModelCard, TrialSummary
 from training.card import measured
 from training.card_page import card_page, measure
 from training.evaluation import Evaluation, evaluate_answers

@@ -13,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from platform_core.contracts.drift_report import RETRAIN_PREFIX, RetrainRequest, retrain_path
+from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
+from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from training.__main__ import main
 from training.pipeline.cluster import ClusterRunner
 from training.pipeline.parameters import RunParameters
@@ -221,7 +222,7 @@ def test_a_retrain_request_is_one_run_though_the_scheduler_dies(
         report_id="report",
         created_at=START,
     )
-    blob_store.write(retrain_path("one"), request.model_dump_json().encode())
+    blob_store.write(retrain_request_path("one"), request.model_dump_json().encode())
 
     def start(name: str, run_id: str, parameters: RunParameters) -> None:
         runner(url).run(RunFolder(blob_store, name, run_id), parameters)
@@ -236,7 +237,7 @@ def test_a_retrain_request_is_one_run_though_the_scheduler_dies(
     second.resume()
     assert second.run_pending() == 1
     assert [r["display_name"] for r in server.kept("runs")] == ["retrain-one"]
-    assert blob_store.exists(f"{RETRAIN_PREFIX}/one.done")
+    assert blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")
 
 
 def test_a_server_that_restarts_does_not_end_following(kubeflow, steps, blob_store):

@@ -2,8 +2,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from platform_core.contracts.drift_report import RETRAIN_PREFIX, RetrainRequest, retrain_path
+from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.errors import Refused
+from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from training.pipeline.parameters import RunParameters
 from training.scheduler import Scheduler
 
@@ -34,7 +35,7 @@ def ask(blob_store, make_release):
             report_id="report",
             created_at=datetime(2026, 2, 1, tzinfo=UTC),
         )
-        blob_store.write(retrain_path(request_id), request.model_dump_json().encode())
+        blob_store.write(retrain_request_path(request_id), request.model_dump_json().encode())
         return request
 
     return ask
@@ -46,12 +47,12 @@ def test_a_request_becomes_one_run_with_the_parameters_of_its_release(blob_store
     assert Scheduler(blob_store, runs).run_pending() == 1
     assert Scheduler(blob_store, runs).run_pending() == 0
     assert runs.started == [("iris", "retrain-one", RunParameters())]
-    assert blob_store.exists(f"{RETRAIN_PREFIX}/one.done")
+    assert blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")
 
 
 def test_a_request_that_was_taken_up_elsewhere_is_left_alone(blob_store, ask) -> None:
     ask("one")
-    blob_store.create(f"{RETRAIN_PREFIX}/one.taken", b"")
+    blob_store.create(f"{RETRAIN_REQUESTS}/one.taken", b"")
     runs = Runs()
     assert Scheduler(blob_store, runs).run_pending() == 0
     assert runs.started == []
@@ -61,7 +62,7 @@ def test_what_a_stopped_scheduler_had_begun_is_taken_up_again(blob_store, ask) -
     ask("begun")
     ask("done", "spam")
     for name in ("begun.taken", "done.taken", "done.done"):
-        blob_store.create(f"{RETRAIN_PREFIX}/{name}", b"")
+        blob_store.create(f"{RETRAIN_REQUESTS}/{name}", b"")
     runs = Runs()
     scheduler = Scheduler(blob_store, runs)
     scheduler.resume()
@@ -75,13 +76,13 @@ def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, 
     runs = Runs(failing="iris")
     assert Scheduler(blob_store, runs).run_pending() == 2
     assert [use_case for use_case, _, _ in runs.started] == ["iris", "spam"]
-    assert b"minimum" in blob_store.read(f"{RETRAIN_PREFIX}/a.failed")
-    assert blob_store.exists(f"{RETRAIN_PREFIX}/b.done")
+    assert b"minimum" in blob_store.read(f"{RETRAIN_REQUESTS}/a.failed")
+    assert blob_store.exists(f"{RETRAIN_REQUESTS}/b.done")
 
 
 def test_a_damaged_request_does_not_stop_the_others(blob_store, ask, capsys) -> None:
     ask("z")
-    blob_store.write(f"{RETRAIN_PREFIX}/a.json", b"{}")
+    blob_store.write(f"{RETRAIN_REQUESTS}/a.json", b"{}")
     assert Scheduler(blob_store, Runs()).run_pending() == 1
     assert "a.json is no retrain request" in capsys.readouterr().out
 
@@ -90,4 +91,4 @@ def test_a_request_for_a_release_that_is_gone_is_marked(blob_store, ask) -> None
     request = ask("one")
     blob_store.delete(f"models/iris/{request.release_id}/lineage.json")
     Scheduler(blob_store, Runs()).run_pending()
-    assert b"no lineage" in blob_store.read(f"{RETRAIN_PREFIX}/one.failed")
+    assert b"no lineage" in blob_store.read(f"{RETRAIN_REQUESTS}/one.failed")

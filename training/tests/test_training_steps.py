@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from releases.model_card import ModelCard
+from releases.catalogue.model_card import ModelCard
 
 STEPS = """
 import json, sys

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from platform_core.contracts.release import DecisionRule
 from platform_core.errors import ConfigurationError
 from scoring import decide
-from training.threshold import choose_decision, lowest_threshold
+from training.threshold import choose_decision
 from use_cases import ThresholdRule, UseCase, use_case
 from use_cases.testing import variant
 
@@ -29,21 +29,6 @@ def mail(labels, scores, case):
     return choose_decision(case, np.array(labels), np.stack([1 - scores, scores], axis=1))
 
 
-@given(st.lists(SCORES, min_size=1, max_size=60), st.lists(SCORES, max_size=30), TARGETS)
-def test_it_keeps_the_rate_and_no_lower_one_would(negatives, positives, target):
-    negatives, positives = np.array(negatives), np.array(positives, float)
-    scores = np.concatenate([negatives, positives])
-    threshold = lowest_threshold(scores, negatives, target)
-
-    def rate(at: float) -> float:
-        return float((negatives.astype(np.float32) >= at).mean())
-
-    assert rate(threshold) <= target
-    lower = {float(score) for score in scores.astype(np.float32) if score < threshold}
-    assert all(rate(score) > target for score in lower)
-    assert threshold == float(np.float32(threshold))
-
-
 @given(st.lists(SCORES, min_size=1, max_size=40), TARGETS)
 def test_what_is_decided_at_it_keeps_the_rate(negatives, target):
     """Also in float32, which a release answers in."""
@@ -54,18 +39,6 @@ def test_what_is_decided_at_it_keeps_the_rate(negatives, target):
     answers = decide(rule, case.classes, np.stack([1 - scores, scores], axis=1))
     wrong = [answer.as_py() == "spam" for answer in answers][: len(negatives)]
     assert np.mean(wrong) <= target
-
-
-def test_it_lies_half_way_to_the_next_score():
-    negatives = np.array([0.1, 0.2, 0.3])
-    assert lowest_threshold(np.array([*negatives, 0.7]), negatives, 0.0) == pytest.approx(0.5)
-    assert lowest_threshold(negatives, negatives, 0.0) == pytest.approx(0.65)
-
-
-def test_equal_negatives_stand_or_fall_together():
-    negatives = np.array([0.2] * 50 + [0.6] * 50)
-    threshold = lowest_threshold(np.array([*negatives, 0.9]), negatives, 0.3)
-    assert 0.6 < threshold < 0.9
 
 
 def test_the_reason_says_what_was_reached_and_what_cannot_be_shown():

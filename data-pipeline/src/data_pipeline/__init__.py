@@ -3,7 +3,7 @@
 from data_pipeline.columns import TEST, TRAIN
 from data_pipeline.sources import DEFAULT_ROWS, GENERATED, parse_columns
 from data_pipeline.versions.freeze import Rules, freeze
-from data_pipeline.versions.manifest import dataset_path, read_manifest, read_records
+from data_pipeline.versions.manifest import read_manifest, read_records
 
 __all__ = [
     "DEFAULT_ROWS",
@@ -11,7 +11,6 @@ __all__ = [
     "TEST",
     "TRAIN",
     "Rules",
-    "dataset_path",
     "freeze",
     "parse_columns",
     "read_manifest",

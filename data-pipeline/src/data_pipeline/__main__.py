@@ -16,6 +16,7 @@ from data_pipeline.sources.raw import RawRecords
 from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.errors import InvalidData
 from platform_core.programs import exit_code
+from platform_core.storage import run_path
 from use_cases import DEFAULT, UseCase, use_case
 
 MIN_ROWS = 100
@@ -83,7 +84,7 @@ def _features(case: UseCase, platform: Platform, version: str) -> None:
 def _run_folder(case: UseCase, platform: Platform) -> Iterator[str]:
     """Give a folder for raw records, which are of no use once the version is there."""
     stamp = f"{platform.clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    folder = f"models/{case.name}/_runs/report-{stamp}"
+    folder = run_path(case.name, f"report-{stamp}")
     try:
         yield folder
     finally:

@@ -9,18 +9,12 @@ import pyarrow.compute as pc
 from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID
 from data_pipeline.entity_features import entity_features
 from data_pipeline.own_features import features_of, own_features
-from data_pipeline.stored import features_path
-from data_pipeline.versions.manifest import (
-    RECORDS,
-    DatasetManifest,
-    dataset_path,
-    read_manifest,
-    read_records,
-)
+from data_pipeline.versions.manifest import DatasetManifest, read_manifest, read_records
 from platform_core.hashing import sha256_json
 from platform_core.parquet import read_table, write_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.feature_store import FeatureStore
+from platform_core.storage import FEATURES_CODE_FILE, FEATURES_FILE, RECORDS_FILE, dataset_path
 from use_cases import UseCase, model_schema
 from use_cases.assemble import join_entities, without_entities
 
@@ -43,12 +37,12 @@ def compute_features(
     """
     records = read_records(store, case.name, version)
     known = _known(store, case, read_manifest(store, case.name, version), records)
-    own = own_features(store, case, f"{dataset_path(case.name, version)}/{RECORDS}", known)
+    own = own_features(store, case, dataset_path(case.name, version, RECORDS_FILE), known)
     entities, view_version = entity_features(case, records, feature_store, history)
     complete = join_entities(case, case.feature_schema.select(own), entities)
     columns = {name: records[name] for name in (ROW_ID, LABEL, PART, CLUSTER)}
     columns |= dict(zip(complete.schema.names, complete.columns, strict=True))
-    write_table(store, features_path(case.name, version), pa.table(columns))
+    write_table(store, dataset_path(case.name, version, FEATURES_FILE), pa.table(columns))
     made = json.dumps({FEATURES_CODE: features_code(case)}, indent=1)
     store.write(_made_path(case.name, version), made.encode())
     return view_version
@@ -73,7 +67,9 @@ def _known(
             continue
         if json.loads(store.read(path)).get(FEATURES_CODE) != features_code(case):
             continue
-        table = read_table(store, features_path(case.name, parent), features_of(case).names)
+        table = read_table(
+            store, dataset_path(case.name, parent, FEATURES_FILE), features_of(case).names
+        )
         table = table.filter(pc.is_in(table[ROW_ID], records[ROW_ID].combine_chunks()))
         own = without_entities(case, model_schema(case).select(table))
         return pa.Table.from_batches([own]).add_column(0, ROW_ID, table[ROW_ID])
@@ -81,4 +77,4 @@ def _known(
 
 
 def _made_path(use_case: str, version: str) -> str:
-    return f"{dataset_path(use_case, version)}/features.json"
+    return dataset_path(use_case, version, FEATURES_CODE_FILE)

@@ -4,22 +4,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID
-from data_pipeline.versions.manifest import dataset_path, read_records
+from data_pipeline.versions.manifest import read_records
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import FEATURES_FILE, dataset_path
 from use_cases import UseCase, model_schema
-
-
-def features_path(use_case: str, version: str) -> str:
-    """Return where the features of a dataset version are kept."""
-    return f"{dataset_path(use_case, version)}/features.parquet"
 
 
 def read_features(store: BlobStore, case: UseCase, version: str, part: str) -> pa.Table:
     """Return `row_id`, `label`, `cluster` and the model's input of the rows of `part` (`train`,
     `test`).
     """
-    table = read_table(store, features_path(case.name, version))
+    table = read_table(store, dataset_path(case.name, version, FEATURES_FILE))
     columns = [ROW_ID, LABEL, CLUSTER, *model_schema(case).arrow.names]
     return table.filter(pc.equal(table[PART], part)).select(columns)
 

@@ -22,7 +22,7 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
         _inference(settings, Environment.STAGING, settings.embedded_staging_grpc_port),
         _inference(settings, Environment.PRODUCTION, settings.embedded_production_grpc_port),
         _gateway(settings),
-        Program("monitor", _module("drift_detector", "loop")),
+        Program("monitor", _module("drift_detector")),
         Program("scheduler", _module("training", "schedule")),
     ]
 

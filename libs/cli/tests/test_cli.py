@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from platform_core.command_line import command_group, with_options
 
-GROUPS = ("Stack", "Releases", "Cluster", "Development")
+GROUPS = ("Stack", "Releases", "Monitoring", "Cluster", "Development")
 
 
 def mlplatform(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,7 @@ def test_help_lists_the_commands_in_groups(tmp_path):
     assert result.returncode == 0
     places = [result.stdout.index(f" {group} ") for group in GROUPS]
     assert places == sorted(places)
-    for command in ("up", "down", "promote", "rollback", "bench", "validate"):
+    for command in ("up", "down", "promote", "rollback", "drift", "bench", "validate"):
         assert f" {command} " in result.stdout
 
 

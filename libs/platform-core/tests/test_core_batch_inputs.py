@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.batch_inputs import (
+from platform_core.batch.inputs import (
     input_objects,
     is_pattern,
     literal_folder,

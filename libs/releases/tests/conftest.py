@@ -1,4 +1,4 @@
-"""What the tests of releases share: small real servers, and the world that a change touches."""
+"""Fixtures: small real servers, and everything that a change of a release touches."""
 
 import json
 import threading
@@ -20,9 +20,10 @@ from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.settings import ServingSettings
+from platform_core.storage import release_path
 from releases.changes import ReleaseService
 from releases.deployers.memory import MemoryDeployer
-from scoring import Scorer, load_release, release_path
+from scoring import Scorer, load_release
 from use_cases import assemble, use_case
 
 PRODUCTION = Environment.PRODUCTION
@@ -108,7 +109,7 @@ class V2Peers:
 
 @pytest.fixture
 def v2_peers(blob_store: LocalBlobStore, tmp_path: Path) -> Iterator[V2Peers]:
-    """Two small servers speaking the V2 repository API."""
+    """Two small servers with the V2 repository API."""
     repository = tmp_path / "repository"
     peers = {e: V2Peer(blob_store, repository / e) for e in Environment}
     staging, production = (listening(peers[e]) for e in Environment)
@@ -121,12 +122,12 @@ def v2_peers(blob_store: LocalBlobStore, tmp_path: Path) -> Iterator[V2Peers]:
 
 @pytest.fixture
 def serve() -> Callable[..., object]:
-    """Return `listening`, for tests that write their own peer."""
+    """Return `listening`, for tests with a server of their own."""
     return listening
 
 
 class FlakyRegistry(MemoryRegistry):
-    """A registry that can be made unreachable for writing."""
+    """A registry that can refuse to write."""
 
     down = False
 
@@ -137,7 +138,7 @@ class FlakyRegistry(MemoryRegistry):
 
 
 class FlakyDeployer(MemoryDeployer):
-    """A deployer whose servers are too slow for some releases, or down for all."""
+    """A deployer whose servers are too slow for some releases."""
 
     slow = ()
 
@@ -147,23 +148,23 @@ class FlakyDeployer(MemoryDeployer):
         super().deploy(use_case, environment, release_id, release_uri, model_version)
 
 
-class AskedSmoke:
-    """Asks the deployer what is served; `meanwhile` runs once before and may raise."""
+class DeployerSmokeTest:
+    """Asks the deployer for the served release; `before_check` runs once before and may raise."""
 
     def __init__(self, deployer):
         self.deployer = deployer
-        self.meanwhile = None
+        self.before_check = None
 
     def check(self, case, environment, release_id):
-        happens, self.meanwhile = self.meanwhile, None
-        if happens:
-            happens()
+        callback, self.before_check = self.before_check, None
+        if callback:
+            callback()
         if self.deployer.served(case.name, environment) != release_id:
             raise Refused("smoke test: another release answered")
 
 
 class World:
-    """Everything a change touches, with a dataset version to judge on."""
+    """Everything a change touches, with a dataset version to compare releases on."""
 
     def __init__(self, store, make_release, folder):
         self.store = store
@@ -171,7 +172,7 @@ class World:
         self.model = folder / "model.onnx"
         self.registry = FlakyRegistry()
         self.deployer = FlakyDeployer(store)
-        self.smoke = AskedSmoke(self.deployer)
+        self.smoke = DeployerSmokeTest(self.deployer)
         self.ledger = Ledger(store, ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
         for case in map(use_case, ("iris", "spam")):
             path = f"training-data/{case.name}/{DATASET}/features.parquet"
@@ -192,15 +193,15 @@ class World:
         return release.id
 
     def served(self, environment=PRODUCTION, case="iris"):
-        """What ledger, registry and server say, which is one thing."""
+        """Return the release that ledger, registry and server agree on."""
         alias = self.registry.alias(case, environment)
-        told = {
+        named = {
             self.ledger.active(case, environment),
             alias.release_id if alias else None,
             self.deployer.served(case, environment),
         }
-        assert len(told) == 1, f"ledger, alias and server disagree: {told}"
-        return told.pop()
+        assert len(named) == 1, f"ledger, alias and server disagree: {named}"
+        return named.pop()
 
     def last(self, environment=PRODUCTION, case="iris"):
         return self.ledger.entries(case, environment)[-1].change

@@ -1,11 +1,11 @@
-"""Canaries of production, as the ledger and the deployer have them."""
+"""Canaries in production, in the ledger and in the deployer."""
 
 import pytest
 
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Verdict
 from platform_core.errors import Refused
-from releases.canary import Canaries
+from releases.changes import CanaryService
 from releases.deployers.embedded import EmbeddedDeployer
 
 PRODUCTION = Environment.PRODUCTION
@@ -13,7 +13,7 @@ PRODUCTION = Environment.PRODUCTION
 
 @pytest.fixture
 def canaries(world):
-    return Canaries(world.store, world.registry, world.deployer, world.ledger)
+    return CanaryService(world.store, world.registry, world.deployer, world.ledger)
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def two(world):
     return first, second
 
 
-def test_a_canary_shares_and_what_is_served_stays(world, canaries, two):
+def test_a_canary_gets_its_share_and_the_stable_release_stays(world, canaries, two):
     first, second = two
-    assert canaries.begin("iris", None, 10, "me", "look at it") == second
+    assert canaries.start("iris", None, 10, "me", "look at it") == second
     assert world.deployer.canaries["iris", PRODUCTION] == (second, 10)
     assert world.ledger.canary("iris", PRODUCTION) == second
     assert world.served() == first
@@ -42,9 +42,9 @@ def test_a_canary_shares_and_what_is_served_stays(world, canaries, two):
     assert world.served() == first
 
 
-def test_promoting_the_canary_ends_it_and_a_rollback_goes_back(world, canaries, two):
+def test_promoting_the_canary_ends_it_and_a_rollback_reverts_it(world, canaries, two):
     first, second = two
-    canaries.begin("iris", None, 10, "me", "test")
+    canaries.start("iris", None, 10, "me", "test")
     world.service.promote("iris", second, actor="me", reason="test")
     assert world.deployer.canaries == {}
     assert world.ledger.canary("iris", PRODUCTION) is None
@@ -53,31 +53,31 @@ def test_promoting_the_canary_ends_it_and_a_rollback_goes_back(world, canaries, 
     assert world.served() == first
 
 
-def test_ending_no_canary_writes_nothing(world, canaries, two):
+def test_ending_without_a_canary_records_nothing(world, canaries, two):
     before = world.count()
     canaries.end("iris", "me", "test")
     assert world.count() == before
 
 
-def test_what_may_not_be_promoted_is_no_canary(world, canaries, two):
+def test_a_release_that_cannot_be_promoted_cannot_be_a_canary(world, canaries, two):
     path = f"models/iris/{two[1]}/model/iris/1/model.onnx"
     world.store.write(path, b"?")
     with pytest.raises(Refused):
-        canaries.begin("iris", two[1], 10, "me", "test")
+        canaries.start("iris", two[1], 10, "me", "test")
     assert world.deployer.canaries == {}
     assert world.last().verdict is Verdict.REFUSED
 
 
-def test_a_canary_needs_something_to_compare_with(world, canaries, two):
+def test_a_canary_needs_a_different_stable_release(world, canaries, two):
     with pytest.raises(Refused, match="already"):
-        canaries.begin("iris", two[0], 10, "me", "test")
+        canaries.start("iris", two[0], 10, "me", "test")
     with pytest.raises(Refused, match="production serves no release of spam"):
-        canaries.begin("spam", None, 10, "me", "test")
+        canaries.start("spam", None, 10, "me", "test")
 
 
-def test_a_laptop_has_no_canaries(world, v2_peers):
+def test_the_embedded_deployer_has_no_canaries(world, v2_peers):
     embedded = EmbeddedDeployer(v2_peers.repository, v2_peers.settings)
     with pytest.raises(Refused, match="DEPLOYER_URL=kserve"):
-        Canaries(world.store, world.registry, embedded, world.ledger).begin(
+        CanaryService(world.store, world.registry, embedded, world.ledger).start(
             "iris", None, 10, "", ""
         )

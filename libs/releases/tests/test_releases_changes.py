@@ -1,4 +1,4 @@
-"""The one way to change what an environment serves, with a failure at every point."""
+"""Changes of what an environment serves, with a failure at every step."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -17,23 +17,24 @@ from platform_core.errors import (
     UnknownUseCase,
     UpstreamUnavailable,
 )
-from scoring import baseline_path, build_release, load_lineage, release_path, store_release
+from platform_core.storage import baseline_path, release_path
+from scoring import build_release, load_lineage, store_release
 from scoring.release import model_file
 from use_cases import use_case
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 IRIS, SPAM = use_case("iris"), use_case("spam")
 DATASET = "0" * 16
-WHO = {"actor": "tester", "reason": "because"}
+AUDIT = {"actor": "tester", "reason": "because"}
 
 
 def test_a_release_goes_to_staging_and_from_there_to_production(world):
     release = world.release()
-    outcome = world.service.deploy_to_staging("iris", release, **WHO)
+    outcome = world.service.deploy_to_staging("iris", release, **AUDIT)
     assert (outcome.changed, outcome.release_id, outcome.from_release) == (True, release, None)
     assert world.served(STAGING) == release
     assert world.served(PRODUCTION) is None
-    assert world.service.promote("iris", **WHO).release_id == release
+    assert world.service.promote("iris", **AUDIT).release_id == release
     assert world.served(PRODUCTION) == release
     change = world.last()
     assert (change.action, change.verdict) == (Action.PROMOTE, Verdict.SERVED)
@@ -41,41 +42,41 @@ def test_a_release_goes_to_staging_and_from_there_to_production(world):
     assert (change.actor, change.reason) == ("tester", "because")
 
 
-def test_what_is_served_already_is_not_done_again(world):
+def test_promoting_the_served_release_changes_nothing(world):
     release = world.release()
-    world.service.promote("iris", release[:10], **WHO)
-    outcome = world.service.promote("iris", release, **WHO)
+    world.service.promote("iris", release[:10], **AUDIT)
+    outcome = world.service.promote("iris", release, **AUDIT)
     assert (outcome.changed, outcome.detail) == (False, "")
     assert world.count() == 1
 
 
-def test_nothing_in_staging_is_nothing_to_promote(world):
+def test_an_empty_staging_has_nothing_to_promote(world):
     with pytest.raises(Refused, match="nothing to promote"):
-        world.service.promote("iris", **WHO)
+        world.service.promote("iris", **AUDIT)
     with pytest.raises(ReleaseNotFound):
-        world.service.promote("iris", "abc", **WHO)
+        world.service.promote("iris", "abc", **AUDIT)
     with pytest.raises(UnknownUseCase):
-        world.service.promote("roses", **WHO)
+        world.service.promote("roses", **AUDIT)
     assert world.count() == 0
 
 
-def test_rollbacks_go_back_one_release_each_and_then_end(world):
+def test_each_rollback_goes_one_release_back(world):
     releases = [world.release(seed) for seed in range(3)]
     for release in releases:
-        world.service.promote("iris", release, **WHO)
+        world.service.promote("iris", release, **AUDIT)
     for expected in (releases[1], releases[0]):
-        outcome = world.service.rollback("iris", PRODUCTION, **WHO)
+        outcome = world.service.rollback("iris", PRODUCTION, **AUDIT)
         assert outcome.release_id == expected == world.served()
         assert world.last().action is Action.ROLLBACK
     with pytest.raises(Refused, match="nothing to roll back to"):
-        world.service.rollback("iris", PRODUCTION, **WHO)
+        world.service.rollback("iris", PRODUCTION, **AUDIT)
     with pytest.raises(Refused, match="nothing to roll back to"):
-        world.service.rollback("iris", STAGING, **WHO)
+        world.service.rollback("iris", STAGING, **AUDIT)
     assert world.served() == releases[0]
 
 
-def deaf_to_spam(world):
-    """A release of the spam use case that passed its gates, but says ham to nearly all."""
+def good_and_worse_release(world):
+    """A good spam release, and one with passed gates that predicts ham for nearly every mail."""
     good = world.make_release(world.store, "spam")
     rule = DecisionRule(kind="threshold", positive="spam", negative="ham", threshold=0.999)
     worse = build_release(SPAM, good.model, b"", None, rule)
@@ -87,10 +88,10 @@ def deaf_to_spam(world):
 
 
 def test_promotion_compares_with_what_production_serves_now(world):
-    good, worse = deaf_to_spam(world)
-    world.service.promote("spam", good, **WHO)
+    good, worse = good_and_worse_release(world)
+    world.service.promote("spam", good, **AUDIT)
     with pytest.raises(GateRefused, match="champion 0"):
-        world.service.promote("spam", worse, **WHO)
+        world.service.promote("spam", worse, **AUDIT)
     assert world.served(case="spam") == good
     refused = world.last(case="spam")
     assert (refused.verdict, refused.to_release) == (Verdict.REFUSED, worse)
@@ -98,17 +99,17 @@ def test_promotion_compares_with_what_production_serves_now(world):
 
 
 def test_a_better_release_replaces_a_worse_one(world):
-    good, worse = deaf_to_spam(world)
-    world.service.promote("spam", worse, **WHO)
-    world.service.promote("spam", good, **WHO)
+    good, worse = good_and_worse_release(world)
+    world.service.promote("spam", worse, **AUDIT)
+    world.service.promote("spam", good, **AUDIT)
     assert world.served(case="spam") == good
 
 
-def test_a_rollback_is_not_compared_with_what_it_takes_back(world):
-    good, worse = deaf_to_spam(world)
-    world.service.promote("spam", worse, **WHO)
-    world.service.promote("spam", good, **WHO)
-    world.service.rollback("spam", PRODUCTION, **WHO)
+def test_a_rollback_is_not_compared_with_the_present_release(world):
+    good, worse = good_and_worse_release(world)
+    world.service.promote("spam", worse, **AUDIT)
+    world.service.promote("spam", good, **AUDIT)
+    world.service.rollback("spam", PRODUCTION, **AUDIT)
     assert world.served(case="spam") == worse
 
 
@@ -135,7 +136,7 @@ def refuse_smoke(world, release):
     def wrong():
         raise Refused("smoke test: wrong answer")
 
-    world.smoke.meanwhile = wrong
+    world.smoke.before_check = wrong
 
 
 def slow_server(world, release):
@@ -150,7 +151,7 @@ def interrupt(world, release):
     def stop():
         raise KeyboardInterrupt
 
-    world.smoke.meanwhile = stop
+    world.smoke.before_check = stop
 
 
 FAILURES = {
@@ -166,12 +167,12 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("breaks", "error", "verdict"), FAILURES.values(), ids=FAILURES)
-def test_whatever_fails_the_old_release_keeps_serving(breaks, error, verdict, world):
+def test_after_any_failure_the_old_release_keeps_serving(breaks, error, verdict, world):
     old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **WHO)
+    world.service.promote("iris", old, **AUDIT)
     breaks(world, new)
     with pytest.raises(error) as caught:
-        world.service.promote("iris", new, **WHO)
+        world.service.promote("iris", new, **AUDIT)
     assert world.served() == old
     change = world.last()
     assert (change.verdict, change.from_release, change.to_release) == (verdict, old, new)
@@ -183,7 +184,7 @@ def test_a_first_release_that_fails_leaves_nothing_served(breaks, world):
     release = world.release()
     breaks(world, release)
     with pytest.raises((Refused, UpstreamUnavailable)):
-        world.service.promote("iris", release, **WHO)
+        world.service.promote("iris", release, **AUDIT)
     assert world.served() is None
     assert world.ledger.active("iris", PRODUCTION) is None
 
@@ -191,24 +192,24 @@ def test_a_first_release_that_fails_leaves_nothing_served(breaks, world):
 def test_a_release_that_was_never_registered_fails(world):
     release = world.make_release(world.store).id
     with pytest.raises(ReleaseNotFound):
-        world.service.promote("iris", release, **WHO)
+        world.service.promote("iris", release, **AUDIT)
     assert world.served() is None
     assert world.last().verdict is Verdict.FAILED
 
 
-def test_trouble_while_putting_back_is_told_and_repaired_by_the_next_change(world):
+def test_a_failed_restore_is_reported_and_repaired_by_the_next_change(world):
     old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **WHO)
+    world.service.promote("iris", old, **AUDIT)
     refuse_smoke(world, new)
     world.deployer.slow = (old,)
     with pytest.raises(Refused) as caught:
-        world.service.promote("iris", new, **WHO)
+        world.service.promote("iris", new, **AUDIT)
     assert caught.value.__notes__ == [
         "it did not answer in time; the next change of production repairs this"
     ]
     assert world.deployer.served("iris", PRODUCTION) == new
     world.deployer.slow = ()
-    outcome = world.service.promote("iris", old, **WHO)
+    outcome = world.service.promote("iris", old, **AUDIT)
     assert (outcome.changed, bool(outcome.detail)) == (False, True)
     assert world.served() == old
 
@@ -225,23 +226,21 @@ def die_after_deploy(world, release):
 
 @pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
 @pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
-def test_a_process_that_died_before_the_ledger_is_finished_by_the_same_change(first, death, world):
+def test_a_change_that_died_before_the_ledger_can_be_repeated(first, death, world):
     old, new = world.release(0), world.release(1)
     if not first:
-        world.service.promote("iris", old, **WHO)
+        world.service.promote("iris", old, **AUDIT)
     death(world, new)
-    assert world.service.promote("iris", new, **WHO).changed
+    assert world.service.promote("iris", new, **AUDIT).changed
     assert world.served() == new
 
 
 @pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
-def test_a_process_that_died_before_the_ledger_is_undone_by_a_change_that_does_nothing(
-    death, world
-):
+def test_a_change_that_died_before_the_ledger_is_undone_by_a_change_without_effect(death, world):
     old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **WHO)
+    world.service.promote("iris", old, **AUDIT)
     death(world, new)
-    outcome = world.service.promote("iris", old, **WHO)
+    outcome = world.service.promote("iris", old, **AUDIT)
     assert not outcome.changed
     assert outcome.detail
     assert world.served() == old
@@ -249,25 +248,25 @@ def test_a_process_that_died_before_the_ledger_is_undone_by_a_change_that_does_n
 
 
 @pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
-def test_a_process_that_died_before_the_ledger_is_undone_by_a_refused_change(death, world):
+def test_a_change_that_died_before_the_ledger_is_undone_by_a_refused_change(death, world):
     old, new, bad = (world.release(seed) for seed in range(3))
-    world.service.promote("iris", old, **WHO)
+    world.service.promote("iris", old, **AUDIT)
     death(world, new)
     corrupt(world, bad)
     with pytest.raises(ReleaseRefused):
-        world.service.promote("iris", bad, **WHO)
+        world.service.promote("iris", bad, **AUDIT)
     assert world.served() == old
 
 
-def test_of_two_promotions_at_once_one_wins_and_the_other_is_taken_back(world):
+def test_of_two_promotions_at_once_one_is_reverted(world):
     old, first, second = (world.release(seed) for seed in range(3))
-    world.service.promote("iris", old, **WHO)
-    world.smoke.meanwhile = lambda: (
-        world.service.promote("iris", first, **WHO),
+    world.service.promote("iris", old, **AUDIT)
+    world.smoke.before_check = lambda: (
+        world.service.promote("iris", first, **AUDIT),
         world.deployer.deploy("iris", PRODUCTION, second, "", "3"),
     )
     with pytest.raises(LedgerConflict, match="somebody else"):
-        world.service.promote("iris", second, **WHO)
+        world.service.promote("iris", second, **AUDIT)
     assert world.served() == first
     assert [e.change.verdict for e in world.ledger.entries("iris", PRODUCTION)] == [
         Verdict.SERVED,
@@ -276,14 +275,14 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_taken_back(world):
     ]
 
 
-def test_many_promotions_in_threads_leave_what_the_ledger_says(world):
+def test_after_concurrent_promotions_the_server_matches_the_ledger(world):
     releases = [world.release(seed) for seed in range(3)]
     together = Barrier(len(releases))
 
     def promote(release):
         together.wait()
         try:
-            world.service.promote("iris", release, **WHO)
+            world.service.promote("iris", release, **AUDIT)
         except (Refused, LedgerConflict) as error:
             return error
         return None

@@ -12,8 +12,8 @@ from platform_core.adapters.registry.mlflow import MlflowRegistry
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.ledger import Ledger
+from platform_core.storage import release_path
 from platform_core.testing.machine import child_environment
-from scoring import release_path
 from use_cases import use_case
 
 IRIS = use_case("iris")

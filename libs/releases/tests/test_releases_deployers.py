@@ -1,4 +1,4 @@
-"""Deployers: the contract, and what only the embedded one can get wrong."""
+"""Deployers: the contract, and failures of the embedded one."""
 
 import json
 
@@ -35,7 +35,7 @@ class TestEmbeddedDeployer(DeployerContract):
             "model_version": "7",
         }
 
-    def test_a_server_that_never_gets_ready_is_given_up_in_time(
+    def test_a_server_that_never_becomes_ready_times_out(
         self, put, v2_peers, blob_store, make_release
     ):
         old, new = make_release(blob_store, seed=0).id, make_release(blob_store, seed=1).id

@@ -1,16 +1,17 @@
-"""Documents beside a release: kept, but no part of it."""
+"""Documents stored with a release."""
 
 import pytest
 
 from platform_core.contracts.release import GateCheck
 from platform_core.errors import GateRefused
-from releases.admission import admit
-from scoring import load_lineage, load_release, refused_path, release_path
+from platform_core.storage import refused_path, release_path
+from releases.gates import admit
+from scoring import load_lineage, load_release
 
 CARD = "model_card.html"
 
 
-def test_documents_lie_beside_a_release_and_leave_its_id(blob_store, make_release):
+def test_documents_do_not_change_the_release_id(blob_store, make_release):
     release = make_release(blob_store)
     lineage = load_lineage(blob_store, "iris", release.id)
     admit(blob_store, release, lineage, {CARD: b"first"})
@@ -22,7 +23,7 @@ def test_documents_lie_beside_a_release_and_leave_its_id(blob_store, make_releas
     assert blob_store.read(f"{folder}/more.txt") == b"new"
 
 
-def test_a_refused_release_has_them_with_its_verdict(blob_store, make_release):
+def test_a_refused_release_keeps_its_documents(blob_store, make_release):
     release = make_release(blob_store)
     failed = GateCheck(name="minimum", passed=False, detail="too low")
     lineage = load_lineage(blob_store, "iris", release.id).model_copy(update={"gates": (failed,)})

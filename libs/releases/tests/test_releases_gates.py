@@ -1,4 +1,4 @@
-"""Gates, judged on real releases and rows they have not seen."""
+"""Gates on real releases and unseen rows."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,9 +10,14 @@ import pytest
 from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
 from platform_core.errors import GateRefused, InvalidData
 from platform_core.parquet import write_table
-from releases.admission import admit, load_test_rows
-from releases.comparison import unseen_rows
-from releases.gates import check, passed, reasons
+from releases.gates import (
+    admit,
+    all_passed,
+    failure_reasons,
+    load_test_rows,
+    rows_unseen_by,
+    run_gates,
+)
 from scoring import build_release, load_lineage, load_release
 from use_cases import assemble, use_case
 
@@ -34,15 +39,15 @@ def shuffled(table):
     return table.set_column(table.schema.get_field_index("label"), "label", labels)
 
 
-def verdicts(checks):
+def results(checks):
     return {check.name: check.passed for check in checks}
 
 
 @pytest.mark.parametrize("case", [IRIS, SPAM], ids=lambda case: case.name)
 def test_a_good_first_release_passes_every_gate(case, blob_store, make_release):
     release = make_release(blob_store, case.name)
-    checks = check(case, release, features(case, 200), 1e-7, None)
-    assert passed(checks)
+    checks = run_gates(case, release, features(case, 200), 1e-7, None)
+    assert all_passed(checks)
     assert {c.name for c in checks} == {"rows", "parity", "signature", "minimum", "champion"}
     champion = next(c for c in checks if c.name == "champion")
     assert "nothing to compare with" in champion.detail
@@ -50,43 +55,45 @@ def test_a_good_first_release_passes_every_gate(case, blob_store, make_release):
 
 
 def test_a_release_below_the_minimum_is_refused(blob_store, make_release):
-    checks = check(IRIS, make_release(blob_store), shuffled(features(IRIS, 200)), 0.0, None)
-    assert verdicts(checks)["minimum"] is False
-    assert "minimum 0." in reasons(checks)
-    assert "limit 0.85" in reasons(checks)
+    checks = run_gates(IRIS, make_release(blob_store), shuffled(features(IRIS, 200)), 0.0, None)
+    assert results(checks)["minimum"] is False
+    assert "minimum 0." in failure_reasons(checks)
+    assert "limit 0.85" in failure_reasons(checks)
 
 
 def test_onnx_that_differs_from_the_original_is_refused(blob_store, make_release):
-    checks = check(IRIS, make_release(blob_store), features(IRIS, 100), 0.01, None)
+    checks = run_gates(IRIS, make_release(blob_store), features(IRIS, 100), 0.01, None)
     assert [c.name for c in checks if not c.passed] == ["parity"]
 
 
 def test_parity_that_is_not_a_number_is_refused(blob_store, make_release):
-    checks = check(IRIS, make_release(blob_store), features(IRIS, 100), float("nan"), None)
-    assert verdicts(checks)["parity"] is False
+    checks = run_gates(IRIS, make_release(blob_store), features(IRIS, 100), float("nan"), None)
+    assert results(checks)["parity"] is False
 
 
-def test_the_champion_is_scored_on_the_same_rows(blob_store, make_release):
+def test_the_champion_is_compared_on_the_same_rows(blob_store, make_release):
     good = make_release(blob_store, "spam")
     rows = features(SPAM, 300)
-    deaf = DecisionRule(kind="threshold", positive="spam", negative="ham", threshold=0.999)
-    worse = build_release(SPAM, good.model, b"", None, deaf)
-    checks = check(SPAM, worse, rows, 0.0, good)
+    strict = DecisionRule(kind="threshold", positive="spam", negative="ham", threshold=0.999)
+    worse = build_release(SPAM, good.model, b"", None, strict)
+    checks = run_gates(SPAM, worse, rows, 0.0, good)
     champion = next(c for c in checks if c.name == "champion")
     assert not champion.passed
     assert champion.value < champion.limit
     assert good.id[:12] in champion.detail
-    assert passed(check(SPAM, good, rows, 0.0, worse))
-    assert passed(check(SPAM, good, rows, 0.0, good)), "as good as production is good enough"
+    assert all_passed(run_gates(SPAM, good, rows, 0.0, worse))
+    assert all_passed(run_gates(SPAM, good, rows, 0.0, good)), (
+        "as good as production is good enough"
+    )
 
 
-def test_a_champion_of_other_code_cannot_be_compared_and_does_not_stand_in_the_way(
+def test_a_champion_of_incompatible_code_is_not_compared_and_blocks_nothing(
     blob_store, make_release
 ):
     release = make_release(blob_store)
     manifest = release.manifest.model_copy(update={"classes": ("a", "b", "c")})
     old = replace(release, manifest=manifest)
-    checks = check(IRIS, release, features(IRIS, 100), 0.0, old)
+    checks = run_gates(IRIS, release, features(IRIS, 100), 0.0, old)
     champion = next(c for c in checks if c.name == "champion")
     assert champion.passed
     assert "cannot be scored any more" in champion.detail
@@ -98,38 +105,40 @@ def test_a_signature_that_is_not_the_use_cases_is_refused(field, blob_store, mak
     part = getattr(release.manifest, field)
     part = part.model_copy(update={"numbers": ()}) if field == "features" else part[1:]
     wrong = replace(release, manifest=release.manifest.model_copy(update={field: part}))
-    checks = check(IRIS, wrong, features(IRIS, 100), 0.0, None)
-    assert verdicts(checks)["signature"] is False
-    assert "minimum" not in verdicts(checks), "what cannot be loaded has no quality"
+    checks = run_gates(IRIS, wrong, features(IRIS, 100), 0.0, None)
+    assert results(checks)["signature"] is False
+    assert "minimum" not in results(checks), "a release that cannot be loaded has no metrics"
 
 
-@pytest.mark.parametrize(("rows", "fine", "said"), [(19, False, True), (50, True, True)])
-def test_few_rows_are_said_and_too_few_refused(rows, fine, said, blob_store, make_release):
-    checks = check(IRIS, make_release(blob_store), features(IRIS, rows), 0.0, None)
-    assert verdicts(checks)["rows"] is fine
-    assert ("underpowered" in checks[0].detail) is said
+@pytest.mark.parametrize(("rows", "enough", "reported"), [(19, False, True), (50, True, True)])
+def test_few_rows_are_reported_and_too_few_are_refused(
+    rows, enough, reported, blob_store, make_release
+):
+    checks = run_gates(IRIS, make_release(blob_store), features(IRIS, rows), 0.0, None)
+    assert results(checks)["rows"] is enough
+    assert ("underpowered" in checks[0].detail) is reported
 
 
 def test_a_test_part_without_a_class_is_refused(blob_store, make_release):
     rows = features(SPAM, 100)
     ham = rows.filter(pa.compute.equal(rows["label"], "ham"))
-    checks = check(SPAM, make_release(blob_store, "spam"), ham, 0.0, None)
-    assert verdicts(checks) == {
+    checks = run_gates(SPAM, make_release(blob_store, "spam"), ham, 0.0, None)
+    assert results(checks) == {
         "rows": False, "parity": True, "signature": True, "minimum": False, "champion": True,
     }  # fmt: skip
-    assert "none of them spam" in reasons(checks)
+    assert "none of them spam" in failure_reasons(checks)
 
 
 def test_no_rows_at_all_are_refused(blob_store, make_release):
-    checks = check(IRIS, make_release(blob_store), features(IRIS, 30).slice(0, 0), 0.0, None)
-    assert verdicts(checks)["rows"] is False
-    assert verdicts(checks)["minimum"] is False
+    checks = run_gates(IRIS, make_release(blob_store), features(IRIS, 30).slice(0, 0), 0.0, None)
+    assert results(checks)["rows"] is False
+    assert results(checks)["minimum"] is False
 
 
 def test_rows_without_the_features_are_an_error(blob_store, make_release):
     rows = features(IRIS, 30).drop_columns(["numbers"])
     with pytest.raises(InvalidData, match="numbers"):
-        check(IRIS, make_release(blob_store), rows, 0.0, None)
+        run_gates(IRIS, make_release(blob_store), rows, 0.0, None)
 
 
 def lineage(release, *checks, run="run-1"):
@@ -150,7 +159,7 @@ GOOD = GateCheck(name="minimum", passed=True, detail="fine")
 BAD = GateCheck(name="minimum", passed=False, detail="f1 on 100 rows", value=0.5, limit=0.85)
 
 
-def test_a_refused_release_is_kept_apart_with_its_verdict(blob_store, trained):
+def test_a_refused_release_is_stored_separately_with_its_gates(blob_store, trained):
     release = build_release(IRIS, trained("iris", 0), b"", None)
     with pytest.raises(GateRefused, match=r"minimum 0\.5 \(limit 0\.85\): f1 on 100 rows"):
         admit(blob_store, release, lineage(release, BAD))
@@ -165,7 +174,7 @@ def test_a_release_that_was_never_judged_is_refused(blob_store, trained):
         admit(blob_store, release, lineage(release))
 
 
-def test_admitting_again_heals_the_files_and_keeps_the_first_lineage(blob_store, trained):
+def test_admitting_again_repairs_the_files_and_keeps_the_first_lineage(blob_store, trained):
     release = build_release(IRIS, trained("iris", 0), b"", None)
     admit(blob_store, release, lineage(release, GOOD))
     blob_store.write(f"models/iris/{release.id}/model/iris/1/model.onnx", b"damaged")
@@ -175,7 +184,7 @@ def test_admitting_again_heals_the_files_and_keeps_the_first_lineage(blob_store,
     assert load_release(blob_store, "iris", release.id).id == release.id
 
 
-def test_only_the_test_part_is_judged_on(blob_store):
+def test_only_the_test_part_is_loaded(blob_store):
 
     table = features(IRIS, 30)
     part = pa.array(["test" if row % 3 == 0 else "train" for row in range(30)])
@@ -197,27 +206,27 @@ def trained_on(store, rows, part="train", version="0" * 16):
     write_table(store, f"training-data/iris/{version}/index.parquet", index)
 
 
-def test_a_champion_is_not_judged_on_rows_it_was_trained_on(blob_store, make_release):
+def test_a_champion_is_not_compared_on_rows_it_was_trained_on(blob_store, make_release):
     champion, candidate = (make_release(blob_store, "iris", seed) for seed in (1, 0))
     seen, new = with_ids(features(IRIS, 100)), with_ids(features(IRIS, 60, seed=5), 1000)
     test = pa.concat_tables([seen, new])
     trained_on(blob_store, seen)
-    unseen = unseen_rows(blob_store, "iris", test, champion)
+    unseen = rows_unseen_by(champion, test, blob_store, "iris")
     assert unseen["row_id"].to_pylist() == new["row_id"].to_pylist()
-    (verdict,) = (
-        c for c in check(IRIS, candidate, test, 0.0, champion, unseen) if c.name == "champion"
+    (gate,) = (
+        c for c in run_gates(IRIS, candidate, test, 0.0, champion, unseen) if c.name == "champion"
     )
-    assert "on the same 60 rows" in verdict.detail
+    assert "on the same 60 rows" in gate.detail
 
 
-def test_near_duplicates_of_what_it_was_trained_on_count_as_seen(blob_store, make_release):
+def test_near_duplicates_of_training_rows_count_as_seen(blob_store, make_release):
     champion = make_release(blob_store, "iris", 1)
     test = with_ids(features(IRIS, 30))
     cluster = pa.array(["c"] * 10 + ["known"] * 5 + test["cluster"].to_pylist()[15:])
     test = test.set_column(test.column_names.index("cluster"), "cluster", cluster)
     seen = pa.table({"row_id": [test["row_id"][0].as_py(), "x"], "cluster": ["other", "known"]})
     trained_on(blob_store, seen)
-    unseen = unseen_rows(blob_store, "iris", test, champion)
+    unseen = rows_unseen_by(champion, test, blob_store, "iris")
     assert unseen["row_id"].to_pylist() == test["row_id"].to_pylist()[15:]
 
 
@@ -225,25 +234,27 @@ def test_within_a_chain_of_versions_no_row_is_dropped(blob_store, make_release):
     champion = make_release(blob_store, "iris", 1)
     test = with_ids(features(IRIS, 30))
     trained_on(blob_store, test, part="test")
-    assert unseen_rows(blob_store, "iris", test, champion).equals(test)
-    assert unseen_rows(blob_store, "iris", test, None).equals(test)
+    assert rows_unseen_by(champion, test, blob_store, "iris").equals(test)
+    assert rows_unseen_by(None, test, blob_store, "iris").equals(test)
 
 
 @pytest.mark.parametrize("known", [90, 100])
-def test_too_few_rows_that_are_new_to_the_champion_give_no_verdict(blob_store, make_release, known):
+def test_too_few_rows_that_are_new_to_the_champion_give_no_comparison(
+    blob_store, make_release, known
+):
     champion, candidate = (make_release(blob_store, "iris", seed) for seed in (1, 0))
     test = with_ids(features(IRIS, 100))
     trained_on(blob_store, test.slice(0, known))
-    unseen = unseen_rows(blob_store, "iris", test, champion)
-    checks = check(IRIS, candidate, test, 0.0, champion, unseen)
-    (verdict,) = (c for c in checks if c.name == "champion")
-    assert verdict.passed
-    assert verdict.value is None
-    assert f"only {100 - known} test rows" in verdict.detail
-    assert "underpowered" in verdict.detail
+    unseen = rows_unseen_by(champion, test, blob_store, "iris")
+    checks = run_gates(IRIS, candidate, test, 0.0, champion, unseen)
+    (gate,) = (c for c in checks if c.name == "champion")
+    assert gate.passed
+    assert gate.value is None
+    assert f"only {100 - known} test rows" in gate.detail
+    assert "underpowered" in gate.detail
 
 
-def test_where_the_champions_data_is_gone_all_rows_count(blob_store, make_release):
+def test_without_the_champions_dataset_version_all_rows_count(blob_store, make_release):
     champion = make_release(blob_store, "iris", 1)
     test = with_ids(features(IRIS, 30))
-    assert unseen_rows(blob_store, "iris", test, champion).equals(test)
+    assert rows_unseen_by(champion, test, blob_store, "iris").equals(test)

@@ -1,4 +1,4 @@
-"""Which release a rollback goes to, and finding releases by the beginning of their id."""
+"""Rollback targets, and finding releases by the first digits of their id."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
 from platform_core.errors import GateRefused, InvalidInput, LedgerConflict, ReleaseNotFound
 from platform_core.ledger import Ledger
-from releases.find import release_ids, resolve
-from releases.history import active, previous
+from releases.catalogue.lookup import release_ids, resolve_release
+from releases.changes.history import active_release, rollback_target
 
 STEPS = {
     "": None,
@@ -47,13 +47,13 @@ def write(store, steps):
 @pytest.mark.parametrize(("steps", "expected"), STEPS.items())
 def test_a_rollback_goes_back_and_never_forward(steps, expected, blob_store):
     entries = write(blob_store, steps)
-    assert previous(entries) == expected
-    assert active(entries) == Ledger(blob_store, SystemClock()).active(
+    assert rollback_target(entries) == expected
+    assert active_release(entries) == Ledger(blob_store, SystemClock()).active(
         "iris", Environment.PRODUCTION
     )
 
 
-def test_an_entry_may_insist_on_its_number(blob_store):
+def test_an_entry_with_a_taken_sequence_number_conflicts(blob_store):
     (entry,) = write(blob_store, "A")
     ledger = Ledger(blob_store, SystemClock())
     with pytest.raises(LedgerConflict):
@@ -61,28 +61,28 @@ def test_an_entry_may_insist_on_its_number(blob_store):
     assert ledger.append(entry.change, sequence=2).sequence == 2
 
 
-def test_the_beginning_of_an_id_is_enough(blob_store, make_release):
+def test_the_first_digits_of_an_id_are_enough(blob_store, make_release):
     releases = [make_release(blob_store, seed=seed).id for seed in (0, 1)]
     assert release_ids(blob_store, "iris") == sorted(releases)
     for release in releases:
-        assert resolve(blob_store, "iris", release) == release
-        assert resolve(blob_store, "iris", release[:8]) == release
+        assert resolve_release(blob_store, "iris", release) == release
+        assert resolve_release(blob_store, "iris", release[:8]) == release
 
 
-def test_what_names_no_single_release_is_said(blob_store, make_release):
+def test_an_ambiguous_or_unknown_id_is_refused(blob_store, make_release):
     release = make_release(blob_store).id
     manifest = blob_store.read(f"models/iris/{release}/release.json")
     twin = release[:3] + "0" * 29
     blob_store.write(f"models/iris/{twin}/release.json", manifest)
     with pytest.raises(InvalidInput, match="several"):
-        resolve(blob_store, "iris", release[:3])
+        resolve_release(blob_store, "iris", release[:3])
     with pytest.raises(InvalidInput, match="hexadecimal"):
-        resolve(blob_store, "iris", "../spam")
+        resolve_release(blob_store, "iris", "../spam")
     with pytest.raises(ReleaseNotFound, match="make releases"):
-        resolve(blob_store, "spam", release)
+        resolve_release(blob_store, "spam", release)
 
 
-def test_a_refused_release_is_not_found_but_explained(blob_store, make_release):
+def test_a_refused_release_is_reported_with_its_gates(blob_store, make_release):
     release = make_release(blob_store).id
     for name in ("lineage.json", "release.json"):
         path = f"models/iris/{release}/{name}"
@@ -91,4 +91,4 @@ def test_a_refused_release_is_not_found_but_explained(blob_store, make_release):
         blob_store.delete(path)
     assert release_ids(blob_store, "iris") == []
     with pytest.raises(GateRefused, match="is refused: minimum"):
-        resolve(blob_store, "iris", release[:6])
+        resolve_release(blob_store, "iris", release[:6])

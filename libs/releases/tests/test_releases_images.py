@@ -1,16 +1,16 @@
-"""Which image a release is pinned to, and which deployer settings choose."""
+"""Pinned images, and the deployer that the settings select."""
 
 import pytest
 
-from platform_core.contracts.release import LINEAGE_FILE
 from platform_core.errors import ConfigurationError
+from platform_core.storage import LINEAGE_FILE, release_path
 from releases.bootstrap import deployer
 from releases.deployers.embedded import EmbeddedDeployer
+from releases.deployers.images import PinnedImages, pinned_image, repository
 from releases.deployers.kserve import KServeDeployer
-from releases.images import PinnedImages, pinned, repository
 from releases.settings import ReleaseSettings
 from releases.testing.kubernetes import ApiServer
-from scoring import load_lineage, release_path
+from scoring import load_lineage
 
 DIGEST = f"@sha256:{'a' * 64}"
 OURS = "registry.example:5000/mlplatform/inference-service"
@@ -29,24 +29,24 @@ def pin(blob_store, make_release):
 
 
 @pytest.mark.parametrize("image", [OURS + DIGEST, f"{OURS}:1.4{DIGEST}", None])
-def test_a_release_has_the_image_it_names_or_none(blob_store, pin, image):
+def test_a_release_uses_the_image_in_its_lineage(blob_store, pin, image):
     assert PinnedImages(blob_store, f"{OURS}:1.5")("iris", pin(image)) == image
 
 
 @pytest.mark.parametrize("image", [f"evil.example/inference-service{DIGEST}", f"{OURS}:1.4"])
-def test_an_image_of_elsewhere_or_without_a_digest_is_refused(blob_store, pin, image):
+def test_an_image_of_another_repository_or_without_a_digest_is_refused(blob_store, pin, image):
     with pytest.raises(ConfigurationError, match="SERVING_IMAGE"):
         PinnedImages(blob_store, f"{OURS}:1.5")("iris", pin(image))
 
 
-def test_a_release_that_is_not_there_is_left_to_the_runtime(blob_store):
+def test_a_missing_release_is_left_to_the_runtime(blob_store):
     assert PinnedImages(blob_store, OURS)("iris", "0" * 32) is None
 
 
-def test_only_a_digest_pins():
-    assert pinned(OURS + DIGEST) == OURS + DIGEST
-    assert pinned(f"{OURS}:1.4") is None
-    assert pinned("") is None
+def test_only_a_digest_pins_an_image():
+    assert pinned_image(OURS + DIGEST) == OURS + DIGEST
+    assert pinned_image(f"{OURS}:1.4") is None
+    assert pinned_image("") is None
     assert {repository(f"{OURS}{t}") for t in ("", ":1.4", DIGEST, f":1.4{DIGEST}")} == {OURS}
 
 
@@ -62,7 +62,7 @@ def settings(**given):
     return ReleaseSettings(**common | given)
 
 
-def test_the_url_chooses_the_deployer(blob_store, tmp_path):
+def test_the_url_selects_the_deployer(blob_store, tmp_path):
     folder = settings(deployer_url=f"file://{tmp_path}")
     assert isinstance(deployer(folder, blob_store), EmbeddedDeployer)
     config = ApiServer(port=1).kubeconfig(tmp_path)
@@ -71,6 +71,6 @@ def test_the_url_chooses_the_deployer(blob_store, tmp_path):
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "kserve://", "/folder"])
-def test_a_url_that_says_nothing_is_refused(blob_store, url):
+def test_an_unknown_url_is_refused(blob_store, url):
     with pytest.raises(ConfigurationError, match="DEPLOYER_URL"):
         deployer(settings(deployer_url=url), blob_store)

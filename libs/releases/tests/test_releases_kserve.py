@@ -1,7 +1,7 @@
-"""The KServe deployer: the contract, and what can go wrong between it and an API server.
+"""The KServe deployer: the contract, and failures between it and an API server.
 
-Where KUBECONFIG reaches a server that has KServe's definitions (and no controller of its own), the
-contract runs against that one too.
+If KUBECONFIG names a server that has KServe's definitions (and no controller), the contract also
+runs against that server.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ from platform_core.errors import (
     ReleaseRefused,
     UpstreamUnavailable,
 )
+from platform_core.storage import release_path
 from releases.deployers.kserve import KServeDeployer
-from releases.deployers.kserve.api import GROUP, PLURAL, VERSION, InferenceServices
+from releases.deployers.kserve.api import GROUP, PLURAL, VERSION, InferenceServiceApi
 from releases.deployers.kserve.connect import api_client
 from releases.deployers.kserve.desired import RELEASE, STABLE, STOP
 from releases.deployers.v2 import V2Services
 from releases.testing.deployer_contract import DeployerContract
 from releases.testing.kubernetes import ApiServer, KServeController
-from scoring import release_path
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 NAMESPACE = "serving"
@@ -57,7 +57,7 @@ def inference_service(environment, namespace=NAMESPACE, model_format="mlplatform
 
 
 class Cluster:
-    """An API server with both InferenceServices, KServe's part, and pods that answer."""
+    """An API server with both InferenceServices, KServe's controller, and pods that answer."""
 
     def __init__(self, client, controller_client, v2_peers, namespace=NAMESPACE):
         self.v2_peers, self.namespace = v2_peers, namespace
@@ -77,7 +77,7 @@ class Cluster:
             raise PlatformError(body["error"])
 
     def deployer(self, seconds=20, image_of=lambda *_: None):
-        api = InferenceServices(self.client, self.namespace)
+        api = InferenceServiceApi(self.client, self.namespace)
         services = V2Services(self.v2_peers.settings, "look at the pods")
         return KServeDeployer(api, services, seconds, image_of)
 
@@ -151,7 +151,7 @@ class TestKServeDeployerOnARealServer(DeployerContract):
             CoreV1Api(client).delete_namespace(namespace)
 
 
-def test_a_release_reaches_the_pods_and_what_others_decide_stays(
+def test_a_release_reaches_the_pods_and_fields_of_other_managers_stay(
     cluster, deployer, put, releases, blob_store
 ):
     put(deployer, releases[0], version="7")
@@ -166,7 +166,7 @@ def test_a_release_reaches_the_pods_and_what_others_decide_stays(
     assert "image" not in live["spec"]["predictor"]["model"]
 
 
-def test_a_release_is_pinned_to_the_image_it_was_judged_with(cluster, put, releases):
+def test_a_release_is_pinned_to_the_image_in_its_lineage(cluster, put, releases):
     pinned = cluster.deployer(image_of=lambda _, release: {releases[0]: IMAGE}.get(release))
     put(pinned, releases[0])
     assert cluster.live()["spec"]["predictor"]["model"]["image"] == IMAGE
@@ -174,7 +174,7 @@ def test_a_release_is_pinned_to_the_image_it_was_judged_with(cluster, put, relea
     assert "image" not in cluster.live()["spec"]["predictor"]["model"]
 
 
-def test_a_runtime_that_knows_no_releases_gets_the_model_repository(
+def test_a_runtime_without_support_for_releases_gets_the_model_repository(
     api_server, cluster, deployer, put, releases, blob_store
 ):
     api_server.store.delete(NAMESPACE, "iris-staging")
@@ -184,7 +184,7 @@ def test_a_runtime_that_knows_no_releases_gets_the_model_repository(
     assert model["storageUri"] == blob_store.uri(release_path("iris", releases[0])) + "/model"
 
 
-def test_a_revision_that_never_gets_ready_is_given_up_and_the_old_one_put_back(
+def test_a_revision_that_never_becomes_ready_is_replaced_by_the_previous_one(
     cluster, put, releases
 ):
     put(cluster.deployer(), releases[0])
@@ -196,9 +196,7 @@ def test_a_revision_that_never_gets_ready_is_given_up_and_the_old_one_put_back(
     assert cluster.deployer().served("iris", STAGING) == releases[0]
 
 
-def test_a_field_that_somebody_else_decides_is_not_taken_from_them(
-    api_server, cluster, deployer, put, releases
-):
+def test_a_field_of_another_manager_is_a_conflict(api_server, cluster, deployer, put, releases):
     put(deployer, releases[0])
 
     def edit(live):
@@ -211,7 +209,7 @@ def test_a_field_that_somebody_else_decides_is_not_taken_from_them(
     assert cluster.live()["spec"]["predictor"]["annotations"][RELEASE].endswith(" ")
 
 
-def test_of_two_promotions_at_once_the_later_one_stays(cluster, put, releases):
+def test_of_two_concurrent_promotions_the_later_one_stays(cluster, put, releases):
     put(cluster.deployer(), releases[0], PRODUCTION)
     done = threading.Event()
 
@@ -221,17 +219,17 @@ def test_of_two_promotions_at_once_the_later_one_stays(cluster, put, releases):
         done.set()
 
     other = threading.Thread(target=another, args=("",))
-    cluster.controller.meanwhile = lambda _: other.start()
+    cluster.controller.before_load = lambda _: other.start()
     cluster.controller.stuck.add("iris-production")
     first = cluster.deployer(seconds=20)
-    with pytest.raises(Conflict, match="somebody else at the same time"):
+    with pytest.raises(Conflict, match="another deployment changed the release of"):
         put(first, releases[1], PRODUCTION, "2")
     other.join()
     assert done.is_set()
 
 
-def test_a_status_written_meanwhile_is_no_conflict(api_server, cluster, deployer, put, releases):
-    class Busy(InferenceServices):
+def test_a_status_update_is_not_a_conflict(api_server, cluster, deployer, put, releases):
+    class Busy(InferenceServiceApi):
         """Changes the object between reading and applying, once."""
 
         busy = True
@@ -253,7 +251,7 @@ def _noted(live):
     return live
 
 
-def test_no_inference_service_is_not_found(api_server, deployer, put, releases):
+def test_a_missing_inference_service_is_not_found(api_server, deployer, put, releases):
     api_server.store.delete(NAMESPACE, "iris-staging")
     with pytest.raises(NotFound, match="apply model-serving/inference-service/deploy"):
         put(deployer, releases[0])
@@ -261,16 +259,14 @@ def test_no_inference_service_is_not_found(api_server, deployer, put, releases):
         deployer.served("iris", STAGING)
 
 
-def test_one_that_is_deleted_meanwhile_is_not_waited_for(
-    api_server, cluster, deployer, put, releases
-):
-    cluster.controller.meanwhile = lambda name: api_server.store.delete(NAMESPACE, name)
+def test_deleting_it_ends_the_deployment(api_server, cluster, deployer, put, releases):
+    cluster.controller.before_load = lambda name: api_server.store.delete(NAMESPACE, name)
     with pytest.raises(NotFound, match="iris-staging"):
         put(deployer, releases[0])
 
 
 @pytest.mark.parametrize("verb", ["get", "patch", "watch"])
-def test_what_the_role_does_not_allow_says_which_role_does(
+def test_a_forbidden_request_names_the_role_that_allows_it(
     api_server, deployer, put, releases, verb
 ):
     api_server.forbidden.add(verb)
@@ -278,42 +274,46 @@ def test_what_the_role_does_not_allow_says_which_role_does(
         put(deployer, releases[0])
 
 
-def test_a_token_nobody_knows_is_refused(api_server, v2_peers, tmp_path, put, releases):
+def test_an_unknown_token_is_refused(api_server, v2_peers, tmp_path, put, releases):
     client = api_client(api_server.kubeconfig(tmp_path, "nobody"))
     with pytest.raises(ConfigurationError, match="Unauthorized"):
         put(Cluster(client, client, v2_peers).deployer(), releases[0])
 
 
-def test_an_expired_watch_begins_anew(api_server, cluster, deployer, put, releases):
+def test_an_expired_watch_is_restarted(api_server, cluster, deployer, put, releases):
     def expire(name):
         api_server.store.change(NAMESPACE, name, _noted, "kserve-controller")
         api_server.store.compact()
 
-    cluster.controller.meanwhile = expire
+    cluster.controller.before_load = expire
     put(deployer, releases[0])
     assert deployer.served("iris", STAGING) == releases[0]
 
 
-def test_an_api_server_that_restarts_is_waited_for(api_server, cluster, deployer, put, releases):
-    cluster.controller.meanwhile = lambda _: api_server.restart()
+def test_requests_are_retried_while_the_api_server_restarts(
+    api_server, cluster, deployer, put, releases
+):
+    cluster.controller.before_load = lambda _: api_server.restart()
     put(deployer, releases[0])
     assert deployer.served("iris", STAGING) == releases[0]
 
 
-def test_an_api_server_that_is_overloaded_is_asked_again(api_server, deployer, put, releases):
+def test_requests_are_retried_while_the_api_server_is_overloaded(
+    api_server, deployer, put, releases
+):
     api_server.failing = 3
     put(deployer, releases[0])
     assert deployer.served("iris", STAGING) == releases[0]
 
 
-def test_an_api_server_that_stays_away_is_unavailable(api_server, cluster, put, releases):
+def test_a_stopped_api_server_is_unavailable(api_server, cluster, put, releases):
     api_server.stop()
     with pytest.raises(UpstreamUnavailable, match=r"the Kubernetes API at .* does not answer"):
         put(cluster.deployer(seconds=0.3), releases[0])
 
 
 @pytest.mark.parametrize("environment", Environment)
-def test_a_canary_is_a_whole_release_beside_the_stable_one(
+def test_a_canary_is_deployed_alongside_the_stable_release(
     cluster, deployer, put, releases, blob_store, environment
 ):
     put(deployer, releases[0], environment)
@@ -322,12 +322,12 @@ def test_a_canary_is_a_whole_release_beside_the_stable_one(
     deployer.canary("iris", environment, releases[1], uri, "2", 10)
     spec = cluster.live(environment)["spec"]
     if MODES[environment] == "Knative":
-        share, beside = spec["predictor"]["canaryTrafficPercent"], spec["predictor"]
+        share, predictor = spec["predictor"]["canaryTrafficPercent"], spec["predictor"]
     else:
-        ((share, beside),) = [(c["trafficPercent"], c["predictor"]) for c in spec["canary"]]
+        ((share, predictor),) = [(c["trafficPercent"], c["predictor"]) for c in spec["canary"]]
         assert spec["predictor"] == stable["predictor"]
     assert share == 10
-    assert releases[1] in beside["annotations"][RELEASE]
+    assert releases[1] in predictor["annotations"][RELEASE]
     deployer.end_canary("iris", environment)
     assert cluster.live(environment)["spec"] == stable
     deployer.canary("iris", environment, releases[1], uri, "2", 50)
@@ -345,7 +345,7 @@ def test_a_canary_needs_a_stable_release_and_a_share(deployer, releases):
         deployer.canary("iris", STAGING, releases[0], "file:///x", "1", 100)
 
 
-def test_a_canary_of_features_elsewhere_would_mix_releases(
+def test_a_canary_with_a_transformer_would_mix_releases(
     api_server, cluster, deployer, put, releases
 ):
     put(deployer, releases[0])
@@ -361,7 +361,7 @@ def test_a_canary_of_features_elsewhere_would_mix_releases(
     assert releases[1] in cluster.live()["spec"]["transformer"]["annotations"][RELEASE]
 
 
-def test_a_withdrawn_service_is_stopped_and_comes_back(cluster, deployer, put, releases):
+def test_a_withdrawn_service_is_stopped_and_can_be_deployed_again(cluster, deployer, put, releases):
     put(deployer, releases[0])
     deployer.withdraw("iris", STAGING)
     live = cluster.live()
@@ -371,13 +371,13 @@ def test_a_withdrawn_service_is_stopped_and_comes_back(cluster, deployer, put, r
     assert STOP not in cluster.live()["metadata"]["annotations"]
 
 
-def test_a_refused_first_release_is_taken_out_again(cluster, deployer, put):
+def test_a_refused_first_release_is_removed(cluster, deployer, put):
     with pytest.raises(ReleaseRefused):
         put(deployer, "0" * 32)
     assert cluster.live()["metadata"]["annotations"][STOP] == "true"
 
 
-def test_a_cluster_that_cannot_be_reached_says_how_to(tmp_path):
+def test_without_access_to_a_cluster_the_error_says_how_to_configure_it(tmp_path):
     with pytest.raises(ConfigurationError, match="set KUBECONFIG"):
         api_client(None)
     (tmp_path / "broken").write_text("{}")

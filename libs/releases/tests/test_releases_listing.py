@@ -10,9 +10,10 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
 from platform_core.contracts.release import GateCheck
 from platform_core.ledger import Ledger
-from releases.admission import admit
-from releases.listing import Listing
-from scoring import load_lineage, release_path
+from platform_core.storage import release_path
+from releases.catalogue.listing import ReleaseListing
+from releases.gates import admit
+from scoring import load_lineage
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def registry():
 
 @pytest.fixture
 def listing(blob_store, registry, ledger):
-    return Listing(blob_store, registry, ledger)
+    return ReleaseListing(blob_store, registry, ledger)
 
 
 def changed(ledger, release, verdict=Verdict.SERVED, **more):
@@ -44,13 +45,13 @@ def changed(ledger, release, verdict=Verdict.SERVED, **more):
     ledger.append(Change(**change | more))
 
 
-def test_nothing_yet_says_what_to_do(listing):
+def test_without_releases_it_names_the_command_to_run(listing):
     assert list(listing.lines("iris")) == [
-        "iris: no releases yet; `make run-pipeline USE_CASE=iris` makes one"
+        "iris: no releases yet; `make run-pipeline USE_CASE=iris` trains one"
     ]
 
 
-def test_each_release_with_where_it_serves(
+def test_each_release_is_listed_with_the_environments_that_serve_it(
     listing, registry, ledger, blob_store, make_release, tmp_path
 ):
     release = make_release(blob_store)
@@ -62,7 +63,7 @@ def test_each_release_with_where_it_serves(
     changed(ledger, other.id, Verdict.FAILED, detail="smoke test:\nno answer " * 20)
     lines = list(listing.lines("iris"))
     text = "\n".join(lines)
-    assert lines[0] == "iris: 2 to serve, 0 refused"
+    assert lines[0] == "iris: 2 admitted, 0 refused"
     row = next(line for line in lines if line.startswith(release.id[:12]))
     assert row.split() == [
         release.id[:12], "2026-01-05", "12:00", "accuracy", "1.0000", "passed", "1", "production",
@@ -74,7 +75,7 @@ def test_each_release_with_where_it_serves(
     assert max(map(len, lines)) <= 100
 
 
-def test_refused_releases_are_listed_with_the_gate_they_failed(listing, blob_store, make_release):
+def test_refused_releases_are_listed_with_the_failed_gate(listing, blob_store, make_release):
     release = make_release(blob_store)
     lineage = load_lineage(blob_store, "iris", release.id)
     gates = (GateCheck(name="minimum", passed=False, detail="too low"),)
@@ -83,11 +84,11 @@ def test_refused_releases_are_listed_with_the_gate_they_failed(listing, blob_sto
     with pytest.raises(Exception, match="too low"):
         admit(blob_store, release, lineage.model_copy(update={"gates": gates, "metrics": {}}))
     lines = list(listing.lines("iris"))
-    assert lines[0] == "iris: 0 to serve, 1 refused"
+    assert lines[0] == "iris: 0 admitted, 1 refused"
     assert lines[2].endswith("accuracy no data           refused        -  refused: minimum")
 
 
-def test_a_lost_lineage_is_no_data_and_hides_nothing(listing, blob_store, make_release):
+def test_a_missing_lineage_is_shown_as_no_data(listing, blob_store, make_release):
     release = make_release(blob_store)
     blob_store.write(f"models/iris/{release.id}/lineage.json", b"{")
     assert any(
@@ -95,7 +96,7 @@ def test_a_lost_lineage_is_no_data_and_hides_nothing(listing, blob_store, make_r
     )
 
 
-def test_a_long_history_shows_its_end(listing, ledger, blob_store, make_release):
+def test_a_long_history_shows_the_newest_entries(listing, ledger, blob_store, make_release):
     release = make_release(blob_store)
     for number in range(12):
         changed(ledger, release.id, reason=f"change {number}")

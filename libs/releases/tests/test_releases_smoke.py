@@ -1,4 +1,4 @@
-"""The smoke test through a gateway that answers as told."""
+"""The smoke test against a scripted gateway."""
 
 import json
 
@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Refused, UpstreamUnavailable
-from releases.smoke import GatewaySmoke
+from releases.changes import GatewaySmokeTest
 from use_cases import use_case
 
 IRIS = use_case("iris")
@@ -35,11 +35,11 @@ class Gateway:
 
 def check(serve, gateway, patience=5.0):
     with serve(gateway) as url:
-        smoke = GatewaySmoke(url, SecretStr("key"), patience)
+        smoke = GatewaySmokeTest(url, SecretStr("key"), patience)
         smoke.check(IRIS, Environment.PRODUCTION, RELEASE)
 
 
-def test_every_example_is_asked_as_a_smoke_request(serve):
+def test_every_example_is_sent_as_a_smoke_request(serve):
     gateway = Gateway(GOOD)
     check(serve, gateway)
     assert [body for *_, body in gateway.requests] == list(IRIS.examples.values())
@@ -56,17 +56,17 @@ WRONG = {
     "no probability": (GOOD | {"probability": None}, "not probabilities"),
     "above one": (GOOD | {"probabilities": {"setosa": 1.5}}, "not probabilities"),
     "not allowed": ((401, {}, {"title": "no key"}), "status 401"),
-    "a list": ((200, {}, [1]), "not an object"),
+    "a list": ((200, {}, [1]), "not a JSON object"),
 }
 
 
 @pytest.mark.parametrize(("answer", "reason"), WRONG.values(), ids=WRONG)
-def test_a_wrong_answer_is_refused_with_the_reason(answer, reason, serve):
+def test_a_wrong_response_is_refused_with_the_reason(answer, reason, serve):
     with pytest.raises(Refused, match=reason):
         check(serve, Gateway(answer))
 
 
-def test_unavailable_is_asked_again_after_a_while(serve):
+def test_503_with_retry_after_is_retried(serve):
     gateway = Gateway((503, {"Retry-After": "0"}, {}), (503, {"Retry-After": "0"}, {}), GOOD)
     check(serve, gateway)
     assert len(gateway.requests) == 2 + len(IRIS.examples)
@@ -74,21 +74,25 @@ def test_unavailable_is_asked_again_after_a_while(serve):
 
 UNAVAILABLE = {
     "broken": (500, {}, {"title": "oops"}),
-    "not ready, nobody knows how long": (503, {}, {"title": "no release"}),
-    "not ready for longer than we wait": (503, {"Retry-After": "3600"}, {"title": "no release"}),
+    "not ready, without Retry-After": (503, {}, {"title": "no release"}),
+    "not ready for longer than the retries last": (
+        503,
+        {"Retry-After": "3600"},
+        {"title": "no release"},
+    ),
 }
 
 
 @pytest.mark.parametrize("answer", UNAVAILABLE.values(), ids=UNAVAILABLE)
-def test_a_gateway_that_cannot_answer_is_unavailable_at_once(answer, serve):
+def test_other_server_errors_are_not_retried(answer, serve):
     gateway = Gateway(answer)
     with pytest.raises(UpstreamUnavailable, match=f"answers {answer[0]} at .*{answer[2]['title']}"):
         check(serve, gateway)
     assert len(gateway.requests) == 1
 
 
-def test_a_gateway_that_is_down_is_unavailable(serve):
+def test_a_stopped_gateway_is_unavailable(serve):
     with serve(Gateway(GOOD)) as url:
         pass
     with pytest.raises(UpstreamUnavailable, match="does not answer"):
-        GatewaySmoke(url, SecretStr("key")).check(IRIS, Environment.STAGING, RELEASE)
+        GatewaySmokeTest(url, SecretStr("key")).check(IRIS, Environment.STAGING, RELEASE)

@@ -5,16 +5,10 @@ from datetime import timedelta
 import pytest
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.contracts.release import RELEASE_FILE, DecisionRule
+from platform_core.contracts.release import DecisionRule
 from platform_core.errors import InvalidPath, ReleaseNotFound, ReleaseRefused, UpstreamUnavailable
-from scoring import (
-    build_release,
-    load_lineage,
-    load_manifest,
-    load_release,
-    release_path,
-    store_release,
-)
+from platform_core.storage import RELEASE_FILE, release_path
+from scoring import build_release, load_lineage, load_manifest, load_release, store_release
 from use_cases import use_case
 
 MODEL = "model/iris/1/model.onnx"

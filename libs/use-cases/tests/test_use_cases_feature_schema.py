@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from use_cases import FeatureSchema, logged_block, number_block, use_case
+from use_cases import FeatureSchema, number_block
 
 SCHEMA = FeatureSchema(("text",), ("a", "b", "c"))
 BLOCK = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -68,14 +68,3 @@ def test_texts_alone_have_no_block():
 def test_names_that_clash_are_refused(texts, numbers):
     with pytest.raises(ValueError, match="must differ"):
         FeatureSchema(texts, numbers)
-
-
-def test_logged_numbers_of_other_versions_or_none_are_not_there():
-    iris = use_case("iris")
-    logged = pa.array([[1, 2, 3, 4], None, [1, 2], [1, None, 3, 4]], pa.list_(pa.float32()))
-    values, present = logged_block(iris, logged)
-    assert present.sum(axis=1).tolist() == [4, 0, 0, 3]
-    np.testing.assert_array_equal(values[0], [1, 2, 3, 4])
-    assert np.isnan(values[~present]).all()
-    values, present = logged_block(iris, pa.chunked_array([logged.slice(1)]).slice(2))
-    assert present.tolist() == [[True, False, True, True]]

@@ -27,12 +27,13 @@ from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, Verdict
 from platform_core.contracts.release import Lineage
-from platform_core.inference_log import read_log
 from platform_core.ledger import Ledger
 from platform_core.open_inference import batch_from_tensors
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import ServingSettings
-from scoring import Release, Scorer, build_release, release_path, store_release
+from platform_core.storage import release_path
+from records import read_log
+from scoring import Release, Scorer, build_release, store_release
 from use_cases import number_block, use_case
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)

@@ -6,17 +6,11 @@ from pathlib import Path
 import pytest
 
 from api_gateway.http.schemas import JobState, JobSubmitted
-from platform_core.contracts.batch_job import (
-    BatchJob,
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    job_path,
-    progress_path,
-)
+from platform_core.batch import BatchJob, BatchProgress, JobStatus
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.ports.job_runner import RunnerState
+from platform_core.storage import cancel_path, job_path, progress_path
 
 INPUT = "batch/in.parquet"
 OUTPUT = "batch/out.parquet"

@@ -13,12 +13,12 @@ from api_gateway.auth.admission import Slots
 from api_gateway.auth.keys import Caller, Role
 from api_gateway.auth.rate_limit import RateLimit
 from api_gateway.errors import RateLimited
-from api_gateway.log.segments import frame
-from api_gateway.log.spool import SegmentLimits, Spool
 from api_gateway.routing.circuit import Circuit, CircuitLimits, CircuitOpen
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
+from records import SegmentLimits, Spool
+from records.segments import frame
 
 SOMEBODY = Caller("somebody", Role.OPERATOR)
 PRODUCTION = {"X-Environment": "production"}

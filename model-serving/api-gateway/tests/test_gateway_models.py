@@ -8,16 +8,12 @@ import pytest
 from api_gateway.http.schemas import DriftInfo, HealthState, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
-from platform_core.contracts.drift_report import (
-    ColumnDrift,
-    DriftReport,
-    DriftVerdict,
-    report_folder,
-)
+from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Verdict
 from platform_core.errors import UpstreamUnavailable
 from platform_core.ledger import Ledger
+from platform_core.storage import drift_report_folder
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 
@@ -52,7 +48,7 @@ def report(clock, **changes) -> DriftReport:
 
 
 def store_report(store, drift: DriftReport) -> None:
-    folder = report_folder(drift.use_case, drift.environment, drift.end)
+    folder = drift_report_folder(drift.use_case, drift.environment, drift.end)
     store.write(f"{folder}/{drift.report_id}.json", drift.model_dump_json().encode())
 
 

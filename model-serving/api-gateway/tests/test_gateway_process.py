@@ -17,9 +17,9 @@ import pytest
 
 from api_gateway.auth.keys import DEVELOPMENT_KEYS, hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.inference_log import read_log
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import free_port
+from records import read_log
 
 CLIENTS = 8
 DEADLINE_SECONDS = 30

@@ -6,24 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 
-from api_gateway.batch.supervision import Supervision
 from platform_core.adapters.job_runner.memory import MemoryJobRunner
-from platform_core.batch_jobs import Attempts
-from platform_core.contracts.batch_job import (
-    OPEN_PREFIX,
-    SUCCESS,
+from platform_core.batch import (
     SUMMARY_KEY,
     BatchProgress,
     BatchSummary,
+    JobObjects,
     JobStatus,
-    cancel_path,
-    checkpoints_folder,
-    progress_path,
+    JobSupervisor,
 )
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.parquet import write_table
 from platform_core.ports.job_runner import RunnerState
+from platform_core.storage import OPEN_JOBS, SUCCESS, cancel_path, checkpoints_folder, progress_path
 
 INPUT = "batch/in.parquet"
 MAX_ATTEMPTS = 3
@@ -75,7 +71,7 @@ def write(running, job_id, **progress) -> None:
 
 def begin(running, job_id, number=1) -> str:
     """Do what the run of an attempt does first; return its name."""
-    assert Attempts(running.store, job_id).claim(number)
+    assert JobObjects(running.store, job_id).claim(number)
     name = job_id if number == 1 else f"{job_id}-{number}"
     running.runner.move(name, RunnerState.RUNNING)
     return name
@@ -89,11 +85,11 @@ def die(running, name, how) -> None:
 
 
 def look(running) -> None:
-    running.gateway.jobs.supervision.look()
+    running.gateway.jobs.supervisor.check_jobs()
 
 
 def open_jobs(running) -> list[str]:
-    return [blob.path.rpartition("/")[2] for blob in running.store.list(OPEN_PREFIX)]
+    return [blob.path.rpartition("/")[2] for blob in running.store.list(OPEN_JOBS)]
 
 
 @DIED
@@ -149,7 +145,7 @@ async def test_attempts_are_bounded_and_the_last_trouble_is_told(ready) -> None:
     assert len(ready.runner.jobs) == MAX_ATTEMPTS
     assert list(ready.store.list(checkpoints_folder(job_id))) == []
     # A run that comes back finds that it may not write.
-    assert Attempts(ready.store, job_id).superseded(MAX_ATTEMPTS)
+    assert JobObjects(ready.store, job_id).superseded(MAX_ATTEMPTS)
     look(ready)
     assert open_jobs(ready) == []
     assert await submitted(ready) != job_id
@@ -158,11 +154,11 @@ async def test_attempts_are_bounded_and_the_last_trouble_is_told(ready) -> None:
 async def test_of_many_that_look_at_once_one_runs_it_again(ready) -> None:
     job_id = await submitted(ready)
     ready.runner.move(begin(ready, job_id), RunnerState.FAILED)
-    others = [Supervision(ready.store, ready.runner, ready.clock, MAX_ATTEMPTS) for _ in range(8)]
+    others = [JobSupervisor(ready.store, ready.runner, ready.clock, MAX_ATTEMPTS) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        await asyncio.to_thread(lambda: list(pool.map(lambda other: other.look(), others)))
+        await asyncio.to_thread(lambda: list(pool.map(lambda other: other.check_jobs(), others)))
     assert sorted(ready.runner.jobs) == [job_id, f"{job_id}-2"]
-    newest = Attempts(ready.store, job_id).newest()
+    newest = JobObjects(ready.store, job_id).newest_attempt()
     assert newest is not None and newest.number == 2
 
 
@@ -173,7 +169,7 @@ async def test_cancelled_while_its_run_is_dead(ready) -> None:
     assert (response.status_code, response.json()["status"]) == (202, "cancelled")
     look(ready)
     assert list(ready.runner.jobs) == [job_id]
-    assert Attempts(ready.store, job_id).superseded(1)
+    assert JobObjects(ready.store, job_id).superseded(1)
     assert open_jobs(ready) == []
 
 

@@ -1,5 +1,6 @@
 """A job as the gateway submits it, and the services of a job in this process."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,11 +11,12 @@ import pytest
 
 from batch_inference import BatchSettings, LocalExecutor, Services, run_job
 from batch_inference.executors import Executor
+from platform_core.batch import BatchJob, BatchProgress, run_command
 from platform_core.clock import ManualClock
-from platform_core.contracts.batch_job import BatchJob, BatchProgress, job_path
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import job_path
 from platform_core.testing.machine import child_environment
 from scoring import Release
 from use_cases import use_case
@@ -102,10 +104,10 @@ def records() -> Callable[..., pa.Table]:
 
 @pytest.fixture
 def start(blob_store, tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
-    """Return a function that starts the program: job id, environment → process."""
+    """Return a function that starts the program: job id, attempt, environment → process."""
     processes = []
 
-    def begin(job_id, **environment):
+    def begin(job_id, attempt=None, **environment):
         settings = {
             "BLOB_STORE_URL": blob_store.uri("batch/_").removesuffix("/batch/_"),
             "FEAST_REPOSITORY": str(tmp_path),
@@ -115,7 +117,9 @@ def start(blob_store, tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
             "RAY_DASHBOARD_URL": "http://127.0.0.1:1",
             **{name.upper(): str(value) for name, value in environment.items()},
         }
-        command = [sys.executable, "-m", "batch_inference", job_id]
+        python, *arguments = shlex.split(run_command(job_id, attempt or 1))
+        assert python == "python"
+        command = [sys.executable, *(arguments if attempt else arguments[:3])]
         process = subprocess.Popen(
             command,
             env=child_environment(settings),

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from platform_core.contracts.batch_job import JobStatus
+from platform_core.batch import JobStatus
 from platform_core.parquet import read_table, write_table
 
 SOURCES = pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_one_object_of_no_use_fails_the_job_by_name_before_any_row(
 def test_a_pattern_that_finds_nothing_fails_the_job(blob_store, job, run):
     progress = run(blob_store, job("batch/in/2027-*/*.parquet"))
     assert progress.status is JobStatus.FAILED
-    assert "no .parquet object fits the pattern batch/in/2027-*/*.parquet" in progress.error
+    assert "no .parquet object matches the pattern batch/in/2027-*/*.parquet" in progress.error
 
 
 def test_a_pattern_that_would_find_the_output_is_refused(blob_store, job, run):
     progress = run(blob_store, job("batch/*.parquet"))
-    assert "lie within each other" in progress.error
+    assert "lies within the input" in progress.error
 
 
 @pytest.mark.parametrize("share", [1, 0])

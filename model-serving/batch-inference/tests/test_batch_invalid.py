@@ -5,9 +5,10 @@ import math
 import pyarrow as pa
 import pytest
 
-from platform_core.contracts.batch_job import JobStatus, progress_path
+from platform_core.batch import JobStatus
 from platform_core.errors import JobNotFound
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import progress_path
 
 
 def iris(**changes):
@@ -152,7 +153,7 @@ def test_a_side_file_is_not_the_input(blob_store, make_release, submit, run):
     write_table(blob_store, source, iris())
     before = blob_store.read(source)
     progress = run(blob_store, submit(blob_store, make_release(blob_store), source))
-    assert (progress.status, "lie within each other" in progress.error) == (JobStatus.FAILED, True)
+    assert (progress.status, "lies within the input" in progress.error) == (JobStatus.FAILED, True)
     assert blob_store.read(source) == before
 
 
@@ -177,7 +178,7 @@ def test_inputs_that_are_no_use_fail_clearly(blob_store, make_release, submit, r
         "batch/text.parquet": "cannot be read as Parquet",
         "batch/empty.parquet": "has no rows",
         "batch/absent.parquet": "there is no input",
-        "batch/out.parquet": "lie within each other",
+        "batch/out.parquet": "lies within the input",
     }
     for number, (path, text) in enumerate(cases.items()):
         progress = run(blob_store, submit(blob_store, release, path, job_id=f"job-{number}"))

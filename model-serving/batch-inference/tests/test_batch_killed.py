@@ -9,13 +9,9 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from platform_core.contracts.batch_job import (
-    BatchProgress,
-    JobStatus,
-    checkpoints_folder,
-    progress_path,
-)
+from platform_core.batch import BatchProgress, JobStatus
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import checkpoints_folder, progress_path
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import wait_until
 from platform_core.testing.ray_cluster import workers
@@ -139,7 +135,7 @@ def test_a_frozen_run_that_wakes_up_after_it_was_replaced_writes_nothing(
     before = {blob.path: (blob.modified, blob.size) for blob in blob_store.list("batch")}
     process.send_signal(signal.SIGCONT)
     _, log = process.communicate(timeout=END_SECONDS)
-    assert "is left to somebody else" in log
+    assert "is left to another process" in log
     after = {blob.path: (blob.modified, blob.size) for blob in blob_store.list("batch")}
     assert after == before
 

@@ -6,15 +6,10 @@ import pyarrow as pa
 import pytest
 
 from batch_inference import LocalExecutor
+from platform_core.batch import BatchProgress, JobStatus
 from platform_core.clock import ManualClock
-from platform_core.contracts.batch_job import (
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    checkpoints_folder,
-    progress_path,
-)
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import cancel_path, checkpoints_folder, progress_path
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 OUTPUTS = pytest.mark.parametrize("output", ["batch/out.parquet", "batch/out"])

@@ -1,24 +1,23 @@
 """`python -m batch_inference` as the gateway starts it: a process of its own, and real Ray."""
 
 import signal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import yaml
 
-from platform_core.contracts.batch_job import (
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    checkpoints_folder,
-    progress_path,
-)
+import batch_inference
+from platform_core.batch import PROGRAM, BatchAttempt, BatchProgress, JobObjects, JobStatus
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import cancel_path, checkpoints_folder, progress_path, release_path
 from platform_core.testing.processes import wait_until
-from scoring import Scorer, release_path, store_release
+from scoring import Scorer, store_release
 from scoring.release import Release, load_lineage
 from use_cases import use_case
 
 END_SECONDS = 60
+DEPLOY = Path(__file__).parent.parent / "deploy"
 
 
 def progress_of(store, job_id="job-1"):
@@ -126,7 +125,28 @@ def test_a_ray_cluster_that_is_down_is_left_to_the_next_attempt(
     assert progress.error.startswith("the Ray cluster at 127.0.0.1:1 cannot be reached")
 
 
-def test_a_job_nobody_submitted_is_said_on_the_last_line(start):
+def test_the_submitted_command_runs_the_announced_attempt(
+    blob_store, make_release, submit, records, start, clock
+):
+    write_table(blob_store, "batch/in.parquet", records("iris", 20))
+    job_id = submit(blob_store, make_release(blob_store))
+    objects = JobObjects(blob_store, job_id)
+    for number in (1, 2):
+        assert objects.open_attempt(BatchAttempt(number=number, opened_at=clock.now()))
+    process = start(job_id, attempt=2)
+    _, log = process.communicate(timeout=END_SECONDS)
+    assert process.returncode == 0, log
+    assert (objects.claimed(1), objects.claimed(2)) == (False, True)
+    assert batch_inference.__name__ == PROGRAM
+
+
+def test_the_jobs_of_the_cluster_run_the_same_program():
+    jobs = [yaml.safe_load(file.read_text()) for file in DEPLOY.glob("jobs/*/ray-job.yaml")]
+    entrypoints = [job["spec"]["entrypoint"] for job in jobs]
+    assert entrypoints == [f"python -m {PROGRAM} JOB_ID"] * 2
+
+
+def test_an_unknown_job_is_reported_on_the_last_line(start):
     process = start("nobody")
     _, log = process.communicate(timeout=END_SECONDS)
     assert process.returncode == 1

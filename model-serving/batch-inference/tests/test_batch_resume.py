@@ -4,18 +4,10 @@ import pyarrow as pa
 import pytest
 
 from batch_inference import LocalExecutor
-from platform_core.batch_jobs import Attempts
-from platform_core.contracts.batch_job import (
-    BatchAttempt,
-    BatchProgress,
-    JobStatus,
-    cancel_path,
-    checkpoints_folder,
-    input_plan_path,
-    progress_path,
-)
+from platform_core.batch import BatchAttempt, BatchProgress, JobObjects, JobStatus
 from platform_core.errors import UpstreamUnavailable
 from platform_core.parquet import read_table, write_table
+from platform_core.storage import cancel_path, checkpoints_folder, input_plan_path, progress_path
 
 OUTPUTS = pytest.mark.parametrize("output", ["batch/out.parquet", "batch/out"])
 ROWS, BROKEN = 100, (3, 41, 77)
@@ -215,7 +207,9 @@ def test_a_run_that_was_taken_over_writes_nothing_any_more(output, blob_store, j
 
 def test_an_attempt_runs_once(blob_store, job, run, clock):
     job_id = job()
-    assert Attempts(blob_store, job_id).open(BatchAttempt(number=1, opened_at=clock.now()))
+    assert JobObjects(blob_store, job_id).open_attempt(
+        BatchAttempt(number=1, opened_at=clock.now())
+    )
     with pytest.raises(Killed):
         run(blob_store, job_id, executor=dying(50), batch_chunk_rows=10, attempt=1)
     scoring = Scoring()
@@ -224,8 +218,10 @@ def test_an_attempt_runs_once(blob_store, job, run, clock):
 
 
 def test_of_two_that_take_over_one_goes_on(blob_store, job, clock):
-    attempts = Attempts(blob_store, job())
-    opened = [attempts.open(BatchAttempt(number=1, opened_at=clock.now())) for _ in range(2)]
+    attempts = JobObjects(blob_store, job())
+    opened = [
+        attempts.open_attempt(BatchAttempt(number=1, opened_at=clock.now())) for _ in range(2)
+    ]
     assert opened == [True, False]
     assert [attempts.claim(1) for _ in range(2)] == [True, False]
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from platform_core.adapters import connect
-from platform_core.contracts.batch_job import JobStatus
+from platform_core.batch import JobStatus
 from platform_core.parquet import read_table, write_table
 from scoring import Scorer
 from use_cases import use_case

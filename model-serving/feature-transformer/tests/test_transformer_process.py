@@ -216,7 +216,8 @@ def test_releases_whose_golden_records_come_out_differently_are_refused(
 @pytest.fixture
 def altered_release(home, releases):
     """A release that was built by other feature code; everything in it is consistent."""
-    from scoring import Release, load_lineage, release_path, store_release
+    from platform_core.storage import release_path
+    from scoring import Release, load_lineage, store_release
 
     release = releases["iris"]
     golden_records = release.manifest.golden

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from scoring import release_path
+from platform_core.storage import release_path
 from use_cases import model_schema, number_block, use_case
 
 

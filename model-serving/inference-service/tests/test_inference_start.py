@@ -16,8 +16,8 @@ from model_server.testing import Home, Server
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import ConfigurationError
 from platform_core.open_inference import tensors_from_batch
+from platform_core.storage import release_path
 from platform_core.testing.processes import listens, wait_until
-from scoring import release_path
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from kserve import InferenceGRPCClient, InferInput, InferRequest
 
 from platform_core.open_inference import tensors_from_batch
-from scoring import release_path
+from platform_core.storage import release_path
 
 SWAPS = 8
 CALLERS = 6

@@ -6,12 +6,11 @@ from pydantic import ValidationError
 
 from data_pipeline.report import read_report, report_path
 from data_pipeline.versions.manifest import DatasetManifest, read_manifest
+from evaluation import MetricEstimate, SliceMetrics, resample_count
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.errors import BlobNotFound
 from platform_core.ports.blob_store import BlobStore
-from releases.intervals import resamples
-from releases.model_card import DataSummary, ModelCard, TrialSummary
-from releases.slices import Measured, SliceMetrics
+from releases.catalogue.model_card import DataSummary, ModelCard, TrialSummary
 from training.evaluation import HIGH, LOW
 from training.run_folder import SLICES, TRAINING, RunFolder
 from use_cases import UseCase
@@ -42,11 +41,11 @@ def model_card(
     )
 
 
-def measured(metrics: Mapping[str, float]) -> dict[str, Measured]:
+def measured(metrics: Mapping[str, float]) -> dict[str, MetricEstimate]:
     """Return metrics by name with their intervals, from the flat names that lineage has."""
     ends = {f"{name}{end}" for name in metrics for end in (LOW, HIGH)}
     return {
-        name: Measured(
+        name: MetricEstimate(
             value=value, low=metrics.get(f"{name}{LOW}"), high=metrics.get(f"{name}{HIGH}")
         )
         for name, value in metrics.items()
@@ -109,7 +108,7 @@ def _limits(
         yield f"Not measured, too few rows: {', '.join(few)}."
     yield (
         "The intervals say how far another draw of test rows would move a figure "
-        f"({resamples(data.test_rows):,} resamples of whole clusters of near duplicates); "
+        f"({resample_count(data.test_rows):,} resamples of whole clusters of near duplicates); "
         "not how far a change in the world would."
     )
     if case.training().threshold is not None:

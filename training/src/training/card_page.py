@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from evaluation import MetricEstimate, slice_metric_names
 from platform_core.pages import render
-from releases.model_card import ModelCard
-from releases.slices import Measured, shown_metrics
+from releases.catalogue.model_card import ModelCard
 from training.plots import evaluation_plots
 from use_cases import UseCase
 
@@ -47,13 +47,13 @@ def card_page(case: UseCase, card: ModelCard, answers: pa.Table) -> bytes:
         value=measure(card.metrics[card.metric]) if card.metric in card.metrics else "",
         metrics=list(_metric_rows(card)),
         figures=[(CAPTIONS[name], figure) for name, figure in figures.items()],
-        slice_names=[_words(name) for name in shown_metrics(case)],
+        slice_names=[_words(name) for name in slice_metric_names(case.training().metric)],
         slices=list(_slice_rows(case, card)),
         rule=_rule(card),
     )
 
 
-def measure(found: Measured) -> str:
+def measure(found: MetricEstimate) -> str:
     """Return a metric with its 95 % interval: `.9908 [.9870, .9930]`."""
     text = _short(found.value)
     if found.low is None or found.high is None:
@@ -78,7 +78,7 @@ def _metric_rows(card: ModelCard) -> Iterator[tuple[str, str, str, str]]:
 def _slice_rows(case: UseCase, card: ModelCard) -> Iterator[list[object]]:
     for one in card.slices:
         cells: list[object] = [_words(one.kind), one.name, one.rows]
-        for name in shown_metrics(case):
+        for name in slice_metric_names(case.training().metric):
             found = one.metrics.get(name)
             cells.append(one.note or "not defined" if found is None else measure(found))
         yield cells

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from evaluation import (
+    LabelledPredictions,
+    SliceMetrics,
+    bootstrap_intervals,
+    calibration_targets,
+    classification_metrics,
+    expected_calibration_error,
+    slice_metric_names,
+    slice_metrics,
+)
 from platform_core.contracts.release import DecisionRule
-from releases.calibration import expected_calibration_error, watched_outcomes
-from releases.intervals import intervals
-from releases.metrics import evaluate
-from releases.slices import SliceMetrics, slice_metrics
 from scoring.decision import decide
 from use_cases import UseCase
 
@@ -42,15 +48,17 @@ def evaluate_answers(
     """
     predictions = decide(decision, case.classes, probabilities)
     labels, clusters = rows["label"].combine_chunks(), rows["cluster"].combine_chunks()
-    given = (case, labels, probabilities, predictions)
-    metrics = evaluate(*given)
-    metrics["calibration_error"] = expected_calibration_error(
-        *watched_outcomes(case, labels, probabilities)
+    labelled = LabelledPredictions.from_arrow(
+        case.classes, case.positive, labels, probabilities, predictions
     )
-    for name, interval in intervals(*given, clusters, seed).items():
+    metrics = classification_metrics(labelled)
+    metrics["calibration_error"] = expected_calibration_error(*calibration_targets(labelled))
+    for name, interval in bootstrap_intervals(labelled, clusters, seed).items():
         metrics |= {f"{name}{LOW}": interval.low, f"{name}{HIGH}": interval.high}
     answers = rows.select(["row_id", "label", "cluster"]).append_column("prediction", predictions)
-    slices = slice_metrics(case, answers, probabilities, kinds, seed)
+    slices = slice_metrics(
+        labelled, clusters, kinds, slice_metric_names(case.training().metric), seed
+    )
     for name, column in zip(case.classes, probabilities.T, strict=True):
         answers = answers.append_column(f"{PROBABILITY}{name}", pa.array(column))
     return Evaluation(answers, metrics, slices)

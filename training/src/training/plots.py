@@ -4,11 +4,10 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, PrecisionRecallDisplay, RocCurveDisplay
 
+from evaluation import LabelledPredictions, calibration_curve, calibration_targets
 from platform_core.contracts.release import DecisionRule
-from releases.calibration import BINS, watched_outcomes
 from training.evaluation import stored_probabilities
 from use_cases import UseCase
 
@@ -64,16 +63,18 @@ def _confusion(case: UseCase, answers: pa.Table) -> Figure:
 
 def _calibration(case: UseCase, answers: pa.Table, probabilities: np.ndarray) -> Figure:
     figure, axes = _figure()
-    labels = answers["label"].combine_chunks()
-    outcomes, said = watched_outcomes(case, labels, probabilities)
-    happened, mean = calibration_curve(outcomes, said, n_bins=BINS)
-    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="says what happens")
-    axes.plot(mean, happened, marker="o", label="this model")
-    rows = np.bincount(np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], said), minlength=BINS)
-    for x, y, count in zip(mean, happened, rows[rows > 0], strict=True):
-        axes.annotate(f"{count:,}", (x, y), (0, 5), textcoords="offset points", fontsize=7)
-    of = case.positive or "the answer being right"
-    axes.set(xlabel=f"mean probability of {of}", ylabel="how often it is so")
+    labels, predictions = (answers[name].combine_chunks() for name in ("label", "prediction"))
+    labelled = LabelledPredictions.from_arrow(
+        case.classes, case.positive, labels, probabilities, predictions
+    )
+    bins = calibration_curve(*calibration_targets(labelled))
+    points = [(one.mean_probability, one.observed_frequency) for one in bins]
+    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfectly calibrated")
+    axes.plot(*zip(*points, strict=True), marker="o", label="this model")
+    for one, point in zip(bins, points, strict=True):
+        axes.annotate(f"{one.rows:,}", point, (0, 5), textcoords="offset points", fontsize=7)
+    of = case.positive or "the predicted class"
+    axes.set(xlabel=f"mean probability of {of}", ylabel="observed frequency")
     axes.legend()
     return figure
 

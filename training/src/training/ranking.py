@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from evaluation import within_one_standard_error
 from training.trials import TrialResult
 
 
@@ -18,22 +17,9 @@ def ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
     if not results:
         return []
     first = min(results, key=_by_score)
-    tied = [result for result in results if _not_told_apart(result, first)]
+    tied = [result for result in results if within_one_standard_error(first.folds, result.folds)]
     others = [result for result in results if result not in tied]
     return [*sorted(tied, key=_by_ranking), *sorted(others, key=_by_score)]
-
-
-def _not_told_apart(result: TrialResult, first: TrialResult) -> bool:
-    """Say whether `result` is within one standard error of `first`, over the paired folds.
-
-    (The one-standard-error rule of Breiman, Friedman, Olshen and Stone, "Classification and
-    Regression Trees", 1984, section 3.4.3, on the differences fold by fold.)
-    """
-    differences = np.subtract(first.folds, result.folds)
-    if len(differences) == 1:
-        return bool(differences[0] <= 0)
-    error = differences.std(ddof=1) / np.sqrt(len(differences))
-    return bool(differences.mean() <= error)
 
 
 def _by_score(result: TrialResult) -> tuple[float, int]:

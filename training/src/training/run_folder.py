@@ -1,7 +1,7 @@
 """What the steps of one pipeline run hand to one another, in blob storage.
 
-Everything lies under `models/<use_case>/_runs/<run_id>/`; nothing else reads it, so a run that
-is interrupted leaves nothing that could be mistaken for a release.
+Nothing else reads the folder of a run, so an interrupted run leaves nothing that could be mistaken
+for a release.
 """
 
 import json
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import run_path
 
 TRAINING = "training.json"
 METRICS = "metrics.json"
@@ -33,7 +34,7 @@ class RunFolder:
     @property
     def path(self) -> str:
         """The folder's path in blob storage."""
-        return f"models/{self.use_case}/_runs/{self.run_id}"
+        return run_path(self.use_case, self.run_id)
 
     def write(self, name: str, data: bytes) -> None:
         """Write one file."""

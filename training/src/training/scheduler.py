@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 from pydantic import ValidationError
 
-from platform_core.contracts.drift_report import RETRAIN_PREFIX, RetrainRequest
+from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.errors import BlobExists, PlatformError
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
 from training.pipeline.parameters import RunParameters
 from training.progress import say
@@ -50,7 +51,7 @@ class Scheduler:
                 self._store.delete(self._marker(request, TAKEN))
 
     def _requests(self) -> Iterator[RetrainRequest]:
-        for blob in self._store.list(RETRAIN_PREFIX):
+        for blob in self._store.list(RETRAIN_REQUESTS):
             if not blob.path.endswith(".json"):
                 continue
             try:
@@ -76,4 +77,4 @@ class Scheduler:
 
     @staticmethod
     def _marker(request: RetrainRequest, suffix: str) -> str:
-        return f"{RETRAIN_PREFIX}/{request.request_id}{suffix}"
+        return retrain_request_path(request.request_id, suffix)

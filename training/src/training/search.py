@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import ray
 
-from releases.metrics import chosen, evaluate
+from evaluation import LabelledPredictions, classification_metrics, require_metric
 from scoring.decision import decide
 from training.fitting import Answers, answer_fold
 from training.folds import Fold, folds
@@ -127,8 +127,8 @@ class _Jury:
         folds = [self._metrics(decision, rows, pooled) for _, rows in self._folds]
         return TrialResult(
             trial=trial,
-            score=chosen(self._case, everything),
-            folds=tuple(chosen(self._case, metrics) for metrics in folds),
+            score=require_metric(everything, self._case.training().metric),
+            folds=tuple(require_metric(metrics, self._case.training().metric) for metrics in folds),
             ranking=everything["average_precision"],
             seconds=sum(answer.seconds for answer in answers.values()),
             decision=decision,
@@ -139,4 +139,9 @@ class _Jury:
     ) -> dict[str, float]:
         answers = pooled[rows]
         predictions = decide(decision.rule, self._case.classes, answers)
-        return evaluate(self._case, self._labels.take(pa.array(rows)), answers, predictions)
+        case, labels = self._case, self._labels.take(pa.array(rows))
+        return classification_metrics(
+            LabelledPredictions.from_arrow(
+                case.classes, case.positive, labels, answers, predictions
+            )
+        )

@@ -6,11 +6,12 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from data_pipeline.versions.manifest import RECORDS, DatasetManifest, dataset_path, read_manifest
+from data_pipeline.versions.manifest import DatasetManifest, read_manifest
 from platform_core.adapters.registry.client import mlflow_client
 from platform_core.errors import BlobNotFound
 from platform_core.hashing import canonical_json
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import RECORDS_FILE, REPORT_PAGE_FILE, dataset_path
 
 PARENT_TAG = "mlflow.parentRunId"
 REPORT = "report.html"
@@ -82,11 +83,11 @@ def log_data(
         except BlobNotFound:  # an old one that was cleaned away: its rows are in its children
             tracking.tags(run_id, {f"data_gone.{name}": "its manifest is no longer there"})
             continue
-        uri = store.uri(f"{dataset_path(use_case, name)}/{RECORDS}")
+        uri = store.uri(dataset_path(use_case, name, RECORDS_FILE))
         context = "training" if name == version else "training-base"
         tracking.dataset(run_id, manifest, uri, context)
         waiting.extend(manifest.parents)
-    report = f"{dataset_path(use_case, version)}/{REPORT}"
+    report = dataset_path(use_case, version, REPORT_PAGE_FILE)
     if store.exists(report):
         tracking.tags(run_id, {"data_report": store.uri(report)})
         tracking.documents(run_id, {"data_report.html": store.read(report)})

@@ -3,8 +3,9 @@
 from data_pipeline.report.build import data_report
 from data_pipeline.report.contract import DataReport
 from data_pipeline.report.page import page
-from data_pipeline.versions.manifest import dataset_path, read_manifest
+from data_pipeline.versions.manifest import read_manifest
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import REPORT_FILE, REPORT_PAGE_FILE, dataset_path
 from use_cases import UseCase
 
 __all__ = ["DataReport", "data_report", "read_report", "report_path", "write_report"]
@@ -12,7 +13,7 @@ __all__ = ["DataReport", "data_report", "read_report", "report_path", "write_rep
 
 def report_path(use_case: str, version: str) -> str:
     """Return where the page of a dataset version is kept."""
-    return f"{dataset_path(use_case, version)}/report.html"
+    return dataset_path(use_case, version, REPORT_PAGE_FILE)
 
 
 def write_report(store: BlobStore, case: UseCase, version: str, leak_auc: float) -> DataReport:
@@ -22,14 +23,15 @@ def write_report(store: BlobStore, case: UseCase, version: str, leak_auc: float)
     version gives the same bytes.
     """
     report = data_report(store, case, read_manifest(store, case.name, version), leak_auc)
-    folder = dataset_path(case.name, version)
-    store.write(f"{folder}/report.json", report.model_dump_json(indent=1).encode())
+    store.write(_data_path(case.name, version), report.model_dump_json(indent=1).encode())
     store.write(report_path(case.name, version), page(report))
     return report
 
 
 def read_report(store: BlobStore, use_case: str, version: str) -> DataReport:
     """Return a dataset version's report; `BlobNotFound` where none was written."""
-    return DataReport.model_validate_json(
-        store.read(f"{dataset_path(use_case, version)}/report.json")
-    )
+    return DataReport.model_validate_json(store.read(_data_path(use_case, version)))
+
+
+def _data_path(use_case: str, version: str) -> str:
+    return dataset_path(use_case, version, REPORT_FILE)

@@ -26,14 +26,15 @@ from data_pipeline.report.rows import (
 )
 from data_pipeline.report.sample import Sample
 from data_pipeline.report.stored import batches, first_rows, narrow_columns, rows_with
-from data_pipeline.versions.manifest import (
-    EXTRA_COLUMNS,
-    QUARANTINE,
-    RECORDS,
-    DatasetManifest,
+from data_pipeline.versions.manifest import DatasetManifest
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import (
+    EXTRA_COLUMNS_FILE,
+    FEATURES_FILE,
+    QUARANTINE_FILE,
+    RECORDS_FILE,
     dataset_path,
 )
-from platform_core.ports.blob_store import BlobStore
 from use_cases import UseCase
 
 SAMPLE_ROWS = 50_000
@@ -53,14 +54,14 @@ def data_report(
     Columns are judged on at most `sample_rows` rows, everything else on all of them.
     """
     folder = dataset_path(case.name, manifest.dataset_version)
-    records = f"{folder}/{RECORDS}"
+    records = f"{folder}/{RECORDS_FILE}"
     narrow = narrow_columns(store, records, [LABEL, PART, SOURCE, EVENT_TIMESTAMP, CLUSTER])
     sample = _sample(store, case, folder, sample_rows)
     columns = sample.columns()
     profiles = column_profiles(columns, case.classes, case.id_column)
     found = leaks(case, columns, leak_auc)
     edges, times = class_times(narrow, case.classes, manifest.split.boundaries)
-    refused = batches(store, f"{folder}/{QUARANTINE}")
+    refused = batches(store, f"{folder}/{QUARANTINE_FILE}")
     return DataReport(
         dataset_version=manifest.dataset_version,
         use_case=case.name,
@@ -95,11 +96,11 @@ def data_report(
 
 def _sample(store: BlobStore, case: UseCase, folder: str, rows: int) -> Sample:
     names = [*case.record_schema.names, LABEL, EVENT_TIMESTAMP, SOURCE, PART, ROW_ID]
-    optional = [f"{folder}/features.parquet", f"{folder}/{EXTRA_COLUMNS}"]
+    optional = [f"{folder}/{FEATURES_FILE}", f"{folder}/{EXTRA_COLUMNS_FILE}"]
     features, extra = (
         first_rows(store, path, rows) if store.exists(path) else None for path in optional
     )
-    records = first_rows(store, f"{folder}/{RECORDS}", rows, names)
+    records = first_rows(store, f"{folder}/{RECORDS_FILE}", rows, names)
     return Sample(case, records, features, extra)
 
 

@@ -20,7 +20,6 @@ from data_pipeline.versions.identity import content_ids
 from use_cases import UseCase, validate_columns
 
 QUARANTINE_CHARACTERS = 1_000
-EXTRA = "_extra"
 _NUL = "\x00"
 
 
@@ -28,16 +27,16 @@ _NUL = "\x00"
 class CheckedBatch:
     """What one batch came to.
 
-    `accepted` has the record's columns, `label`, `row_id`, `source` and, where the source has
-    further scalar columns, `_extra` (a struct of them). `label`, `times`, `minhash` [N, 120] and
-    `has_text` have an entry per accepted row. `refused` is text with `reason` and `source`.
+    `accepted` has the record's columns, `label`, `row_id`, `source` and the readings of the time;
+    `extra` has the further scalar columns of the source, `None` without any. `minhash` [N, 120]
+    uint8 and `has_text` have an entry per accepted row. `refused` is text with `reason` and
+    `source`.
     """
 
     rows: int
     accepted: pa.Table
+    extra: pa.Table | None
     refused: pa.Table
-    label: np.ndarray
-    times: Times
     minhash: np.ndarray
     has_text: np.ndarray
     spellings: Counter[str]
@@ -65,13 +64,17 @@ class RowChecker:
         kept = accepted.select(case.record_schema.names).combine_chunks()
         batch = _one_batch(kept, case.record_schema)
         minhash, has_text = signatures(case.training().duplicate_text(batch))
-        codes = {name: number for number, name in enumerate(case.classes)}
+        kept_raw = raw.filter(fits)
+        times = self._times(kept_raw)
+        accepted = accepted.append_column(ROW_ID, content_ids(case, accepted))
+        for name, values in times.columns().items():
+            accepted = accepted.append_column(name, values)
+        extra = self.extra_columns(raw.schema)
         return CheckedBatch(
             rows=raw.num_rows,
-            accepted=accepted.append_column(ROW_ID, content_ids(case, accepted)),
+            accepted=accepted,
+            extra=pa.Table.from_batches([kept_raw]).select(extra) if extra else None,
             refused=self._refused(raw.filter(pc.invert(fits)), reasons.drop_null()),
-            label=np.array([codes[name] for name in accepted[LABEL].to_pylist()], np.int8),
-            times=self._times(raw.filter(fits)),
             minhash=minhash,
             has_text=has_text,
             spellings=count_spellings(given.filter(labels.is_null())),
@@ -91,10 +94,6 @@ class RowChecker:
 
     def _accepted(self, raw: pa.RecordBatch, records: pa.RecordBatch, labels: pa.Array) -> pa.Table:
         table = pa.Table.from_batches([records]).append_column(LABEL, labels)
-        extra = self.extra_columns(raw.schema)
-        if extra:
-            struct = pa.StructArray.from_arrays([raw.column(n) for n in extra], names=extra)
-            table = table.append_column(EXTRA, struct)
         return table.append_column(SOURCE, raw.column(SOURCE_COLUMN).cast(pa.string()))
 
     def _times(self, raw: pa.RecordBatch) -> Times:

@@ -8,7 +8,7 @@ unknown time rather than a wrong one: a wrong one would let the future into the 
 import contextlib
 import itertools
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 UNKNOWN = np.iinfo(np.int64).min
-FUTURE_TOLERANCE = timedelta(days=1)
+DAY_FIRST, MONTH_FIRST, TIME_GIVEN = "_day_first", "_month_first", "_time_given"
 _CLOCK = r"(?:[T ,]+(?P<hour>\d{1,2})(?P<rest>:\d{2}.*))?\s*$"
 _ISO = r"^\s*\d{4}-\d{2}-\d{2}"
 _YEAR_FIRST = rf"^\s*(?P<y>\d{{4}})/(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}}){_CLOCK}"
@@ -41,15 +41,11 @@ class Times:
     month_first: np.ndarray
     given: np.ndarray
 
-
-@dataclass(frozen=True)
-class Resolved:
-    """`times` in microseconds, `UNKNOWN` where not known, and how many rows are so and why."""
-
-    times: np.ndarray
-    unreadable: int
-    ambiguous: int
-    future: int
+    def columns(self) -> dict[str, pa.Array]:
+        """Return the readings as columns, null where there is none."""
+        readings = {DAY_FIRST: self.day_first, MONTH_FIRST: self.month_first}
+        columns = {n: pa.array(times, mask=times == UNKNOWN) for n, times in readings.items()}
+        return columns | {TIME_GIVEN: pa.array(self.given)}
 
 
 def no_times(rows: int) -> Times:
@@ -74,29 +70,6 @@ def read_times(column: pa.Array) -> Times:
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return Times(*(no_times(len(column)).day_first,) * 2, given)
     return _read_text(column, given)
-
-
-def resolve(times: Times, now: datetime) -> Resolved:
-    """Choose one reading per row by the evidence of the whole column; a time more than a day
-    ahead of `now` is unknown.
-    """
-    day, month = times.day_first, times.month_first
-    only_day = (day != UNKNOWN) & (month == UNKNOWN)
-    only_month = (month != UNKNOWN) & (day == UNKNOWN)
-    doubtful = (day != UNKNOWN) & (month != UNKNOWN) & (day != month)
-    chosen = np.where(only_month, month, day)
-    if only_month.any() and not only_day.any():
-        chosen = np.where(doubtful, month, chosen)
-        doubtful = np.zeros_like(doubtful)
-    elif only_day.any() and not only_month.any():
-        doubtful = np.zeros_like(doubtful)
-    chosen = np.where(doubtful, UNKNOWN, chosen)
-    limit = np.datetime64((now + FUTURE_TOLERANCE).replace(tzinfo=None), "us").astype(np.int64)
-    future = chosen > limit
-    unread = times.given & (day == UNKNOWN) & (month == UNKNOWN)
-    return Resolved(
-        np.where(future, UNKNOWN, chosen), int(unread.sum()), int(doubtful.sum()), int(future.sum())
-    )
 
 
 def _read_text(column: pa.Array, given: np.ndarray) -> Times:

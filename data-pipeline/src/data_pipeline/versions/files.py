@@ -1,14 +1,14 @@
-"""The files of a dataset version, written on local disk row group by row group."""
+"""The files of a dataset version, written on local disk in row groups of bounded size."""
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
 
 from data_pipeline.columns import (
     CLUSTER,
@@ -22,17 +22,15 @@ from data_pipeline.columns import (
     TIMESTAMP,
     TRAIN,
 )
-from data_pipeline.validation.rows import EXTRA, as_text, quarantine_schema
-from data_pipeline.validation.times import UNKNOWN
-from data_pipeline.versions.buckets import ARRIVAL, BUCKET_BYTES
-from data_pipeline.versions.decisions import Decisions
-from data_pipeline.versions.identity import ContentDigest, ids_as_integers, ids_as_text
+from data_pipeline.validation.rows import as_text, quarantine_schema
+from data_pipeline.versions.database import quoted
+from data_pipeline.versions.identity import ContentDigest
 from platform_core.parquet import COMPRESSION
 from use_cases import UseCase
 
 CONTRADICTION = "the same content has two labels"
 STRADDLING = "nearly the same as records on both sides of the split"
-MAX_EXTRA_ROWS = 50_000
+FETCH_ROWS, GROUP_ROWS, GROUP_BYTES = 2_048, 16_384, 24 << 20
 MAX_SOURCES, OTHER_SOURCES = 1_000, "other files"
 
 
@@ -50,147 +48,109 @@ def records_schema(case: UseCase) -> pa.Schema:
 
 
 class Quarantine:
-    """Writes `quarantine.parquet` and counts the reasons; a context manager by its writer."""
+    """Writes `quarantine.parquet` and counts the reasons; close its `writer` at the end."""
 
     def __init__(self, path: Path, case: UseCase) -> None:
         self._schema = quarantine_schema(case)
         self.writer = pq.ParquetWriter(path, self._schema, compression=COMPRESSION)
         self.reasons: Counter[str] = Counter()
 
-    @property
-    def rows(self) -> int:
-        """How many rows were refused so far."""
-        return self.reasons.total()
-
     def add(self, refused: pa.Table) -> None:
         """Write refused rows: text, with `reason` and `source`."""
-        self.reasons.update(refused[REASON].to_pylist())
-        self.writer.write_table(refused.select(self._schema.names).cast(self._schema))
+        if refused.num_rows:
+            self.reasons.update(refused[REASON].to_pylist())
+            self.writer.write_table(refused.select(self._schema.names).cast(self._schema))
 
-    def add_records(self, rows: pa.Table, times: np.ndarray | None, reason: str) -> None:
-        """Write rows that fit by themselves and are refused beside others."""
-        if rows.num_rows == 0:
-            return
-        given = {
-            name: as_text(rows[name]) for name in self._schema.names if name in rows.schema.names
-        }
-        if times is not None:
-            given[EVENT_TIMESTAMP] = as_text(as_timestamps(times))
-        nothing = pa.nulls(rows.num_rows, pa.string())
-        given = {name: given.get(name, nothing) for name in self._schema.names}
-        self.add(pa.table(given | {REASON: pa.repeat(reason, rows.num_rows)}))
+    def add_records(self, rows: pa.Table) -> None:
+        """Write valid records that are refused because of others, with a `reason`."""
+        self.add(pa.table({name: as_text(rows[name]) for name in self._schema.names}))
 
 
 @dataclass
-class Contents:
-    """What was written: the version's digest and the counts of its records."""
+class Written:
+    """The digest of the records that were written, and counts of them."""
 
     digest: ContentDigest
     rows: int = 0
     times_unknown: int = 0
     sources: Counter[str] = field(default_factory=Counter)
-    extra: list[pa.Table] = field(default_factory=list)
-    extra_rows: int = 0
 
     def add(self, records: pa.Table) -> None:
         """Take in the next records in order."""
         self.digest.update(records)
         self.rows += records.num_rows
         self.times_unknown += records[EVENT_TIMESTAMP].null_count
-        counted = pc.value_counts(records[SOURCE]).to_pylist()
-        for pair in counted:
+        for pair in pc.value_counts(records[SOURCE]).to_pylist():
             known = pair["values"] in self.sources or len(self.sources) < MAX_SOURCES
             self.sources[pair["values"] if known else OTHER_SOURCES] += pair["counts"]
 
-    def add_extra(self, rows: pa.Table) -> None:
-        """Keep columns the use case does not name, of the first rows: row ids are hashes, so
-        that these are a sample chosen by content.
-        """
-        wanted = min(rows.num_rows, MAX_EXTRA_ROWS - self.extra_rows)
-        if EXTRA not in rows.schema.names or wanted <= 0:
-            return
-        struct = rows[EXTRA].combine_chunks().slice(0, wanted)
-        taken = {ROW_ID, LABEL, PART}
-        columns = {name: rows[name].slice(0, wanted) for name in (ROW_ID, LABEL, PART)}
-        names = [f"{f.name} (source)" if f.name in taken else f.name for f in struct.type]
-        columns |= dict(zip(names, struct.flatten(), strict=True))
-        self.extra.append(pa.table(columns))
-        self.extra_rows += wanted
 
-
-def new_records(
-    case: UseCase,
-    rows: Iterator[pa.Table],
-    decisions: Decisions,
-    quarantine: Quarantine,
-    contents: Contents,
-) -> Iterator[pa.Table]:
-    """Yield the records that come in, ordered by `row_id`; the refused ones go to quarantine.
-
-    `rows` are the accepted rows ordered by `row_id` and arrival.
-    """
-    for table in rows:
-        ids, arrival = ids_as_integers(table[ROW_ID]), table[ARRIVAL].to_numpy()
-        refused = table.filter(pa.array(np.isin(ids, decisions.contradictory)))
-        quarantine.add_records(refused, _all_times(refused, decisions), CONTRADICTION)
-        straddling = _match(ids, arrival, decisions.straddling, decisions.straddling_arrival)[0]
-        refused = table.filter(pa.array(straddling))
-        quarantine.add_records(refused, _all_times(refused, decisions), STRADDLING)
-        chosen, place = _match(ids, arrival, decisions.new.ids, decisions.arrival)
-        if not chosen.any():
-            continue
-        kept = table.filter(pa.array(chosen))
-        records = _complete(case, kept, decisions, place[chosen])
-        contents.add_extra(
-            records.append_column(EXTRA, kept[EXTRA]) if EXTRA in kept.schema.names else records
-        )
-        yield records
-
-
-def write_records(
-    path: Path, tables: Iterator[pa.Table], contents: Contents, schema: pa.Schema
-) -> None:
-    """Write `records.parquet` in row groups of bounded size, counting what goes by."""
+def write_records(database: DuckDBPyConnection, case: UseCase, path: Path) -> Written:
+    """Write the rows of `selected`, of the tables `accepted` and `base_records`, by `row_id`."""
+    schema = records_schema(case)
+    written = Written(ContentDigest(pa.schema([f for f in schema if f.name != SOURCE])))
+    names = ", ".join(quoted(*case.record_schema.names))
+    query = f"""
+    SELECT {names}, r.label, s.time, r.row_id, s.cluster, s.test, r.source
+    FROM accepted r JOIN selected s ON r._arrival = s.arrival
+    UNION ALL
+    SELECT {names}, r.label, epoch_us(r.event_timestamp), r.row_id, s.cluster, s.test, r.source
+    FROM base_records r JOIN selected s ON r.row_id = s.row_id WHERE s.arrival IS NULL
+    ORDER BY row_id"""  # noqa: S608 (quoted names)
     with pq.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
-        for table in tables:
-            if table.num_rows:
-                contents.add(table)
-                size = table.num_rows * BUCKET_BYTES // max(table.nbytes, BUCKET_BYTES)
-                writer.write_table(table, row_group_size=max(size, 1))
+        for table in _tables(database, query):
+            parts = _parts(table.column(len(case.record_schema) + 4))
+            records = _with_times(table, schema, {PART: parts})
+            written.add(records)
+            writer.write_table(records, row_group_size=max(records.num_rows, 1))
+    return written
 
 
-def together(tables: list[pa.Table]) -> pa.Table:
-    """Return tables of different columns as one; a column of several types becomes text."""
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        texts = [pa.table({n: as_text(t[n]) for n in t.column_names}) for t in tables]
-        return pa.concat_tables(texts, promote_options="default")
+def quarantine_selected(
+    database: DuckDBPyConnection, case: UseCase, quarantine: Quarantine
+) -> None:
+    """Write what was refused because of other rows, by `row_id`: contents with two labels, of the
+    base too, and rows that resemble both parts.
+    """
+    names = ", ".join(quoted(*case.record_schema.names))
+    query = f"""
+    SELECT {names}, r.label, a.time, x.reason, r.source, r.row_id, r._arrival AS arrival
+    FROM accepted r JOIN arrivals a ON r._arrival = a.arrival JOIN (
+        SELECT arrival, '{CONTRADICTION}' AS reason
+        FROM arrivals SEMI JOIN contradictory USING (row_id)
+        UNION ALL SELECT arrival, '{STRADDLING}' FROM straddling
+    ) x ON r._arrival = x.arrival
+    UNION ALL
+    SELECT {names}, label, epoch_us(event_timestamp), '{CONTRADICTION}', source, row_id, NULL
+    FROM base_records SEMI JOIN contradictory USING (row_id)
+    ORDER BY row_id, arrival NULLS FIRST"""  # noqa: S608 (quoted names)
+    schema = pa.schema([*records_schema(case)][: len(case.record_schema) + 2])
+    schema = schema.append(pa.field(REASON, pa.string())).append(pa.field(SOURCE, pa.string()))
+    for table in _tables(database, query):
+        quarantine.add_records(_with_times(table, schema, {}))
 
 
-def as_timestamps(times: np.ndarray) -> pa.Array:
-    """Return microseconds as times, null where unknown."""
-    return pa.array(times, mask=times == UNKNOWN).cast(pa.timestamp("us")).cast(TIMESTAMP)
+def _with_times(table: pa.Table, schema: pa.Schema, given: dict[str, pa.Array]) -> pa.Table:
+    """Return the first columns of `table` by the names of `schema`; times come as microseconds."""
+    columns = dict(zip(schema.names, table.columns[: len(schema)], strict=True)) | given
+    columns[EVENT_TIMESTAMP] = columns[EVENT_TIMESTAMP].cast(pa.timestamp("us")).cast(TIMESTAMP)
+    return pa.table(columns, schema=schema)
 
 
-def _complete(case: UseCase, rows: pa.Table, decisions: Decisions, place: np.ndarray) -> pa.Table:
-    nodes = decisions.new.take(place)
-    sides = pa.array([TRAIN, TEST]).take(pa.array(nodes.test.astype(np.int8)))
-    columns = {name: rows[name] for name in (*case.record_schema.names, LABEL)}
-    columns[EVENT_TIMESTAMP] = as_timestamps(decisions.time[place])
-    columns |= {ROW_ID: rows[ROW_ID], CLUSTER: ids_as_text(nodes.cluster), PART: sides}
-    return pa.table(columns | {SOURCE: rows[SOURCE]}, schema=records_schema(case))
+def _parts(test: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(test, TEST, TRAIN)
 
 
-def _match(
-    ids: np.ndarray, arrival: np.ndarray, wanted: np.ndarray, wanted_arrival: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which rows are the wanted occurrence of a wanted id, and where in `wanted`."""
-    if len(wanted) == 0:
-        return np.zeros(len(ids), bool), np.zeros(len(ids), np.int64)
-    place = np.minimum(np.searchsorted(wanted, ids), len(wanted) - 1)
-    return (wanted[place] == ids) & (wanted_arrival[place] == arrival), place
-
-
-def _all_times(rows: pa.Table, decisions: Decisions) -> np.ndarray:
-    return decisions.times.times[rows[ARRIVAL].to_numpy()]
+def _tables(database: DuckDBPyConnection, query: str) -> Iterator[pa.Table]:
+    """Yield the rows of a query in tables of about `GROUP_BYTES`."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in database.sql(query).to_arrow_reader(FETCH_ROWS):
+        waiting.append(batch)
+        if (
+            sum(b.nbytes for b in waiting) >= GROUP_BYTES
+            or sum(b.num_rows for b in waiting) >= GROUP_ROWS
+        ):
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)

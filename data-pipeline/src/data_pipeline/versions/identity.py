@@ -20,16 +20,6 @@ def content_ids(use_case: UseCase, records: pa.Table) -> pa.Array:
     return pa.array([sha256_json(list(row))[:ID_CHARACTERS] for row in rows], pa.string())
 
 
-def ids_as_integers(row_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Return row ids as uint64, in the same order: a row id is 64 bits in hexadecimal."""
-    return np.frombuffer(bytes.fromhex("".join(row_ids.to_pylist())), ">u8").astype(np.uint64)
-
-
-def ids_as_text(integers: np.ndarray) -> pa.Array:
-    """Return what `ids_as_integers` took."""
-    return pa.array([f"{value:0{ID_CHARACTERS}x}" for value in integers.tolist()], pa.string())
-
-
 class ContentDigest:
     """The hash of a table that arrives in pieces: the same rows in the same order give the same
     hash, however they are cut.

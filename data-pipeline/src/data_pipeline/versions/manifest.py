@@ -11,9 +11,14 @@ from platform_core.contracts.base import Contract
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import (
+    MANIFEST_FILE,
+    RECORDS_FILE,
+    dataset_path,
+    datasets_folder,
+    parse_dataset_version,
+)
 
-MANIFEST, RECORDS, QUARANTINE = "manifest.json", "records.parquet", "quarantine.parquet"
-INDEX, EXTRA_COLUMNS = "index.parquet", "extra_columns.parquet"
 LATEST = "latest"
 
 
@@ -64,14 +69,9 @@ class DatasetManifest(Contract):
     unreadable_files: int = 0
 
 
-def dataset_path(use_case: str, version: str) -> str:
-    """Return the folder of a dataset version."""
-    return f"training-data/{use_case}/{version}"
-
-
 def read_manifest(store: BlobStore, use_case: str, version: str) -> DatasetManifest:
     """Return a dataset version's manifest; `InvalidData` when it cannot be read."""
-    path = f"{dataset_path(use_case, version)}/{MANIFEST}"
+    path = dataset_path(use_case, version, MANIFEST_FILE)
     try:
         return DatasetManifest.model_validate_json(store.read(path))
     except ValidationError as error:
@@ -84,13 +84,9 @@ def manifests(store: BlobStore, use_case: str) -> Iterator[DatasetManifest]:
     Raises:
         InvalidData: one of them cannot be read.
     """
-    folder = f"training-data/{use_case}"
-    versions = [
-        blob.path.split("/")[-2]
-        for blob in store.list(folder)
-        if blob.path.endswith(f"/{MANIFEST}") and blob.path.count("/") == folder.count("/") + 2
-    ]
-    found = [read_manifest(store, use_case, version) for version in versions]
+    blobs = store.list(datasets_folder(use_case))
+    versions = [parse_dataset_version(use_case, blob.path) for blob in blobs]
+    found = [read_manifest(store, use_case, version) for version in versions if version]
     yield from sorted(found, key=lambda m: (m.created_at, m.dataset_version), reverse=True)
 
 
@@ -121,4 +117,4 @@ def find_base(store: BlobStore, use_case: str, base: str) -> DatasetManifest | N
 
 def read_records(store: BlobStore, use_case: str, version: str) -> pa.Table:
     """Return the records of a dataset version, ordered by `row_id`."""
-    return read_table(store, f"{dataset_path(use_case, version)}/{RECORDS}")
+    return read_table(store, dataset_path(use_case, version, RECORDS_FILE))

@@ -1,7 +1,7 @@
 """What the feature transformer and the inference service share: a KServe server for releases."""
 
-from model_server.batching import Batcher, never
 from model_server.pointers import Pointer, Pointers
+from model_server.record_batching import RecordBatcher, never_blocks
 from model_server.repository import ReleaseRepository
 from model_server.requests import read_tensors
 from model_server.responses import (
@@ -15,14 +15,14 @@ from model_server.server import Listen, ReleaseServer
 
 __all__ = [
     "Answer",
-    "Batcher",
     "Identity",
     "Listen",
     "Pointer",
     "Pointers",
+    "RecordBatcher",
     "ReleaseRepository",
     "ReleaseServer",
-    "never",
+    "never_blocks",
     "probability_tensor",
     "read_tensors",
     "respond",

@@ -8,8 +8,7 @@ from pydantic import ValidationError
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.errors import BlobNotFound, InvalidData, UpstreamUnavailable
 from platform_core.ports.blob_store import BlobStore
-
-CONTAINER = "drift-reports"
+from platform_core.storage import DRIFT_REPORTS, is_partition
 
 
 def latest_reports(store: BlobStore) -> list[DriftReport]:
@@ -25,8 +24,8 @@ def latest_reports(store: BlobStore) -> list[DriftReport]:
     """
     files = store.filesystem()
     latest = []
-    for use_case in _folders(files, CONTAINER, "use_case="):
-        for environment in _folders(files, use_case, "environment="):
+    for use_case in _folders(files, DRIFT_REPORTS, "use_case"):
+        for environment in _folders(files, use_case, "environment"):
             reports = _newest_folder(store, files, environment)
             if reports:
                 latest.append(max(reports, key=lambda r: (r.end, r.created_at, r.rows)))
@@ -55,24 +54,24 @@ def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
 
 
 def _newest_folder(store: BlobStore, files: fs.FileSystem, folder: str) -> list[DriftReport]:
-    for date in reversed(_folders(files, folder, "date=")):
-        for hour in reversed(_folders(files, date, "hour=")):
+    for date in reversed(_folders(files, folder, "date")):
+        for hour in reversed(_folders(files, date, "hour")):
             reports = read_reports(store, hour)
             if reports:
                 return reports
     return []
 
 
-def _folders(files: fs.FileSystem, parent: str, prefix: str) -> list[str]:
+def _folders(files: fs.FileSystem, parent: str, key: str) -> list[str]:
     selector = fs.FileSelector(parent, allow_not_found=True)
     try:
         found = files.get_file_info(selector)
     except OSError as error:
         raise UpstreamUnavailable(f"the blob store cannot list {parent}: {error}") from error
-    return sorted(_named(found, prefix))
+    return sorted(_partitions(found, key))
 
 
-def _named(found: list[fs.FileInfo], prefix: str) -> Iterator[str]:
+def _partitions(found: list[fs.FileInfo], key: str) -> Iterator[str]:
     for info in found:
-        if info.type == fs.FileType.Directory and info.base_name.startswith(prefix):
+        if info.type == fs.FileType.Directory and is_partition(info.path, key):
             yield info.path

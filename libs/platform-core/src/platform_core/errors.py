@@ -3,6 +3,7 @@
 PlatformError
 ├── InvalidInput                what a caller handed in is wrong
 │   ├── InvalidRecord           a record does not fit the use case's schema
+│   │   └── InvalidFields       a request does not fit its schema, field by field
 │   ├── InvalidPath             a blob path outside what is allowed
 │   ├── InvalidData             a data source cannot be used
 │   └── UnknownUseCase          no such use case is installed
@@ -13,7 +14,8 @@ PlatformError
 ├── Conflict                    the thing exists or has moved on already
 │   ├── BlobExists
 │   ├── LedgerConflict
-│   └── JobEnded
+│   ├── JobEnded
+│   └── OutputReserved          another batch job is going to write to the same output
 ├── Refused                     a rule of the platform says no
 │   ├── GateRefused             a release did not pass its gates
 │   └── ReleaseRefused          a release is corrupt or does not fit this code
@@ -25,6 +27,8 @@ PlatformError
 
 Each message says what was wrong, where, and what to do about it.
 """
+
+from dataclasses import dataclass
 
 
 class PlatformError(Exception):
@@ -43,6 +47,26 @@ class InvalidRecord(InvalidInput):
     """A record does not fit the use case's schema."""
 
     code = "invalid-record"
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One error in a request; `field` is empty when the request is not JSON at all."""
+
+    field: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.detail}" if self.field else self.detail
+
+
+class InvalidFields(InvalidRecord):
+    """A request does not fit its schema; `errors` has the first fields, `more` counts the rest."""
+
+    def __init__(self, *errors: FieldError, more: int = 0) -> None:
+        rest = [f"and {more} more"] if more else []
+        super().__init__("; ".join([*map(str, errors), *rest]))
+        self.errors = errors
 
 
 class InvalidPath(InvalidInput):
@@ -109,6 +133,12 @@ class JobEnded(Conflict):
     """A batch job has ended and cannot be cancelled."""
 
     code = "job-ended"
+
+
+class OutputReserved(Conflict):
+    """Another batch job, which has not ended, is going to write to the same output."""
+
+    code = "output-reserved"
 
 
 class Refused(PlatformError):

@@ -10,6 +10,7 @@ from platform_core.contracts.ledger import Change, LedgerEntry, Verdict
 from platform_core.errors import BlobExists, LedgerConflict, ReleaseRefused
 from platform_core.hashing import sha256_json
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import ledger_entry_path, ledger_folder
 
 GENESIS = "0" * 64
 
@@ -27,10 +28,10 @@ class Ledger:
         Raises:
             ReleaseRefused: the chain is broken, so an entry was altered or removed.
         """
-        prefix = self._prefix(use_case, environment)
-        blobs = self._store.list(prefix)
+        folder = ledger_folder(use_case, environment)
+        blobs = self._store.list(folder)
         entries = [LedgerEntry.model_validate_json(self._store.read(b.path)) for b in blobs]
-        _verify_chain(entries, prefix)
+        _verify_chain(entries, folder)
         return entries
 
     def active(self, use_case: str, environment: Environment) -> str | None:
@@ -73,16 +74,12 @@ class Ledger:
         }
         entry = LedgerEntry(**body, hash="")
         entry = entry.model_copy(update={"hash": _hash(entry)})
-        path = f"{self._prefix(change.use_case, change.environment)}/{entry.sequence:08d}.json"
+        path = ledger_entry_path(change.use_case, change.environment, entry.sequence)
         try:
             self._store.create(path, entry.model_dump_json(indent=1).encode())
         except BlobExists as error:
             raise _conflict(change) from error
         return entry
-
-    @staticmethod
-    def _prefix(use_case: str, environment: Environment) -> str:
-        return f"models/{use_case}/_ledger/{environment}"
 
 
 def _conflict(change: Change) -> LedgerConflict:

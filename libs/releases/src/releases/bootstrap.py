@@ -1,4 +1,4 @@
-"""The composition root: from settings to the service, the only place that names adapters."""
+"""Composition root: builds the services from settings; the only module that names adapters."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,22 +9,20 @@ from platform_core.clock import SystemClock
 from platform_core.errors import ConfigurationError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
-from releases.canary import Canaries
-from releases.changes import ReleaseService
+from releases.catalogue.listing import ReleaseListing
+from releases.changes import CanaryService, GatewaySmokeTest, ReleaseService
 from releases.deployers import Deployer
 from releases.deployers.embedded import EmbeddedDeployer
-from releases.listing import Listing
 from releases.settings import ReleaseSettings
-from releases.smoke import GatewaySmoke
 
 
 @dataclass(frozen=True)
 class Releases:
-    """What the command line needs."""
+    """The services that the command line uses."""
 
     service: ReleaseService
-    canaries: Canaries
-    listing: Listing
+    canaries: CanaryService
+    listing: ReleaseListing
 
 
 def build(settings: ReleaseSettings) -> Releases:
@@ -32,14 +30,14 @@ def build(settings: ReleaseSettings) -> Releases:
     store = connect.blob_store(settings)
     registry = connect.model_registry(settings)
     ledger = Ledger(store, SystemClock())
-    smoke = GatewaySmoke(
+    smoke = GatewaySmokeTest(
         settings.gateway_url, settings.gateway_api_key, settings.smoke_patience_seconds
     )
     deploys = deployer(settings, store)
     return Releases(
         ReleaseService(store, registry, deploys, smoke, ledger),
-        Canaries(store, registry, deploys, ledger),
-        Listing(store, registry, ledger),
+        CanaryService(store, registry, deploys, ledger),
+        ReleaseListing(store, registry, ledger),
     )
 
 

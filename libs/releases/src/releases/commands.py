@@ -12,7 +12,7 @@ from use_cases import DEFAULT
 
 if TYPE_CHECKING:
     from releases.bootstrap import Releases
-    from releases.changes import Outcome
+    from releases.changes import ChangeOutcome
 
 commands = command_group()
 release = typer.Typer(no_args_is_help=True, help="List releases and show one.")
@@ -66,7 +66,7 @@ def canary(
         canaries.end(use_case, _actor(), reason)
         typer.echo(f"the canary of {use_case} has ended; production serves one release")
         return
-    release_id = canaries.begin(use_case, release, percent, _actor(), reason)
+    release_id = canaries.start(use_case, release, percent, _actor(), reason)
     typer.echo(f"{use_case} {release_id} answers {percent} % of production's requests")
 
 
@@ -108,7 +108,7 @@ def _lineage_lines(lineage: dict[str, object]) -> Iterator[str]:
             yield f"{name}: {value}"
 
 
-def _sentence(outcome: "Outcome") -> str:
+def _sentence(outcome: "ChangeOutcome") -> str:
     served = f"{outcome.environment} serves {outcome.use_case} {outcome.release_id}"
     if outcome.changed:
         text = f"{served} (before: {outcome.from_release or 'nothing'})"

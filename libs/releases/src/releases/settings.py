@@ -1,4 +1,4 @@
-"""Settings of `python -m releases`, and of programs that change what is served."""
+"""Settings of the programs that change what is served."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from platform_core.settings import (
 
 
 class ReleaseSettings(StorageSettings, RegistrySettings, ServingSettings, GatewayClientSettings):
-    """`deployer_url` says how releases are deployed: `file:///folder` of the pointers that local
-    inference services read, or `kserve://<namespace>` of the InferenceServices.
+    """`deployer_url` selects the deployer: `file:///folder` with the pointers that local inference
+    services read, or `kserve://<namespace>` with InferenceServices.
 
-    `kubeconfig` reaches the cluster; in a pod it is not set. `serving_image` names the image of
-    the inference service: only those of its repository may be pinned by a release.
-    `deploy_timeout_seconds` bounds one deployment, `smoke_patience_seconds` the waiting for a
-    gateway that answers 503.
+    `kubeconfig` gives access to the cluster; in a pod it is not set. `serving_image` names the
+    image of the inference service: a release may only be pinned to images of its repository.
+    `deploy_timeout_seconds` bounds one deployment, `smoke_patience_seconds` the retries of a smoke
+    test while the gateway answers 503.
     """
 
     deployer_url: str

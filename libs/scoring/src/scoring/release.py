@@ -7,8 +7,6 @@ from pydantic import ValidationError
 
 from platform_core.contracts.release import (
     FORMAT,
-    LINEAGE_FILE,
-    RELEASE_FILE,
     DecisionRule,
     FeatureViewRef,
     GoldenRecords,
@@ -21,11 +19,11 @@ from platform_core.errors import BlobNotFound, ReleaseNotFound, ReleaseRefused
 from platform_core.hashing import sha256_bytes, sha256_json
 from platform_core.open_inference import PREDICTION, PROBABILITIES, tensor_specs
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, release_path
 from scoring.triton import triton_config
 from use_cases import UseCase, assemble, model_schema
 
 ID_CHARACTERS = 32
-CONTAINER = "models"
 
 
 @dataclass(frozen=True)
@@ -54,21 +52,6 @@ def manifest_id(manifest: ReleaseManifest) -> str:
 def model_file(use_case: str) -> str:
     """Return the graph's place in a release; the layout is Triton's model repository."""
     return f"model/{use_case}/1/model.onnx"
-
-
-def release_path(use_case: str, release_id: str) -> str:
-    """Return the folder of a release in blob storage."""
-    return f"{CONTAINER}/{use_case}/{release_id}"
-
-
-def refused_path(use_case: str, release_id: str) -> str:
-    """Return the folder where a refused release is kept with its verdict."""
-    return f"{CONTAINER}/{use_case}/refused/{release_id}"
-
-
-def baseline_path(use_case: str, release_id: str) -> str:
-    """Return where a release's baseline is kept."""
-    return f"baselines/{use_case}/{release_id}.parquet"
 
 
 def build_release(
@@ -164,7 +147,7 @@ def load_manifest(store: BlobStore, use_case: str, release_id: str) -> ReleaseMa
         ReleaseNotFound: there is no such release.
         ReleaseRefused: the manifest is unreadable, or belongs to another id or use case.
     """
-    path = f"{release_path(use_case, release_id)}/{RELEASE_FILE}"
+    path = release_path(use_case, release_id, RELEASE_FILE)
     try:
         stored = store.read(path)
         _check_format(path, stored)
@@ -202,7 +185,7 @@ def load_lineage(store: BlobStore, use_case: str, release_id: str) -> Lineage:
         ReleaseNotFound: it has none.
         ReleaseRefused: it is unreadable.
     """
-    path = f"{release_path(use_case, release_id)}/{LINEAGE_FILE}"
+    path = release_path(use_case, release_id, LINEAGE_FILE)
     try:
         return Lineage.model_validate_json(store.read(path))
     except BlobNotFound as error:

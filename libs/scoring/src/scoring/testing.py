@@ -5,7 +5,8 @@ from functools import cache
 
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.ports.blob_store import BlobStore
-from scoring import Release, baseline_path, build_release, release_path, store_release
+from platform_core.storage import baseline_path, release_path
+from scoring import Release, build_release, store_release
 from use_cases import assemble, model_schema, use_case
 
 ROWS = 400

@@ -3,7 +3,6 @@
 from use_cases.assemble import assemble, model_schema
 from use_cases.feature_schema import FeatureSchema, number_block
 from use_cases.interface import EntityFeature, EntityFeatures, MonitoredColumn, UseCase
-from use_cases.logged_features import logged_block
 from use_cases.record_schema import ColumnNames, Limits, RecordId, RecordSchema
 from use_cases.registry import DEFAULT, use_case, use_case_names
 from use_cases.training import Candidate, Gates, LabelSpec, ThresholdRule, TrainingUseCase
@@ -27,7 +26,6 @@ __all__ = [
     "UseCase",
     "Validation",
     "assemble",
-    "logged_block",
     "model_schema",
     "number_block",
     "use_case",

@@ -4,23 +4,20 @@ from datetime import timedelta
 
 from api_gateway.auth.keys import ApiKeys
 from api_gateway.auth.rate_limit import RateLimit
-from api_gateway.batch.jobs import BatchJobs
-from api_gateway.batch.supervision import Supervision
 from api_gateway.gateway import Gateway
-from api_gateway.log.inference_log import InferenceLog
-from api_gateway.log.spool import SegmentLimits, Spool
 from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
-from api_gateway.predict.grouping import GroupLimits
-from api_gateway.predict.predictor import Predictor
+from api_gateway.predict.predictor import PredictionLimits, Predictor
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.circuit import CircuitLimits, ProtectedServices
 from api_gateway.settings import GatewaySettings
 from platform_core.adapters import connect
+from platform_core.batch import BatchJobs, JobSupervisor
 from platform_core.clock import Clock, SystemClock
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.job_runner import JobRunner
 from platform_core.settings import RaySettings, ServingSettings, StorageSettings
+from records import InferenceLog, SegmentLimits, Spool
 
 
 def build() -> Gateway:
@@ -49,12 +46,12 @@ def assemble(
     spool = Spool(settings.spool_folder, limits, clock)
     log = InferenceLog(spool, store, metrics, settings.answer_unlogged)
     health = Health(catalog, upstream, log, runner, clock, settings.needed_environments)
-    supervision = Supervision(store, runner, clock, settings.batch_max_attempts)
-    jobs = BatchJobs(store, supervision, clock, settings.default_use_case)
+    supervisor = JobSupervisor(store, runner, clock, settings.batch_max_attempts)
+    jobs = BatchJobs(store, supervisor, clock)
     # A quarter of all requests in flight is always left for the other places.
     waiting = max(1, settings.max_in_flight * 3 // 4)
-    grouping = GroupLimits(settings.upstream_connections, waiting)
-    predictor = Predictor(upstream, log, metrics, clock, grouping)
+    concurrency = PredictionLimits(settings.upstream_connections, waiting)
+    predictor = Predictor(upstream, log, metrics, clock, concurrency)
     return Gateway(
         settings, keys, rate_limit, upstream, log, catalog, health, jobs, predictor, metrics
     )

@@ -10,24 +10,18 @@ InvalidInput
 ├── BodyTooLarge            more than 10 MiB
 ├── BodyTooSlow             it did not arrive in time
 ├── UnknownEnvironment      `X-Environment` is neither staging nor production
-├── UnknownPurpose          `X-Purpose` is none of live, smoke, drill
-└── InvalidFields           (InvalidRecord) the body does not fit its schema, field by field
+└── UnknownPurpose          `X-Purpose` is none of live, smoke, drill
 NotFound
 ├── PathNotFound            there is no such endpoint
 └── UseCaseNotFound         the path names a use case that is not installed
-Conflict
-└── OutputReserved          another batch job is going to write to the same output
 Unavailable
 └── Overloaded              as much is being answered as can be
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from platform_core.errors import (
-    Conflict,
     InvalidInput,
-    InvalidRecord,
     NotFound,
     Refused,
     Unavailable,
@@ -74,12 +68,6 @@ class UseCaseNotFound(NotFound):
     code = "use-case-not-found"
 
 
-class OutputReserved(Conflict):
-    """Another batch job, which has not ended, is going to write to the same output."""
-
-    code = "output-reserved"
-
-
 class MethodNotAllowed(InvalidInput):
     """The path is there, the method is not; `headers` name the methods there are."""
 
@@ -118,23 +106,3 @@ class UnknownPurpose(InvalidInput):
     """`X-Purpose` is none of live, smoke, drill."""
 
     code = "unknown-purpose"
-
-
-@dataclass(frozen=True)
-class FieldError:
-    """One thing wrong with a body; `field` is empty when it is not JSON at all."""
-
-    field: str
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.detail}" if self.field else self.detail
-
-
-class InvalidFields(InvalidRecord):
-    """A body does not fit its schema; `errors` names the first fields, `more` counts the rest."""
-
-    def __init__(self, *errors: FieldError, more: int = 0) -> None:
-        rest = [f"and {more} more"] if more else []
-        super().__init__("; ".join([*map(str, errors), *rest]))
-        self.errors = errors

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from api_gateway.auth.keys import ApiKeys, Caller
 from api_gateway.auth.rate_limit import RateLimit
-from api_gateway.batch.jobs import BatchJobs
-from api_gateway.log.inference_log import InferenceLog
 from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import Predictor
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.upstream import InferenceServices
 from api_gateway.settings import GatewaySettings
+from platform_core.batch import BatchJobs
+from records import InferenceLog
 from use_cases import UseCase, use_case
 
 
@@ -49,7 +49,7 @@ class Gateway:
         background = (
             self.log.run(),
             self.catalog.keep_fresh(self.settings.refresh_seconds),
-            self.jobs.supervision.keep_looking(self.settings.batch_supervise_seconds),
+            self.jobs.supervisor.run(self.settings.batch_supervise_seconds),
         )
         tasks = [asyncio.create_task(task) for task in background]
         try:

@@ -5,17 +5,17 @@ import logging
 import sys
 
 from batch_inference.bootstrap import services
-from batch_inference.cancellation import Termination
+from batch_inference.interruption import Termination
 from batch_inference.job import run_job
-from platform_core.contracts.batch_job import JobStatus
+from platform_core.batch import PROGRAM, JobStatus
 from platform_core.errors import PlatformError
 
 
 def main() -> int:
-    """Return 0 when the job succeeded or had succeeded, else 1."""
-    parser = argparse.ArgumentParser(prog="batch_inference", description=__doc__)
-    parser.add_argument("job_id", help="as POST /batch/submit answered it")
-    parser.add_argument("--attempt", type=int, help="its number; without it a new one is opened")
+    """Return 0 when the job has succeeded, else 1."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__)
+    parser.add_argument("job_id", help="the id returned by POST /batch/submit")
+    parser.add_argument("--attempt", type=int, help="its number; default: a new attempt")
     arguments = parser.parse_args()
     job_id = arguments.job_id
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

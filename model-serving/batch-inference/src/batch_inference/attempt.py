@@ -1,23 +1,29 @@
-"""One attempt at a job: from the rows that are done to the output in its place."""
+"""One attempt at a job: from the rows that are done to the complete output."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pyarrow as pa
 
-from batch_inference.cancellation import Interrupted, JobCancelled
-from batch_inference.checkpoints import Checkpoints, rows_of
-from batch_inference.chunk_scorer import ScoredChunk, ScoringPlan, invalid_schema, output_schema
+from batch_inference.attempt_writer import AttemptWriter
+from batch_inference.checkpoints import Checkpoints, count_rows
+from batch_inference.chunk_scorer import (
+    Poll,
+    ScoredChunk,
+    ScoringPlan,
+    invalid_schema,
+    output_schema,
+)
 from batch_inference.input_plan import plan_input, require_unchanged
-from batch_inference.job_files import JobFiles
 from batch_inference.output import put_file, put_output
 from batch_inference.services import Services
 from batch_inference.source import Source
-from platform_core.batch_inputs import overlaps
-from platform_core.batch_jobs import left_over, output_summary
-from platform_core.contracts.batch_job import BatchJob, BatchSummary, invalid_path
+from platform_core.batch import BatchJob, BatchSummary
+from platform_core.batch.inputs import require_apart
+from platform_core.batch.outputs import is_abandoned, job_summary
 from platform_core.errors import InvalidData, InvalidPath
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import invalid_path
 from scoring import load_release
 from use_cases import use_case
 
@@ -26,16 +32,16 @@ class Attempt:
     """Scores the chunks that no earlier attempt has finished, each of them once."""
 
     def __init__(
-        self, job: BatchJob, files: JobFiles, services: Services, stopped: Callable[[], bool]
+        self, job: BatchJob, writer: AttemptWriter, services: Services, poll: Poll
     ) -> None:
-        """Look at everything the job needs, before anything is scored."""
-        _check_paths(job)
+        """Load and check everything the job needs, before anything is scored."""
+        require_apart(job.input_path, job.output_path)
         _check_side_file(services.store, job)
         self._job = job
-        self._files = files
+        self._writer = writer
         self._services = services
-        self._stopped = stopped
-        self._poll()
+        self._poll = poll
+        poll()
         self._case = use_case(job.use_case)
         columns = self._case.record_schema.names
         release = load_release(services.store, job.use_case, job.release_id)
@@ -44,13 +50,13 @@ class Attempt:
         self._source = Source(services.store, self._input, columns)
         self._checkpoints = Checkpoints(services.store, job.job_id)
         self._chain = self._checkpoints.finished()
-        self._done, self._invalid = rows_of(self._chain)
+        self._done, self._invalid = count_rows(self._chain)
 
     def finish(self) -> BatchSummary:
-        """Score what is left and put the output in place.
+        """Score the remaining rows and write the output.
 
         Raises:
-            InvalidData: too many rows are invalid, or the input has changed meanwhile.
+            InvalidData: too many rows are invalid, or the input was changed in the meantime.
         """
         self._score()
         require_unchanged(self._services.store, self._input)
@@ -63,12 +69,12 @@ class Attempt:
         return summary
 
     def _score(self) -> None:
-        self._look()
+        self._report()
         if self._done == self._input.rows:
             return
         services, settings = self._services, self._services.settings
-        few = self._input.rows <= settings.batch_small_rows
-        executor = services.small if few else services.large
+        small = self._input.rows <= settings.batch_small_rows
+        executor = services.small if small else services.large
         chunks = self._source.chunks(
             self._done, settings.batch_chunk_rows, settings.batch_chunk_bytes
         )
@@ -77,15 +83,15 @@ class Attempt:
                 self._keep(result)
 
     def _keep(self, result: ScoredChunk) -> None:
-        self._files.require_newest()
+        self._writer.require_newest()
         self._chain.append(self._checkpoints.keep(self._done, result))
         self._done += result.rows
         self._invalid += result.invalid.num_rows
-        self._look()
+        self._report()
 
-    def _look(self) -> None:
-        """Tell how far the job is; end it when more rows are invalid than may be."""
-        self._files.report(self._input.rows, self._done, self._invalid)
+    def _report(self) -> None:
+        """Write the counts; `InvalidData` when too many rows are invalid."""
+        self._writer.report(self._input.rows, self._done, self._invalid)
         share = self._services.settings.batch_max_invalid_share
         if self._invalid <= share * self._input.rows:
             return
@@ -100,8 +106,8 @@ class Attempt:
 
     def _put_invalid(self, summary: BatchSummary) -> None:
         store, path = self._services.store, invalid_path(self._job.output_path)
-        self._files.require_newest()
-        # Looked at again: the scoring may have taken hours.
+        self._writer.require_newest()
+        # Checked again, because scoring may have taken hours.
         _check_side_file(store, self._job)
         if self._invalid:
             rows = self._while_newest(self._checkpoints.invalid(self._chain))
@@ -110,38 +116,23 @@ class Attempt:
             store.delete(path)
 
     def _while_newest(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-        """Yield `tables`; look again at their end, right before they are put in place."""
+        """Yield `tables`, then check that no newer attempt exists, right before the upload."""
         yield from tables
-        self._files.require_newest()
+        self._writer.require_newest()
 
     def _summary(self, rows: int) -> BatchSummary:
         return BatchSummary(job_id=self._job.job_id, rows_total=rows, rows_invalid=self._invalid)
 
-    def _poll(self) -> None:
-        if self._files.cancel_requested():
-            raise JobCancelled
-        if self._stopped():
-            raise Interrupted("it was told to end by SIGTERM")
-        self._files.require_newest_at_times()
-
-
-def _check_paths(job: BatchJob) -> None:
-    for path in (job.output_path, invalid_path(job.output_path)):
-        if overlaps(job.input_path, path):
-            raise InvalidPath(
-                f"the output {path} and the input {job.input_path} lie within each other; "
-                "the job would overwrite or re-read its own rows; choose another output"
-            )
-
 
 def _check_side_file(store: BlobStore, job: BatchJob) -> None:
-    """Refuse to touch a side file, unless it is of this very job or one left it that failed."""
+    """Refuse to replace a side file, unless this job or one without output wrote it."""
     path = invalid_path(job.output_path)
-    if not store.exists(path) or left_over(store, path):
-        return
-    summary = output_summary(store, path)
-    if summary is None or summary.job_id != job.job_id:
+    if (
+        store.exists(path)
+        and not is_abandoned(store, path)
+        and not job_summary(store, path, job.job_id)
+    ):
         raise InvalidPath(
-            f"{path}, where the invalid rows of {job.output_path} are listed, is there already "
-            "and not of this job; choose another output or delete it"
+            f"{path}, the list of invalid rows of {job.output_path}, exists already and was not "
+            "written by this job; choose another output or delete it"
         )

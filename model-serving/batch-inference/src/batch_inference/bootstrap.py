@@ -12,11 +12,11 @@ from platform_core.settings import OnlineStoreSettings, RaySettings, StorageSett
 
 
 def services() -> Services:
-    """Connect to what the environment names."""
+    """Return the services that the environment variables configure."""
     settings = BatchSettings()
-    # A request that waits gives up after milliseconds; a batch job has time.
-    patience = {"online_store_timeout_seconds": settings.batch_online_store_timeout_seconds}
-    online = OnlineStoreSettings().model_copy(update=patience)
+    # The default time-out is for online requests; a batch job can wait longer.
+    timeout = {"online_store_timeout_seconds": settings.batch_online_store_timeout_seconds}
+    online = OnlineStoreSettings().model_copy(update=timeout)
     return Services(
         store=connect.blob_store(StorageSettings()),
         clock=SystemClock(),

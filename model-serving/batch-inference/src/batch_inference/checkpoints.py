@@ -1,4 +1,4 @@
-"""The chunks that are done, kept until all are: what a later attempt goes on from."""
+"""The finished chunks of a job, kept until all are finished: a later attempt resumes from them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from batch_inference.chunk_scorer import ScoredChunk
-from platform_core.contracts.batch_job import INVALID, PARQUET, checkpoints_folder
-from platform_core.errors import BlobExists
+from platform_core.batch.job_objects import create_once
 from platform_core.parquet import read_table, table_bytes
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import INVALID, PARQUET, checkpoints_folder
 
 _NAME = re.compile(r"(\d{15})-(\d+)-(\d+)\.parquet")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`rows` rows of the input from `start` on are done, `invalid` of them could not be scored."""
+    """The chunk of `rows` rows of the input from row `start`, of which `invalid` are invalid."""
 
     start: int
     rows: int
@@ -25,7 +25,7 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """Return what its object is called; names sort as the rows do."""
+        """The name of its object, without suffix; names sort by row."""
         return f"{self.start:015d}-{self.rows}-{self.invalid}"
 
 
@@ -33,7 +33,7 @@ class Checkpoints:
     """The checkpoints of one job.
 
     A chunk is two objects, created and never replaced: its invalid rows, if any, and then its
-    scored rows. So one that is listed is whole, and two runs cannot give one chunk two answers.
+    scored rows. So a listed chunk is complete, and two runs cannot write different predictions.
     """
 
     def __init__(self, store: BlobStore, job_id: str) -> None:
@@ -41,7 +41,7 @@ class Checkpoints:
         self._folder = checkpoints_folder(job_id)
 
     def finished(self) -> list[Checkpoint]:
-        """Return the checkpoints that follow one another without a gap from row 0."""
+        """Return the checkpoints from row 0 up to the first gap."""
         chain: list[Checkpoint] = []
         end = 0
         for checkpoint in sorted(self._listed(), key=lambda found: found.start):
@@ -51,7 +51,7 @@ class Checkpoints:
         return chain
 
     def keep(self, start: int, result: ScoredChunk) -> Checkpoint:
-        """Keep a chunk whose first row is `start`; what is there already stays."""
+        """Store a chunk whose first row is `start`; an existing checkpoint stays."""
         checkpoint = Checkpoint(start, result.rows, result.invalid.num_rows)
         if checkpoint.invalid:
             self._create(checkpoint.name + INVALID, result.invalid)
@@ -59,12 +59,12 @@ class Checkpoints:
         return checkpoint
 
     def scored(self, chain: Iterable[Checkpoint]) -> Iterator[pa.Table]:
-        """Yield the answers of each checkpoint (`output_schema`), one in memory at a time."""
+        """Yield the predictions of each checkpoint (`output_schema`), one in memory at a time."""
         for checkpoint in chain:
             yield read_table(self._store, f"{self._folder}/{checkpoint.name}{PARQUET}")
 
     def invalid(self, chain: Iterable[Checkpoint]) -> Iterator[pa.Table]:
-        """Yield the invalid rows of each checkpoint that has some (`invalid_schema`)."""
+        """Yield the invalid rows of each checkpoint that has any (`invalid_schema`)."""
         for checkpoint in chain:
             if checkpoint.invalid:
                 yield read_table(self._store, f"{self._folder}/{checkpoint.name}{INVALID}")
@@ -76,13 +76,10 @@ class Checkpoints:
                 yield Checkpoint(*map(int, found.groups()))
 
     def _create(self, name: str, table: pa.Table) -> None:
-        try:
-            self._store.create(f"{self._folder}/{name}", table_bytes(table))
-        except BlobExists:
-            return
+        create_once(self._store, f"{self._folder}/{name}", table_bytes(table))
 
 
-def rows_of(chain: Iterable[Checkpoint]) -> tuple[int, int]:
-    """Return how many rows are done, and how many of them are invalid."""
+def count_rows(chain: Iterable[Checkpoint]) -> tuple[int, int]:
+    """Return the number of rows that are done, and of those that are invalid."""
     done = [(checkpoint.rows, checkpoint.invalid) for checkpoint in chain]
     return sum(rows for rows, _ in done), sum(invalid for _, invalid in done)

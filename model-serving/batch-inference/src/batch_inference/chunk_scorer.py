@@ -1,4 +1,4 @@
-"""One chunk of the input → its scored rows and its invalid rows."""
+"""Scoring one chunk of the input: record validation, features, predictions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ PREDICTION = "prediction"
 PROBABILITY_PREFIX = "probability."
 RELEASE_ID = "release_id"
 DEGRADED = "degraded"
-# One call to the online store reads this many keys, and a slow call degrades this many rows.
+# The keys in one call to the online store; a call that times out degrades this many rows.
 STEP_ROWS = 1_000
 
 Poll = Callable[[], None]
-"""Called now and then while work goes on; what it raises ends the work."""
+"""Called regularly during the work; it raises an exception to end the work."""
 
 
 @dataclass(frozen=True)
 class ScoringPlan:
-    """What scoring needs, in a form that travels to another process.
+    """What scoring needs, in a form that can be sent to another process.
 
-    `online_store` connects there; it is called only for a release that reads feature views.
+    `online_store` connects in that process; it is called only for releases with feature views.
     """
 
     use_case: str
@@ -38,7 +38,7 @@ class ScoringPlan:
 
 @dataclass(frozen=True)
 class ScoredChunk:
-    """`scored` (`output_schema`) and `invalid` (`invalid_schema`) are `rows` rows together."""
+    """`rows` rows of the input: `scored` (`output_schema`) and `invalid` (`invalid_schema`)."""
 
     rows: int
     scored: pa.Table
@@ -46,23 +46,23 @@ class ScoredChunk:
 
 
 def output_schema(case: UseCase) -> pa.Schema:
-    """Return the columns of the output; probabilities by class, from 0 to 1."""
+    """Return the columns of the output."""
     probabilities = [pa.field(PROBABILITY_PREFIX + name, pa.float32()) for name in case.classes]
     names = [pa.field(PREDICTION, pa.string()), *probabilities, pa.field(RELEASE_ID, pa.string())]
-    return pa.schema([_key(case), *names, pa.field(DEGRADED, pa.bool_())])
+    return pa.schema([_id_field(case), *names, pa.field(DEGRADED, pa.bool_())])
 
 
 def invalid_schema(case: UseCase) -> pa.Schema:
-    """Return the columns of the side file: which row of the input (from 0), and why."""
+    """Return the columns of the side file: the row of the input (from 0) and the reason."""
     identity = [] if case.id_column is None else [pa.field(case.id_column, pa.string())]
     return pa.schema([pa.field(ROW, pa.int64()), *identity, pa.field(REASON, pa.string())])
 
 
 class ChunkScorer:
-    """A release ready to score chunks."""
+    """Scores chunks with one release."""
 
     def __init__(self, plan: ScoringPlan) -> None:
-        """Load and verify the release; `ReleaseRefused` when it does not fit this code."""
+        """Load and verify the release; `ReleaseRefused` when this code cannot run it."""
         self._case = use_case(plan.use_case)
         self._scorer = Scorer(plan.release, self._case)
         manifest = plan.release.manifest
@@ -70,7 +70,7 @@ class ChunkScorer:
         self._transformer = FeatureTransformer(self._case, manifest, store)
 
     def score(self, chunk: Chunk, poll: Poll = lambda: None) -> ScoredChunk:
-        """Return the answers to a chunk in its order, and what is wrong with the other rows.
+        """Return the predictions of a chunk in order, and the reasons why other rows are invalid.
 
         `poll` is called before each step of at most `STEP_ROWS` rows.
         """
@@ -82,12 +82,12 @@ class ChunkScorer:
         for start in range(0, records.num_rows, STEP_ROWS):
             poll()
             rows = slice(start, start + STEP_ROWS)
-            steps.append(self._answers(records[rows], kept[rows]))
+            steps.append(self._score(records[rows], kept[rows]))
         scored = pa.Table.from_batches(steps, schema=output_schema(self._case))
-        wrong = self._wrong(validation.records, numbers, validation.reasons)
-        return ScoredChunk(chunk.table.num_rows, scored, wrong)
+        invalid = self._invalid(validation.records, numbers, validation.reasons)
+        return ScoredChunk(chunk.table.num_rows, scored, invalid)
 
-    def _answers(self, records: pa.RecordBatch, numbers: pa.Array) -> pa.RecordBatch:
+    def _score(self, records: pa.RecordBatch, numbers: pa.Array) -> pa.RecordBatch:
         transformed = self._transformer.transform(records)
         scores = self._scorer.score_features(transformed.features)
         rows, identity = records.num_rows, self._case.id_column
@@ -100,7 +100,7 @@ class ChunkScorer:
         ]
         return pa.record_batch(columns, schema=output_schema(self._case))
 
-    def _wrong(self, records: pa.RecordBatch, numbers: pa.Array, reasons: pa.Array) -> pa.Table:
+    def _invalid(self, records: pa.RecordBatch, numbers: pa.Array, reasons: pa.Array) -> pa.Table:
         identity = self._case.id_column
         named = [] if identity is None else [records.column(identity)]
         schema = invalid_schema(self._case)
@@ -108,7 +108,7 @@ class ChunkScorer:
         return pa.Table.from_batches([batch.filter(reasons.is_valid())], schema=schema)
 
 
-def _key(case: UseCase) -> pa.Field:
+def _id_field(case: UseCase) -> pa.Field:
     if case.id_column is None:
         return pa.field(ROW, pa.int64())
     return case.record_schema.field(case.id_column)

@@ -1,4 +1,4 @@
-"""What a job reads, noted by its first attempt so that the later ones read the same."""
+"""What a job reads, stored by its first attempt so that later attempts read the same."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,17 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from platform_core.batch_inputs import input_objects
+from platform_core.batch import BatchJob
+from platform_core.batch.inputs import input_objects
+from platform_core.batch.job_objects import create_once
 from platform_core.contracts.base import Contract
-from platform_core.contracts.batch_job import BatchJob, input_plan_path
-from platform_core.errors import BlobExists, BlobNotFound, InvalidData
+from platform_core.errors import BlobNotFound, InvalidData
+from platform_core.parquet import open_parquet
 from platform_core.ports.blob_store import BlobStore
-
-BUFFER_BYTES = 1 << 20
+from platform_core.storage import input_plan_path
 
 
 class InputFile(Contract):
-    """One object: `size` in bytes, `modified` in nanoseconds since 1970, `rows` by its footer."""
+    """One object: `size` in bytes, `modified` in nanoseconds since 1970, `rows` from its footer."""
 
     path: str
     size: int
@@ -27,40 +28,38 @@ class InputFile(Contract):
 
 
 class InputPlan(Contract):
-    """`batch/_jobs/<job_id>/input.json`: the objects in the order in which their rows count."""
+    """The objects a job reads, in the order in which their rows are numbered."""
 
     files: tuple[InputFile, ...]
 
     @property
     def rows(self) -> int:
-        """Return the number of all rows."""
+        """The number of rows of all objects."""
         return sum(file.rows for file in self.files)
 
 
 def plan_input(store: BlobStore, job: BatchJob, columns: Sequence[str]) -> InputPlan:
-    """Return what the job reads: as its first attempt noted it, or noted now.
+    """Return the plan that the job's first attempt stored, or make and store it now.
 
-    No row is read; objects that have come since then are not part of the job.
+    No row is read; objects that were added since then are not part of the job.
 
     Raises:
         InvalidData: nothing is there, an object is not Parquet or lacks columns, there are no
-            rows, or an object has changed since it was noted.
+            rows, or an object was changed after the plan was made.
     """
     path = input_plan_path(job.job_id)
     try:
         plan = InputPlan.model_validate_json(store.read(path))
     except BlobNotFound:
         plan = _inspected(store, job.input_path, columns)
-        try:
-            store.create(path, plan.model_dump_json().encode())
-        except BlobExists:
+        if not create_once(store, path, plan.model_dump_json().encode()):
             plan = InputPlan.model_validate_json(store.read(path))
     require_unchanged(store, plan)
     return plan
 
 
 def require_unchanged(store: BlobStore, plan: InputPlan) -> None:
-    """Return when every object is as it was noted; `InvalidData` names the first that is not."""
+    """Check that no object was changed; `InvalidData` names the first one that was."""
     infos = store.filesystem().get_file_info([file.path for file in plan.files])
     for file, info in zip(plan.files, infos, strict=True):
         if info.type is not fs.FileType.File:
@@ -76,11 +75,11 @@ _AGAIN = "submit the job again once the input stays as it is"
 
 
 @contextmanager
-def opened(files: fs.FileSystem, path: str) -> Iterator[pq.ParquetFile]:
-    """Open one object as Parquet; `InvalidData` names it when it cannot be read."""
+def open_input(store: BlobStore, path: str) -> Iterator[pq.ParquetFile]:
+    """Open one object of the input; `InvalidData` names it when it cannot be read."""
     try:
-        with files.open_input_file(path) as stream:
-            yield pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        with open_parquet(store, path) as file:
+            yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise InvalidData(
             f"the input {path} cannot be read as Parquet: {_reason(error)}"
@@ -88,16 +87,15 @@ def opened(files: fs.FileSystem, path: str) -> Iterator[pq.ParquetFile]:
 
 
 def _inspected(store: BlobStore, path: str, columns: Sequence[str]) -> InputPlan:
-    files, paths = store.filesystem(), input_objects(store, path)
-    infos = files.get_file_info(paths)
-    plan = InputPlan(files=tuple(_inspect(files, info, columns) for info in infos))
+    infos = store.filesystem().get_file_info(input_objects(store, path))
+    plan = InputPlan(files=tuple(_inspect(store, info, columns) for info in infos))
     if plan.rows == 0:
         raise InvalidData(f"the input {path} has no rows; there is nothing to score")
     return plan
 
 
-def _inspect(files: fs.FileSystem, info: fs.FileInfo, columns: Sequence[str]) -> InputFile:
-    with opened(files, info.path) as file:
+def _inspect(store: BlobStore, info: fs.FileInfo, columns: Sequence[str]) -> InputFile:
+    with open_input(store, info.path) as file:
         names = file.schema_arrow.names
         rows = file.metadata.num_rows
     missing = [name for name in columns if name not in names]
@@ -112,6 +110,6 @@ def _inspect(files: fs.FileSystem, info: fs.FileInfo, columns: Sequence[str]) ->
 
 
 def _reason(error: pa.ArrowInvalid | OSError) -> str:
-    """Return what is wrong, without the folders of this server that the system's errors name."""
+    """Return the reason without the server's folders, which the system's messages contain."""
     number = getattr(error, "errno", None)
     return str(error) if number is None else os.strerror(number)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platform_core.contracts.batch_job import PARQUET, PART, SUCCESS, SUMMARY_KEY, BatchSummary
+from platform_core.batch import SUMMARY_KEY, BatchSummary
 from platform_core.parquet import COMPRESSION, write_table
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import PARQUET, PART, SUCCESS, part_path, success_path
 
 
 def put_output(
@@ -19,10 +20,10 @@ def put_output(
     tables: Iterable[pa.Table],
     summary: BatchSummary,
 ) -> None:
-    """Put the rows of `tables` in place, one table in memory at a time.
+    """Write the rows of `tables`, with one table in memory at a time.
 
-    A path that ends in `.parquet` becomes one object, any other a folder of parts. Doing it
-    again, after having been killed or at the same time as somebody else, gives the same.
+    A path that ends in `.parquet` becomes one object, any other a folder of parts. Repeating it,
+    after a crash or concurrently with another process, gives the same result.
     """
     if path.endswith(PARQUET):
         put_file(store, path, schema, tables, summary)
@@ -37,7 +38,7 @@ def put_file(
     tables: Iterable[pa.Table],
     summary: BatchSummary,
 ) -> None:
-    """Stream tables to a temporary file of this machine, and upload it in one step."""
+    """Write tables to a temporary local file, and upload it in one step."""
     with tempfile.TemporaryDirectory(prefix="batch-") as folder:
         file = Path(folder) / "output.parquet"
         with pq.ParquetWriter(file, schema, compression=COMPRESSION) as writer:
@@ -51,12 +52,12 @@ def put_file(
 def _put_folder(
     store: BlobStore, path: str, tables: Iterable[pa.Table], summary: BatchSummary
 ) -> None:
-    """Write `part-00000.parquet`… without empty parts, then `_SUCCESS`; earlier parts go first."""
+    """Delete earlier parts, write `part-00000.parquet`… without empty ones, then `_SUCCESS`."""
     _clear(store, path)
     filled = (table for table in tables if table.num_rows)
     for number, table in enumerate(filled):
-        write_table(store, f"{path}/{PART}{number:05d}{PARQUET}", table)
-    store.write(f"{path}/{SUCCESS}", summary.model_dump_json().encode())
+        write_table(store, part_path(path, number), table)
+    store.write(success_path(path), summary.model_dump_json().encode())
 
 
 def _clear(store: BlobStore, path: str) -> None:

@@ -5,47 +5,47 @@ import signal
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from batch_inference.cancellation import Interrupted
 from batch_inference.chunk_scorer import ChunkScorer, Poll, ScoredChunk, ScoringPlan
+from batch_inference.interruption import Interrupted
 from batch_inference.source import Chunk
 from platform_core.errors import UpstreamUnavailable
 
 WAIT_SECONDS = 1.0
 CONNECT_SECONDS = 10
 TASK_RETRIES = 2
-# Of a worker process: loading a release takes longer than scoring a chunk.
+# One per worker process: loading a release takes longer than scoring a chunk.
 _loaded: dict[str, ChunkScorer] = {}
 
 
 class RayExecutor:
-    """Tasks of one CPU each on the cluster at `address`, at most `in_flight` at a time.
+    """Runs tasks of one CPU each on the cluster at `address`, at most `in_flight` at a time.
 
     This process reads the input and writes the output; the tasks compute. The cluster's
-    processes need the same code; the token comes from `RAY_AUTH_MODE` and
-    `RAY_AUTH_TOKEN_PATH`, which Ray itself reads from the environment.
+    processes need the same code. Ray itself reads the token from `RAY_AUTH_MODE` and
+    `RAY_AUTH_TOKEN_PATH`.
     """
 
     def __init__(self, address: str, in_flight: int) -> None:
         self._address = address
         self._in_flight = in_flight
 
-    def map(self, plan: ScoringPlan, chunks: Iterable[Chunk], poll: Poll) -> Iterator[ScoredChunk]:
+    def map(self, plan: ScoringPlan, chunks: Iterable[Chunk], poll: Poll) -> Generator[ScoredChunk]:
         """Yield one result per chunk, in order.
 
         Raises:
             UpstreamUnavailable: the cluster cannot be reached or lost its workers.
         """
         with _connected(self._address), _translated():
-            # The list keeps Ray from handing the release to every task anew.
+            # In a list, because Ray would resolve a bare reference for every task.
             shared = [ray.put(plan)]
             release_id = plan.release.id
-            waiting: deque[ray.ObjectRef] = deque()
+            waiting: deque[ray.ObjectRef[ScoredChunk]] = deque()
             for chunk in chunks:
                 waiting.append(_score.remote(release_id, shared, chunk))
                 if len(waiting) >= self._in_flight:
@@ -55,22 +55,23 @@ class RayExecutor:
 
 
 @ray.remote(num_cpus=1, max_retries=TASK_RETRIES)
-def _score(release_id: str, shared: list[ray.ObjectRef], chunk: Chunk) -> ScoredChunk:
+def _score(release_id: str, shared: list[ray.ObjectRef[ScoringPlan]], chunk: Chunk) -> ScoredChunk:
     return _scorer(release_id, shared).score(chunk)
 
 
-def _scorer(release_id: str, shared: list[ray.ObjectRef]) -> ChunkScorer:
+def _scorer(release_id: str, shared: list[ray.ObjectRef[ScoringPlan]]) -> ChunkScorer:
     if release_id not in _loaded:
         _loaded.clear()
         _loaded[release_id] = ChunkScorer(ray.get(shared[0]))
     return _loaded[release_id]
 
 
-def _result(reference: ray.ObjectRef, poll: Poll) -> ScoredChunk:
+def _result(reference: ray.ObjectRef[ScoredChunk], poll: Poll) -> ScoredChunk:
     poll()
     while not ray.wait([reference], timeout=WAIT_SECONDS)[0]:
         poll()
-    return ray.get(reference)
+    result: ScoredChunk = ray.get(reference)
+    return result
 
 
 @contextmanager
@@ -81,8 +82,8 @@ def _connected(address: str) -> Iterator[None]:
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     except (OSError, RuntimeError, RayError) as error:
         raise _unreachable(address, error) from error
-    except SystemExit as error:  # of the handler that Ray puts in place while it connects
-        raise Interrupted("it was told to end by SIGTERM") from error
+    except SystemExit as error:  # from the signal handler that Ray installs while it connects
+        raise Interrupted("it received SIGTERM") from error
     try:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
@@ -92,7 +93,7 @@ def _connected(address: str) -> Iterator[None]:
 
 
 def _reach(address: str) -> None:
-    """Fail at once when nobody listens at `host:port`: `ray.init` would wait for ever."""
+    """Fail at once when `host:port` refuses connections, where `ray.init` would wait forever."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if host and port.isdigit():
         try:

@@ -12,7 +12,7 @@ from platform_core.ports.online_store import OnlineStore
 
 @dataclass(frozen=True)
 class Services:
-    """What a job works with. Jobs of few rows go to `small`: it starts nothing."""
+    """What a job works with. Jobs with few rows use the executor `small`, others `large`."""
 
     store: BlobStore
     clock: Clock

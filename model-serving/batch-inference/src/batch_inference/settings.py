@@ -6,9 +6,9 @@ from platform_core.settings import Settings
 
 
 class BatchSettings(Settings):
-    """How a job is cut up, and what it tolerates.
+    """How the input is split into chunks, and how many invalid rows are tolerated.
 
-    `batch_chunk_bytes` bounds a chunk of large records; `batch_max_invalid_share` is a share of
+    `batch_chunk_bytes` bounds chunks of large records; `batch_max_invalid_share` is a share of
     all rows of the input.
     """
 

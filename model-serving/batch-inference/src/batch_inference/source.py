@@ -6,37 +6,37 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_inference.input_plan import InputPlan, opened
+from batch_inference.input_plan import InputPlan, open_input
 from platform_core.ports.blob_store import BlobStore
 
-# Rows decoded at a time; chunks are made of these, so that large records cannot pile up.
+# Rows decoded at a time; chunks consist of these, which bounds the memory for large records.
 READ_ROWS = 1_000
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive rows of the input; `start` is the first one's number, counted from 0."""
+    """Consecutive rows of the input; `start` is the number of the first, counted from 0."""
 
     start: int
     table: pa.Table
 
 
 class Source:
-    """All rows of the objects of a plan, in its order."""
+    """All rows of the objects of a plan, in the order of the plan."""
 
     def __init__(self, store: BlobStore, plan: InputPlan, columns: Sequence[str]) -> None:
-        self._files = store.filesystem()
+        self._store = store
         self._plan = plan
         self._columns = list(columns)
 
     def chunks(self, start: int, rows: int, size: int) -> Iterator[Chunk]:
-        """Yield chunks in order from row `start`; one is full at `rows` rows or `size` bytes.
+        """Yield chunks in order from row `start`; a chunk ends at `rows` rows or `size` bytes.
 
-        A chunk also ends where the next file holds its columns in other types.
+        A chunk also ends where the next file has other column types.
         """
         pending = _Pending()
         for batch in self._batches(start, min(rows, READ_ROWS)):
-            if pending.full(rows, size) or not pending.takes(batch):
+            if pending.full(rows, size) or not pending.accepts(batch):
                 yield Chunk(start, pending.table())
                 start, pending = start + pending.rows, _Pending()
             pending.add(batch)
@@ -47,12 +47,12 @@ class Source:
         first = 0
         for info in self._plan.files:
             if first + info.rows > start:
-                with opened(self._files, info.path) as file:
+                with open_input(self._store, info.path) as file:
                     yield from self._from_row(file, max(0, start - first), rows)
             first += info.rows
 
     def _from_row(self, file: pq.ParquetFile, skip: int, rows: int) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a file but the first `skip`; row groups before them are not read."""
+        """Yield the rows of a file after the first `skip`, without reading earlier row groups."""
         group = 0
         while skip and skip >= file.metadata.row_group(group).num_rows:
             skip -= file.metadata.row_group(group).num_rows
@@ -66,7 +66,7 @@ class Source:
 
 
 class _Pending:
-    """Batches that wait to become a chunk."""
+    """Batches of the next chunk; `rows` is their number of rows."""
 
     def __init__(self) -> None:
         self._batches: list[pa.RecordBatch] = []
@@ -76,7 +76,7 @@ class _Pending:
     def full(self, rows: int, size: int) -> bool:
         return self.rows >= rows or self._size >= size
 
-    def takes(self, batch: pa.RecordBatch) -> bool:
+    def accepts(self, batch: pa.RecordBatch) -> bool:
         return not self._batches or batch.schema.equals(self._batches[0].schema)
 
     def add(self, batch: pa.RecordBatch) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model_server import Batcher, Identity, Pointer
+from model_server import Identity, Pointer, RecordBatcher
 from platform_core.contracts.release import ReleaseManifest
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.online_store import OnlineStore
@@ -17,7 +17,7 @@ class TransformerRelease:
 
     use_case: UseCase
     manifest: ReleaseManifest
-    transform: Batcher[TransformedRecords]
+    transform: RecordBatcher[TransformedRecords]
     identity: Identity
 
 
@@ -49,6 +49,6 @@ class ReleaseLoader:
         return TransformerRelease(
             use_case=case,
             manifest=manifest,
-            transform=Batcher(transformer.transform, transformer.blocks),
+            transform=RecordBatcher(transformer.transform, transformer.blocks),
             identity=Identity(pointer.release_id, pointer.version),
         )

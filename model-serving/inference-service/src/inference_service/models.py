@@ -8,9 +8,9 @@ from kserve import InferRequest, InferResponse, Model
 
 from model_server import (
     Answer,
-    Batcher,
     Identity,
-    never,
+    RecordBatcher,
+    never_blocks,
     probability_tensor,
     read_tensors,
     respond,
@@ -70,7 +70,7 @@ class RecordModel(ReleaseModel):
     ) -> None:
         super().__init__(use_case, scorer, identity)
         self._transformer = transformer
-        self._compute = Batcher(self._score, transformer.blocks)
+        self._compute = RecordBatcher(self._score, transformer.blocks)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the record's tensors."""
@@ -98,7 +98,7 @@ class FeatureModel(ReleaseModel):
     def __init__(self, use_case: UseCase, scorer: Scorer, identity: Identity) -> None:
         super().__init__(use_case, scorer, identity)
         self._schema = model_schema(use_case)
-        self._compute = Batcher(self._score, never)
+        self._compute = RecordBatcher(self._score, never_blocks)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the features' tensors."""

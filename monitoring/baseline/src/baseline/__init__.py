@@ -1,4 +1,4 @@
-"""Reference distributions of a release, and the statistics that compare them with traffic."""
+"""Reference distributions of a release, and statistics that compare traffic with them."""
 
 from baseline.build import build_baseline
 from baseline.columns import (

@@ -1,4 +1,4 @@
-"""Building a baseline from the rows a release was judged on."""
+"""Builds a baseline from the test rows of a release."""
 
 from dataclasses import replace
 
@@ -31,8 +31,8 @@ def build_baseline(
 ) -> pa.Table:
     """Return the reference distribution of every monitored column, one row each.
 
-    `features` are N rows as the model saw them (`model_schema`), `probabilities` [N, C] and
-    `predictions` N strings what it answered. The same arguments give the same table.
+    `features` are N rows of `model_schema`, `probabilities` [N, C] and `predictions` (string [N])
+    the model's outputs for them. The same arguments give the same table.
 
     Raises:
         InvalidInput: the arguments differ in length, or a monitored column is not a feature.
@@ -40,7 +40,7 @@ def build_baseline(
     if not features.num_rows == len(probabilities) == len(predictions):
         raise InvalidInput(
             f"{features.num_rows} rows of features, {len(probabilities)} of probabilities and "
-            f"{len(predictions)} predictions; a baseline needs as many of each"
+            f"{len(predictions)} predictions; the lengths must be equal"
         )
     outputs = {SCORE_COLUMN: score(use_case, probabilities), PREDICTION_COLUMN: predictions}
     references = []
@@ -98,16 +98,16 @@ def _numeric(name: str, rows: int, missing: int, values: np.ndarray) -> NumericR
 
 
 def _quantiles(values: np.ndarray, parts: int) -> np.ndarray:
-    """Return the quantiles 0/parts … parts/parts as values that occur (inverted ECDF)."""
+    """Return the quantiles 0/parts … parts/parts as occurring values (inverted ECDF)."""
     ranks = np.ceil(len(values) * np.arange(parts + 1) / parts).astype(int)
-    return values[np.maximum(ranks - 1, 0)]
+    return np.asarray(values[np.maximum(ranks - 1, 0)])
 
 
 def _edges(values: np.ndarray) -> list[tuple[float, bool]]:
-    """Return the ends of the bins: deciles, once each.
+    """Return the ends of the bins: the distinct deciles, each with whether the bin includes it.
 
-    A value that many rows share (a tenth or more) gets a bin of its own, so that one which was
-    constant, or the commonest count, is told from its neighbours on both sides.
+    A value of at least a tenth of the rows gets its own bin, so that a constant, or the most
+    frequent count, is separated from the values on both sides.
     """
     if not len(values):
         return []

@@ -1,4 +1,4 @@
-"""Which columns of a use case are watched, and which of their values count as missing."""
+"""The monitored columns of a use case, and their missing values."""
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +15,14 @@ def monitored_columns(use_case: UseCase) -> tuple[MonitoredColumn, ...]:
     """Return the use case's monitored features, then the model's score and its prediction.
 
     Raises:
-        InvalidInput: a feature has the name of one of the two.
+        InvalidInput: a feature is named like the score or the prediction.
     """
     names = {column.name for column in use_case.monitored}
     taken = names & {SCORE_COLUMN, PREDICTION_COLUMN}
     if taken:
         raise InvalidInput(
             f"the use case {use_case.name!r} monitors a feature named {taken.pop()!r}, which is "
-            "the name of the model's own output; rename the feature"
+            "the name of a model output; rename the feature"
         )
     outputs = (
         MonitoredColumn(SCORE_COLUMN, "numeric"),
@@ -32,10 +32,10 @@ def monitored_columns(use_case: UseCase) -> tuple[MonitoredColumn, ...]:
 
 
 def score(use_case: UseCase, probabilities: np.ndarray) -> pa.Array:
-    """Return one number per row of `probabilities` [N, C]: what the model is sure of.
+    """Return the score [N] of `probabilities` [N, C].
 
-    It is the probability of `use_case.positive`, or the largest one where there is none, in
-    single precision: more is lost on the way through JSON, and equal scores must stay equal.
+    It is the probability of `use_case.positive`, or the largest one without a positive class, in
+    single precision: JSON loses more digits, and equal scores must stay equal.
     """
     if use_case.positive is None:
         values = probabilities.max(axis=1) if len(probabilities) else np.empty(0)
@@ -45,10 +45,10 @@ def score(use_case: UseCase, probabilities: np.ndarray) -> pa.Array:
 
 
 def mark_missing(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -> pa.Array:
-    """Return `values` as float32 or string, by the column's kind, with null for the missing ones.
+    """Return `values` as float32 or string, by the column's kind, with null for missing ones.
 
-    A dictionary of strings stays one. Missing are null, NaN, and for an entity feature its
-    unknown value.
+    A dictionary of strings stays one. Null, NaN, and the unknown value of an entity feature count
+    as missing.
     """
     if column.kind == "categorical":
         return values if pa.types.is_dictionary(values.type) else values.cast(pa.string())
@@ -57,7 +57,7 @@ def mark_missing(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -
     unknown = _unknown_value(use_case, column.name)
     if unknown is not None:
         missing = pc.or_(missing, pc.equal(values, pa.scalar(unknown, pa.float32())))
-    if not pc.any(missing).as_py():  # mostly; a column is not copied for nothing
+    if not pc.any(missing).as_py():  # the usual case, without a copy
         return values
     return pc.if_else(missing, pa.scalar(None, pa.float32()), values)
 

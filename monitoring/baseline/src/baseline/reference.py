@@ -1,11 +1,11 @@
-"""The reference distribution of one column, in a form that traffic can be counted into.
+"""The reference distribution of one column, into which traffic can be counted.
 
-A numeric column keeps `points`: every distinct value, or a fine grid of its quantiles. They cut
-the line into 2K + 1 cells: below the first point, at it, between it and the second, and so on.
-Cells hold counts, so batches of traffic add up without being kept, and the empirical
-distribution is known exactly at every point and just below it. What is lost is where values lie
-between two points: nothing for the PSI, whose bins end at points, and of the KS statistic at most
-the smaller of both sides' shares in one such gap (`statistics.ks_statistic`).
+A numeric column has K `points`: every distinct value, or a fine grid of quantiles. They divide the
+line into 2K + 1 cells: below the first point, at it, between it and the second, and so on. Cells
+hold counts, so batches of traffic are added up without keeping them, and the empirical distribution
+is known exactly at every point and just below it. The position of values between two points is
+lost. This does not affect the PSI, whose bins end at points; the KS statistic is too small by at
+most the smaller of both sides' shares between two points (`statistics.ks_statistic`).
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 class NumericReference:
     """Reference of a numeric column with `rows` rows, of which `missing` have no value.
 
-    `points` K sorted floats; `cells` [2K+1] counts. A bin of the PSI ends at an edge; it includes
-    the edge where `edge_included` says so. Both outer bins are open.
+    `points` [K] are sorted, `cells` [2K+1] are counts. A bin of the PSI ends at an edge and
+    includes it if `edge_included`. Both outer bins are open.
     """
 
     column: str
@@ -35,11 +35,10 @@ class NumericReference:
     kind: Literal["numeric"] = "numeric"
 
     def count(self, values: pa.Array) -> np.ndarray:
-        """Return how many of `values` (float32 or float64, no nulls) fall into each cell, [2K+1].
+        """Return the number of `values` (float32 or float64, no nulls) in each cell, [2K+1].
 
-        Sorting the values and looking the points up among them takes a sixth of the time of
-        looking each value up among the points. Counts of parts of the values add up to those
-        of the whole.
+        Sorting the values and searching for the points takes a sixth of the time of searching for
+        each value. The counts of parts of the values add up to those of all values.
         """
         numbers = np.sort(values.to_numpy(zero_copy_only=False))
         points = self._points_as(numbers.dtype)
@@ -50,23 +49,23 @@ class NumericReference:
         return np.diff(below)
 
     def bins(self, cells: np.ndarray) -> np.ndarray:
-        """Return the counts per bin, [edges + 1], of counts per cell, [2K+1]."""
-        return np.add.reduceat(cells, self._starts)
+        """Return the counts per bin, [edges + 1], from counts per cell, [2K+1]."""
+        return np.asarray(np.add.reduceat(cells, self._starts))
 
     def quantiles(self, number: int) -> np.ndarray:
-        """Return `number` values spread evenly over the distribution, sorted.
+        """Return `number` evenly spaced quantiles, interpolated between points.
 
-        Between two points they are interpolated. Empty when the column has no values.
+        The result is empty if the column has no values.
         """
         if not len(self.points):
             return np.empty(0)
         below = np.cumsum(self.cells)
         knots = np.repeat(self.points, 2)
         shares = np.column_stack([below[0:-1:2], below[1::2]]).ravel() / below[-1]
-        return np.interp((np.arange(number) + 0.5) / number, shares, knots)
+        return np.asarray(np.interp((np.arange(number) + 0.5) / number, shares, knots))
 
     def _points_as(self, dtype: np.dtype) -> np.ndarray:
-        """Return the points in the values' own type, unless they would move."""
+        """Return the points in the type of the values, unless that would change them."""
         points = self.points.astype(dtype)
         return points if np.array_equal(points, self.points) else self.points
 
@@ -78,7 +77,7 @@ class NumericReference:
 
 @dataclass(frozen=True)
 class CategoricalReference:
-    """Reference of a categorical column: `counts` [categories + 1], the last for all others."""
+    """Reference of a categorical column: `counts` [categories + 1], the last one for all others."""
 
     column: str
     rows: int
@@ -88,7 +87,7 @@ class CategoricalReference:
     kind: Literal["categorical"] = "categorical"
 
     def count(self, values: pa.Array) -> np.ndarray:
-        """Return how many of `values` are of each category, [categories + 1].
+        """Return the number of `values` in each category, [categories + 1].
 
         They are strings, or a dictionary of strings, without nulls.
         """
@@ -105,7 +104,7 @@ class CategoricalReference:
 
     @property
     def cells(self) -> np.ndarray:
-        """The reference's own counts, under the name a numeric one has for them."""
+        """The counts of the reference, under the name of the numeric reference."""
         return self.counts
 
 

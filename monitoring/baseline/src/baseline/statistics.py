@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import special
 
-# What an empty bin counts as, so that the logarithm exists: the continuity correction that is
-# customary for log ratios (Haldane 1956). A bin that is empty on both sides says nothing.
+# Rows in an empty bin, so that the logarithm exists: the usual continuity correction for log ratios
+# (Haldane 1956).
 EMPTY_BIN = 0.5
 
 
@@ -12,9 +12,9 @@ def psi(expected_counts: np.ndarray, actual_counts: np.ndarray) -> float | None:
     """Return the population stability index of two histograms over the same bins.
 
     PSI = Σ (aᵢ - eᵢ) · ln(aᵢ / eᵢ) over bins i, with eᵢ and aᵢ the shares of the bin
-    (Siddiqi 2006, "Credit Risk Scorecards"; it is Jeffreys' divergence, 1946). Where a bin is
-    empty on one side only, that side counts `EMPTY_BIN` rows in it; bins that are empty on both
-    are left out. `None` when one side has no rows at all.
+    (Siddiqi 2006, "Credit Risk Scorecards"; it is Jeffreys' divergence, 1946). A bin that is
+    empty on one side counts `EMPTY_BIN` rows there; bins that are empty on both sides are left
+    out. `None` if one side has no rows.
     """
     expected, actual = _occupied(expected_counts, actual_counts)
     if not np.any(expected_counts) or not np.any(actual_counts):
@@ -31,11 +31,11 @@ def occupied_bins(expected_counts: np.ndarray, actual_counts: np.ndarray) -> int
 
 
 def psi_critical(bins: int, n: int, m: int, alpha: float) -> float:
-    """Return the PSI that two samples of one distribution exceed with probability `alpha`.
+    """Return the critical value of the PSI: the quantile 1 - `alpha` without drift.
 
     For samples of n and m rows over B bins, PSI / (1/n + 1/m) is asymptotically chi-square
     distributed with B - 1 degrees of freedom (Yurdakul 2018, "Statistical Properties of
-    Population Stability Index"). One bin cannot differ: 0.
+    Population Stability Index"). It is 0 for one bin.
     """
     if bins <= 1:
         return 0.0
@@ -43,10 +43,10 @@ def psi_critical(bins: int, n: int, m: int, alpha: float) -> float:
 
 
 def ks_statistic(expected_cells: np.ndarray, actual_cells: np.ndarray) -> float | None:
-    """Return the largest distance of two empirical distributions counted into the same cells.
+    """Return the largest distance of two empirical distributions over the same cells.
 
-    Exact where every expected value has a cell of its own; with a grid of quantiles it is too
-    small by at most the share between two of them. `None` when one side has no rows.
+    It is exact if every expected value has its own cell; with a grid of quantiles it is too small
+    by at most the share between two of them. `None` if one side has no rows.
     """
     n, m = int(np.sum(expected_cells)), int(np.sum(actual_cells))
     if not n or not m:
@@ -57,8 +57,8 @@ def ks_statistic(expected_cells: np.ndarray, actual_cells: np.ndarray) -> float 
 def ks_p_value(statistic: float, n: int, m: int) -> float:
     """Return the p-value of a two-sample KS statistic of samples of n and m rows.
 
-    The limiting distribution (Kolmogorov 1933, Smirnov 1948) with the correction for finite
-    samples of Stephens (1970, JRSS B 32). It is conservative where values repeat.
+    It uses the limiting distribution (Kolmogorov 1933, Smirnov 1948) with the finite-sample
+    correction of Stephens (1970, JRSS B 32), and is conservative for repeated values.
     """
     root = np.sqrt(n * m / (n + m))
     return float(special.kolmogorov((root + 0.12 + 0.11 / root) * statistic))
@@ -67,7 +67,7 @@ def ks_p_value(statistic: float, n: int, m: int) -> float:
 def ks_two_sample(
     expected_cells: np.ndarray, actual_cells: np.ndarray
 ) -> tuple[float, float] | None:
-    """Return the KS statistic and its p-value, `None` when one side has no rows."""
+    """Return the KS statistic and its p-value, `None` if one side has no rows."""
     statistic = ks_statistic(expected_cells, actual_cells)
     if statistic is None:
         return None

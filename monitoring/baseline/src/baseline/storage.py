@@ -1,4 +1,4 @@
-"""A baseline as a Parquet table: one row per column, distributions as lists."""
+"""Storage of a baseline as a Parquet table with one row per column."""
 
 import io
 from typing import Any
@@ -36,15 +36,15 @@ def references_table(references: list[Reference]) -> pa.Table:
 
 
 def baseline_bytes(table: pa.Table) -> bytes:
-    """Return a baseline as the bytes of one Parquet file; the same table gives the same bytes."""
+    """Return a baseline as a Parquet file; the same table gives the same bytes."""
     return table_bytes(table)
 
 
 def read_baseline(data: bytes) -> dict[str, Reference]:
-    """Return the references by column from the bytes of a stored baseline.
+    """Return the references of a stored baseline by column.
 
     Raises:
-        InvalidData: `data` is not a baseline, or one of a format this code does not know.
+        InvalidData: `data` is not a baseline, or has an unknown format.
     """
     try:
         table = pq.read_table(io.BytesIO(data))
@@ -52,7 +52,7 @@ def read_baseline(data: bytes) -> dict[str, Reference]:
         raise InvalidData(f"the baseline is not a readable Parquet file: {error}") from error
     metadata = table.schema.metadata or {}
     if metadata.get(FORMAT_KEY) != FORMAT or table.schema.names != SCHEMA.names:
-        raise InvalidData("the Parquet file is no baseline of format 1; train a new release")
+        raise InvalidData("the Parquet file is not a baseline of format 1; train a new release")
     references = [_reference(row) for row in table.to_pylist()]
     return {reference.column: reference for reference in references}
 

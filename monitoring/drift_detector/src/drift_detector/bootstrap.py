@@ -1,12 +1,11 @@
-"""From settings to a job: the only place that names adapters."""
+"""Composition root: builds the job from settings; the only module that names adapters."""
 
 from datetime import timedelta
 
-from drift_detector.gateway import flush_through
+from drift_detector.alerts import RetrainPolicy, Webhook
+from drift_detector.detection import DriftDetector, DriftPolicy
+from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
-from drift_detector.judgement import Policy
-from drift_detector.measure import Measurer
-from drift_detector.reactions import RetrainPolicy, Webhook
 from drift_detector.settings import DriftSettings
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import Clock
@@ -15,9 +14,9 @@ from use_cases import use_case, use_case_names
 
 
 def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
-    """Return the job that `settings` describe, over all installed use cases."""
+    """Return the job over all installed use cases."""
     store = blob_store(settings)
-    policy = Policy(
+    policy = DriftPolicy(
         min_rows=settings.drift_min_rows,
         psi_warning=settings.drift_psi_warning,
         psi_drift=settings.drift_psi_drift,
@@ -32,9 +31,9 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         url, timeout = str(settings.drift_webhook_url), settings.drift_webhook_timeout_seconds
         webhook = Webhook(store, url, timeout)
     return DriftJob(
-        measurer=Measurer(store, Ledger(store, clock), clock, policy, page_rows),
+        detector=DriftDetector(store, Ledger(store, clock), clock, policy, page_rows),
         use_cases={name: use_case(name) for name in use_case_names()},
-        flush=flush_through(
+        flush=gateway_flush(
             settings.gateway_url,
             settings.gateway_api_key.get_secret_value(),
             settings.drift_flush_timeout_seconds,
@@ -44,5 +43,5 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             environments=settings.drift_retrain_environments,
         ),
         webhook=webhook,
-        revise=timedelta(hours=settings.drift_revise_hours),
+        revise_period=timedelta(hours=settings.drift_revise_hours),
     )

@@ -1,4 +1,4 @@
-"""Asking the gateway to bring its log up to date."""
+"""Asks the gateway to upload its inference log."""
 
 from collections.abc import Callable
 
@@ -10,18 +10,18 @@ PATH = "/admin/inference-log/flush"
 Flush = Callable[[], None]
 
 
-def flush_through(url: str, api_key: str, timeout: float) -> Flush:
-    """Return a function that makes the gateway at `url` upload all it has logged.
+def gateway_flush(url: str, api_key: str, timeout: float) -> Flush:
+    """Return a function that makes the gateway at `url` upload its log.
 
-    It waits at most `timeout` seconds and raises `UpstreamUnavailable` when the gateway cannot
-    be reached or refuses.
+    It waits at most `timeout` seconds, and raises `UpstreamUnavailable` if the gateway cannot be
+    reached or refuses.
     """
 
     def flush() -> None:
         address = f"{url.rstrip('/')}{PATH}"
         try:
-            answer = httpx.post(address, headers={"X-API-Key": api_key}, timeout=timeout)
-            answer.raise_for_status()
+            response = httpx.post(address, headers={"X-API-Key": api_key}, timeout=timeout)
+            response.raise_for_status()
         except httpx.HTTPError as error:
             raise UpstreamUnavailable(
                 f"the gateway did not flush its inference log ({error or type(error).__name__}); "

@@ -1,4 +1,4 @@
-"""The drift job: measure windows, write their reports, and act on them."""
+"""The drift job: computes the reports of a window, stores them and sends alerts."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -7,28 +7,29 @@ from datetime import timedelta
 
 import pyarrow as pa
 
+from drift_detector.alerts import RetrainPolicy, Webhook, log_alarms, request_retraining
+from drift_detector.detection import DriftDetector, ReleaseReport, Target
 from drift_detector.gateway import Flush
 from drift_detector.log import LOGGER
-from drift_detector.measure import Measured, Measurer, Target
-from drift_detector.page import render_page
-from drift_detector.reactions import RetrainPolicy, Webhook, log_alarms, request_retraining
-from drift_detector.report_store import remove_superseded, report_path, write_report
+from drift_detector.reports.page import render_page
+from drift_detector.reports.storage import remove_superseded, report_path, write_report
 from drift_detector.window import Window
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
-from platform_core.drift_reports import CONTAINER, read_reports
+from platform_core.drift_reports import read_reports
 from platform_core.errors import PlatformError, ReleaseRefused, Unavailable, UnknownUseCase
+from platform_core.storage import drift_report_date_folder
 from use_cases import UseCase
 
 _log = logging.getLogger(LOGGER)
 DAY = timedelta(days=1)
-# What reading a window may raise: our errors, and the file system's that Arrow passes on.
+# Reading a window raises errors of the platform, and those that Arrow passes on.
 ERRORS = (PlatformError, OSError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Reports that were written, and what could not be measured with the reason."""
+class JobOutcome:
+    """The reports that were written, and the failures with their reasons."""
 
     reports: tuple[DriftReport, ...]
     failures: tuple[str, ...]
@@ -36,24 +37,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class DriftJob:
-    """Measures windows of `use_cases`. Running one twice overwrites its reports with the same.
+    """Measures windows of `use_cases`; measuring a window again overwrites its reports.
 
-    `revise` is how far back reports are made again when records arrived late.
+    Reports up to `revise_period` old are revised when records arrive late.
     """
 
-    measurer: Measurer
+    detector: DriftDetector
     use_cases: Mapping[str, UseCase]
     flush: Flush
     retrain: RetrainPolicy
     webhook: Webhook | None
-    revise: timedelta
+    revise_period: timedelta
 
     def run(
         self, window: Window, use_case: str | None = None, environment: Environment | None = None
-    ) -> Outcome:
-        """Measure `window` for what has traffic in it or serves a release.
+    ) -> JobOutcome:
+        """Measure `window` for every target that has traffic in it or serves a release.
 
-        With both `use_case` and `environment` that one is reported in any case.
+        If both `use_case` and `environment` are given, there is always a report.
 
         Raises:
             UnknownUseCase: `use_case` is not installed.
@@ -64,40 +65,40 @@ class DriftJob:
                 f"{', '.join(sorted(self.use_cases))}"
             )
         warning = self._flush()
-        asked_for = use_case is not None and environment is not None
+        explicit = use_case is not None and environment is not None
         reports: list[DriftReport] = []
         failures: list[str] = []
         for target in self._targets(use_case, environment):
-            if asked_for or self._concerned(target, window):
+            if explicit or self._is_relevant(target, window):
                 self._measure(target, window, warning, reports, failures)
-        return Outcome(tuple(reports), tuple(failures))
+        return JobOutcome(tuple(reports), tuple(failures))
 
-    def run_again_where_late(self) -> Outcome:
-        """Measure again the recent windows whose log has changed, or that could not be measured."""
+    def revise(self) -> JobOutcome:
+        """Measure recent windows again if their log has changed or they could not be measured."""
         reports: list[DriftReport] = []
         failures: list[str] = []
         for target in self._targets(None, None):
             try:
-                windows = list(self._late(target))
+                windows = list(self._changed_windows(target))
             except ERRORS as error:
                 failures.append(f"{target}: {error}")
                 continue
             for window in windows:
                 self._measure(target, window, "", reports, failures)
-        return Outcome(tuple(reports), tuple(failures))
+        return JobOutcome(tuple(reports), tuple(failures))
 
     def _targets(self, use_case: str | None, environment: Environment | None) -> Iterator[Target]:
         for name in [use_case] if use_case else sorted(self.use_cases):
-            for place in [environment] if environment else Environment:
-                yield Target(self.use_cases[name], place)
+            for where in [environment] if environment else Environment:
+                yield Target(self.use_cases[name], where)
 
-    def _concerned(self, target: Target, window: Window) -> bool:
-        """Say whether the target has traffic or serves something; when in doubt it does."""
-        name, place = target.use_case.name, target.environment
+    def _is_relevant(self, target: Target, window: Window) -> bool:
+        """Say whether the target has traffic or serves a release; `True` if that is unknown."""
+        name, environment = target.use_case.name, target.environment
         try:
             return bool(
-                self.measurer.log_objects(target, window)
-                or self.measurer.ledger.active(name, place)
+                self.detector.log_objects(target, window)
+                or self.detector.ledger.active(name, environment)
             )
         except ERRORS:
             return True
@@ -111,26 +112,26 @@ class DriftJob:
         failures: list[str],
     ) -> None:
         try:
-            measured = self.measurer.measure(target, window)
-            written = [self._publish(target, one, warning) for one in measured]
-            remove_superseded(self.measurer.store, written)
+            computed = self.detector.reports(target, window)
+            written = [self._publish(target, one, warning) for one in computed]
+            remove_superseded(self.detector.store, written)
         except ERRORS as error:
             failures.append(f"{target}, {window}: {error}")
             reports.extend(self._report_failure(target, window, error))
             return
         reports.extend(written)
-        failures.extend(f"{target}, {window}: {one.problem}" for one in measured if one.problem)
+        failures.extend(f"{target}, {window}: {one.problem}" for one in computed if one.problem)
 
-    def _publish(self, target: Target, measured: Measured, warning: str) -> DriftReport:
-        store = self.measurer.store
-        detail = "; ".join(filter(None, [measured.report.detail, warning]))
-        report = measured.report.model_copy(update={"detail": detail})
+    def _publish(self, target: Target, computed: ReleaseReport, warning: str) -> DriftReport:
+        store = self.detector.store
+        detail = "; ".join(filter(None, [computed.report.detail, warning]))
+        report = computed.report.model_copy(update={"detail": detail})
         request = request_retraining(store, self.retrain, report, self._active(target))
         report = report.model_copy(update={"retrain_request": request})
         write_report(store, report)
         log_alarms(report)
-        # The page takes seconds and may fail: the report does not wait for it.
-        page = self._write_page(measured)
+        # The page takes seconds and may fail, so the report is stored before it.
+        page = self._write_page(computed)
         report = report.model_copy(update={"page": page})
         write_report(store, report)
         if self.webhook:
@@ -139,59 +140,61 @@ class DriftJob:
 
     def _active(self, target: Target) -> str | None:
         try:
-            return self.measurer.ledger.active(target.use_case.name, target.environment)
-        except ReleaseRefused as error:  # a broken ledger must not hide what was measured
+            return self.detector.ledger.active(target.use_case.name, target.environment)
+        except ReleaseRefused as error:  # a broken ledger must not hide drift
             _log.error(str(error))
             return None
 
-    def _write_page(self, measured: Measured) -> str | None:
-        sample = measured.traffic.sample.rows() if measured.traffic else None
-        path = report_path(measured.report, "html")
-        if sample is None or measured.traffic is None:
-            self.measurer.store.delete(path)
+    def _write_page(self, computed: ReleaseReport) -> str | None:
+        sample = computed.traffic.sample.rows() if computed.traffic else None
+        path = report_path(computed.report, "html")
+        if sample is None or computed.traffic is None:
+            self.detector.store.delete(path)
             return None
         try:
             page = render_page(
-                measured.report,
-                measured.traffic.references,
+                computed.report,
+                computed.traffic.references,
                 sample,
-                self.measurer.policy.psi_drift,
+                self.detector.policy.psi_drift,
             )
         except Unavailable as error:
             _log.warning(str(error))
-            self.measurer.store.delete(path)
+            self.detector.store.delete(path)
             return None
-        self.measurer.store.write(path, page)
+        self.detector.store.write(path, page)
         return path
 
     def _report_failure(
         self, target: Target, window: Window, error: Exception
     ) -> Iterator[DriftReport]:
-        """Write a report that says so: an older "no drift" must not stand for this window."""
+        """Write a report of the failure: an older "no drift" must not remain for this window."""
         fields = {"target": str(target), "window": str(window), "error": str(error)}
         _log.error("the window could not be measured", extra={"fields": fields})
-        report = self.measurer.unmeasured(target, window, error)
+        report = self.detector.failure_report(target, window, error)
         try:
-            write_report(self.measurer.store, report)
-        except ERRORS as again:
-            _log.error("nor could that be written down", extra={"fields": {"error": str(again)}})
+            write_report(self.detector.store, report)
+        except ERRORS as second:
+            _log.error(
+                "the failure report could not be written", extra={"fields": {"error": str(second)}}
+            )
             return
         yield report
 
-    def _late(self, target: Target) -> Iterator[Window]:
-        now = self.measurer.clock.now()
-        since = now - self.revise
-        root = f"{CONTAINER}/use_case={target.use_case.name}/environment={target.environment}"
+    def _changed_windows(self, target: Target) -> Iterator[Window]:
+        now = self.detector.clock.now()
+        since = now - self.revise_period
         seen: dict[Window, set[int | None]] = {}
         day = since.replace(hour=0, minute=0, second=0, microsecond=0)
         while day <= now:
-            for report in read_reports(self.measurer.store, f"{root}/date={day:%Y-%m-%d}"):
+            folder = drift_report_date_folder(target.use_case.name, target.environment, day)
+            for report in read_reports(self.detector.store, folder):
                 if report.end > since:
                     window = Window(report.start, report.end)
                     seen.setdefault(window, set()).add(report.log_objects)
             day += DAY
         for window, counts in seen.items():
-            if counts != {self.measurer.log_objects(target, window)}:
+            if counts != {self.detector.log_objects(target, window)}:
                 yield window
 
     def _flush(self) -> str:

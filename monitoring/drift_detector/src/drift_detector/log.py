@@ -8,7 +8,7 @@ LOGGER = "drift_detector"
 
 
 class JsonFormatter(logging.Formatter):
-    """Puts `extra={"fields": {…}}` beside time, level and message."""
+    """Puts `extra={"fields": {…}}` after time, level and message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""

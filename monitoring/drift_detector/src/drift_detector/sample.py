@@ -1,13 +1,13 @@
-"""A uniform sample of rows that pass by once."""
+"""A uniform sample of a stream of rows."""
 
 import numpy as np
 import pyarrow as pa
 
 
 class RowSample:
-    """Keeps `size` rows, each of those that pass by with the same probability.
+    """Keeps `size` rows of a stream, each with the same probability.
 
-    Every row draws a number and the smallest numbers stay, so the same rows in the same order
+    Every row draws a number and the smallest numbers are kept, so the same rows in the same order
     with the same `seed` give the same sample.
     """
 
@@ -18,11 +18,11 @@ class RowSample:
         self._rows: pa.Table | None = None
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Let rows pass by; all batches have the same columns."""
+        """Sample more rows; all batches have the same columns."""
         if not self._size:
             return
         keys = self._random.random(rows.num_rows)
-        if len(self._keys) == self._size:  # full: few of the others come in
+        if len(self._keys) == self._size:  # full: only rows with a smaller number replace others
             better = np.flatnonzero(keys < self._keys.max())
             keys, rows = keys[better], rows.take(pa.array(better))
         table = _decoded(rows)
@@ -39,6 +39,6 @@ class RowSample:
 
 
 def _decoded(rows: pa.RecordBatch) -> pa.Table:
-    """Return rows without dictionaries, which differ from batch to batch."""
+    """Return the rows without dictionary encoding, which differs between batches."""
     types = [t.value_type if pa.types.is_dictionary(t) else t for t in rows.schema.types]
     return pa.Table.from_batches([rows]).cast(pa.schema(zip(rows.schema.names, types, strict=True)))

@@ -12,7 +12,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class DriftSettings(StorageSettings, GatewayClientSettings):
-    """What is measured, when it counts as drift, and who is told. README.md explains each."""
+    """README.md explains each setting."""
 
     drift_window_minutes: int = Field(default=60, gt=0)
     drift_interval_minutes: int = Field(default=60, gt=0)

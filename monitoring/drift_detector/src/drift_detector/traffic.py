@@ -1,6 +1,6 @@
-"""What a window's inference records say, per release, as counts: no record is kept.
+"""Counts the inference records of a window per release.
 
-The only rows that stay in memory are a sample for the page.
+The only rows kept in memory are a sample for the report page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,16 +20,12 @@ from baseline import (
 )
 from drift_detector.sample import RowSample
 from platform_core.contracts.inference_record import Purpose
-from platform_core.inference_log import (
-    FEATURES,
-    INPUT_PREFIX,
-    PROBABILITY_PREFIX,
-)
-from use_cases import UseCase, logged_block, model_schema
+from records import log_columns, logged_block
+from records.columns import FEATURES, PURPOSE, RELEASE_ID, column
+from use_cases import UseCase, model_schema
 
-RELEASE_ID, PURPOSE = "release_id", "purpose"
 ENCODED = (RELEASE_ID, PURPOSE, PREDICTION_COLUMN)
-"""Columns of the log with a few values, which are read as dictionaries."""
+"""Columns of the log with few distinct values, which are read as dictionaries."""
 
 
 @dataclass
@@ -73,8 +69,8 @@ class ReleaseTraffic:
             for column in monitored_columns(use_case)
         }
         self.rows += records.num_rows
-        for name, column in values.items():
-            self.tallies.setdefault(name, Tally()).add(column, self.references.get(name))
+        for name, array in values.items():
+            self.tallies.setdefault(name, Tally()).add(array, self.references.get(name))
         for entry in pc.value_counts(values[PREDICTION_COLUMN]).to_pylist():
             known = self.predictions.get(entry["values"], 0)
             self.predictions[entry["values"]] = known + entry["counts"]
@@ -103,43 +99,41 @@ def count_traffic(
     return [traffic[release_id] for release_id in sorted(traffic)]
 
 
-def log_columns(use_case: UseCase) -> list[str]:
-    """Return the columns of the inference log that the monitored values are made of."""
-    names = list(ENCODED)
-    names += [PROBABILITY_PREFIX + name for name in use_case.classes]
-    replayed = _replayed(use_case)
+def columns_to_read(use_case: UseCase) -> list[str]:
+    """Return the columns of the inference log from which the monitored values are computed."""
+    columns, replayed = log_columns(use_case), _replayed(use_case)
+    names = [*ENCODED, *columns.probabilities.values()]
     if len(replayed) < len(use_case.monitored):
         names.append(FEATURES)
     if replayed:
-        names += [INPUT_PREFIX + name for name in use_case.record_schema.names]
+        names += columns.inputs.values()
     return names
 
 
 def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
     """Return the values of every monitored column, N each; null where the log has none."""
-    rows = records.num_rows
+    columns, rows = log_columns(use_case), records.num_rows
     values = _numbers(use_case, records) | _replay(use_case, records)
-    names = [PROBABILITY_PREFIX + name for name in use_case.classes]
-    probabilities = [_column(records, name) for name in names]
-    if any(column is None for column in probabilities):
+    probabilities = [column(records, name) for name in columns.probabilities.values()]
+    if any(array is None for array in probabilities):
         values[SCORE_COLUMN] = pa.nulls(rows, pa.float32())
     else:
-        values[SCORE_COLUMN] = score(use_case, np.column_stack([_floats(c) for c in probabilities]))
+        values[SCORE_COLUMN] = score(use_case, np.column_stack([_floats(p) for p in probabilities]))
     values[PREDICTION_COLUMN] = records.column(PREDICTION_COLUMN)
     return values
 
 
 def _replayed(use_case: UseCase) -> list[str]:
-    """The monitored text features: the log has their input, not their value."""
+    """Return the monitored text features: the log has their input, not their value."""
     texts = use_case.feature_schema.texts
-    return [column.name for column in use_case.monitored if column.name in texts]
+    return [monitored.name for monitored in use_case.monitored if monitored.name in texts]
 
 
 def _numbers(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
     """Return the monitored numbers as they were logged, null where they were not."""
     numbers = model_schema(use_case).numbers
-    names = [column.name for column in use_case.monitored if column.name in numbers]
-    logged = _column(records, FEATURES)
+    names = [monitored.name for monitored in use_case.monitored if monitored.name in numbers]
+    logged = column(records, FEATURES)
     if logged is None:
         return {name: pa.nulls(records.num_rows, pa.float32()) for name in names}
     block, _ = logged_block(use_case, logged)
@@ -148,25 +142,20 @@ def _numbers(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
 
 def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
     names = _replayed(use_case)
-    inputs = [_column(records, INPUT_PREFIX + name) for name in use_case.record_schema.names]
-    if not names or any(column is None for column in inputs):
+    inputs = [column(records, name) for name in log_columns(use_case).inputs.values()]
+    if not names or any(array is None for array in inputs):
         return {name: pa.nulls(records.num_rows, pa.string()) for name in names}
     features = use_case.features(pa.record_batch(inputs, schema=use_case.record_schema))
     return {name: features.column(name) for name in names}
 
 
-def _column(records: pa.RecordBatch, name: str) -> pa.Array | None:
-    index = records.schema.get_field_index(name)
-    return None if index < 0 else records.column(index)
+def _floats(values: pa.Array) -> np.ndarray:
+    return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
-def _floats(column: pa.Array) -> np.ndarray:
-    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-
-
-def _by(column: str, records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Yield each value of a column with its rows; where there is one, they are not copied."""
-    values = records.column(column)
+def _by(name: str, records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield each value of a column with its rows, without copying them if there is only one."""
+    values = records.column(name)
     found = values.unique().to_pylist()
     for value in found:
         yield value, records if len(found) == 1 else records.filter(pc.equal(values, value))

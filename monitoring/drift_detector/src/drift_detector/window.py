@@ -1,4 +1,4 @@
-"""The span of time that one report is about."""
+"""The time window of a report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ class Window:
     end: datetime
 
     def __post_init__(self) -> None:
-        """Refuse a window that contains no time.
+        """Check the window.
 
         Raises:
             InvalidInput: the end is not after the start.
         """
         if self.end <= self.start:
             raise InvalidInput(
-                f"the window from {self.start.isoformat()} to {self.end.isoformat()} contains no "
-                "time; FROM must be before TO"
+                f"the window from {self.start.isoformat()} to {self.end.isoformat()} is empty; "
+                "FROM must be before TO"
             )
 
     def hours(self) -> Iterator[datetime]:
-        """Yield the start of each hour of the clock that the window touches."""
+        """Yield the start of each clock hour that the window overlaps."""
         hour = self.start.replace(minute=0, second=0, microsecond=0)
         while hour < self.end:
             yield hour
@@ -41,7 +41,7 @@ class Window:
 
 
 def parse_time(text: str) -> datetime:
-    """Return the time that an ISO 8601 text names, in UTC; without an offset it is UTC.
+    """Parse an ISO 8601 time and convert it to UTC; without an offset it is UTC.
 
     Raises:
         InvalidInput: `text` is not ISO 8601.
@@ -58,7 +58,7 @@ def parse_time(text: str) -> datetime:
 def window_between(
     start: datetime | None, end: datetime | None, now: datetime, length: timedelta
 ) -> Window:
-    """Return the window asked for: up to now without `end`, `length` long without `start`."""
+    """Return a window; `end` defaults to now, `start` to `length` before the end."""
     end = end or now
     return Window(start or end - length, end)
 

@@ -11,12 +11,11 @@ from data_pipeline.stored import read_features
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.errors import GateRefused
 from platform_core.ledger import Ledger
-from releases.admission import admit, champion
-from releases.comparison import unseen_rows
-from releases.gates import check
-from releases.images import pinned
-from releases.model_card import CARD_HTML, CARD_JSON
-from scoring import Release, baseline_path
+from platform_core.storage import baseline_path
+from releases.catalogue.model_card import CARD_HTML, CARD_JSON
+from releases.deployers.images import pinned_image
+from releases.gates import admit, load_champion, rows_unseen_by, run_gates
+from scoring import Release
 from training.bootstrap import Platform
 from training.card import model_card
 from training.card_page import card_page
@@ -44,9 +43,9 @@ def run(
     test = read_features(platform.store, case, dataset_version, TEST)
     ledger = Ledger(platform.store, platform.clock)
     parity = run.read_json(PARITY)["largest_difference"]
-    current = champion(platform.store, ledger, case.name)
-    unseen = unseen_rows(platform.store, case.name, test, current)
-    checks = check(case, built, test, parity, current, unseen)
+    current = load_champion(platform.store, ledger, case.name)
+    unseen = rows_unseen_by(current, test, platform.store, case.name)
+    checks = run_gates(case, built, test, parity, current, unseen)
     for verdict in checks:
         value = "" if verdict.value is None else f" {verdict.value:.4g}"
         word = "passed" if verdict.passed else "FAILED"
@@ -100,6 +99,6 @@ def _lineage(
         run_id=training["run_id"],
         git_sha=parameters.get("git_sha") or None,
         image_digest=platform.settings.training_image,
-        serving_image=pinned(platform.settings.serving_image),
+        serving_image=pinned_image(platform.settings.serving_image),
         libraries=libraries(),
     )

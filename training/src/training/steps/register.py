@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from releases.model_card import CARD_HTML, CARD_JSON
-from scoring import release_path
+from platform_core.storage import release_path
+from releases.catalogue.model_card import CARD_HTML, CARD_JSON
 from scoring.release import model_file
 from training.bootstrap import Platform
 from training.run_folder import TRAINING, RunFolder
@@ -20,7 +20,7 @@ def run(platform: Platform, run: RunFolder, release_id: str) -> str:
     tags = {"pipeline_run": run.run_id, "candidate": run.read_json(TRAINING)["candidate"]}
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
-        store.download(f"{release_path(name, release_id)}/{model_file(name)}", model)
+        store.download(release_path(name, release_id, model_file(name)), model)
         uri = store.uri(release_path(name, release_id))
         run_id = run.read_json(TRAINING)["run_id"]
         version = platform.registry.register(name, release_id, uri, model, run_id, tags)

@@ -7,7 +7,7 @@ from typing import Any
 from data_pipeline import TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
-from releases.model_card import TrialSummary
+from releases.catalogue.model_card import TrialSummary
 from training.bootstrap import Platform
 from training.fitting import fit
 from training.libraries import libraries

@@ -70,19 +70,3 @@ class RetrainRequest(Contract):
     reason: str
     report_id: str
     created_at: datetime
-
-
-def report_folder(use_case: str, environment: str, end: datetime) -> str:
-    """Return the folder of the reports whose window ends at `end`, by date and hour."""
-    return (
-        f"drift-reports/use_case={use_case}/environment={environment}"
-        f"/date={end:%Y-%m-%d}/hour={end:%H}"
-    )
-
-
-RETRAIN_PREFIX = "drift-reports/_retrain-requests"
-
-
-def retrain_path(request_id: str) -> str:
-    """Return where a retrain request is kept; `.taken` beside it marks it as taken up."""
-    return f"{RETRAIN_PREFIX}/{request_id}.json"

@@ -7,8 +7,6 @@ from pydantic import BaseModel, Field
 
 from platform_core.contracts.base import Contract
 
-RELEASE_FILE = "release.json"
-LINEAGE_FILE = "lineage.json"
 FORMAT = 2
 
 

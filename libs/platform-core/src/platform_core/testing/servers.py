@@ -18,9 +18,9 @@ import pytest
 from pydantic import SecretStr
 
 from platform_core.errors import UpstreamUnavailable
-from platform_core.ports.blob_store import CONTAINERS
 from platform_core.ports.job_runner import JobRunner
 from platform_core.settings import StorageSettings
+from platform_core.storage import CONTAINERS
 from platform_core.testing.machine import silence_telemetry
 from platform_core.testing.processes import (
     LOGS,

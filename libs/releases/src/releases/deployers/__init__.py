@@ -1,4 +1,4 @@
-"""Putting a release where an environment answers: the port and its adapters."""
+"""Deployers: the port, and its adapters for the laptop, KServe and tests."""
 
 from releases.deployers.port import CanaryDeployer, Deployer
 

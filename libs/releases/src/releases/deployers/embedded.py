@@ -1,7 +1,7 @@
-"""Deploying to the laptop's inference services by the V2 model repository API.
+"""Deploys to local inference services through the V2 model repository API.
 
-`<repository>/<environment>/<use_case>.json` points at the release that a server loads when it
-starts; `POST /v2/repository/models/<use_case>/load` makes a running server read it again.
+`<repository>/<environment>/<use_case>.json` names the release that a server loads when it starts;
+`POST /v2/repository/models/<use_case>/load` makes a running server read it again.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ POLL_SECONDS = 0.1
 
 
 class EmbeddedDeployer:
-    """Writes pointers below `repository` and talks to the servers of `serving`.
+    """Writes pointers below `repository` and calls the servers of `serving`.
 
-    `timeout_seconds` bounds a deployment from the pointer to the answer with the new release.
+    `timeout_seconds` bounds a deployment until the new release answers.
     """
 
     def __init__(
@@ -39,18 +39,18 @@ class EmbeddedDeployer:
         release_uri: str,
         model_version: str,
     ) -> None:
-        """Point at the release, load it, and wait until it answers; else put the old one back."""
+        """Load the release and wait until it answers; on failure restore the previous one."""
         file = self._pointer(use_case, environment)
         before = file.read_bytes() if file.exists() else None
         try:
             _replace(file, pointer(use_case, release_id, release_uri, model_version))
             self._load_and_wait(use_case, environment, release_id)
         except BaseException:
-            self._put_back(use_case, environment, before)
+            self._restore(use_case, environment, before)
             raise
 
     def served(self, use_case: str, environment: Environment) -> str | None:
-        """Return the release that the server's metadata names, `None` when none answers."""
+        """Return the release in the model's metadata, `None` if the model is not served."""
         return self._services.served(use_case, environment)
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
@@ -74,8 +74,8 @@ class EmbeddedDeployer:
                 )
             time.sleep(POLL_SECONDS)
 
-    def _put_back(self, use_case: str, environment: Environment, before: bytes | None) -> None:
-        """Restore the pointer. A server that is down reads it when it starts again."""
+    def _restore(self, use_case: str, environment: Environment, before: bytes | None) -> None:
+        """Restore the pointer. A server that is down reads it when it starts."""
         with contextlib.suppress(PlatformError):
             if before is None:
                 self.withdraw(use_case, environment)
@@ -89,7 +89,7 @@ class EmbeddedDeployer:
 
 
 def _replace(file: Path, data: bytes) -> None:
-    """Write in one step: a server that starts meanwhile reads the old pointer or the new."""
+    """Replace the file atomically: a server that starts reads the old pointer or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     partial.write_bytes(data)

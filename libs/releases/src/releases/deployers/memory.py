@@ -1,4 +1,4 @@
-"""A deployer without servers: it verifies a release as a server would and remembers it."""
+"""A deployer without servers: verifies a release as a server does, and keeps it in memory."""
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ReleaseNotFound, ReleaseRefused
@@ -8,7 +8,7 @@ from use_cases import use_case as installed
 
 
 class MemoryDeployer:
-    """Serves in this process's memory; releases are read from `store`."""
+    """Serves releases of `store` in the memory of this process."""
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
@@ -23,7 +23,7 @@ class MemoryDeployer:
         release_uri: str,
         model_version: str,
     ) -> None:
-        """Load and verify the release, then serve it alone."""
+        """Load and verify the release, then serve it; a canary ends."""
         del release_uri, model_version
         self._scorers[use_case, environment] = self._load(use_case, release_id)
         self.canaries.pop((use_case, environment), None)
@@ -37,22 +37,22 @@ class MemoryDeployer:
         model_version: str,
         percent: int,
     ) -> None:
-        """Load and verify the release, then remember its share."""
+        """Load and verify the release, then record its share."""
         del release_uri, model_version
         self._load(use_case, release_id)
         self.canaries[use_case, environment] = (release_id, percent)
 
     def end_canary(self, use_case: str, environment: Environment) -> None:
-        """Forget the share."""
+        """Remove the canary."""
         self.canaries.pop((use_case, environment), None)
 
     def served(self, use_case: str, environment: Environment) -> str | None:
-        """Return the id of the release that answers, `None` when none does."""
+        """Return the id of the served release, `None` if there is none."""
         scorer = self._scorers.get((use_case, environment))
         return scorer.release_id if scorer else None
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
-        """Forget what is served."""
+        """Stop serving."""
         self._scorers.pop((use_case, environment), None)
 
     def _load(self, use_case: str, release_id: str) -> Scorer:

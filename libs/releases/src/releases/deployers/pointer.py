@@ -1,4 +1,4 @@
-"""The pointer: what a deployer tells an inference service to load, as JSON."""
+"""The pointer: the JSON document that tells an inference service which release to load."""
 
 from platform_core.hashing import canonical_json
 

@@ -6,7 +6,7 @@ from platform_core.contracts.environments import Environment
 
 
 class Deployer(Protocol):
-    """Makes an environment answer with a release.
+    """Makes an environment serve a release.
 
     All methods raise `UpstreamUnavailable` when the environment's server cannot be reached.
     """
@@ -19,27 +19,29 @@ class Deployer(Protocol):
         release_uri: str,
         model_version: str,
     ) -> None:
-        """Return when the environment answers with the release; deploying it again is fine.
+        """Return when the environment answers with the release. Deploying it again is allowed.
+
+        After an error, the previous release is served, or the one of the other deployment.
 
         Raises:
-            ReleaseRefused: the server would not load it; what was served before still is.
-            UpstreamUnavailable: it did not get ready in time; what was served before still is.
-            Conflict: somebody else deployed at the same time; what they deployed is served.
+            ReleaseRefused: the server refused to load it.
+            UpstreamUnavailable: it was not ready in time.
+            Conflict: another deployment ran at the same time.
         """
         ...
 
     def served(self, use_case: str, environment: Environment) -> str | None:
-        """Return the id of the release that answers, `None` when none does."""
+        """Return the id of the served release, `None` if there is none."""
         ...
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
-        """Stop answering for the use case; when nothing is served nothing changes."""
+        """Stop serving the use case. Does nothing if it is not served."""
         ...
 
 
 @runtime_checkable
 class CanaryDeployer(Deployer, Protocol):
-    """Also lets a second release answer a share of the requests."""
+    """A deployer that can split requests between two releases."""
 
     def canary(
         self,
@@ -50,12 +52,12 @@ class CanaryDeployer(Deployer, Protocol):
         model_version: str,
         percent: int,
     ) -> None:
-        """Return when the release answers `percent` of the requests, each as a whole.
+        """Return when the release answers `percent` of the requests; no request mixes releases.
 
-        Raises as `deploy` does; what was served before then answers everything.
+        Raises the errors of `deploy`; the stable release then answers all requests.
         """
         ...
 
     def end_canary(self, use_case: str, environment: Environment) -> None:
-        """Return when what was served before the canary answers everything again."""
+        """Return when the stable release answers all requests again."""
         ...

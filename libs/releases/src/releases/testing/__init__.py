@@ -1,1 +1,1 @@
-"""What tests of this package and of its adapters share."""
+"""Test support: the contract of deployers, and a Kubernetes API server."""

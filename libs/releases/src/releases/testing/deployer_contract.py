@@ -1,4 +1,4 @@
-"""What every deployer does."""
+"""Contract tests of the deployer port."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,9 @@ import pytest
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ReleaseRefused
 from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import release_path
 from releases.deployers import Deployer
-from scoring import Release, release_path
+from scoring import Release
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 
@@ -16,7 +17,7 @@ STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 class DeployerContract:
     """Override `deployer`; its servers read releases from the fixture `blob_store`.
 
-    `make_release` (store, use case, seed) → `Release` builds and stores a real one.
+    The fixture `make_release` (store, use case, seed) builds and stores a release.
     """
 
     use_case = "iris"
@@ -47,7 +48,7 @@ class DeployerContract:
         blob_store: BlobStore,
         make_release: Callable[..., Release],
     ) -> None:
-        """In its environment only; the next one replaces it; the same again is fine."""
+        """In its environment only; the next release replaces it; the same one may follow itself."""
         first, second = (make_release(blob_store, self.use_case, seed).id for seed in (0, 1))
         put(first)
         assert deployer.served(self.use_case, STAGING) == first
@@ -65,7 +66,7 @@ class DeployerContract:
         blob_store: BlobStore,
         make_release: Callable[..., Release],
     ) -> None:
-        """The message names the damage; the old release can be deployed and replaced as ever."""
+        """The message names the damage; the old release can still be deployed and replaced."""
         good, bad = (make_release(blob_store, self.use_case, seed).id for seed in (0, 1))
         path = f"{release_path(self.use_case, bad)}/model/{self.use_case}/1/model.onnx"
         intact = blob_store.read(path)
@@ -81,7 +82,7 @@ class DeployerContract:
     def test_a_first_release_that_is_refused_leaves_nothing_served(
         self, deployer: Deployer, put: Callable[..., None]
     ) -> None:
-        """There is no old release to fall back to."""
+        """There is no previous release to restore."""
         with pytest.raises(ReleaseRefused):
             put("0" * 32)
         assert deployer.served(self.use_case, STAGING) is None
@@ -93,7 +94,7 @@ class DeployerContract:
         blob_store: BlobStore,
         make_release: Callable[..., Release],
     ) -> None:
-        """Twice is as good as once, and the release can come back."""
+        """Withdrawing is idempotent, and the release can be deployed again."""
         release = make_release(blob_store, self.use_case, 0).id
         put(release)
         put(release, PRODUCTION)

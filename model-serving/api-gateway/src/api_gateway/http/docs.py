@@ -9,10 +9,10 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.batch.jobs import Submission
 from api_gateway.http.checks import API_KEY
 from api_gateway.http.documentation import REFERENCE, SECURITY_SCHEME, record_name
 from api_gateway.http.schemas import DOCUMENTED
+from platform_core.batch import BatchSubmission
 from use_cases import use_case, use_case_names
 
 RESOURCES = "fastapi_swagger.resources"
@@ -105,7 +105,7 @@ def _static(content: bytes, media_type: str) -> Response:
 
 def _schemas() -> dict[str, Any]:
     answers = [(model, "serialization") for model in DOCUMENTED]
-    models = [(Submission, "validation"), *answers]
+    models = [(BatchSubmission, "validation"), *answers]
     _, document = models_json_schema(models, ref_template=REFERENCE)
     schemas = dict(document["$defs"])
     for name in use_case_names():

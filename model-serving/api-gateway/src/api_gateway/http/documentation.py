@@ -10,6 +10,7 @@ from api_gateway.http.problems import MEDIA_TYPE, TITLES
 from api_gateway.predict.records import MAX_RECORDS, list_names
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
+from platform_core.storage import BATCH
 from use_cases import UseCase, use_case_names
 
 SECURITY_SCHEME = "ApiKey"
@@ -55,14 +56,14 @@ def batch_operation(cases: Sequence[UseCase], scope: str) -> Operation:
 
 def submit_operation() -> Operation:
     """Describe the submission of a batch job."""
-    example = {"input_path": "batch/mails.parquet", "output_path": "batch/answers.parquet"}
+    example = {"input_path": f"{BATCH}/mails.parquet", "output_path": f"{BATCH}/answers.parquet"}
     return _operation(
         "Score a large file; paths are <container>/<path> in the blob store",
         "operator",
         {202: _json("JobSubmitted", "The job was taken on")},
         (*WITH_BODY, 409, 503),
         [_environment()],
-        _body(_reference("Submission"), {"mails": {"value": example}}),
+        _body(_reference("BatchSubmission"), {"mails": {"value": example}}),
     )
 
 

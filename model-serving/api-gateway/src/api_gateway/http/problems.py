@@ -10,7 +10,6 @@ from api_gateway.errors import (
     BodyTooLarge,
     BodyTooSlow,
     Forbidden,
-    InvalidFields,
     MethodNotAllowed,
     RateLimited,
     Unauthenticated,
@@ -20,6 +19,7 @@ from api_gateway.errors import (
 )
 from platform_core.errors import (
     Conflict,
+    InvalidFields,
     InvalidInput,
     NotFound,
     PlatformError,

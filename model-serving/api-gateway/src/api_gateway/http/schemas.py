@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from platform_core.contracts.batch_job import JobStatus
+from platform_core.batch import JobStatus
 from platform_core.contracts.drift_report import ColumnDrift, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.release import TensorSpec

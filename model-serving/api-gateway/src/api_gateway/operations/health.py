@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from api_gateway.log.inference_log import InferenceLog
 from api_gateway.routing.catalog import ActiveRelease, Catalog, places
 from api_gateway.routing.upstream import InferenceServices, Place
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, PlatformError, Unavailable
 from platform_core.ports.job_runner import JobRunner
+from records import InferenceLog
 from use_cases import use_case
 
 OK = "ok"

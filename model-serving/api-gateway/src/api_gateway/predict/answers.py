@@ -40,16 +40,6 @@ class Question:
     request: PredictionRequest
     records: Sequence[BaseModel]
 
-    @property
-    def rows(self) -> int:
-        """How many records it asks about."""
-        return len(self.records)
-
-    @property
-    def size(self) -> int:
-        """How many bytes its body had."""
-        return self.request.size
-
 
 class Answers:
     """The answers to `questions` of one use case in one environment.
@@ -87,7 +77,7 @@ class Answers:
                 "latency_ms": latency,
                 "timestamp": self._time,
             }
-            end = row + question.rows
+            end = row + len(question.records)
             documents.append([self._document(i, names[i], common) for i in range(row, end)])
             row = end
         return documents
@@ -141,7 +131,7 @@ class Answers:
                 "purpose": request.purpose.value,
                 "latency_ms": latency,
             }
-            yield from repeat(common, question.rows)
+            yield from repeat(common, len(question.records))
 
     def _names(self) -> list[dict[str, str]]:
         column = self._case.id_column

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
-from api_gateway.errors import FieldError, InvalidFields
+from platform_core.errors import FieldError, InvalidFields
 from use_cases import UseCase
 from use_cases.record_schema import error_message
 

@@ -16,11 +16,12 @@ from api_gateway.routing.upstream import Place
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.release import LINEAGE_FILE, RELEASE_FILE, Lineage, ReleaseManifest
+from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobInfo, BlobStore
+from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, release_path
 from use_cases import use_case_names
 
 logger = logging.getLogger(__name__)
@@ -113,11 +114,10 @@ class Catalog:
         release_id = self._ledger.active(*place)
         if release_id is None:
             return None
-        folder = f"models/{place[0]}/{release_id}"
         return ActiveRelease(
             release_id,
-            self._document(f"{folder}/{RELEASE_FILE}", ReleaseManifest),
-            self._document(f"{folder}/{LINEAGE_FILE}", Lineage),
+            self._document(release_path(place[0], release_id, RELEASE_FILE), ReleaseManifest),
+            self._document(release_path(place[0], release_id, LINEAGE_FILE), Lineage),
             self._ledger.canary(*place),
         )
 

@@ -24,7 +24,8 @@ from platform_core.errors import (
     InvalidPath,
     UpstreamUnavailable,
 )
-from platform_core.ports.blob_store import BlobInfo, validate_path
+from platform_core.ports.blob_store import BlobInfo
+from platform_core.storage import validate_path
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30

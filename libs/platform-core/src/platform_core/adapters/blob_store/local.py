@@ -15,7 +15,8 @@ from uuid import uuid4
 from pyarrow import fs
 
 from platform_core.errors import BlobExists, BlobNotFound, InvalidPath, UpstreamUnavailable
-from platform_core.ports.blob_store import BlobInfo, validate_path
+from platform_core.ports.blob_store import BlobInfo
+from platform_core.storage import validate_path
 
 PARTIAL_FOLDER = ".partial"
 

@@ -10,7 +10,8 @@ from pyarrow import fs
 from platform_core.adapters.blob_store.memory_files import MemoryFiles
 from platform_core.clock import Clock, SystemClock
 from platform_core.errors import BlobExists, BlobNotFound, InvalidPath
-from platform_core.ports.blob_store import BlobInfo, validate_path
+from platform_core.ports.blob_store import BlobInfo
+from platform_core.storage import validate_path
 
 ROOT = "memory://blobs/"
 

@@ -1,7 +1,7 @@
 """The InferenceServices of one namespace, through the Kubernetes API.
 
-A server that restarts, is overloaded or cannot be reached is asked again until the deadline; what
-it says no to is translated into the errors of the platform.
+Requests are retried until the deadline while the server restarts, is overloaded or cannot be
+reached. Every other failure is translated into an error of the platform.
 """
 
 import json
@@ -29,19 +29,19 @@ GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 PATH = f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/{PLURAL}/{{name}}"
 FIELD_MANAGER = "mlplatform-deployer"
 APPLY = {"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"}
-# Connecting and answering; a watch is silent for longer.
+# Connect and read time-outs.
 REQUEST_SECONDS = (5, 30)
-# The pods are asked as well whenever a watch ends.
+# Short, because the pods are checked whenever a watch ends.
 WATCH_SECONDS = 1
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600))
+RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600))
 
 
 class OutOfDate(Conflict):
     """The object has changed since it was read."""
 
 
-class InferenceServices:
+class InferenceServiceApi:
     """Reads, applies and follows InferenceServices of `namespace`."""
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
@@ -50,10 +50,10 @@ class InferenceServices:
         self._namespace = namespace
 
     def get(self, name: str, deadline: float) -> Object:
-        """Return an InferenceService; `deadline` (monotonic seconds) bounds the waiting.
+        """Return an InferenceService; `deadline` (monotonic seconds) bounds the retries.
 
         Raises:
-            NotFound: there is none of this name.
+            NotFound: it does not exist.
             ConfigurationError: this identity may not read it.
             UpstreamUnavailable: the server did not answer in time.
         """
@@ -66,13 +66,13 @@ class InferenceServices:
         )
 
     def apply(self, configuration: Object, deadline: float) -> Object:
-        """Apply what the platform decides of an InferenceService (server-side apply).
+        """Apply the fields that the platform owns (server-side apply).
 
-        With `metadata.resourceVersion` only the object that was read is changed.
+        With `metadata.resourceVersion`, only the version that was read is changed.
 
         Raises:
             OutOfDate: the object has changed since.
-            Conflict: somebody else decides a field; nothing was changed.
+            Conflict: another field manager owns a field; nothing was changed.
         """
         name = configuration["metadata"]["name"]
         return self._call(
@@ -95,8 +95,8 @@ class InferenceServices:
     def follow(self, seen: Object, deadline: float) -> Iterator[Object]:
         """Yield `seen` and then every later state of it until the deadline.
 
-        The last state comes again when nothing happens for a second. A watch that has expired or
-        broken off begins anew from what the server has now.
+        The last state is repeated when nothing happens for a second. A watch that expired or
+        broke off is restarted from the present state.
 
         Raises:
             NotFound: the InferenceService was deleted.
@@ -111,7 +111,9 @@ class InferenceServices:
                     yield seen
             except _Expired:
                 seen = self.get(name, deadline)
-            if time.monotonic() - begin < FIRST_PAUSE:  # nothing in between may make this spin
+            if (
+                time.monotonic() - begin < FIRST_PAUSE
+            ):  # a watch that ends at once must not make this spin
                 time.sleep(FIRST_PAUSE)
 
     def _watch(self, seen: Object) -> Iterator[Object]:
@@ -137,7 +139,7 @@ class InferenceServices:
                     if event["type"] != "BOOKMARK":
                         yield event["object"]
         except ApiException as error:
-            if error.status not in (HTTPStatus.GONE, *AGAIN):
+            if error.status not in (HTTPStatus.GONE, *RETRIED):
                 self._translate(f"watch {name}", error)
             raise _Expired from error
         except (urllib3.exceptions.HTTPError, json.JSONDecodeError) as error:
@@ -149,7 +151,7 @@ class InferenceServices:
             try:
                 return request()
             except ApiException as error:
-                if error.status not in AGAIN:
+                if error.status not in RETRIED:
                     self._translate(what, error)
                 reason = f"{error.status} {error.reason}"
             except urllib3.exceptions.HTTPError as error:
@@ -165,10 +167,10 @@ class InferenceServices:
     def _translate(self, what: str, error: ApiException) -> NoReturn:
         status = _status(error)
         message = f"{what} in namespace {self._namespace}: {status.get('message') or error.reason}"
-        raise self._meaning(error.status, what, message, status) from error
+        raise self._error(error.status, what, message, status) from error
 
     @staticmethod
-    def _meaning(code: int, what: str, message: str, status: Object) -> PlatformError:
+    def _error(code: int, what: str, message: str, status: Object) -> PlatformError:
         if not code:
             return ConfigurationError(f"{message}; check certificates and host of the kubeconfig")
         if code == HTTPStatus.NOT_FOUND:
@@ -181,19 +183,21 @@ class InferenceServices:
             )
         if code == HTTPStatus.CONFLICT and _owners(status):
             return Conflict(
-                f"{message}; another field manager decides {', '.join(_owners(status))}: "
-                "take it out of what that one applies"
+                f"{message}; another field manager owns {', '.join(_owners(status))}: "
+                "remove these fields from its configuration"
             )
         if code == HTTPStatus.CONFLICT:
             return OutOfDate(message)
         return Refused(f"{message} ({what} was answered {code})")
 
     def _absent(self, name: str) -> NoReturn:
-        raise NotFound(f"the InferenceService {name} in {self._namespace} was deleted meanwhile")
+        raise NotFound(
+            f"the InferenceService {name} in {self._namespace} was deleted during the deployment"
+        )
 
 
 class _Expired(Exception):
-    """A watch cannot go on from where it was."""
+    """A watch cannot be continued."""
 
 
 def _status(error: ApiException) -> Object:
@@ -205,6 +209,6 @@ def _status(error: ApiException) -> Object:
 
 
 def _owners(status: Object) -> list[str]:
-    """Return the fields that others own, as the server names them."""
+    """Return the fields that other field managers own."""
     causes = (status.get("details") or {}).get("causes") or []
     return [c.get("field", "?") for c in causes if c.get("reason") == "FieldManagerConflict"]

@@ -1,4 +1,4 @@
-"""Reaching the Kubernetes API: by a kubeconfig, or as the pod this runs in."""
+"""Connects to the Kubernetes API with a kubeconfig, or as the pod that this runs in."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,21 +8,21 @@ from kubernetes.config import ConfigException, load_incluster_config, load_kube_
 
 from platform_core.errors import ConfigurationError
 from platform_core.ports.blob_store import BlobStore
-from releases.deployers.kserve.api import InferenceServices
+from releases.deployers.images import PinnedImages
+from releases.deployers.kserve.api import InferenceServiceApi
 from releases.deployers.kserve.deployer import KServeDeployer
 from releases.deployers.v2 import V2Services
-from releases.images import PinnedImages
 from releases.settings import ReleaseSettings
 
 
 def api_client(kubeconfig: Path | None) -> ApiClient:
-    """Return a client for the context that `kubeconfig` names, or for the pod's own cluster.
+    """Return a client for the current context of `kubeconfig`, or for the cluster of this pod.
 
     Raises:
-        ConfigurationError: the file cannot be used, or without one this is no pod.
+        ConfigurationError: the file cannot be used, or there is none and this is not a pod.
     """
     settings = Configuration()
-    settings.retries = False  # what is worth another try is decided by who asks
+    settings.retries = False  # the callers decide what is retried
     try:
         if kubeconfig:
             load_kube_config(str(kubeconfig), client_configuration=settings)
@@ -37,14 +37,14 @@ def api_client(kubeconfig: Path | None) -> ApiClient:
 
 
 def kserve_deployer(settings: ReleaseSettings, store: BlobStore) -> KServeDeployer:
-    """Return the deployer of the namespace that `deployer_url` names."""
+    """Return the deployer for the namespace in `deployer_url`."""
     namespace = urlsplit(settings.deployer_url).netloc
     if not namespace:
         raise ConfigurationError(
             f"DEPLOYER_URL={settings.deployer_url!r} names no namespace; use kserve://<namespace>"
         )
     return KServeDeployer(
-        InferenceServices(api_client(settings.kubeconfig), namespace),
+        InferenceServiceApi(api_client(settings.kubeconfig), namespace),
         V2Services(settings, "look at the pods of the InferenceService"),
         settings.deploy_timeout_seconds,
         PinnedImages(store, settings.serving_image),

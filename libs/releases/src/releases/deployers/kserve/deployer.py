@@ -1,8 +1,8 @@
-"""The deployer of a cluster: KServe's InferenceServices.
+"""Deploys to KServe InferenceServices.
 
-A change is one server-side apply of the object that was read (its `resourceVersion` is part of
-what is applied), so of two deployers at once one is told. Whatever fails afterwards, what was
-applied before is applied again, unless somebody else has deployed meanwhile.
+A change is one server-side apply that includes the `resourceVersion` of the object that was read,
+so of two deployments at the same time one fails with a conflict. After any other failure the
+previous configuration is applied again, unless another deployment has replaced it.
 """
 
 import time
@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Conflict, PlatformError, Refused, UpstreamUnavailable
-from releases.deployers.kserve.api import InferenceServices, Object, OutOfDate
+from releases.deployers.kserve.api import InferenceServiceApi, Object, OutOfDate
 from releases.deployers.kserve.desired import (
-    Canary,
-    Desired,
+    CanaryState,
+    DesiredState,
     configuration,
     deployed,
     is_serverless,
@@ -23,25 +23,26 @@ from releases.deployers.kserve.desired import (
 from releases.deployers.kserve.rollout import Rollout, is_ready
 from releases.deployers.v2 import ANSWER_SECONDS, V2Services
 
-PUT_BACK_SECONDS = 60.0
+RESTORE_SECONDS = 60.0
 ImageOf = Callable[[str, str], str | None]
 
 
 def no_image(use_case: str, release_id: str) -> str | None:
-    """Pin no release to an image: all take the runtime's."""
+    """Return no image: every release uses that of the runtime."""
     del use_case, release_id
+    return None
 
 
 class KServeDeployer:
     """Deploys by applying InferenceServices.
 
-    `image_of` (use case, release id) returns the image a release is pinned to;
-    `timeout_seconds` bounds a deployment from the first request to the answer with the release.
+    `image_of` (use case, release id) returns the image that a release is pinned to;
+    `timeout_seconds` bounds a deployment until the release answers.
     """
 
     def __init__(
         self,
-        api: InferenceServices,
+        api: InferenceServiceApi,
         services: V2Services,
         timeout_seconds: float = 600.0,
         image_of: ImageOf = no_image,
@@ -59,16 +60,16 @@ class KServeDeployer:
         release_uri: str,
         model_version: str,
     ) -> None:
-        """Apply the release and wait until it alone answers; else put the old one back.
+        """Apply the release and wait until only it answers; on failure restore the previous one.
 
-        A canary ends with it, whichever release it is.
+        A running canary ends.
 
         Raises:
-            Conflict: somebody else deploys, or decides fields of the InferenceService.
+            Conflict: another deployment runs, or owns fields of the InferenceService.
         """
         image = self._image_of(use_case, release_id)
         release = deployed(use_case, release_id, release_uri, model_version, image)
-        self._change(use_case, environment, lambda _: Desired(release))
+        self._change(use_case, environment, lambda _: DesiredState(release))
 
     def canary(
         self,
@@ -79,36 +80,35 @@ class KServeDeployer:
         model_version: str,
         percent: int,
     ) -> None:
-        """Let a release answer `percent` (1 to 99) of the requests, each of them as a whole.
+        """Let a release answer `percent` (1 to 99) of the requests; no request mixes releases.
 
         Raises:
-            Refused: nothing is served that could answer the others, or a request could meet
-                parts of two releases.
+            Refused: there is no stable release, or a request could mix two releases.
         """
         if not 1 <= percent <= 99:  # noqa: PLR2004
             raise Refused(f"a canary gets 1 to 99 percent of the requests, not {percent}")
         image = self._image_of(use_case, release_id)
         release = deployed(use_case, release_id, release_uri, model_version, image)
 
-        def beside(live: Object) -> Desired:
+        def with_canary(live: Object) -> DesiredState:
             present = read(live).release
             if present is None:
                 raise Refused(f"{environment} serves no {use_case} yet: deploy a release first")
             if "transformer" in live["spec"]:
                 raise Refused(
-                    f"{live['metadata']['name']} computes features in pods of their own: a canary "
+                    f"{live['metadata']['name']} computes features in separate pods: a canary "
                     "would mix two releases; deploy the release as a whole"
                 )
-            return Desired(present, Canary(release, percent))
+            return DesiredState(present, CanaryState(release, percent))
 
-        self._change(use_case, environment, beside)
+        self._change(use_case, environment, with_canary)
 
     def end_canary(self, use_case: str, environment: Environment) -> None:
-        """Let the stable release answer everything again; without a canary nothing changes."""
+        """Let the stable release answer all requests again. Does nothing without a canary."""
         self._change(use_case, environment, lambda live: read(live).without_canary())
 
     def served(self, use_case: str, environment: Environment) -> str | None:
-        """Return the release that answers, `None` when none does."""
+        """Return the id of the stable release if it answers, `None` if nothing is served."""
         deadline = time.monotonic() + ANSWER_SECONDS
         live = self._api.get(service_name(use_case, environment), deadline)
         desired = read(live)
@@ -121,40 +121,40 @@ class KServeDeployer:
                 raise
             return None
         if desired.canary and answered == desired.canary.release.release_id:
-            return desired.release.release_id  # it was the canary's turn
+            return desired.release.release_id  # this request was routed to the canary
         return answered
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Have KServe stop the InferenceService."""
         deadline = time.monotonic() + self._timeout
-        self._apply(service_name(use_case, environment), lambda _: Desired(), deadline)
+        self._apply(service_name(use_case, environment), lambda _: DesiredState(), deadline)
 
     def _change(
-        self, use_case: str, environment: Environment, wanted: Callable[[Object], Desired]
+        self, use_case: str, environment: Environment, desired_of: Callable[[Object], DesiredState]
     ) -> None:
         deadline = time.monotonic() + self._timeout
-        before, after = self._apply(service_name(use_case, environment), wanted, deadline)
+        before, after = self._apply(service_name(use_case, environment), desired_of, deadline)
         try:
             self._wait(use_case, environment, before, after, deadline)
         except BaseException as error:
-            self._put_back(before, after, error)
+            self._restore(before, after, error)
             raise
 
     def _apply(
-        self, name: str, wanted: Callable[[Object], Desired], deadline: float
+        self, name: str, desired_of: Callable[[Object], DesiredState], deadline: float
     ) -> tuple[Object, Object]:
-        """Apply what is wanted and return the object before and after.
+        """Apply the desired state and return the object before and after.
 
-        KServe writes the status all the time: only another release is somebody else's change.
+        KServe updates the status all the time, so only a change of the release is a conflict.
         """
         before = self._api.get(name, deadline)
-        desired, present, live = wanted(before), read(before), before
+        desired, present, live = desired_of(before), read(before), before
         while True:
             try:
                 return before, self._api.apply(configuration(live, desired), deadline)
             except OutOfDate:
                 live = self._api.get(name, deadline)
-            if read(live) == desired:  # ours, but the answer was lost
+            if read(live) == desired:  # applied, but the response was lost
                 return before, live
             if read(live) != present:
                 raise _superseded(name)
@@ -186,27 +186,27 @@ class KServeDeployer:
         raise rollout.late(self._timeout)
 
     def _answers(self, use_case: str, environment: Environment, release_id: str) -> bool:
-        """Ask the pods too: a status can be older than the spec."""
+        """Ask the pods as well: the status can be older than the spec."""
         try:
             return self._services.answers_with(use_case, environment, release_id)
         except UpstreamUnavailable:
             return False
 
-    def _put_back(self, before: Object, after: Object, error: BaseException) -> None:
-        """Apply what was there before, unless somebody else has deployed since."""
+    def _restore(self, before: Object, after: Object, error: BaseException) -> None:
+        """Apply the previous configuration, unless another deployment has replaced this one."""
         if isinstance(error, Conflict):
             return
         name, ours = after["metadata"]["name"], read(after)
 
-        def old(live: Object) -> Desired:
+        def previous(live: Object) -> DesiredState:
             if read(live) != ours:
                 raise _superseded(name)
             return read(before)
 
         try:
-            self._apply(name, old, time.monotonic() + PUT_BACK_SECONDS)
-        except PlatformError as trouble:
-            error.add_note(f"what {name} served before could not be put back: {trouble}")
+            self._apply(name, previous, time.monotonic() + RESTORE_SECONDS)
+        except PlatformError as failure:
+            error.add_note(f"the previous release of {name} could not be restored: {failure}")
 
 
 def _canary_ready(live: Object) -> bool:
@@ -217,4 +217,4 @@ def _canary_ready(live: Object) -> bool:
 
 
 def _superseded(name: str) -> Conflict:
-    return Conflict(f"{name} was given another release by somebody else at the same time")
+    return Conflict(f"another deployment changed the release of {name} at the same time")

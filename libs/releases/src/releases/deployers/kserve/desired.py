@@ -1,7 +1,7 @@
-"""What a deployer decides of an InferenceService, as the configuration it applies.
+"""The configuration that the deployer applies to an InferenceService.
 
-The release reaches the pods as an annotation of the pod template (docs/adr/0012). A field that is
-not in the configuration any more is removed by the server, so each configuration is complete.
+The release reaches the pods as an annotation of the pod template (docs/adr/0012). The server
+removes fields that are no longer in the configuration, so every configuration is complete.
 """
 
 import json
@@ -14,17 +14,17 @@ from releases.deployers.pointer import pointer
 
 RELEASE = "mlplatform/release"
 RELEASE_ID = "mlplatform/release-id"
-# KServe copies what the object is annotated with into the pods: it changes with a deployment only.
+# KServe copies the object's annotations into the pods, so it may change with a deployment only.
 STABLE = "mlplatform/stable-release"
 STOP = "serving.kserve.io/stop"
 MODE = "serving.kserve.io/deploymentMode"
-# Runtimes that know releases fetch them themselves; others get the model repository in it.
+# Runtimes with this format fetch the release themselves; others get its model repository.
 RELEASE_FORMAT = "mlplatform-release"
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """One release as the pods get it: the pointer, and the image it is pinned to if any."""
+class DeployedRelease:
+    """A release as the pods receive it: the pointer, and the image that it is pinned to, if any."""
 
     pointer: str
     image: str | None = None
@@ -32,71 +32,72 @@ class Deployed:
     @property
     def release_id(self) -> str:
         """The release's id."""
-        return json.loads(self.pointer)["release_id"]
+        return str(json.loads(self.pointer)["release_id"])
 
     @property
     def release_uri(self) -> str:
-        """Where the release is stored."""
-        return json.loads(self.pointer)["release_uri"]
+        """The storage URI of the release."""
+        return str(json.loads(self.pointer)["release_uri"])
 
 
 @dataclass(frozen=True)
-class Canary:
-    """A release that gets `percent` (1 to 99) of the requests, and what gets the others."""
+class CanaryState:
+    """A release that gets `percent` (1 to 99) of the requests."""
 
-    release: Deployed
+    release: DeployedRelease
     percent: int
 
 
 @dataclass(frozen=True)
-class Desired:
-    """What an InferenceService should serve; nothing at all stops it."""
+class DesiredState:
+    """What an InferenceService should serve; without a release it is stopped."""
 
-    release: Deployed | None = None
-    canary: Canary | None = None
+    release: DeployedRelease | None = None
+    canary: CanaryState | None = None
 
-    def without_canary(self) -> "Desired":
-        """Return the same without the canary."""
+    def without_canary(self) -> "DesiredState":
+        """Return this state without the canary."""
         return replace(self, canary=None)
 
 
 def deployed(
     use_case: str, release_id: str, release_uri: str, model_version: str, image: str | None
-) -> Deployed:
-    """Return a release as the pods get it."""
+) -> DeployedRelease:
+    """Return a release as the pods receive it."""
     text = pointer(use_case, release_id, release_uri, model_version).decode()
-    return Deployed(text, image)
+    return DeployedRelease(text, image)
 
 
 def service_name(use_case: str, environment: Environment) -> str:
-    """Return the name of the InferenceService; host names have - for _."""
+    """Return the name of the InferenceService, with - for _ as in host names."""
     return f"{use_case.replace('_', '-')}-{environment}"
 
 
 def is_serverless(live: Object) -> bool:
-    """Say whether Knative runs it: there every change of the template is a revision."""
+    """Say whether Knative runs it; there, every change of the template is a revision."""
     mode = (live["metadata"].get("annotations") or {}).get(MODE, "")
     return (live.get("status", {}).get("deploymentMode") or mode) in ("Knative", "Serverless")
 
 
-def read(live: Object) -> Desired:
-    """Return what an InferenceService is told to serve."""
+def read(live: Object) -> DesiredState:
+    """Return the state that an InferenceService is configured to serve."""
     spec, annotations = live["spec"], live["metadata"].get("annotations") or {}
     newest = _deployed(spec.get("predictor") or {})
     if STOP in annotations or newest is None:
-        return Desired()
+        return DesiredState()
     percent = spec["predictor"].get("canaryTrafficPercent")
     if percent is not None and STABLE in annotations:
-        return Desired(Deployed(**json.loads(annotations[STABLE])), Canary(newest, percent))
+        stable = DeployedRelease(**json.loads(annotations[STABLE]))
+        return DesiredState(stable, CanaryState(newest, percent))
     for canary in spec.get("canary") or []:
-        beside = _deployed(canary["predictor"])
-        if beside:
-            return Desired(newest, Canary(beside, canary["trafficPercent"]))
-    return Desired(newest)
+        release = _deployed(canary["predictor"])
+        if release:
+            return DesiredState(newest, CanaryState(release, canary["trafficPercent"]))
+    return DesiredState(newest)
 
 
-def configuration(live: Object, desired: Desired) -> Object:
-    """Return what to apply so that `live`, and no later state of it, serves `desired`."""
+def configuration(live: Object, desired: DesiredState) -> Object:
+    """Return the configuration that makes this version of `live` serve `desired`."""
     metadata: Object = {
         "name": live["metadata"]["name"],
         "namespace": live["metadata"]["namespace"],
@@ -111,7 +112,7 @@ def configuration(live: Object, desired: Desired) -> Object:
     return whole | {"spec": _spec(live, desired.release, desired.canary)}
 
 
-def _spec(live: Object, release: Deployed, canary: Canary | None) -> Object:
+def _spec(live: Object, release: DeployedRelease, canary: CanaryState | None) -> Object:
     spec: Object = {"predictor": _predictor(live, release)}
     if "transformer" in live["spec"]:
         spec["transformer"] = _template(release)
@@ -123,20 +124,20 @@ def _spec(live: Object, release: Deployed, canary: Canary | None) -> Object:
     return spec
 
 
-def _deployed(predictor: Object) -> Deployed | None:
+def _deployed(predictor: Object) -> DeployedRelease | None:
     text = (predictor.get("annotations") or {}).get(RELEASE)
     image = (predictor.get("model") or {}).get("image")
-    return Deployed(text, image) if text else None
+    return DeployedRelease(text, image) if text else None
 
 
-def _template(release: Deployed) -> Object:
+def _template(release: DeployedRelease) -> Object:
     return {
         "labels": {RELEASE_ID: release.release_id},
         "annotations": {RELEASE: release.pointer},
     }
 
 
-def _predictor(live: Object, release: Deployed) -> Object:
+def _predictor(live: Object, release: DeployedRelease) -> Object:
     model: dict[str, Any] = {}
     if live["spec"]["predictor"]["model"]["modelFormat"]["name"] != RELEASE_FORMAT:
         model["storageUri"] = f"{release.release_uri}/model"
@@ -145,8 +146,8 @@ def _predictor(live: Object, release: Deployed) -> Object:
     return _template(release) | ({"model": model} if model else {})
 
 
-def _standard_canary(live: Object, canary: Canary) -> Object:
-    """KServe lays it over the stable predictor; its pods are a Deployment of their own."""
+def _standard_canary(live: Object, canary: CanaryState) -> Object:
+    """KServe merges it over the stable predictor; its pods form a separate Deployment."""
     name = {"name": f"release-{canary.release.release_id:.12}"}
     overlay = name | _predictor(live, canary.release)
     return {"trafficPercent": canary.percent, "predictor": overlay}

@@ -1,39 +1,39 @@
-"""Reading from an InferenceService's status how a change of its release goes."""
+"""Follows a change of release in the status of an InferenceService."""
 
 from platform_core.errors import ReleaseRefused, UpstreamUnavailable
 from releases.deployers.kserve.api import Object
 from releases.deployers.kserve.desired import is_serverless
 
 REFUSED = ("BlockedByFailedLoad", "InvalidSpec")
-# A Deployment's or revision's own last word; other reasons of "False" pass.
-GIVEN_UP = ("ProgressDeadlineExceeded", "RevisionFailed", "FailedCreate", "RevisionMissing")
+# The controller has given up; any other reason of "False" is temporary.
+TERMINAL_REASONS = ("ProgressDeadlineExceeded", "RevisionFailed", "FailedCreate", "RevisionMissing")
 MAX_REASON = 1000
 
 
 class Rollout:
-    """Follows one change. `before` is the status that was there when it was made.
+    """Follows one change; `before` is the status at the time of the change.
 
-    KServe's `observedGeneration` is that of what is below it, so that a status says nothing of
-    which spec it belongs to: a failure counts only once the status has moved.
+    KServe's `observedGeneration` is that of a lower object, so a status does not tell which spec
+    it belongs to: a failure counts only after the status has changed.
     """
 
     def __init__(self, what: str, before: Object) -> None:
         self._what = what
         self._before = _relevant(before)
-        self._moved = False
+        self._changed = False
         self._last: Object = {}
 
     def finished(self, live: Object) -> bool:
-        """Say whether the newest revision is ready and the only one wanted.
+        """Say whether the newest revision is ready and receives the requests.
 
         Raises:
-            ReleaseRefused: the runtime would not load the release.
-            UpstreamUnavailable: the revision will not get ready.
+            ReleaseRefused: the runtime refused to load the release.
+            UpstreamUnavailable: the revision will not become ready.
         """
         self._last = live
         status = live.get("status") or {}
-        self._moved = self._moved or _relevant(status) != self._before
-        if self._moved:
+        self._changed = self._changed or _relevant(status) != self._before
+        if self._changed:
             self._raise_for(status)
         predictor = (status.get("components") or {}).get("predictor") or {}
         newest = predictor.get("latestCreatedRevision")
@@ -44,7 +44,10 @@ class Rollout:
         """Return the error of a change that did not finish in `seconds`."""
         status = self._last.get("status") or {}
         waiting = [f"{c['type']}: {_text(c)}" for c in _conditions(status) if c["status"] != "True"]
-        said = "; ".join(waiting)[:MAX_REASON] or "its status says ready, its pods do not"
+        said = (
+            "; ".join(waiting)[:MAX_REASON]
+            or "its status is ready, but its pods answer with another release"
+        )
         return UpstreamUnavailable(
             f"{self._what} was not served within {seconds:g} s: {said}; "
             "look at the pods of the InferenceService"
@@ -54,15 +57,15 @@ class Rollout:
         model = status.get("modelStatus") or {}
         if model.get("transitionStatus") in REFUSED:
             failure = model.get("lastFailureInfo") or {}
-            reason = failure.get("message") or failure.get("reason") or "it does not say why"
+            reason = failure.get("message") or failure.get("reason") or "no reason is given"
             raise ReleaseRefused(f"{self._what}: KServe says {reason:.{MAX_REASON}}")
         for condition in _conditions(status):
-            if condition["status"] == "False" and condition.get("reason") in GIVEN_UP:
-                raise UpstreamUnavailable(f"{self._what} does not get ready: {_text(condition)}")
+            if condition["status"] == "False" and condition.get("reason") in TERMINAL_REASONS:
+                raise UpstreamUnavailable(f"{self._what} will not become ready: {_text(condition)}")
 
 
 def is_ready(live: Object) -> bool:
-    """Say whether the InferenceService answers at all."""
+    """Say whether the InferenceService is ready."""
     return _ready(live.get("status") or {})
 
 
@@ -80,6 +83,6 @@ def _text(condition: Object) -> str:
 
 
 def _relevant(status: Object) -> list[object]:
-    """Return what changes when another revision is made, without times."""
+    """Return the parts of a status that change with a new revision, without times."""
     conditions = [(c["type"], c["status"], c.get("reason")) for c in _conditions(status)]
     return [sorted(conditions, key=str), status.get("modelStatus"), status.get("components")]

@@ -1,11 +1,11 @@
 """A Kubernetes API server for tests: objects with versions, server-side apply, watches.
 
-It keeps to what a client can tell apart: optimistic locks, managed fields and their conflicts,
-`Status` answers, generations, the status subresource, watches that expire, bookmarks, roles.
+It implements what a client can observe: optimistic locking, managed fields and their conflicts,
+`Status` responses, generations, the status subresource, expiring watches, bookmarks and roles.
 """
 
 from releases.testing.kubernetes.controller import KServeController
 from releases.testing.kubernetes.server import ApiServer
-from releases.testing.kubernetes.store import Failure, ObjectStore
+from releases.testing.kubernetes.store import ObjectStore, StatusError
 
-__all__ = ["ApiServer", "Failure", "KServeController", "ObjectStore"]
+__all__ = ["ApiServer", "KServeController", "ObjectStore", "StatusError"]

@@ -1,7 +1,7 @@
-"""What KServe does, as far as a deployer sees: pods that load releases, and the status.
+"""KServe's controller as a deployer observes it: pods that load releases, and the status.
 
-A client of the API server like any other, so that it also runs against a real one that has KServe's
-definitions but not its controller.
+It is an ordinary client, so that it also runs against a real API server that has KServe's
+definitions but no controller.
 """
 
 import json
@@ -28,17 +28,17 @@ MODE = "serving.kserve.io/deploymentMode"
 
 @dataclass
 class KServeController:
-    """Keeps statuses of `namespace`; `load` (name, pointer or `None`) is what the pods do.
+    """Updates the statuses in `namespace`; `load` (name, pointer or `None`) stands for the pods.
 
-    Revisions of a name in `stuck` never get ready. `meanwhile` is called once with the name when a
-    new revision was made, before its pods load anything.
+    Revisions of a name in `stuck` never become ready. `before_load` is called once, with the name,
+    after a new revision was created and before its pods load anything.
     """
 
     client: ApiClient
     namespace: str
     load: Callable[[str, Object | None], None]
     stuck: set[str] = field(default_factory=set)
-    meanwhile: Callable[[str], None] | None = None
+    before_load: Callable[[str], None] | None = None
     _templates: dict[str, str] = field(default_factory=dict)
     _revisions: dict[str, int] = field(default_factory=dict)
     _ready: dict[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class KServeController:
             try:
                 self._pass()
             except (ApiException, urllib3.exceptions.HTTPError):
-                continue  # the server restarts, or the object has moved on
+                continue  # the server restarts, or the object has changed
 
     def _pass(self) -> None:
         api = CustomObjectsApi(self.client)
@@ -81,11 +81,11 @@ class KServeController:
             return
         self._revisions[name] = self._revisions.get(name, 0) + 1
         self._write(live, "Unknown", "Deploying", {"transitionStatus": "InProgress"})
-        happens, self.meanwhile = self.meanwhile, None
-        if happens:
-            happens(name)
+        callback, self.before_load = self.before_load, None
+        if callback:
+            callback(name)
         self._roll_out(live)
-        self._templates[name] = template  # only now: what broke off is begun again
+        self._templates[name] = template  # last, so that an interrupted pass is repeated
 
     def _roll_out(self, live: Object) -> None:
         name = live["metadata"]["name"]
@@ -131,7 +131,7 @@ class KServeController:
             "deploymentMode": live["metadata"].get("annotations", {}).get(MODE, "Standard"),
             "canaryStatuses": [_canary_status(c) for c in canaries or []],
         }
-        # The client's own method sends a type of patch that custom resources do not know.
+        # The client's own method sends a patch type that custom resources do not support.
         self.client.call_api(
             STATUS_PATH,
             "PATCH",
@@ -148,7 +148,7 @@ class KServeController:
 
 
 def _template(live: Object) -> str:
-    """Return what decides the pods: another text is another revision."""
+    """Return what defines the pods: a different text is a new revision."""
     annotations = live["metadata"].get("annotations") or {}
     if STOP in annotations:
         return "stopped"
@@ -156,7 +156,7 @@ def _template(live: Object) -> str:
 
 
 def _share(live: Object, predictor: Object) -> bool:
-    """Say whether a predictor only gets a share of the requests."""
+    """Say whether a predictor gets only a share of the requests."""
     return predictor is not live["spec"]["predictor"] or "canaryTrafficPercent" in predictor
 
 

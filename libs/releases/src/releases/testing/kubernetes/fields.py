@@ -1,7 +1,7 @@
-"""Who decides which field of an object: server-side apply as Kubernetes does it.
+"""Ownership of fields: server-side apply as Kubernetes implements it.
 
-A field is its path, a tuple of keys. Lists are atomic, as a custom resource's are unless its schema
-says otherwise. https://kubernetes.io/docs/reference/using-api/server-side-apply/
+A field is identified by its path, a tuple of keys. Lists are atomic, as in custom resources whose
+schema does not say otherwise. https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,9 +10,9 @@ from typing import Any
 
 Object = dict[str, Any]
 Path = tuple[str, ...]
-# Not decided by anybody who applies.
+# Not owned by any field manager.
 IDENTITY = {("apiVersion",), ("kind",)}
-OF_THE_SERVER = {
+SERVER_FIELDS = {
     ("metadata", key)
     for key in (
         "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
@@ -23,7 +23,7 @@ APPLY, UPDATE = "Apply", "Update"
 
 
 class FieldConflict(Exception):
-    """Fields that others decide would get other values: `owners` by path."""
+    """Fields of other managers would change: `owners` by path."""
 
     def __init__(self, owners: dict[Path, str]) -> None:
         super().__init__(owners)
@@ -35,12 +35,12 @@ def fields_of(value: object, path: Path = ()) -> Iterator[Path]:
     if isinstance(value, dict) and value:
         for key, below in value.items():
             yield from fields_of(below, (*path, key))
-    elif path and path not in IDENTITY | OF_THE_SERVER:
+    elif path and path not in IDENTITY | SERVER_FIELDS:
         yield path
 
 
 def read(value: Any, path: Path) -> Any:
-    """Return the value at a path, `None` when there is none."""
+    """Return the value at a path, `None` if there is none."""
     for key in path:
         if not isinstance(value, dict) or key not in value:
             return None
@@ -49,10 +49,10 @@ def read(value: Any, path: Path) -> Any:
 
 
 def apply(live: Object, applied: Object, manager: str, force: bool) -> Object:
-    """Return `live` with what `manager` applies, and without what it applied before and left out.
+    """Return `live` with the fields that `manager` applies, without those it no longer applies.
 
     Raises:
-        FieldConflict: somebody else decides a field otherwise, and `force` is not set.
+        FieldConflict: another manager owns a field with another value, and `force` is not set.
     """
     owners = _owners(live)
     mine = (manager, APPLY)
@@ -81,7 +81,7 @@ def apply(live: Object, applied: Object, manager: str, force: bool) -> Object:
 
 
 def updated(before: Object, after: Object, manager: str) -> Object:
-    """Return `after`, where whoever wrote it decides what it changed."""
+    """Return `after`, with `manager` as the owner of every field that changed."""
     owners = _owners(before)
     new = set(fields_of(after))
     changed = {p for p in new if read(before, p) != read(after, p)}
@@ -93,7 +93,7 @@ def updated(before: Object, after: Object, manager: str) -> Object:
 
 
 def _touch(one: Path, other: Path) -> bool:
-    """Say whether one path is the other, or above it."""
+    """Say whether the paths are equal or one contains the other."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
 
@@ -144,7 +144,7 @@ def _write(value: Object, path: Path, content: object) -> None:
 
 
 def _remove(value: Object, path: Path) -> None:
-    """Remove a leaf, and the objects that are empty without it."""
+    """Remove a leaf, and the objects that become empty."""
     parents = [value]
     for key in path[:-1]:
         if not isinstance(parents[-1].get(key), dict):

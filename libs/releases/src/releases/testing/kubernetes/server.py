@@ -1,4 +1,4 @@
-"""The HTTP side: routes, roles, content types, watches, and a server that can be restarted."""
+"""The HTTP server: routes, roles, content types and watches."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from releases.testing.kubernetes.store import Failure, Object, ObjectStore
+from releases.testing.kubernetes.store import Object, ObjectStore, StatusError
 
 ROUTE = re.compile(
     r"/apis/serving\.kserve\.io/v1beta1/namespaces/(?P<namespace>[^/]+)/inferenceservices"
@@ -26,14 +26,19 @@ ROLES = {
     DEPLOYER: {"get", "list", "watch", "patch"},
     CONTROLLER: {"get", "list", "watch", "patch", "update", "patch/status"},
 }
-"""What each bearer token may do."""
+"""Verbs by bearer token."""
+
+
+class _StoppableServer(ThreadingHTTPServer):
+    daemon_threads = True
+    stopping = False
 
 
 @dataclass
 class ApiServer:
-    """One API server on a port of its own; `start` again after `stop` is a restart.
+    """One API server on its own port; it can be started again after `stop`.
 
-    `failing` answers so many further requests with 503; `forbidden` takes verbs from everybody.
+    The next `failing` requests get a 503; verbs in `forbidden` are denied to every role.
     """
 
     store: ObjectStore = field(default_factory=ObjectStore)
@@ -41,23 +46,23 @@ class ApiServer:
     failing: int = 0
     forbidden: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
-    _http: ThreadingHTTPServer | None = None
+    _http: _StoppableServer | None = None
     _thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Listen; the port stays the same over restarts."""
-        self._http = _Http(("127.0.0.1", self.port), _handler(self))
+        """Listen; the port stays the same after a restart."""
+        self._http = _StoppableServer(("127.0.0.1", self.port), _handler(self))
         self.port = self._http.server_port
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
         self._thread.start()
 
     def stop(self) -> None:
-        """Refuse connections and break off watches; the objects stay, as in etcd."""
+        """Refuse connections and end watches; the objects stay, as in etcd."""
         http, self._http = self._http, None
         if http is None or self._thread is None:
             return
@@ -69,7 +74,7 @@ class ApiServer:
         self._thread.join()
 
     def restart(self) -> None:
-        """Stop and start; what happened before is forgotten, as a new watch cache does."""
+        """Stop and start without the earlier events, as with a new watch cache."""
         self.stop()
         self.store.compact()
         self.start()
@@ -89,11 +94,6 @@ class ApiServer:
         return file
 
 
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-    stopping = False
-
-
 def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
     class Handler(_Handler):
         api = server
@@ -104,10 +104,10 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     api: ApiServer
-    server: _Http
+    server: _StoppableServer
 
     def respond(self) -> None:
-        """Answer one request; a server that stops leaves its callers without an answer."""
+        """Handle one request; a server that stops sends no response."""
         if self.server.stopping:
             self.close_connection = True
             return
@@ -115,15 +115,15 @@ class _Handler(BaseHTTPRequestHandler):
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         try:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            place = self._place(url.path)
-            verb = self._verb(place, query)
-            self.api.requests.append(f"{verb} {place['name'] or ''}".strip())
+            target = self._target(url.path)
+            verb = self._verb(target, query)
+            self.api.requests.append(f"{verb} {target['name'] or ''}".strip())
             self._authorize(verb)
             if verb == "watch":
-                self._watch(place, query)
+                self._watch(target, query)
                 return
-            self._send(HTTPStatus.OK, self._answer(verb, place, query, body))
-        except Failure as failure:
+            self._send(HTTPStatus.OK, self._answer(verb, target, query, body))
+        except StatusError as failure:
             self._send(failure.code, failure.status)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond  # noqa: N815
@@ -131,27 +131,27 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         """Keep the test output clean."""
 
-    def _place(self, path: str) -> dict[str, str | None]:
+    def _target(self, path: str) -> dict[str, str | None]:
         match = ROUTE.fullmatch(path)
         if not match:
-            raise Failure(
+            raise StatusError(
                 HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the resource"
             )
         return match.groupdict()
 
-    def _verb(self, place: dict[str, str | None], query: dict[str, str]) -> str:
-        if self.command == "GET" and place["name"]:
+    def _verb(self, target: dict[str, str | None], query: dict[str, str]) -> str:
+        if self.command == "GET" and target["name"]:
             return "get"
         if self.command == "GET":
             return "watch" if query.get("watch", "").lower() in ("true", "1") else "list"
-        return VERBS[self.command] + (place["status"] or "")
+        return VERBS[self.command] + (target["status"] or "")
 
     def _authorize(self, verb: str) -> None:
         user = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         if user not in ROLES:
-            raise Failure(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
+            raise StatusError(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
         if verb not in ROLES[user] or verb in self.api.forbidden:
-            raise Failure(
+            raise StatusError(
                 HTTPStatus.FORBIDDEN,
                 "Forbidden",
                 f'inferenceservices.serving.kserve.io is forbidden: User "{user}" cannot {verb} '
@@ -159,64 +159,67 @@ class _Handler(BaseHTTPRequestHandler):
             )
         if self.api.failing:
             self.api.failing -= 1
-            raise Failure(503, "ServiceUnavailable", "the server is currently unable to handle it")
+            raise StatusError(
+                503, "ServiceUnavailable", "the server is currently unable to handle it"
+            )
 
     def _answer(
-        self, verb: str, place: dict[str, Any], query: dict[str, str], body: bytes
+        self, verb: str, target: dict[str, Any], query: dict[str, str], body: bytes
     ) -> Object:
-        store, namespace, name = self.api.store, place["namespace"], place["name"]
+        store, namespace, name = self.api.store, target["namespace"], target["name"]
         manager = query.get("fieldManager") or self.headers.get("User-Agent", "").split("/")[0]
         if verb in ("get", "list", "delete"):
-            asked = _selected(query) if verb == "list" else name
-            return getattr(store, verb)(namespace, asked)
+            selected = _selected(query) if verb == "list" else name
+            result: Object = getattr(store, verb)(namespace, selected)
+            return result
         value = json.loads(body)
         if verb == "create":
             return store.create(namespace, value, manager)
         if verb == "update":
             return store.change(namespace, name, lambda old: value | _only(old, "status"), manager)
-        return self._patch(place, query, value, manager)
+        return self._patch(target, query, value, manager)
 
     def _patch(
-        self, place: dict[str, Any], query: dict[str, str], value: Object, manager: str
+        self, target: dict[str, Any], query: dict[str, str], value: Object, manager: str
     ) -> Object:
-        store, namespace, name = self.api.store, place["namespace"], place["name"]
+        store, namespace, name = self.api.store, target["namespace"], target["name"]
         kind = (self.headers.get("Content-Type") or "").split(";")[0]
         if kind == APPLY:
             if "fieldManager" not in query:
-                raise Failure(400, "BadRequest", "fieldManager is required for apply patch")
+                raise StatusError(400, "BadRequest", "fieldManager is required for apply patch")
             return store.apply(namespace, name, value, manager, query.get("force") == "true")
         if kind == MERGE:
             return store.change(
-                namespace, name, lambda old: _merged(old, value, bool(place["status"])), manager
+                namespace, name, lambda old: _merged(old, value, bool(target["status"])), manager
             )
-        raise Failure(415, "UnsupportedMediaType", f"the body of the request was in {kind}")
+        raise StatusError(415, "UnsupportedMediaType", f"the body of the request was in {kind}")
 
-    def _watch(self, place: dict[str, Any], query: dict[str, str]) -> None:
+    def _watch(self, target: dict[str, Any], query: dict[str, str]) -> None:
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         try:
-            for line in self._lines(place, query):
+            for line in self._lines(target, query):
                 data = json.dumps(line).encode() + b"\n"
                 self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
                 self.wfile.flush()
             if self.server.stopping:
-                self.close_connection = True  # in the middle of a chunk, as a dying server does
+                self.close_connection = True  # in the middle of a chunk, as in a crash
                 return
             self.wfile.write(b"0\r\n\r\n")
         except OSError:
             self.close_connection = True
 
-    def _lines(self, place: dict[str, Any], query: dict[str, str]) -> Iterator[Object]:
+    def _lines(self, target: dict[str, Any], query: dict[str, str]) -> Iterator[Object]:
         store, version = self.api.store, int(query.get("resourceVersion") or 0)
         end = time.monotonic() + float(query.get("timeoutSeconds") or 60)
-        wanted = _selected(query)
+        selected = _selected(query)
         while not self.server.stopping and (left := end - time.monotonic()) > 0:
             with store.changed:
                 try:
                     events = store.since(version)
-                except Failure as failure:
+                except StatusError as failure:
                     yield {"type": "ERROR", "object": failure.status}
                     return
                 if not events:
@@ -225,8 +228,8 @@ class _Handler(BaseHTTPRequestHandler):
             for event in events:
                 version = event.version
                 metadata = event.object["metadata"]
-                mine = metadata["namespace"] == place["namespace"]
-                if mine and wanted in (None, metadata["name"]):
+                mine = metadata["namespace"] == target["namespace"]
+                if mine and selected in (None, metadata["name"]):
                     yield {"type": event.type, "object": event.object}
         if query.get("allowWatchBookmarks", "").lower() == "true":
             mark = {"kind": "InferenceService", "apiVersion": "serving.kserve.io/v1beta1"}
@@ -245,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _selected(query: dict[str, str]) -> str | None:
-    """Return the name that a field selector asks for."""
+    """Return the name in a field selector."""
     return query.get("fieldSelector", "").partition("metadata.name=")[2] or None
 
 
@@ -254,9 +257,10 @@ def _only(value: Object, key: str) -> Object:
 
 
 def _merged(live: Object, patch: Object, status: bool) -> Object:
-    """Return a JSON merge patch (RFC 7396) of the status alone, or of everything else."""
+    """Apply a JSON merge patch (RFC 7396) to the status, or to everything else."""
     parts = {"status"} if status else {"metadata", "spec"}
-    return _merge(live, {key: value for key, value in patch.items() if key in parts})
+    result: Object = _merge(live, {key: value for key, value in patch.items() if key in parts})
+    return result
 
 
 def _merge(value: Any, patch: Any) -> Any:

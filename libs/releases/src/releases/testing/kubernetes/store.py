@@ -1,4 +1,4 @@
-"""The objects of one API server, their versions, and what happened to them."""
+"""The objects of one API server, their versions and events."""
 
 import threading
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from releases.testing.kubernetes import fields
 Object = dict[str, Any]
 
 
-class Failure(Exception):
-    """A request that is answered with a `Status` of this code."""
+class StatusError(Exception):
+    """A request whose response is a `Status` with this code."""
 
     def __init__(self, code: int, reason: str, message: str, details: Object | None = None) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class Failure(Exception):
 
 
 @dataclass(frozen=True)
-class Event:
+class WatchEvent:
     """One line of a watch."""
 
     version: int
@@ -44,7 +44,7 @@ class ObjectStore:
     """InferenceServices by namespace and name; every change gets the next resource version."""
 
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+    events: list[WatchEvent] = field(default_factory=list)
     version: int = 100
     compacted: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -59,7 +59,7 @@ class ObjectStore:
         with self.changed:
             name = value["metadata"]["name"]
             if (namespace, name) in self.objects:
-                raise Failure(HTTPStatus.CONFLICT, "AlreadyExists", f"{name} already exists")
+                raise StatusError(HTTPStatus.CONFLICT, "AlreadyExists", f"{name} already exists")
             new = deepcopy(value)
             new["metadata"] |= {"namespace": namespace, "uid": f"uid-{name}", "generation": 1}
             bare = {"apiVersion": new["apiVersion"], "kind": new["kind"], "metadata": {}}
@@ -72,9 +72,9 @@ class ObjectStore:
         with self.changed:
             live = self._find(namespace, name)
             self._check_version(live, applied)
-            wanted = {key: value for key, value in applied.items() if key != "status"}
+            configuration = {key: value for key, value in applied.items() if key != "status"}
             try:
-                result = fields.apply(live, wanted, manager, force)
+                result = fields.apply(live, configuration, manager, force)
             except fields.FieldConflict as conflict:
                 raise _conflict(conflict) from conflict
             return self._changed(live, result)
@@ -82,7 +82,7 @@ class ObjectStore:
     def change(
         self, namespace: str, name: str, change: Callable[[Object], Object], manager: str
     ) -> Object:
-        """Replace an object by what `change` makes of it."""
+        """Replace an object by the result of `change`."""
         with self.changed:
             live = self._find(namespace, name)
             new = change(deepcopy(live))
@@ -94,24 +94,24 @@ class ObjectStore:
         with self.changed:
             gone = self._find(namespace, name)
             del self.objects[namespace, name]
-            self._remember("DELETED", gone)
+            self._record("DELETED", gone)
             return gone
 
     def compact(self) -> None:
-        """Forget what happened so far: watches from an older version have expired."""
+        """Drop all events, so that watches from an older version expire."""
         with self.changed:
             self.compacted = self.version
             self.events.clear()
             self.changed.notify_all()
 
-    def since(self, version: int) -> list[Event]:
-        """Return what happened after a version.
+    def since(self, version: int) -> list[WatchEvent]:
+        """Return the events after a version.
 
         Raises:
-            Failure: that is forgotten (410).
+            StatusError: the version is too old (410).
         """
         if version < self.compacted:
-            raise Failure(
+            raise StatusError(
                 HTTPStatus.GONE,
                 "Expired",
                 f"too old resource version: {version} ({self.compacted})",
@@ -135,7 +135,7 @@ class ObjectStore:
 
     def _find(self, namespace: str, name: str) -> Object:
         if (namespace, name) not in self.objects:
-            raise Failure(
+            raise StatusError(
                 HTTPStatus.NOT_FOUND,
                 "NotFound",
                 f'inferenceservices.serving.kserve.io "{name}" not found',
@@ -145,7 +145,7 @@ class ObjectStore:
     def _check_version(self, live: Object, new: Object) -> None:
         given = new["metadata"].get("resourceVersion")
         if given not in (None, live["metadata"]["resourceVersion"]):
-            raise Failure(
+            raise StatusError(
                 HTTPStatus.CONFLICT,
                 "Conflict",
                 f'Operation cannot be fulfilled on "{live["metadata"]["name"]}": the object has '
@@ -154,7 +154,7 @@ class ObjectStore:
 
     def _changed(self, live: Object, new: Object) -> Object:
         if _content(live) == _content(new):
-            return deepcopy(live)  # no change is no new version
+            return deepcopy(live)  # without a change there is no new version
         if live.get("spec") != new.get("spec"):
             new["metadata"]["generation"] = live["metadata"]["generation"] + 1
         return self._put("MODIFIED", new)
@@ -162,13 +162,13 @@ class ObjectStore:
     def _put(self, what: str, value: Object) -> Object:
         key = value["metadata"]["namespace"], value["metadata"]["name"]
         self.objects[key] = value
-        self._remember(what, value)
+        self._record(what, value)
         return deepcopy(value)
 
-    def _remember(self, what: str, value: Object) -> None:
+    def _record(self, what: str, value: Object) -> None:
         self.version += 1
         value["metadata"]["resourceVersion"] = str(self.version)
-        self.events.append(Event(self.version, what, deepcopy(value)))
+        self.events.append(WatchEvent(self.version, what, deepcopy(value)))
         self.changed.notify_all()
 
 
@@ -177,7 +177,7 @@ def _content(value: Object) -> Object:
     return {**value, "metadata": metadata}
 
 
-def _conflict(conflict: fields.FieldConflict) -> Failure:
+def _conflict(conflict: fields.FieldConflict) -> StatusError:
     causes = [
         {
             "reason": "FieldManagerConflict",
@@ -188,4 +188,4 @@ def _conflict(conflict: fields.FieldConflict) -> Failure:
     ]
     owners = " and ".join(sorted({f'"{owner}"' for owner in conflict.owners.values()}))
     message = f"Apply failed with {len(causes)} conflicts: conflicts with {owners}"
-    return Failure(HTTPStatus.CONFLICT, "Conflict", message, {"causes": causes})
+    return StatusError(HTTPStatus.CONFLICT, "Conflict", message, {"causes": causes})

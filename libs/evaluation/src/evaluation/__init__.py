@@ -1,0 +1,35 @@
+"""Evaluation statistics: pure functions on NumPy and Arrow arrays."""
+
+from evaluation.calibration import (
+    CalibrationBin,
+    calibration_curve,
+    calibration_targets,
+    expected_calibration_error,
+)
+from evaluation.comparison import unseen_rows, within_one_standard_error
+from evaluation.intervals import Interval, bootstrap_intervals, resample_count
+from evaluation.metrics import classification_metrics, require_metric, weighted_metrics
+from evaluation.predictions import LabelledPredictions
+from evaluation.slices import MetricEstimate, SliceMetrics, slice_metric_names, slice_metrics
+from evaluation.thresholds import threshold_at_false_positive_rate
+
+__all__ = [
+    "CalibrationBin",
+    "Interval",
+    "LabelledPredictions",
+    "MetricEstimate",
+    "SliceMetrics",
+    "bootstrap_intervals",
+    "calibration_curve",
+    "calibration_targets",
+    "classification_metrics",
+    "expected_calibration_error",
+    "require_metric",
+    "resample_count",
+    "slice_metric_names",
+    "slice_metrics",
+    "threshold_at_false_positive_rate",
+    "unseen_rows",
+    "weighted_metrics",
+    "within_one_standard_error",
+]

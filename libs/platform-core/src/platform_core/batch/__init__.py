@@ -1,0 +1,33 @@
+"""Batch jobs: the contract, the state machine and the submission of jobs that run elsewhere."""
+
+from platform_core.batch.contract import (
+    PROGRAM,
+    SUMMARY_KEY,
+    BatchAttempt,
+    BatchJob,
+    BatchProgress,
+    BatchSubmission,
+    BatchSummary,
+    JobStatus,
+    run_command,
+    run_id,
+)
+from platform_core.batch.job_objects import JobObjects
+from platform_core.batch.jobs import BatchJobs
+from platform_core.batch.supervision import JobSupervisor
+
+__all__ = [
+    "PROGRAM",
+    "SUMMARY_KEY",
+    "BatchAttempt",
+    "BatchJob",
+    "BatchJobs",
+    "BatchProgress",
+    "BatchSubmission",
+    "BatchSummary",
+    "JobObjects",
+    "JobStatus",
+    "JobSupervisor",
+    "run_command",
+    "run_id",
+]

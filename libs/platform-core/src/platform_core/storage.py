@@ -1,0 +1,332 @@
+"""The layout of blob storage: every path is built and parsed here.
+
+training-data/<use_case>/<dataset_version>/<file>
+models/<use_case>/<release_id>/<file>                    a release
+models/<use_case>/refused/<release_id>/<file>            a release that its gates refused
+models/<use_case>/_ledger/<environment>/<sequence>.json
+models/<use_case>/_runs/<run_id>/<file>                  what the steps of a run hand over
+baselines/<use_case>/<release_id>.parquet
+inference-logs/use_case=/environment=/date=/hour=/<segment_id>.parquet
+drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
+drift-reports/_retrain-requests/<request_id><suffix>
+drift-reports/_webhooks/<report_id>-<verdict>.json
+batch/<path>                                             inputs and outputs of batch jobs
+batch/_jobs/<job_id>/<file>                              the state of a batch job
+
+Folders exist by name only. A function that takes `*names` returns the folder without them.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from platform_core.errors import InvalidInput, InvalidPath
+
+TRAINING_DATA = "training-data"
+MODELS = "models"
+BASELINES = "baselines"
+INFERENCE_LOGS = "inference-logs"
+DRIFT_REPORTS = "drift-reports"
+BATCH = "batch"
+CONTAINERS = (TRAINING_DATA, MODELS, BASELINES, INFERENCE_LOGS, DRIFT_REPORTS, BATCH)
+
+MANIFEST_FILE = "manifest.json"
+RECORDS_FILE = "records.parquet"
+QUARANTINE_FILE = "quarantine.parquet"
+INDEX_FILE = "index.parquet"
+EXTRA_COLUMNS_FILE = "extra_columns.parquet"
+FEATURES_FILE = "features.parquet"
+FEATURES_CODE_FILE = "features.json"
+REPORT_FILE = "report.json"
+REPORT_PAGE_FILE = "report.html"
+"""Files of a dataset version."""
+
+RELEASE_FILE = "release.json"
+LINEAGE_FILE = "lineage.json"
+"""Files of a release, next to those that its manifest names."""
+
+RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
+BATCH_JOBS = f"{BATCH}/_jobs"
+OPEN_JOBS = f"{BATCH_JOBS}/_open"
+
+PARQUET = ".parquet"
+INVALID = ".invalid.parquet"
+PART = "part-"
+SUCCESS = "_SUCCESS"
+
+MAX_PATH_CHARACTERS = 1000
+MAX_SEGMENT_BYTES = 200
+_SEGMENT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff/\\%?#*:|<>\"]+")
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+def validate_path(path: str) -> str:
+    """Return `path` when it is a well-formed `<container>/<path>`.
+
+    Raises:
+        InvalidPath: absolute, empty or `..` segments, other schemes, control or
+            percent-encoded characters, over-long names, or a container the platform
+            does not have.
+    """
+    segments = path.split("/")
+    fits = len(path) <= MAX_PATH_CHARACTERS and len(segments) >= 2  # noqa: PLR2004
+    if not fits or not all(_well_formed(segment) for segment in segments):
+        raise InvalidPath(
+            f"{path!r:.200} is not a path of the form <container>/<path>; "
+            "use plain names without '..', empty or encoded parts"
+        )
+    if segments[0] not in CONTAINERS:
+        raise InvalidPath(
+            f"unknown container {segments[0]!r:.100}; the containers are {', '.join(CONTAINERS)}"
+        )
+    return path
+
+
+def validate_folder(folder: str) -> str:
+    """Return `folder` when it is a container or a well-formed path; `InvalidPath` otherwise."""
+    validate_path(folder if "/" in folder else f"{folder}/_")
+    return folder
+
+
+def dataset_path(use_case: str, version: str, *names: str) -> str:
+    """Return the folder of a dataset version, or one of its files."""
+    return _join(datasets_folder(use_case), version, *names)
+
+
+def datasets_folder(use_case: str) -> str:
+    """Return the folder of the dataset versions of a use case."""
+    return _join(TRAINING_DATA, use_case)
+
+
+def parse_dataset_version(use_case: str, path: str) -> str | None:
+    """Return the dataset version whose manifest is at `path`; `None` for any other path."""
+    return _between(path, f"{datasets_folder(use_case)}/", f"/{MANIFEST_FILE}")
+
+
+def model_folder(use_case: str) -> str:
+    """Return the folder of the releases, the ledgers and the pipeline runs of a use case."""
+    return _join(MODELS, use_case)
+
+
+def release_path(use_case: str, release_id: str, *names: str) -> str:
+    """Return the folder of a release, or one of its files."""
+    return _join(model_folder(use_case), release_id, *names)
+
+
+def refused_path(use_case: str, release_id: str, *names: str) -> str:
+    """Return the folder of a release that its gates refused, or one of its files."""
+    return _join(refused_folder(use_case), release_id, *names)
+
+
+def refused_folder(use_case: str) -> str:
+    """Return the folder of the refused releases of a use case."""
+    return _join(model_folder(use_case), "refused")
+
+
+def parse_release_id(use_case: str, path: str) -> str | None:
+    """Return the id of the release whose manifest is at `path`; `None` for any other path."""
+    name = _between(path, f"{model_folder(use_case)}/", f"/{RELEASE_FILE}")
+    return name if name and re.fullmatch("[0-9a-f]{1,32}", name) else None
+
+
+def ledger_folder(use_case: str, environment: str) -> str:
+    """Return the folder of the ledger entries of one environment; they sort by sequence."""
+    return _join(model_folder(use_case), "_ledger", environment)
+
+
+def ledger_entry_path(use_case: str, environment: str, sequence: int) -> str:
+    """Return the path of one ledger entry."""
+    return f"{ledger_folder(use_case, environment)}/{sequence:08d}.json"
+
+
+def run_path(use_case: str, run_id: str, *names: str) -> str:
+    """Return the folder of a pipeline run, or one of its files."""
+    return _join(model_folder(use_case), "_runs", run_id, *names)
+
+
+def baseline_path(use_case: str, release_id: str) -> str:
+    """Return the path of a release's baseline."""
+    return _join(BASELINES, use_case, f"{release_id}{PARQUET}")
+
+
+def log_object_path(use_case: str, environment: str, time: datetime, segment_id: str) -> str:
+    """Return the path of a log segment whose records were answered in the hour of `time`.
+
+    Raises:
+        InvalidInput: `time` has no time zone.
+    """
+    return f"{log_hour_folder(use_case, environment, time)}/{segment_id}{PARQUET}"
+
+
+def log_hour_folder(use_case: str, environment: str, time: datetime) -> str:
+    """Return the folder of the log segments of the hour of `time`."""
+    return _hour(_partition(INFERENCE_LOGS, use_case, environment), time)
+
+
+def log_window_folders(
+    use_case: str, environment: str, start: datetime, end: datetime
+) -> Iterator[str]:
+    """Yield the log folders that cover `start` to `end`: whole days by date, the rest by hour.
+
+    Raises:
+        InvalidInput: `start` or `end` has no time zone.
+    """
+    folder = _partition(INFERENCE_LOGS, use_case, environment)
+    hour, end = _utc(start).replace(minute=0, second=0, microsecond=0), _utc(end)
+    while hour < end:
+        if hour.hour == 0 and hour + _DAY <= end:
+            yield _date(folder, hour)
+            hour += _DAY
+        else:
+            yield _hour(folder, hour)
+            hour += _HOUR
+
+
+def drift_report_path(
+    use_case: str, environment: str, end: datetime, report_id: str, suffix: str
+) -> str:
+    """Return the path of one file of a drift report whose window ends at `end`."""
+    return f"{drift_report_folder(use_case, environment, end)}/{report_id}.{suffix}"
+
+
+def drift_report_folder(use_case: str, environment: str, end: datetime) -> str:
+    """Return the folder of the drift reports whose window ends in the hour of `end`."""
+    return _hour(_partition(DRIFT_REPORTS, use_case, environment), end)
+
+
+def drift_report_date_folder(use_case: str, environment: str, time: datetime) -> str:
+    """Return the folder of the drift reports whose window ends on the day of `time`."""
+    return _date(_partition(DRIFT_REPORTS, use_case, environment), time)
+
+
+def is_partition(folder: str, key: str) -> bool:
+    """Say whether the last name of `folder` is a Hive partition `key=<value>`."""
+    return folder.rpartition("/")[2].startswith(f"{key}=")
+
+
+def retrain_request_path(request_id: str, suffix: str = ".json") -> str:
+    """Return the path of a retrain request, or of the marker with this suffix next to it."""
+    return f"{RETRAIN_REQUESTS}/{request_id}{suffix}"
+
+
+def webhook_path(report_id: str, verdict: str) -> str:
+    """Return the path of the marker of a webhook that was delivered."""
+    return f"{DRIFT_REPORTS}/_webhooks/{report_id}-{verdict}.json"
+
+
+def job_path(job_id: str) -> str:
+    """Return the path of a batch job's request."""
+    return f"{BATCH_JOBS}/{job_id}/job.json"
+
+
+def progress_path(job_id: str) -> str:
+    """Return the path of a batch job's progress."""
+    return f"{BATCH_JOBS}/{job_id}/progress.json"
+
+
+def cancel_path(job_id: str) -> str:
+    """Return the path of the marker that asks a batch job to stop."""
+    return f"{BATCH_JOBS}/{job_id}/cancel"
+
+
+def open_path(job_id: str) -> str:
+    """Return the path of the marker of a batch job that has not ended."""
+    return f"{OPEN_JOBS}/{job_id}"
+
+
+def parse_open_job(path: str) -> str:
+    """Return the id of the job whose marker is at `path`."""
+    return path.rpartition("/")[2]
+
+
+def attempts_folder(job_id: str) -> str:
+    """Return the folder of the attempts at a batch job; the last by name is the newest."""
+    return f"{BATCH_JOBS}/{job_id}/attempts"
+
+
+def attempt_path(job_id: str, number: int) -> str:
+    """Return the path of an attempt, written before it starts."""
+    return f"{attempts_folder(job_id)}/{number:06d}.json"
+
+
+def claim_path(job_id: str, number: int) -> str:
+    """Return the path of the marker of the one process that runs an attempt."""
+    return f"{attempts_folder(job_id)}/{number:06d}.claim"
+
+
+def input_plan_path(job_id: str) -> str:
+    """Return the path of the list of objects that a batch job reads."""
+    return f"{BATCH_JOBS}/{job_id}/input.json"
+
+
+def checkpoints_folder(job_id: str) -> str:
+    """Return the folder of the finished chunks of a batch job."""
+    return f"{BATCH_JOBS}/{job_id}/checkpoints"
+
+
+def reservation_path(output_path: str, predecessor: str | None = None) -> str:
+    """Return the path of the object that holds the id of the job that may write `output_path`.
+
+    When that job has ended, its successor creates the reservation that names the
+    `predecessor`: creating is atomic, replacing is not.
+    """
+    key = hashlib.sha256(output_path.encode()).hexdigest()
+    return f"{BATCH_JOBS}/_outputs/{key}" + (f".{predecessor}" if predecessor else "")
+
+
+def invalid_path(output_path: str) -> str:
+    """Return the path of the file that lists the invalid rows of a batch job."""
+    return output_path.removesuffix(PARQUET) + INVALID
+
+
+def part_path(output_path: str, number: int) -> str:
+    """Return the path of one part of an output folder."""
+    return f"{output_path}/{PART}{number:05d}{PARQUET}"
+
+
+def success_path(output_path: str) -> str:
+    """Return the path of the file that marks an output folder as complete."""
+    return f"{output_path}/{SUCCESS}"
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Say whether `path` is `folder` or below it."""
+    return f"{path}/".startswith(f"{folder}/")
+
+
+def _join(*names: str) -> str:
+    return "/".join(names)
+
+
+def _between(path: str, start: str, end: str) -> str | None:
+    """Return the one name between `start` and `end`, `None` when `path` has another form."""
+    name = path.removeprefix(start).removesuffix(end)
+    return name if path == f"{start}{name}{end}" and name and "/" not in name else None
+
+
+def _partition(container: str, use_case: str, environment: str) -> str:
+    return f"{container}/use_case={use_case}/environment={environment}"
+
+
+def _date(folder: str, time: datetime) -> str:
+    return f"{folder}/date={_utc(time):%Y-%m-%d}"
+
+
+def _hour(folder: str, time: datetime) -> str:
+    return f"{_date(folder, time)}/hour={_utc(time):%H}"
+
+
+def _utc(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise InvalidInput(f"{time.isoformat()} has no time zone; use UTC")
+    return time.astimezone(UTC)
+
+
+def _well_formed(segment: str) -> bool:
+    """Say whether every store can keep a name: no `..`, no dot or space at its ends that
+    Azure or Windows would drop, and short enough for a file name.
+    """
+    plain = _SEGMENT.fullmatch(segment) is not None and segment == segment.strip()
+    return plain and not segment.endswith(".") and len(segment.encode()) <= MAX_SEGMENT_BYTES

@@ -1,0 +1,64 @@
+"""Reading the inference log, one object at a time."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from platform_core import storage
+from platform_core.errors import InvalidData
+from platform_core.parquet import open_parquet
+from platform_core.ports.blob_store import BlobStore
+from records.columns import TIME, TIME_TYPE
+
+
+def read_log(
+    store: BlobStore,
+    use_case: str,
+    environment: str,
+    start: datetime,
+    end: datetime,
+    columns: Sequence[str] | None = None,
+    encoded: Sequence[str] = (),
+) -> Iterator[pa.RecordBatch]:
+    """Yield the records with `start <= time < end`, object by object, in no particular order.
+
+    Only the folders of the window are listed. The string columns in `encoded` are read as
+    dictionaries, which is cheaper for columns with few distinct values. A column of `columns`
+    that an object does not have (another version of the use case wrote it) is missing from its
+    batches.
+
+    Raises:
+        InvalidInput: `start` or `end` has no time zone.
+        InvalidData: an object of the log is not Parquet.
+    """
+    selected = None if columns is None else list(dict.fromkeys([*columns, TIME]))
+    for folder in storage.log_window_folders(use_case, environment, start, end):
+        for blob in store.list(folder):
+            if blob.path.endswith(storage.PARQUET):
+                for batch in _read_object(store, blob.path, selected, encoded):
+                    rows = _within(batch, start, end)
+                    if columns is not None:
+                        rows = rows.select([c for c in columns if c in rows.schema.names])
+                    if rows.num_rows:
+                        yield rows
+
+
+def _read_object(
+    store: BlobStore, path: str, columns: list[str] | None, encoded: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    try:
+        with open_parquet(store, path, encoded) as file:
+            yield from file.iter_batches(columns=columns)
+    except FileNotFoundError:
+        return  # removed by the retention rule after it was listed
+    except pa.ArrowInvalid as error:
+        raise InvalidData(f"{path} is not a Parquet file of the inference log: {error}") from error
+
+
+def _within(batch: pa.RecordBatch, start: datetime, end: datetime) -> pa.RecordBatch:
+    time = batch.column(TIME)
+    first, last = (pa.scalar(moment.astimezone(UTC), TIME_TYPE) for moment in (start, end))
+    inside = pc.and_(pc.greater_equal(time, first), pc.less(time, last))
+    return batch if inside.true_count == batch.num_rows else batch.filter(inside)

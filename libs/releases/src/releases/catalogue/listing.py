@@ -1,0 +1,111 @@
+"""The text of `make releases`: releases, what serves them, and the history of each environment."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import LedgerEntry, Verdict
+from platform_core.contracts.release import Lineage
+from platform_core.errors import PlatformError
+from platform_core.ledger import Ledger
+from platform_core.ports.blob_store import BlobStore
+from platform_core.ports.registry import ModelRegistry
+from releases.catalogue.lookup import SHORT_ID, refused_releases, release_ids, resolve_release
+from scoring import load_lineage
+from use_cases import use_case as installed
+
+WIDTH = 100
+HISTORY = 10
+INDENT = " " * 20
+TIME = "%Y-%m-%d %H:%M"
+NO_DATA = "no data"
+HEAD = ("release", "created (UTC)", "metric", "gates", "version", "serves")
+ROW = "{:<12}  {:<16}  {:<25}  {:<7}  {:>7}  {}"
+
+
+class ReleaseListing:
+    """Lines of at most 100 columns."""
+
+    def __init__(self, store: BlobStore, registry: ModelRegistry, ledger: Ledger) -> None:
+        self._store = store
+        self._registry = registry
+        self._ledger = ledger
+
+    def lines(self, use_case: str) -> Iterator[str]:
+        """Yield the releases of a use case, newest first, then each environment's history."""
+        metric = installed(use_case).training().metric
+        admitted = release_ids(self._store, use_case)
+        refused = list(refused_releases(self._store, use_case))
+        if not admitted and not refused:
+            yield f"{use_case}: no releases yet; `make run-pipeline USE_CASE={use_case}` trains one"
+            return
+        versions = {v.release_id: v.version for v in self._registry.versions(use_case)}
+        serving = {e: self._ledger.active(use_case, e) for e in Environment}
+        rows = [_refused_row(lineage, metric) for lineage in refused]
+        for release in admitted:
+            where = ", ".join(e for e, served in serving.items() if served == release) or "-"
+            lineage = self._lineage(use_case, release)
+            rows.append(_row(release, lineage, metric, versions.get(release, "-"), where))
+        yield f"{use_case}: {len(admitted)} admitted, {len(refused)} refused"
+        yield ROW.format(*HEAD)
+        yield from (_fit(text) for _, text in sorted(rows, reverse=True))
+        for environment in Environment:
+            yield from self._history(use_case, environment)
+
+    def lineage(self, use_case: str, release: str) -> Lineage:
+        """Return the lineage of a release, given by its id or the first digits of it."""
+        return load_lineage(self._store, use_case, resolve_release(self._store, use_case, release))
+
+    def _lineage(self, use_case: str, release: str) -> Lineage | None:
+        try:
+            return load_lineage(self._store, use_case, release)
+        except PlatformError:
+            return None
+
+    def _history(self, use_case: str, environment: Environment) -> Iterator[str]:
+        entries = self._ledger.entries(use_case, environment)
+        if not entries:
+            yield f"{environment}: nothing served yet"
+            return
+        older = f", the last {HISTORY} of {len(entries)}" if len(entries) > HISTORY else ""
+        yield f"{environment}, newest change first{older}:"
+        for entry in reversed(entries[-HISTORY:]):
+            yield from _entry(entry)
+
+
+def _row(
+    release: str, lineage: Lineage | None, metric: str, version: str, where: str
+) -> tuple[str, str]:
+    """Return a sort key and the line; `where` is the last column."""
+    short = release[:SHORT_ID]
+    if lineage is None:
+        return "", ROW.format(short, NO_DATA, NO_DATA, NO_DATA, version, where)
+    value = lineage.metrics.get(metric)
+    measured = f"{metric} {NO_DATA if value is None else f'{value:.4f}'}"
+    gates = "passed" if lineage.gates and all(c.passed for c in lineage.gates) else "refused"
+    created = lineage.created_at.strftime(TIME)
+    line = ROW.format(short, created, measured, gates, version, where)
+    return lineage.created_at.isoformat(), line
+
+
+def _refused_row(lineage: Lineage, metric: str) -> tuple[str, str]:
+    failed = ", ".join(check.name for check in lineage.gates if not check.passed)
+    return _row(lineage.release_id, lineage, metric, "-", f"refused: {failed or 'not judged'}")
+
+
+def _entry(entry: LedgerEntry) -> Iterator[str]:
+    change = entry.change
+    moved = (
+        f"{(change.from_release or 'nothing')[:SHORT_ID]} → {(change.to_release or '-')[:SHORT_ID]}"
+    )
+    yield _fit(
+        f"  {entry.time.strftime(TIME)}  {change.action:<8}  {change.verdict:<7}  {moved}  "
+        f"{change.actor}: {change.reason}"
+    )
+    if change.verdict not in (Verdict.SERVED, Verdict.SHARED):
+        yield from wrap(change.detail, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+
+
+def _fit(text: str) -> str:
+    line = " ".join(text.splitlines())
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"

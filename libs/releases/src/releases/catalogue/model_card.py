@@ -1,0 +1,76 @@
+"""The model card: purpose, metrics and limits of a release.
+
+It is stored with the release and is not part of its id.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from evaluation import MetricEstimate, SliceMetrics
+from platform_core.contracts.base import Contract
+from platform_core.contracts.release import DecisionRule, Lineage
+
+CARD_JSON, CARD_HTML = "model_card.json", "model_card.html"
+
+
+class TrialSummary(Contract):
+    """One trial of the search.
+
+    `score` is the metric over all out-of-fold predictions, `folds` that of each fold, `ranking`
+    their average precision, `seconds` the time to fit and `threshold` the chosen one, if any.
+    """
+
+    number: int
+    candidate: str
+    parameters: dict[str, Any]
+    score: float
+    folds: tuple[float, ...]
+    ranking: float
+    seconds: float
+    threshold: float | None = None
+
+
+class DataSummary(Contract):
+    """Figures of the dataset version that a release was trained on.
+
+    `warnings` are those of the data report, `None` without a report.
+    """
+
+    dataset_version: str
+    parents: tuple[str, ...] = ()
+    rows: int
+    train_rows: int
+    test_rows: int
+    classes: dict[str, int]
+    split: str
+    split_why: str
+    boundaries: dict[str, datetime] = Field(default_factory=dict)
+    near_duplicates: int
+    duplicates: int
+    quarantined: int
+    reasons: dict[str, int] = Field(default_factory=dict)
+    sources: dict[str, int] = Field(default_factory=dict)
+    warnings: tuple[str, ...] | None = None
+    report: str | None = None
+
+
+class ModelCard(Contract):
+    """`model_card.json`. `limits` are sentences about what the metrics do not cover."""
+
+    format: Literal[1] = 1
+    title: str
+    use_case: str
+    classes: tuple[str, ...]
+    positive: str | None
+    metric: str
+    metrics: dict[str, MetricEstimate]
+    decision: DecisionRule
+    decision_why: str
+    slices: tuple[SliceMetrics, ...]
+    data: DataSummary
+    trials: tuple[TrialSummary, ...]
+    search_complete: bool
+    lineage: Lineage
+    limits: tuple[str, ...]

@@ -1,0 +1,19 @@
+"""Gates: the checks a release must pass before an environment serves it."""
+
+from releases.gates.admission import admit, refusal
+from releases.gates.champion import load_champion, load_test_rows, rows_unseen_by
+from releases.gates.checks import all_passed, champion_gate, failure_reasons, run_gates
+from releases.gates.verification import Verification
+
+__all__ = [
+    "Verification",
+    "admit",
+    "all_passed",
+    "champion_gate",
+    "failure_reasons",
+    "load_champion",
+    "load_test_rows",
+    "refusal",
+    "rows_unseen_by",
+    "run_gates",
+]

@@ -1,0 +1,62 @@
+"""The release in production, and the test rows on which a candidate is compared with it."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evaluation import unseen_rows
+from platform_core.contracts.environments import Environment
+from platform_core.errors import BlobNotFound, ReleaseNotFound, ReleaseRefused
+from platform_core.ledger import Ledger
+from platform_core.parquet import read_table
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import FEATURES_FILE, INDEX_FILE, dataset_path
+from scoring import Release, load_lineage, load_release
+
+_COLUMNS = ["row_id", "cluster", "part"]
+
+
+def load_champion(store: BlobStore, ledger: Ledger, use_case: str) -> Release | None:
+    """Return the release that production serves; `None` if there is none or it cannot be loaded."""
+    active = ledger.active(use_case, Environment.PRODUCTION)
+    if active is None:
+        return None
+    try:
+        return load_release(store, use_case, active)
+    except (ReleaseNotFound, ReleaseRefused):
+        return None
+
+
+def load_test_rows(store: BlobStore, use_case: str, dataset_version: str) -> pa.Table:
+    """Return features and labels of a dataset version's test part.
+
+    Raises:
+        BlobNotFound: the dataset version does not exist.
+    """
+    table = read_table(store, dataset_path(use_case, dataset_version, FEATURES_FILE))
+    return table.filter(pc.equal(table.column("part"), "test"))
+
+
+def rows_unseen_by(
+    champion: Release | None, test: pa.Table, store: BlobStore, use_case: str
+) -> pa.Table:
+    """Return the rows of `test` that `champion` was trained on neither directly nor through near
+    duplicates.
+
+    Within a chain of dataset versions these are all rows. Without the columns `row_id` and
+    `cluster`, or if the champion's dataset version does not exist, all rows are returned.
+    """
+    if champion is None or not {"row_id", "cluster"} <= set(test.column_names):
+        return test
+    trained = _training_ids(store, use_case, champion)
+    return test if trained is None else unseen_rows(test, trained)
+
+
+def _training_ids(store: BlobStore, use_case: str, champion: Release) -> pa.Array | None:
+    """Return the ids of the rows, and of their clusters, in the champion's training part."""
+    version = load_lineage(store, use_case, champion.id).dataset_version
+    try:
+        index = read_table(store, dataset_path(use_case, version, INDEX_FILE), _COLUMNS)
+    except BlobNotFound:
+        return None
+    train = index.filter(pc.equal(index["part"], "train"))
+    return pa.concat_arrays([train[n].combine_chunks() for n in ("row_id", "cluster")]).unique()

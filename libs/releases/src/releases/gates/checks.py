@@ -1,0 +1,177 @@
+"""The gates, as one check each."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from evaluation import LabelledPredictions, classification_metrics, require_metric
+from platform_core.contracts.release import GateCheck
+from platform_core.errors import InvalidData, ReleaseRefused
+from scoring import Release, Scorer
+from use_cases import UseCase, model_schema
+
+MIN_ROWS = 20
+# With fewer rows, the standard error of a share can exceed 0.05; the check reports it.
+AMPLE_ROWS = 100
+ROUNDING = 1e-12
+
+
+def run_gates(
+    use_case: UseCase,
+    release: Release,
+    test: pa.Table,
+    parity: float,
+    champion: Release | None,
+    unseen: pa.Table | None = None,
+) -> tuple[GateCheck, ...]:
+    """Return one check per gate of `release`.
+
+    `test` holds features (`model_schema`) and `label` of the test part, which the release was not
+    trained on. `unseen` are the rows of it that the champion was not trained on either (default:
+    all). `parity` is the largest absolute difference between the probabilities of the ONNX graph
+    and of the original model. `champion` is the release in production, if any.
+
+    Raises:
+        InvalidData: `test` lacks a column, or a label is not a class of the use case.
+    """
+    checks = (_rows_gate(use_case, test), _parity_gate(use_case, parity))
+    try:
+        candidate = Scorer(release, use_case)
+    except ReleaseRefused as error:
+        return (*checks, GateCheck(name="signature", passed=False, detail=str(error)))
+    signature = GateCheck(
+        name="signature",
+        passed=True,
+        detail="inputs, outputs, features and classes are those of the use case",
+    )
+    minimum = _minimum_gate(use_case, release_metrics(use_case, candidate, test))
+    compared = champion_gate(use_case, candidate, test if unseen is None else unseen, champion)
+    return (*checks, signature, minimum, compared)
+
+
+def release_metrics(use_case: UseCase, scorer: Scorer, test: pa.Table) -> dict[str, float]:
+    """Return the metrics of a release on `test` (columns of `model_schema` and `label`).
+
+    Raises:
+        InvalidData: a column is missing, or a label is not a class of the use case.
+    """
+    schema = model_schema(use_case)
+    missing = sorted({*schema.names, "label"} - set(test.column_names))
+    if missing:
+        raise InvalidData(f"the test rows of {use_case.name} lack the columns {missing}")
+    features = test.select(schema.names).cast(schema)
+    columns = [column.combine_chunks() for column in features.columns]
+    scores = scorer.score_features(pa.record_batch(columns, schema=schema))
+    labels = test.column("label").combine_chunks()
+    rows = LabelledPredictions.from_arrow(
+        use_case.classes, use_case.positive, labels, scores.probabilities, scores.predictions
+    )
+    return classification_metrics(rows)
+
+
+def champion_gate(
+    use_case: UseCase, candidate: Scorer, unseen: pa.Table, champion: Release | None
+) -> GateCheck:
+    """Compare `candidate` with the champion on test rows that neither was trained on.
+
+    The candidate may be worse by at most `gates.margin`. The gate passes, and says so, when there
+    is no champion that the installed code can load, or too few rows to compare on.
+    """
+    if champion is None:
+        return _not_compared("production serves no release that can be loaded")
+    absent = _absent_classes(use_case, unseen)
+    if unseen.num_rows < MIN_ROWS or absent:
+        none_of = f", none of them {', '.join(absent)}" if absent else ""
+        return _not_compared(
+            f"only {unseen.num_rows} test rows{none_of} are new to production's "
+            f"{champion.id:.12}; {MIN_ROWS} with every class are needed: underpowered"
+        )
+    try:
+        production = Scorer(champion, use_case)
+    except ReleaseRefused as error:
+        return _not_compared(f"production's {champion.id:.12} cannot be scored any more: {error}")
+    return _margin_check(use_case, candidate, production, unseen)
+
+
+def all_passed(checks: tuple[GateCheck, ...]) -> bool:
+    """Say whether there are checks and all of them passed."""
+    return bool(checks) and all(check.passed for check in checks)
+
+
+def failure_reasons(checks: tuple[GateCheck, ...]) -> str:
+    """Return why a release is refused, on one line."""
+    failed = [_failure(check) for check in checks if not check.passed]
+    return "; ".join(failed) or "it was never judged"
+
+
+def _margin_check(
+    use_case: UseCase, candidate: Scorer, production: Scorer, rows: pa.Table
+) -> GateCheck:
+    metric, margin = use_case.training().metric, use_case.training().gates.margin
+    metrics = release_metrics(use_case, candidate, rows)
+    try:
+        value = require_metric(metrics, metric)
+        reference = require_metric(release_metrics(use_case, production, rows), metric)
+    except InvalidData as error:
+        return GateCheck(name="champion", passed=False, detail=str(error))
+    return GateCheck(
+        name="champion",
+        passed=value >= reference - margin - ROUNDING,
+        detail=f"{metric}, compared with {reference:.4f} of production's "
+        f"{production.release_id:.12}, margin {margin:g}, on the same {rows.num_rows} rows",
+        value=value,
+        limit=reference - margin,
+    )
+
+
+def _rows_gate(use_case: UseCase, test: pa.Table) -> GateCheck:
+    rows, absent = test.num_rows, _absent_classes(use_case, test)
+    detail = "rows of the test part"
+    if absent:
+        detail += f", none of them {', '.join(absent)}"
+    if rows < AMPLE_ROWS:
+        error = 0.5 / max(rows, 1) ** 0.5
+        detail += f"; underpowered: the standard error of a share may reach {error:.2f}"
+    enough = rows >= MIN_ROWS and not absent
+    return GateCheck(name="rows", passed=enough, detail=detail, value=rows, limit=MIN_ROWS)
+
+
+def _absent_classes(use_case: UseCase, rows: pa.Table) -> list[str]:
+    labels = set(rows.column("label").to_pylist()) if "label" in rows.column_names else set()
+    return [name for name in use_case.classes if name not in labels]
+
+
+def _parity_gate(use_case: UseCase, parity: float) -> GateCheck:
+    limit = use_case.training().gates.parity
+    return GateCheck(
+        name="parity",
+        passed=parity <= limit,
+        detail="largest difference between the ONNX graph's and the original's probabilities",
+        value=parity,
+        limit=limit,
+    )
+
+
+def _minimum_gate(use_case: UseCase, metrics: Mapping[str, float]) -> GateCheck:
+    limit = use_case.training().gates.minimum
+    try:
+        value = require_metric(metrics, use_case.training().metric)
+    except InvalidData as error:
+        return GateCheck(name="minimum", passed=False, detail=str(error), limit=limit)
+    return GateCheck(
+        name="minimum",
+        passed=value >= limit - ROUNDING,
+        detail=f"{use_case.training().metric} on {metrics['rows']:g} rows of the test part",
+        value=value,
+        limit=limit,
+    )
+
+
+def _not_compared(detail: str) -> GateCheck:
+    return GateCheck(name="champion", passed=True, detail=f"nothing to compare with: {detail}")
+
+
+def _failure(check: GateCheck) -> str:
+    value = "" if check.value is None else f" {check.value:.4g}"
+    limit = "" if check.limit is None else f" (limit {check.limit:.4g})"
+    return f"{check.name}{value}{limit}: {check.detail}"

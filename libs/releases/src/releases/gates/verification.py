@@ -1,0 +1,81 @@
+"""Checks a stored release again, right before it is deployed."""
+
+from platform_core.contracts.environments import Environment
+from platform_core.errors import BlobNotFound, GateRefused, ReleaseRefused
+from platform_core.hashing import sha256_bytes
+from platform_core.ledger import Ledger
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import baseline_path
+from releases.gates.admission import refusal
+from releases.gates.champion import load_champion, load_test_rows, rows_unseen_by
+from releases.gates.checks import all_passed, champion_gate
+from scoring import Scorer, load_lineage, load_manifest, load_release
+from use_cases import UseCase
+
+
+class Verification:
+    """Checks of a stored release; each method raises `Refused` with the reason.
+
+    Every method loads the release, compares its hash with its id and scores its golden records
+    with the installed code. It raises `ReleaseNotFound`, or `ReleaseRefused` when the release is
+    corrupt or does not fit the code.
+    """
+
+    def __init__(self, store: BlobStore, ledger: Ledger) -> None:
+        self._store = store
+        self._ledger = ledger
+
+    def for_rollback(self, use_case: UseCase, release_id: str) -> None:
+        """Check that the release still loads. It passed the other checks when it was deployed."""
+        self._load(use_case, release_id)
+
+    def for_staging(self, use_case: UseCase, release_id: str) -> None:
+        """Check that the release passed the gates of training, loads, and has its baseline."""
+        self._check_admission(use_case, release_id)
+        self._load(use_case, release_id)
+
+    def for_production(self, use_case: UseCase, release_id: str) -> None:
+        """Check as for staging, and compare with the release that production serves now.
+
+        That release may have changed since training. The rows are the test part of the
+        candidate's dataset version without those production was trained on; without a test part
+        there is no comparison and no promotion.
+        """
+        self._check_admission(use_case, release_id)
+        scorer = self._load(use_case, release_id)
+        if self._ledger.active(use_case.name, Environment.PRODUCTION) is not None:
+            self._compare_with_champion(use_case, scorer)
+
+    def _load(self, use_case: UseCase, release_id: str) -> Scorer:
+        return Scorer(load_release(self._store, use_case.name, release_id), use_case)
+
+    def _check_admission(self, use_case: UseCase, release_id: str) -> None:
+        lineage = load_lineage(self._store, use_case.name, release_id)
+        if not all_passed(lineage.gates):
+            raise refusal(use_case.name, release_id, lineage.gates)
+        manifest = load_manifest(self._store, use_case.name, release_id)
+        path = baseline_path(use_case.name, release_id)
+        try:
+            intact = sha256_bytes(self._store.read(path)) == manifest.baseline_sha256
+        except BlobNotFound:
+            intact = False
+        if not intact:
+            raise ReleaseRefused(
+                f"the baseline {path} of release {release_id:.12} is missing or was altered, so "
+                "its drift could not be measured; train a new release"
+            )
+
+    def _compare_with_champion(self, use_case: UseCase, scorer: Scorer) -> None:
+        version = load_lineage(self._store, use_case.name, scorer.release_id).dataset_version
+        try:
+            test = load_test_rows(self._store, use_case.name, version)
+        except BlobNotFound as error:
+            raise GateRefused(
+                f"release {scorer.release_id:.12} of {use_case.name} cannot be compared with "
+                f"production: its dataset version {version} does not exist; train a new release"
+            ) from error
+        champion = load_champion(self._store, self._ledger, use_case.name)
+        unseen = rows_unseen_by(champion, test, self._store, use_case.name)
+        check = champion_gate(use_case, scorer, unseen, champion)
+        if not check.passed:
+            raise refusal(use_case.name, scorer.release_id, (check,))

@@ -1,1 +1,0 @@
-"""The inference log: spool on disk, segments, upload."""

@@ -1,0 +1,92 @@
+"""The commands of drift detection: measure a window, show the latest reports."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from platform_core.command_line import MONITORING, JsonOption, command_group, show
+from platform_core.contracts.environments import Environment
+from platform_core.errors import PlatformError
+
+commands = command_group()
+drift = typer.Typer(no_args_is_help=True, help="Compare live traffic with a release's baseline.")
+commands.add_typer(drift, name="drift", rich_help_panel=MONITORING)
+
+
+class NotMeasured(PlatformError):
+    """A window could not be measured for some use case and environment."""
+
+    code = "drift-not-measured"
+
+
+class ReportFormat(StrEnum):
+    """How `drift show` prints the latest reports."""
+
+    TABLE = "table"
+    PROMETHEUS = "prometheus"
+
+
+@drift.command("run")
+def run_drift(
+    use_case: Annotated[
+        str | None,
+        typer.Option(
+            "--use-case", "-u", help="Default: all with traffic in the window or a release."
+        ),
+    ] = None,
+    environment: Annotated[
+        Environment | None, typer.Option("--environment", "-e", help="Default: both.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Start of the window, ISO 8601, UTC by default.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="End of the window. Default: now.")
+    ] = None,
+    revise: Annotated[
+        bool, typer.Option("--revise", help="Also revise recent windows with late records.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure one window, write its reports and act on them."""
+    from drift_detector.alerts import summary
+    from drift_detector.bootstrap import build_job
+    from drift_detector.log import configure_logging
+    from drift_detector.settings import DriftSettings
+    from drift_detector.window import parse_time, window_between
+    from platform_core.clock import SystemClock
+
+    configure_logging()
+    settings, clock = DriftSettings(), SystemClock()
+    length = timedelta(minutes=settings.drift_window_minutes)
+    begins, ends = (parse_time(text) if text else None for text in (start, end))
+    window = window_between(begins, ends, clock.now(), length)
+    job = build_job(settings, clock)
+    outcomes = [job.run(window, use_case, environment)]
+    if revise:
+        outcomes.append(job.revise())
+    reports = [report for outcome in outcomes for report in outcome.reports]
+    nothing = [f"no release and no traffic in {window}: nothing to measure"]
+    show(reports, as_json, map(summary, reports) if reports else nothing)
+    if failures := [failure for outcome in outcomes for failure in outcome.failures]:
+        raise NotMeasured(f"not measured: {' | '.join(failures)}")
+
+
+@drift.command("show")
+def show_drift(
+    report_format: Annotated[
+        ReportFormat, typer.Option("--format", help="Output format.")
+    ] = ReportFormat.TABLE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the latest report of each use case and environment."""
+    from drift_detector.reports.metrics import exposition, table
+    from platform_core.adapters.connect import blob_store
+    from platform_core.drift_reports import latest_reports
+    from platform_core.settings import StorageSettings
+
+    reports = latest_reports(blob_store(StorageSettings()))
+    render = exposition if report_format is ReportFormat.PROMETHEUS else table
+    show(reports, as_json, render(reports).rstrip("\n").splitlines())

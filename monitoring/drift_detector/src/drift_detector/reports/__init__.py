@@ -1,0 +1,1 @@
+"""Drift reports: storage, HTML page, table and Prometheus metrics."""
