@@ -60,7 +60,7 @@ def store(blob_store: LocalBlobStore) -> LocalBlobStore:
         ("batch/in/brackets[[]1]/*", [8]),
     ],
 )
-def test_what_is_found_in_order_of_path(store, path, found) -> None:
+def test_matches_are_ordered_by_path(store, path, found) -> None:
     assert input_objects(store, path) == [TREE[number] for number in found]
 
 
@@ -77,7 +77,7 @@ def test_what_is_found_in_order_of_path(store, path, found) -> None:
         "training-data/**",
     ],
 )
-def test_nothing_found_is_said_with_the_path(store, path) -> None:
+def test_the_error_without_matches_names_the_path(store, path) -> None:
     with pytest.raises(InvalidData) as caught:
         input_objects(store, path)
     assert path in str(caught.value)
@@ -103,20 +103,20 @@ def test_nothing_found_is_said_with_the_path(store, path) -> None:
         "batch/" + "*" * 2000,
     ],
 )
-def test_what_is_neither_a_path_nor_a_pattern(path) -> None:
+def test_malformed_paths_and_patterns_are_refused(path) -> None:
     with pytest.raises(InvalidPath):
         validate_input(path)
 
 
 @given(PATHS)
-def test_a_path_fits_itself_without_brackets(path) -> None:
+def test_a_path_without_brackets_matches_itself(path) -> None:
     plain = path.replace("[", "x").replace("]", "x")
     assert matches(plain, plain)
     assert not is_pattern(plain)
 
 
 @given(PATHS, st.data())
-def test_a_star_in_the_place_of_a_name_finds_it_unless_it_is_hidden(path, data) -> None:
+def test_a_star_matches_every_name_that_is_not_hidden(path, data) -> None:
     names = path.replace("[", "x").replace("]", "x").split("/")
     at = data.draw(st.integers(1, len(names) - 1))
     seen = not names[at].startswith(("_", "."))
@@ -129,7 +129,7 @@ def test_a_star_in_the_place_of_a_name_finds_it_unless_it_is_hidden(path, data) 
 
 
 @given(st.text("ab*?[]!-/", max_size=12), PATHS)
-def test_what_fits_lies_in_the_literal_folder(rest, path) -> None:
+def test_matches_are_within_the_literal_folder(rest, path) -> None:
     pattern = f"batch/{rest}"
     if matches(pattern, path):
         assert f"{path}/".startswith(f"{literal_folder(pattern)}/")

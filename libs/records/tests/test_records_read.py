@@ -73,7 +73,7 @@ def test_no_records_make_an_empty_table() -> None:
     assert COLUMNS.table([]).num_rows == 0
 
 
-def test_a_value_of_the_wrong_kind_is_named() -> None:
+def test_a_value_of_the_wrong_type_is_named() -> None:
     wrong = record(1, NOON).model_copy(update={"input": {"email_id": "1", "size": "many"}})
     with pytest.raises(InvalidData, match="many"):
         COLUMNS.table([wrong])
@@ -87,7 +87,7 @@ def test_the_path_is_the_hour_of_the_record_in_utc() -> None:
     )
 
 
-def test_a_window_holds_its_start_but_not_its_end(blob_store: LocalBlobStore) -> None:
+def test_a_window_includes_its_start_but_not_its_end(blob_store: LocalBlobStore) -> None:
     write(blob_store, "a", record(1, NOON - timedelta(microseconds=1)))
     write(blob_store, "b", record(2, NOON), record(3, NOON + timedelta(minutes=59)))
     write(blob_store, "c", record(4, NOON + timedelta(hours=1)))
@@ -116,7 +116,7 @@ def test_an_object_that_is_not_parquet_is_named(blob_store: LocalBlobStore) -> N
         ids(blob_store, NOON, NOON + timedelta(hours=1))
 
 
-def test_columns_keep_the_asked_order_and_absent_ones_are_left_out(
+def test_columns_keep_the_requested_order_and_missing_ones_are_skipped(
     blob_store: LocalBlobStore,
 ) -> None:
     write(blob_store, "a", record(1, NOON))

@@ -67,7 +67,7 @@ def with_feature(table, row, value):
     return replaced(table, "features", row, [value, *table["features"][row].as_py()[1:]])
 
 
-def test_the_same_code_gives_the_same_answers(answered):
+def test_the_same_code_gives_the_same_predictions(answered):
     case, scorer, table = answered
     result = replay(table, case, scorer)
     assert (result.rows, result.incomplete, result.predictions) == (30, 0, 0)
@@ -92,7 +92,7 @@ def test_a_feature_that_differs_is_named(answered):
     assert result.largest == pytest.approx(0.5)
 
 
-def test_a_value_that_is_not_a_number_is_infinitely_far(answered):
+def test_a_value_that_is_not_finite_differs_infinitely(answered):
     case, scorer, table = answered
     name = next(iter(replay(table, case, scorer).features))
     for value in (float("nan"), float("inf")):
@@ -111,7 +111,7 @@ def test_changed_answers_are_counted(answered):
     assert result.probabilities[case.classes[0]] == pytest.approx(0.25)
 
 
-def test_rows_without_a_logged_value_are_left_out(answered):
+def test_rows_without_a_logged_value_are_skipped(answered):
     case, scorer, table = answered
     for lacking in (with_feature(table, 0, None), replaced(table, "features", 0, None)):
         result = replay(lacking, case, scorer)

@@ -75,7 +75,7 @@ def test_a_record_is_on_disk_when_append_returns(spool, tmp_path) -> None:
     assert spool.backlog == (1, file.stat().st_size)
 
 
-def test_use_cases_environments_and_hours_have_segments_of_their_own(spool) -> None:
+def test_use_cases_environments_and_hours_have_separate_segments(spool) -> None:
     spool.append("iris", STAGING, NOON, [line(1)])
     spool.append("spam", STAGING, NOON, [line(2)])
     spool.append("iris", Environment.PRODUCTION, NOON, [line(3)])
@@ -160,7 +160,7 @@ def test_a_record_cut_off_at_any_byte_is_dropped_and_the_others_stay(tmp_path) -
         assert content.damaged == 1
 
 
-def test_a_flipped_bit_costs_one_record(tmp_path) -> None:
+def test_a_flipped_bit_loses_one_record(tmp_path) -> None:
     damaged = bytearray(line(1) + line(2) + line(3))
     damaged[len(line(1)) + 40] ^= 1
     content = read_segment(left_behind(tmp_path, bytes(damaged)))
@@ -168,12 +168,12 @@ def test_a_flipped_bit_costs_one_record(tmp_path) -> None:
     assert content.damaged == 1
 
 
-def test_what_is_whole_but_no_record_is_an_error(tmp_path) -> None:
+def test_an_intact_line_that_is_not_a_record_is_an_error(tmp_path) -> None:
     with pytest.raises(InvalidData, match="not an inference record"):
         read_segment(left_behind(tmp_path, frame(json.dumps({"a": 1}).encode())))
 
 
-def test_other_files_in_the_folder_are_left_alone(tmp_path, clock) -> None:
+def test_other_files_in_the_folder_are_ignored(tmp_path, clock) -> None:
     other = left_behind(tmp_path / "spool", b"mine", "notes.log")
     spool = Spool(tmp_path / "spool", LIMITS, clock)
     assert spool.sealed == ()
@@ -181,7 +181,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path, clock) -> None:
     assert other.read_bytes() == b"mine"
 
 
-def test_a_full_disk_takes_nothing_of_a_batch(spool, tmp_path) -> None:
+def test_a_full_disk_appends_nothing_of_a_batch(spool, tmp_path) -> None:
     spool.append("iris", STAGING, NOON, [line(0)])
     size = len(line(0))
     with (
@@ -197,7 +197,7 @@ def test_a_full_disk_takes_nothing_of_a_batch(spool, tmp_path) -> None:
     assert [ids(segment.file) for segment in spool.sealed] == [["p0"], ["p4"]]
 
 
-def test_a_folder_that_vanished_is_unavailable_until_it_is_back(spool, tmp_path) -> None:
+def test_a_missing_folder_is_unavailable_until_it_is_back(spool, tmp_path) -> None:
     (tmp_path / "spool").rename(tmp_path / "gone")
     with pytest.raises(SpoolUnavailable):
         spool.append("iris", STAGING, NOON, [line(1)])

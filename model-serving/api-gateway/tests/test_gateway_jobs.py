@@ -60,7 +60,7 @@ def write(running, job_id, **progress) -> None:
     running.store.write(progress_path(job_id), document)
 
 
-async def test_a_job_is_written_down_and_started(ready, releases) -> None:
+async def test_a_job_is_stored_and_started(ready, releases) -> None:
     response = await submit(ready)
     assert response.status_code == 202
     JobSubmitted.model_validate(response.json())
@@ -168,7 +168,7 @@ async def test_a_pattern_may_be_read(ready, pattern) -> None:
         ({"output_path": "batch/" + "x" * 195}, "output_path"),
     ],
 )
-async def test_what_may_not_be_asked_for_names_the_field(ready, change, field) -> None:
+async def test_an_invalid_submission_names_the_field(ready, change, field) -> None:
     response = await submit(ready, **change)
     assert response.status_code == 422, response.text
     assert response.json()["errors"][0]["field"] == field
@@ -231,7 +231,7 @@ async def test_an_output_belongs_to_one_job_at_a_time(ready, other) -> None:
     assert [blob.path for blob in ready.store.list("batch/_jobs")] == before
 
 
-async def test_of_many_jobs_with_one_output_one_is_taken_on(ready) -> None:
+async def test_of_concurrent_jobs_with_one_output_one_is_accepted(ready) -> None:
     for expected in (1, 2):
         responses = await asyncio.gather(*(submit(ready) for _ in range(8)))
         assert sorted(r.status_code for r in responses) == [202, *[409] * 7]
@@ -276,7 +276,7 @@ async def test_without_a_cluster_nothing_is_left_behind(serve, releases, activat
     assert list(running.store.list("batch/_jobs")) == []
 
 
-async def test_a_job_is_followed_by_what_it_writes(ready) -> None:
+async def test_progress_follows_what_the_job_writes(ready) -> None:
     job_id = await submitted(ready)
     ready.runner.move(job_id, RunnerState.RUNNING)
     assert (await state(ready, job_id))["status"] == "running"
@@ -295,7 +295,7 @@ async def test_a_job_is_followed_by_what_it_writes(ready) -> None:
 
 
 @pytest.mark.parametrize("final", ["succeeded", "failed", "cancelled"])
-async def test_what_a_job_said_at_its_end_outlives_the_cluster(ready, final) -> None:
+async def test_the_final_status_survives_the_cluster(ready, final) -> None:
     job_id = await submitted(ready)
     error = "half the rows are invalid" if final == "failed" else None
     write(ready, job_id, status=JobStatus(final), error=error)
@@ -304,7 +304,7 @@ async def test_what_a_job_said_at_its_end_outlives_the_cluster(ready, final) -> 
     assert (answer["status"], answer["error"]) == (final, error)
 
 
-async def test_while_the_cluster_is_down_the_last_word_counts(serve, ready, tmp_path) -> None:
+async def test_progress_is_available_while_the_cluster_is_down(serve, ready, tmp_path) -> None:
     job_id = await submitted(ready)
     write(ready, job_id, status=JobStatus.RUNNING, rows_total=4, rows_done=1)
     other = await serve(runner=DownRunner(), spool_folder=tmp_path / "other")
@@ -318,7 +318,7 @@ async def test_a_job_survives_the_gateway(serve, ready, tmp_path) -> None:
     assert (await state(other, job_id))["status"] == "submitted"
 
 
-async def test_a_cancelled_job_is_asked_to_stop_in_both_ways(ready) -> None:
+async def test_cancelling_writes_the_marker_and_stops_the_run(ready) -> None:
     job_id = await submitted(ready)
     ready.runner.move(job_id, RunnerState.RUNNING)
     response = await ready.ask("DELETE", f"/batch/{job_id}")

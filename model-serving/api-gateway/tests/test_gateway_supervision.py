@@ -93,7 +93,7 @@ def open_jobs(running) -> list[str]:
 
 
 @DIED
-async def test_a_job_whose_run_died_is_run_again_without_being_asked_for(ready, died) -> None:
+async def test_a_job_whose_run_died_gets_the_next_attempt(ready, died) -> None:
     job_id = await submitted(ready)
     write(ready, job_id, status=JobStatus.RUNNING, rows_total=200, rows_done=50)
     die(ready, begin(ready, job_id), died)
@@ -105,14 +105,14 @@ async def test_a_job_whose_run_died_is_run_again_without_being_asked_for(ready, 
 
 
 @DIED
-async def test_looking_at_a_job_is_enough_to_have_it_run_again(ready, died) -> None:
+async def test_reading_the_status_starts_the_next_attempt(ready, died) -> None:
     job_id = await submitted(ready)
     die(ready, begin(ready, job_id), died)
     assert (await state(ready, job_id))["status"] == "submitted"
     assert f"{job_id}-2" in ready.runner.jobs
 
 
-async def test_a_job_that_runs_or_waits_is_left_alone(ready) -> None:
+async def test_a_running_or_pending_job_is_left_alone(ready) -> None:
     job_id = await submitted(ready)
     look(ready)
     begin(ready, job_id)
@@ -121,7 +121,7 @@ async def test_a_job_that_runs_or_waits_is_left_alone(ready) -> None:
     assert open_jobs(ready) == [job_id]
 
 
-async def test_what_the_cluster_forgot_before_it_began_is_the_same_attempt(ready) -> None:
+async def test_a_run_that_never_started_is_submitted_again_as_the_same_attempt(ready) -> None:
     job_id = await submitted(ready)
     for _ in range(MAX_ATTEMPTS + 1):
         ready.runner.forget()
@@ -129,7 +129,7 @@ async def test_what_the_cluster_forgot_before_it_began_is_the_same_attempt(ready
         assert list(ready.runner.jobs) == [job_id]
 
 
-async def test_attempts_are_bounded_and_the_last_trouble_is_told(ready) -> None:
+async def test_attempts_are_bounded_and_the_last_error_is_reported(ready) -> None:
     job_id = await submitted(ready)
     for number in range(1, MAX_ATTEMPTS + 1):
         name = begin(ready, job_id, number)
@@ -151,7 +151,7 @@ async def test_attempts_are_bounded_and_the_last_trouble_is_told(ready) -> None:
     assert await submitted(ready) != job_id
 
 
-async def test_of_many_that_look_at_once_one_runs_it_again(ready) -> None:
+async def test_of_concurrent_supervisors_one_starts_the_next_attempt(ready) -> None:
     job_id = await submitted(ready)
     ready.runner.move(begin(ready, job_id), RunnerState.FAILED)
     others = [JobSupervisor(ready.store, ready.runner, ready.clock, MAX_ATTEMPTS) for _ in range(8)]
@@ -197,14 +197,14 @@ async def test_cancelled_while_it_is_run_again(ready) -> None:
     assert (await state(ready, job_id))["status"] == "cancelled"
 
 
-async def test_who_stops_a_run_in_the_clusters_own_page_cancels_the_job(ready) -> None:
+async def test_stopping_a_run_in_the_ray_dashboard_cancels_the_job(ready) -> None:
     job_id = await submitted(ready)
     ready.runner.move(begin(ready, job_id), RunnerState.STOPPED)
     assert (await state(ready, job_id))["status"] == "cancelled"
 
 
 @pytest.mark.parametrize("output", ["batch/out", "batch/out.parquet"])
-async def test_an_output_in_its_place_is_success_whatever_became_of_the_run(ready, output) -> None:
+async def test_a_complete_output_is_success_even_if_the_run_died(ready, output) -> None:
     job_id = await submitted(ready, output)
     ready.runner.move(begin(ready, job_id), RunnerState.FAILED)
     summary = BatchSummary(job_id=job_id, rows_total=9, rows_invalid=2).model_dump_json()
@@ -216,7 +216,7 @@ async def test_an_output_in_its_place_is_success_whatever_became_of_the_run(read
     assert (answer["rows_total"], answer["rows_done"], answer["rows_invalid"]) == (9, 9, 2)
 
 
-async def test_an_end_that_was_decided_but_not_written_is_written(ready) -> None:
+async def test_a_decided_end_is_written_later(ready) -> None:
     job_id = await submitted(ready)
     ready.runner.move(begin(ready, job_id), RunnerState.STOPPED)
     look(ready)
@@ -235,7 +235,7 @@ async def test_a_cluster_that_takes_no_jobs_costs_no_attempt(ready) -> None:
     assert sorted(ready.runner.jobs) == [job_id, f"{job_id}-2"]
 
 
-async def test_a_gateway_that_starts_looks_after_what_it_finds(ready, serve, tmp_path) -> None:
+async def test_a_new_gateway_supervises_existing_jobs(ready, serve, tmp_path) -> None:
     job_id = await submitted(ready)
     ready.runner.move(begin(ready, job_id), RunnerState.FAILED)
     await serve(runner=ready.runner, spool_folder=tmp_path / "other")
@@ -244,7 +244,7 @@ async def test_a_gateway_that_starts_looks_after_what_it_finds(ready, serve, tmp
             await asyncio.sleep(0.01)
 
 
-async def test_a_job_that_somebody_deleted_is_forgotten(ready) -> None:
+async def test_a_deleted_job_is_no_longer_supervised(ready) -> None:
     job_id = await submitted(ready)
     for blob in list(ready.store.list(f"batch/_jobs/{job_id}")):
         ready.store.delete(blob.path)

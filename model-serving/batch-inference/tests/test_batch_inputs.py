@@ -51,7 +51,7 @@ def test_the_share_of_invalid_rows_is_one_of_all_objects(source, blob_store, job
 
 @SOURCES
 @pytest.mark.parametrize("spoilt", ["no Parquet", "other columns"])
-def test_one_object_of_no_use_fails_the_job_by_name_before_any_row(
+def test_one_unusable_object_fails_the_job_by_name_before_any_row(
     source, spoilt, blob_store, job, run
 ):
     path = "batch/in/2026-02/p-2.parquet"
@@ -66,19 +66,19 @@ def test_one_object_of_no_use_fails_the_job_by_name_before_any_row(
     assert not blob_store.exists(SIDE)
 
 
-def test_a_pattern_that_finds_nothing_fails_the_job(blob_store, job, run):
+def test_a_pattern_without_matches_fails_the_job(blob_store, job, run):
     progress = run(blob_store, job("batch/in/2027-*/*.parquet"))
     assert progress.status is JobStatus.FAILED
     assert "no .parquet object matches the pattern batch/in/2027-*/*.parquet" in progress.error
 
 
-def test_a_pattern_that_would_find_the_output_is_refused(blob_store, job, run):
+def test_a_pattern_that_matches_the_output_is_refused(blob_store, job, run):
     progress = run(blob_store, job("batch/*.parquet"))
     assert "lies within the input" in progress.error
 
 
 @pytest.mark.parametrize("share", [1, 0])
-def test_the_side_file_of_a_failed_job_does_not_stop_the_next(share, blob_store, job, run, months):
+def test_the_side_file_of_a_failed_job_is_replaced_by_the_next(share, blob_store, job, run, months):
     assert run(blob_store, job(), batch_max_invalid_share=0).status is JobStatus.FAILED
     assert blob_store.exists(SIDE)
     if share == 0:
@@ -90,7 +90,7 @@ def test_the_side_file_of_a_failed_job_does_not_stop_the_next(share, blob_store,
     assert blob_store.exists(SIDE) is (share == 1)
 
 
-def test_a_copy_of_such_a_side_file_is_somebodys_own(blob_store, job, run):
+def test_a_copy_of_an_abandoned_side_file_is_not_replaced(blob_store, job, run):
     run(blob_store, job(), batch_max_invalid_share=0)
     copy = "batch/kept.invalid.parquet"
     blob_store.write(copy, blob_store.read(SIDE))

@@ -46,7 +46,7 @@ def invalid_rows(store):
         ["5.1", "long", "5.1", "5.1"],
     ],
 )
-def test_an_invalid_row_is_put_aside_and_the_rest_goes_on(
+def test_invalid_rows_go_to_the_side_file_and_the_others_are_scored(
     values, blob_store, make_release, submit, run
 ):
     write_table(blob_store, "batch/in.parquet", iris(sepal_length=values))
@@ -69,7 +69,9 @@ def test_an_invalid_row_is_put_aside_and_the_rest_goes_on(
         ({"body": pa.array([b"fine", b"\xff\xfe\x00", b"fine"])}, "body"),
     ],
 )
-def test_mails_obey_the_limits_of_the_record(changes, field, blob_store, make_release, submit, run):
+def test_mails_outside_the_limits_are_invalid(
+    changes, field, blob_store, make_release, submit, run
+):
     write_table(blob_store, "batch/in.parquet", mails(**changes))
     progress = run(blob_store, submit(blob_store, make_release(blob_store, "spam")))
     assert progress.status is JobStatus.SUCCEEDED
@@ -114,7 +116,7 @@ def test_the_share_that_may_be_invalid_is_a_setting(blob_store, make_release, su
     assert read_table(blob_store, "batch/out.parquet").num_rows == 0
 
 
-def test_the_list_of_an_earlier_attempt_does_not_stay(blob_store, make_release, submit, run):
+def test_the_side_file_of_an_earlier_attempt_is_deleted(blob_store, make_release, submit, run):
     write_table(blob_store, "batch/in.parquet", iris(petal_width=[0.2, None, 0.2, 0.2]))
     job_id = submit(blob_store, make_release(blob_store))
     assert run(blob_store, job_id).rows_invalid == 1
@@ -127,7 +129,7 @@ def test_the_list_of_an_earlier_attempt_does_not_stay(blob_store, make_release, 
 
 @pytest.mark.parametrize("invalid", [0, 1])
 @pytest.mark.parametrize("output", ["batch/out.parquet", "batch/out"])
-def test_a_side_file_of_somebody_else_is_not_touched(
+def test_the_side_file_of_another_job_is_not_replaced(
     invalid, output, blob_store, make_release, submit, run
 ):
     release = make_release(blob_store)
@@ -165,12 +167,12 @@ def test_missing_columns_are_named(blob_store, make_release, submit, run):
     assert progress.finished_at is not None
 
 
-def test_columns_of_no_use_are_ignored(blob_store, make_release, submit, run):
+def test_additional_columns_are_ignored(blob_store, make_release, submit, run):
     write_table(blob_store, "batch/in.parquet", iris(note=[{"a": 1}, None, None, None]))
     assert run(blob_store, submit(blob_store, make_release(blob_store))).rows_done == 4
 
 
-def test_inputs_that_are_no_use_fail_clearly(blob_store, make_release, submit, run):
+def test_unusable_inputs_fail_with_the_reason(blob_store, make_release, submit, run):
     release = make_release(blob_store)
     blob_store.write("batch/text.parquet", b"certainly not Parquet")
     write_table(blob_store, "batch/empty.parquet", iris().slice(0, 0))
@@ -204,6 +206,6 @@ def test_a_release_that_is_not_there_fails_the_job(blob_store, make_release, sub
     assert release.id in progress.error
 
 
-def test_a_job_nobody_submitted_is_not_found(blob_store, run):
+def test_an_unknown_job_is_not_found(blob_store, run):
     with pytest.raises(JobNotFound, match="no batch job nobody"):
         run(blob_store, "nobody")

@@ -90,7 +90,7 @@ def valid_rows(store, output):
 
 
 @pytest.mark.parametrize("ending", POINTS)
-def test_killed_at_any_point_and_run_again(
+def test_a_job_killed_at_any_point_completes_in_the_next_attempt(
     ending, blob_store, make_release, submit, table, run, tmp_path
 ):
     write_table(blob_store, "batch/in.parquet", table)
@@ -123,7 +123,7 @@ def test_killed_at_any_point_and_run_again(
 
 
 @pytest.mark.parametrize("output", ["batch/out.parquet", "batch/out"])
-def test_a_frozen_run_that_wakes_up_after_it_was_replaced_writes_nothing(
+def test_a_frozen_run_writes_nothing_after_it_was_superseded(
     output, blob_store, make_release, submit, records, start, run
 ):
     write_table(blob_store, "batch/in.parquet", records("spam", 4000))
@@ -140,7 +140,7 @@ def test_a_frozen_run_that_wakes_up_after_it_was_replaced_writes_nothing(
     assert after == before
 
 
-def test_a_killed_worker_of_ray_costs_no_row(
+def test_no_row_is_lost_when_ray_workers_are_killed(
     blob_store, make_release, submit, records, start, ray_head, ray_environment
 ):
     table = records("spam", 20_000)

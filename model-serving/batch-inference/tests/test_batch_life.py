@@ -76,7 +76,7 @@ def test_running_a_finished_job_again_does_nothing(output, blob_store, job, run)
 
 
 @OUTPUTS
-def test_an_output_whose_status_was_not_written_is_not_written_again(output, blob_store, job, run):
+def test_a_complete_output_without_final_status_is_not_written_again(output, blob_store, job, run):
     job_id = job(output)
     run(blob_store, job_id)
     crashed = BatchProgress(status=JobStatus.RUNNING, rows_total=100, rows_done=90)

@@ -113,7 +113,7 @@ def test_sigterm_ends_a_run_on_ray(
     assert list(blob_store.list("batch/out")) == []
 
 
-def test_a_ray_cluster_that_is_down_is_left_to_the_next_attempt(
+def test_a_job_waits_for_the_next_attempt_while_ray_is_down(
     blob_store, make_release, submit, records, start
 ):
     write_table(blob_store, "batch/in.parquet", records("iris", 20))
@@ -150,4 +150,4 @@ def test_an_unknown_job_is_reported_on_the_last_line(start):
     process = start("nobody")
     _, log = process.communicate(timeout=END_SECONDS)
     assert process.returncode == 1
-    assert log.splitlines()[-1] == "nobody: there is no batch job nobody"
+    assert log.splitlines()[-1] == "there is no batch job nobody"

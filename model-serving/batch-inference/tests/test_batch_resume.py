@@ -86,7 +86,7 @@ def assert_whole(store, output):
         ("batch/out", 50, 7),
     ],
 )
-def test_only_what_is_left_is_scored(output, at, chunk_rows, blob_store, job, run):
+def test_only_the_remaining_rows_are_scored(output, at, chunk_rows, blob_store, job, run):
     job_id = job(output)
     kill(run, blob_store, job_id, at)
     scoring = Scoring()
@@ -98,7 +98,7 @@ def test_only_what_is_left_is_scored(output, at, chunk_rows, blob_store, job, ru
     assert list(blob_store.list(checkpoints_folder(job_id))) == []
 
 
-def test_a_job_may_die_in_every_attempt_and_still_end(blob_store, job, run):
+def test_a_job_that_dies_in_every_attempt_still_ends(blob_store, job, run):
     job_id = job()
     for at in (10, 20, 70, 90):
         kill(run, blob_store, job_id, at)
@@ -118,7 +118,7 @@ def test_progress_never_falls_below_the_chunks_that_are_done(blob_store, job, ru
     assert min(seen) == 60
 
 
-def test_trouble_around_a_job_leaves_it_to_the_next_attempt(blob_store, job, run):
+def test_errors_of_the_environment_leave_the_job_to_the_next_attempt(blob_store, job, run):
     job_id = job()
     executor = dying(30, UpstreamUnavailable)
     progress = run(blob_store, job_id, executor=executor, batch_chunk_rows=10)
@@ -141,7 +141,7 @@ def test_an_input_that_changed_meanwhile_fails_the_job(blob_store, job, run, tab
     assert list(blob_store.list(checkpoints_folder(job_id))) == []
 
 
-def test_an_input_that_is_gone_fails_the_job(blob_store, job, run):
+def test_a_deleted_input_fails_the_job(blob_store, job, run):
     job_id = job()
     kill(run, blob_store, job_id, 50)
     blob_store.delete("batch/in/a.parquet")
@@ -161,7 +161,7 @@ def test_an_input_that_changes_while_it_is_read_fails_the_job(blob_store, job, r
     assert not blob_store.exists("batch/out.parquet")
 
 
-def test_objects_that_come_later_are_not_part_of_the_job(blob_store, job, run, table):
+def test_objects_added_later_are_not_read(blob_store, job, run, table):
     job_id = job(source="batch/in/*.parquet")
     kill(run, blob_store, job_id, 50)
     write_table(blob_store, "batch/in/aa.parquet", table)
@@ -191,7 +191,7 @@ def test_cancelled_between_two_attempts(output, blob_store, job, run):
 
 
 @OUTPUTS
-def test_a_run_that_was_taken_over_writes_nothing_any_more(output, blob_store, job, run):
+def test_a_superseded_run_writes_nothing(output, blob_store, job, run):
     job_id, after = job(output), {}
 
     def take_over(start):
@@ -217,7 +217,7 @@ def test_an_attempt_runs_once(blob_store, job, run, clock):
     assert (progress.status, scoring.starts) == (JobStatus.RUNNING, [])
 
 
-def test_of_two_that_take_over_one_goes_on(blob_store, job, clock):
+def test_only_one_process_can_open_and_claim_an_attempt(blob_store, job, clock):
     attempts = JobObjects(blob_store, job())
     opened = [
         attempts.open_attempt(BatchAttempt(number=1, opened_at=clock.now())) for _ in range(2)

@@ -89,7 +89,7 @@ def test_entity_features_come_from_the_online_store(blob_store, make_release, su
     assert not any(output["degraded"].to_pylist())
 
 
-def test_rows_scored_without_the_online_store_say_so(
+def test_rows_scored_without_the_online_store_are_marked_degraded(
     blob_store, make_release, submit, run, records
 ):
     release = make_release(blob_store, "spam", feature_view_version="v1")

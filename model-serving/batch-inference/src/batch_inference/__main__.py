@@ -1,14 +1,13 @@
-"""`python -m batch_inference <job_id>`: run one submitted job to its end."""
+"""`python -m batch_inference <job_id>`: run one submitted batch job to its end."""
 
 import argparse
-import logging
 import sys
+from threading import Event
 
 from batch_inference.bootstrap import services
-from batch_inference.interruption import Termination
 from batch_inference.job import run_job
 from platform_core.batch import PROGRAM, JobStatus
-from platform_core.errors import PlatformError
+from platform_core.programs import DONE, FAILED, on_termination, run_service
 
 
 def main() -> int:
@@ -17,17 +16,12 @@ def main() -> int:
     parser.add_argument("job_id", help="the id returned by POST /batch/submit")
     parser.add_argument("--attempt", type=int, help="its number; default: a new attempt")
     arguments = parser.parse_args()
-    job_id = arguments.job_id
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    termination = Termination()
-    try:
-        with termination.watched():
-            progress = run_job(job_id, services(), termination.requested, arguments.attempt)
-    except PlatformError as error:
-        print(f"{job_id}: {error}", file=sys.stderr)
-        return 1
-    print(f"{job_id}: {progress.model_dump_json()}")
-    return 0 if progress.status is JobStatus.SUCCEEDED else 1
+    # No exception in a signal handler: in the middle of an upload it would leave a mess.
+    terminated = Event()
+    on_termination(terminated.set)
+    progress = run_job(arguments.job_id, services(), terminated.is_set, arguments.attempt)
+    print(f"{arguments.job_id}: {progress.model_dump_json()}")
+    return DONE if progress.status is JobStatus.SUCCEEDED else FAILED
 
 
-sys.exit(main())
+sys.exit(run_service(main, [PROGRAM]))

@@ -15,9 +15,9 @@ from batch_inference.chunk_scorer import (
     output_schema,
 )
 from batch_inference.input_plan import plan_input, require_unchanged
+from batch_inference.input_reader import InputReader
 from batch_inference.output import put_file, put_output
 from batch_inference.services import Services
-from batch_inference.source import Source
 from platform_core.batch import BatchJob, BatchSummary
 from platform_core.batch.inputs import require_apart
 from platform_core.batch.outputs import is_abandoned, job_summary
@@ -47,7 +47,7 @@ class Attempt:
         release = load_release(services.store, job.use_case, job.release_id)
         self._plan = ScoringPlan(job.use_case, release, services.online_store)
         self._input = plan_input(services.store, job, columns)
-        self._source = Source(services.store, self._input, columns)
+        self._reader = InputReader(services.store, self._input, columns)
         self._checkpoints = Checkpoints(services.store, job.job_id)
         self._chain = self._checkpoints.finished()
         self._done, self._invalid = count_rows(self._chain)
@@ -75,7 +75,7 @@ class Attempt:
         services, settings = self._services, self._services.settings
         small = self._input.rows <= settings.batch_small_rows
         executor = services.small if small else services.large
-        chunks = self._source.chunks(
+        chunks = self._reader.chunks(
             self._done, settings.batch_chunk_rows, settings.batch_chunk_bytes
         )
         with closing(executor.map(self._plan, chunks, self._poll)) as results:

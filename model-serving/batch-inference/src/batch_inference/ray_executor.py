@@ -12,8 +12,8 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from batch_inference.chunk_scorer import ChunkScorer, Poll, ScoredChunk, ScoringPlan
+from batch_inference.input_reader import Chunk
 from batch_inference.interruption import Interrupted
-from batch_inference.source import Chunk
 from platform_core.errors import UpstreamUnavailable
 
 WAIT_SECONDS = 1.0

@@ -21,7 +21,7 @@ class Chunk:
     table: pa.Table
 
 
-class Source:
+class InputReader:
     """All rows of the objects of a plan, in the order of the plan."""
 
     def __init__(self, store: BlobStore, plan: InputPlan, columns: Sequence[str]) -> None:
@@ -34,14 +34,20 @@ class Source:
 
         A chunk also ends where the next file has other column types.
         """
-        pending = _Pending()
+        pending: list[pa.RecordBatch] = []
         for batch in self._batches(start, min(rows, READ_ROWS)):
-            if pending.full(rows, size) or not pending.accepts(batch):
-                yield Chunk(start, pending.table())
-                start, pending = start + pending.rows, _Pending()
-            pending.add(batch)
-        if pending.rows:
-            yield Chunk(start, pending.table())
+            if pending and (
+                sum(other.num_rows for other in pending) >= rows
+                or sum(other.nbytes for other in pending) >= size
+                or not batch.schema.equals(pending[0].schema)
+            ):
+                chunk = Chunk(start, pa.Table.from_batches(pending))
+                yield chunk
+                start += chunk.table.num_rows
+                pending = []
+            pending.append(batch)
+        if pending:
+            yield Chunk(start, pa.Table.from_batches(pending))
 
     def _batches(self, start: int, rows: int) -> Iterator[pa.RecordBatch]:
         first = 0
@@ -63,26 +69,3 @@ class Source:
             skip -= batch.num_rows - rest.num_rows
             if rest.num_rows:
                 yield rest
-
-
-class _Pending:
-    """Batches of the next chunk; `rows` is their number of rows."""
-
-    def __init__(self) -> None:
-        self._batches: list[pa.RecordBatch] = []
-        self.rows = 0
-        self._size = 0
-
-    def full(self, rows: int, size: int) -> bool:
-        return self.rows >= rows or self._size >= size
-
-    def accepts(self, batch: pa.RecordBatch) -> bool:
-        return not self._batches or batch.schema.equals(self._batches[0].schema)
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        self._batches.append(batch)
-        self.rows += batch.num_rows
-        self._size += batch.nbytes
-
-    def table(self) -> pa.Table:
-        return pa.Table.from_batches(self._batches)
