@@ -29,6 +29,7 @@ SECTIONS = {
     "serving": "serving.section",
     "growth": "growth.section",
     "stages": "bench_stages",
+    "dispatch": "bench_dispatch",
 }
 # `make bench-quality` measures the models, not speed.
 BY_ITSELF = "quality"

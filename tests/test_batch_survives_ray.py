@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from api_gateway.batch.routes import job_document
+from api_gateway.batch.routes import job_state
 from platform_core.adapters import connect
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.job_runner.ray_jobs import RayJobRunner
-from platform_core.batch import BatchJobs, BatchSubmission, JobObjects, JobSupervisor
+from platform_core.batch import BatchJobs, BatchSubmission, JobObjects, JobStatus, JobSupervisor
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.parquet import read_table, write_table
@@ -68,7 +68,7 @@ def test_a_killed_ray_head_loses_and_duplicates_no_row(
     before = _kept(blob_store, job)
     assert 0 < len(before) < ROWS / CHUNK_ROWS
     supervisor.check_jobs()  # the cluster cannot be reached: nothing happens
-    assert job_document(job, jobs.progress(job))["status"] == "running"
+    assert job_state(job, jobs.progress(job)).status is JobStatus.RUNNING
 
     cluster.start()
     began = datetime.now(UTC)
@@ -79,7 +79,7 @@ def test_a_killed_ray_head_loses_and_duplicates_no_row(
 
     seen = set()
     assert wait_until(lambda: seen.update(_kept(blob_store, job)) or ended(), SECONDS)
-    document = job_document(job, jobs.progress(job))
+    document = job_state(job, jobs.progress(job)).model_dump(mode="json")
     assert (document["status"], document["error"]) == ("succeeded", None)
     assert (document["rows_done"], document["rows_invalid"]) == (ROWS, 0)
     newest = JobObjects(blob_store, job.job_id).newest_attempt()

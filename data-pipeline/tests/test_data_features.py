@@ -13,7 +13,7 @@ import pytest
 
 from data_pipeline import TEST, TRAIN, read_records
 from data_pipeline.entity_features import entity_features
-from data_pipeline.features import features_code
+from data_pipeline.features import compute_features, features_code
 from data_pipeline.stored import read_features, read_part
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.feature_store.memory import MemoryFeatureStore
@@ -154,6 +154,45 @@ def test_ray_computes_what_serving_computes(ray_head, frozen, tmp_path: Path) ->
             *model_schema(case).arrow.names,
         ]
         assert model_schema(case).select(stored).equals(served)
+
+
+def test_the_step_computes_what_serving_computes_in_its_own_process(frozen, tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path)
+    for case in (SPAM, IRIS):
+        version = frozen(case, store, case.training().generate(500, 9))
+        compute_features(store, case, version, None, tmp_path, on_ray=False)
+        for part in (TRAIN, TEST):
+            stored = read_features(store, case, version, part)
+            served = assemble(case, read_part(store, case, version, part))
+            assert stored.column_names == ["row_id", "label", "cluster", *model_schema(case).names]
+            for name in model_schema(case).names:
+                assert stored[name].combine_chunks().equals(served.column(name)), name
+
+
+def test_batches_and_entity_features_stay_with_their_records(
+    frozen, online, tmp_path: Path
+) -> None:
+    """Many batches, and features of a base between new ones."""
+    store = LocalBlobStore(tmp_path)
+    base = frozen(SPAM, store, SPAM.training().generate(300, 1))
+    version = frozen(SPAM, store, SPAM.training().generate(400, 2), base=base)
+    feature_store = MemoryFeatureStore(online)
+    compute_features(store, SPAM, base, feature_store, tmp_path / "a", on_ray=False)
+    path = dataset_path("spam", version, FEATURES_FILE)
+    written = []
+    for rows in (8_192, 37):
+        compute_features(
+            store, SPAM, version, feature_store, tmp_path / "b", on_ray=False, batch_rows=rows
+        )
+        written.append(read_table(store, path))
+    assert written[0].equals(written[1])
+    records = read_records(store, "spam", version)
+    assert written[0]["row_id"].equals(records["row_id"])
+    entities, _ = entity_features(SPAM, records, feature_store, tmp_path / "c")
+    batch = records.select(SPAM.record_schema.names).combine_chunks().to_batches()[0]
+    served = assemble(SPAM, batch, entities)
+    for name in model_schema(SPAM).names:
+        assert written[0][name].combine_chunks().equals(served.column(name)), name
 
 
 def test_times_of_a_later_year_do_not_matter(records, online, tmp_path: Path) -> None:

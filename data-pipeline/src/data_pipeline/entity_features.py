@@ -20,10 +20,11 @@ def entity_features(
 ) -> tuple[pa.RecordBatch | None, str | None]:
     """Return the entity features of `records`, and the version of the view they came from.
 
+    Of the record schema, `records` may have only the columns that `EntityFeatures.columns` names.
+
     The history is learned from the training part alone, joined point in time, and materialised
     to the online store. Without entities or without any event time there is neither (`None`).
-    A share of the training rows is masked to null, so
-    that models learn to do without.
+    A share of the training rows is masked to null, so that models learn to do without.
     """
     entity = case.entity_features
     labelled = _with_times(records)
@@ -55,7 +56,8 @@ def _with_times(records: pa.Table) -> pa.Table:
 
 
 def _keys(case: UseCase, records: pa.Table) -> pa.Table:
-    batch = records.select(case.record_schema.names).combine_chunks().to_batches()[0]
+    names = [name for name in case.record_schema.names if name in records.column_names]
+    batch = records.select(names).combine_chunks().to_batches()[0]
     return pa.table(
         {
             ROW_ID: records[ROW_ID],

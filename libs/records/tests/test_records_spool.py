@@ -11,7 +11,7 @@ import pytest
 
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.errors import ConfigurationError, InvalidData, SpoolUnavailable
+from platform_core.errors import ConfigurationError, Conflict, InvalidData, SpoolUnavailable
 from records import SegmentLimits, Spool
 from records.segments import SegmentName, frame, read_segment
 
@@ -118,7 +118,7 @@ def test_a_segment_is_sealed_when_it_is_old(spool, clock) -> None:
 
 
 def test_a_second_gateway_on_the_same_folder_is_refused(spool, tmp_path, clock) -> None:
-    with pytest.raises(ConfigurationError, match="another gateway"):
+    with pytest.raises(Conflict, match="another gateway"):
         Spool(tmp_path / "spool", LIMITS, clock)
 
 

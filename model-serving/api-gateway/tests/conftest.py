@@ -19,7 +19,7 @@ from api_gateway.auth.keys import hash_key
 from api_gateway.bootstrap import assemble
 from api_gateway.gateway import Gateway
 from api_gateway.http.app import create_app
-from api_gateway.http.connections import ConnectionLimits, guarded
+from api_gateway.http.connections import ConnectionLimits, limited_protocol
 from api_gateway.settings import GatewaySettings
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.job_runner.memory import MemoryJobRunner
@@ -269,7 +269,11 @@ async def listening(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     settings = gateway.settings
     limits = ConnectionLimits(settings.max_connections, settings.head_timeout_seconds)
     config = uvicorn.Config(
-        create_app(gateway), host="127.0.0.1", port=0, log_config=None, http=guarded(limits)
+        create_app(gateway),
+        host="127.0.0.1",
+        port=0,
+        log_config=None,
+        http=limited_protocol(limits),
     )
     config.load()
     server = uvicorn.Server(config)

@@ -1,11 +1,11 @@
-"""Who may do what, with which key."""
+"""API keys, roles and rate limits."""
 
 import json
 from typing import Any
 
 import pytest
 
-from api_gateway.auth.keys import DEVELOPMENT_KEYS, ApiKeys, Role, hash_key
+from api_gateway.auth.keys import DEVELOPMENT_KEYS, AccessRole, ApiKeys, hash_key
 from platform_core.errors import ConfigurationError
 
 JOB = "0" * 32
@@ -64,37 +64,37 @@ async def test_probes_metrics_and_documentation_need_no_key(serve, path) -> None
     assert (await running.client.get(path)).status_code == 200
 
 
-async def test_two_keys_at_once_are_none(running, keys, spam) -> None:
+async def test_two_keys_at_once_are_refused(running, keys, spam) -> None:
     headers = [("X-API-Key", keys["admin"]), ("X-API-Key", keys["operator"])]
     response = await running.client.post("/predict", headers=headers, json=spam)
     assert response.status_code == 401
 
 
-async def test_without_keys_nobody_gets_in(serve, spam) -> None:
+async def test_without_configured_keys_every_request_is_refused(serve, spam) -> None:
     running = await serve(api_keys_file=None)
     assert (await running.predict()).status_code == 401
     headers = {"X-API-Key": ""}
     assert (await running.client.post("/predict", headers=headers, json=spam)).status_code == 401
 
 
-async def test_a_changed_key_file_counts_at_once(running, keys) -> None:
+async def test_a_changed_key_file_takes_effect_at_once(running, keys) -> None:
     running.write_keys({"viewer": keys["operator"], "operator": "a-brand-new-key"})
     assert (await running.predict()).status_code == 403
     response = await running.predict(headers={"X-API-Key": "a-brand-new-key"})
     assert response.status_code == 200
 
 
-async def test_a_removed_key_file_shuts_everybody_out(running) -> None:
+async def test_with_the_key_file_removed_every_request_is_refused(running) -> None:
     running.keys_file.unlink()
     assert (await running.predict()).status_code == 401
 
 
-async def test_a_broken_change_leaves_the_keys_as_they_were(running) -> None:
+async def test_an_invalid_key_file_keeps_the_previous_keys(running) -> None:
     running.keys_file.write_text("[{")
     assert (await running.predict()).status_code == 200
 
 
-async def test_development_keys_are_not_smuggled_in_later(running) -> None:
+async def test_development_keys_are_refused_in_a_changed_file(running) -> None:
     running.write_keys({"admin": DEVELOPMENT_KEYS[2]})
     response = await running.predict(headers={"X-API-Key": DEVELOPMENT_KEYS[2]})
     assert response.status_code == 401
@@ -107,7 +107,7 @@ def test_development_keys_are_refused_unless_allowed(tmp_path, key) -> None:
     with pytest.raises(ConfigurationError, match="ALLOW_DEVELOPMENT_KEYS"):
         ApiKeys(file, allow_development_keys=False)
     caller = ApiKeys(file, allow_development_keys=True).find(key)
-    assert caller.role is Role.ADMIN
+    assert caller.role is AccessRole.ADMIN
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,14 @@ def test_development_keys_are_refused_unless_allowed(tmp_path, key) -> None:
         '[{"name": "a", "role": "admin", "key": "secret"}]',
     ],
 )
-def test_a_key_file_that_is_none_stops_the_start(tmp_path, content) -> None:
+def test_an_invalid_key_file_prevents_the_start(tmp_path, content) -> None:
     file = tmp_path / "keys.json"
     file.write_text(content)
     with pytest.raises(ConfigurationError, match=r"keys\.json"):
         ApiKeys(file, allow_development_keys=False)
 
 
-async def test_a_key_has_its_requests_and_no_more(serve, serve_spam, spam) -> None:
+async def test_a_key_is_limited_to_its_requests(serve, serve_spam, spam) -> None:
     running = await serve(rate_limit="2/day")
     await serve_spam(running)
     assert [(await running.predict()).status_code for _ in range(2)] == [200, 200]
@@ -147,7 +147,7 @@ async def test_refused_requests_are_not_counted(serve) -> None:
     assert (await running.predict()).status_code == 200
 
 
-async def test_where_nothing_is_served_that_comes_before_the_limit(serve, serve_spam) -> None:
+async def test_a_missing_release_is_reported_before_the_rate_limit(serve, serve_spam) -> None:
     running = await serve(rate_limit="1/day")
     await serve_spam(running)
     assert (await running.predict()).status_code == 200
@@ -156,6 +156,6 @@ async def test_where_nothing_is_served_that_comes_before_the_limit(serve, serve_
     assert (await running.predict()).status_code == 429
 
 
-async def test_a_limit_that_is_none_stops_the_start(serve) -> None:
+async def test_an_invalid_limit_prevents_the_start(serve) -> None:
     with pytest.raises(ConfigurationError, match="RATE_LIMIT"):
         await serve(rate_limit="a lot")

@@ -1,4 +1,4 @@
-"""What is refused, in which order, and how it is said."""
+"""Refused requests: the order of the checks and the problem documents."""
 
 import asyncio
 import json
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api_gateway.http.edge import SECURITY_HEADERS
-from api_gateway.http.schemas import Problem
+from api_gateway.http.middleware import SECURITY_HEADERS
+from api_gateway.http.problems import Problem
 
 LIMIT = 10 << 20
 JSON = {"content-type": "application/json"}
@@ -56,7 +56,7 @@ FAULTS: list[tuple[int, str, Callable[[dict[str, Any]], None]]] = [
 
 
 @pytest.mark.parametrize("first", range(len(FAULTS)))
-async def test_of_several_faults_the_first_in_the_order_is_told(
+async def test_of_several_faults_the_first_in_the_order_is_reported(
     serve, serve_spam, v2, spam, first
 ) -> None:
     running = await serve(rate_limit="1/day")
@@ -104,7 +104,9 @@ async def test_unknown_paths_use_cases_and_jobs(running, method, path, status, c
         ("PUT", "/batch/submit", "POST"),
     ],
 )
-async def test_a_wrong_method_is_told_the_right_ones(running, method, path, allow) -> None:
+async def test_a_wrong_method_is_answered_with_the_allowed_ones(
+    running, method, path, allow
+) -> None:
     response = await running.ask(method, path)
     assert_problem(response, 405, "method-not-allowed")
     assert response.headers["allow"] == allow
@@ -117,7 +119,7 @@ async def test_a_wrong_method_is_told_the_right_ones(running, method, path, allo
      "application/json; charset=latin-1", 'application/json;charset="utf-16"',
      "application/json; charset=utf-8; charset=ascii"],
 )  # fmt: skip
-async def test_a_body_must_say_that_it_is_json(running, spam, content_type) -> None:
+async def test_a_body_must_be_declared_as_json(running, spam, content_type) -> None:
     headers = {} if content_type is None else {"content-type": content_type}
     content = json.dumps(spam).encode()
     response = await running.ask("POST", "/predict", content=content, headers=headers)
@@ -129,19 +131,19 @@ async def test_a_body_must_say_that_it_is_json(running, spam, content_type) -> N
     ["application/json", "Application/JSON; charset=utf-8",
      'application/json;v=1; charset="UTF-8"'],
 )  # fmt: skip
-async def test_json_may_have_parameters(running, spam, content_type) -> None:
+async def test_the_content_type_may_have_parameters(running, spam, content_type) -> None:
     content, headers = json.dumps(spam).encode(), {"content-type": content_type}
     response = await running.ask("POST", "/predict", content=content, headers=headers)
     assert response.status_code == 200
 
 
-async def test_a_compressed_body_is_another_media_type(running) -> None:
+async def test_a_compressed_body_is_refused(running) -> None:
     headers = {**JSON, "content-encoding": "gzip"}
     response = await running.ask("POST", "/predict", content=b"\x1f\x8b", headers=headers)
     assert_problem(response, 415, "unsupported-media-type")
 
 
-async def test_a_body_that_never_ends_is_not_waited_for(serve, keys) -> None:
+async def test_a_body_that_never_ends_times_out(serve, keys) -> None:
     running = await serve(body_timeout_seconds=0.05)
     url = running.client.base_url
     reader, writer = await asyncio.open_connection(url.host, url.port)
@@ -172,7 +174,9 @@ def crowd(count: int = 300_000) -> dict[str, int]:
     ],
 )
 @pytest.mark.parametrize("count", [30, 2000, 300_000])
-async def test_a_crowd_of_unknown_fields_is_refused_shortly(running, path, known, count) -> None:
+async def test_many_unknown_fields_are_refused_with_a_short_answer(
+    running, path, known, count
+) -> None:
     response = await running.predict(crowd(count), path)
     problem = assert_problem(response, 422, "invalid-record")
     assert len(problem["errors"]) == 20
@@ -182,7 +186,7 @@ async def test_a_crowd_of_unknown_fields_is_refused_shortly(running, path, known
     assert len(response.content) < 5000
 
 
-async def test_a_crowd_in_an_item_fails_alone(running, spam) -> None:
+async def test_an_item_with_many_unknown_fields_fails_alone(running, spam) -> None:
     items = [spam, {**spam, **crowd(30_000)}, {**spam, "x" * 5000: 1}]
     response = await running.predict({"emails": items}, "/predict/batch-sync")
     entries = response.json()["predictions"]
@@ -192,7 +196,7 @@ async def test_a_crowd_in_an_item_fails_alone(running, spam) -> None:
     assert len(response.content) < 5000
 
 
-async def test_a_large_body_is_answered_like_a_small_one(running, spam) -> None:
+async def test_a_large_body_is_handled_like_a_small_one(running, spam) -> None:
     mails = [{**spam, "email_id": str(number), "body": "a" * 9000} for number in range(50)]
     response = await running.predict({"emails": mails}, "/predict/batch-sync")
     assert [entry["email_id"] for entry in response.json()["predictions"]] == [
@@ -200,14 +204,14 @@ async def test_a_large_body_is_answered_like_a_small_one(running, spam) -> None:
     ]
 
 
-async def test_ten_mebibytes_are_read_and_one_byte_more_is_not(running) -> None:
+async def test_a_body_may_have_ten_mebibytes_and_no_more(running) -> None:
     at_limit = await running.ask("POST", "/predict", content=b" " * LIMIT, headers=JSON)
     assert_problem(at_limit, 422, "invalid-record")
     over = await running.ask("POST", "/predict", content=b" " * (LIMIT + 1), headers=JSON)
     assert_problem(over, 413, "body-too-large")
 
 
-async def test_a_body_without_a_length_is_counted_as_it_comes(running) -> None:
+async def test_a_body_without_a_content_length_is_limited_too(running) -> None:
     response = await running.ask("POST", "/predict", content=chunked(LIMIT), headers=JSON)
     assert_problem(response, 413, "body-too-large")
     # The connection is still good for the next request.
@@ -290,12 +294,12 @@ async def test_flowers_have_four_positive_numbers(running, features) -> None:
      b'{"email_id":"\\ud800","subject":"","body":"","sender":""}', b"[" * 100_000],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch-sync", "/batch/submit"])
-async def test_what_is_no_json_object_is_refused(running, content, path) -> None:
+async def test_a_body_that_is_not_a_json_object_is_refused(running, content, path) -> None:
     response = await running.ask("POST", path, content=content, headers=JSON)
     assert_problem(response, 422, "invalid-record")
 
 
-async def test_what_was_sent_is_not_repeated(running, spam) -> None:
+async def test_the_values_sent_are_not_repeated_in_errors(running, spam) -> None:
     response = await running.predict({**spam, "subject": {"secret": "hunter2"}})
     assert "hunter2" not in response.text
 
@@ -309,7 +313,7 @@ async def test_every_response_has_the_security_headers(running, path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/health/live", "/none"])
-async def test_a_sane_request_id_comes_back(running, path) -> None:
+async def test_a_valid_request_id_is_returned(running, path) -> None:
     given = "Job-7_a.b:c"
     response = await running.ask("GET", path, headers={"X-Request-ID": given})
     assert response.headers["x-request-id"] == given
@@ -328,7 +332,7 @@ class _Faulty:
         raise ZeroDivisionError(f"a secret of the inside: {job_id}")
 
 
-async def test_an_unforeseen_error_says_nothing_of_the_inside(serve, caplog) -> None:
+async def test_an_unexpected_error_reveals_nothing(serve, caplog) -> None:
     running = await serve(runner=_Faulty())
     response = await running.client.get("/health", headers={"X-Request-ID": "find-me"})
     assert_problem(response, 500, "internal-error")
@@ -350,7 +354,7 @@ def _json(value: Any) -> bytes:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(body=st.binary(max_size=60) | (ANY_JSON | NEARLY | MAILS | FLOWERS).map(_json))
-async def test_no_body_whatsoever_makes_the_gateway_fail(running, body) -> None:
+async def test_no_body_causes_an_internal_error(running, body) -> None:
     for path in ("/predict", "/models/iris/predict", "/predict/batch-sync", "/batch/submit"):
         response = await running.ask("POST", path, content=body, headers=JSON)
         assert response.status_code in {200, 422}, (path, response.text)
@@ -362,7 +366,7 @@ async def test_no_body_whatsoever_makes_the_gateway_fail(running, body) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(items=st.lists(ANY_JSON | MAILS, min_size=1, max_size=5))
-async def test_no_item_whatsoever_spoils_its_batch(running, items) -> None:
+async def test_no_item_spoils_its_batch(running, items) -> None:
     content = _json({"emails": items})
     response = await running.ask("POST", "/predict/batch-sync", content=content, headers=JSON)
     # JSON has no NaN; a document that holds one is none.

@@ -1,4 +1,4 @@
-"""Connections that are good for nothing end, and leave the good ones alone."""
+"""Idle, slow and stalled connections are closed; the others are not affected."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ async def test_a_connection_without_a_request_is_closed(hasty) -> None:
 
 
 @pytest.mark.parametrize("part", [b"POST /predict HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
-async def test_half_a_head_is_not_waited_for(hasty, part) -> None:
+async def test_an_incomplete_head_times_out(hasty, part) -> None:
     assert (await answer_of(hasty, part)).startswith(b"HTTP/1.1 408 ")
 
 
@@ -47,7 +47,7 @@ async def drip(writer, drop: bytes) -> None:
         await asyncio.sleep(SHORT / 10)
 
 
-async def test_a_head_that_comes_drop_by_drop_is_not_waited_for(hasty) -> None:
+async def test_a_slowly_sent_head_times_out(hasty) -> None:
     reader, writer = await connect(hasty)
     writer.write(b"GET / HTTP/1.1\r\n")
     dripping = asyncio.create_task(drip(writer, b"X-More: 1\r\n"))
@@ -57,7 +57,7 @@ async def test_a_head_that_comes_drop_by_drop_is_not_waited_for(hasty) -> None:
     writer.close()
 
 
-async def test_the_rest_of_a_refused_body_is_not_read_for_ever(hasty) -> None:
+async def test_the_rest_of_a_refused_body_is_read_for_a_limited_time(hasty) -> None:
     reader, writer = await connect(hasty)
     writer.write(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
     assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 401 ")
@@ -71,19 +71,19 @@ async def test_the_rest_of_a_refused_body_is_not_read_for_ever(hasty) -> None:
     [b"X-Long: " + b"a" * (1 << 20), b"".join(b"X-%d: 1\r\n" % n for n in range(20_000))],
     ids=["one long header", "many headers"],
 )
-async def test_a_head_has_a_size(running, head) -> None:
+async def test_the_size_of_a_head_is_limited(running, head) -> None:
     answer = await answer_of(
         running, b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + head[: 80 << 10]
     )
     assert answer.startswith(b"HTTP/1.1 431 ")
 
 
-async def test_a_head_of_ordinary_size_is_read(running) -> None:
+async def test_a_head_within_the_size_limit_is_read(running) -> None:
     response = await running.client.get("/health/live", headers={"X-Long": "a" * 30_000})
     assert response.status_code == 200
 
 
-async def test_one_connection_too_many_is_told_to_come_again(serve) -> None:
+async def test_a_connection_above_the_limit_is_told_to_retry(serve) -> None:
     running = await serve(max_connections=2)
     assert (await running.client.get("/health/live")).status_code == 200
     _, second = await connect(running)
@@ -94,14 +94,14 @@ async def test_one_connection_too_many_is_told_to_come_again(serve) -> None:
     assert (await running.client.get("/health/live")).status_code == 200
 
 
-async def test_several_requests_at_once_on_one_connection_are_answered(hasty) -> None:
+async def test_pipelined_requests_are_answered(hasty) -> None:
     request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = await answer_of(hasty, request * 20 + last)
     assert answer.count(b"HTTP/1.1 200 ") == 21
 
 
-async def test_an_answer_may_take_longer_than_a_head(serve, v2, keys, spam) -> None:
+async def test_a_response_may_take_longer_than_the_head_timeout(serve, v2, keys, spam) -> None:
     running = await serve(head_timeout_seconds=SHORT)
     v2.server.gate.clear()
     waiting = asyncio.create_task(running.predict())

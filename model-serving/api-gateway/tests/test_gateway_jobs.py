@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api_gateway.http.schemas import JobState, JobSubmitted
+from api_gateway.batch.routes import JobState, SubmittedJob
 from platform_core.batch import BatchJob, BatchProgress, JobStatus
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
@@ -63,7 +63,7 @@ def write(running, job_id, **progress) -> None:
 async def test_a_job_is_stored_and_started(ready, releases) -> None:
     response = await submit(ready)
     assert response.status_code == 202
-    JobSubmitted.model_validate(response.json())
+    SubmittedJob.model_validate(response.json())
     job_id = response.json()["job_id"]
     job = BatchJob.model_validate_json(ready.store.read(job_path(job_id)))
     assert job.use_case == "spam"

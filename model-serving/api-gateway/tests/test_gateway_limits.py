@@ -1,4 +1,4 @@
-"""How much a caller may ask for: per key, in flight, and of a service that does not answer."""
+"""Limits: per key, in flight, and circuits of services that do not respond."""
 
 import asyncio
 from collections import Counter
@@ -9,8 +9,8 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_gateway.auth.admission import Slots
-from api_gateway.auth.keys import Caller, Role
+from api_gateway.auth.in_flight import InFlightSlots
+from api_gateway.auth.keys import AccessRole, Caller
 from api_gateway.auth.rate_limit import RateLimit
 from api_gateway.errors import RateLimited
 from api_gateway.routing.circuit import Circuit, CircuitLimits, CircuitOpen
@@ -20,7 +20,7 @@ from platform_core.errors import UpstreamUnavailable
 from records import SegmentLimits, Spool
 from records.segments import frame
 
-SOMEBODY = Caller("somebody", Role.OPERATOR)
+SOMEBODY = Caller("somebody", AccessRole.OPERATOR)
 PRODUCTION = {"X-Environment": "production"}
 
 
@@ -37,7 +37,7 @@ async def statuses(running, count, **rest) -> list[int]:
     return [(await running.predict(**rest)).status_code for _ in range(count)]
 
 
-async def test_a_key_may_have_a_limit_and_a_quota_of_its_own(serve, serve_spam, keys) -> None:
+async def test_a_key_may_have_its_own_limit_and_quota(serve, serve_spam, keys) -> None:
     running = await serve(rate_limit="100/day")
     await serve_spam(running)
     running.write_keys(keys, operator={"rate_limit": "2/day"}, admin={"quota": "3/day"})
@@ -48,20 +48,20 @@ async def test_a_key_may_have_a_limit_and_a_quota_of_its_own(serve, serve_spam, 
     assert await statuses(running, 1) == [200]
 
 
-async def test_the_quota_of_the_settings_counts_beside_the_rate(serve, serve_spam) -> None:
+async def test_the_quota_of_the_settings_applies_in_addition_to_the_rate_limit(
+    serve, serve_spam
+) -> None:
     running = await serve(rate_limit="100/day", quota="1/day")
     await serve_spam(running)
     assert await statuses(running, 2) == [200, 429]
 
 
-async def test_a_key_file_with_a_limit_that_is_none_leaves_the_keys_as_they_were(
-    running, keys
-) -> None:
+async def test_a_key_file_with_an_invalid_limit_keeps_the_previous_keys(running, keys) -> None:
     running.write_keys(keys, operator={"rate_limit": "a lot"})
     assert await statuses(running, 1) == [200]
 
 
-async def test_a_window_ends_and_what_was_refused_counts_in_no_other() -> None:
+async def test_a_window_ends_and_refused_requests_are_not_counted() -> None:
     now = Seconds()
     limit = RateLimit("2/second", "3/minute", now)
     for _ in range(2):
@@ -74,10 +74,10 @@ async def test_a_window_ends_and_what_was_refused_counts_in_no_other() -> None:
     with pytest.raises(RateLimited, match="3 per 1 minute") as refused:
         await limit.admit(SOMEBODY)
     assert refused.value.retry_after == 59
-    await limit.admit(Caller("another", Role.OPERATOR))
+    await limit.admit(Caller("another", AccessRole.OPERATOR))
 
 
-async def test_a_burst_beyond_what_may_be_in_flight_is_told_to_come_again(serve, v2) -> None:
+async def test_a_burst_above_the_in_flight_limit_is_told_to_retry(serve, v2) -> None:
     running = await serve(max_in_flight=8)
     v2.server.gate.clear()
     burst = [asyncio.create_task(running.predict()) for _ in range(30)]
@@ -100,7 +100,7 @@ async def test_a_burst_beyond_what_may_be_in_flight_is_told_to_come_again(serve,
     assert await statuses(running, 10) == [200] * 10
 
 
-async def test_a_greedy_key_leaves_room_for_another(serve, v2) -> None:
+async def test_a_busy_key_leaves_room_for_another(serve, v2) -> None:
     running = await serve(max_in_flight=16)
     v2.server.gate.clear()
     greedy = [asyncio.create_task(running.predict()) for _ in range(40)]
@@ -117,28 +117,28 @@ async def test_a_greedy_key_leaves_room_for_another(serve, v2) -> None:
     limit=st.integers(2, 40),
     moves=st.lists(st.tuples(st.booleans(), st.sampled_from("abc")), max_size=200),
 )
-def test_slots_are_bounded_shared_and_never_lost(limit, moves) -> None:
-    slots, held = Slots(limit), Counter()
+def test_slots_are_limited_shared_and_never_lost(limit, moves) -> None:
+    slots, held = InFlightSlots(limit), Counter()
     for takes, name in moves:
-        if takes and slots.take(name):
+        if takes and slots.acquire(name):
             held[name] += 1
         elif not takes and held[name]:
-            slots.give_back(name)
+            slots.release(name)
             held[name] -= 1
         assert held.total() <= limit
     for name in list(held.elements()):
-        slots.give_back(name)
-    assert [slots.take("a") for _ in range(limit + 1)].count(True) == limit - limit // 8
+        slots.release(name)
+    assert [slots.acquire("a") for _ in range(limit + 1)].count(True) == limit - limit // 8
 
 
-def test_of_several_keys_none_gets_more_than_its_part() -> None:
-    slots = Slots(16)
-    assert [slots.take("greedy") for _ in range(20)].count(True) == 14
-    assert slots.take("modest")
+def test_of_several_keys_none_gets_more_than_its_share() -> None:
+    slots = InFlightSlots(16)
+    assert [slots.acquire("greedy") for _ in range(20)].count(True) == 14
+    assert slots.acquire("modest")
     for _ in range(7):
-        slots.give_back("greedy")
-    assert [slots.take("greedy") for _ in range(5)].count(True) == 1
-    assert [slots.take("modest") for _ in range(10)].count(True) == 7
+        slots.release("greedy")
+    assert [slots.acquire("greedy") for _ in range(5)].count(True) == 1
+    assert [slots.acquire("modest") for _ in range(10)].count(True) == 7
 
 
 def fail(error: Exception) -> UpstreamUnavailable:
@@ -147,7 +147,7 @@ def fail(error: Exception) -> UpstreamUnavailable:
     return failure
 
 
-def test_a_circuit_opens_lets_one_try_and_closes() -> None:
+def test_a_circuit_opens_allows_a_trial_call_and_closes() -> None:
     now = Seconds()
     circuit = Circuit(CircuitLimits(2, 10), now)
     for _ in range(2):
@@ -170,7 +170,7 @@ def test_a_circuit_opens_lets_one_try_and_closes() -> None:
     circuit.enter()
 
 
-def test_an_answer_that_is_wrong_opens_no_circuit() -> None:
+def test_an_unusable_response_does_not_open_the_circuit() -> None:
     circuit = Circuit(CircuitLimits(1, 10))
     for _ in range(9):
         circuit.enter()
@@ -178,7 +178,7 @@ def test_an_answer_that_is_wrong_opens_no_circuit() -> None:
     circuit.enter()
 
 
-async def test_a_slow_service_is_left_alone_and_the_other_environment_answers(
+async def test_a_slow_service_is_not_called_and_the_other_environment_responds(
     serve, v2, releases, activate
 ) -> None:
     running = await serve(upstream_timeout_seconds=0.05, circuit_failures=3, circuit_seconds=600)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from api_gateway.http.schemas import DriftInfo, HealthState, ModelInfo
+from api_gateway.operations.documents import DriftInfo, HealthReport, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
@@ -52,16 +52,14 @@ def store_report(store, drift: DriftReport) -> None:
     store.write(f"{folder}/{drift.report_id}.json", drift.model_dump_json().encode())
 
 
-async def test_where_nothing_is_served_there_is_null(running) -> None:
+async def test_model_info_is_null_where_nothing_is_served(running) -> None:
     nothing = {"staging": None, "production": None}
     response = await running.ask("GET", "/model/info", "viewer")
     assert response.json()["spam"] == nothing
     assert response.json()["iris"] == nothing
 
 
-async def test_model_info_tells_the_release_and_where_it_came_from(
-    running, releases, activate
-) -> None:
+async def test_model_info_has_the_release_and_its_lineage(running, releases, activate) -> None:
     activate(running.store, releases["spam"], STAGING)
     await running.gateway.catalog.refresh()
     info = (await running.ask("GET", "/model/info", "viewer")).json()
@@ -85,7 +83,7 @@ async def test_model_info_does_not_need_the_services(running, v2, releases, acti
     assert info["spam"]["staging"]["version"] is None
 
 
-async def test_before_the_first_report_there_is_none(running) -> None:
+async def test_before_the_first_report_the_status_is_no_report(running) -> None:
     drift = (await running.ask("GET", "/metrics/drift", "viewer")).json()
     assert drift["spam"] == {
         "staging": {"status": "no-report"},
@@ -93,7 +91,7 @@ async def test_before_the_first_report_there_is_none(running) -> None:
     }
 
 
-async def test_the_latest_report_is_told_per_feature(running) -> None:
+async def test_the_latest_report_is_returned_per_feature(running) -> None:
     store_report(running.store, report(running.clock))
     await running.gateway.catalog.refresh()
     drift = (await running.ask("GET", "/metrics/drift", "viewer")).json()
@@ -119,7 +117,7 @@ async def test_a_newer_report_replaces_the_old_one(running) -> None:
     assert drift["spam"]["staging"]["score"] is None
 
 
-async def test_the_gauges_show_the_latest_report_and_nothing_invented(running) -> None:
+async def test_the_gauges_show_the_latest_report_and_only_measured_values(running) -> None:
     store_report(running.store, report(running.clock, score=None))
     await running.gateway.catalog.refresh()
     text = (await running.client.get("/metrics")).text
@@ -183,9 +181,7 @@ async def test_another_release_is_not_ready(running, v2, releases, activate) -> 
     assert "retry-after" in response.headers
 
 
-async def test_a_canary_answers_beside_the_release_that_is_served(
-    running, v2, releases, activate
-) -> None:
+async def test_a_service_with_the_canary_is_ready(running, v2, releases, activate) -> None:
     activate(running.store, releases["spam"], PRODUCTION)
     ledger = Ledger(running.store, SystemClock())
     served = ledger.entries("spam", PRODUCTION)[-1].change
@@ -196,9 +192,7 @@ async def test_a_canary_answers_beside_the_release_that_is_served(
     assert (await running.client.get("/health/ready")).status_code == 200
 
 
-async def test_a_ledger_that_moved_on_is_read_again_at_once(
-    running, v2, releases, activate
-) -> None:
+async def test_a_changed_ledger_is_read_again_at_once(running, v2, releases, activate) -> None:
     activate(running.store, releases["spam"], STAGING)
     v2.server.versions["spam"] = releases["iris"].id  # stands for another release of spam
     await running.gateway.catalog.refresh()
@@ -229,7 +223,9 @@ async def test_a_service_that_cannot_answer_is_not_ready(
     assert (await running.client.get("/health/live")).status_code == 200
 
 
-async def test_an_environment_it_can_do_without_is_not_asked(serve, v2, releases, activate) -> None:
+async def test_an_environment_that_readiness_does_not_require_is_not_probed(
+    serve, v2, releases, activate
+) -> None:
     running = await serve(ready_environments="production")
     activate(running.store, releases["iris"], STAGING)
     await running.gateway.catalog.refresh()
@@ -250,7 +246,7 @@ class UnreachableStore(LocalBlobStore):
         raise UpstreamUnavailable(f"the store is down: {prefix}")
 
 
-async def test_before_the_ledger_was_read_nothing_is_ready(serve, tmp_path) -> None:
+async def test_before_the_ledger_is_read_the_gateway_is_not_ready(serve, tmp_path) -> None:
     running = await serve(store=UnreachableStore(tmp_path / "unreachable"))
     await running.gateway.catalog.refresh()
     assert (await running.client.get("/health/ready")).status_code == 503
@@ -259,14 +255,14 @@ async def test_before_the_ledger_was_read_nothing_is_ready(serve, tmp_path) -> N
     assert (await running.predict()).status_code == 200
 
 
-async def test_health_tells_of_every_dependency(running, v2, releases, activate) -> None:
+async def test_health_reports_every_dependency(running, v2, releases, activate) -> None:
     activate(running.store, releases["spam"], STAGING)
     await running.gateway.catalog.refresh()
     del v2.server.scorers["iris"]
     response = await running.client.get("/health")
     assert response.status_code == 200
     health = response.json()
-    HealthState.model_validate(health)
+    HealthReport.model_validate(health)
     assert health["status"] == "ok"
     parts = health["dependencies"]
     assert parts["blob-store"] == {"status": "ok"}

@@ -1,4 +1,4 @@
-"""The documentation: complete, true to the code, and readable without the Internet."""
+"""The OpenAPI document and the Swagger page."""
 
 from typing import Any
 
@@ -90,7 +90,7 @@ async def test_the_header_parameters_are_documented(document) -> None:
             assert parameters["X-Environment"]["schema"]["enum"] == ["staging", "production"]
 
 
-async def test_every_reference_leads_somewhere(document) -> None:
+async def test_every_reference_can_be_resolved(document) -> None:
     schemas = document["components"]["schemas"]
 
     def references(node: Any):
@@ -132,7 +132,7 @@ async def test_the_examples_of_every_body_fit(document, path) -> None:
     assert not schema.is_valid({})
 
 
-async def test_answers_fit_the_schemas_they_are_documented_with(running, document, spam) -> None:
+async def test_responses_fit_their_documented_schemas(running, document, spam) -> None:
     await running.gateway.catalog.refresh()
     asked = [
         ("POST", "/predict", {"json": spam}),
@@ -149,7 +149,7 @@ async def test_answers_fit_the_schemas_they_are_documented_with(running, documen
         validator(document, answers["application/json"]["schema"]).validate(response.json())
 
 
-async def test_the_page_needs_nobody_else(running) -> None:
+async def test_the_swagger_page_works_offline(running) -> None:
     page = await running.client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "http" not in page.text

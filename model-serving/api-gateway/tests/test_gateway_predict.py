@@ -1,11 +1,11 @@
-"""Answers: their fields, where they come from, and their batches."""
+"""Predictions of one record and of batches."""
 
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from api_gateway.http.schemas import BatchPredictions, Prediction
+from api_gateway.predict.responses import BatchPredictionResponse, PredictionResponse
 from use_cases import use_case
 
 
@@ -40,20 +40,20 @@ async def test_a_mail_is_answered_with_every_field_of_the_contract(running, scor
     assert answer["degraded"] is False
     assert answer["latency_ms"] > 0
     assert datetime.fromisoformat(answer["timestamp"]) == running.clock.now()
-    Prediction.model_validate(answer)
+    PredictionResponse.model_validate(answer)
 
 
-async def test_a_flower_is_answered_by_the_same_way(running, scorers, iris) -> None:
+async def test_a_flower_is_predicted_by_the_same_route(running, scorers, iris) -> None:
     response = await running.predict(iris, "/models/iris/predict")
     assert response.status_code == 200
     answer = response.json()
     known("iris", answer, scorers, iris)
     assert set(answer["probabilities"]) == {"setosa", "versicolor", "virginica"}
     assert "spam_probability" not in answer
-    Prediction.model_validate(answer)
+    PredictionResponse.model_validate(answer)
 
 
-async def test_the_default_use_case_has_a_path_of_its_own_too(running, spam) -> None:
+async def test_the_default_use_case_has_its_own_path_too(running, spam) -> None:
     response = await running.predict(spam, "/models/spam/predict")
     assert response.json()["email_id"] == "1"
 
@@ -63,7 +63,7 @@ async def test_another_use_case_can_be_the_default(serve, iris) -> None:
     assert (await running.predict(iris)).json()["prediction"] == "setosa"
 
 
-async def test_empty_texts_are_a_mail(running) -> None:
+async def test_a_mail_with_empty_texts_is_valid(running) -> None:
     empty = {"email_id": "e", "subject": "", "body": "", "sender": ""}
     assert (await running.predict(empty)).status_code == 200
 
@@ -107,7 +107,7 @@ async def test_a_batch_is_one_call_and_keeps_its_order(running, v2, spam, name, 
     assert len({entry["prediction_id"] for entry in body["predictions"]}) == 100
     assert (body["count"], body["errors"]) == (100, 0)
     assert len(v2.server.requests) == 1
-    BatchPredictions.model_validate(body)
+    BatchPredictionResponse.model_validate(body)
 
 
 async def test_a_bad_mail_fails_alone_in_its_place(running, spam) -> None:
@@ -136,7 +136,7 @@ async def test_a_bad_flower_is_named_by_its_index(running, iris) -> None:
     assert body["predictions"][1]["error"]["detail"].startswith("features")
 
 
-async def test_a_batch_of_nothing_but_bad_mails_asks_nobody(running, v2) -> None:
+async def test_a_batch_of_only_bad_mails_makes_no_call(running, v2) -> None:
     body = (await running.predict({"emails": [{}, {}]}, "/predict/batch-sync")).json()
     assert (body["count"], body["errors"]) == (2, 2)
     assert v2.server.requests == []
@@ -163,12 +163,12 @@ async def test_numbers_that_no_number_type_holds_are_a_bad_item(running) -> None
         ([], ""),
     ],
 )
-async def test_a_batch_that_is_none_is_refused_as_a_whole(running, body, field) -> None:
+async def test_an_invalid_batch_is_refused_as_a_whole(running, body, field) -> None:
     response = await running.predict(body, "/predict/batch-sync")
     assert response.status_code == 422
     assert response.json()["errors"][0]["field"] == field
 
 
-async def test_the_name_of_a_list_belongs_to_its_use_case(running, iris) -> None:
+async def test_the_name_of_the_list_depends_on_the_use_case(running, iris) -> None:
     response = await running.predict({"emails": [iris]}, "/models/iris/predict/batch-sync")
     assert response.status_code == 422

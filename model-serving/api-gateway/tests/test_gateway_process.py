@@ -1,4 +1,4 @@
-"""The gateway as a process: how it starts, how it is killed and how it ends."""
+"""The gateway as a process: start, kill and shutdown."""
 
 import asyncio
 import signal
@@ -150,9 +150,7 @@ async def test_after_kill_9_every_answer_has_exactly_one_record(program, spam) -
     assert program.segments == []
 
 
-async def test_sigterm_answers_what_is_in_flight_uploads_the_log_and_ends_well(
-    program, spam
-) -> None:
+async def test_sigterm_completes_requests_in_flight_and_uploads_the_log(program, spam) -> None:
     async with program.running() as (process, client):
         answered = await end_under_load(process, client, spam, signal.SIGTERM)
         status = await asyncio.to_thread(process.wait, DEADLINE_SECONDS)
@@ -163,7 +161,7 @@ async def test_sigterm_answers_what_is_in_flight_uploads_the_log_and_ends_well(
     assert program.segments == []
 
 
-async def test_a_request_that_waits_is_answered_after_sigterm(program, v2, spam) -> None:
+async def test_a_waiting_request_is_answered_after_sigterm(program, v2, spam) -> None:
     async with program.running() as (process, client), asyncio.timeout(DEADLINE_SECONDS):
         v2.server.gate.clear()
         waiting = asyncio.create_task(client.post("/predict", json=spam))
@@ -202,7 +200,7 @@ async def accepts(port: int) -> bool:
     return True
 
 
-async def test_a_second_gateway_on_the_same_spool_says_why_it_will_not_start(program) -> None:
+async def test_a_second_gateway_on_the_same_spool_does_not_start(program) -> None:
     async with program.running():
         second = program.start(GATEWAY_PORT=str(free_port()))
         _, errors = await asyncio.to_thread(second.communicate, None, DEADLINE_SECONDS)
@@ -213,12 +211,12 @@ async def test_a_second_gateway_on_the_same_spool_says_why_it_will_not_start(pro
 @pytest.mark.parametrize(
     ("changes", "status", "reason"),
     [
-        ({"API_KEYS_FILE": "{development}"}, 1, "ALLOW_DEVELOPMENT_KEYS"),
-        ({"DEFAULT_USE_CASE": "none"}, 1, "no use case 'none'"),
-        ({"SPOOL_FOLDER": ""}, 2, "spool_folder"),
+        ({"API_KEYS_FILE": "{development}"}, 2, "ALLOW_DEVELOPMENT_KEYS"),
+        ({"DEFAULT_USE_CASE": "none"}, 2, "no use case 'none'"),
+        ({"SPOOL_FOLDER": ""}, 2, "SPOOL_FOLDER"),
     ],
 )
-def test_wrong_settings_stop_the_start_with_the_reason(
+def test_wrong_settings_prevent_the_start_with_the_reason(
     tmp_path, program, changes, status, reason
 ) -> None:
     development = tmp_path / "development.json"

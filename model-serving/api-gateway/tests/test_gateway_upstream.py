@@ -1,4 +1,4 @@
-"""What the gateway does when the inference service does not answer as it should."""
+"""Outages and unusable responses of the inference service."""
 
 import asyncio
 
@@ -42,7 +42,7 @@ async def deployed(running, releases, activate):
     return running
 
 
-async def test_a_service_that_is_down_is_503_and_says_when_to_come_back(deployed, v2) -> None:
+async def test_a_service_that_is_down_is_503_with_retry_after(deployed, v2) -> None:
     running = deployed
     await v2.stop()
     response = await running.predict()
@@ -52,7 +52,7 @@ async def test_a_service_that_is_down_is_503_and_says_when_to_come_back(deployed
     assert "127.0.0.1" not in response.text
 
 
-async def test_where_no_release_is_active_nobody_has_to_listen(running, v2) -> None:
+async def test_without_an_active_release_the_service_need_not_run(running, v2) -> None:
     await running.gateway.catalog.refresh()
     await v2.stop()
     response = await running.predict()
@@ -100,7 +100,7 @@ async def test_a_service_without_the_model_is_not_ready(running, v2) -> None:
     ],
     ids=str,
 )
-async def test_an_answer_that_does_not_fit_is_503(running, v2, document) -> None:
+async def test_a_response_that_does_not_fit_is_503(running, v2, document) -> None:
     v2.server.fault = fault(web.json_response(document))
     response = await running.predict()
     assert response.status_code == 503
@@ -108,12 +108,12 @@ async def test_an_answer_that_does_not_fit_is_503(running, v2, document) -> None
     assert await running.logged() == []
 
 
-async def test_an_answer_that_is_no_json_is_503(running, v2) -> None:
+async def test_a_response_that_is_not_json_is_503(running, v2) -> None:
     v2.server.fault = fault(web.Response(text="<html>"))
     assert (await running.predict()).status_code == 503
 
 
-async def test_a_degraded_answer_says_so_and_is_logged_so(running, v2) -> None:
+async def test_a_degraded_response_is_marked_and_logged(running, v2) -> None:
     v2.server.fault = fault(web.json_response(well_formed()))
     answer = (await running.predict()).json()
     assert answer["degraded"] is True
@@ -121,21 +121,21 @@ async def test_a_degraded_answer_says_so_and_is_logged_so(running, v2) -> None:
     assert row["degraded"] is True
 
 
-async def test_it_answers_again_when_the_service_does(running, v2) -> None:
+async def test_predictions_resume_when_the_service_does(running, v2) -> None:
     v2.server.fault = fault(web.json_response({}, status=500))
     assert (await running.predict()).status_code == 503
     v2.server.fault = None
     assert (await running.predict()).status_code == 200
 
 
-async def test_a_connection_that_was_closed_meanwhile_is_opened_anew(running, v2) -> None:
+async def test_a_connection_closed_by_the_service_is_opened_again(running, v2) -> None:
     assert (await running.predict()).status_code == 200
     for connection in v2.connections():
         connection.close()
     assert (await running.predict()).status_code == 200
 
 
-async def test_an_outage_is_forgotten_once_it_is_over(running, v2) -> None:
+async def test_an_outage_is_cleared_by_the_next_success(running, v2) -> None:
     place = ("spam", "staging")
     await v2.stop()
     await running.predict()

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from platform_core.hashing import canonical_json, sha256_json
+from platform_core.hashing import canonical_json
 from use_cases import UseCase
 
 ID_CHARACTERS = 16
@@ -14,10 +14,15 @@ ID_CHARACTERS = 16
 
 def content_ids(use_case: UseCase, records: pa.Table) -> pa.Array:
     """Return the id of each record's content: case, outer white space and its id do not count."""
-    names = [name for name in use_case.record_schema.names if name != use_case.id_column]
-    normalised = [_normalised(records[name]) for name in names]
-    rows = zip(*(column.to_pylist() for column in normalised), strict=True)
-    return pa.array([sha256_json(list(row))[:ID_CHARACTERS] for row in rows], pa.string())
+    parts = []
+    for name in use_case.record_schema.names:
+        if name != use_case.id_column:
+            text = _normalised(records[name]).cast(pa.string())
+            # The length keeps a text apart from the same characters in two columns.
+            parts += [pc.binary_length(text).cast(pa.string()).fill_null("-"), text.fill_null("")]
+    contents = pc.binary_join_element_wise(*parts, "\n").cast(pa.binary()).to_pylist()
+    digests = (hashlib.sha256(content).hexdigest() for content in contents)
+    return pa.array([digest[:ID_CHARACTERS] for digest in digests], pa.string())
 
 
 class ContentDigest:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
-from platform_core.errors import ConfigurationError, InvalidData, SpoolUnavailable
+from platform_core.errors import ConfigurationError, Conflict, InvalidData, SpoolUnavailable
 from records.segments import SUFFIX, OpenSegment, SegmentName
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,8 @@ class Spool:
         """Lock the folder and take over the segments of a process that died.
 
         Raises:
-            ConfigurationError: the folder cannot be used, or another gateway uses it.
+            ConfigurationError: the folder cannot be used.
+            Conflict: another gateway uses it.
         """
         self.folder = folder
         self._limits = limits
@@ -184,7 +185,7 @@ def _lock(folder: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(handle)
-        raise ConfigurationError(
+        raise Conflict(
             f"SPOOL_FOLDER={folder} is in use by another gateway; stop it, or give each gateway "
             "its own folder"
         ) from error

@@ -34,12 +34,14 @@ class EntityFeatures:
 
     `name` is the feature view's name (a version is appended), `entity` its join key.
     `unknown_share` of the training rows see the unknown values, so that the model knows them.
+    `columns` are the record columns that keys and history are made from, all where empty.
     """
 
     name: str
     entity: str
     features: tuple[EntityFeature, ...]
     unknown_share: float = 0.3
+    columns: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

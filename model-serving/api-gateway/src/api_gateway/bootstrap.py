@@ -1,4 +1,4 @@
-"""The composition root: from the environment to a gateway."""
+"""The composition root: from settings to a gateway."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import PredictionLimits, Predictor
 from api_gateway.routing.catalog import Catalog
-from api_gateway.routing.circuit import CircuitLimits, ProtectedServices
+from api_gateway.routing.circuit import CircuitBreakingClients, CircuitLimits
 from api_gateway.settings import GatewaySettings
 from platform_core.adapters import connect
 from platform_core.batch import BatchJobs, JobSupervisor
@@ -21,7 +21,7 @@ from records import InferenceLog, SegmentLimits, Spool
 
 
 def build() -> Gateway:
-    """Return the gateway that the environment describes."""
+    """Return the gateway with the settings of this process."""
     store, runner = connect.blob_store(StorageSettings()), connect.job_runner(RaySettings())
     return assemble(GatewaySettings(), ServingSettings(), store, runner, SystemClock())
 
@@ -33,13 +33,13 @@ def assemble(
     runner: JobRunner,
     clock: Clock,
 ) -> Gateway:
-    """Return a gateway over the given adapters; it holds the lock of its spool folder."""
+    """Return a gateway with the given adapters; it locks its spool folder."""
     keys = ApiKeys(settings.api_keys_file, settings.allow_development_keys)
     rate_limit, metrics = RateLimit(settings.rate_limit, settings.quota), GatewayMetrics()
     age = timedelta(seconds=settings.spool_segment_seconds)
     limits = SegmentLimits(settings.spool_segment_records, age, settings.spool_segment_bytes)
     circuits = CircuitLimits(settings.circuit_failures, settings.circuit_seconds)
-    upstream = ProtectedServices(
+    upstream = CircuitBreakingClients(
         serving, settings.upstream_timeout_seconds, settings.upstream_connections, circuits
     )
     catalog = Catalog(store, clock)
@@ -48,7 +48,7 @@ def assemble(
     health = Health(catalog, upstream, log, runner, clock, settings.needed_environments)
     supervisor = JobSupervisor(store, runner, clock, settings.batch_max_attempts)
     jobs = BatchJobs(store, supervisor, clock)
-    # A quarter of all requests in flight is always left for the other places.
+    # A quarter of all requests in flight is always left for other use cases and environments.
     waiting = max(1, settings.max_in_flight * 3 // 4)
     concurrency = PredictionLimits(settings.upstream_connections, waiting)
     predictor = Predictor(upstream, log, metrics, clock, concurrency)

@@ -1,4 +1,4 @@
-"""The gateway's parts, and how they start and stop together."""
+"""The components of the gateway, and how they start and stop together."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import Predictor
 from api_gateway.routing.catalog import Catalog
-from api_gateway.routing.upstream import InferenceServices
+from api_gateway.routing.upstream import ServiceClients
 from api_gateway.settings import GatewaySettings
 from platform_core.batch import BatchJobs
 from records import InferenceLog
@@ -20,12 +20,12 @@ from use_cases import UseCase, use_case
 
 @dataclass(frozen=True)
 class Gateway:
-    """Everything a request may need."""
+    """The components that the routes use."""
 
     settings: GatewaySettings
     keys: ApiKeys
     rate_limit: RateLimit
-    upstream: InferenceServices
+    upstream: ServiceClients
     log: InferenceLog
     catalog: Catalog
     health: Health
@@ -39,12 +39,12 @@ class Gateway:
         return use_case(self.settings.default_use_case)
 
     async def admit(self, caller: Caller) -> None:
-        """Count the request; `RateLimited` (429) when the caller has none left."""
+        """Count the request; `RateLimited` (429) when the caller has reached a limit."""
         await self.rate_limit.admit(caller)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the background tasks; at the end bring the inference log to the blob store."""
+        """Run the background tasks; at the end upload the inference log to the blob store."""
         self.metrics.watch(lambda: self.log.backlog, lambda: self.catalog.reports)
         background = (
             self.log.run(),

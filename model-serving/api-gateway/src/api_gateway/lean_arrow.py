@@ -1,7 +1,7 @@
-"""Arrow without pandas.
+"""Keeps pyarrow from importing pandas.
 
-Where pandas is installed pyarrow imports it when it makes its first array: seconds on a busy
-machine, in the event loop, in which nobody is answered, and tens of megabytes. pyarrow asks once.
+pyarrow imports pandas, where it is installed, with its first array: that takes tens of megabytes
+and, on a busy machine, seconds in which the event loop is blocked. pyarrow tries once.
 """
 
 import sys
@@ -18,11 +18,11 @@ class _NoPandas(MetaPathFinder):
     ) -> None:
         del path, target
         if fullname == "pandas":
-            raise ModuleNotFoundError("pandas is not for the gateway", name=fullname)
+            raise ModuleNotFoundError("the gateway does not use pandas", name=fullname)
 
 
-def do_without_pandas() -> None:
-    """Let pyarrow ask for pandas now and find none; whoever imports it later does find it."""
+def keep_pandas_out() -> None:
+    """Let pyarrow try to import pandas now and fail; later imports of pandas succeed."""
     finder = _NoPandas()
     sys.meta_path.insert(0, finder)
     try:

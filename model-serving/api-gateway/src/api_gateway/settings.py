@@ -1,4 +1,4 @@
-"""What the gateway itself can be told; see the README for every key."""
+"""The settings of the gateway; the README explains every key."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from use_cases import DEFAULT
 
 
 class GatewaySettings(Settings):
-    """Where to listen, who may call, how much, and where answers are kept until uploaded."""
+    """Address, API keys, limits, time-outs, and the spool of the inference log."""
 
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8000, ge=0, le=65535)
@@ -51,7 +51,7 @@ class GatewaySettings(Settings):
 
     @property
     def needed_environments(self) -> frozenset[Environment]:
-        """The environments that the gateway is not ready without."""
+        """The environments that readiness requires."""
         return _environments(self.ready_environments)
 
 

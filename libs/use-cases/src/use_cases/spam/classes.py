@@ -13,4 +13,5 @@ SENDER_DOMAIN = EntityFeatures(
     # Well above one half: the model must not need to know the sender, and on mail of other
     # sources, where it knows none, it must not be biased by having known most.
     unknown_share=0.8,
+    columns=("sender",),
 )

@@ -1,4 +1,4 @@
-"""API keys: who calls, and what they may do. Only hashes of keys are ever kept."""
+"""API keys and their roles. Only hashes of keys are stored."""
 
 import hashlib
 import hmac
@@ -20,15 +20,15 @@ DEVELOPMENT_KEYS = ("test-viewer-key", "test-operator-key", "test-admin-key")
 
 
 def hash_key(key: str) -> str:
-    """Return what is stored of a key: its SHA-256 in hexadecimal (64 characters)."""
+    """Return the hash that is stored of a key: SHA-256 in hexadecimal (64 characters)."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 _DEVELOPMENT_HASHES = frozenset(map(hash_key, DEVELOPMENT_KEYS))
 
 
-class Role(IntEnum):
-    """What a key may do; a higher role may do all that a lower one may."""
+class AccessRole(IntEnum):
+    """What a key may do; a higher role includes the lower ones."""
 
     VIEWER = 1
     OPERATOR = 2
@@ -37,19 +37,19 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose key it was, and limits of its own where it has any.
+    """The owner of an API key; `rate_limit` and `quota` replace the general ones.
 
-    The name is the operator's, so it is safe in logs and metrics.
+    The name is chosen by the operator of the platform, so it is safe in logs and metrics.
     """
 
     name: str
-    role: Role
+    role: AccessRole
     rate_limit: RateLimitItem | None = None
     quota: RateLimitItem | None = None
 
 
 def _limit(text: str) -> str:
-    parse(text)  # ValueError where it is none
+    parse(text)  # ValueError if it is not a limit
     return text
 
 
@@ -57,7 +57,7 @@ Limit = Annotated[str, AfterValidator(_limit)]
 
 
 class KeyEntry(Contract):
-    """One line of the keys file; limits like `600/minute` take the place of the settings'."""
+    """One entry of the keys file; limits like `600/minute` replace those of the settings."""
 
     name: Annotated[str, Field(min_length=1)]
     role: Literal["viewer", "operator", "admin"]
@@ -67,9 +67,9 @@ class KeyEntry(Contract):
 
     @property
     def caller(self) -> Caller:
-        """Who calls with this key."""
+        """The caller with this key."""
         rate_limit, quota = (parse(t) if t else None for t in (self.rate_limit, self.quota))
-        return Caller(self.name, Role[self.role.upper()], rate_limit, quota)
+        return Caller(self.name, AccessRole[self.role.upper()], rate_limit, quota)
 
 
 _FILE = TypeAdapter(list[KeyEntry])
@@ -79,25 +79,27 @@ _Stamp = tuple[int, int, int]
 class ApiKeys:
     """The keys of a file, which is read again when it changes.
 
-    Without a file, or with an empty one, nobody gets in.
+    Without a file, or with an empty one, every request is refused.
     """
 
     def __init__(self, file: Path | None, allow_development_keys: bool) -> None:
         """Read the file.
 
         Raises:
-            ConfigurationError: the file cannot be read or understood, or holds development
-                keys where they are not allowed.
+            ConfigurationError: the file cannot be read or parsed, or contains development keys
+                where they are not allowed.
         """
         self._file = file
         self._allow_development_keys = allow_development_keys
-        self._stamp = self._look()
+        self._stamp = self._file_stamp()
         self._callers = self._read()
         if not self._callers:
-            logger.warning("no API keys are configured (API_KEYS_FILE=%s): nobody gets in", file)
+            logger.warning(
+                "no API keys are configured (API_KEYS_FILE=%s): every request is refused", file
+            )
 
     def find(self, key: str) -> Caller | None:
-        """Return whose key it is. Every stored hash is compared, whichever one fits."""
+        """Return the owner of a key. All hashes are compared, so that timing reveals nothing."""
         self._refresh()
         presented = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
         found = None
@@ -107,7 +109,7 @@ class ApiKeys:
         return found
 
     def _refresh(self) -> None:
-        stamp = self._look()
+        stamp = self._file_stamp()
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -115,9 +117,9 @@ class ApiKeys:
             self._callers = self._read()
             logger.info("read %d API keys from %s", len(self._callers), self._file)
         except ConfigurationError as error:
-            logger.warning("the API keys stay as they were: %s", error)
+            logger.warning("the API keys were not reloaded: %s", error)
 
-    def _look(self) -> _Stamp | None:
+    def _file_stamp(self) -> _Stamp | None:
         try:
             status = self._file.stat() if self._file else None
         except OSError:
@@ -134,7 +136,7 @@ class ApiKeys:
         except (OSError, ValidationError) as error:
             raise ConfigurationError(
                 f"API_KEYS_FILE={self._file} is not a list of keys with name, role "
-                f"(viewer, operator, admin), sha256 and perhaps rate_limit and quota: {error}"
+                f"(viewer, operator, admin), sha256 and optionally rate_limit and quota: {error}"
             ) from error
         self._refuse_development_keys(entries)
         return tuple((entry.sha256, entry.caller) for entry in entries)
@@ -143,6 +145,6 @@ class ApiKeys:
         known = [entry.name for entry in entries if entry.sha256 in _DEVELOPMENT_HASHES]
         if known and not self._allow_development_keys:
             raise ConfigurationError(
-                f"API_KEYS_FILE={self._file} holds keys that everybody knows: {', '.join(known)}; "
-                "replace them, or set ALLOW_DEVELOPMENT_KEYS=true on a machine of your own"
+                f"API_KEYS_FILE={self._file} contains development keys: {', '.join(known)}; "
+                "replace them, or set ALLOW_DEVELOPMENT_KEYS=true on your own machine"
             )

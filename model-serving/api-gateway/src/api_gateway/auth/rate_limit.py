@@ -1,4 +1,4 @@
-"""How many requests a key may make; counted per gateway process, since it started."""
+"""Rate limit and quota per API key, counted per gateway process since its start."""
 
 import math
 import time
@@ -14,17 +14,17 @@ from platform_core.errors import ConfigurationError
 class RateLimit:
     """A limit and a quota for every key, e.g. `6000/minute` and `1000000/day`, in fixed windows.
 
-    A key may have others of its own. Windows are measured by a clock that never goes back: with
-    the wall clock, setting it back an hour would shut a key out for an hour.
+    A key may have its own. Windows are measured by a monotonic clock: with the wall clock,
+    setting it back an hour would refuse a key for an hour.
     """
 
     def __init__(
         self, limit: str, quota: str | None = None, now: Callable[[], float] = time.monotonic
     ) -> None:
-        """Understand the limits for keys without their own; `now` tells seconds.
+        """Parse the limits for keys without their own; `now` returns seconds.
 
         Raises:
-            ConfigurationError: one is not of that form.
+            ConfigurationError: a limit does not have that form.
         """
         self._limit = _parse("RATE_LIMIT", limit)
         self._quota = _parse("QUOTA", quota) if quota else None
@@ -32,7 +32,7 @@ class RateLimit:
         self._windows: dict[tuple[str, RateLimitItem], tuple[float, int]] = {}
 
     async def admit(self, caller: Caller) -> None:
-        """Count one request of `caller`; `RateLimited` when there are none left."""
+        """Count one request of `caller`; `RateLimited` when the limit is reached."""
         limits = (caller.rate_limit or self._limit, caller.quota or self._quota)
         now = self._now()
         used = {}
@@ -49,7 +49,8 @@ class RateLimit:
         if count >= limit.amount:
             wait = max(1, math.ceil(end - now))
             raise RateLimited(
-                f"the key {caller.name} has made its {limit}; try again in {wait} s", wait
+                f"the API key {caller.name} has reached its limit of {limit}; retry in {wait} s",
+                wait,
             )
         return end, count
 
@@ -59,5 +60,5 @@ def _parse(name: str, text: str) -> RateLimitItem:
         return parse(text)
     except ValueError as error:
         raise ConfigurationError(
-            f"{name}={text!r} is not a limit; write for example 6000/minute"
+            f"{name}={text!r} is not a limit; use for example 6000/minute"
         ) from error

@@ -1,53 +1,132 @@
-"""`/batch`: large jobs, run elsewhere."""
+"""`/batch`: large jobs, which `batch_inference` runs."""
 
 import asyncio
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI, Path
+from pydantic import BaseModel, Field
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.auth.keys import Role
+from api_gateway.auth.authentication import authorize
+from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
-from api_gateway.http.checks import authorize, environment_of, read_json
-from api_gateway.http.documentation import cancel_operation, job_operation, submit_operation
-from api_gateway.http.replies import json_reply
-from api_gateway.predict.records import parse, parse_off_loop
-from platform_core.batch import BatchJob, BatchProgress, BatchSubmission
+from api_gateway.http.context import context_of
+from api_gateway.http.direct_dispatch import DirectRoute
+from api_gateway.http.json_response import json_response
+from api_gateway.http.openapi import BODY, ENVIRONMENT_HEADER, json_body, operation
+from api_gateway.http.validation import environment_of, read_json
+from api_gateway.predict.parsing import parse, parse_off_loop
+from api_gateway.routing.target import ServingTarget
+from platform_core.batch import BatchJob, BatchProgress, BatchSubmission, JobStatus
 from platform_core.contracts.environments import Environment
 from platform_core.errors import FieldError, InvalidFields, ModelNotReady
+from platform_core.storage import BATCH
 from use_cases import use_case_names
 
+EXAMPLE = {"input_path": f"{BATCH}/mails.parquet", "output_path": f"{BATCH}/answers.parquet"}
+HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+JobId = Annotated[
+    str, Path(description="as returned by the submission", json_schema_extra={"minLength": 1})
+]
 
-def batch_routes(gateway: Gateway) -> APIRouter:
-    """Return the endpoints of batch jobs."""
-    router = APIRouter(tags=["batch"])
 
-    @router.post("/batch/submit", **submit_operation())
+class JobIdConvertor(StringConvertor):
+    """Any path segment but `submit`, so that `GET /batch/submit` is 405 and not a job's state."""
+
+    regex = "(?!submit$)[^/]+"
+
+
+register_url_convertor("job_id", JobIdConvertor())
+
+
+class SubmittedJob(BaseModel):
+    """A batch job that was accepted."""
+
+    job_id: HexId
+    status: Literal["submitted"]
+    submitted_at: datetime
+
+
+class JobState(BaseModel):
+    """The progress of a batch job, in percent and rows."""
+
+    job_id: HexId
+    status: JobStatus
+    progress: Annotated[int, Field(ge=0, le=100)]
+    rows_total: int | None
+    rows_done: int
+    rows_invalid: int
+    use_case: str
+    environment: Environment
+    input_path: str
+    output_path: str
+    release_id: str
+    submitted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+def add_batch_routes(app: FastAPI, gateway: Gateway) -> None:
+    """Add the routes of batch jobs."""
+    _add_submit_route(app.router, gateway)
+    _add_job_routes(app.router, gateway)
+
+
+def _add_submit_route(router: APIRouter, gateway: Gateway) -> None:
     async def submit(request: Request) -> Response:
         return await _submit(gateway, request)
 
-    @router.get("/batch/{job_id}", **job_operation())
-    async def job(request: Request) -> Response:
-        caller = authorize(request, gateway.keys, Role.VIEWER)
-        job = await asyncio.to_thread(gateway.jobs.find, request.path_params["job_id"])
-        await gateway.admit(caller)
-        return await _reply(gateway, job.job_id, HTTPStatus.OK)
+    router.add_api_route(
+        "/batch/submit",
+        submit,
+        methods=["POST"],
+        tags=["batch"],
+        status_code=HTTPStatus.ACCEPTED,
+        response_model=SubmittedJob,
+        route_class_override=DirectRoute,
+        **operation(
+            "Score a large file; paths are <container>/<path> in the blob store",
+            AccessRole.OPERATOR,
+            (*BODY, 409),
+            [ENVIRONMENT_HEADER],
+            [json_body(BatchSubmission, {"mails": EXAMPLE})],
+        ),
+    )
 
-    @router.delete("/batch/{job_id}", **cancel_operation())
-    async def cancel(request: Request) -> Response:
-        caller = authorize(request, gateway.keys, Role.OPERATOR)
-        job = await asyncio.to_thread(gateway.jobs.find, request.path_params["job_id"])
+
+def _add_job_routes(router: APIRouter, gateway: Gateway) -> None:
+    @router.get(
+        "/batch/{job_id:job_id}",
+        tags=["batch"],
+        **operation("Follow a batch job", AccessRole.VIEWER, [404]),
+    )
+    async def job(request: Request, job_id: JobId) -> JobState:
+        caller = authorize(context_of(request), AccessRole.VIEWER)
+        await asyncio.to_thread(gateway.jobs.find, job_id)
+        await gateway.admit(caller)
+        return await _state(gateway, job_id)
+
+    @router.delete(
+        "/batch/{job_id:job_id}",
+        tags=["batch"],
+        status_code=HTTPStatus.ACCEPTED,
+        **operation("Cancel a batch job", AccessRole.OPERATOR, [404, 409]),
+    )
+    async def cancel(request: Request, job_id: JobId) -> JobState:
+        caller = authorize(context_of(request), AccessRole.OPERATOR)
+        job = await asyncio.to_thread(gateway.jobs.find, job_id)
         await gateway.admit(caller)
         await asyncio.to_thread(gateway.jobs.cancel, job)
-        return await _reply(gateway, job.job_id, HTTPStatus.ACCEPTED)
-
-    return router
+        return await _state(gateway, job_id)
 
 
 async def _submit(gateway: Gateway, request: Request) -> Response:
-    caller = authorize(request, gateway.keys, Role.OPERATOR)
+    caller = authorize(context_of(request), AccessRole.OPERATOR)
     body = await read_json(request)
     environment = environment_of(request)
     submission = await parse_off_loop(parse, BatchSubmission, body)
@@ -58,8 +137,8 @@ async def _submit(gateway: Gateway, request: Request) -> Response:
     job = await asyncio.to_thread(
         gateway.jobs.submit, submission, use_case, environment, release_id
     )
-    document = {"job_id": job.job_id, "status": "submitted", "submitted_at": job.submitted_at}
-    return json_reply(document, HTTPStatus.ACCEPTED)
+    content = {"job_id": job.job_id, "status": "submitted", "submitted_at": job.submitted_at}
+    return json_response(content, HTTPStatus.ACCEPTED)
 
 
 def _use_case(submission: BatchSubmission, default: str) -> str:
@@ -73,7 +152,7 @@ def _use_case(submission: BatchSubmission, default: str) -> str:
 async def _active_release(gateway: Gateway, use_case: str, environment: Environment) -> str:
     """Return the release that is to score. Jobs are rare and long: the ledger is read again."""
     await gateway.catalog.refresh()
-    active = gateway.catalog.active((use_case, environment))
+    active = gateway.catalog.active(ServingTarget(use_case, environment))
     if active is None:
         raise ModelNotReady(
             f"no release of {use_case} is active in {environment}; deploy one first"
@@ -81,29 +160,23 @@ async def _active_release(gateway: Gateway, use_case: str, environment: Environm
     return active.release_id
 
 
-async def _reply(gateway: Gateway, job_id: str, status: HTTPStatus) -> Response:
+async def _state(gateway: Gateway, job_id: str) -> JobState:
     job = await asyncio.to_thread(gateway.jobs.find, job_id)
     progress = await asyncio.to_thread(gateway.jobs.progress, job)
-    return json_reply(job_document(job, progress), status)
+    return job_state(job, progress)
 
 
-def job_document(job: BatchJob, progress: BatchProgress) -> dict[str, Any]:
-    """Return a job as callers see it; `progress` is a percentage."""
-    return {
-        "job_id": job.job_id,
-        "status": progress.status.value,
-        "progress": progress.percent,
-        "rows_total": progress.rows_total,
-        "rows_done": progress.rows_done,
-        "rows_invalid": progress.rows_invalid,
-        "use_case": job.use_case,
-        "environment": job.environment.value,
-        "input_path": job.input_path,
-        "output_path": job.output_path,
-        "release_id": job.release_id,
-        "submitted_at": job.submitted_at,
-        "started_at": progress.started_at,
-        "finished_at": progress.finished_at,
+def job_state(job: BatchJob, progress: BatchProgress) -> JobState:
+    """Return a job as callers see it."""
+    return JobState(
+        **job.model_dump(include=set(JobState.model_fields)),
+        status=progress.status,
+        progress=progress.percent,
+        rows_total=progress.rows_total,
+        rows_done=progress.rows_done,
+        rows_invalid=progress.rows_invalid,
+        started_at=progress.started_at,
+        finished_at=progress.finished_at,
         # Before the end it is the error of one attempt, which the next may not have.
-        "error": progress.error if progress.status.final else None,
-    }
+        error=progress.error if progress.status.final else None,
+    )

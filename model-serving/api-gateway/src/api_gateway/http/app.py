@@ -1,58 +1,38 @@
-"""The FastAPI application over a gateway's parts."""
+"""The FastAPI application over the gateway's components."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from api_gateway.auth.admission import Admission
-from api_gateway.batch.routes import batch_routes
+from api_gateway.auth.authentication import authenticate
+from api_gateway.auth.in_flight import InFlightMiddleware
+from api_gateway.batch.routes import add_batch_routes
 from api_gateway.errors import MethodNotAllowed, PathNotFound
 from api_gateway.gateway import Gateway
-from api_gateway.http.checks import authenticate
-from api_gateway.http.docs import docs_routes, install_openapi
-from api_gateway.http.edge import Edge
-from api_gateway.http.lane import Lane
-from api_gateway.http.methods import Methods
-from api_gateway.http.problems import problem
-from api_gateway.operations.model_routes import model_routes
-from api_gateway.operations.probe_routes import operation_routes
-from api_gateway.predict.routes import predict_routes
-from platform_core.errors import PlatformError
+from api_gateway.http.context import BodyLimits, context_of
+from api_gateway.http.direct_dispatch import DirectRouteMiddleware
+from api_gateway.http.middleware import RequestContextMiddleware
+from api_gateway.http.openapi import DESCRIPTION, document
+from api_gateway.http.swagger_page import add_swagger_page
+from api_gateway.http.validation import MAX_BODY_BYTES
+from api_gateway.operations.routes import add_operation_routes
+from api_gateway.predict.routes import add_predict_routes
 from use_cases import use_case_names
 
-ROUTES = (batch_routes, model_routes, operation_routes)
 
+def create_app(gateway: Gateway) -> ASGIApp:
+    """Return the application; its lifespan starts and stops `gateway`.
 
-class GatewayApp(FastAPI):
-    """FastAPI behind the edge; `outermost` is what a request meets first."""
-
-    outermost: ASGIApp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection as ASGI has it."""
-        scope["app"] = self
-        await self.outermost(scope, receive, send)
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Return FastAPI's layers without the outermost: the edge answers what nobody foresaw."""
-        outermost = super().build_middleware_stack()
-        return outermost.app if isinstance(outermost, ServerErrorMiddleware) else outermost
-
-    async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection by FastAPI's own routing."""
-        await super().__call__(scope, receive, send)
-
-
-def create_app(gateway: Gateway) -> GatewayApp:
-    """Return the application; its lifespan starts and stops `gateway`."""
+    The middleware wraps FastAPI instead of being added to it: requests that `DirectRouteMiddleware`
+    dispatches skip FastAPI's own layers, and every error ends in `RequestContextMiddleware`.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,60 +40,47 @@ def create_app(gateway: Gateway) -> GatewayApp:
         async with gateway.running():
             yield
 
-    app = GatewayApp(
+    app = FastAPI(
         title="API gateway",
         version="1",
+        description=DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        exception_handlers={HTTPException: _raise_routing_error, Exception: _raise},
     )
-    traffic = predict_routes(gateway)
-    routers = [traffic, *(routes(gateway) for routes in ROUTES), docs_routes()]
-    methods = Methods(routers)
-    app.router.routes.extend(methods.refusals())
-    for router in routers:
-        app.include_router(router)
-    app.state.body_timeout_seconds = gateway.settings.body_timeout_seconds
-    install_openapi(app)
-    _handle_errors(app, gateway, methods)
-    lane = Lane(app.routed, _endpoints(traffic), use_case_names(), _answer_error)
-    admitted = Admission(lane, gateway.keys, gateway.settings.max_in_flight)
-    app.outermost = Edge(admitted, gateway.metrics)
-    return app
+    add_predict_routes(app, gateway)
+    add_batch_routes(app, gateway)
+    add_operation_routes(app, gateway)
+    add_swagger_page(app)
+    document(app)
+    limits = BodyLimits(MAX_BODY_BYTES, gateway.settings.body_timeout_seconds)
+    direct = DirectRouteMiddleware(app, app.routes, use_case_names())
+    limited = InFlightMiddleware(direct, gateway.settings.max_in_flight)
+    return RequestContextMiddleware(limited, gateway.keys, gateway.metrics, limits)
 
 
-def _endpoints(router: APIRouter) -> Iterable[APIRoute]:
-    return (route for route in router.routes if isinstance(route, APIRoute))
+async def _raise(request: Request, error: Exception) -> Response:
+    """Keep Starlette from answering; `RequestContextMiddleware` does."""
+    del request
+    raise error
 
 
-def _handle_errors(app: FastAPI, gateway: Gateway, methods: Methods) -> None:
-    @app.exception_handler(PlatformError)
-    async def platform_error(request: Request, error: PlatformError) -> Response:
-        return _answer_error(request, error)
-
-    @app.exception_handler(HTTPException)
-    async def routing_error(request: Request, error: HTTPException) -> Response:
-        return _answer_error(request, _refusal(request, error, gateway, methods))
-
-
-def _answer_error(request: Request, error: PlatformError) -> Response:
-    return problem(error, request.url.path, request.state.request_id)
-
-
-def _refusal(
-    request: Request, error: HTTPException, gateway: Gateway, methods: Methods
-) -> PlatformError:
-    """Return what the router refused as one of our errors; without a key, that comes first."""
-    try:
-        authenticate(request, gateway.keys)
-    except PlatformError as refused:
-        return refused
+async def _raise_routing_error(request: Request, error: Exception) -> Response:
+    """Raise what the router refused as one of our errors; a request without a key is 401 first."""
+    authenticate(context_of(request))
     path = request.url.path
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = ", ".join(methods.allowed(request.scope["path"]))
-        return MethodNotAllowed(
-            f"{path:.200} does not take {request.method:.20}; it takes {allowed}",
-            {"Allow": allowed},
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(_allowed_methods(request))
+        raise MethodNotAllowed(
+            f"{path:.200} does not support {request.method:.20}; use {allowed}", {"Allow": allowed}
         )
-    return PathNotFound(f"there is no {path:.200}; /docs lists what there is")
+    raise PathNotFound(f"there is no path {path:.200}; /docs lists all paths")
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of every route that matches the path, sorted."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    matching = (route for route in routes if route.path_regex.match(request.scope["path"]))
+    return sorted({method for route in matching for method in route.methods or ()})

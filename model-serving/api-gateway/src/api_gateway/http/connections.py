@@ -1,16 +1,14 @@
-"""Connections that cost nothing when they are good for nothing: idle, slow or endless ones.
+"""Closes idle, slow and stalled connections.
 
-uvicorn closes a connection that is idle after a response. It waits for ever for the first request
-on one, for the end of a request's head, for the rest of a body that was refused already, and for a
-caller who does not read. Here each of these has an end.
+uvicorn closes a connection that is idle after a response. It waits without limit for the first
+request on a connection, for the end of a request's head, for the rest of a body that was refused,
+and for a client that does not read. Here each of these has a time-out.
 """
 
 import asyncio
 import logging
 import resource
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -19,20 +17,20 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 64 << 10
-# Files a gateway needs besides its callers' connections: the services', the spool's, the logs'.
+# Files the gateway needs in addition: connections to the services, the spool, logs.
 OWN_FILES = 512
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """`connections` at once, and `seconds` for a head to arrive or a caller to read."""
+    """At most `connections` at once; `seconds` for a head to arrive and for a client to read."""
 
     connections: int
     seconds: float
 
 
 def raise_file_limit(limits: ConnectionLimits) -> ConnectionLimits:
-    """Let this process open as many files as it may; return what that suffices for."""
+    """Raise this process's limit of open files; return the limits that it allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         hard = limits.connections + OWN_FILES
@@ -45,38 +43,41 @@ def raise_file_limit(limits: ConnectionLimits) -> ConnectionLimits:
     return ConnectionLimits(min(limits.connections, possible), limits.seconds)
 
 
-def guarded(limits: ConnectionLimits) -> Callable[..., asyncio.Protocol]:
-    """Return what uvicorn makes a protocol with: `Config(http=guarded(…))`."""
-    return partial(GuardedConnection, limits)
+def limited_protocol(limits: ConnectionLimits) -> type["LimitedConnection"]:
+    """Return the protocol class for uvicorn: `Config(http=limited_protocol(…))`."""
+    return type("LimitedConnection", (LimitedConnection,), {"limits": limits})
 
 
-class GuardedConnection(HttpToolsProtocol):
-    """One connection with a caller."""
+class LimitedConnection(HttpToolsProtocol):
+    """One connection with a client; subclasses set `limits`."""
 
-    def __init__(self, limits: ConnectionLimits, *args: Any, **options: Any) -> None:
+    limits: ConnectionLimits
+
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._limits = limits
         self._deadline: asyncio.TimerHandle | None = None
-        self._stuck: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        """Refuse one connection too many; await the first request on any other."""
+    def connection_made(  # type: ignore[override]  # uvicorn's protocols narrow it as well
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Refuse a connection above the limit; wait for the first request on any other."""
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections:
+        if len(self.connections) > self.limits.connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, b"retry-after: 1\r\n")
         else:
             self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all clocks."""
+        """Cancel all timers."""
         self._stop_waiting()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head has become too large."""
+        """Parse, unless the head has become too large."""
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -84,7 +85,7 @@ class GuardedConnection(HttpToolsProtocol):
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            # Nobody waits for an answer: it is the next head, or what is left of a refused body.
+            # No response is pending: this is the next head, or the rest of a refused body.
             self._await_head()
 
     def on_message_begin(self) -> None:
@@ -99,20 +100,20 @@ class GuardedConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
-        """Hang up on a caller who does not read, after a while."""
+        """Close the connection if the client does not read for `limits.seconds`."""
         super().pause_writing()
-        if self._stuck is None:
-            self._stuck = self.loop.call_later(self._limits.seconds, self.transport.abort)
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self.limits.seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on: the caller reads."""
+        """Continue: the client reads."""
         super().resume_writing()
-        if self._stuck is not None:
-            self._stuck.cancel()
-            self._stuck = None
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _await_head(self) -> None:
-        self._deadline = self.loop.call_later(self._limits.seconds, self._too_slow)
+        self._deadline = self.loop.call_later(self.limits.seconds, self._too_slow)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
@@ -127,7 +128,7 @@ class GuardedConnection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: HTTPStatus, headers: bytes = b"") -> None:
-        """Answer what never becomes a request of the application, and hang up."""
+        """Answer what never becomes a request of the application, and close the connection."""
         end = b"content-length: 0\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + headers + end)
         self.transport.close()

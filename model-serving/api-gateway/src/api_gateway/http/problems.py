@@ -1,9 +1,8 @@
 """RFC 9457 problem documents: the one place where an error becomes an HTTP status."""
 
 from http import HTTPStatus
-from typing import Any
 
-import orjson
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from api_gateway.errors import (
@@ -28,7 +27,7 @@ from platform_core.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
-# The first class an error is an instance of decides, so the special come before the general.
+# The first class that an error is an instance of decides: special classes before general ones.
 STATUSES: tuple[tuple[type[PlatformError], HTTPStatus], ...] = (
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
@@ -45,53 +44,84 @@ STATUSES: tuple[tuple[type[PlatformError], HTTPStatus], ...] = (
     (Refused, HTTPStatus.CONFLICT),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-TITLES = {
+_TITLES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
 }
 
 
+class FieldProblem(BaseModel):
+    """One field of a body that does not fit; empty when the body is not JSON at all."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document. `code` is stable: programs may rely on it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[FieldProblem] | None = None
+
+
 def problem(error: PlatformError, path: str, request_id: str) -> Response:
     """Return the problem document of `error` for a request to `path`."""
     status = status_of(error)
-    document = _document(status, error.code, str(error), path, request_id)
+    errors = None
     if isinstance(error, InvalidFields):
-        document["errors"] = [{"field": e.field, "detail": e.detail} for e in error.errors]
-    return _response(document, status, _headers(error))
+        errors = [FieldProblem(field=e.field, detail=e.detail) for e in error.errors]
+    return _response(
+        Problem(
+            title=title_of(status),
+            status=status,
+            detail=str(error),
+            instance=path,
+            code=error.code,
+            request_id=request_id,
+            errors=errors,
+        ),
+        _headers(error),
+    )
 
 
 def internal_problem(path: str, request_id: str) -> Response:
-    """Return the document for an error nobody foresaw: it says nothing of the inside."""
-    detail = "something failed inside the gateway; its log has the details under the request id"
+    """Return the document for an unexpected error; it reveals nothing about the cause."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _response(_document(status, "internal-error", detail, path, request_id), status, {})
+    return _response(
+        Problem(
+            title=title_of(status),
+            status=status,
+            detail="internal error; the gateway's log has the details under the request id",
+            instance=path,
+            code="internal-error",
+            request_id=request_id,
+        ),
+        {},
+    )
 
 
 def status_of(error: PlatformError) -> HTTPStatus:
-    """Return the HTTP status of an error; what the tree does not foresee is 500."""
+    """Return the HTTP status of an error; 500 for one that is not in `STATUSES`."""
     matching = (status for kind, status in STATUSES if isinstance(error, kind))
     return next(matching, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _document(
-    status: HTTPStatus, code: str, detail: str, path: str, request_id: str
-) -> dict[str, Any]:
-    return {
-        "type": "about:blank",
-        "title": TITLES.get(status, status.phrase),
-        "status": status.value,
-        "detail": detail,
-        "instance": path,
-        "code": code,
-        "request_id": request_id,
-    }
+def title_of(status: HTTPStatus) -> str:
+    """Return the title of a status by RFC 9110."""
+    return _TITLES.get(status, status.phrase)
 
 
 def _headers(error: PlatformError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'ApiKey realm="mlplatform", header="X-API-Key"'}
     if isinstance(error, BodyTooSlow):
-        return {"Connection": "close"}  # nobody waits for the rest of the body
+        return {"Connection": "close"}  # the rest of the body is not read
     if isinstance(error, MethodNotAllowed):
         return error.headers
     if isinstance(error, (Unavailable, RateLimited)):
@@ -99,7 +129,6 @@ def _headers(error: PlatformError) -> dict[str, str]:
     return {}
 
 
-def _response(document: dict[str, Any], status: HTTPStatus, headers: dict[str, str]) -> Response:
-    # A path may hold what is not UTF-8; the document always is.
-    body = orjson.dumps(document)
-    return Response(body, status.value, headers, MEDIA_TYPE)
+def _response(document: Problem, headers: dict[str, str]) -> Response:
+    body = document.model_dump_json(exclude_none=True)
+    return Response(body, document.status, headers, MEDIA_TYPE)

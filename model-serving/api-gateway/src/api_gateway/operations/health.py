@@ -1,16 +1,17 @@
-"""Whether the gateway can answer for every environment, and how its dependencies are."""
+"""Readiness, and the state of each dependency."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from api_gateway.routing.catalog import ActiveRelease, Catalog, places
-from api_gateway.routing.upstream import InferenceServices, Place
+from api_gateway.routing.catalog import ActiveRelease, Catalog
+from api_gateway.routing.target import ServingTarget, all_targets
+from api_gateway.routing.upstream import ServiceClients
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, PlatformError, Unavailable
@@ -18,14 +19,16 @@ from platform_core.ports.job_runner import JobRunner
 from records import InferenceLog
 from use_cases import use_case
 
+Value = TypeVar("Value")
+
 OK = "ok"
 PROBE_REQUEST_ID = "health"
-# Anybody may ask for the health: however often they do, the services are asked once a second.
+# Health needs no key: however often it is requested, the services are asked once a second.
 MAX_AGE_SECONDS = 1.0
 
 
 class NotReady(Unavailable):
-    """Some environment cannot be answered for yet."""
+    """An environment that readiness requires cannot answer yet."""
 
     code = "not-ready"
     retry_after = 5
@@ -33,7 +36,7 @@ class NotReady(Unavailable):
 
 @dataclass(frozen=True)
 class ServiceState:
-    """What an inference service said; `detail` is `ok` or why it cannot answer."""
+    """The state of an inference service; `detail` is `ok` or why it cannot answer."""
 
     expected: str | None
     served: str | None
@@ -42,43 +45,43 @@ class ServiceState:
 
     @property
     def healthy(self) -> bool:
-        """Say whether it serves what the ledger expects; where nothing is expected, anything is."""
+        """Whether it serves the release that the ledger names, if the ledger names one."""
         return self.expected is None or self.detail == OK
 
 
 class Health:
-    """Asks the dependencies, at most once a second."""
+    """Probes the dependencies, at most once a second."""
 
     def __init__(
         self,
         catalog: Catalog,
-        upstream: InferenceServices,
+        upstream: ServiceClients,
         log: InferenceLog,
         runner: JobRunner,
         clock: Clock,
         ready_environments: Collection[Environment],
     ) -> None:
-        """`ready_environments` are those that the gateway is not ready without."""
+        """`ready_environments` are those that readiness requires."""
         self._catalog = catalog
         self._upstream = upstream
         self._log = log
         self._runner = runner
         self._clock = clock
-        self._versions: dict[tuple[Place, str], str] = {}
-        everywhere = list(places())
-        needed = [place for place in everywhere if place[1] in ready_environments]
+        self._versions: dict[tuple[ServingTarget, str], str] = {}
+        everywhere = list(all_targets())
+        needed = [target for target in everywhere if target.environment in ready_environments]
         self._services = _Cached(partial(self._probe_services, everywhere))
-        # A service that sleeps while nobody asks is not woken for this.
+        # A service that scales to zero must not be woken by readiness probes.
         self._needed = _Cached(partial(self._probe_services, needed))
         self._ray = _Cached(self._probe_ray)
         self._spool = _Cached(log.probe)
 
     async def require_ready(self) -> None:
-        """Return when each environment it needs serves exactly its active release, if it has one.
+        """Return if each required environment serves exactly its active release, if it has one.
 
         Raises:
-            NotReady: one does not, or the ledger could not be read yet.
-            SpoolUnavailable: no answer could be kept, so none may be given.
+            NotReady: an environment does not, or the ledger has not been read yet.
+            SpoolUnavailable: the inference log cannot be written, so no response may be given.
         """
         await self._spool.get()
         if outage := self._log.outage:
@@ -90,7 +93,7 @@ class Health:
         if wrong:
             raise NotReady("; ".join(wrong))
 
-    async def services(self) -> dict[Place, ServiceState]:
+    async def services(self) -> dict[ServingTarget, ServiceState]:
         """Return the state of the inference service of each use case and environment."""
         return await self._services.get()
 
@@ -117,61 +120,62 @@ class Health:
             "dependencies": parts,
         }
 
-    async def _probe_services(self, where: Sequence[Place]) -> dict[Place, ServiceState]:
+    async def _probe_services(
+        self, where: Sequence[ServingTarget]
+    ) -> dict[ServingTarget, ServiceState]:
         states = await asyncio.gather(*map(self._probe_service, where))
         return dict(zip(where, states, strict=True))
 
-    async def _probe_service(self, place: Place) -> ServiceState:
-        active = self._catalog.active(place)
+    async def _probe_service(self, target: ServingTarget) -> ServiceState:
+        active = self._catalog.active(target)
         expected = active.release_id if active else None
         try:
-            served = await self._upstream.served_release(place)
+            served = await self._upstream.served_release(target)
             if active and served not in (expected, active.canary):
-                self._catalog.outdated()  # the ledger may have moved on since it was read
+                self._catalog.outdated()  # the ledger may have changed since it was read
                 raise ModelNotReady(f"it serves release {served}, the ledger says {expected}")
-            version = await self._version(place, active) if active else None
+            version = await self._version(target, active) if active else None
         except Unavailable as error:
             return ServiceState(expected, None, None, str(error))
         return ServiceState(expected, served, version, OK)
 
-    async def _version(self, place: Place, active: ActiveRelease) -> str | None:
-        """Return the registered version, asked for with a golden record: it answers as well."""
-        key = (place, active.release_id)
+    async def _version(self, target: ServingTarget, active: ActiveRelease) -> str | None:
+        """Return the registered version, by predicting a golden record."""
+        key = (target, active.release_id)
         if key not in self._versions and active.manifest is not None:
             rows = list(active.manifest.golden.records[:1])
-            records = pa.RecordBatch.from_pylist(rows, use_case(place[0]).record_schema)
-            scores = await self._upstream.infer(place, records, PROBE_REQUEST_ID)
+            records = pa.RecordBatch.from_pylist(rows, use_case(target.use_case).record_schema)
+            scores = await self._upstream.infer(target, records, PROBE_REQUEST_ID)
             self._versions[key] = scores.model_version
         return self._versions.get(key)
 
     async def _probe_ray(self) -> str | None:
         try:
-            # No job has this name; that the runner says so is all there is to know.
+            # No job has this name; that the runner answers is all that matters.
             await asyncio.to_thread(self._runner.state, PROBE_REQUEST_ID)
         except PlatformError as error:
             return str(error)
         return None
 
 
-class _Cached:
-    """The result of `probe`, at most a second old, asked for once by however many wait."""
+class _Cached(Generic[Value]):
+    """The result of `probe`, at most a second old; concurrent callers share one probe."""
 
-    def __init__(self, probe: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, probe: Callable[[], Awaitable[Value]]) -> None:
         self._probe = probe
         self._lock = asyncio.Lock()
-        self._time = -MAX_AGE_SECONDS
-        self._value: Any = None
+        self._result: tuple[float, Value] | None = None
 
-    async def get(self) -> Any:
+    async def get(self) -> Value:
         async with self._lock:
-            if time.monotonic() - self._time >= MAX_AGE_SECONDS:
-                self._value = await self._probe()
-                self._time = time.monotonic()
-            return self._value
+            if self._result is None or time.monotonic() - self._result[0] >= MAX_AGE_SECONDS:
+                value = await self._probe()
+                self._result = (time.monotonic(), value)
+            return self._result[1]
 
 
-def _label(place: Place) -> str:
-    return f"{place[1].value}/{place[0]}"
+def _label(target: ServingTarget) -> str:
+    return f"{target.environment.value}/{target.use_case}"
 
 
 def _part(failure: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Prometheus reads at `/metrics`. No label comes from a caller unchecked."""
+"""The Prometheus metrics of the gateway. No label has an unchecked value of a caller."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,20 +13,21 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import Scope
 
+from api_gateway.http.context import RequestContext
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 
 UNMATCHED = "unmatched"
 BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
-# Anybody may invent a method.
+# Any other method is counted as `other`: clients can invent methods.
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
 
 
 class GatewayMetrics:
-    """Counters of one gateway, in a registry of their own."""
+    """The metrics of one gateway, in its own registry."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "gateway_requests",
@@ -36,7 +37,7 @@ class GatewayMetrics:
         )
         self._latency = Histogram(
             "gateway_request_seconds",
-            "Time from the first byte of a request to the last of its answer.",
+            "Time from the first byte of a request to the last byte of its response.",
             ["route", "use_case", "environment"],
             buckets=BUCKETS,
             registry=self._registry,
@@ -63,19 +64,21 @@ class GatewayMetrics:
             registry=self._registry,
         )
 
-        self._counters: dict[tuple[str, str, str, str, int], tuple[Counter, Histogram]] = {}
+        # Looking a child up by its labels costs as much as counting three times.
+        self._request_counters: dict[tuple[str, str, str, str, int], tuple[Counter, Histogram]] = {}
+        self._answer_counters: dict[tuple[str, str, str, str], Counter] = {}
 
-    def observe_request(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count one answered request; `scope["state"]` says what is known of it."""
-        state = scope.get("state", {})
+    def observe_request(
+        self, scope: Scope, context: RequestContext, status: int, seconds: float
+    ) -> None:
+        """Count one request that was answered with `status`."""
         method = scope["method"] if scope["method"] in METHODS else "other"
-        route = getattr(scope.get("route"), "path", UNMATCHED)
-        use_case, environment = state.get("use_case", ""), state.get("environment", "")
+        route = getattr(scope.get("route"), "path_format", UNMATCHED)
+        use_case, environment = context.use_case, context.environment or ""
         key = (method, route, use_case, environment, status)
-        counters = self._counters.get(key)
+        counters = self._request_counters.get(key)
         if counters is None:
-            # Looking a child up by its labels costs as much as counting three times.
-            counters = self._counters[key] = (
+            counters = self._request_counters[key] = (
                 self._requests.labels(*key[:4], str(status)),
                 self._latency.labels(route, use_case, environment),
             )
@@ -86,15 +89,18 @@ class GatewayMetrics:
         self, use_case: str, environment: Environment, release_id: str, degraded: bool, records: int
     ) -> None:
         """Count `records` answered by one release."""
-        flag = "true" if degraded else "false"
-        self._answers.labels(use_case, environment.value, release_id, flag).inc(records)
+        key = (use_case, environment.value, release_id, "true" if degraded else "false")
+        counter = self._answer_counters.get(key)
+        if counter is None:
+            counter = self._answer_counters[key] = self._answers.labels(*key)
+        counter.inc(records)
 
     def count_unlogged(self, records: int) -> None:
         """Count `records` answered without a record in the inference log."""
         self._unlogged.inc(records)
 
     def count_upload_failure(self) -> None:
-        """Count one failed attempt to upload a segment."""
+        """Count a failed attempt to upload a segment."""
         self._upload_failures.inc()
 
     def count_damaged(self, records: int) -> None:
@@ -107,15 +113,15 @@ class GatewayMetrics:
         reports: Callable[[], Iterable[DriftReport]],
     ) -> None:
         """Read the spool's backlog (segments, bytes) and the drift reports at every scrape."""
-        self._registry.register(_Watched(backlog, reports))
+        self._registry.register(_ScrapedValues(backlog, reports))
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
-class _Watched(Collector):
-    """Values that live elsewhere. What a report does not say has no sample: never 0."""
+class _ScrapedValues(Collector):
+    """Values that are read at each scrape. A value that a report lacks has no sample: never 0."""
 
     def __init__(
         self,
@@ -138,28 +144,28 @@ class _Watched(Collector):
 
 
 def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:
-    where = ["use_case", "environment"]
+    labels = ["use_case", "environment"]
     psi = GaugeMetricFamily(
-        "gateway_drift_psi", "PSI of a column in the latest report.", labels=[*where, "column"]
+        "gateway_drift_psi", "PSI of a column in the latest report.", labels=[*labels, "column"]
     )
     score = GaugeMetricFamily(
-        "gateway_drift_score", "Largest PSI of the latest report.", labels=where
+        "gateway_drift_score", "Largest PSI of the latest report.", labels=labels
     )
     verdict = GaugeMetricFamily(
-        "gateway_drift_verdict", "1 for the latest report's verdict.", labels=[*where, "verdict"]
+        "gateway_drift_verdict", "1 for the latest report's verdict.", labels=[*labels, "verdict"]
     )
     end = GaugeMetricFamily(
         "gateway_drift_report_end_seconds", "Unix time the latest report's window ended.",
-        labels=where,
+        labels=labels,
     )  # fmt: skip
     for report in reports:
-        place = [report.use_case, report.environment.value]
+        values = [report.use_case, report.environment.value]
         for column in report.columns:
             if column.psi is not None:
-                psi.add_metric([*place, column.column], column.psi)
+                psi.add_metric([*values, column.column], column.psi)
         if report.score is not None:
-            score.add_metric(place, report.score)
+            score.add_metric(values, report.score)
         for known in DriftVerdict:
-            verdict.add_metric([*place, known.value], float(known is report.verdict))
-        end.add_metric(place, report.end.timestamp())
+            verdict.add_metric([*values, known.value], float(known is report.verdict))
+        end.add_metric(values, report.end.timestamp())
     return psi, score, verdict, end

@@ -1,127 +1,156 @@
 """`/predict`, `/models/{use_case}/predict` and their batches."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_gateway.auth.keys import Caller, Role
+from api_gateway.auth.authentication import authorize
+from api_gateway.auth.keys import AccessRole, Caller
 from api_gateway.errors import RateLimited
 from api_gateway.gateway import Gateway
-from api_gateway.http.checks import (
-    authorize,
-    environment_of,
-    find_use_case,
-    purpose_of,
-    read_json,
+from api_gateway.http.context import context_of
+from api_gateway.http.direct_dispatch import DirectRoute
+from api_gateway.http.json_response import json_response
+from api_gateway.http.openapi import (
+    BODY,
+    ENVIRONMENT_HEADER,
+    PURPOSE_HEADER,
+    json_body,
+    operation,
+    use_case_path,
 )
-from api_gateway.http.documentation import batch_operation, predict_operation
-from api_gateway.http.replies import json_reply
-from api_gateway.predict.answers import PredictionRequest
-from api_gateway.predict.records import BadItem, Item, parse, parse_batch, parse_off_loop
-from api_gateway.routing.upstream import Place, ServiceUnreachable
-from platform_core.contracts.environments import Environment
+from api_gateway.http.validation import environment_of, find_use_case, purpose_of, read_json
+from api_gateway.predict.bodies import batch_body, record_body
+from api_gateway.predict.parsing import MAX_RECORDS, InvalidItem, parse, parse_batch, parse_off_loop
+from api_gateway.predict.requests import PredictionRequest
+from api_gateway.predict.responses import BatchPredictionResponse, PredictionResponse
+from api_gateway.routing.target import ServingTarget
+from api_gateway.routing.upstream import ServiceUnreachable
 from platform_core.errors import ModelNotReady
 from use_cases import UseCase, use_case, use_case_names
 
-
-def predict_routes(gateway: Gateway) -> APIRouter:
-    """Return the endpoints that answer records."""
-    router = APIRouter(tags=["predict"])
-    default = [gateway.default_use_case]
-    every = [use_case(name) for name in use_case_names()]
-
-    @router.post("/predict", **predict_operation(default, "default"))
-    async def predict(request: Request) -> Response:
-        return await _single(gateway, request, gateway.settings.default_use_case)
-
-    @router.post("/predict/batch-sync", **batch_operation(default, "default"))
-    async def batch(request: Request) -> Response:
-        return await _batch(gateway, request, gateway.settings.default_use_case)
-
-    @router.post("/models/{use_case}/predict", **predict_operation(every, "any"))
-    async def predict_any(request: Request) -> Response:
-        return await _single(gateway, request, request.path_params["use_case"])
-
-    @router.post("/models/{use_case}/predict/batch-sync", **batch_operation(every, "any"))
-    async def batch_any(request: Request) -> Response:
-        return await _batch(gateway, request, request.path_params["use_case"])
-
-    return router
+Handler = Callable[[Gateway, Request, str], Awaitable[Response]]
 
 
-async def _single(gateway: Gateway, request: Request, name: str) -> Response:
-    caller, case, body, asked = await _checked(gateway, request, name)
+def add_predict_routes(app: FastAPI, gateway: Gateway) -> None:
+    """Add the routes that predict records."""
+    default = gateway.default_use_case
+    installed = [use_case(name) for name in use_case_names()]
+    _add_routes(app, gateway, "", [default], f"the default use case ({default.name})")
+    _add_routes(app, gateway, "/models/{use_case}", installed, "a use case")
+
+
+def _add_routes(
+    app: FastAPI, gateway: Gateway, prefix: str, cases: list[UseCase], whose: str
+) -> None:
+    """Add the route of one record and that of a batch."""
+    for path, handler, response, body, summary in (
+        ("/predict", _predict, PredictionResponse, record_body(cases), "one record"),
+        (
+            "/predict/batch-sync",
+            _predict_batch,
+            BatchPredictionResponse,
+            batch_body(cases),
+            f"1 to {MAX_RECORDS} records; an invalid one fails alone:",
+        ),
+    ):
+        in_path = [use_case_path([case.name for case in cases])] if prefix else []
+        app.router.add_api_route(
+            f"{prefix}{path}",
+            _endpoint(gateway, handler),
+            methods=["POST"],
+            tags=["predict"],
+            response_model=response,
+            route_class_override=DirectRoute,
+            **operation(
+                f"Predict {summary} of {whose}",
+                AccessRole.OPERATOR,
+                (*BODY, 404) if prefix else BODY,
+                [ENVIRONMENT_HEADER, PURPOSE_HEADER],
+                [*in_path, json_body(*body)],
+            ),
+        )
+
+
+def _endpoint(gateway: Gateway, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        name = request.path_params.get("use_case", gateway.settings.default_use_case)
+        return await handler(gateway, request, name)
+
+    return endpoint
+
+
+async def _predict(gateway: Gateway, request: Request, name: str) -> Response:
+    caller, case, body = await _check(request, name)
+    target, purpose = ServingTarget(name, environment_of(request)), purpose_of(request)
     record = await parse_off_loop(parse, case.record, body)
-    await _admit(gateway, caller, case, asked.environment)
-    answers = await _answers(gateway, asked, [record])
-    return json_reply(answers[0])
+    await _admit(gateway, caller, target)
+    responses = await _responses(
+        gateway,
+        PredictionRequest(context_of(request), case, target, purpose, (record,), len(body)),
+    )
+    return json_response(responses[0])
 
 
-async def _batch(gateway: Gateway, request: Request, name: str) -> Response:
-    caller, case, body, asked = await _checked(gateway, request, name)
+async def _predict_batch(gateway: Gateway, request: Request, name: str) -> Response:
+    caller, case, body = await _check(request, name)
+    target, purpose = ServingTarget(name, environment_of(request)), purpose_of(request)
     items = await parse_off_loop(parse_batch, case, body)
-    await _admit(gateway, caller, case, asked.environment)
-    records = [item for item in items if not isinstance(item, BadItem)]
-    answers = iter(await _answers(gateway, asked, records) if records else ())
+    await _admit(gateway, caller, target)
+    records = [item for item in items if not isinstance(item, InvalidItem)]
+    valid = PredictionRequest(context_of(request), case, target, purpose, records, len(body))
+    responses = iter(await _responses(gateway, valid) if records else ())
     entries = [
-        _bad_entry(case, index, item) if isinstance(item, BadItem) else next(answers)
+        _error_entry(case, index, item) if isinstance(item, InvalidItem) else next(responses)
         for index, item in enumerate(items)
     ]
-    return json_reply(
+    return json_response(
         {"predictions": entries, "count": len(items), "errors": len(items) - len(records)}
     )
 
 
-async def _answers(
-    gateway: Gateway, asked: PredictionRequest, records: Sequence[BaseModel]
-) -> list[dict[str, Any]]:
-    """Answer; where the ledger names no release, nobody listens and that is no outage."""
-    try:
-        return await gateway.predictor.predict(asked, records)
-    except ServiceUnreachable as error:
-        place = (asked.case.name, asked.environment)
-        raise (_no_release(gateway, place) or error) from error
-
-
-async def _checked(
-    gateway: Gateway, request: Request, name: str
-) -> tuple[Caller, UseCase, bytes, PredictionRequest]:
-    caller = authorize(request, gateway.keys, Role.OPERATOR)
+async def _check(request: Request, name: str) -> tuple[Caller, UseCase, bytes]:
+    """Check key, role, use case, media type and size, in the contract's order."""
+    caller = authorize(context_of(request), AccessRole.OPERATOR)
     case = find_use_case(request, name)
-    body = await read_json(request)
-    environment, purpose = environment_of(request), purpose_of(request)
-    state = request.state
-    asked = PredictionRequest(
-        case, environment, purpose, state.request_id, state.started, len(body)
-    )
-    return caller, case, body, asked
+    return caller, case, await read_json(request)
 
 
-async def _admit(gateway: Gateway, caller: Caller, case: UseCase, environment: Environment) -> None:
-    """Count the request. An outage that is known comes before the limit: who is told to wait
-    for a new window would find the service down.
+async def _responses(gateway: Gateway, request: PredictionRequest) -> list[dict[str, Any]]:
+    """Predict. Where the ledger names no release no service listens, and that is no outage."""
+    try:
+        return await gateway.predictor.predict(request)
+    except ServiceUnreachable as error:
+        raise (_no_release(gateway, request.target) or error) from error
+
+
+async def _admit(gateway: Gateway, caller: Caller, target: ServingTarget) -> None:
+    """Count the request.
+
+    A known outage comes before the rate limit: a caller told to wait for the next window would
+    then find the service down.
     """
     try:
         await gateway.admit(caller)
     except RateLimited as error:
-        place = (case.name, environment)
-        outage = gateway.upstream.outage(place) or gateway.log.outage
-        raise (_no_release(gateway, place) or outage or error) from None
+        outage = gateway.upstream.outage(target) or gateway.log.outage
+        raise (_no_release(gateway, target) or outage or error) from None
 
 
-def _no_release(gateway: Gateway, place: Place) -> ModelNotReady | None:
-    """Return the error for a place where the ledger is known to name no release."""
-    if not gateway.catalog.loaded or gateway.catalog.active(place) is not None:
+def _no_release(gateway: Gateway, target: ServingTarget) -> ModelNotReady | None:
+    """Return the error for a target without a release in the ledger, `None` if it may have one."""
+    if not gateway.catalog.loaded or gateway.catalog.active(target) is not None:
         return None
-    return ModelNotReady(f"no release of {place[0]} is active in {place[1]}; deploy one first")
+    return ModelNotReady(
+        f"no release of {target.use_case} is active in {target.environment}; deploy one first"
+    )
 
 
-def _bad_entry(case: UseCase, index: int, item: Item) -> dict[str, Any]:
+def _error_entry(case: UseCase, index: int, item: InvalidItem) -> dict[str, Any]:
     error = {"code": item.error.code, "detail": str(item.error)}
     if case.id_column is None:
         return {"index": index, "error": error}
-    return {case.id_column: item.name, "error": error}
+    return {case.id_column: item.record_id, "error": error}

@@ -1,40 +1,37 @@
-"""What the ledger says is served, and the latest drift reports, kept fresh in the background.
+"""What the ledger says is served, and the latest drift reports, refreshed in the background.
 
-Requests read what is in memory: none of them lists the blob store.
+Requests read from memory: none of them lists the blob store.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
-from api_gateway.routing.upstream import Place
+from api_gateway.routing.target import ServingTarget, all_targets
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
-from platform_core.contracts.environments import Environment
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, release_path
-from use_cases import use_case_names
 
 logger = logging.getLogger(__name__)
 
-Value = TypeVar("Value")
 Document = TypeVar("Document", ReleaseManifest, Lineage)
 
 
 @dataclass(frozen=True)
 class ActiveRelease:
-    """The release an environment serves by the ledger; what cannot be read of it is `None`.
+    """The release that an environment serves according to the ledger.
 
-    A `canary` answers a share of the requests beside it.
+    A document that cannot be read is `None`. A `canary` answers a share of the requests.
     """
 
     release_id: str
@@ -44,35 +41,35 @@ class ActiveRelease:
 
 
 class Catalog:
-    """The last that was read. `loaded` says whether anything was; `failure` why not lately."""
+    """The state that was read last."""
 
     def __init__(self, store: BlobStore, clock: Clock) -> None:
         self._immutable = _ReadOnce(store)
         self._store = store
-        self._ledger = Ledger(self._immutable, clock)
-        self._active: dict[Place, ActiveRelease | None] = {}
-        self._reports: dict[Place, DriftReport] = {}
+        self._ledger = Ledger(cast(BlobStore, self._immutable), clock)  # it only reads
+        self._active: dict[ServingTarget, ActiveRelease | None] = {}
+        self._reports: dict[ServingTarget, DriftReport] = {}
         self._refreshing = asyncio.Lock()
         self._failures: list[str] = []
         self._outdated = asyncio.Event()
 
     @property
     def loaded(self) -> bool:
-        """Say whether the ledger of every environment has been read once."""
-        return len(self._active) == len(list(places()))
+        """Whether the ledger of every environment has been read at least once."""
+        return len(self._active) == len(list(all_targets()))
 
     @property
     def failure(self) -> str | None:
-        """Why the last refresh was not complete, `None` when it was."""
+        """Why the last refresh was incomplete, `None` if it was complete."""
         return "; ".join(self._failures) or None
 
-    def active(self, place: Place) -> ActiveRelease | None:
-        """Return what is served there, `None` for nothing."""
-        return self._active.get(place)
+    def active(self, target: ServingTarget) -> ActiveRelease | None:
+        """Return the release that is served, `None` if there is none."""
+        return self._active.get(target)
 
-    def report(self, place: Place) -> DriftReport | None:
-        """Return the latest drift report, `None` before the first."""
-        return self._reports.get(place)
+    def report(self, target: ServingTarget) -> DriftReport | None:
+        """Return the latest drift report, `None` before the first one."""
+        return self._reports.get(target)
 
     @property
     def reports(self) -> tuple[DriftReport, ...]:
@@ -80,57 +77,63 @@ class Catalog:
         return tuple(self._reports.values())
 
     def outdated(self) -> None:
-        """Ask for a refresh soon: something does not fit what was read last."""
+        """Request a refresh: something does not match the state that was read last."""
         self._outdated.set()
 
     async def keep_fresh(self, seconds: float) -> None:
-        """Refresh every `seconds`, and when somebody asks for it, until cancelled."""
+        """Refresh every `seconds`, and when `outdated` is called, until cancelled."""
         while True:
             self._outdated.clear()
             try:
                 await self.refresh()
-            except Exception:  # the task must outlive whatever happens
-                logger.exception("the catalog was not refreshed; what was known before stays")
+            except Exception:  # the task must survive any failure
+                logger.exception("the catalog was not refreshed; the previous state is kept")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._outdated.wait(), seconds)
 
     async def refresh(self) -> None:
-        """Read everything again. What cannot be read stays as it was."""
+        """Read everything again. What cannot be read keeps its previous state."""
         async with self._refreshing:
             await asyncio.to_thread(self._read)
 
     def _read(self) -> None:
         failures: list[str] = []
-        for place in places():
-            active = _attempt(lambda p=place: (self._read_active(p),), failures)
-            if active is not None:
-                self._active[place] = active[0]
-        reports = _attempt(lambda: latest_reports(self._store), failures)
-        if reports is not None:
-            self._reports = {(r.use_case, r.environment): r for r in reports}
+        for target in all_targets():
+            try:
+                self._active[target] = self._read_active(target)
+            except PlatformError as error:
+                failures.append(str(error))
+        try:
+            reports = latest_reports(self._store)
+            self._reports = {ServingTarget(r.use_case, r.environment): r for r in reports}
+        except PlatformError as error:
+            failures.append(str(error))
+        for failure in failures:
+            logger.warning("the catalog was not refreshed completely: %s", failure)
         self._failures = failures
 
-    def _read_active(self, place: Place) -> ActiveRelease | None:
-        release_id = self._ledger.active(*place)
+    def _read_active(self, target: ServingTarget) -> ActiveRelease | None:
+        release_id = self._ledger.active(*target)
         if release_id is None:
             return None
+        name = target.use_case
         return ActiveRelease(
             release_id,
-            self._document(release_path(place[0], release_id, RELEASE_FILE), ReleaseManifest),
-            self._document(release_path(place[0], release_id, LINEAGE_FILE), Lineage),
-            self._ledger.canary(*place),
+            self._document(release_path(name, release_id, RELEASE_FILE), ReleaseManifest),
+            self._document(release_path(name, release_id, LINEAGE_FILE), Lineage),
+            self._ledger.canary(*target),
         )
 
     def _document(self, path: str, kind: type[Document]) -> Document | None:
         try:
             return kind.model_validate_json(self._immutable.read(path))
         except (BlobNotFound, ValidationError) as error:
-            logger.warning("%s is not readable: %s", path, error)
+            logger.warning("%s cannot be read: %s", path, error)
             return None
 
 
 class _ReadOnce:
-    """The two methods a ledger reads with; an object that never changes is fetched once."""
+    """The two methods that the ledger reads with; immutable objects are fetched once."""
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
@@ -143,19 +146,3 @@ class _ReadOnce:
         if path not in self._objects:
             self._objects[path] = self._store.read(path)
         return self._objects[path]
-
-
-def places() -> Iterator[Place]:
-    """Yield every use case with every environment."""
-    for name in use_case_names():
-        for environment in Environment:
-            yield name, environment
-
-
-def _attempt(read: Callable[[], Value], failures: list[str]) -> Value | None:
-    try:
-        return read()
-    except PlatformError as error:
-        failures.append(str(error))
-        logger.warning("not refreshed: %s", error)
-        return None

@@ -1,9 +1,9 @@
-"""An inference service that does not answer is left alone for a while, and holds up nobody else.
+"""Circuit breakers: a service that does not respond is not called for a while.
 
-After several calls in a row to which nobody answered, the circuit of that use case and environment
-opens: callers are refused at once instead of waiting for the time-out. When it has been open long
-enough one call is let through; its success closes the circuit. An answer that is wrong is an
-answer: it is refused where it is read and opens nothing.
+After several calls in a row without a response the circuit of that use case and environment opens:
+requests are refused at once instead of waiting for the time-out. After `CircuitLimits.seconds` one
+call is let through; its success closes the circuit. A response that cannot be used is a response:
+it does not open the circuit.
 """
 
 import math
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from api_gateway.routing.target import ServingTarget
 from api_gateway.routing.transport import ConnectionBroken
-from api_gateway.routing.upstream import InferenceServices, Place, Scores
+from api_gateway.routing.upstream import ServedScores, ServiceClients
 from platform_core.errors import UpstreamUnavailable
 from platform_core.settings import ServingSettings
 
-NOBODY_ANSWERED = (TimeoutError, ConnectionBroken)
+NO_RESPONSE = (TimeoutError, ConnectionBroken)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class CircuitLimits:
 
 
 class CircuitOpen(UpstreamUnavailable):
-    """Nobody answered there lately; `retry_after` seconds until it is tried again."""
+    """The service did not respond recently; it is tried again in `retry_after` seconds."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -38,10 +39,10 @@ class CircuitOpen(UpstreamUnavailable):
 
 
 class Circuit:
-    """What is known of one place."""
+    """The state of one circuit."""
 
     def __init__(self, limits: CircuitLimits, now: Callable[[], float] = time.monotonic) -> None:
-        """Begin closed; `now` tells seconds that never go back."""
+        """Start closed; `now` returns seconds of a monotonic clock."""
         self._limits = limits
         self._now = now
         self._failures = 0
@@ -53,21 +54,21 @@ class Circuit:
         return self._failures >= self._limits.failures
 
     def enter(self) -> None:
-        """Begin a call.
+        """Start a call.
 
         Raises:
-            CircuitOpen: the circuit is open, or one call is finding out whether it still must be.
+            CircuitOpen: the circuit is open, or a trial call is in progress.
         """
         if self._open:
             now = self._now()
             if now < self._open_until:
                 raise CircuitOpen(self._reason, self._open_until - now)
-            # This call is the one that tries; the others wait for its outcome.
+            # This call is the trial; others are refused until it has ended.
             self._open_until = now + self._limits.seconds
 
     def leave(self, error: BaseException | None) -> None:
-        """End a call that failed with `error`, or did not fail."""
-        if isinstance(error, UpstreamUnavailable) and isinstance(error.__cause__, NOBODY_ANSWERED):
+        """End a call, with the `error` it failed with."""
+        if isinstance(error, UpstreamUnavailable) and isinstance(error.__cause__, NO_RESPONSE):
             self._failures += 1
             self._reason = str(error)
             if self._open:
@@ -76,8 +77,8 @@ class Circuit:
             self._failures = 0
 
 
-class ProtectedServices(InferenceServices):
-    """Inference services with a circuit for each place."""
+class CircuitBreakingClients(ServiceClients):
+    """Inference services with a circuit for each use case and environment."""
 
     def __init__(
         self,
@@ -88,20 +89,22 @@ class ProtectedServices(InferenceServices):
     ) -> None:
         super().__init__(settings, timeout_seconds, connections)
         self._limits = limits
-        self._circuits: dict[Place, Circuit] = {}
+        self._circuits: dict[ServingTarget, Circuit] = {}
 
-    async def infer(self, place: Place, records: pa.RecordBatch, request_id: str) -> Scores:
-        """Return the answers to `records`; see `InferenceServices.infer`.
+    async def infer(
+        self, target: ServingTarget, records: pa.RecordBatch, request_id: str
+    ) -> ServedScores:
+        """Return the scores of `records`; see `ServiceClients.infer`.
 
         Raises:
-            CircuitOpen: nobody answered there lately.
+            CircuitOpen: the service did not respond recently.
         """
-        circuit = self._circuits.get(place)
+        circuit = self._circuits.get(target)
         if circuit is None:
-            circuit = self._circuits[place] = Circuit(self._limits)
+            circuit = self._circuits[target] = Circuit(self._limits)
         circuit.enter()
         try:
-            scores = await super().infer(place, records, request_id)
+            scores = await super().infer(target, records, request_id)
         except BaseException as error:
             circuit.leave(error)
             raise

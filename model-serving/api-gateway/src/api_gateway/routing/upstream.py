@@ -1,6 +1,6 @@
 """The inference services of the environments, by the Open Inference Protocol (V2) over REST."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import orjson
 import pyarrow as pa
 
+from api_gateway.routing.target import ServingTarget, all_targets
 from api_gateway.routing.transport import ConnectionBroken, Connections, NotHttp
-from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
 from platform_core.open_inference import (
     FEATURES,
@@ -20,14 +20,13 @@ from platform_core.open_inference import (
     tensors_from_batch,
 )
 from platform_core.settings import ServingSettings
-from use_cases import use_case, use_case_names
+from use_cases import use_case
 
 PROBE_SECONDS = 2.0
-Place = tuple[str, Environment]
 
 
 @dataclass(frozen=True)
-class Scores:
+class ServedScores:
     """Answers to N records: `probabilities` N rows of C, `features` N rows of K numbers."""
 
     probabilities: list[list[float]]
@@ -38,26 +37,25 @@ class Scores:
     degraded: bool
 
 
-class InferenceServices:
+class ServiceClients:
     """One client for all environments and use cases; its connections are kept and shared."""
 
     def __init__(self, settings: ServingSettings, timeout_seconds: float, connections: int) -> None:
         self._timeout = timeout_seconds
         self._probe_timeout = min(timeout_seconds, PROBE_SECONDS)
-        self._targets: dict[Place, tuple[Connections, str]] = {}
+        self._targets: dict[ServingTarget, tuple[Connections, str]] = {}
         self._origins: dict[str, Connections] = {}
-        for name in use_case_names():
-            for environment in Environment:
-                url = settings.inference_url(environment, name)
-                parts = urlsplit(url)
-                origin = f"{parts.scheme}://{parts.netloc}"
-                pool = self._origins.setdefault(origin, Connections(url, connections))
-                path = f"{parts.path.rstrip('/')}/v2/models/{name}"
-                self._targets[name, environment] = (pool, path)
-        self._outages: dict[Place, tuple[type[Unavailable], str]] = {}
+        for target in all_targets():
+            url = settings.inference_url(target.environment, target.use_case)
+            parts = urlsplit(url)
+            origin = f"{parts.scheme}://{parts.netloc}"
+            pool = self._origins.setdefault(origin, Connections(url, connections))
+            path = f"{parts.path.rstrip('/')}/v2/models/{target.use_case}"
+            self._targets[target] = (pool, path)
+        self._outages: dict[ServingTarget, tuple[type[Unavailable], str]] = {}
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def targets(self) -> tuple[ServingTarget, ...]:
         """Every use case with every environment."""
         return tuple(self._targets)
 
@@ -66,12 +64,14 @@ class InferenceServices:
         for pool in self._origins.values():
             pool.close()
 
-    def outage(self, place: Place) -> Unavailable | None:
+    def outage(self, target: ServingTarget) -> Unavailable | None:
         """Return why the last call there failed, `None` when it did not."""
-        known = self._outages.get(place)
+        known = self._outages.get(target)
         return known[0](known[1]) if known else None
 
-    async def infer(self, place: Place, records: pa.RecordBatch, request_id: str) -> Scores:
+    async def infer(
+        self, target: ServingTarget, records: pa.RecordBatch, request_id: str
+    ) -> ServedScores:
         """Return the answers to `records` (`record_schema`, N rows) in one call.
 
         Raises:
@@ -84,54 +84,53 @@ class InferenceServices:
             "parameters": {RETURN_FEATURES: True},
         }
         try:
-            answer = await self._post(place, orjson.dumps(body))
-            scores = _scores(answer, records.num_rows, place)
+            answer = await self._post(target, orjson.dumps(body))
+            scores = _scores(answer, records.num_rows, target)
         except Unavailable as error:
-            self._outages[place] = (type(error), str(error))
+            self._outages[target] = (type(error), str(error))
             raise
-        self._outages.pop(place, None)
+        self._outages.pop(target, None)
         return scores
 
-    async def served_release(self, place: Place) -> str:
+    async def served_release(self, target: ServingTarget) -> str:
         """Return the release the service says it serves.
 
         Raises:
             ModelNotReady: it serves none.
             UpstreamUnavailable: it is down, too slow, or answers something else than V2.
         """
-        metadata = await self._call("GET", place, "", b"", self._probe_timeout)
+        metadata = await self._call("GET", target, "", b"", self._probe_timeout)
         versions = metadata.get("versions")
         if not isinstance(versions, list) or len(versions) != 1:
-            raise _not_v2(place, "it names no single version")
+            raise _not_v2(target, "it names no single version")
         return str(versions[0])
 
-    async def _post(self, place: Place, body: bytes) -> dict[str, Any]:
+    async def _post(self, target: ServingTarget, body: bytes) -> dict[str, Any]:
         try:
-            return await self._call("POST", place, "/infer", body, self._timeout)
+            return await self._call("POST", target, "/infer", body, self._timeout)
         except ServiceUnreachable:
             # A kept connection may be closed at the very moment it is used again;
             # asking twice does no harm.
-            return await self._call("POST", place, "/infer", body, self._timeout)
+            return await self._call("POST", target, "/infer", body, self._timeout)
 
     async def _call(
-        self, method: str, place: Place, path: str, body: bytes, seconds: float
+        self, method: str, target: ServingTarget, path: str, body: bytes, seconds: float
     ) -> dict[str, Any]:
-        pool, target = self._targets[place]
+        pool, model_path = self._targets[target]
         try:
-            answer = await pool.request(method, target + path, body, seconds)
+            answer = await pool.request(method, model_path + path, body, seconds)
         except TimeoutError as error:
             raise UpstreamUnavailable(
-                f"the inference service of {_name(place)} did not answer in {seconds:g} s; "
-                "try again"
+                f"the inference service of {target} did not answer in {seconds:g} s; try again"
             ) from error
         except ConnectionBroken as error:
-            raise ServiceUnreachable(_down(place)) from error
+            raise ServiceUnreachable(_down(target)) from error
         except NotHttp as error:
-            raise _not_v2(place, str(error)) from error
-        return _document(answer.status, answer.body, place)
+            raise _not_v2(target, str(error)) from error
+        return _document(answer.status, answer.body, target)
 
 
-class AnsweredBadly(UpstreamUnavailable):
+class UnusableResponse(UpstreamUnavailable):
     """It answered, but not so that it is of use: perhaps for one of several requests alone."""
 
 
@@ -139,20 +138,19 @@ class ServiceUnreachable(UpstreamUnavailable):
     """Nobody listens there, or the connection broke before an answer came."""
 
 
-def _document(status: int, body: bytes, place: Place) -> dict[str, Any]:
+def _document(status: int, body: bytes, target: ServingTarget) -> dict[str, Any]:
     if status == HTTPStatus.NOT_FOUND:
-        raise ModelNotReady(f"no release is served for {_name(place)}; deploy one first")
+        raise ModelNotReady(f"no release is served for {target}; deploy one first")
     if status != HTTPStatus.OK:
-        raise AnsweredBadly(
-            f"the inference service of {_name(place)} answered {status}: "
-            f"{_reason(body)}; see its log"
+        raise UnusableResponse(
+            f"the inference service of {target} answered {status}: {_reason(body)}; see its log"
         )
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _not_v2(place, "not JSON") from error
+        raise _not_v2(target, "not JSON") from error
     if not isinstance(document, dict):
-        raise _not_v2(place, "not an object")
+        raise _not_v2(target, "not an object")
     return document
 
 
@@ -166,11 +164,11 @@ def _reason(body: bytes) -> str:
     return f"{error:.200}" if isinstance(error, str) else "no reason given"
 
 
-def _scores(answer: Mapping[str, Any], rows: int, place: Place) -> Scores:
+def _scores(answer: Mapping[str, Any], rows: int, target: ServingTarget) -> ServedScores:
     try:
         outputs = {tensor["name"]: tensor for tensor in answer["outputs"]}
         parameters = answer["parameters"]
-        scores = Scores(
+        scores = ServedScores(
             _matrix(outputs[PROBABILITIES]),
             outputs[PREDICTION]["data"],
             _matrix(outputs[FEATURES]) if FEATURES in outputs else [[] for _ in range(rows)],
@@ -179,8 +177,8 @@ def _scores(answer: Mapping[str, Any], rows: int, place: Place) -> Scores:
             bool(parameters["degraded"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _not_v2(place, f"{error!r:.100}") from error
-    _check_shapes(scores, rows, place)
+        raise _not_v2(target, f"{error!r:.100}") from error
+    _check_shapes(scores, rows, target)
     return scores
 
 
@@ -191,26 +189,22 @@ def _matrix(tensor: Mapping[str, Any]) -> list[list[Any]]:
     return [data[start : start + width] for start in range(0, count * width, width)]
 
 
-def _check_shapes(scores: Scores, rows: int, place: Place) -> None:
-    classes = use_case(place[0]).classes
-    columns = [scores.predictions, scores.probabilities, scores.features]
-    if any(len(column) != rows for column in columns):
-        raise _not_v2(place, f"its tensors do not have {rows} rows")
+def _check_shapes(scores: ServedScores, rows: int, target: ServingTarget) -> None:
+    classes = use_case(target.use_case).classes
+    columns: tuple[Sequence[object], ...] = (scores.predictions, scores.probabilities)
+    if any(len(column) != rows for column in (*columns, scores.features)):
+        raise _not_v2(target, f"its tensors do not have {rows} rows")
     if any(len(row) != len(classes) for row in scores.probabilities):
-        raise _not_v2(place, f"its probabilities are not for {len(classes)} classes")
+        raise _not_v2(target, f"its probabilities are not for {len(classes)} classes")
     if not set(scores.predictions) <= set(classes):
-        raise _not_v2(place, "it predicts a class that the use case does not have")
+        raise _not_v2(target, "it predicts a class that the use case does not have")
 
 
-def _name(place: Place) -> str:
-    return f"{place[0]} in {place[1].value}"
+def _down(target: ServingTarget) -> str:
+    return f"the inference service of {target} cannot be reached; try again"
 
 
-def _down(place: Place) -> str:
-    return f"the inference service of {_name(place)} cannot be reached; try again"
-
-
-def _not_v2(place: Place, what: str) -> AnsweredBadly:
-    return AnsweredBadly(
-        f"the inference service of {_name(place)} did not answer by the V2 protocol: {what}"
+def _not_v2(target: ServingTarget, what: str) -> UnusableResponse:
+    return UnusableResponse(
+        f"the inference service of {target} did not answer by the V2 protocol: {what}"
     )

@@ -1,0 +1,17 @@
+"""The headers of the HTTP contract, and the headers of a request as a dictionary."""
+
+from collections.abc import Iterable, Mapping
+
+API_KEY = "X-API-Key"
+ENVIRONMENT = "X-Environment"
+PURPOSE = "X-Purpose"
+REQUEST_ID = "X-Request-ID"
+
+
+def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Return headers by lower-case name; the values of a repeated one are joined by a comma."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers

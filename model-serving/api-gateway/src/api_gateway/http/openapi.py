@@ -1,0 +1,127 @@
+"""What FastAPI cannot derive for `/openapi.json` from the routes and their pydantic models.
+
+Routes are declared with `**operation(…)`; bodies of `DirectRoute`s with `json_body(…)`.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Body, FastAPI, Path, Security
+from fastapi.openapi.models import Example
+from fastapi.params import Depends as Dependency
+from fastapi.security import APIKeyHeader
+
+from api_gateway.auth.keys import AccessRole
+from api_gateway.http.headers import API_KEY, ENVIRONMENT, PURPOSE, REQUEST_ID
+from api_gateway.http.problems import MEDIA_TYPE, Problem, title_of
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.inference_record import Purpose
+
+DESCRIPTION = (
+    "Predictions for every installed use case, batch jobs, and what is served and whether it "
+    "drifts. Errors are RFC 9457 problem documents with a stable `code`."
+)
+JSON = "application/json"
+PROTECTED = (401, 403, 429, 500, 503)
+BODY = (400, 408, 413, 415, 422, 503)
+"""The statuses of a route that takes a body."""
+
+Parameter = dict[str, Any]
+
+_API_KEY_SCHEME = APIKeyHeader(name=API_KEY, scheme_name="ApiKey", auto_error=False)
+
+
+def _header(name: str, schema: dict[str, Any], description: str) -> Parameter:
+    return {"name": name, "in": "header", "required": False, "schema": schema} | {
+        "description": description
+    }
+
+
+def _choice(values: type[StrEnum], default: StrEnum) -> dict[str, Any]:
+    return {"type": "string", "enum": [value.value for value in values], "default": default.value}
+
+
+# The checks in `http/validation.py` read these headers, so that they run in the contract's order.
+ENVIRONMENT_HEADER = _header(
+    ENVIRONMENT, _choice(Environment, Environment.STAGING), "the environment to use"
+)
+PURPOSE_HEADER = _header(
+    PURPOSE, _choice(Purpose, Purpose.LIVE), "only `live` counts when drift is measured"
+)
+REQUEST_ID_HEADER = _header(
+    REQUEST_ID,
+    {"type": "string"},
+    "returned with the response if it is 1 to 128 characters of `A-Z a-z 0-9 . _ : -`; "
+    "otherwise the gateway generates one",
+)
+
+
+def operation(
+    summary: str,
+    role: AccessRole | None,
+    statuses: Sequence[int] = (),
+    headers: Sequence[Parameter] = (),
+    dependencies: Sequence[Dependency] = (),
+) -> dict[str, Any]:
+    """Return keyword arguments of a route: what it needs, and the errors it may answer with."""
+    errors = sorted({*statuses, *(PROTECTED if role else (500,))})
+    return {
+        "summary": summary,
+        "description": f"Needs the role **{role.name.lower()}**." if role else "Needs no key.",
+        "responses": {
+            # Without `default` FastAPI would add its own error document as 422.
+            "default": {"model": Problem, "description": "Any other error"},
+            **{
+                status: {"model": Problem, "description": title_of(HTTPStatus(status))}
+                for status in errors
+            },
+        },
+        "openapi_extra": {"parameters": [*headers, REQUEST_ID_HEADER]},
+        "dependencies": [*([Security(_API_KEY_SCHEME)] if role else []), *dependencies],
+    }
+
+
+def json_body(model: Any, examples: Mapping[str, Mapping[str, Any]]) -> Dependency:
+    """Return a dependency that documents a body of the type `model`; the route reads it itself."""
+    named = {name: Example(value=example) for name, example in examples.items()}
+
+    def body(document: Any = Body(openapi_examples=named)) -> None:  # noqa: B008
+        del document
+
+    body.__annotations__["document"] = model
+    return Dependency(body)
+
+
+def use_case_path(names: Sequence[str]) -> Dependency:
+    """Return a dependency that documents the path parameter `use_case`."""
+
+    def path(
+        use_case: Annotated[
+            str, Path(description="an installed use case", json_schema_extra={"enum": [*names]})
+        ],
+    ) -> None:
+        del use_case
+
+    return Dependency(path)
+
+
+def document(app: FastAPI) -> None:
+    """Let `app.openapi()` give problem documents their media type instead of JSON's."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            for item in generate()["paths"].values():
+                for described in item.values():
+                    _name_media_type(described["responses"])
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's way to extend the document
+
+
+def _name_media_type(responses: dict[str, Any]) -> None:
+    for status, response in responses.items():
+        if status == "default" or int(status) >= HTTPStatus.BAD_REQUEST:
+            response["content"] = {MEDIA_TYPE: next(iter(response["content"].values()))}

@@ -1,0 +1,119 @@
+"""The checks that a request passes before its body is parsed; the routes call them in order."""
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.requests import ClientDisconnect, Request
+
+from api_gateway.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    UnknownEnvironment,
+    UnknownPurpose,
+    UnsupportedMediaType,
+    UseCaseNotFound,
+)
+from api_gateway.http.context import BodyLimits, context_of, set_environment, set_use_case
+from api_gateway.http.headers import ENVIRONMENT, PURPOSE
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.inference_record import Purpose
+from use_cases import UseCase, use_case, use_case_names
+
+MAX_BODY_BYTES = 10 << 20
+JSON = "application/json"
+UTF8 = frozenset({"utf-8", "utf8"})
+IDENTITY = "identity"
+_ENVIRONMENT, _PURPOSE = ENVIRONMENT.lower(), PURPOSE.lower()
+_ENVIRONMENTS = {environment.value: environment for environment in Environment}
+_PURPOSES = {purpose.value: purpose for purpose in Purpose}
+
+
+def find_use_case(request: Request, name: str) -> UseCase:
+    """Return the use case that a path names; `UseCaseNotFound` (404) if it is not installed."""
+    if name not in use_case_names():
+        raise UseCaseNotFound(
+            f"use case {name!r:.100} is not installed; installed: {', '.join(use_case_names())}"
+        )
+    set_use_case(request, name)
+    return use_case(name)
+
+
+async def read_json(request: Request) -> bytes:
+    """Return the body.
+
+    Raises:
+        UnsupportedMediaType: the headers do not declare plain JSON in UTF-8 (415).
+        BodyTooLarge: the body is too large, as declared or as received (413).
+        BodyTooSlow: the body did not arrive in time (408).
+    """
+    context = context_of(request)
+    _check_media_type(context.headers)
+    limits = context.body_limits
+    length = context.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limits.max_bytes:
+        raise _too_large(limits)
+    try:
+        async with asyncio.timeout(limits.seconds):
+            return await _read_body(request, limits)
+    except TimeoutError as error:
+        raise BodyTooSlow(
+            f"the body was not complete after {limits.seconds:g} s; send fewer records at once, "
+            "or submit a file to /batch/submit"
+        ) from error
+
+
+async def _read_body(request: Request, limits: BodyLimits) -> bytes:
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limits.max_bytes:
+            raise _too_large(limits)
+        parts.append(part)
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def environment_of(request: Request) -> Environment:
+    """Return the environment of `X-Environment`, staging without; `UnknownEnvironment` (400)."""
+    given = context_of(request).headers.get(_ENVIRONMENT, Environment.STAGING.value)
+    environment = _ENVIRONMENTS.get(given)
+    if environment is None:
+        raise UnknownEnvironment(f"{ENVIRONMENT} is {given!r:.100}; use staging or production")
+    set_environment(request, environment)
+    return environment
+
+
+def purpose_of(request: Request) -> Purpose:
+    """Return the purpose of `X-Purpose`, live without; `UnknownPurpose` (400)."""
+    given = context_of(request).headers.get(_PURPOSE, Purpose.LIVE.value)
+    purpose = _PURPOSES.get(given)
+    if purpose is None:
+        raise UnknownPurpose(f"{PURPOSE} is {given!r:.100}; use one of {', '.join(_PURPOSES)}")
+    return purpose
+
+
+def _check_media_type(headers: Mapping[str, str]) -> None:
+    given = headers.get("content-type", "")
+    media_type, *parameters = (part.strip().lower() for part in given.split(";"))
+    pairs = (parameter.partition("=") for parameter in parameters)
+    charsets = {value.strip().strip('"') for name, _, value in pairs if name.strip() == "charset"}
+    if media_type != JSON or not charsets <= UTF8:
+        raise UnsupportedMediaType(
+            f"the Content-Type is {given or 'missing'!r:.100}; send {JSON} in UTF-8"
+        )
+    encoding = headers.get("content-encoding") or IDENTITY
+    if encoding.strip().lower() != IDENTITY:
+        raise UnsupportedMediaType(
+            f"the Content-Encoding is {encoding!r:.100}; send the body uncompressed"
+        )
+
+
+def _too_large(limits: BodyLimits) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the body is larger than {limits.max_bytes} bytes; send fewer records at once, "
+        "or submit a file to /batch/submit"
+    )

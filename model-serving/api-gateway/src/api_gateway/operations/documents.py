@@ -1,0 +1,88 @@
+"""The responses of the operation routes."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api_gateway.routing.catalog import ActiveRelease
+from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
+from platform_core.contracts.release import TensorSpec
+
+
+class Signature(BaseModel):
+    """The tensors of a release."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class ModelInfo(BaseModel):
+    """The release that an environment serves of a use case."""
+
+    release_id: str
+    version: Annotated[
+        str | None, Field(description="as registered; null while the service is unreachable")
+    ]
+    metrics: dict[str, float] | None
+    lineage: dict[str, Any] | None
+    signature: Signature | None
+
+
+class DriftInfo(BaseModel):
+    """The latest drift report; before the first one only `status` (`no-report`)."""
+
+    status: DriftVerdict | Literal["no-report"]
+    report_id: str | None = None
+    release_id: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    created_at: datetime | None = None
+    rows: int | None = None
+    verdict: DriftVerdict | None = None
+    score: float | None = None
+    features: dict[str, ColumnDrift] | None = None
+    class_shares: dict[str, float] | None = None
+    alarms: list[str] | None = None
+    page: str | None = None
+    retrain_request: str | None = None
+    detail: str | None = None
+    log_objects: int | None = None
+
+
+class HealthReport(BaseModel):
+    """The state of each dependency."""
+
+    status: Literal["ok", "degraded"]
+    checked_at: datetime
+    dependencies: dict[str, dict[str, Any]]
+
+
+class UploadedLog(BaseModel):
+    """What was uploaded to the blob store."""
+
+    segments: int
+    records: int
+
+
+def model_info(active: ActiveRelease | None, version: str | None) -> ModelInfo | None:
+    """Return what is served by `active`, `None` where nothing is."""
+    if active is None:
+        return None
+    manifest, lineage = active.manifest, active.lineage
+    return ModelInfo(
+        release_id=active.release_id,
+        version=version,
+        metrics=dict(lineage.metrics) if lineage else None,
+        lineage=lineage.model_dump(mode="json") if lineage else None,
+        signature=Signature(inputs=manifest.inputs, outputs=manifest.outputs) if manifest else None,
+    )
+
+
+def drift_info(report: DriftReport | None) -> DriftInfo:
+    """Return a drift report with its columns by name."""
+    if report is None:
+        return DriftInfo(status="no-report")
+    fields = report.model_dump(exclude={"columns", "use_case", "environment"})
+    features = {column.column: column for column in report.columns}
+    return DriftInfo(status=report.verdict, features=features, **fields)
