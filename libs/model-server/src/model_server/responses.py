@@ -1,7 +1,6 @@
 """Answers of a release as V2 responses."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 from kserve import InferOutput, InferRequest, InferResponse
 
 from model_server.requests import features_requested
-from platform_core.open_inference import FEATURE_PREFIX, PREDICTION, PROBABILITIES
+from platform_core.open_inference import FEATURES, NUMBERS, PREDICTION, PROBABILITIES, number_block
 
 
 @dataclass(frozen=True)
@@ -87,18 +86,8 @@ def scored_response(
 
 
 def _feature_tensors(features: pa.RecordBatch) -> list[InferOutput]:
-    numbers = features.drop_columns(_texts(features.schema))
-    if not numbers.num_columns:
+    """Return the numbers a model saw, `features` [N, K]; nothing where it takes texts alone."""
+    if NUMBERS not in features.schema.names:
         return []
-    # All columns at once: one by one they cost more than the model.
-    columns = numbers.to_tensor(null_to_nan=True, row_major=False).to_numpy().T.tolist()
-    names = numbers.schema.names
-    return [
-        InferOutput(f"{FEATURE_PREFIX}{name}", [features.num_rows], "FP32", values)
-        for name, values in zip(names, columns, strict=True)
-    ]
-
-
-@lru_cache(maxsize=32)
-def _texts(schema: pa.Schema) -> list[str]:
-    return [field.name for field in schema if field.type == pa.string()]
+    block = number_block(features)
+    return [InferOutput(FEATURES, list(block.shape), "FP32", block.ravel().tolist())]

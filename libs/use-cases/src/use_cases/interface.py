@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from platform_core.contracts.release import DecisionRule
+from use_cases.feature_schema import FeatureSchema
 from use_cases.record_schema import Limits, RecordSchema, record_schema
 from use_cases.training import TrainingUseCase
 
@@ -73,8 +74,8 @@ class UseCase(ABC):
     """The classes, in the order of the probabilities."""
     decision: DecisionRule
     """From probabilities to a class, where training does not choose a threshold."""
-    feature_schema: pa.Schema
-    """What `features` returns: string (for text in the graph) or float32 columns."""
+    feature_schema: FeatureSchema
+    """What `features` returns: text columns and one block of numbers."""
     entity_features: EntityFeatures | None = None
     """Features that come from the feature store, `None` where there are none."""
     positive: str | None = None
@@ -86,8 +87,8 @@ class UseCase(ABC):
 
     @abstractmethod
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the features of `records` (`feature_schema`), row by row: each row depends on
-        its own record alone. The same function runs in training, online, batch and monitoring.
+        """Return the features of `records` (`feature_schema.batch`), row by row: each row depends
+        on its own record alone. The same function runs in training, online, batch and monitoring.
         """
 
     @abstractmethod

@@ -29,14 +29,15 @@ class PredictorClient:
     async def predict(
         self, use_case: str, features: pa.RecordBatch, classes: int
     ) -> PredictedProbabilities:
-        """Return the probabilities of N rows of features, sent as one tensor [N, 1] per column.
+        """Return the probabilities of N rows, sent as texts [N, 1] and one block [N, K].
 
         Raises:
             ModelNotReady: it has no such model.
             UpstreamUnavailable: it is down, too slow, or cannot use the features.
         """
         rows = features.num_rows
-        inputs = [{**t, "shape": [rows, 1]} for t in tensors_from_batch(features)]
+        tensors = tensors_from_batch(features)
+        inputs = [t | {"shape": [rows, 1]} if t["shape"] == [rows] else t for t in tensors]
         result = await self._client.infer(use_case, inputs, outputs=[{"name": PROBABILITIES}])
         return PredictedProbabilities(
             probabilities=self._probabilities(result, rows, classes),

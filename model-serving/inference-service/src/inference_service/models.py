@@ -18,6 +18,7 @@ from model_server import (
 )
 from platform_core.contracts.release import TensorSpec
 from platform_core.errors import ModelNotReady, ReleaseRefused
+from platform_core.open_inference import tensor_specs
 from scoring import FeatureTransformer, Scorer
 from use_cases import UseCase, model_schema
 
@@ -92,22 +93,23 @@ class RecordModel(ReleaseModel):
 
 
 class FeatureModel(ReleaseModel):
-    """Takes feature tensors [N, 1] or [N] and returns probabilities: a predictor."""
+    """Takes texts [N] or [N, 1] and a block of numbers [N, K]; returns probabilities."""
 
     def __init__(self, use_case: UseCase, scorer: Scorer, identity: ReleaseIdentity) -> None:
         super().__init__(use_case, scorer, identity)
+        self._schema = model_schema(use_case)
         self._compute = RecordBatcher(self._score, never_blocks)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the features' tensors."""
-        return _dump(self._scorer.manifest.features)
+        return _dump(tensor_specs(self._schema.arrow))
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """Return the tensor of the probabilities."""
         return _dump(self._scorer.manifest.outputs[:1])
 
     async def _answer(self, request: InferRequest) -> InferResponse:
-        features = read_tensors(request, model_schema(self._use_case))
+        features = read_tensors(request, self._schema.arrow)
         answer = await self._compute(features)
         return release_response(request, self._identity, [probability_tensor(answer.probabilities)])
 

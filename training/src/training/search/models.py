@@ -20,9 +20,8 @@ def candidate(case: UseCase, name: str) -> Candidate:
 
 
 def model_input(case: UseCase, features: pa.Table) -> pd.DataFrame:
-    """Return the columns of the model's input as the frame that candidates take."""
-    frame: pd.DataFrame = features.select(model_schema(case).names).to_pandas()
-    return frame
+    """Return the model's input as the frame that candidates take."""
+    return model_schema(case).frame(features)
 
 
 def probabilities(case: UseCase, model: Any, features: pa.Table) -> Array:
@@ -34,8 +33,7 @@ def probabilities(case: UseCase, model: Any, features: pa.Table) -> Array:
 
 def graph_probabilities(case: UseCase, graph: bytes, features: pa.Table) -> Array:
     """Return [N, C] float32 of an ONNX graph, the columns in the order of `case.classes`."""
-    batch = features.select(model_schema(case).names).combine_chunks().to_batches()[0]
-    return load_graph(case, graph).probabilities(batch)
+    return load_graph(case, graph).probabilities(model_schema(case).select(features))
 
 
 def load_graph(case: UseCase, graph: bytes) -> Graph:

@@ -1,4 +1,4 @@
-"""The first use case: e-mail text, its structure, and what is known of the sender's domain."""
+"""Spam detection from e-mail text, its structure and statistics of the sender's domain."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

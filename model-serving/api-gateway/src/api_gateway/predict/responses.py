@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -81,9 +81,8 @@ class PredictedBatch:
         self._case = requests[0].case
         self._scores = scores
         self._now = now
-        self._inputs = self._case.redact(batch).to_pylist()
+        self._inputs = _rows(self._case.redact(batch))
         self._ids = _record_ids(self._case, batch)
-        self._features, self._entity_features = _feature_rows(self._case, scores, batch.num_rows)
         finished, row = time.perf_counter(), 0
         for request in requests:
             latency = round((finished - request.context.started) * 1000, LATENCY_DIGITS)
@@ -110,8 +109,7 @@ class PredictedBatch:
                 "purpose": request.purpose.value,
                 "latency_ms": latency,
                 "input": self._inputs[row],
-                "features": self._features[row],
-                "entity_features": self._entity_features[row],
+                "features": scores.features[row],
                 "probabilities": probabilities,
                 "prediction": prediction,
             }
@@ -139,20 +137,8 @@ def _record_ids(case: UseCase, batch: pa.RecordBatch) -> list[dict[str, Any]]:
     return [{column: value} for value in batch.column(column).to_pylist()]
 
 
-Rows = list[dict[str, float | None]]
-
-
-def _feature_rows(case: UseCase, scores: ServedScores, rows: int) -> tuple[Rows, Rows]:
-    """Return the features of each row and, separately, those of its entity."""
-    entity = frozenset(case.entity_features.names if case.entity_features else ())
-    own = {name: values for name, values in scores.features.items() if name not in entity}
-    others = {name: values for name, values in scores.features.items() if name in entity}
-    return _rows(own, rows), _rows(others, rows)
-
-
-def _rows(columns: Mapping[str, Sequence[float | None]], rows: int) -> Rows:
-    """Return `columns` (each of `rows` values) as one dictionary per row."""
-    if not columns:
-        return [{} for _ in range(rows)]
-    names = list(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return each row as a dictionary; Arrow's own way takes twice as long for one row."""
+    names = batch.schema.names
+    columns = [column.to_pylist() for column in batch.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -8,7 +8,7 @@ import pyarrow as pa
 from api_gateway.routing.target import ServingTarget, all_targets
 from platform_core.errors import Unavailable
 from platform_core.open_inference import (
-    FEATURE_PREFIX,
+    FEATURES,
     PREDICTION,
     PROBABILITIES,
     RETURN_FEATURES,
@@ -23,11 +23,11 @@ PROBE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class ServedScores:
-    """Answers to N records: `probabilities` N rows of C, `features` by name, N values each."""
+    """Answers to N records: `probabilities` N rows of C, `features` N rows of K numbers."""
 
     probabilities: list[list[float]]
     predictions: list[str]
-    features: Mapping[str, list[float | None]]
+    features: list[list[float | None]]
     release_id: str
     model_version: str
     degraded: bool
@@ -97,17 +97,10 @@ class ServiceClients:
 def _scores(result: InferenceResult, rows: int, name: str, client: V2Client) -> ServedScores:
     try:
         outputs, parameters = result.outputs, result.parameters
-        probabilities = outputs[PROBABILITIES]
-        count, width = probabilities["shape"]
-        data = probabilities["data"]
         scores = ServedScores(
-            [data[start : start + width] for start in range(0, count * width, width)],
+            _matrix(outputs[PROBABILITIES]),
             outputs[PREDICTION]["data"],
-            {
-                name.removeprefix(FEATURE_PREFIX): tensor["data"]
-                for name, tensor in outputs.items()
-                if name.startswith(FEATURE_PREFIX)
-            },
+            _matrix(outputs[FEATURES]) if FEATURES in outputs else [[] for _ in range(rows)],
             parameters["release_id"],
             str(parameters["model_version"]),
             bool(parameters["degraded"]),
@@ -120,10 +113,17 @@ def _scores(result: InferenceResult, rows: int, name: str, client: V2Client) -> 
     return scores
 
 
+def _matrix(tensor: Mapping[str, Any]) -> list[list[Any]]:
+    """Return a tensor [N, M] as N lists."""
+    count, width = tensor["shape"]
+    data = tensor["data"]
+    return [data[start : start + width] for start in range(0, count * width, width)]
+
+
 def _mismatch(scores: ServedScores, rows: int, classes: Sequence[str]) -> str | None:
     """Return what does not fit `rows` records and `classes`, `None` if everything does."""
     columns: tuple[Sequence[object], ...] = (scores.predictions, scores.probabilities)
-    if any(len(column) != rows for column in (*columns, *scores.features.values())):
+    if any(len(column) != rows for column in (*columns, scores.features)):
         return f"its tensors do not have {rows} rows"
     if any(len(row) != len(classes) for row in scores.probabilities):
         return f"its probabilities are not for {len(classes)} classes"
