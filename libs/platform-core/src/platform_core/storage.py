@@ -7,6 +7,7 @@ models/<use_case>/_ledger/<environment>/<sequence>.json
 models/<use_case>/_runs/<run_id>/<step>/<file>           files and result of a step of a run
 models/<use_case>/_runs/_finished/<step>-<key>.json      where the result of a step is that another
                                                          run may reuse
+models/_feast/registry.db                                the registry of the feature store
 baselines/<use_case>/<release_id>.parquet
 inference-logs/use_case=/environment=/date=/hour=/<segment_id>.parquet
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
@@ -48,6 +49,7 @@ RELEASE_FILE = "release.json"
 LINEAGE_FILE = "lineage.json"
 """Files of a release, next to those that its manifest names."""
 
+FEATURE_REGISTRY = f"{MODELS}/_feast/registry.db"
 RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
 BATCH_JOBS = f"{BATCH}/_jobs"
 OPEN_JOBS = f"{BATCH_JOBS}/_open"

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from api_gateway.routing.transport import ConnectionBroken, Connections, NotHttp
+from platform_core.open_inference.connections import ConnectionBroken, ConnectionPool, InvalidHttp
 from platform_core.testing.processes import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -15,7 +15,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 @asynccontextmanager
 async def serving(
     *answers: bytes | list[bytes] | None,
-) -> AsyncIterator[tuple[Connections, list[bytes]]]:
+) -> AsyncIterator[tuple[ConnectionPool, list[bytes]]]:
     """Answer the requests in turn by raw bytes, in pieces where it is a list; `None` hangs up, and
     where nothing is left it says nothing.
     """
@@ -42,7 +42,7 @@ async def serving(
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    connections = Connections(f"http://127.0.0.1:{port}/base", idle=2)
+    connections = ConnectionPool(f"http://127.0.0.1:{port}/base", max_idle=2)
     try:
         yield connections, heard
     finally:
@@ -50,7 +50,7 @@ async def serving(
         server.close()
 
 
-async def ask(connections: Connections, body: bytes = b"{}", seconds: float = 5) -> tuple:
+async def ask(connections: ConnectionPool, body: bytes = b"{}", seconds: float = 5) -> tuple:
     answer = await connections.request("POST", "/v2?x=1", body, seconds)
     return answer.status, answer.body
 
@@ -89,7 +89,7 @@ async def test_a_broken_or_silent_answer_is_no_answer(answer) -> None:
 
 async def test_what_is_no_http_is_refused() -> None:
     async with serving(b"SSH-2.0-OpenSSH_9.2\r\n\r\n") as (connections, _):
-        with pytest.raises(NotHttp):
+        with pytest.raises(InvalidHttp):
             await ask(connections)
 
 
@@ -113,7 +113,7 @@ async def test_whoever_stops_waiting_gives_no_connection_back() -> None:
 
 
 async def test_nobody_listening_is_a_broken_connection() -> None:
-    connections = Connections(f"http://127.0.0.1:{free_port()}", idle=1)
+    connections = ConnectionPool(f"http://127.0.0.1:{free_port()}", max_idle=1)
     with pytest.raises(ConnectionBroken):
         await ask(connections)
 
