@@ -23,7 +23,9 @@ def own_features_on_ray(
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     columns = [ROW_ID, *case.record_schema.names]
-    records = ray.data.read_parquet(records_path, filesystem=store.filesystem(), columns=columns)
+    records = ray.data.read_parquet(
+        records_path, filesystem=store.arrow_filesystem(), columns=columns
+    )
     features = records.map_batches(
         _batch_function(case.name, ray.put(known)),
         batch_format="pyarrow",

@@ -130,7 +130,7 @@ class PartWriter:
         return rows
 
     def _rows(self, number: int) -> int:
-        with self._store.filesystem().open_input_file(self._path(number)) as stream:
+        with self._store.open(self._path(number)) as stream:
             return int(pq.ParquetFile(stream).metadata.num_rows)
 
     def _remove_all(self) -> None:

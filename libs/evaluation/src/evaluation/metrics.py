@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from evaluation.curves import Floats, average_precision, ratio, roc_auc, score_counts
+from evaluation.curves import Floats, average_precision, ratio, roc_auc, threshold_counts
 from evaluation.predictions import LabelledPredictions
 from platform_core.errors import InvalidData
 
@@ -88,7 +88,7 @@ def _one_against_rest(rows: LabelledPredictions, number: int, weights: Floats) -
     truth, predicted = rows.labels == number, rows.predictions == number
     positives, negatives = weights @ truth, weights @ ~truth
     tp, fp = weights @ (truth & predicted), weights @ (~truth & predicted)
-    counts = score_counts(truth, rows.probabilities[:, number], weights)
+    counts = threshold_counts(truth, rows.probabilities[:, number], weights)
     metrics = {
         "f1": ratio(2 * tp, tp + fp + positives),
         "precision": ratio(tp, tp + fp),

@@ -142,7 +142,7 @@ def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
 
 
 def _floats(values: pa.Array) -> np.ndarray:
-    return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
 def _by(name: str, records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
