@@ -19,7 +19,7 @@ from platform_core.adapters.feature_store.memory import MemoryFeatureStore
 from platform_core.adapters.online_store.memory import MemoryOnlineStore
 from platform_core.parquet import read_table, write_table
 from platform_core.storage import FEATURES_FILE, dataset_path
-from use_cases import assemble, model_schema, use_case
+from use_cases import UseCase, assemble, model_schema, use_case
 
 SPAM, IRIS = use_case("spam"), use_case("iris")
 RATE = "sender_domain_spam_rate"
@@ -143,6 +143,18 @@ def test_ray_computes_what_serving_computes(ray_head, frozen, tmp_path: Path) ->
         case: frozen(case, store, case.training().generate(500, 9)) for case in (SPAM, IRIS)
     }
     run_on_ray(ON_RAY, ray_head, *(f"{tmp_path},{c.name},{v}" for c, v in versions.items()))
+    _served_equals_stored(store, versions)
+
+
+def test_this_process_computes_what_serving_computes(frozen, tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path)
+    versions = {case: frozen(case, store, case.generate(500, 9)) for case in (SPAM, IRIS)}
+    for case, version in versions.items():
+        compute_features(store, case, version, None, tmp_path, on_ray=False)
+    _served_equals_stored(store, versions)
+
+
+def _served_equals_stored(store: LocalBlobStore, versions: dict[UseCase, str]) -> None:
     for case, part in product((SPAM, IRIS), (TRAIN, TEST)):
         stored = read_features(store, case, versions[case], part)
         served = assemble(case, read_part(store, case, versions[case], part))
@@ -240,7 +252,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 import ray
-from data_pipeline import Rules, freeze
+from data_pipeline.versions.freeze import Rules, freeze
 from data_pipeline.validation.on_ray import check_on_ray
 from data_pipeline.sources.raw import RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore

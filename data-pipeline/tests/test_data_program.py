@@ -125,4 +125,4 @@ def test_arguments_that_cannot_be_read_are_wrong_use(configured, capsys) -> None
 def test_settings_that_are_missing_are_named(configured, monkeypatch, capsys) -> None:
     monkeypatch.delenv("BLOB_STORE_URL")
     assert main(["report"]) == 2
-    assert "blob_store_url" in last_line(capsys.readouterr().err)
+    assert "BLOB_STORE_URL" in last_line(capsys.readouterr().err)

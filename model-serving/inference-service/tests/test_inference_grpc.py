@@ -126,3 +126,23 @@ async def test_an_unknown_model_is_not_found(client, records):
         await client.infer(request_for("churn", records("iris", 1), raw=False))
 
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_only_the_requested_outputs_are_returned(stub, records):
+    request = request_for("iris", records("iris", 2), raw=False).to_grpc()
+    request.outputs.add(name="prediction")
+
+    answer = await stub.ModelInfer(request)
+
+    assert [output.name for output in answer.outputs] == ["prediction"]
+
+
+async def test_an_unknown_output_is_refused(stub, records):
+    request = request_for("iris", records("iris", 2), raw=False).to_grpc()
+    request.outputs.add(name="eggs")
+
+    with pytest.raises(grpc.RpcError) as refused:
+        await stub.ModelInfer(request)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "eggs" in refused.value.details()

@@ -131,7 +131,7 @@ class PartWriter:
 
     def _rows(self, number: int) -> int:
         with self._store.open(self._path(number)) as stream:
-            return pq.ParquetFile(stream).metadata.num_rows
+            return int(pq.ParquetFile(stream).metadata.num_rows)
 
     def _remove_all(self) -> None:
         self._store.delete(f"{self._folder}/{SUMMARY}")

@@ -28,8 +28,8 @@ def read_tensors(request: InferRequest, schema: pa.Schema) -> pa.RecordBatch:
     return batch
 
 
-def wants_features(request: InferRequest) -> bool:
-    """Say whether the caller asked for the features by the parameter `return_features`."""
+def features_requested(request: InferRequest) -> bool:
+    """Return whether the parameter `return_features` is set."""
     value = (request.parameters or {}).get(RETURN_FEATURES, False)
     return bool(getattr(value, "bool_param", value))
 
@@ -44,7 +44,7 @@ def _tensor(tensor: InferInput) -> Tensor:
 
 
 def _values(tensor: InferInput) -> list[Any]:
-    # gRPC may carry raw bytes instead of a list; only KServe's decoder knows which.
+    # gRPC may carry raw bytes instead of a list; KServe's decoder handles both.
     try:
         values = tensor.data or tensor.as_numpy().ravel().tolist()
         return list(_texts(values)) if tensor.datatype == "BYTES" else _flat(values)

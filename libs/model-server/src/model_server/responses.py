@@ -1,4 +1,4 @@
-"""Answers as V2 responses."""
+"""Answers of a release as V2 responses."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,25 +9,25 @@ import numpy as np
 import pyarrow as pa
 from kserve import InferOutput, InferRequest, InferResponse
 
-from model_server.requests import wants_features
+from model_server.requests import features_requested
 from platform_core.open_inference import FEATURE_PREFIX, PREDICTION, PROBABILITIES
 
 
 @dataclass(frozen=True)
-class Identity:
-    """The release that answers, and the registered version it has."""
+class ReleaseIdentity:
+    """The release that answers and its registered version."""
 
     release_id: str
     model_version: str
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What every response says of it."""
+        """The parameters of every response."""
         return {"release_id": self.release_id, "model_version": self.model_version}
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScoredRecords:
     """Answers to N records: features (N rows), probabilities [N, C], predictions (N strings)."""
 
     features: pa.RecordBatch
@@ -35,9 +35,9 @@ class Answer:
     predictions: pa.Array
     degraded: bool = False
 
-    def slice(self, start: int, rows: int) -> "Answer":
+    def slice(self, start: int, rows: int) -> "ScoredRecords":
         """Return the answers to `rows` records from `start` on."""
-        return Answer(
+        return ScoredRecords(
             self.features.slice(start, rows),
             self.probabilities[start : start + rows],
             self.predictions.slice(start, rows),
@@ -45,15 +45,15 @@ class Answer:
         )
 
 
-def answer_tensors(answer: Answer, with_features: bool) -> list[InferOutput]:
+def answer_tensors(scored: ScoredRecords, with_features: bool) -> list[InferOutput]:
     """Return the output tensors of the contract: probabilities, prediction, features."""
-    texts = answer.predictions.to_pylist()
+    texts = scored.predictions.to_pylist()
     outputs = [
-        probability_tensor(answer.probabilities),
+        probability_tensor(scored.probabilities),
         InferOutput(PREDICTION, [len(texts)], "BYTES", texts),
     ]
     if with_features:
-        outputs += _feature_tensors(answer.features)
+        outputs += _feature_tensors(scored.features)
     return outputs
 
 
@@ -63,8 +63,8 @@ def probability_tensor(probabilities: np.ndarray) -> InferOutput:
     return InferOutput(PROBABILITIES, shape, "FP32", probabilities.ravel().tolist())
 
 
-def respond(
-    request: InferRequest, identity: Identity, outputs: list[InferOutput], **parameters: bool
+def release_response(
+    request: InferRequest, identity: ReleaseIdentity, outputs: list[InferOutput], **parameters: bool
 ) -> InferResponse:
     """Return the response to `request` with the release's identity among its parameters."""
     return InferResponse(
@@ -78,17 +78,19 @@ def respond(
     )
 
 
-def respond_answer(request: InferRequest, identity: Identity, answer: Answer) -> InferResponse:
-    """Return the complete response of the contract."""
-    outputs = answer_tensors(answer, wants_features(request))
-    return respond(request, identity, outputs, degraded=answer.degraded)
+def scored_response(
+    request: InferRequest, identity: ReleaseIdentity, scored: ScoredRecords
+) -> InferResponse:
+    """Return the response with probabilities, predictions and, if requested, features."""
+    outputs = answer_tensors(scored, features_requested(request))
+    return release_response(request, identity, outputs, degraded=scored.degraded)
 
 
 def _feature_tensors(features: pa.RecordBatch) -> list[InferOutput]:
     numbers = features.drop_columns(_texts(features.schema))
     if not numbers.num_columns:
         return []
-    # All columns at once: one by one they cost more than the model does.
+    # All columns at once: one by one they cost more than the model.
     columns = numbers.to_tensor(null_to_nan=True, row_major=False).to_numpy().T.tolist()
     names = numbers.schema.names
     return [

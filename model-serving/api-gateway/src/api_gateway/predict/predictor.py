@@ -10,9 +10,10 @@ from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.predict.responses import PredictedBatch
 from api_gateway.routing.target import ServingTarget
-from api_gateway.routing.upstream import ServiceClients, UnusableResponse
+from api_gateway.routing.upstream import ServiceClients
 from platform_core.clock import Clock
 from platform_core.micro_batching import BatchLimits, MicroBatcher
+from platform_core.open_inference.client import UnusableResponse
 from records import InferenceLog
 
 Responses = list[dict[str, Any]]

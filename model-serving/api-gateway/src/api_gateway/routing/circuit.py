@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from api_gateway.routing.target import ServingTarget
-from api_gateway.routing.transport import ConnectionBroken
 from api_gateway.routing.upstream import ServedScores, ServiceClients
 from platform_core.errors import UpstreamUnavailable
+from platform_core.open_inference.client import ServiceTimeout, ServiceUnreachable
 from platform_core.settings import ServingSettings
 
-NO_RESPONSE = (TimeoutError, ConnectionBroken)
+NO_RESPONSE = (ServiceTimeout, ServiceUnreachable)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Circuit:
 
     def leave(self, error: BaseException | None) -> None:
         """End a call, with the `error` it failed with."""
-        if isinstance(error, UpstreamUnavailable) and isinstance(error.__cause__, NO_RESPONSE):
+        if isinstance(error, NO_RESPONSE):
             self._failures += 1
             self._reason = str(error)
             if self._open:
