@@ -127,7 +127,7 @@ def _features(store: LocalBlobStore, folder: Path) -> None:
     repository.mkdir(exist_ok=True)
     settings = OnlineStoreSettings(
         feast_repository=Path(__file__).parents[1] / "model-serving" / "feast",
-        feast_registry=str(repository / "registry.db"),
+        blob_store_url=f"file://{folder}/blob",
         feast_online_path=repository / "online.db",
     )
     feature_store = FeastFeatureStore(settings)

@@ -1,6 +1,7 @@
 """The use case's own features on Ray Data, as a stream in the order of the records."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import ray.data
@@ -31,12 +32,13 @@ def own_features_on_ray(
         batch_size=BATCH_ROWS,
     )
     schema = features_of(case)
-    for table in features.iter_batches(batch_size=None, batch_format="pyarrow"):
+    tables: Iterable[Any] = features.iter_batches(batch_size=None, batch_format="pyarrow")
+    for table in tables:
         if table.num_rows:
             yield table.select(schema.names).cast(schema)
 
 
-def _batch_function(name: str, known: ray.ObjectRef) -> Callable[[pa.Table], pa.Table]:
+def _batch_function(name: str, known: "ray.ObjectRef[pa.Array]") -> Callable[[pa.Table], pa.Table]:
     def compute(table: pa.Table) -> pa.Table:
         return new_features(use_case(name), table, ray.get(known))
 

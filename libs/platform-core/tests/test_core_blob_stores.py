@@ -138,7 +138,7 @@ class TestS3BlobStore(BlobStoreContract):
 
     def test_unreachable_server(self, s3_emulator: S3Emulator) -> None:
         url = f"http://127.0.0.1:{free_port()}"
-        settings = s3_emulator.settings.model_copy(update={"aws_endpoint_url": url})
+        settings = s3_emulator.settings.model_copy(update={"s3_endpoint_url": url})
         with pytest.raises(UpstreamUnavailable, match="cannot be reached"):
             S3BlobStore(settings, retries=0).read("batch/a")
 
@@ -150,6 +150,11 @@ class TestS3BlobStore(BlobStoreContract):
                 call()
         with pytest.raises(UpstreamUnavailable, match="404"):
             list(store.list("batch"))
+
+    def test_an_endpoint_is_a_url(self) -> None:
+        settings = StorageSettings(blob_store_url="s3://bucket", s3_endpoint_url="minio:9000")
+        with pytest.raises(ConfigurationError, match="S3_ENDPOINT_URL='minio:9000' is not the URL"):
+            S3BlobStore(settings)
 
     def test_uri_is_what_kserve_takes(self) -> None:
         store = S3BlobStore(StorageSettings(blob_store_url="s3://bucket/"))

@@ -150,8 +150,7 @@ def _word(values: pa.Array) -> Iterator[tuple[str, _Measure]]:
 def _ends(texts: pa.Array) -> list[str]:
     start = pc.utf8_slice_codeunits(texts, 0, WORD_CHARACTERS)
     end = pc.utf8_slice_codeunits(texts, -WORD_CHARACTERS, None)
-    texts: list[str] = pc.binary_join_element_wise(start, end, " ").fill_null("").to_pylist()
-    return texts
+    return list(pc.binary_join_element_wise(start, end, " ").fill_null("").to_pylist())
 
 
 def _most_telling(occurs: Any, positive: np.ndarray) -> int:

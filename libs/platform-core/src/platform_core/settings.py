@@ -41,16 +41,16 @@ class StorageSettings(Settings):
     """Where the blobs are.
 
     `blob_store_url` is `file:///folder`, `az://<account>` (or the account's `https://` URL) or
-    `s3://<bucket>[/<prefix>]`. `azure_storage_key` is for Azurite only. `aws_endpoint_url` names
+    `s3://<bucket>[/<prefix>]`. `azure_storage_key` is for Azurite only. `s3_endpoint_url` names
     an S3-compatible server. Without keys the identity of the workload is used.
     """
 
     blob_store_url: str
     azure_storage_key: SecretStr | None = None
-    aws_endpoint_url: str | None = None
-    aws_region: str = "us-east-1"
-    aws_access_key_id: str | None = None
-    aws_secret_access_key: SecretStr | None = None
+    s3_endpoint_url: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key_id: SecretStr | None = None
+    s3_secret_access_key: SecretStr | None = None
 
 
 class RegistrySettings(Settings):

@@ -25,6 +25,13 @@ SECRETS = {
     "gateway-client": {"api-key": "GATEWAY_API_KEY"},
     "online-store": {"redis-url": "REDIS_URL"},
 }
+# Only an installation whose blob store is S3 has this secret.
+OPTIONAL_SECRETS = {
+    "object-store": {
+        "S3_ACCESS_KEY_ID": "S3_ACCESS_KEY_ID",
+        "S3_SECRET_ACCESS_KEY": "S3_SECRET_ACCESS_KEY",
+    },
+}
 RAY_TOKEN, RAY_TOKEN_FOLDER = "ray-token", "/var/run/secrets/ray"
 
 
@@ -35,6 +42,8 @@ def prepare(task: PipelineTask) -> None:
     kubernetes.use_field_path_as_env(task, "RUN_ID", RUN_ID_LABEL)
     for secret, keys in SECRETS.items():
         kubernetes.use_secret_as_env(task, secret, keys)
+    for secret, keys in OPTIONAL_SECRETS.items():
+        kubernetes.use_secret_as_env(task, secret, keys, optional=True)
     kubernetes.use_secret_as_volume(task, RAY_TOKEN, RAY_TOKEN_FOLDER)
 
 

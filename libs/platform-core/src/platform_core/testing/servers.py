@@ -68,9 +68,9 @@ class S3Emulator:
         """The settings that connect to it."""
         return StorageSettings(
             blob_store_url=f"s3://{self.bucket}/installation",
-            aws_endpoint_url=self.url,
-            aws_access_key_id="key",
-            aws_secret_access_key=SecretStr("secret"),
+            s3_endpoint_url=self.url,
+            s3_access_key_id=SecretStr("key"),
+            s3_secret_access_key=SecretStr("secret"),
         )
 
 
@@ -231,12 +231,12 @@ def create_bucket(emulator: S3Emulator) -> None:
     import boto3
 
     settings = emulator.settings
-    secret = settings.aws_secret_access_key
+    key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
     client = boto3.client(
         "s3",
         endpoint_url=emulator.url,
-        region_name=settings.aws_region,
-        aws_access_key_id=settings.aws_access_key_id,
+        region_name=settings.s3_region,
+        aws_access_key_id=key.get_secret_value() if key else None,
         aws_secret_access_key=secret.get_secret_value() if secret else None,
     )
     with closing(client):

@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -20,6 +20,7 @@ from platform_core.errors import BlobChanged, BlobNotFound, InvalidPath, Upstrea
 from platform_core.ports.blob_store import BlobInfo
 from platform_core.storage import validate_folder, validate_path
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOCK = ".lock"
 PARTIAL = "#"
 """In the name of a file that is being written; no valid path has it."""
@@ -68,8 +69,7 @@ class LocalBlobStore(ObjectBlobStore):
             with self._translated(path):
                 status = self._status(paths[path])
             if status is not None and PARTIAL not in path:
-                modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                yield BlobInfo(path, status.st_size, modified, _etag(status))
+                yield BlobInfo(path, status.st_size, _modified(status), _etag(status))
 
     def folders(self, folder: str) -> Sequence[str]:
         """Return the paths of the folders directly in `folder`, sorted."""
@@ -168,6 +168,10 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _modified(status: os.stat_result) -> datetime:
+    return EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000)
 
 
 def _etag(status: os.stat_result) -> str:

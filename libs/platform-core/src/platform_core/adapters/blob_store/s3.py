@@ -25,6 +25,12 @@ class S3BlobStore(ObjectBlobStore):
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
             raise ConfigurationError(f"{url!r:.200} names no bucket; use s3://<bucket>")
+        endpoint = settings.s3_endpoint_url
+        if endpoint and not endpoint.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"S3_ENDPOINT_URL={endpoint!r:.200} is not the URL of a server; "
+                "use https://<host>[:<port>]"
+            )
         self._bucket = parts.netloc
         self._prefix = parts.path.strip("/")
         self._root = f"s3://{'/'.join(filter(None, (self._bucket, self._prefix)))}/"
@@ -43,7 +49,7 @@ class S3BlobStore(ObjectBlobStore):
         return validate_path(uri.removeprefix(self._root))
 
     def _open_container(self, container: str) -> S3Store:
-        endpoint = self._settings.aws_endpoint_url
+        endpoint = self._settings.s3_endpoint_url
         return S3Store(
             self._bucket,
             prefix="/".join(filter(None, (self._prefix, container))),
@@ -55,10 +61,10 @@ class S3BlobStore(ObjectBlobStore):
 
     def _options(self) -> dict[str, Any]:
         settings = self._settings
-        options: dict[str, Any] = {"region": settings.aws_region}
-        if settings.aws_endpoint_url:
-            options["endpoint"] = settings.aws_endpoint_url
-        if settings.aws_access_key_id and settings.aws_secret_access_key:
-            options["access_key_id"] = settings.aws_access_key_id
-            options["secret_access_key"] = settings.aws_secret_access_key.get_secret_value()
+        options: dict[str, Any] = {"region": settings.s3_region}
+        if settings.s3_endpoint_url:
+            options["endpoint"] = settings.s3_endpoint_url
+        if settings.s3_access_key_id and settings.s3_secret_access_key:
+            options["access_key_id"] = settings.s3_access_key_id.get_secret_value()
+            options["secret_access_key"] = settings.s3_secret_access_key.get_secret_value()
         return options
