@@ -106,10 +106,10 @@ def test_sigterm_lets_the_request_in_flight_finish(lives, own_stage, records):
 @pytest.mark.parametrize(
     ("settings", "code", "reason"),
     [
-        ({"SERVING_ENVIRONMENT": "moon"}, 2, "serving_environment"),
-        ({"TRANSFORMER": "sometimes"}, 2, "transformer"),
-        ({"INFERENCE_HTTP_PORT": "0"}, 2, "inference_http_port"),
-        ({"FEAST_REPOSITORY": ""}, 2, "feast_repository"),
+        ({"SERVING_ENVIRONMENT": "moon"}, 2, "SERVING_ENVIRONMENT"),
+        ({"TRANSFORMER": "sometimes"}, 2, "TRANSFORMER"),
+        ({"INFERENCE_HTTP_PORT": "0"}, 2, "INFERENCE_HTTP_PORT"),
+        ({"FEAST_REPOSITORY": ""}, 2, "FEAST_REPOSITORY"),
         ({"BLOB_STORE_URL": "ftp://somewhere"}, 2, "BLOB_STORE_URL"),
     ],
 )
