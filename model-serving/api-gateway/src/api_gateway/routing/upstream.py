@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-import pyarrow as pa
 
 from api_gateway.routing.target import ServingTarget, all_targets
 from api_gateway.routing.transport import ConnectionBroken, Connections, NotHttp
+from platform_core.contracts.release import TensorSpec
 from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
 from platform_core.open_inference import (
     FEATURE_PREFIX,
     PREDICTION,
     PROBABILITIES,
     RETURN_FEATURES,
-    tensors_from_batch,
+    Tensor,
+    tensor_specs,
 )
 from platform_core.settings import ServingSettings
 from use_cases import use_case
@@ -70,9 +72,9 @@ class ServiceClients:
         return known[0](known[1]) if known else None
 
     async def infer(
-        self, target: ServingTarget, records: pa.RecordBatch, request_id: str
+        self, target: ServingTarget, columns: Mapping[str, Sequence[Any]], request_id: str
     ) -> ServedScores:
-        """Return the answers to `records` (`record_schema`, N rows) in one call.
+        """Return the scores of N records by one call; `columns` of `record_schema` have N values.
 
         Raises:
             ModelNotReady: the service has no such model ready.
@@ -80,12 +82,12 @@ class ServiceClients:
         """
         body = {
             "id": request_id,
-            "inputs": tensors_from_batch(records),
+            "inputs": _input_tensors(target.use_case, columns),
             "parameters": {RETURN_FEATURES: True},
         }
         try:
             answer = await self._post(target, orjson.dumps(body))
-            scores = _scores(answer, records.num_rows, target)
+            scores = _scores(answer, len(next(iter(columns.values()))), target)
         except Unavailable as error:
             self._outages[target] = (type(error), str(error))
             raise
@@ -136,6 +138,23 @@ class UnusableResponse(UpstreamUnavailable):
 
 class ServiceUnreachable(UpstreamUnavailable):
     """Nobody listens there, or the connection broke before an answer came."""
+
+
+@cache
+def _input_specs(use_case_name: str) -> tuple[TensorSpec, ...]:
+    return tensor_specs(use_case(use_case_name).record_schema)
+
+
+def _input_tensors(use_case_name: str, columns: Mapping[str, Sequence[Any]]) -> list[Tensor]:
+    return [
+        {
+            "name": spec.name,
+            "shape": [len(columns[spec.name])],
+            "datatype": spec.datatype,
+            "data": columns[spec.name],
+        }
+        for spec in _input_specs(use_case_name)
+    ]
 
 
 def _document(status: int, body: bytes, target: ServingTarget) -> dict[str, Any]:
