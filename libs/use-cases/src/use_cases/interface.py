@@ -99,11 +99,16 @@ class UseCase(ABC):
     def training(self) -> TrainingUseCase:
         """Return the training half; import it inside this method."""
 
-    def redact(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return `records` without what must not be logged. Their features must stay the same,
-        or a logged answer cannot be recomputed.
+    def redact_row(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return one row of `record_schema` without what must not be logged. Its features must
+        stay the same, or a logged answer cannot be recomputed.
         """
-        return records
+        return row
+
+    def redact(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return `records` with each row redacted."""
+        rows = [self.redact_row(row) for row in records.to_pylist()]
+        return pa.RecordBatch.from_pylist(rows, schema=records.schema)
 
     def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
         """Return fields of the answer beyond the common ones."""

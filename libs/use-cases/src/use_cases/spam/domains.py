@@ -41,10 +41,11 @@ def sender_domains(sender: pa.Array) -> pa.Array:
 
     Null where there is no address, or none with a possible domain.
     """
-    return pa.array([_domain(text) for text in sender.to_pylist()], pa.string())
+    return pa.array([sender_domain(text) for text in sender.to_pylist()], pa.string())
 
 
-def _domain(sender: str | None) -> str | None:
+def sender_domain(sender: str | None) -> str | None:
+    """Return the lower-case domain of one sender, `None` where it has none."""
     found = _DOMAIN.match(sender) if sender else None
     domain = found[1].lower().rstrip(".") if found else ""
     return domain if 0 < len(domain) <= MAX_DOMAIN else None

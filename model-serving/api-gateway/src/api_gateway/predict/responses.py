@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.routing.upstream import ServedScores
 from platform_core.contracts.environments import Environment
-from use_cases import UseCase
 
 LATENCY_DIGITS = 3
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -71,18 +69,18 @@ class PredictedBatch:
     def __init__(
         self,
         requests: Sequence[PredictionRequest],
-        batch: pa.RecordBatch,
+        columns: Mapping[str, Sequence[Any]],
         scores: ServedScores,
         now: datetime,
     ) -> None:
-        """Combine `batch` (the records of `requests`, N rows) with its `scores`."""
+        """Combine `columns` (the values of the N records of `requests`) with their `scores`."""
         self.responses: list[list[dict[str, Any]]] = []
         self.log_records: list[dict[str, Any]] = []
-        self._case = requests[0].case
+        self._case = case = requests[0].case
         self._scores = scores
         self._now = now
-        self._inputs = _rows(self._case.redact(batch))
-        self._ids = _record_ids(self._case, batch)
+        self._inputs = [case.redact_row(row) for row in _rows(columns)]
+        self._id_values = columns[case.id_column] if case.id_column else None
         finished, row = time.perf_counter(), 0
         for request in requests:
             latency = round((finished - request.context.started) * 1000, LATENCY_DIGITS)
@@ -116,7 +114,7 @@ class PredictedBatch:
         )
         return {
             "prediction_id": prediction_id,
-            **self._ids[row],
+            **self._record_id(row),
             "prediction": prediction,
             **case.answer(probabilities, prediction),
             "probability": probabilities[prediction],
@@ -129,16 +127,12 @@ class PredictedBatch:
             "timestamp": self._now,
         }
 
-
-def _record_ids(case: UseCase, batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    column = case.id_column
-    if column is None:
-        return [{}] * batch.num_rows
-    return [{column: value} for value in batch.column(column).to_pylist()]
+    def _record_id(self, row: int) -> dict[str, Any]:
+        name = self._case.id_column
+        return {name: self._id_values[row]} if name and self._id_values else {}
 
 
-def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Return each row as a dictionary; Arrow's own way takes twice as long for one row."""
-    names = batch.schema.names
-    columns = [column.to_pylist() for column in batch.columns]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+def _rows(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return `columns` (N values each) as N dictionaries."""
+    names = list(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]

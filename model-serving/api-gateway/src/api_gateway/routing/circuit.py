@@ -8,10 +8,9 @@ it does not open the circuit.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import pyarrow as pa
+from typing import Any
 
 from api_gateway.routing.target import ServingTarget
 from api_gateway.routing.upstream import ServedScores, ServiceClients
@@ -92,9 +91,9 @@ class CircuitBreakingClients(ServiceClients):
         self._circuits: dict[ServingTarget, Circuit] = {}
 
     async def infer(
-        self, target: ServingTarget, records: pa.RecordBatch, request_id: str
+        self, target: ServingTarget, columns: Mapping[str, Sequence[Any]], request_id: str
     ) -> ServedScores:
-        """Return the scores of `records`; see `ServiceClients.infer`.
+        """Return the scores of N records; see `ServiceClients.infer`.
 
         Raises:
             CircuitOpen: the service did not respond recently.
@@ -104,7 +103,7 @@ class CircuitBreakingClients(ServiceClients):
             circuit = self._circuits[target] = Circuit(self._limits)
         circuit.enter()
         try:
-            scores = await super().infer(target, records, request_id)
+            scores = await super().infer(target, columns, request_id)
         except BaseException as error:
             circuit.leave(error)
             raise

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-import pyarrow as pa
-
 from api_gateway.routing.target import ServingTarget, all_targets
+from platform_core.contracts.release import TensorSpec
 from platform_core.errors import Unavailable
 from platform_core.open_inference import (
     FEATURES,
     PREDICTION,
     PROBABILITIES,
     RETURN_FEATURES,
-    tensors_from_batch,
+    Tensor,
+    tensor_specs,
 )
 from platform_core.open_inference.client import InferenceResult, V2Client
 from platform_core.settings import ServingSettings
@@ -65,20 +66,21 @@ class ServiceClients:
         return known[0](known[1]) if known else None
 
     async def infer(
-        self, target: ServingTarget, records: pa.RecordBatch, request_id: str
+        self, target: ServingTarget, columns: Mapping[str, Sequence[Any]], request_id: str
     ) -> ServedScores:
-        """Return the answers to `records` (`record_schema`, N rows) in one call.
+        """Return the scores of N records by one call; `columns` of `record_schema` have N values.
 
         Raises:
             ModelNotReady: the service has no such model ready.
             UpstreamUnavailable: it is down, too slow, or its response is not V2.
         """
         client, parameters = self._clients[target], {RETURN_FEATURES: True}
+        tensors = _input_tensors(target.use_case, columns)
         try:
             result = await client.infer(
-                target.use_case, tensors_from_batch(records), id=request_id, parameters=parameters
+                target.use_case, tensors, id=request_id, parameters=parameters
             )
-            scores = _scores(result, records.num_rows, target.use_case, client)
+            scores = _scores(result, tensors[0]["shape"][0], target.use_case, client)
         except Unavailable as error:
             self._outages[target] = (type(error), str(error))
             raise
@@ -93,6 +95,23 @@ class ServiceClients:
             UpstreamUnavailable: it is down, too slow, or its response is not V2.
         """
         return await self._clients[target].served_release(target.use_case, self._probe_timeout)
+
+
+@cache
+def _input_specs(use_case_name: str) -> tuple[TensorSpec, ...]:
+    return tensor_specs(use_case(use_case_name).record_schema)
+
+
+def _input_tensors(use_case_name: str, columns: Mapping[str, Sequence[Any]]) -> list[Tensor]:
+    return [
+        {
+            "name": spec.name,
+            "shape": [len(columns[spec.name])],
+            "datatype": spec.datatype,
+            "data": columns[spec.name],
+        }
+        for spec in _input_specs(use_case_name)
+    ]
 
 
 def _scores(result: InferenceResult, rows: int, name: str, client: V2Client) -> ServedScores:
