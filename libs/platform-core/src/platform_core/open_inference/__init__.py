@@ -3,12 +3,14 @@
 from platform_core.open_inference.tensors import (
     ARROW_TYPES,
     DATATYPES,
-    FEATURE_PREFIX,
+    FEATURES,
+    NUMBERS,
     PREDICTION,
     PROBABILITIES,
     RETURN_FEATURES,
     Tensor,
     batch_from_tensors,
+    number_block,
     tensor_specs,
     tensors_from_batch,
 )
@@ -16,12 +18,14 @@ from platform_core.open_inference.tensors import (
 __all__ = [
     "ARROW_TYPES",
     "DATATYPES",
-    "FEATURE_PREFIX",
+    "FEATURES",
+    "NUMBERS",
     "PREDICTION",
     "PROBABILITIES",
     "RETURN_FEATURES",
     "Tensor",
     "batch_from_tensors",
+    "number_block",
     "tensor_specs",
     "tensors_from_batch",
 ]
