@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from bench_report import interleaved, median, note, ratios, table
-from drift.log import CASE, HOUR, NAMES, REFERENCE, store_release_of, write_hour
+from drift.log import CASE, FEATURES, HOUR, NAMES, REFERENCE, store_release_of, write_hour
 from scipy.stats import ks_2samp
 from serving.environments import python_of
 
 from baseline import NumericReference, psi, read_baseline
 from platform_core.errors import Conflict, Unavailable
 from platform_core.storage import baseline_path
+from records import logged_block
 
 HERE = Path(__file__).parent
 ROWS, QUICK_ROWS = 1_000_000, 200_000
@@ -61,11 +62,10 @@ def run(options: argparse.Namespace) -> bool:
 def _check(folder: Path, release_id: str, answers: Mapping[str, Sequence[float]]) -> None:
     """Compare with the statistics of the values themselves."""
     files, references = _segments(folder), _references(folder, release_id)
-    columns = [f"feature.{name}" for name in NAMES]
-    log = pq.read_table(files, columns=columns, partitioning=None)
+    log, _ = logged_block(CASE, pq.read_table(files, columns=["features"], partitioning=None)[0])
     baseline = pq.read_table(folder / REFERENCE)
     for name in NAMES:
-        actual, expected = log[f"feature.{name}"].to_numpy(), baseline[name].to_numpy()
+        actual, expected = log[:, FEATURES.index(name)], baseline[name].to_numpy()
         index = psi(_bins(references[name], expected), _bins(references[name], actual))
         distance = ks_2samp(expected, actual, method="asymp").statistic
         exact = {"PSI": (index, PSI_TOLERANCE), "KS statistic": (distance, KS_TOLERANCE)}
@@ -108,9 +108,9 @@ def _peers(folder: Path, release_id: str) -> dict[str, Callable[[], Told]]:
         json.dumps(
             {
                 "files": [str(file) for file in _segments(folder)],
-                "columns": [f"feature.{name}" for name in NAMES],
-                "edges": {f"feature.{name}": references[name].edges.tolist() for name in NAMES},
-                "points": {f"feature.{name}": references[name].points.tolist() for name in NAMES},
+                "columns": {name: FEATURES.index(name) for name in NAMES},
+                "edges": {name: references[name].edges.tolist() for name in NAMES},
+                "points": {name: references[name].points.tolist() for name in NAMES},
                 "reference": str(folder / REFERENCE),
             }
         )

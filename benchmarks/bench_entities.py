@@ -12,8 +12,8 @@ from data_pipeline.columns import EVENT_TIMESTAMP, LABEL, ROW_ID, TRAIN
 from data_pipeline.entity_features import entity_features
 from platform_core.adapters.feature_store.memory import MemoryFeatureStore
 from platform_core.adapters.online_store.memory import MemoryOnlineStore
-from use_cases import UseCase
-from use_cases.assemble import join_entities
+from use_cases import UseCase, model_schema
+from use_cases.assemble import join_entities, without_entities
 
 
 def with_senders(case: UseCase, features: pa.Table, mails: Path, rows: np.ndarray) -> pa.Table:
@@ -42,5 +42,5 @@ def with_senders(case: UseCase, features: pa.Table, mails: Path, rows: np.ndarra
     store = MemoryFeatureStore(MemoryOnlineStore())
     with tempfile.TemporaryDirectory() as folder:
         entities, _ = entity_features(case, records, store, Path(folder))
-    own = features.select(case.feature_schema.names).combine_chunks().to_batches()[0]
+    own = without_entities(case, model_schema(case).select(features))
     return pa.Table.from_batches([join_entities(case, own, entities)])

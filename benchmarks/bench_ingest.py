@@ -21,7 +21,8 @@ from drift.cost import peak_memory
 
 from data_pipeline.features import compute_features
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest
+from data_pipeline.sources import IngestRequest
+from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.adapters.blob_store.local import LocalBlobStore
@@ -126,7 +127,7 @@ def _features(store: LocalBlobStore, folder: Path) -> None:
     repository.mkdir(exist_ok=True)
     settings = OnlineStoreSettings(
         feast_repository=Path(__file__).parents[1] / "model-serving" / "feast",
-        feast_registry=str(repository / "registry.db"),
+        blob_store_url=f"file://{folder}/blob",
         feast_online_path=repository / "online.db",
     )
     feature_store = FeastFeatureStore(settings)

@@ -29,10 +29,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from scoring.graph import Graph
-from training.fitting import fit
-from training.models import candidate, probabilities
-from training.search import Budget, search
-from training.trials import defaults
+from training.search.cross_validation import Budget, search
+from training.search.fitting import fit
+from training.search.models import candidate, probabilities
+from training.search.trials import defaults
 from use_cases import assemble, model_schema, use_case
 
 SPAM = use_case("spam")

@@ -20,11 +20,11 @@ from kserve import InferRequest
 from serving.ours import Home
 from serving.subject import Subject, build
 
-from model_server import Answer, Identity, read_tensors, respond_answer
-from model_server.rest_server import decode, encode
+from model_server import ReleaseIdentity, ScoredRecords, read_tensors, scored_response
+from model_server.rest_codec import decode_request, encode_response
 from platform_core.open_inference import RETURN_FEATURES, tensors_from_batch
 from scoring import Scorer
-from use_cases import assemble, use_case
+from use_cases import assemble, number_block, use_case
 
 GROUPS = (1, 32)
 ROUNDS, QUICK_ROUNDS = 21, 7
@@ -69,13 +69,14 @@ def _stages(subject: Subject, rows: int) -> Iterator[tuple[str, Stage]]:
     features = assemble(case, batch, _entities(rows))
     yield "service: graph and decision", lambda: scorer.score_features(features)
     scores = scorer.score_features(features)
-    answer = Answer(scores.features, scores.probabilities, scores.predictions)
-    asked = decode(request, {}, case.name)
+    answer = ScoredRecords(scores.features, scores.probabilities, scores.predictions)
+    asked = decode_request(request, None, case.name)
     yield "service: V2 response", lambda: _response(asked, answer)
     response = _response(asked, answer)
     yield "gateway: V2 response read", lambda: orjson.loads(response)
-    yield "gateway: redaction", lambda: case.redact(batch).to_pylist()
-    kept = [{"input": mail, "features": scores.features.to_pylist()[0]} for mail in mails]
+    yield "gateway: redaction", lambda: list(_rows(case.redact(batch)))
+    numbers = number_block(scores.features).tolist()
+    kept = [{"input": m, "features": n} for m, n in zip(mails, numbers, strict=True)]
     yield "gateway: record to a line of the log", lambda: [_line(record) for record in kept]
 
 
@@ -105,11 +106,16 @@ def _request(batch: pa.RecordBatch) -> bytes:
 
 
 def _columns(request: bytes) -> pa.RecordBatch:
-    return read_tensors(decode(request, {}, "spam"), use_case("spam").record_schema)
+    return read_tensors(decode_request(request, None, "spam"), use_case("spam").record_schema)
 
 
-def _response(request: InferRequest, answer: Answer) -> bytes:
-    return encode(respond_answer(request, Identity("a" * 32, "1"), answer)).body
+def _response(request: InferRequest, answer: ScoredRecords) -> bytes:
+    return encode_response(scored_response(request, ReleaseIdentity("a" * 32, "1"), answer)).body
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        yield dict(zip(batch.schema.names, row, strict=True))
 
 
 def _entities(rows: int) -> pa.RecordBatch:

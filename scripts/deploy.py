@@ -129,7 +129,7 @@ def _kubectl(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("environment", help="a folder of config/: dev or production")
+    parser.add_argument("environment", help="a folder of config/: dev, onprem or production")
     parser.add_argument("--image-tag", default="", help="the build to deploy")
     parser.add_argument(
         "--context", default="", help="context of kubectl; default: the current one"

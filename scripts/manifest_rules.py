@@ -1,5 +1,6 @@
 """Rules for every manifest of the platform; each rule yields its violations as sentences."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,12 +109,28 @@ def identified(pod: Pod) -> Problems:
         return  # its InferenceService names the service account
     if pod.spec.get("serviceAccountName", "default") == "default":
         yield f"{pod.name}: has no dedicated service account"
-    # "false" states that the pod has no Azure identity.
-    if pod.labels.get("azure.workload.identity/use") not in {"true", "false"}:
-        yield f"{pod.name}: has no label azure.workload.identity/use"
     allowed = _which(pod.owner) in CALLS_THE_API or pod.owner["kind"] == "RayJob"
     if pod.spec.get("automountServiceAccountToken") is not False and not allowed:
         yield f"{pod.name}: gets a Kubernetes token that it does not need"
+
+
+def labelled_for_azure(pod: Pod) -> Problems:
+    """Check that a pod states whether it has an identity of Azure."""
+    if pod.owner["kind"] == "ServingRuntime":
+        return  # its InferenceService has the label
+    if pod.labels.get("azure.workload.identity/use") not in {"true", "false"}:
+        yield f"{pod.name}: has no label azure.workload.identity/use"
+
+
+def without_azure(manifest: Manifest) -> Problems:
+    """Check that nothing needs Azure: no identity, vault or storage class of it."""
+    if manifest["kind"] in {"ExternalSecret", "SecretProviderClass"}:
+        yield f"{names(manifest)}: comes from a vault; name a Secret"
+    for path, node in walk(manifest):
+        text = f"{path[-1] if path else ''}={node}" if not isinstance(node, dict | list) else ""
+        found = re.search(r"azure\.workload|managed-csi|\.(azurecr\.io|windows\.net)", text)
+        if found:
+            yield f"{names(manifest)} {'/'.join(map(str, path))}: {found[0]} is of Azure"
 
 
 def _which(manifest: Manifest) -> tuple[str, str]:
@@ -159,9 +176,14 @@ def no_secrets(manifest: Manifest) -> Problems:
         yield f"{names(manifest)}: a Secret in the repository; use an ExternalSecret"
 
 
-def broken(manifests: Sequence[Manifest], production: bool) -> list[str]:
-    """Return all violations in `manifests`."""
-    of_pods = (restricted, equipped, identified)
+def broken(manifests: Sequence[Manifest], production: bool, azure: bool = True) -> list[str]:
+    """Return all violations in `manifests`; without `azure` they must not need it."""
+    of_pods = (restricted, equipped, identified, *((labelled_for_azure,) if azure else ()))
     found = [p for m in manifests for pod in pods(m) for rule in of_pods for p in rule(pod)]
-    of_objects = (one_build, no_secrets, *((enough_replicas,) if production else ()))
+    of_objects = (
+        one_build,
+        no_secrets,
+        *((enough_replicas,) if production else ()),
+        *(() if azure else (without_azure,)),
+    )
     return found + [p for m in manifests for rule in of_objects for p in rule(m)]

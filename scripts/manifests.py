@@ -47,8 +47,9 @@ class Overlay:
 
     @property
     def environment(self) -> str:
-        """`dev` or `production`; a job template belongs to production."""
-        return "dev" if self.folder.name.partition("-")[0] == "dev" else "production"
+        """The installation it belongs to; a job template belongs to production."""
+        name = self.folder.name.partition("-")[0]
+        return name if name in environments() else "production"
 
 
 def overlays() -> list[Overlay]:
@@ -116,6 +117,11 @@ def read_env(file: Path) -> dict[str, str]:
     """Return the lines `KEY=value` of a file as kustomize reads them: literally."""
     lines = (line for line in file.read_text().splitlines() if line and not line.startswith("#"))
     return {key: value for key, _, value in (line.partition("=") for line in lines)}
+
+
+def on_azure(environment: str) -> bool:
+    """Say whether an installation gets its identities and secrets from Azure."""
+    return "TENANT_ID" in installation(environment)
 
 
 def installation(environment: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from manifests import (
     Refused,
     checked_tag,
     installation,
+    on_azure,
     overlays_of,
     parse,
     read_env,
@@ -53,7 +54,9 @@ def manifests(options: argparse.Namespace) -> str:
     placeholders = {TAG: tag, REGISTRY: values[REGISTRY]}
     texts = [render(overlay, placeholders) for overlay in chosen]
     objects = [o for text in texts for o in parse(text)]
-    if problems := broken(objects, options.environment == "production"):
+    if problems := broken(
+        objects, options.environment == "production", on_azure(options.environment)
+    ):
         raise Refused("\n".join(problems))
     return pinned("---\n".join(texts), values[REGISTRY], tag)
 
@@ -70,14 +73,14 @@ def refuse_examples(environment: str) -> None:
     if left:
         raise Refused(
             f"config/{environment}/settings.env and config/installations/{environment}/"
-            f"installation.env still have examples for {', '.join(left)}; replace them with "
-            "`terraform output` of terraform/base-infra"
+            f"installation.env still have examples for {', '.join(left)}; replace them (on Azure: "
+            "by `terraform output` of terraform/base-infra)"
         )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("environment", help="a folder of config/: dev or production")
+    parser.add_argument("environment", help="a folder of config/: dev, onprem or production")
     parser.add_argument("--image-tag", default="", help="the build to deploy")
     parser.add_argument(
         "--component", action="append", choices=COMPONENTS, help="only this component"

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from charts import Chart
 from manifest_rules import broken
-from manifests import Overlay, parse
+from manifests import Overlay, on_azure, parse
 from validate_tools import NOT_CHECKED, CheckResult, check_result, find, run
 
 CRD_SCHEMAS = (
@@ -28,7 +28,7 @@ def rules(rendered: Rendered) -> Iterator[CheckResult]:
     for source, file in rendered.items():
         objects = parse(file.read_text())
         count += len(objects)
-        found = broken(objects, source.environment == "production")
+        found = broken(objects, source.environment == "production", on_azure(source.environment))
         problems += [f"{source.name}: {problem}" for problem in found]
     yield check_result(
         "manifests", f"{len(rendered)} overlays and charts, {count} objects", problems

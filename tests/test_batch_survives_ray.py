@@ -40,7 +40,6 @@ def cluster(tmp_path: Path, blob_store: LocalBlobStore, stack: ExitStack) -> Ray
     settings = {
         "BLOB_STORE_URL": blob_store.uri("batch/_").removesuffix("/batch/_"),
         "FEAST_REPOSITORY": str(tmp_path),
-        "FEAST_REGISTRY": str(tmp_path / "registry.db"),
         "FEAST_ONLINE_PATH": str(tmp_path / "online.db"),
         "BATCH_SMALL_ROWS": "0",
         "BATCH_CHUNK_ROWS": str(CHUNK_ROWS),

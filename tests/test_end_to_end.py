@@ -198,9 +198,12 @@ def test_a_local_run_has_the_steps_of_the_compiled_pipeline(served: Platform) ->
         for task in tasks:
             (file,) = (run / "artifacts").glob(f"*/{task}/executor_output.json")
             made = json.loads(file.read_text())
-            said = ir["components"][f"comp-{task}"]["outputDefinitions"]
-            assert set(made.get("parameterValues", ())) == set(said.get("parameters", ())), task
-            assert set(made.get("artifacts", ())) == set(said.get("artifacts", ())), task
+            declared = ir["components"][f"comp-{task}"]["outputDefinitions"]
+            assert set(made.get("parameterValues", ())) == set(declared.get("parameters", ())), task
+            assert set(made["artifacts"]) == set(declared["artifacts"]), task
+            for artifacts in made["artifacts"].values():
+                (artifact,) = artifacts["artifacts"]
+                assert served.store.path(artifact["uri"]), artifact
 
 
 def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:
@@ -351,7 +354,7 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupted_run_leaves_no_incomplete_release(served: Platform) -> None:
+def test_an_interrupted_run_leaves_no_incomplete_release_and_is_resumed(served: Platform) -> None:
     before = {blob.path for blob in served.store.list("models/iris") if "_runs" not in blob.path}
     command = [sys.executable, "-m", "training", "run", "--use-case", "iris", "--rows", "600"]
     with subprocess.Popen(
@@ -359,6 +362,8 @@ def test_an_interrupted_run_leaves_no_incomplete_release(served: Platform) -> No
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         for line in process.stdout or ():
+            if line.startswith("· run "):
+                run = line.split()[2]
             if "train …" in line:
                 os.killpg(process.pid, signal.SIGINT)
                 break
@@ -367,4 +372,9 @@ def test_an_interrupted_run_leaves_no_incomplete_release(served: Platform) -> No
     assert "interrupted" in errors.strip().splitlines()[-1]
     after = {blob.path for blob in served.store.list("models/iris") if "_runs" not in blob.path}
     assert after == before
+    resumed = served.done("training", "resume", run).splitlines()
+    begun = [line.split()[1] for line in resumed if line.endswith("…")]
+    assert begun == ["train", "evaluate", "export", "release", "stage", "smoke"]
+    (release,) = (line.split()[1] for line in resumed if line.startswith("  release "))
+    assert served.serves("iris", "staging") == release
     served.done("training", "run", "--use-case", "iris", "--rows", "600", "--trials", "2")

@@ -33,7 +33,13 @@ MAY_READ_THE_ENVIRONMENT = {
     "libs/platform-core/src/platform_core/adapters/feast_repository/quiet_import.py",
     "libs/platform-core/src/platform_core/testing/machine.py",  # the tests' servers inherit it
 }
-SECRETS = {"AZURE_STORAGE_KEY", "REDIS_URL", "GATEWAY_API_KEY"}
+SECRETS = {
+    "AZURE_STORAGE_KEY",
+    "S3_ACCESS_KEY_ID",
+    "S3_SECRET_ACCESS_KEY",
+    "REDIS_URL",
+    "GATEWAY_API_KEY",
+}
 
 
 def keys(path: Path) -> list[str]:

@@ -24,7 +24,7 @@ PROGRAMS = {
     "api-gateway": "api_gateway",
     "inference-service": "inference_service",
     "feature-transformer": "feature_transformer",
-    "drift-detector": "drift_detector",
+    "drift-detector": '"mlplatform", "drift", "run"',
     "training": "training",
     "ray": "batch_inference",
 }

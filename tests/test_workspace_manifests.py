@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
-from manifest_rules import equipped, identified, no_secrets, pods, restricted
+from manifest_rules import (
+    equipped,
+    identified,
+    labelled_for_azure,
+    no_secrets,
+    pods,
+    restricted,
+)
 from manifests import COMPONENTS, ROOT, environments, names, overlays, parse, read_env, walk
 
 CLUSTER = read_env(ROOT / "config" / "cluster.env")
@@ -60,7 +67,7 @@ RUNTIME = deployed("ServingRuntime", "onnx-runtime")
 
 @pytest.mark.parametrize("manifest", [o for o in objects() if pods(o)], ids=names)
 def test_every_pod_follows_the_rules(manifest: dict[str, Any]):
-    of_pods = (restricted, equipped, identified)
+    of_pods = (restricted, equipped, identified, labelled_for_azure)
     assert [p for pod in pods(manifest) for rule in of_pods for p in rule(pod)] == []
 
 
@@ -77,7 +84,7 @@ def test_no_secret_is_in_the_repository():
 def test_every_component_has_an_overlay_for_every_installation():
     found = {overlay.name for overlay in overlays()}
     wanted = {f"{c}/deploy/overlays/{e}" for c in COMPONENTS for e in environments()}
-    assert environments() == ["dev", "production"]
+    assert environments() == ["dev", "onprem", "production"]
     assert wanted - found == set()
 
 
@@ -110,9 +117,15 @@ def test_installations_have_the_same_keys():
     folder = ROOT / "config" / "installations"
     keys = {e: list(read_env(folder / e / "installation.env")) for e in environments()}
     assert keys["dev"] == keys["production"]
-    (wiring,) = documents(folder / "wiring" / "kustomization.yaml")
-    wired = {r["source"]["fieldPath"].removeprefix("data.") for r in wiring["replacements"]}
-    assert wired | {"IMAGE_REGISTRY"} == set(keys["dev"])
+    wired = {
+        part: {
+            r["source"]["fieldPath"].removeprefix("data.")
+            for r in documents(folder / part / "kustomization.yaml")[0]["replacements"]
+        }
+        for part in ("wiring", "azure")
+    }
+    assert wired["wiring"] | {"IMAGE_REGISTRY"} == set(keys["onprem"])
+    assert wired["azure"] | set(keys["onprem"]) == set(keys["dev"])
 
 
 def test_paths_in_the_settings_are_volumes():

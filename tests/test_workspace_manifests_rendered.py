@@ -9,8 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from manifest_rules import broken
-from manifests import REGISTRY, ROOT, TAG, Refused, checked_tag, overlays, parse, read_env, render
+from manifest_rules import broken, pods
+from manifests import (
+    REGISTRY,
+    ROOT,
+    TAG,
+    Refused,
+    checked_tag,
+    environments,
+    names,
+    on_azure,
+    overlays,
+    parse,
+    read_env,
+    render,
+)
 
 Manifest = dict[str, Any]
 CLUSTER = read_env(ROOT / "config" / "cluster.env")
@@ -31,19 +44,54 @@ def render_command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @needs_kubectl
 def test_every_overlay_follows_the_rules(rendered: dict[str, list[Manifest]]):
-    production = {overlay.name: overlay.environment == "production" for overlay in overlays()}
-    assert [p for name, found in rendered.items() for p in broken(found, production[name])] == []
+    of = {overlay.name: overlay.environment for overlay in overlays()}
+    assert [
+        problem
+        for name, found in rendered.items()
+        for problem in broken(found, of[name] == "production", on_azure(of[name]))
+    ] == []
 
 
 @needs_kubectl
 def test_programs_get_the_settings_of_the_cluster_file(rendered: dict[str, list[Manifest]]):
-    maps = [o for found in rendered.values() for o in found if o["kind"] == "ConfigMap"]
-    settings = [o["data"] for o in maps if o["metadata"]["name"].startswith("platform-settings-")]
-    replaced = read_env(ROOT / "config" / "production" / "settings.env")
-    assert len(settings) > 0
-    for data in settings:
+    found = [
+        (overlay.environment, o["data"])
+        for overlay in overlays()
+        for o in rendered[overlay.name]
+        if o["kind"] == "ConfigMap" and o["metadata"]["name"].startswith("platform-settings-")
+    ]
+    assert {environment for environment, _ in found} == set(environments())
+    for environment, data in found:
+        replaced = read_env(ROOT / "config" / environment / "settings.env")
         assert set(data) == set(CLUSTER)
         assert {k for k, v in data.items() if v != CLUSTER[k]} <= set(replaced)
+
+
+@needs_kubectl
+def test_without_azure_every_pod_gets_the_keys_of_the_object_store(
+    rendered: dict[str, list[Manifest]],
+):
+    without = [o for o in overlays() if not on_azure(o.environment)]
+    assert {overlay.environment for overlay in without} == {"onprem"}
+    containers = [
+        (names(manifest), container)
+        for overlay in without
+        for manifest in rendered[overlay.name]
+        for pod in pods(manifest)
+        if manifest["kind"] != "InferenceService"  # its containers are those of the runtime
+        for container in pod.containers
+    ]
+    assert len(containers) > len(without)
+    for name, container in containers:
+        assert {"secretRef": {"name": "object-store"}} in container["envFrom"], name
+
+
+@needs_kubectl
+def test_what_needs_azure_is_refused_without_it(rendered: dict[str, list[Manifest]]):
+    found = rendered["model-serving/api-gateway/deploy/overlays/production"]
+    problems = "\n".join(broken(found, production=False, azure=False))
+    for reason in ("comes from a vault", "azure.workload is of Azure", "managed-csi is of Azure"):
+        assert reason in problems
 
 
 @needs_kubectl
@@ -111,7 +159,7 @@ BAD = [
     (f"{POD}/hostNetwork", True, "hostNetwork"),
     (f"{POD}/volumes/0", {"name": "host", "hostPath": {"path": "/"}}, "volume host"),
     (f"{POD}/serviceAccountName", None, "service account"),
-    (f"{POD}/automountServiceAccountToken", None, "token of Kubernetes"),
+    (f"{POD}/automountServiceAccountToken", None, "Kubernetes token"),
     (f"{CONTAINER}/resources/limits", None, "limits"),
     (f"{CONTAINER}/resources/requests/memory", None, "requests"),
     (f"{CONTAINER}/livenessProbe", None, "livenessProbe"),
@@ -171,7 +219,7 @@ def test_a_build_tag_is_accepted(tag: str):
     [
         (["production"], "IMAGE_TAG is missing"),
         (["production", "--image-tag", "latest"], "does not name one build"),
-        (["prod", "--image-tag", "1.0.0"], "there is no environment 'prod'; config/ has: dev, pro"),
+        (["prod", "--image-tag", "1.0.0"], "there is no environment 'prod'; config/ has: dev, onp"),
         (["../dev", "--image-tag", "1.0.0"], "there is no environment '../dev'"),
         (["production", "--image-tag", "1.0.0"], "installation.env still have examples for "),
     ],

@@ -14,7 +14,7 @@ from platform_core.clock import SystemClock
 from platform_core.contracts.release import Lineage
 from platform_core.storage import release_path
 from scoring import Release, build_release, store_release
-from use_cases import assemble, use_case
+from use_cases import assemble, model_schema, use_case
 
 CASE = use_case("spam")
 COLUMNS = CASE.record_schema.names
@@ -33,7 +33,8 @@ def release_in(folder: Path) -> Release:
     parameters = {name: values[0] for name, values in candidate.space.items()}
     model = candidate.build(parameters, 0)
     model.set_params(inputs__text__max_features=TERMS, inputs__text__min_df=1)
-    model.fit(assemble(CASE, records).to_pandas(), rows[CASE.training().label.column].to_pylist())
+    features = model_schema(CASE).frame(assemble(CASE, records))
+    model.fit(features, rows[CASE.training().label.column].to_pylist())
     (folder / MODEL).write_bytes(pickle.dumps(model))
     release = build_release(CASE, candidate.to_onnx(model).SerializeToString(), b"", None)
     lineage = Lineage(

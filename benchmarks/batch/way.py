@@ -30,7 +30,7 @@ from platform_core.errors import Unavailable
 from platform_core.settings import OnlineStoreSettings, RaySettings
 from platform_core.storage import job_path
 from scoring import load_release
-from use_cases import assemble
+from use_cases import assemble, model_schema, number_block
 
 LOOP_ROWS = 512
 FRAME_ROWS = 10_000
@@ -71,7 +71,7 @@ def frames(folder: Path, source: str, target: str) -> None:
         folder,
         source,
         target,
-        lambda features: model.predict_proba(features.to_pandas())[:, order],
+        lambda features: model.predict_proba(model_schema(CASE).frame(features))[:, order],
         FRAME_ROWS,
     )
 
@@ -128,8 +128,8 @@ def _graph(model: bytes) -> Score:
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def score(features: pa.RecordBatch) -> np.ndarray:
-        columns = zip(features.schema.names, features.columns, strict=True)
-        feed = {n: c.to_numpy(zero_copy_only=False).reshape(-1, 1) for n, c in columns}
+        texts = np.array(features["text"].to_pylist(), object)[:, None]
+        feed = {"text": texts, "numbers": number_block(features)}
         return session.run(["probabilities"], feed)[0]
 
     return score

@@ -35,6 +35,7 @@ class TwelveFeatures(SpamUseCase):
 
 CASE = TwelveFeatures()
 NAMES = tuple(column.name for column in CASE.monitored)
+FEATURES = model_schema(CASE).numbers
 
 
 def store_release_of(folder: Path) -> str:
@@ -106,7 +107,7 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
         "probability.spam": pa.array(spam),
     }
     values |= {column: pa.repeat(TEXT, rows) for column in columns.inputs.values()}
-    values |= {column: features.column(name) for name, column in columns.numbers.items()}
+    values["features"] = features["numbers"]
     return pa.table([values[f.name].cast(f.type) for f in columns.schema], schema=columns.schema)
 
 
@@ -118,13 +119,9 @@ def _features(random: np.random.Generator, rows: int) -> pa.RecordBatch:
         lambda: np.log1p(random.poisson(3, rows)),
         lambda: random.beta(1, 8, rows),
     )
-    columns = []
-    for number, field in enumerate(model_schema(CASE)):
-        if field.type == pa.string():
-            columns.append(pa.repeat("text", rows))
-        else:
-            columns.append(pa.array(kinds[number % len(kinds)](), pa.float32()))
-    return pa.record_batch(columns, schema=model_schema(CASE))
+    schema = model_schema(CASE)
+    columns = [kinds[number % len(kinds)]() for number in range(1, len(schema.numbers) + 1)]
+    return schema.batch([pa.repeat("text", rows)], np.column_stack(columns).astype(np.float32))
 
 
 def _predictions(spam: np.ndarray) -> pa.Array:

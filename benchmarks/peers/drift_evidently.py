@@ -8,6 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from drift.cost import tell
 from evidently import DataDefinition, Dataset, Report
@@ -18,8 +19,9 @@ plan = json.loads(Path(sys.argv[1]).read_text())
 
 def measure() -> dict[str, int]:
     """Return how many metrics there are."""
-    names = plan["columns"]
-    parts = [pd.read_parquet(file, columns=names) for file in plan["files"]]
+    places = plan["columns"]
+    names = list(places)
+    parts = [_features(file, places) for file in plan["files"]]
     reference = pd.read_parquet(plan["reference"]).set_axis(names, axis=1)
     definition = DataDefinition(numerical_columns=names)
     current, baseline = (
@@ -30,6 +32,11 @@ def measure() -> dict[str, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {"metrics": len(Report(presets).run(current, baseline).dict()["metrics"])}
+
+
+def _features(file: str, places: dict[str, int]) -> pd.DataFrame:
+    block = np.stack(pd.read_parquet(file, columns=["features"])["features"].to_numpy())
+    return pd.DataFrame({name: block[:, place] for name, place in places.items()})
 
 
 tell(measure)

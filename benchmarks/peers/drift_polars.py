@@ -1,6 +1,7 @@
 """polars: a single pass over the log with the streaming engine.
 
-Arguments: a JSON file with `files`, the `edges` and the `points` per column; `psi` or `ks`. `psi`
+Arguments: a JSON file with `files`, the place of each of the `columns` in `features`, their
+`edges` and their `points`; `psi` or `ks`. `psi`
 counts how many values are at or below each edge, which is all that a PSI needs; `ks` counts below
 each point, which both statistics need (for values next to a point, also at or below it).
 """
@@ -35,7 +36,10 @@ def points() -> list[pl.Expr]:
 def measure() -> dict[str, int]:
     """Return how many counts there are."""
     counts = edges() if sys.argv[2] == "psi" else points()
-    log = pl.scan_parquet(plan["files"], hive_partitioning=False)
+    features = pl.col("features").list
+    log = pl.scan_parquet(plan["files"], hive_partitioning=False).select(
+        [features.get(place).alias(name) for name, place in plan["columns"].items()]
+    )
     return {"counts": len(log.select(counts).collect(engine="streaming").row(0))}
 
 

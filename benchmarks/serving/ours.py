@@ -61,7 +61,6 @@ class Home:
         own = {
             "PLATFORM_HOME": str(self.folder),
             "BLOB_STORE_URL": f"file://{self.folder}/blob",
-            "FEAST_REGISTRY": str(self.folder / "feast" / "registry.db"),
             "FEAST_ONLINE_PATH": str(self.folder / "feast" / "online.db"),
             "FEAST_OFFLINE_PATH": str(self.folder / "feast" / "offline"),
             "FEAST_REPOSITORY": str(root / "model-serving" / "feast"),

@@ -24,7 +24,7 @@ from platform_core.settings import OnlineStoreSettings
 from platform_core.storage import baseline_path, release_path
 from scoring import Release, build_release, store_release
 from serving.words import bodies
-from use_cases import UseCase, assemble, model_schema, use_case
+from use_cases import UseCase, assemble, model_schema, number_block, use_case
 from use_cases.signature import feature_schema_hash
 
 CANDIDATE, PARAMETERS = "guided_logistic", {"C": 10.0, "guidance": 5.0}
@@ -69,7 +69,7 @@ def build(folder: Path, store: BlobStore, settings: OnlineStoreSettings) -> Subj
         model,
         sent.to_pylist(),
         inputs["text"].to_pylist(),
-        list(zip(*(map(_short, column) for column in inputs.columns[1:]), strict=True)),
+        [list(map(_short, row)) for row in number_block(inputs)],
         _expected(release, inputs),
     )
 
@@ -125,10 +125,8 @@ def _trained(case: UseCase, rows: pa.Table) -> bytes:
 def _train(case: UseCase, rows: pa.Table) -> bytes:
     candidate = next(each for each in case.training().candidates() if each.name == CANDIDATE)
     model = candidate.build(PARAMETERS, SEED).set_params(inputs__text__max_features=TERMS)
-    model.fit(
-        assemble(case, _records(case, rows)).to_pandas(),
-        rows[case.training().label.column].to_pylist(),
-    )
+    features = model_schema(case).frame(assemble(case, _records(case, rows)))
+    model.fit(features, rows[case.training().label.column].to_pylist())
     return candidate.to_onnx(model).SerializeToString()
 
 
@@ -173,15 +171,11 @@ def _activate(store: BlobStore, folder: Path, release: Release) -> None:
 
 def _expected(release: Release, inputs: pa.RecordBatch) -> np.ndarray:
     session = ort.InferenceSession(release.model, providers=["CPUExecutionProvider"])
-    rows = [inputs.slice(number, 1) for number in range(inputs.num_rows)]
-    feeds = ({n: _tensor(row[n]) for n in inputs.schema.names} for row in rows)
+    texts, numbers = np.array(inputs["text"].to_pylist(), object), number_block(inputs)
+    feeds = ({"text": texts[[n], None], "numbers": numbers[[n]]} for n in range(inputs.num_rows))
     return np.array([session.run(["probabilities"], feed)[0][0, 1] for feed in feeds])
 
 
-def _tensor(column: pa.Array) -> np.ndarray:
-    return column.to_numpy(zero_copy_only=False).reshape(-1, 1)
-
-
-def _short(value: pa.Scalar) -> float:
+def _short(value: np.float32) -> float:
     """Return a float32 as the shortest decimal that represents it, as clients send it."""
-    return float(str(np.float32(value.as_py())))
+    return float(str(value))

@@ -222,17 +222,14 @@ def test_an_entity_feature_is_judged_on_the_rows_whose_entity_is_known() -> None
     known = np.arange(n) % 3 == 0
     rate = np.where(known, np.where(np.arange(n) % 2 == 1, 0.9, 0.1), 0.5)
     messages = np.where(known, 1.0, 0.0)
-    columns = {
-        field.name: pa.array(["words"] * n)
-        if field.type == pa.string()
-        else pa.array(np.zeros(n, np.float32))
-        for field in model_schema(SPAM)
-    }
-    columns["sender_domain_spam_rate"] = pa.array(rate, pa.float32())
-    columns["sender_domain_messages"] = pa.array(messages, pa.float32())
+    schema = model_schema(SPAM)
+    numbers = np.zeros((n, len(schema.numbers)), np.float32)
+    numbers[:, schema.numbers.index("sender_domain_spam_rate")] = rate
+    numbers[:, schema.numbers.index("sender_domain_messages")] = messages
+    features = pa.Table.from_batches([schema.batch([pa.array(["words"] * n)], numbers)])
     records = {name: [""] * n for name in SPAM.record_schema.names}
     records |= {"label": label, "event_timestamp": pa.nulls(n, pa.timestamp("us", tz="UTC"))}
-    sample = Sample(SPAM, pa.table(records), pa.table(columns | {"label": label}), None)
+    sample = Sample(SPAM, pa.table(records), features.append_column("label", pa.array(label)), None)
     found = {leak.name: leak for leak in leaks(SPAM, sample.columns(), 0.95)}
     rates = found["sender_domain_spam_rate"]
     assert (rates.role, rates.known, rates.rows) == (Role.ENTITY, known.sum(), n)

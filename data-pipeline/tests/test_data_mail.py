@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest, parse_columns
+from data_pipeline.sources import IngestRequest, parse_columns
+from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.mail.html import html_text
 from data_pipeline.sources.mail.message import read_mail
 from data_pipeline.sources.raw import RawRecords

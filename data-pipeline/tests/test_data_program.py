@@ -73,7 +73,7 @@ def test_a_column_the_use_case_does_not_name_is_reported_and_never_reaches_a_mod
     version, store = page.parent.name, LocalBlobStore(tmp_path / "blob store")
 
     features = pq.read_schema(page.parent / "features.parquet").names
-    assert set(IRIS.feature_schema.names) <= set(features)
+    assert set(IRIS.feature_schema.arrow.names) <= set(features)
     assert not {"plot", "row", "_source", "my_species"} & set(features)
     found = read_report(store, "iris", version)
     leak = {leak.name: leak for leak in found.leaks}["plot"]
@@ -125,4 +125,4 @@ def test_arguments_that_cannot_be_read_are_wrong_use(configured, capsys) -> None
 def test_settings_that_are_missing_are_named(configured, monkeypatch, capsys) -> None:
     monkeypatch.delenv("BLOB_STORE_URL")
     assert main(["report"]) == 2
-    assert "blob_store_url" in last_line(capsys.readouterr().err)
+    assert "BLOB_STORE_URL" in last_line(capsys.readouterr().err)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest
+from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.generated import BLOCK_ROWS
+from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.parts import PART_BYTES
 from data_pipeline.sources.progress import Meter
 from data_pipeline.sources.raw import RawRecords

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from data_pipeline import TEST, Rules, freeze, read_manifest, read_records
+from data_pipeline import TEST, read_manifest, read_records
 from data_pipeline.report import DataReport, data_report, read_report, report_path, write_report
 from data_pipeline.report.contract import Role
 from data_pipeline.report.leak import leaks
@@ -20,8 +20,10 @@ from data_pipeline.report.profile import column_profiles
 from data_pipeline.report.sample import Column
 from data_pipeline.report.summary import summary
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest
+from data_pipeline.sources import IngestRequest
+from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import RawRecords
+from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table

@@ -11,7 +11,8 @@ from pyarrow import csv
 
 from data_pipeline import parse_columns
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest, shown
+from data_pipeline.sources import IngestRequest, shown
+from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import IngestSummary, RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import InvalidData

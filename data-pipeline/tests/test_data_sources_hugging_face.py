@@ -6,7 +6,8 @@ import datasets
 import pytest
 
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest, parse_columns
+from data_pipeline.sources import IngestRequest, parse_columns
+from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.sources.remote.hugging_face import HuggingFaceData
 from platform_core.errors import InvalidData
@@ -106,7 +107,8 @@ OFFLINE = """
 from pathlib import Path
 import sys
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest
+from data_pipeline.sources import IngestRequest
+from data_pipeline.sources.ingestion import ingest
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import PlatformError
 from use_cases import use_case

@@ -18,7 +18,8 @@ from contextlib import nullcontext
 from pathlib import Path
 import ray
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest
+from data_pipeline.sources import IngestRequest
+from data_pipeline.sources.ingestion import ingest
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from use_cases import use_case
 

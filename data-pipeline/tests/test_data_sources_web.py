@@ -6,7 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, ingest
+from data_pipeline.sources import IngestRequest
+from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import RawRecords
 from platform_core.errors import InvalidData, PlatformError, UpstreamUnavailable
 from use_cases import use_case

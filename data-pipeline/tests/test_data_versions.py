@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline import Rules, freeze, read_manifest, read_records
+from data_pipeline import read_manifest, read_records
+from data_pipeline.versions.freeze import Rules, freeze
 from data_pipeline.versions.identity import (
     ContentDigest,
     table_digest,

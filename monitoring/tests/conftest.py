@@ -21,7 +21,7 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import log_object_path
 from records import log_columns
 from scoring import Release, Scorer
-from use_cases import UseCase, use_case
+from use_cases import UseCase, number_block, use_case
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 POLICY = DriftPolicy(
@@ -126,7 +126,7 @@ class World:
             "latency_ms": [1.0] * count,
         }
         values |= {column: records.column(n) for n, column in columns.inputs.items()}
-        values |= {column: scores.features.column(n) for n, column in columns.numbers.items()}
+        values["features"] = number_block(scores.features).tolist()
         values |= {
             column: scores.probabilities[:, i].astype(float)
             for i, column in enumerate(columns.probabilities.values())

@@ -17,18 +17,14 @@ def spam_rows(rows: int, seed: int = 0) -> tuple[UseCase, pa.RecordBatch, np.nda
     """Features of the spam use case with made-up values; a third of the domains is unknown."""
     case, random = use_case("spam"), np.random.default_rng(seed)
     unknown = {feature.name: feature.unknown for feature in case.entity_features.features}
-    columns = []
-    for field in model_schema(case):
-        if field.type == pa.string():
-            columns.append(pa.array(["text"] * rows))
-            continue
-        values = random.gamma(2, 3, rows).astype(np.float32)
-        if field.name in unknown:
-            values[: rows // 3] = unknown[field.name]
-        columns.append(pa.array(values))
+    schema = model_schema(case)
+    numbers = random.gamma(2, 3, (rows, len(schema.numbers))).astype(np.float32)
+    for name, value in unknown.items():
+        numbers[: rows // 3, schema.numbers.index(name)] = value
+    features = schema.batch([pa.array(["text"] * rows)], numbers)
     probabilities = random.dirichlet([1, 1], rows).astype(np.float32)
     predictions = pa.array(np.where(probabilities[:, 1] >= 0.5, "spam", "ham"))
-    return case, pa.record_batch(columns, schema=model_schema(case)), probabilities, predictions
+    return case, features, probabilities, predictions
 
 
 def test_there_is_a_reference_per_monitored_column_score_and_prediction():

@@ -193,13 +193,8 @@ def test_a_shift_exceeds_the_critical_value():
 
 def test_a_stored_baseline_has_no_drift_against_itself():
     case = use_case("iris")
-    batch = (
-        case.training()
-        .generate(500, 3)
-        .combine_chunks()
-        .select(case.feature_schema.names)
-        .to_batches()[0]
-    )
+    records = case.training().generate(500, 3).select(case.record_schema.names)
+    batch = case.features(records.combine_chunks().to_batches()[0])
     probabilities = np.random.default_rng(3).dirichlet([1, 1, 1], 500).astype(np.float32)
     predictions = pa.array([case.classes[i] for i in probabilities.argmax(axis=1)])
     table = build_baseline(case, batch, probabilities, predictions)

@@ -115,7 +115,7 @@ def test_without_a_command_the_help_is_shown(environment):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("GATEWAY_URL", ""), ("DRIFT_PSI_DRIFT", "-1"), ("BLOB_STORE_URL", "s3://x")]
+    ("key", "value"), [("GATEWAY_URL", ""), ("DRIFT_PSI_DRIFT", "-1"), ("BLOB_STORE_URL", "gs://x")]
 )
 def test_invalid_settings_are_named(environment, key, value):
     result = run(environment | {key: value}, "run", *SPAN)

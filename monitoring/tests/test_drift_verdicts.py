@@ -173,7 +173,7 @@ def test_more_missing_values_are_an_alarm(world, records_of):
 
 def test_a_column_that_the_log_lacks_is_missing_not_zero(world, records_of):
     release = world.release()
-    world.log(release, records_of(use_case("iris"), 300, 1), without=("feature.petal_length",))
+    world.log(release, records_of(use_case("iris"), 300, 1), without=("features",))
     (report,) = measure(world)
     column = columns(report)["petal_length"]
     assert (column.missing_share, column.psi) == (1.0, None)

@@ -184,7 +184,6 @@ output "settings_env" {
   description = "Lines for config/<environment>/settings.env."
   value = join("", [for key, value in {
     BLOB_STORE_URL = trimsuffix(azurerm_storage_account.data.primary_blob_endpoint, "/")
-    FEAST_REGISTRY = "${azurerm_storage_account.data.primary_blob_endpoint}models/_feast/registry.db"
   } : "${key}=${value}\n"])
 }
 

@@ -9,9 +9,10 @@ import pytest
 
 from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
 from releases.catalogue.model_card import DataSummary, ModelCard, TrialSummary
-from training.card import measured
-from training.card_page import card_page, measure
-from training.evaluation import Evaluation, evaluate_answers
+from training.card.card import measured
+from training.card.evaluation import Evaluation, evaluate_answers
+from training.card.page import card_page, measure
+from training.card.plots import evaluation_plots
 from training.summary import figure
 from use_cases import use_case
 
@@ -81,15 +82,19 @@ def card(found: Evaluation, **changes) -> ModelCard:
     return ModelCard(**{**given, **changes})
 
 
+def page_of(given: ModelCard, found: Evaluation) -> bytes:
+    return card_page(SPAM, given, evaluation_plots(SPAM, found.answers, given.decision))
+
+
 def text(page: bytes) -> str:
-    """Return what a person reads of a page, without its pictures."""
+    """Return the text of a page, without its pictures."""
     bare = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", page.decode(), flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", bare).split())
 
 
 def test_the_page_says_what_the_card_says() -> None:
     found = evaluation()
-    page = card_page(SPAM, card(found), found.answers)
+    page = page_of(card(found), found)
     read = text(page)
     for expected in (
         "Passed every gate.",
@@ -106,7 +111,7 @@ def test_the_page_says_what_the_card_says() -> None:
     ):
         assert expected in read, expected
     assert page.count(b"<svg") == 6
-    assert page == card_page(SPAM, card(found), found.answers)
+    assert page == page_of(card(found), found)
 
 
 def test_a_refused_release_says_so_first() -> None:
@@ -115,7 +120,7 @@ def test_a_refused_release_says_so_first() -> None:
     gates = (GateCheck(name="minimum", passed=False, detail="f1 is low", value=0.2, limit=0.8),)
     lineage = given.lineage.model_copy(update={"gates": gates})
     refused = given.model_copy(update={"lineage": lineage})
-    read = text(card_page(SPAM, refused, found.answers))
+    read = text(page_of(refused, found))
     assert "Refused. It did not pass: minimum." in read
     assert "Passed every gate" not in read
 
@@ -124,7 +129,7 @@ def test_data_without_a_report_are_not_called_free_of_leaks() -> None:
     found = evaluation()
     given = card(found)
     data = given.data.model_copy(update={"warnings": None})
-    read = text(card_page(SPAM, given.model_copy(update={"data": data}), found.answers))
+    read = text(page_of(given.model_copy(update={"data": data}), found))
     assert "leaks were not looked for" in read
     assert "found nothing to warn of" not in read
 
@@ -144,7 +149,7 @@ def test_flat_metrics_become_metrics_with_intervals() -> None:
 @pytest.mark.parametrize(
     ("metrics", "shown"),
     [
-        ({"f1": 0.99083, "f1_low": 0.98704, "f1_high": 0.993}, ".9908 [.9870, .9930]"),
+        ({"f1": 0.99083, "f1_low": 0.98704, "f1_high": 0.993}, "0.9908 [0.9870, 0.9930]"),
         ({"f1": 1.0}, "1.0000"),
     ],
 )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from training.parameters import RunParameters
+
 
 def training(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     environment = {
@@ -32,6 +34,7 @@ def test_compile_writes_the_ir(tmp_path: Path) -> None:
         (["run", "--trials", "0"], "trials"),
         (["run", "--budget-minutes", "-1"], "budget_minutes"),
         (["run", "--trials", "many"], "invalid int value"),
+        (["resume"], "the following arguments are required: name"),
         (["fly"], "invalid choice"),
     ],
 )
@@ -48,3 +51,16 @@ def test_a_data_file_that_is_absent_fails_with_the_reason_last(tmp_path: Path) -
     assert done.returncode == 1
     assert "there is no file" in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "blob" / "training-data").exists()
+
+
+def test_a_run_that_is_not_there_fails_with_the_reason_last(tmp_path: Path) -> None:
+    done = training("resume", "one", home=tmp_path)
+    assert done.returncode == 1
+    assert "there is no run 'one'" in done.stderr.strip().splitlines()[-1]
+
+
+def test_every_run_parameter_is_an_option_of_the_command_line(tmp_path: Path) -> None:
+    for command in ("run", "recurring"):
+        words = training(command, "--help", home=tmp_path).stdout.split()
+        for name in RunParameters.model_fields:
+            assert f"[--{name.replace('_', '-')}" in words, name

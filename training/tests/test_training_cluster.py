@@ -17,11 +17,13 @@ from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from training.__main__ import main
+from training.parameters import RunParameters, RunRequest
 from training.pipeline.cluster import ClusterRunner
-from training.pipeline.parameters import RunParameters
-from training.run_folder import FAILURE, RELEASE, TRAINING, RunFolder
+from training.results import ReleaseResult, TrainResult
+from training.runs import RunRecords, StepFailure, StepRecord, write_result
 from training.scheduler import Scheduler
-from training.steps.execute import STEPS, timing_file
+from training.steps.execute import STEPS
+from use_cases import use_case
 
 IMAGE = "registry.example/mlplatform/training@sha256:" + "0" * 64
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -31,10 +33,10 @@ API = "/apis/v2beta1"
 @dataclass
 class Kubeflow:
     """A server that keeps what it is given. A run is done at its third look; `does` is called
-    with the parameters of each when it is created, and returns whether it succeeds.
+    with the id and the parameters of each when it is created, and returns whether it succeeds.
     """
 
-    does: object = lambda _: True
+    does: object = lambda *_: True
     down: int = 0
     refuses: int = 0
     things: dict[str, list[dict]] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class Kubeflow:
     def upload(self, version: bool, query: dict, body: bytes, kind: str) -> dict:
         part = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
         (file,) = part.get_payload()
-        spec = next(yaml.safe_load_all(file.get_payload(decode=True)))
+        spec, platforms = yaml.safe_load_all(file.get_payload(decode=True))
         if not version:
             pipeline = {"pipeline_id": "pipeline-1", "display_name": query["name"]}
             self.kept("pipelines").append(pipeline)
@@ -83,6 +85,7 @@ class Kubeflow:
             "pipeline_version_id": f"version-{len(self.kept('versions')) + 1}",
             "display_name": query["name"],
             "pipeline_spec": spec,
+            "platforms": platforms["platforms"],
         }
         self.kept("versions").append(made)
         return made if version else self.kept("pipelines")[-1]
@@ -92,7 +95,7 @@ class Kubeflow:
         key = f"{singular[kind]}_id"
         made = {**given, key: f"{singular[kind]}-{len(self.kept(kind)) + 1}"}
         if kind == "runs":
-            done = self.does(given["runtime_config"]["parameters"])
+            done = self.does(made[key], given["runtime_config"]["parameters"])
             made |= {"state": "PENDING", "ends": "SUCCEEDED" if done else "FAILED"}
             made["created_at"] = START.isoformat()
         self.kept(kind).append(made)
@@ -143,73 +146,115 @@ def kubeflow() -> Iterator[tuple[Kubeflow, str]]:
 
 @pytest.fixture
 def steps(blob_store, make_release):
-    """Return what the steps of a run leave in its folder."""
+    """Return a function that leaves what the steps of a run record."""
 
-    def steps(parameters: dict) -> bool:
-        folder = RunFolder(blob_store, parameters["use_case"], parameters["run_id"])
+    def steps(run_id: str, parameters: dict) -> bool:
+        run = RunRecords(blob_store, parameters["use_case"], run_id)
+        release_id = make_release(blob_store, "iris").id
+        results = {"train": trained(), "release": released(release_id)}
         for step in STEPS:
-            folder.write_json(timing_file(step), {"seconds": 2.0})
-        folder.write_json(TRAINING, {"fit_seconds": 20.0})
-        folder.write_json(RELEASE, {"release_id": make_release(blob_store, "iris").id})
+            folder = run.folder(step)
+            if step in results:
+                write_result(blob_store, folder, results[step])
+            run.finish(StepRecord(step=step, key="k", folder=folder, seconds=2), shared=False)
         return True
 
     return steps
 
 
-def runner(url: str, patience: float = 10.0) -> ClusterRunner:
-    return ClusterRunner(url, IMAGE, 0.01, patience)
+def trained() -> TrainResult:
+    return TrainResult(
+        run_id="mlflow-run",
+        candidate="sgd",
+        parameters={},
+        cross_validated=0.9,
+        fit_seconds=20,
+        seed=7,
+        decision=use_case("iris").decision,
+        decision_why="the use case's own rule",
+        complete=True,
+        trials=(),
+        model_path="models/iris/_runs/run-1/train/model.pkl",
+    )
 
 
-def test_a_run_gets_the_parameters_of_a_local_one_and_is_followed(
-    kubeflow, steps, blob_store, capsys
-):
+def released(release_id: str) -> ReleaseResult:
+    return ReleaseResult(
+        release_id=release_id,
+        release_path=f"models/iris/{release_id}",
+        card_path=f"models/iris/{release_id}/model_card.html",
+        candidate="sgd",
+        run_id="mlflow-run",
+        dataset_version="0" * 16,
+        metrics={},
+        figure_paths={},
+    )
+
+
+def iris(**parameters) -> RunRequest:
+    return RunRequest(use_case="iris", parameters=RunParameters(**parameters))
+
+
+@pytest.fixture
+def runner(blob_store):
+    def runner(url: str, patience: float = 10.0) -> ClusterRunner:
+        return ClusterRunner(url, IMAGE, blob_store, 0.01, patience)
+
+    return runner
+
+
+def test_a_run_gets_the_parameters_of_a_local_one_and_is_followed(kubeflow, steps, runner, capsys):
     server, url = kubeflow
     server.does = steps
-    run, given = RunFolder(blob_store, "iris", "run-1"), RunParameters(trials=2, rows=400)
-    taken = runner(url).run(run, given)
+    given = iris(trials=2, rows=400)
+    taken = runner(url).run("twenty-six", given).timings
     (created,), version = server.kept("runs"), server.kept("versions")[-1]
-    assert created["runtime_config"]["parameters"] == given.arguments("iris", "run-1")
+    assert created["runtime_config"]["parameters"] == given.arguments()
     assert created["pipeline_version_reference"]["pipeline_version_id"] == "version-2"
     assert created["service_account"] == "pipeline-runner"
     assert set(version["pipeline_spec"]["root"]["dag"]["tasks"]) == set(STEPS)
     assert (taken.total_seconds, taken.fit_seconds, taken.steps["train"]) == (90, 20, 2)
     said = capsys.readouterr().out
     assert f"{url}/#/runs/details/run-1" in said
-    assert said.index("ingest running") < said.index("features running") < said.index("succeeded")
+    assert (
+        said.index("prepare-data running")
+        < said.index("features running")
+        < said.index("succeeded")
+    )
 
 
-def test_the_same_pipeline_is_one_version_and_the_same_run_one_run(kubeflow, steps, blob_store):
+def test_the_same_pipeline_is_one_version_and_the_same_run_one_run(kubeflow, steps, runner):
     server, url = kubeflow
     server.does = steps
-    for run_id in ("run-1", "run-2", "run-1"):
-        runner(url).run(RunFolder(blob_store, "iris", run_id), RunParameters())
-    assert [r["display_name"] for r in server.kept("runs")] == ["run-1", "run-2"]
+    for name in ("first", "second", "first"):
+        runner(url).run(name, iris())
+    assert [r["display_name"] for r in server.kept("runs")] == ["first", "second"]
     names = {v["display_name"] for v in server.kept("versions")} - {"train-and-stage"}
     assert len(names) == 1
 
 
-def test_a_failed_run_tells_the_reason_of_its_step(kubeflow, blob_store):
+def test_a_failed_run_gives_the_reason_of_its_step(kubeflow, runner, blob_store):
     server, url = kubeflow
-    run = RunFolder(blob_store, "iris", "run-1")
 
-    def fails(_):
-        run.write_json(FAILURE, {"step": "gate", "code": "x", "message": "minimum: .2 < .9"})
+    def fails(run_id, _):
+        failure = StepFailure(step="release", code="x", message="minimum: .2 < .9")
+        RunRecords(blob_store, "iris", run_id).fail(failure)
         return False
 
     server.does = fails
-    with pytest.raises(Refused, match=r"the step gate failed: minimum"):
-        runner(url).run(run, RunParameters())
+    with pytest.raises(Refused, match=r"the step release failed: minimum"):
+        runner(url).run("first", iris())
 
 
-def test_a_run_that_ends_without_a_reason_says_where_to_look(kubeflow, blob_store):
+def test_a_run_that_ends_without_a_reason_says_where_to_look(kubeflow, runner):
     server, url = kubeflow
-    server.does = lambda _: False
+    server.does = lambda *_: False
     with pytest.raises(PlatformError, match=r"ended as FAILED.*/#/runs/details/run-1"):
-        runner(url).run(RunFolder(blob_store, "iris", "run-1"), RunParameters())
+        runner(url).run("first", iris())
 
 
 def test_a_retrain_request_is_one_run_though_the_scheduler_dies(
-    kubeflow, steps, blob_store, make_release
+    kubeflow, steps, runner, blob_store, make_release
 ):
     server, url = kubeflow
     server.does = steps
@@ -224,8 +269,8 @@ def test_a_retrain_request_is_one_run_though_the_scheduler_dies(
     )
     blob_store.write(retrain_request_path("one"), request.model_dump_json().encode())
 
-    def start(name: str, run_id: str, parameters: RunParameters) -> None:
-        runner(url).run(RunFolder(blob_store, name, run_id), parameters)
+    def start(name: str, request: RunRequest) -> None:
+        runner(url).run(name, request)
 
     def start_and_die(*run) -> None:
         start(*run)
@@ -240,38 +285,37 @@ def test_a_retrain_request_is_one_run_though_the_scheduler_dies(
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")
 
 
-def test_a_server_that_restarts_does_not_end_following(kubeflow, steps, blob_store):
+def test_a_server_that_restarts_does_not_end_following(kubeflow, steps, runner):
     server, url = kubeflow
 
-    def then_down(parameters):
+    def then_down(*run):
         server.down = 3
-        return steps(parameters)
+        return steps(*run)
 
     server.does = then_down
-    assert runner(url).run(RunFolder(blob_store, "iris", "run-1"), RunParameters()).steps
+    assert runner(url).run("first", iris()).timings.steps
 
 
-def test_a_server_that_stays_away_or_refuses_is_an_error_of_ours(kubeflow, blob_store):
+def test_a_server_that_stays_away_or_refuses_is_an_error_of_ours(kubeflow, runner):
     server, url = kubeflow
-    run, asked = RunFolder(blob_store, "iris", "run-1"), runner(url)
+    asked = runner(url)
     server.refuses = 403
     with pytest.raises(Refused, match="answered 403: who are you"):
-        asked.run(run, RunParameters())
+        asked.run("first", iris())
     server.refuses, server.down = 0, 1000
     with pytest.raises(UpstreamUnavailable, match="the database is restarting"):
-        asked.run(run, RunParameters())
+        asked.run("first", iris())
     with pytest.raises(UpstreamUnavailable, match="check KFP_ENDPOINT"):
         runner("http://127.0.0.1:1")
 
 
-def test_a_use_case_has_one_recurring_run_whose_runs_have_ids_of_their_own(kubeflow):
+def test_a_use_case_has_one_recurring_run(kubeflow, runner):
     server, url = kubeflow
-    runner(url).schedule("iris", "0 0 3 * * 1", RunParameters())
-    runner(url).schedule("iris", "0 0 4 * * 1", RunParameters(trials=2))
+    runner(url).schedule("0 0 3 * * 1", iris())
+    runner(url).schedule("0 0 4 * * 1", iris(trials=2))
     (made,) = server.kept("recurringruns")
     assert made["trigger"]["cron_schedule"]["cron"] == "0 0 4 * * 1"
-    assert made["runtime_config"]["parameters"]["trials"] == 2
-    assert made["runtime_config"]["parameters"]["run_id"] == "scheduled-[[RunUUID]]"
+    assert made["runtime_config"]["parameters"] == iris(trials=2).arguments()
     assert (made["max_concurrency"], made["no_catchup"]) in ((1, True), ("1", True))
 
 
@@ -302,4 +346,15 @@ def test_the_command_prints_the_table_of_a_local_run(
     executors = version["pipeline_spec"]["deploymentSpec"]["executors"].values()
     environment = {e["name"]: e["value"] for x in executors for e in x["container"]["env"]}
     assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow"
-    assert not {"GATEWAY_API_KEY", "KFP_ENDPOINT", "REDIS_URL"} & environment.keys()
+    assert not {"GATEWAY_API_KEY", "KFP_ENDPOINT", "REDIS_URL", "RUN_ID"} & environment.keys()
+
+
+def test_each_run_of_a_schedule_has_its_own_id_without_it_being_an_input(kubeflow, runner):
+    server, url = kubeflow
+    runner(url).schedule("0 0 3 * * 1", iris())
+    version = server.kept("versions")[-1]["pipeline_spec"]
+    assert "run_id" not in version["root"]["inputDefinitions"]["parameters"]
+    kubernetes = server.kept("versions")[-1]["platforms"]["kubernetes"]
+    for task in kubernetes["deploymentSpec"]["executors"].values():
+        (label,) = task["fieldPathAsEnv"]
+        assert label == {"name": "RUN_ID", "fieldPath": "metadata.labels['pipeline/runid']"}

@@ -7,8 +7,8 @@ import pytest
 
 from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.parquet import write_table
-from training.slicing import slices_of_test_part
-from training.tracking import Tracking, log_data
+from training.card.slices import slices_of_test_part
+from training.tracking.experiment import Experiment, log_data
 from use_cases import TrainingUseCase, use_case
 from use_cases.testing import variant
 
@@ -32,7 +32,7 @@ def write_records(store, version: str, sources: list[str]) -> None:
     write_table(store, f"training-data/iris/{version}/records.parquet", table)
 
 
-def test_several_sources_are_slices_beside_the_use_cases(blob_store) -> None:
+def test_several_sources_are_slices_next_to_the_use_cases_own(blob_store) -> None:
     write_records(blob_store, "several", ["a.csv", "b.csv", "b.csv", "b.csv"])
     kinds = slices_of_test_part(blob_store, PETALS, "several")
     assert kinds.schema.names == ["petals", "source"]
@@ -78,10 +78,10 @@ def test_a_run_shows_every_version_it_saw_and_the_report(
     version("child", "parent", "grandparent")
     report = "training-data/iris/child/report.html"
     blob_store.write(report, b"<p>data</p>")
-    tracking = Tracking(mlflow_server, "lineage")
-    run_id = tracking.start("run", {})
-    log_data(blob_store, tracking, run_id, "iris", "child")
-    run = tracking.client.get_run(run_id)
+    experiment = Experiment(mlflow_server, "lineage")
+    run_id = experiment.start("run", {})
+    log_data(blob_store, experiment, run_id, "iris", "child")
+    run = experiment.client.get_run(run_id)
     seen = {
         one.dataset.digest: {tag.key: tag.value for tag in one.tags}["mlflow.data.context"]
         for one in run.inputs.dataset_inputs
@@ -93,4 +93,4 @@ def test_a_run_shows_every_version_it_saw_and_the_report(
     }
     assert run.data.tags["data_report"] == blob_store.uri(report)
     assert "data_gone.cleaned-away" in run.data.tags
-    assert [f.path for f in tracking.client.list_artifacts(run_id)] == ["data_report.html"]
+    assert [f.path for f in experiment.client.list_artifacts(run_id)] == ["data_report.html"]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_core.errors import InvalidData
-from training.folds import FOLDS, folds, groups
+from training.search.folds import FOLDS, folds, groups
 from use_cases import UseCase, use_case
 from use_cases.testing import variant
 

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.ranking import ranked
-from training.threshold import Decision
-from training.trials import Trial, TrialResult
+from training.search.ranking import ranked
+from training.search.threshold import Decision
+from training.search.trials import Trial, TrialResult
 from use_cases import use_case
 
 DECISION = Decision(use_case("iris").decision, "")

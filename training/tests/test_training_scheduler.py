@@ -5,7 +5,7 @@ import pytest
 from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.errors import Refused
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
-from training.pipeline.parameters import RunParameters
+from training.parameters import RunParameters, RunRequest
 from training.scheduler import Scheduler
 
 
@@ -13,13 +13,13 @@ class Runs:
     """Remembers what was started; fails for the use cases it is told to."""
 
     def __init__(self, failing: str = "") -> None:
-        self.started: list[tuple[str, str, RunParameters]] = []
+        self.started: list[tuple[str, RunRequest]] = []
         self.failing = failing
 
-    def __call__(self, use_case: str, run_id: str, parameters: RunParameters) -> None:
-        self.started.append((use_case, run_id, parameters))
-        if use_case == self.failing:
-            raise Refused("the step gate failed: minimum")
+    def __call__(self, name: str, request: RunRequest) -> None:
+        self.started.append((name, request))
+        if request.use_case == self.failing:
+            raise Refused("the step release failed: minimum")
 
 
 @pytest.fixture
@@ -46,7 +46,9 @@ def test_a_request_becomes_one_run_with_the_parameters_of_its_release(blob_store
     runs = Runs()
     assert Scheduler(blob_store, runs).run_pending() == 1
     assert Scheduler(blob_store, runs).run_pending() == 0
-    assert runs.started == [("iris", "retrain-one", RunParameters())]
+    assert runs.started == [
+        ("retrain-one", RunRequest(use_case="iris", parameters=RunParameters()))
+    ]
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")
 
 
@@ -67,7 +69,7 @@ def test_what_a_stopped_scheduler_had_begun_is_taken_up_again(blob_store, ask) -
     scheduler = Scheduler(blob_store, runs)
     scheduler.resume()
     assert scheduler.run_pending() == 1
-    assert [run_id for _, run_id, _ in runs.started] == ["retrain-begun"]
+    assert [name for name, _ in runs.started] == ["retrain-begun"]
 
 
 def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, ask) -> None:
@@ -75,7 +77,7 @@ def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, 
     ask("b", "spam")
     runs = Runs(failing="iris")
     assert Scheduler(blob_store, runs).run_pending() == 2
-    assert [use_case for use_case, _, _ in runs.started] == ["iris", "spam"]
+    assert [request.use_case for _, request in runs.started] == ["iris", "spam"]
     assert b"minimum" in blob_store.read(f"{RETRAIN_REQUESTS}/a.failed")
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/b.done")
 
@@ -84,7 +86,7 @@ def test_a_damaged_request_does_not_stop_the_others(blob_store, ask, capsys) -> 
     ask("z")
     blob_store.write(f"{RETRAIN_REQUESTS}/a.json", b"{}")
     assert Scheduler(blob_store, Runs()).run_pending() == 1
-    assert "a.json is no retrain request" in capsys.readouterr().out
+    assert "a.json is not a retrain request" in capsys.readouterr().out
 
 
 def test_a_request_for_a_release_that_is_gone_is_marked(blob_store, ask) -> None:

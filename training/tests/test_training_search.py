@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.folds import FOLDS
-from training.suggestions import ROUND, rounds
-from training.threshold import Decision
-from training.trials import Trial, TrialResult, settings
+from training.search.folds import FOLDS
+from training.search.suggestions import ROUND, rounds
+from training.search.threshold import Decision
+from training.search.trials import Trial, TrialResult, settings
 from use_cases import use_case
 
 IRIS = use_case("iris")
@@ -79,9 +79,9 @@ def test_suggestions_follow_the_scores() -> None:
 ON_RAY = """
 import json, sys
 import numpy as np, pyarrow as pa, ray
-from training.fitting import fit
-from training.models import probabilities
-from training.search import Budget, search
+from training.search.fitting import fit
+from training.search.models import probabilities
+from training.search.cross_validation import Budget, search
 from use_cases import ThresholdRule, assemble, use_case
 from use_cases.testing import variant
 

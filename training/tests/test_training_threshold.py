@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from platform_core.contracts.release import DecisionRule
 from platform_core.errors import ConfigurationError
 from scoring import decide
-from training.threshold import choose_decision
+from training.search.threshold import choose_decision
 from use_cases import ThresholdRule, UseCase, use_case
 from use_cases.testing import variant
 

@@ -1,8 +1,7 @@
 """Ingest, validate, dataset version, features, Feast."""
 
 from data_pipeline.columns import TEST, TRAIN
-from data_pipeline.sources import DEFAULT_ROWS, GENERATED, parse_columns
-from data_pipeline.versions.freeze import Rules, freeze
+from data_pipeline.sources.request import DEFAULT_ROWS, GENERATED, parse_columns
 from data_pipeline.versions.manifest import read_manifest, read_records
 
 __all__ = [
@@ -10,8 +9,6 @@ __all__ = [
     "GENERATED",
     "TEST",
     "TRAIN",
-    "Rules",
-    "freeze",
     "parse_columns",
     "read_manifest",
     "read_records",

@@ -10,8 +10,8 @@ from platform_core.ports.feature_store import FeatureStore
 from platform_core.settings import OnlineStoreSettings, StorageSettings
 
 
-class Platform:
-    """What the program may use; each part is connected when it is first asked for."""
+class DataServices:
+    """What the data pipeline works with; each part is connected on first use."""
 
     clock: Clock = SystemClock()
     settings = cached_property(lambda _: DataSettings())

@@ -27,9 +27,11 @@ def entity_features(
     A share of the training rows is masked to null, so that models learn to do without.
     """
     entity = case.entity_features
+    if entity is None or feature_store is None:
+        return None, None
     labelled = _with_times(records)
-    history = case.training().entity_history(labelled) if entity and labelled.num_rows else None
-    if history is None or feature_store is None or history.num_rows == 0:
+    history = case.training().entity_history(labelled) if labelled.num_rows else None
+    if history is None or history.num_rows == 0:
         return None, None
     version = table_digest(history)
     view = f"{entity.name}_{version}"
@@ -40,7 +42,7 @@ def entity_features(
     if view not in feature_store.views():
         feature_store.apply_view(view, entity.entity, entity.names, path)
     feature_store.materialise(view, pc.max(history[EVENT_TIMESTAMP]).as_py())
-    keys = _keys(case, records)
+    keys = _keys(case, entity.entity, records)
     joined = feature_store.historical(view, entity.entity, entity.names, keys)
     hidden = _hidden(records, entity.unknown_share)
     columns = [
@@ -55,13 +57,13 @@ def _with_times(records: pa.Table) -> pa.Table:
     return records.filter(train).sort_by([(EVENT_TIMESTAMP, "ascending"), (ROW_ID, "ascending")])
 
 
-def _keys(case: UseCase, records: pa.Table) -> pa.Table:
+def _keys(case: UseCase, entity: str, records: pa.Table) -> pa.Table:
     names = [name for name in case.record_schema.names if name in records.column_names]
     batch = records.select(names).combine_chunks().to_batches()[0]
     return pa.table(
         {
             ROW_ID: records[ROW_ID],
-            case.entity_features.entity: case.entity_keys(batch),
+            entity: case.entity_keys(batch),
             EVENT_TIMESTAMP: records[EVENT_TIMESTAMP],
         }
     )

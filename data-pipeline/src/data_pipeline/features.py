@@ -20,7 +20,7 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.feature_store import FeatureStore
 from platform_core.storage import FEATURES_CODE_FILE, FEATURES_FILE, RECORDS_FILE, dataset_path
 from use_cases import UseCase, model_schema
-from use_cases.assemble import join_entities
+from use_cases.assemble import join_entities, without_entities
 
 FEATURES_CODE = "features_code"
 KEPT = [ROW_ID, LABEL, PART, CLUSTER]
@@ -64,7 +64,7 @@ def compute_features(
         entities, view_version = entity_features(
             case, _narrow(case, records), feature_store, history
         )
-        own = _Merged(case, [new, _batches(known, features_of(case).names)])
+        own = _Merged(case, [new, _own_features_in(case, known)])
         _write(case, _batches(records, KEPT, batch_rows), own, entities, target)
         store.upload(target, dataset_path(case.name, version, FEATURES_FILE))
     made = json.dumps({FEATURES_CODE: features_code(case)}, indent=1)
@@ -76,8 +76,9 @@ def features_code(case: UseCase) -> str:
     """Return what tells one feature code from another: the hash of the features it computes for
     the golden records, and of their schema.
     """
-    computed = case.features(case.golden_records()).to_pylist()
-    return sha256_json([[[f.name, str(f.type)] for f in case.feature_schema], computed])
+    schema = case.feature_schema
+    computed = schema.rows(case.features(case.golden_records()))
+    return sha256_json([schema.texts, schema.numbers, computed])
 
 
 class _Merged:
@@ -125,14 +126,13 @@ def _write(
     entities: pa.RecordBatch | None,
     target: Path,
 ) -> None:
-    schema = pa.schema([*((name, pa.string()) for name in KEPT), *model_schema(case)])
+    schema = pa.schema([*((name, pa.string()) for name in KEPT), *model_schema(case).arrow])
     start = 0
     with pq.ParquetWriter(target, schema, compression=COMPRESSION) as writer:
         for table in records:
             features = own.take(table[ROW_ID].combine_chunks()).drop_columns([ROW_ID])
             of_rows = None if entities is None else entities.slice(start, table.num_rows)
-            batch = features.combine_chunks().to_batches()[0]
-            complete = join_entities(case, batch, of_rows)
+            complete = join_entities(case, case.feature_schema.select(features), of_rows)
             columns = [*table.columns, *complete.columns]
             writer.write_table(pa.table(columns, schema=schema))
             start += table.num_rows
@@ -148,6 +148,14 @@ def _batches(path: Path, columns: list[str], rows: int = BATCH_ROWS) -> Iterator
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(rows, columns=columns):
             yield pa.Table.from_batches([batch])
+
+
+def _own_features_in(case: UseCase, path: Path) -> Iterator[pa.Table]:
+    """Yield `row_id` and the own features of a file with the complete input of models."""
+    for table in _batches(path, features_of(case).names):
+        if table.num_rows:
+            own = without_entities(case, model_schema(case).select(table))
+            yield pa.Table.from_batches([own]).add_column(0, ROW_ID, table[ROW_ID])
 
 
 def _known(store: BlobStore, case: UseCase, manifest: DatasetManifest, folder: Path) -> Path:

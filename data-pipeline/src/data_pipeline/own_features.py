@@ -29,10 +29,10 @@ def new_features(case: UseCase, table: pa.Table, known: pa.Array) -> pa.Table:
     table = table.filter(pc.invert(pc.is_in(table[ROW_ID], known)))
     records = table.select(case.record_schema.names).cast(case.record_schema)
     batches = [case.features(batch) for batch in records.combine_chunks().to_batches()]
-    features = pa.Table.from_batches(batches, schema=case.feature_schema)
+    features = pa.Table.from_batches(batches, schema=case.feature_schema.arrow)
     return features.add_column(0, ROW_ID, table[ROW_ID]).cast(features_of(case))
 
 
 def features_of(case: UseCase) -> pa.Schema:
     """Return the columns of own features: `row_id`, then the use case's."""
-    return pa.schema([pa.field(ROW_ID, pa.string()), *case.feature_schema])
+    return pa.schema([pa.field(ROW_ID, pa.string()), *case.feature_schema.arrow])

@@ -1,6 +1,7 @@
 """The use case's own features on Ray Data, as a stream in the order of the records."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import ray.data
@@ -22,19 +23,22 @@ def own_features_on_ray(
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     columns = [ROW_ID, *case.record_schema.names]
-    records = ray.data.read_parquet(records_path, filesystem=store.filesystem(), columns=columns)
+    records = ray.data.read_parquet(
+        records_path, filesystem=store.arrow_filesystem(), columns=columns
+    )
     features = records.map_batches(
         _batch_function(case.name, ray.put(known)),
         batch_format="pyarrow",
         batch_size=BATCH_ROWS,
     )
     schema = features_of(case)
-    for table in features.iter_batches(batch_size=None, batch_format="pyarrow"):
+    tables: Iterable[Any] = features.iter_batches(batch_size=None, batch_format="pyarrow")
+    for table in tables:
         if table.num_rows:
             yield table.select(schema.names).cast(schema)
 
 
-def _batch_function(name: str, known: ray.ObjectRef) -> Callable[[pa.Table], pa.Table]:
+def _batch_function(name: str, known: "ray.ObjectRef[pa.Array]") -> Callable[[pa.Table], pa.Table]:
     def compute(table: pa.Table) -> pa.Table:
         return new_features(use_case(name), table, ray.get(known))
 

@@ -16,7 +16,7 @@ def read_features(store: BlobStore, case: UseCase, version: str, part: str) -> p
     `test`).
     """
     table = read_table(store, dataset_path(case.name, version, FEATURES_FILE))
-    columns = [ROW_ID, LABEL, CLUSTER, *model_schema(case).names]
+    columns = [ROW_ID, LABEL, CLUSTER, *model_schema(case).arrow.names]
     return table.filter(pc.equal(table[PART], part)).select(columns)
 
 

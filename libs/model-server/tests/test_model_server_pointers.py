@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from model_server import Pointers
+from model_server import ReleasePointers
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ReleaseNotFound, ReleaseRefused
 
@@ -16,13 +16,13 @@ def pointers(tmp_path):
         (folder / f"{name}.json").write_text(json.dumps(pointer))
     (folder / "half.partial").write_text("{")
     (tmp_path / "secret.json").write_text("{}")
-    return Pointers(tmp_path, Environment.STAGING)
+    return ReleasePointers(tmp_path, Environment.STAGING)
 
 
 def test_pointers_are_listed(pointers, tmp_path):
     (tmp_path / "staging" / "churn.json").touch()  # a pod before its first release
     assert pointers.names() == ["iris", "spam"]
-    assert Pointers(tmp_path, Environment.PRODUCTION).names() == []
+    assert ReleasePointers(tmp_path, Environment.PRODUCTION).names() == []
 
 
 def test_the_version_is_the_registered_one_or_else_the_release(pointers):

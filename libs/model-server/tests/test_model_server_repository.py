@@ -4,7 +4,7 @@ import threading
 import pytest
 from kserve import Model
 
-from model_server import Pointers, ReleaseRepository
+from model_server import ReleasePointers, ReleaseRepository
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, NotFound, ReleaseRefused
 
@@ -42,7 +42,7 @@ def loader():
 @pytest.fixture
 def repository(home, loader):
     home.point("iris", "one")
-    return ReleaseRepository(Pointers(home.folder / "models", Environment.STAGING), loader)
+    return ReleaseRepository(ReleasePointers(home.folder / "models", Environment.STAGING), loader)
 
 
 @pytest.mark.parametrize("release_id", ["refused", "defect"])
@@ -127,7 +127,7 @@ class Backend:
 async def test_the_backend_goes_first_and_may_refuse(home, loader):
     backend = Backend()
     home.point("iris", "one")
-    pointers = Pointers(home.folder / "models", Environment.STAGING)
+    pointers = ReleasePointers(home.folder / "models", Environment.STAGING)
     repository = ReleaseRepository(pointers, loader, backend)
     await repository.load("iris")
     home.point("iris", "two")

@@ -1,6 +1,6 @@
 """The blob stores against their contract, and what is particular to each."""
 
-from datetime import UTC, datetime
+import pickle
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from platform_core.adapters import connect
 from platform_core.adapters.blob_store.azure import AzureBlobStore
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.blob_store.memory import MemoryBlobStore
-from platform_core.clock import ManualClock
+from platform_core.adapters.blob_store.s3 import S3BlobStore
 from platform_core.errors import (
     BlobNotFound,
     ConfigurationError,
@@ -23,7 +23,7 @@ from platform_core.settings import StorageSettings
 from platform_core.storage import CONTAINERS, validate_path
 from platform_core.testing.contracts import BlobStoreContract
 from platform_core.testing.processes import free_port
-from platform_core.testing.servers import Azurite
+from platform_core.testing.servers import Azurite, S3Emulator
 
 
 class TestLocalBlobStore(BlobStoreContract):
@@ -47,9 +47,9 @@ class TestLocalBlobStore(BlobStoreContract):
         self, store: LocalBlobStore, tmp_path: Path
     ) -> None:
         store.write("batch/whole", b"1")
-        leftovers = tmp_path / "a store" / ".partial"
-        assert list(leftovers.iterdir()) == []
-        (leftovers / "half").write_bytes(b"0")
+        folder = tmp_path / "a store" / "batch"
+        assert [file.name for file in folder.iterdir()] == ["whole"]
+        (folder / "whole#1").write_bytes(b"0")
         listed = [info.path for container in CONTAINERS for info in store.list(container)]
         assert listed == ["batch/whole"]
 
@@ -70,7 +70,11 @@ class TestLocalBlobStore(BlobStoreContract):
         store.write("batch/a", b"")
         with pytest.raises(UpstreamUnavailable) as refused:
             store.write("batch/a/b", b"")
-        assert str(refused.value) == "the blob store cannot write batch/a/b: File exists"
+        assert str(tmp_path) not in str(refused.value)
+        (tmp_path / "a store" / "models").write_text("not a folder")
+        with pytest.raises(UpstreamUnavailable) as unusable:
+            store.write("models/a", b"")
+        assert str(unusable.value) == "the blob store cannot access models/a: File exists"
         assert str(tmp_path) in caplog.text
         with pytest.raises(InvalidPath) as elsewhere:
             store.path("file:///elsewhere")
@@ -78,10 +82,14 @@ class TestLocalBlobStore(BlobStoreContract):
 
     def test_a_blob_is_no_folder(self, store: LocalBlobStore) -> None:
         store.write("batch/a", b"")
-        with pytest.raises(UpstreamUnavailable, match="cannot write"):
+        with pytest.raises(UpstreamUnavailable, match="batch/a/b: a part of the path is an object"):
             store.write("batch/a/b", b"")
         with pytest.raises(BlobNotFound):
             store.read("batch/a/b")
+
+    def test_another_process_opens_the_same_folder(self, store: LocalBlobStore) -> None:
+        store.write("batch/a", b"1")
+        assert pickle.loads(pickle.dumps(store)).read("batch/a") == b"1"
 
 
 class TestMemoryBlobStore(BlobStoreContract):
@@ -89,11 +97,9 @@ class TestMemoryBlobStore(BlobStoreContract):
     def store(self) -> MemoryBlobStore:
         return MemoryBlobStore()
 
-    def test_takes_its_time_from_the_clock(self) -> None:
-        time = datetime(2026, 1, 5, tzinfo=UTC)
-        store = MemoryBlobStore(ManualClock(time))
-        store.write("batch/a", b"")
-        assert next(store.list("batch")).modified == time
+    def test_is_not_pickled(self) -> None:
+        with pytest.raises(TypeError, match="ends with its process"):
+            pickle.dumps(MemoryBlobStore())
 
 
 class TestAzureBlobStore(BlobStoreContract):
@@ -123,7 +129,48 @@ class TestAzureBlobStore(BlobStoreContract):
             store.path(uri.replace("account", "another"))
 
 
-@pytest.mark.parametrize("url", ["s3://bucket", "folder", "https://"])
+class TestS3BlobStore(BlobStoreContract):
+    @pytest.fixture
+    def store(self, s3_emulator: S3Emulator) -> S3BlobStore:
+        store = connect.blob_store(s3_emulator.settings)
+        assert isinstance(store, S3BlobStore)
+        return store
+
+    def test_unreachable_server(self, s3_emulator: S3Emulator) -> None:
+        url = f"http://127.0.0.1:{free_port()}"
+        settings = s3_emulator.settings.model_copy(update={"s3_endpoint_url": url})
+        with pytest.raises(UpstreamUnavailable, match="cannot be reached"):
+            S3BlobStore(settings, retries=0).read("batch/a")
+
+    def test_a_bucket_that_does_not_exist(self, s3_emulator: S3Emulator) -> None:
+        settings = s3_emulator.settings.model_copy(update={"blob_store_url": "s3://nothing"})
+        store = S3BlobStore(settings, retries=0)
+        for call in (lambda: store.write("batch/a", b""), lambda: store.read("batch/a")):
+            with pytest.raises(UpstreamUnavailable, match="s3://nothing/ lacks the container"):
+                call()
+        with pytest.raises(UpstreamUnavailable, match="404"):
+            list(store.list("batch"))
+
+    def test_an_endpoint_is_a_url(self) -> None:
+        settings = StorageSettings(blob_store_url="s3://bucket", s3_endpoint_url="minio:9000")
+        with pytest.raises(ConfigurationError, match="S3_ENDPOINT_URL='minio:9000' is not the URL"):
+            S3BlobStore(settings)
+
+    def test_uri_is_what_kserve_takes(self) -> None:
+        store = S3BlobStore(StorageSettings(blob_store_url="s3://bucket/"))
+        uri = "s3://bucket/models/spam/0f/model"
+        assert store.uri("models/spam/0f/model") == uri
+        with pytest.raises(InvalidPath):
+            store.path(uri.replace("bucket", "another"))
+
+
+def test_an_account_may_be_named_without_its_host() -> None:
+    settings = StorageSettings(blob_store_url="az://account", azure_storage_key=SecretStr("a2V5"))
+    uri = "https://account.blob.core.windows.net/models/a"
+    assert connect.blob_store(settings).uri("models/a") == uri
+
+
+@pytest.mark.parametrize("url", ["gs://bucket", "folder", "https://", "s3://", "az://"])
 def test_unknown_store(url: str) -> None:
     with pytest.raises(ConfigurationError):
         connect.blob_store(StorageSettings(blob_store_url=url, azure_storage_key=SecretStr("a2V5")))

@@ -21,6 +21,7 @@ from platform_core.errors import (
 from platform_core.ports.feature_store import FeatureStore
 from platform_core.ports.online_store import OnlineStore
 from platform_core.settings import OnlineStoreSettings
+from platform_core.storage import FEATURE_REGISTRY
 from platform_core.testing.contracts import FeatureStoreContract, OnlineStoreContract
 from platform_core.testing.contracts.feature_store import START, write_history
 from platform_core.testing.contracts.online_store import ENTITY, FEATURES, ROWS, Publish, Rows
@@ -33,7 +34,7 @@ REPOSITORY = Path(__file__).parents[3] / "model-serving" / "feast"
 def settings_in(folder: Path, **changes: object) -> OnlineStoreSettings:
     values = {
         "feast_repository": REPOSITORY,
-        "feast_registry": str(folder / "feast" / "registry.db"),
+        "blob_store_url": f"file://{folder}/blob",
         "feast_online_path": folder / "feast" / "online.db",
         "online_store_timeout_seconds": 2.0,
     }
@@ -116,10 +117,8 @@ class TestFeastOnRedis(FeastFeatureStoreContract):
 class TestFeastRegistryInBlob(FeastFeatureStoreContract):
     @pytest.fixture
     def settings(self, tmp_path: Path, azurite: Azurite) -> OnlineStoreSettings:
-        url = f"{azurite.account_url}/models/_feast/{tmp_path.name}.db"
-        return settings_in(
-            tmp_path, feast_registry=url, azure_storage_key=SecretStr(azurite.account_key)
-        )
+        connect.blob_store(azurite.settings).delete(FEATURE_REGISTRY)
+        return settings_in(tmp_path, **azurite.settings.model_dump())
 
     def test_two_pipelines_at_once(
         self, store: FeatureStore, settings: OnlineStoreSettings, history: Path
@@ -182,12 +181,10 @@ class TestFeastOnlineStoreOnSqlite(FeastOnlineStoreContract):
     ) -> None:
         with pytest.raises(NotFound, match="run the pipeline"):
             store.read("stats_1", ENTITY, ["a.test"], FEATURES)
-        assert not Path(settings.feast_registry).exists()
+        assert not connect.blob_store(settings).exists(FEATURE_REGISTRY)
 
     def test_corrupt_registry(self, store: OnlineStore, settings: OnlineStoreSettings) -> None:
-        registry = Path(settings.feast_registry)
-        registry.parent.mkdir()
-        registry.write_bytes(b"\xff\xff")
+        connect.blob_store(settings).write(FEATURE_REGISTRY, b"\xff\xff")
         with pytest.raises(UpstreamUnavailable, match="cannot be read"):
             store.read("stats_1", ENTITY, ["a.test"], FEATURES)
 
@@ -271,7 +268,7 @@ from platform_core.adapters import connect
 from platform_core.settings import OnlineStoreSettings
 
 settings = OnlineStoreSettings(
-    feast_repository={repository!r}, feast_registry="registry.db", feast_online_path="online.db"
+    feast_repository={repository!r}, blob_store_url="file:///blob", feast_online_path="online.db"
 )
 connect.online_store(settings)
 from prometheus_client import values

@@ -85,3 +85,36 @@ def test_specs() -> None:
     ]
     with pytest.raises(InvalidInput, match="flag"):
         tensor_specs(pa.schema([("flag", pa.bool_())]))
+
+
+BLOCK = pa.schema([("text", pa.string()), ("numbers", pa.list_(pa.float32(), 3))])
+
+
+def block_tensors(**changes: object) -> list[dict[str, object]]:
+    rows = [{"text": "a", "numbers": [1, 2, 3]}, {"text": "b", "numbers": [4, 5, 6]}]
+    text, numbers = tensors_from_batch(pa.RecordBatch.from_pylist(rows, schema=BLOCK))
+    return [text, numbers | changes]
+
+
+def test_a_block_of_numbers_is_one_tensor() -> None:
+    sent = json.loads(json.dumps(block_tensors()))
+    assert sent[1]["shape"] == [2, 3]
+    assert sent[1]["data"] == [1, 2, 3, 4, 5, 6]
+    batch = batch_from_tensors(sent, BLOCK)
+    assert batch.column("numbers").to_pylist() == [[1, 2, 3], [4, 5, 6]]
+    assert [spec.shape for spec in tensor_specs(BLOCK)] == [(-1,), (-1, 3)]
+    assert tensors_from_batch(batch.slice(1))[1]["data"] == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shape": [3, 2]},
+        {"shape": [6]},
+        {"shape": [2, 3], "data": [1, 2, 3, 4, 5]},
+        {"shape": [1, 3], "data": [1, 2, 3, 4]},
+    ],
+)
+def test_a_block_of_another_shape_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match=r"'numbers' has shape .*expected \[N, 3\]"):
+        batch_from_tensors(block_tensors(**changes), BLOCK)

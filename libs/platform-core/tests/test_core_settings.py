@@ -51,7 +51,7 @@ def test_secrets_are_not_shown() -> None:
     storage = StorageSettings(blob_store_url=URL, azure_storage_key="topsecret")
     online = OnlineStoreSettings(
         feast_repository=Path(),
-        feast_registry="registry.db",
+        blob_store_url=URL,
         feast_online_path=Path("online.db"),
         redis_url="redis://:topsecret@host:6379/0",
     )
@@ -63,7 +63,7 @@ def test_a_limit_is_positive(limit: float) -> None:
     with pytest.raises(ConfigurationError, match="greater than 0"):
         OnlineStoreSettings(
             feast_repository=Path(),
-            feast_registry="r",
+            blob_store_url=URL,
             feast_online_path=Path("o"),
             online_store_timeout_seconds=limit,
         )

@@ -15,7 +15,7 @@ from records import LogColumns, read_log
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RECORDS = pa.schema([("email_id", pa.string()), ("size", pa.int64())])
-COLUMNS = LogColumns(RECORDS, ["words"], ["seen"], ["ham", "spam"])
+COLUMNS = LogColumns(RECORDS, ["ham", "spam"])
 
 
 def record(number: int, time: datetime) -> InferenceRecord:
@@ -27,8 +27,7 @@ def record(number: int, time: datetime) -> InferenceRecord:
         environment=Environment.STAGING,
         release_id="a" * 32,
         input={"email_id": str(number), "size": number},
-        features={"words": float(number)},
-        entity_features={"seen": None},
+        features=[float(number), None],
         probabilities={"ham": 0.25, "spam": 0.75},
         prediction="spam",
         degraded=True,
@@ -53,8 +52,7 @@ def test_the_schema_names_every_part_of_a_record_with_its_type() -> None:
     assert types["time"] == "timestamp[us, tz=UTC]"
     assert types["input.email_id"] == "string"
     assert types["input.size"] == "int64"
-    assert types["feature.words"] == "float"
-    assert types["entity.seen"] == "float"
+    assert types["features"] == "list<item: float>"
     assert types["probability.spam"] == "double"
 
 
@@ -64,8 +62,7 @@ def test_a_table_has_one_row_per_record() -> None:
     row = table.to_pylist()[1]
     assert row["prediction_id"] == "p2"
     assert row["input.size"] == 2
-    assert row["feature.words"] == 2.0
-    assert row["entity.seen"] is None
+    assert row["features"] == [2.0, None]
     assert row["probability.ham"] == 0.25
     assert row["time"] == NOON
     assert row["purpose"] == "live"
@@ -123,9 +120,9 @@ def test_columns_keep_the_requested_order_and_missing_ones_are_skipped(
     blob_store: LocalBlobStore,
 ) -> None:
     write(blob_store, "a", record(1, NOON))
-    wanted = ["probability.spam", "feature.words", "feature.of_tomorrow"]
+    wanted = ["probability.spam", "features", "column_of_tomorrow"]
     (batch,) = read_log(blob_store, "spam", "staging", NOON, NOON + timedelta(hours=1), wanted)
-    assert batch.schema.names == ["probability.spam", "feature.words"]
+    assert batch.schema.names == ["probability.spam", "features"]
 
 
 def test_without_columns_everything_is_read(blob_store: LocalBlobStore) -> None:

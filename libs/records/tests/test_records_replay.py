@@ -11,7 +11,7 @@ from platform_core.errors import InvalidData
 from records import log_columns
 from records.replay import replay
 from scoring import Scorer
-from use_cases import use_case
+from use_cases import number_block, use_case
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -27,12 +27,11 @@ def answered(request, blob_store, make_release):
 
 def logged(case, scorer, records):
     entity = list(case.entity_features.names) if case.entity_features else []
-    own = [field.name for field in case.feature_schema if field.type != pa.string()]
     # The second half has a known entity, the first has not.
     known = [None] * 15 + [0.25] * 15
     entities = pa.record_batch([pa.array(known) for _ in entity], names=entity) if entity else None
     scores = scorer.score(records, entities)
-    features = scores.features.to_pylist()
+    features = number_block(scores.features).tolist()
     rows = [
         InferenceRecord(
             prediction_id=str(number),
@@ -42,8 +41,7 @@ def logged(case, scorer, records):
             environment=Environment.STAGING,
             release_id=scorer.release_id,
             input=row,
-            features={name: features[number][name] for name in own},
-            entity_features={name: features[number][name] for name in entity},
+            features=features[number],
             probabilities=dict(zip(case.classes, map(float, values), strict=True)),
             prediction=scores.predictions[number].as_py(),
             degraded=False,
@@ -64,6 +62,11 @@ def replaced(table, column, row, value):
     return table.set_column(index, table.schema.field(index), pa.array(values, table[column].type))
 
 
+def with_feature(table, row, value):
+    """Replace the first feature of a row."""
+    return replaced(table, "features", row, [value, *table["features"][row].as_py()[1:]])
+
+
 def test_the_same_code_gives_the_same_predictions(answered):
     case, scorer, table = answered
     result = replay(table, case, scorer)
@@ -82,8 +85,7 @@ def test_one_row_at_a_time_is_the_same_up_to_the_last_bit(answered):
 def test_a_feature_that_differs_is_named(answered):
     case, scorer, table = answered
     name = next(iter(replay(table, case, scorer).features))
-    column = f"feature.{name}"
-    changed = replaced(table, column, 3, table[column][3].as_py() + 0.5)
+    changed = with_feature(table, 3, table["features"][3].as_py()[0] + 0.5)
     result = replay(changed, case, scorer)
     assert result.features[name] == pytest.approx(0.5)
     assert sum(result.features.values()) == pytest.approx(0.5)
@@ -94,7 +96,7 @@ def test_a_value_that_is_not_finite_differs_infinitely(answered):
     case, scorer, table = answered
     name = next(iter(replay(table, case, scorer).features))
     for value in (float("nan"), float("inf")):
-        result = replay(replaced(table, f"feature.{name}", 3, value), case, scorer)
+        result = replay(with_feature(table, 3, value), case, scorer)
         assert result.features[name] == float("inf")
 
 
@@ -111,12 +113,17 @@ def test_changed_answers_are_counted(answered):
 
 def test_rows_without_a_logged_value_are_skipped(answered):
     case, scorer, table = answered
-    name = next(iter(replay(table, case, scorer).features))
-    column = f"feature.{name}"
-    result = replay(replaced(table, column, 0, None), case, scorer)
-    assert (result.rows, result.incomplete) == (29, 1)
-    nothing = replay(replaced(table, column, 0, None)[:1], case, scorer)
+    for lacking in (with_feature(table, 0, None), replaced(table, "features", 0, None)):
+        result = replay(lacking, case, scorer)
+        assert (result.rows, result.incomplete) == (29, 1)
+    nothing = replay(with_feature(table, 0, None)[:1], case, scorer)
     assert (nothing.rows, nothing.incomplete, nothing.largest) == (0, 1, None)
+
+
+def test_rows_of_a_version_with_other_features_are_left_out(answered):
+    case, scorer, table = answered
+    result = replay(replaced(table, "features", 0, [1.0]), case, scorer)
+    assert (result.rows, result.incomplete, result.largest) == (29, 1, 0)
 
 
 def test_answers_of_another_release_are_refused(answered):

@@ -102,7 +102,8 @@ def test_a_champion_of_incompatible_code_is_not_compared_and_blocks_nothing(
 @pytest.mark.parametrize("field", ["inputs", "outputs", "features", "classes"])
 def test_a_signature_that_is_not_the_use_cases_is_refused(field, blob_store, make_release):
     release = make_release(blob_store)
-    part = getattr(release.manifest, field)[1:]
+    part = getattr(release.manifest, field)
+    part = part.model_copy(update={"numbers": ()}) if field == "features" else part[1:]
     wrong = replace(release, manifest=release.manifest.model_copy(update={field: part}))
     checks = run_gates(IRIS, wrong, features(IRIS, 100), 0.0, None)
     assert results(checks)["signature"] is False
@@ -135,8 +136,8 @@ def test_no_rows_at_all_are_refused(blob_store, make_release):
 
 
 def test_rows_without_the_features_are_an_error(blob_store, make_release):
-    rows = features(IRIS, 30).drop_columns(["petal_width"])
-    with pytest.raises(InvalidData, match="petal_width"):
+    rows = features(IRIS, 30).drop_columns(["numbers"])
+    with pytest.raises(InvalidData, match="numbers"):
         run_gates(IRIS, make_release(blob_store), rows, 0.0, None)
 
 

@@ -35,7 +35,6 @@ def servers(home):
                 "MODEL_REPOSITORY": str(home / "repository"),
                 "BLOB_STORE_URL": f"file://{home}/blob",
                 "FEAST_REPOSITORY": str(home / "feast"),
-                "FEAST_REGISTRY": str(home / "feast" / "registry.db"),
                 "FEAST_ONLINE_PATH": str(home / "feast" / "online.db"),
                 "INFERENCE_HTTP_PORT": str(port),
                 "INFERENCE_GRPC_PORT": str(free_port()),

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from use_cases import model_schema, use_case
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 
-COLUMNS = use_case("iris").record_schema.names
+NAMES = ("numbers",)
 
 
 @pytest.fixture
@@ -20,24 +20,27 @@ def iris_graph() -> Callable[..., bytes]:
 
     def make(
         row: Sequence[float] = (0.2, 0.3, 0.5),
-        inputs: Sequence[str] = COLUMNS,
+        inputs: Sequence[str] = NAMES,
+        width: int = 4,
         output: str = "probabilities",
         stamp: str | None = None,
         kind: int = TensorProto.FLOAT,
     ) -> bytes:
         weights = np.asarray([row], helper.tensor_dtype_to_np_dtype(kind))
         nodes = [
-            helper.make_node("Mul", [inputs[0], "zero"], ["nothing"]),
+            helper.make_node("ReduceSum", [inputs[0], "axes"], ["sum"]),
+            helper.make_node("Mul", ["sum", "zero"], ["nothing"]),
             helper.make_node("Cast", ["nothing"], ["cast"], to=kind),
             helper.make_node("Add", ["cast", "row"], [output]),
         ]
         graph = helper.make_graph(
             nodes,
             "fixed",
-            [helper.make_tensor_value_info(n, TensorProto.FLOAT, [None, 1]) for n in inputs],
+            [helper.make_tensor_value_info(n, TensorProto.FLOAT, [None, width]) for n in inputs],
             [helper.make_tensor_value_info(output, kind, [None, len(row)])],
             [
                 numpy_helper.from_array(np.zeros((1, 1), np.float32), "zero"),
+                numpy_helper.from_array(np.array([1], np.int64), "axes"),
                 numpy_helper.from_array(weights, "row"),
             ],
         )

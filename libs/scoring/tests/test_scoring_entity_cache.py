@@ -6,7 +6,7 @@ import pytest
 from platform_core.adapters.online_store.memory import MemoryOnlineStore
 from scoring import FeatureTransformer, build_release
 from scoring.entity_cache import EntityCache
-from use_cases import use_case
+from use_cases import model_schema, use_case
 
 SPAM = use_case("spam")
 MANIFEST = build_release(SPAM, b"graph", b"", "v1").manifest
@@ -37,7 +37,7 @@ def mails(*senders: str) -> pa.RecordBatch:
 def messages(transformer: FeatureTransformer, records: pa.RecordBatch) -> list[float]:
     result = transformer.transform(records)
     assert not result.degraded
-    return result.features.column(NAMES[0]).to_pylist()
+    return model_schema(SPAM).column(result.features, NAMES[0]).to_pylist()
 
 
 def test_cached_entities_are_answered_without_the_store() -> None:

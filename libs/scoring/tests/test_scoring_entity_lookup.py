@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from platform_core.clock import ManualClock
 from platform_core.errors import NotFound, UpstreamUnavailable
 from scoring import FeatureTransformer, build_release
-from use_cases import assemble, use_case
+from use_cases import assemble, model_schema, use_case
 
 SPAM = use_case("spam")
 MANIFEST = build_release(SPAM, b"graph", b"", "v1").manifest
@@ -47,7 +47,8 @@ def mails(*senders: str) -> pa.RecordBatch:
 
 def domain_features(transformed) -> list[tuple]:
     names = SPAM.entity_features.names
-    return [tuple(row[n] for n in names) for row in transformed.features.to_pylist()]
+    rows = model_schema(SPAM).rows(transformed.features)
+    return [tuple(row[n] for n in names) for row in rows]
 
 
 @pytest.fixture

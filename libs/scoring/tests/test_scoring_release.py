@@ -175,3 +175,13 @@ def test_replaced_files_do_not_change_what_the_id_stands_for(trained):
     release = build_release(use_case("iris"), trained("iris"), b"", None)
 
     assert replace(release, files={}).id == release.id
+
+
+def test_a_release_of_an_older_version_is_refused_with_the_reason(blob_store, make_release):
+    release = make_release(blob_store)
+    file = f"{release_path('iris', release.id)}/release.json"
+    manifest = json.loads(blob_store.read(file)) | {"format": 1, "features": []}
+    blob_store.write(file, json.dumps(manifest).encode())
+
+    with pytest.raises(ReleaseRefused, match=r"has format 1, .*reads format 2; train a new"):
+        load_release(blob_store, "iris", release.id)

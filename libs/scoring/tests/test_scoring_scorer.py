@@ -22,14 +22,10 @@ def test_scores_are_what_the_graph_says_of_the_features(name, trained):
 
     scores = Scorer(build_release(case, graph, b"", None), case).score(batch)
 
-    features = assemble(case, batch)
+    schema, features = model_schema(case), assemble(case, batch)
     assert scores.features.equals(features)
-    feed = {
-        field.name: np.array(features.column(field.name).to_pylist(), object).reshape(-1, 1)
-        if field.type == pa.string()
-        else np.array(features.column(field.name).to_pylist(), np.float32).reshape(-1, 1)
-        for field in model_schema(case)
-    }
+    feed = {name: np.array(features[name].to_pylist(), object)[:, None] for name in schema.texts}
+    feed["numbers"] = np.array(features["numbers"].to_pylist(), np.float32)
     (expected,) = onnxruntime.InferenceSession(graph).run(["probabilities"], feed)
     np.testing.assert_allclose(scores.probabilities, expected, atol=1e-6)
     assert scores.probabilities.shape == (50, len(case.classes))
@@ -72,8 +68,9 @@ def test_entity_features_reach_the_graph(trained):
 
     features = scorer.score(batch, entities).features
 
-    assert features.column("sender_domain_messages").to_pylist() == [4.0, 0.0, 4.0]
-    assert features.column("sender_domain_spam_rate").to_pylist() == [1.0, 0.5, 0.5]
+    schema = model_schema(case)
+    assert schema.column(features, "sender_domain_messages").to_pylist() == [4.0, 0.0, 4.0]
+    assert schema.column(features, "sender_domain_spam_rate").to_pylist() == [1.0, 0.5, 0.5]
 
 
 def test_the_release_decides_not_the_use_case(trained):
@@ -100,6 +97,7 @@ def test_the_triton_configuration_names_every_tensor(name, trained):
     assert config.count("input [") == len(session.get_inputs())
     for tensor in session.get_inputs():
         kind = "TYPE_STRING" if tensor.type == "tensor(string)" else "TYPE_FP32"
-        assert f'name: "{tensor.name}" data_type: {kind} dims: [ -1, 1 ]' in config
+        dims = f"dims: [ -1, {tensor.shape[1]} ]"
+        assert f'name: "{tensor.name}" data_type: {kind} {dims}' in config
     outputs = f'name: "probabilities" data_type: TYPE_FP32 dims: [ -1, {len(case.classes)} ]'
     assert outputs in config

@@ -1,11 +1,11 @@
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from platform_core.contracts.release import DecisionRule
 from platform_core.errors import ReleaseRefused
 from scoring import Scorer, build_release, verify
-from use_cases import UseCase, use_case
+from use_cases import UseCase, number_block, use_case
 from use_cases.iris import IrisUseCase
 from use_cases.spam import SpamUseCase
 
@@ -31,7 +31,8 @@ VIEW = SPAM.feature_views[0]
         ("record schema", {"inputs": SPAM.inputs[1:]}),
         ("record schema", {"inputs": SPAM.inputs[::-1]}),
         ("outputs", {"outputs": SPAM.outputs[:1]}),
-        ("feature schema", {"features": SPAM.features[1:]}),
+        ("feature schema", {"features": SPAM.features.model_copy(update={"texts": ()})}),
+        ("feature schema", {"features": SPAM.features.model_copy(update={"numbers": ("a",)})}),
         ("classes", {"classes": ("ham", "spam", "phish")}),
         ("classes", {"classes": ("spam", "ham")}),
         ("feature views", {"feature_views": (VIEW, VIEW)}),
@@ -75,9 +76,9 @@ class Louder(SpamUseCase):
 
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
         features = super().features(records)
-        index = features.schema.get_field_index("capital_share")
-        doubled = pc.multiply(features.column(index), pa.scalar(2, pa.float32()))
-        return features.set_column(index, "capital_share", doubled)
+        numbers = number_block(features).copy()
+        numbers[:, self.feature_schema.numbers.index("capital_share")] *= 2
+        return self.feature_schema.batch([features.column("text")], numbers)
 
 
 def test_changed_feature_code_is_refused_and_the_feature_is_named():
@@ -92,8 +93,8 @@ class Tilted(IrisUseCase):
         self.share = share
 
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        moved = [pc.multiply(c, pa.scalar(1 + self.share, c.type)) for c in records.columns]
-        return pa.record_batch(moved, schema=self.feature_schema)
+        moved = number_block(super().features(records)) * np.float32(1 + self.share)
+        return self.feature_schema.batch([], moved)
 
 
 def test_float32_noise_of_another_processor_is_not_a_change():
@@ -133,10 +134,11 @@ class Renamed(IrisUseCase):
 
 
 class Wider(IrisUseCase):
-    feature_schema = pa.schema([*IrisUseCase.feature_schema, pa.field("area", pa.float32())])
+    feature_schema = IrisUseCase.feature_schema.with_numbers(["area"])
 
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        return records.append_column("area", records.column(0))
+        numbers = np.array([column.to_numpy() for column in records.columns], np.float32).T
+        return self.feature_schema.batch([], np.hstack([numbers, numbers[:, :1]]))
 
 
 @pytest.mark.parametrize(("case", "what"), [(Renamed(), "classes"), (Wider(), "feature schema")])

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -14,9 +13,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from platform_core.errors import InvalidInput
 from use_cases.closed_vectoriser import ClosedTfidfVectorizer, open_terms
 from use_cases.export import TOKEN_PATTERN, export
+from use_cases.feature_schema import FeatureSchema
 from use_cases.testing import run_graph
 
-SCHEMA = pa.schema([("text", pa.string())])
+SCHEMA = FeatureSchema(("text",))
 # As many "al gore" as "gore": only one of the two is among the five most frequent terms.
 TEXTS = ["al gore here now", "al gore here", "al here now", "al now", "here now"] * 4
 WORDS = {"token_pattern": TOKEN_PATTERN, "lowercase": False, "ngram_range": (1, 2), "binary": True}

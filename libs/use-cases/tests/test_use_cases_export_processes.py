@@ -8,11 +8,12 @@ import pytest
 
 PROGRAM = """
 import hashlib, sys
-from use_cases import assemble, use_case
+from use_cases import assemble, model_schema, use_case
 
 case = use_case(sys.argv[1])
 table = case.training().generate(300, 0).combine_chunks()
-features = assemble(case, table.select(case.record_schema.names).to_batches()[0]).to_pandas()
+batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
+features = model_schema(case).frame(batch)
 for candidate in case.training().candidates():
     defaults = {name: values[0] for name, values in candidate.space.items()}
     labels = table[case.training().label.column].to_pylist()

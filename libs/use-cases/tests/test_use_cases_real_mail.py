@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from use_cases import Candidate, assemble, use_case
+from use_cases import Candidate, assemble, model_schema, use_case
 
 SPAM = use_case("spam")
 ROOT = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ def mail(name: str) -> tuple[pd.DataFrame, np.ndarray]:
     columns = [table[n].combine_chunks().fill_null("") for n in ("email_id", "subject", "body")]
     records = pa.record_batch([*columns, empty], schema=SPAM.record_schema)
     spam = pc.equal(table["label"], 1).to_numpy()
-    return assemble(SPAM, records).to_pandas(), spam
+    return model_schema(SPAM).frame(assemble(SPAM, records)), spam
 
 
 def first() -> Candidate:

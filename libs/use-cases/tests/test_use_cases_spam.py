@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from use_cases import assemble, use_case
+from use_cases import assemble, model_schema, use_case
 from use_cases.testing import fit_default, generated_records
 
 SPAM = use_case("spam")
@@ -87,5 +87,6 @@ def test_generated_mail_is_neither_trivial_nor_hopeless():
     candidate = SPAM.training().candidates()[0]
     model = fit_default(SPAM, candidate, rows=1_500)
     labels = SPAM.training().generate(1_000, seed=9)["label"].to_pylist()
-    predicted = model.predict(assemble(SPAM, generated_records(SPAM, 1_000, 9)).to_pandas())
+    features = assemble(SPAM, generated_records(SPAM, 1_000, 9))
+    predicted = model.predict(model_schema(SPAM).frame(features))
     assert 0.94 < f1_score(labels, predicted, pos_label="spam") < 0.998

@@ -22,7 +22,9 @@ def mail(subject: str, body: str) -> pa.RecordBatch:
 
 
 def topics(text: bytes) -> dict[str, float]:
-    return dict(zip(TOPICAL, topical_features([text.split()])[:, 0].tolist(), strict=True))
+    values = np.empty((1, len(TOPICAL)), np.float32)
+    topical_features([text.split()], values)
+    return dict(zip(TOPICAL, values[0].tolist(), strict=True))
 
 
 @pytest.mark.parametrize("topic", [*UNWANTED, *WANTED])

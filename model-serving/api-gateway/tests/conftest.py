@@ -34,7 +34,7 @@ from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
 from records import read_log
 from scoring import Release, Scorer, build_release, store_release
-from use_cases import use_case
+from use_cases import number_block, use_case
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
 MODEL_VERSION = "7"
@@ -136,12 +136,11 @@ def _infer(scorer: Scorer, body: dict[str, Any]) -> dict[str, Any]:
         },
     ]
     assert body["parameters"] == {"return_features": True}
-    for column, name in zip(scores.features.columns, scores.features.schema.names, strict=True):
-        if str(column.type) == "float":
-            data = column.to_pylist()
-            outputs.append(
-                {"name": f"feature.{name}", "datatype": "FP32", "shape": [rows], "data": data}
-            )
+    block = number_block(scores.features)
+    data = block.ravel().tolist()
+    outputs.append(
+        {"name": "features", "datatype": "FP32", "shape": list(block.shape), "data": data}
+    )
     parameters = {"release_id": scorer.release_id, "model_version": MODEL_VERSION}
     return {
         "id": body["id"],

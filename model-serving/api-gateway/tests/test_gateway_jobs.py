@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -206,7 +207,7 @@ async def test_the_list_of_invalid_rows_does_not_replace_the_input(ready, part) 
 async def test_a_link_out_of_the_store_or_in_a_circle_names_the_field(
     ready, tmp_path, field
 ) -> None:
-    folder = Path(ready.store.filesystem().base_path) / "batch"
+    folder = Path(urlsplit(ready.store.uri("batch/x")).path).parent
     (tmp_path / "outside").mkdir()
     (folder / "away").symlink_to(tmp_path / "outside")
     (folder / "circle").symlink_to(folder / "circle")

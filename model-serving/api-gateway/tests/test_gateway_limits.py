@@ -17,6 +17,7 @@ from api_gateway.routing.circuit import Circuit, CircuitLimits, CircuitOpen
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
+from platform_core.open_inference.client import ServiceTimeout
 from records import SegmentLimits, Spool
 from records.segments import frame
 
@@ -141,18 +142,12 @@ def test_of_several_keys_none_gets_more_than_its_share() -> None:
     assert [slots.acquire("modest") for _ in range(10)].count(True) == 7
 
 
-def fail(error: Exception) -> UpstreamUnavailable:
-    failure = UpstreamUnavailable("down")
-    failure.__cause__ = error
-    return failure
-
-
 def test_a_circuit_opens_allows_a_trial_call_and_closes() -> None:
     now = Seconds()
     circuit = Circuit(CircuitLimits(2, 10), now)
     for _ in range(2):
         circuit.enter()
-        circuit.leave(fail(TimeoutError()))
+        circuit.leave(ServiceTimeout("down"))
     with pytest.raises(CircuitOpen) as refused:
         circuit.enter()
     assert refused.value.retry_after == 10
@@ -160,7 +155,7 @@ def test_a_circuit_opens_allows_a_trial_call_and_closes() -> None:
     circuit.enter()
     with pytest.raises(CircuitOpen):
         circuit.enter()
-    circuit.leave(fail(TimeoutError()))
+    circuit.leave(ServiceTimeout("down"))
     with pytest.raises(CircuitOpen):
         circuit.enter()
     now.value += 10

@@ -111,7 +111,6 @@ def start(blob_store, tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
         settings = {
             "BLOB_STORE_URL": blob_store.uri("batch/_").removesuffix("/batch/_"),
             "FEAST_REPOSITORY": str(tmp_path),
-            "FEAST_REGISTRY": str(tmp_path / "registry.db"),
             "FEAST_ONLINE_PATH": str(tmp_path / "online.db"),
             "RAY_ADDRESS": "127.0.0.1:1",
             "RAY_DASHBOARD_URL": "http://127.0.0.1:1",

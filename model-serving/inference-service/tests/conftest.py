@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from model_server.testing import SEED, Home, SenderView, Server
+from model_server.testing import SEED, Home, SenderView, ServerProcess
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from scoring import Release, Scorer, Scores
 from use_cases import use_case
@@ -45,8 +45,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory, make_release: Callable) -> S
 
 
 @pytest.fixture(scope="session")
-def server(stage: Stage) -> Iterator[Server]:
-    """An inference service; whoever changes what it serves puts it back."""
+def server(stage: Stage) -> Iterator[ServerProcess]:
+    """An inference service; tests that change what it serves restore it."""
     with stage.home.serve("inference_service", "INFERENCE") as server:
         yield server
 

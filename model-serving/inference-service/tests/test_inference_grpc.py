@@ -8,7 +8,7 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
 from platform_core.open_inference import tensors_from_batch
-from use_cases import use_case
+from use_cases import number_block, use_case
 
 
 @pytest.fixture
@@ -52,12 +52,9 @@ async def test_answers_are_those_of_the_release(client, records, offline, stage,
     assert answer.parameters["release_id"].string_param == release.id
     assert answer.parameters["degraded"].bool_param is False
     assert answer.model_version == ("3" if name == "spam" else release.id)
-    numeric = {o.name.removeprefix("feature."): o for o in answer.outputs[2:]}
-    assert numeric.keys() == set(expected.features.schema.names) - {"text"}
-    for column, tensor in numeric.items():
-        np.testing.assert_allclose(
-            tensor.as_numpy(), expected.features.column(column).to_pylist(), atol=1e-6
-        )
+    (features,) = answer.outputs[2:]
+    assert features.name == "features"
+    np.testing.assert_allclose(features.as_numpy(), number_block(expected.features), atol=1e-6)
 
 
 async def test_metadata_and_readiness(client, stub, stage):
@@ -126,3 +123,23 @@ async def test_an_unknown_model_is_not_found(client, records):
         await client.infer(request_for("churn", records("iris", 1), raw=False))
 
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_only_the_requested_outputs_are_returned(stub, records):
+    request = request_for("iris", records("iris", 2), raw=False).to_grpc()
+    request.outputs.add(name="prediction")
+
+    answer = await stub.ModelInfer(request)
+
+    assert [output.name for output in answer.outputs] == ["prediction"]
+
+
+async def test_an_unknown_output_is_refused(stub, records):
+    request = request_for("iris", records("iris", 2), raw=False).to_grpc()
+    request.outputs.add(name="eggs")
+
+    with pytest.raises(grpc.RpcError) as refused:
+        await stub.ModelInfer(request)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "eggs" in refused.value.details()

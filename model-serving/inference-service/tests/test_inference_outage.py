@@ -2,11 +2,12 @@
 
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
 
 from platform_core.testing.processes import free_port, wait_until
 from platform_core.testing.servers import redis_in
-from use_cases import use_case
+from use_cases import model_schema, use_case
 
 
 def test_without_redis_answers_are_degraded_until_it_is_back(
@@ -22,8 +23,10 @@ def test_without_redis_answers_are_degraded_until_it_is_back(
 
     def ask() -> tuple[bool, list[float]]:
         answer = server.infer("spam", mails, parameters={"return_features": True}).json()
-        features = outputs(answer)["feature.sender_domain_spam_rate"]
-        return answer["parameters"]["degraded"], features
+        numbers = model_schema(use_case("spam")).numbers
+        features = np.reshape(outputs(answer)["features"], (-1, len(numbers)))
+        rates = features[:, numbers.index("sender_domain_spam_rate")]
+        return answer["parameters"]["degraded"], rates.tolist()
 
     with ExitStack() as stack:
         first = stack.enter_context(redis_in(tmp_path / "redis-1", port))

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from platform_core.storage import release_path
-from use_cases import use_case
+from use_cases import model_schema, number_block, use_case
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +89,8 @@ def test_entity_features_come_from_the_online_store(
     assert answer.json()["parameters"]["degraded"] is False
     got = outputs(answer.json())
     np.testing.assert_allclose(got["probabilities"], expected.probabilities.ravel(), atol=1e-6)
-    for name in expected.features.schema.names[1:]:
-        column = expected.features.column(name).to_pylist()
-        np.testing.assert_allclose(got[f"feature.{name}"], column, atol=1e-6)
+    numbers = number_block(expected.features)
+    np.testing.assert_allclose(got["features"], numbers.ravel(), atol=1e-6)
     assert answer.content == whole.infer("spam", mails, **ask).content
 
 
@@ -109,17 +108,16 @@ def test_the_transformer_says_the_same_of_itself(whole, transformer, first):
 def test_the_predictor_takes_features_and_answers_probabilities(predictor, spam, outputs):
     metadata = predictor.get("/v2/models/spam").json()
 
-    assert [t["name"] for t in metadata["inputs"]] == [f.name for f in spam.manifest.features]
+    schema = model_schema(use_case("spam"))
+    assert schema.spec == spam.manifest.features
+    assert [(t["name"], t["shape"]) for t in metadata["inputs"]] == [
+        ("text", [-1]),
+        ("numbers", [-1, len(schema.numbers)]),
+    ]
     assert [t["name"] for t in metadata["outputs"]] == ["probabilities"]
-    features = pa.RecordBatch.from_pylist(
-        list(spam.manifest.golden.features),
-        schema=pa.schema(
-            [
-                pa.field(f.name, pa.string() if f.datatype == "BYTES" else pa.float32())
-                for f in spam.manifest.features
-            ]
-        ),
-    )
+    rows = spam.manifest.golden.features
+    numbers = np.array([[row[name] for name in schema.numbers] for row in rows], np.float32)
+    features = schema.batch([pa.array([row["text"] for row in rows])], numbers)
     answer = predictor.infer("spam", features).json()
     assert list(outputs(answer)) == ["probabilities"]
     assert answer["parameters"] == {"release_id": spam.id, "model_version": "3"}

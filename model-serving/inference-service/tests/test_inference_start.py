@@ -10,12 +10,12 @@ import pytest
 
 from inference_service.bootstrap import build
 from model_server.grpc_server import start_grpc
-from model_server.program import serve
 from model_server.rest_server import RestServer
-from model_server.testing import Home, Server
+from model_server.testing import Home, ServerProcess
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import ConfigurationError
 from platform_core.open_inference import tensors_from_batch
+from platform_core.programs import exit_code
 from platform_core.storage import release_path
 from platform_core.testing.processes import listens, wait_until
 
@@ -26,7 +26,7 @@ class Lives:
 
     first: dict[str, httpx.Response]
     log: str
-    second: Server
+    second: ServerProcess
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +106,11 @@ def test_sigterm_lets_the_request_in_flight_finish(lives, own_stage, records):
 @pytest.mark.parametrize(
     ("settings", "code", "reason"),
     [
-        ({"SERVING_ENVIRONMENT": "moon"}, 2, "serving_environment"),
-        ({"TRANSFORMER": "sometimes"}, 2, "transformer"),
-        ({"INFERENCE_HTTP_PORT": "0"}, 2, "inference_http_port"),
-        ({"FEAST_REGISTRY": ""}, 2, "feast_registry"),
-        ({"BLOB_STORE_URL": "ftp://somewhere"}, 1, "BLOB_STORE_URL"),
+        ({"SERVING_ENVIRONMENT": "moon"}, 2, "SERVING_ENVIRONMENT"),
+        ({"TRANSFORMER": "sometimes"}, 2, "TRANSFORMER"),
+        ({"INFERENCE_HTTP_PORT": "0"}, 2, "INFERENCE_HTTP_PORT"),
+        ({"FEAST_REPOSITORY": ""}, 2, "FEAST_REPOSITORY"),
+        ({"BLOB_STORE_URL": "ftp://somewhere"}, 2, "BLOB_STORE_URL"),
     ],
 )
 def test_wrong_settings_end_it_with_a_reason(
@@ -120,7 +120,7 @@ def test_wrong_settings_end_it_with_a_reason(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    assert serve(build) == code
+    assert exit_code(lambda: build().run()) == code
 
     assert reason in capsys.readouterr().err
 
@@ -132,7 +132,7 @@ def test_a_pod_with_a_refused_release_ends_with_the_reason(tmp_path, monkeypatch
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    assert serve(build) == 1
+    assert exit_code(lambda: build().run()) == 1
 
     assert "0" * 32 in capsys.readouterr().err.strip().splitlines()[-1]
 

@@ -73,7 +73,7 @@ run "each_service_account_is_one_component" {
   }
 
   assert {
-    condition     = output.settings_env == "BLOB_STORE_URL=https://sttest.blob.core.windows.net\nFEAST_REGISTRY=https://sttest.blob.core.windows.net/models/_feast/registry.db\n"
+    condition     = output.settings_env == "BLOB_STORE_URL=https://sttest.blob.core.windows.net\n"
     error_message = "Settings must name the storage account."
   }
 }

@@ -1,4 +1,7 @@
-"""`python -m training run|compile|recurring|schedule`. Exit 0 = done, 1 = failed, 2 = wrong use."""
+"""`python -m training run|resume|compile|recurring|schedule`.
+
+Exit 0 = done, 1 = failed, 2 = wrong use.
+"""
 
 import argparse
 import secrets
@@ -7,16 +10,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from platform_core.errors import PlatformError
 from platform_core.programs import CommandInterrupted, exit_code
-from scoring import load_lineage
-from training.bootstrap import Platform
-from training.pipeline.bootstrap import kubeflow, runner
-from training.pipeline.parameters import RunParameters
-from training.progress import say
-from training.run_folder import RELEASE, RunFolder
-from training.summary import summary
+from training.bootstrap import TrainingServices
+from training.parameters import RunParameters, RunRequest
+from training.pipeline.bootstrap import here, kubeflow, runner
+from training.pipeline.runner import EndedRun
+from training.progress import show
 from use_cases import DEFAULT, use_case
 
 
@@ -26,70 +28,87 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_code(lambda: _run_command(options))
 
 
-def _run_command(options: argparse.Namespace) -> int:
+def _run_command(options: argparse.Namespace) -> None:
     try:
-        return options.command(options)
+        options.command(options)
     except KeyboardInterrupt as error:
         raise CommandInterrupted(
             "interrupted; the release served before is still served"
         ) from error
 
 
-def _parameters(options: argparse.Namespace) -> RunParameters:
-    given = {name: getattr(options, name) for name in RunParameters.model_fields if name in options}
+def run_pipeline(services: TrainingServices, name: str, request: RunRequest) -> None:
+    """Run the pipeline to its end and print a summary."""
+    show(f"run {name} of {use_case(request.use_case).title}")
+    _print_summary(services, runner(services).run(name, request))
+
+
+def resume_run(services: TrainingServices, name: str) -> None:
+    """Continue a run of this machine that broke off, and print a summary.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    show(f"resuming run {name}")
+    _print_summary(services, here(services).resume(name))
+
+
+def _print_summary(services: TrainingServices, run: EndedRun) -> None:
+    from scoring import load_lineage
+    from training.results import ReleaseResult
+    from training.summary import summary
+
+    case = use_case(run.records.use_case)
+    release = run.records.result("release", ReleaseResult)
+    lineage = load_lineage(services.store, case.name, release.release_id)
+    print(summary(case, lineage, run.timings), flush=True)
+
+
+def _request(options: argparse.Namespace) -> RunRequest:
+    given = {name: getattr(options, name) for name in RunParameters.model_fields}
     given = {name: value for name, value in given.items() if value is not None}
-    use_case(options.use_case)
-    parameters = RunParameters(**given, git_sha=_git_sha())
-    parameters.arguments(options.use_case, "")  # what is wrong is said before anything starts
-    return parameters
+    case = use_case(options.use_case)
+    return RunRequest(
+        use_case=case.name, parameters=RunParameters(**{"git_sha": _git_sha(), **given})
+    )
 
 
-def _run(options: argparse.Namespace) -> int:
-    parameters = _parameters(options)
-    platform = Platform()
-    run_id = f"{platform.clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    _start(platform, options.use_case, run_id, parameters)
-    return 0
+def _run(options: argparse.Namespace) -> None:
+    request, services = _request(options), TrainingServices()
+    name = f"{services.clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    run_pipeline(services, name, request)
 
 
-def _start(platform: Platform, name: str, run_id: str, parameters: RunParameters) -> None:
-    case = use_case(name)
-    run = RunFolder(platform.store, name, run_id)
-    say(f"run {run_id} of {case.title}")
-    timings = runner(platform.settings).run(run, parameters)
-    release_id = run.read_json(RELEASE)["release_id"]
-    print(summary(case, load_lineage(platform.store, name, release_id), timings), flush=True)
+def _resume(options: argparse.Namespace) -> None:
+    resume_run(TrainingServices(), options.name)
 
 
-def _compile(options: argparse.Namespace) -> int:
+def _compile(options: argparse.Namespace) -> None:
     from training.pipeline.compile import compile_pipeline
 
-    print(compile_pipeline(Platform().settings.training_image, options.output))
-    return 0
+    print(compile_pipeline(TrainingServices().settings.training_image, options.output))
 
 
-def _recurring(options: argparse.Namespace) -> int:
-    parameters = _parameters(options)
-    server = kubeflow(Platform().settings)
-    made = server.schedule(options.use_case, options.cron, parameters)
-    print(f"{options.use_case} is trained at {options.cron!r}: recurring run {made}")
-    return 0
+def _recurring(options: argparse.Namespace) -> None:
+    request = _request(options)
+    made = kubeflow(TrainingServices()).schedule(options.cron, request)
+    print(f"{request.use_case} is trained at {options.cron!r}: recurring run {made}")
 
 
-def _schedule(options: argparse.Namespace) -> int:
+def _schedule(options: argparse.Namespace) -> None:
     del options
     from training.scheduler import Scheduler
 
-    platform = Platform()
-    scheduler = Scheduler(platform.store, lambda *run: _start(platform, *run))
+    services = TrainingServices()
+    scheduler = Scheduler(services.store, lambda *run: run_pipeline(services, *run))
     scheduler.resume()
     pause = threading.Event()
     while True:
         try:
             scheduler.run_pending()
         except PlatformError as error:
-            say(f"retrain requests cannot be read: {error}")
-        pause.wait(platform.settings.scheduler_interval_seconds)
+            show(f"retrain requests cannot be read: {error}")
+        pause.wait(services.settings.scheduler_interval_seconds)
 
 
 def _git_sha() -> str:
@@ -107,26 +126,28 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="train, judge, register and stage a release")
     _add_parameters(run)
     run.set_defaults(command=_run)
-    recurring = commands.add_parser("recurring", help="train again and again (Kubeflow server)")
+    resume = commands.add_parser("resume", help="continue a run that broke off")
+    resume.add_argument("name", help="the run, as `run` printed it")
+    resume.set_defaults(command=_resume)
+    recurring = commands.add_parser("recurring", help="train repeatedly (Kubeflow server)")
     _add_parameters(recurring)
     recurring.add_argument("--cron", required=True, help='six fields, e.g. "0 0 3 * * 1"')
     recurring.set_defaults(command=_recurring)
     compiled = commands.add_parser("compile", help="write the pipeline's IR for a cluster")
     compiled.add_argument("--output", type=Path, required=True)
     compiled.set_defaults(command=_compile)
-    schedule = commands.add_parser("schedule", help="take up retrain requests for ever")
+    schedule = commands.add_parser("schedule", help="run retrain requests as they come")
     schedule.set_defaults(command=_schedule)
     return parser
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--use-case", default=DEFAULT)
-    parser.add_argument("--data", help="a path, pattern, folder or URL; generated records without")
-    parser.add_argument("--columns", help='your names, e.g. "body=text email_id=sms_id"')
-    parser.add_argument("--base", help="add to this dataset version; latest: the newest")
-    for name in ("rows", "trials", "seed"):
-        parser.add_argument(f"--{name}", type=int)
-    parser.add_argument("--budget-minutes", type=float, help="begin no further trials after these")
+    for name, field in RunParameters.model_fields.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(
+            option, type=cast("type[str]", field.annotation), help=field.description
+        )
 
 
 if __name__ == "__main__":

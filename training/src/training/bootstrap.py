@@ -1,4 +1,4 @@
-"""Where training chooses its adapters; imports on use, as each step is a process of its own."""
+"""Where training chooses its adapters; imports on use, because each step is its own process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from platform_core.adapters import connect
 from platform_core.clock import Clock, SystemClock
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.job_runner import JobRunner
+from platform_core.ports.online_store import OnlineStore
 from platform_core.ports.registry import ModelRegistry
 from platform_core.settings import (
     OnlineStoreSettings,
@@ -19,41 +20,40 @@ from platform_core.settings import (
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from platform_core.ports.feature_store import FeatureStore
-    from platform_core.ports.online_store import OnlineStore
+    from data_pipeline.bootstrap import DataServices
     from releases.changes import ReleaseService
-    from training.tracking import Tracking
+    from training.tracking.experiment import Experiment
 
 
-class Platform:
-    """What a step may use; each part is connected when it is first asked for."""
+class TrainingServices:
+    """What the steps work with; each part is connected on first use."""
 
     clock: Clock = SystemClock()
     settings = cached_property(lambda _: TrainingSettings())
     store = cached_property[BlobStore](lambda _: connect.blob_store(StorageSettings()))
     registry = cached_property[ModelRegistry](lambda _: connect.model_registry(RegistrySettings()))
+    online_store = cached_property[OnlineStore](
+        lambda _: connect.online_store(OnlineStoreSettings())
+    )
     jobs = cached_property[JobRunner](lambda _: connect.job_runner(RaySettings()))
 
     @cached_property
-    def feature_store(self) -> FeatureStore:
-        """Feast, to define, join and materialise."""
-        return connect.feature_store(OnlineStoreSettings())
+    def data(self) -> DataServices:
+        """What the data pipeline works with."""
+        from data_pipeline.bootstrap import DataServices
 
-    @cached_property
-    def online_store(self) -> OnlineStore:
-        """Feast, as serving reads it."""
-        return connect.online_store(OnlineStoreSettings())
+        return DataServices()
 
     @cached_property
     def releases(self) -> ReleaseService:
-        """What changes environments."""
+        """The service that changes what environments serve."""
         from releases.bootstrap import build
         from releases.settings import ReleaseSettings
 
         return build(ReleaseSettings()).service
 
-    def tracking(self, use_case: str) -> Tracking:
-        """MLflow's experiment of a use case."""
-        from training.tracking import Tracking
+    def experiment(self, use_case: str) -> Experiment:
+        """Return the MLflow experiment of a use case."""
+        from training.tracking.experiment import Experiment
 
-        return Tracking(RegistrySettings().mlflow_tracking_uri, use_case)
+        return Experiment(RegistrySettings().mlflow_tracking_uri, use_case)

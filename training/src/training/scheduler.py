@@ -1,4 +1,4 @@
-"""Taking up retrain requests: each becomes one pipeline run, exactly once."""
+"""The scheduler: each retrain request becomes one pipeline run, exactly once."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,8 +9,8 @@ from platform_core.errors import BlobExists, PlatformError
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
-from training.pipeline.parameters import RunParameters
-from training.progress import say
+from training.parameters import RunParameters, RunRequest
+from training.progress import show
 
 TAKEN, DONE, FAILED = ".taken", ".done", ".failed"
 
@@ -18,22 +18,22 @@ TAKEN, DONE, FAILED = ".taken", ".done", ".failed"
 class Scheduler:
     """Looks for requests and starts runs with the parameters of the release that drifted."""
 
-    def __init__(self, store: BlobStore, start: Callable[[str, str, RunParameters], None]) -> None:
-        """`start(use_case, run_id, parameters)` runs the pipeline to its end."""
+    def __init__(self, store: BlobStore, start: Callable[[str, RunRequest], object]) -> None:
+        """`start(name, request)` runs the pipeline to its end."""
         self._store = store
         self._start = start
 
     def run_pending(self) -> int:
-        """Run every request that nobody has taken up; return how many.
+        """Run every request that is not taken yet; return how many.
 
         A run that fails is marked with its reason and does not stop the others.
         """
         pending = [request for request in self._requests() if self._take(request)]
         for request in pending:
-            say(f"retraining {request.use_case}: {request.reason}")
+            show(f"retraining {request.use_case}: {request.reason}")
             try:
-                parameters = self._parameters(request)
-                self._start(request.use_case, f"retrain-{request.request_id}", parameters)
+                run = RunRequest(use_case=request.use_case, parameters=self._parameters(request))
+                self._start(f"retrain-{request.request_id}", run)
             except PlatformError as error:
                 self._mark(request, FAILED, str(error))
             else:
@@ -41,9 +41,8 @@ class Scheduler:
         return len(pending)
 
     def resume(self) -> None:
-        """Take up again what a scheduler that was stopped had begun and not finished.
-
-        Called once at the start: one scheduler runs at a time.
+        """Release the requests that a stopped scheduler had taken and not finished, so that they
+        are run again. Called once at the start: one scheduler runs at a time.
         """
         for request in self._requests():
             ended = (self._marker(request, suffix) for suffix in (DONE, FAILED))
@@ -57,7 +56,7 @@ class Scheduler:
             try:
                 yield RetrainRequest.model_validate_json(self._store.read(blob.path))
             except ValidationError as error:
-                say(f"{blob.path} is no retrain request: {error.error_count()} errors")
+                show(f"{blob.path} is not a retrain request: {error.error_count()} errors")
 
     def _take(self, request: RetrainRequest) -> bool:
         try:
@@ -72,7 +71,7 @@ class Scheduler:
 
     def _mark(self, request: RetrainRequest, suffix: str, text: str) -> None:
         if text:
-            say(f"retraining {request.use_case} failed: {text}")
+            show(f"retraining {request.use_case} failed: {text}")
         self._store.write(self._marker(request, suffix), text.encode())
 
     @staticmethod

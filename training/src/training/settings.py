@@ -1,5 +1,6 @@
-"""What training reads from the environment beside the shared settings."""
+"""What training reads from the environment, in addition to the shared settings."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -9,14 +10,16 @@ from platform_core.settings import Settings
 
 
 class TrainingSettings(Settings):
-    """Where runs leave their files, and the image a cluster runs the steps in.
+    """Where runs leave their files, and how the pipeline and its steps run.
 
-    `training_image` carries a tag or digest; a `serving_image` with a digest is what releases are
-    pinned to. `scheduler_interval_seconds` is how often retrain
-    requests are looked for, `smoke_rows` how many test records are sent to a new release.
-    With `kfp_endpoint` the pipeline runs on that Kubeflow server, which is asked every
-    `kfp_poll_seconds` how it goes. `ray_steps` says where the steps that compute on Ray run: here
-    (`driver`, on a node of the cluster) or as jobs of the cluster (`job`).
+    `training_image` carries a tag or digest; releases are pinned to a `serving_image` with a
+    digest. With `kfp_endpoint` the pipeline runs on that Kubeflow server, whose state is read
+    every `kfp_poll_seconds`. `ray_steps` says where the steps that compute on Ray run: in their
+    own process (`driver`, on a node of the cluster) or as jobs of the cluster (`job`).
+    `run_id` is the run a step belongs to, set by what starts the step; with `reuse_step_results`
+    a step that finished with the same inputs and parameters is not repeated. Retrain requests
+    are read every `scheduler_interval_seconds`; `smoke_rows` test records are sent to a new
+    release.
     """
 
     platform_home: Path
@@ -26,4 +29,12 @@ class TrainingSettings(Settings):
     kfp_endpoint: str | None = None
     kfp_poll_seconds: float = Field(default=10, gt=0)
     ray_steps: Literal["driver", "job"] = "driver"
+    run_id: str = ""
+    reuse_step_results: bool = False
     smoke_rows: int = Field(default=50, ge=1, le=100)
+
+
+def step_environment(run_id: str, reuse_step_results: bool) -> dict[str, str]:
+    """Return the environment of the steps of a run on this machine."""
+    values = {"RUN_ID": run_id, "REUSE_STEP_RESULTS": str(reuse_step_results).lower()}
+    return {**os.environ, **values}

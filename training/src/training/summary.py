@@ -1,10 +1,10 @@
-"""What is printed when a run is done."""
+"""The table that is printed when a run has succeeded."""
 
 from collections.abc import Mapping
 
 from platform_core.contracts.release import Lineage
 from platform_core.settings import GatewayClientSettings, RaySettings, RegistrySettings
-from training.evaluation import HIGH, LOW
+from training.card.evaluation import HIGH, LOW
 from training.pipeline.runner import Timings
 from use_cases import UseCase
 
@@ -34,14 +34,14 @@ def summary(case: UseCase, lineage: Lineage, timings: Timings) -> str:
 
 
 def figure(metrics: Mapping[str, float], name: str) -> str:
-    """Return a metric with its 95 % interval where there is one: `.9908 [.9870, .9930]`."""
+    """Return a metric with its 95 % interval where there is one: `0.9908 [0.9870, 0.9930]`."""
     text = _short(metrics[name])
     low, high = metrics.get(f"{name}{LOW}"), metrics.get(f"{name}{HIGH}")
     return text if low is None or high is None else f"{text} [{_short(low)}, {_short(high)}]"
 
 
 def _short(value: float) -> str:
-    return f"{value:.4f}".removeprefix("0")
+    return f"{value:.4f}"
 
 
 def _slowest(timings: Timings) -> str:

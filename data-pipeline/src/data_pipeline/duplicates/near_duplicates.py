@@ -96,7 +96,7 @@ def estimate(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     in 256 does so by chance.
     """
     agree = (left == right).mean(axis=1)
-    return (agree - 1 / _BYTE_VALUES) / (1 - 1 / _BYTE_VALUES)
+    return np.asarray((agree - 1 / _BYTE_VALUES) / (1 - 1 / _BYTE_VALUES))
 
 
 def cluster(
@@ -125,7 +125,7 @@ def cluster(
 def _word_hashes(words: pa.Array) -> np.ndarray:
     encoded = words.dictionary_encode()
     (hashes,) = RMinHash.hash_token_sets([encoded.dictionary.to_pylist()])
-    return np.array(hashes, dtype=np.uint64)[np.asarray(encoded.indices)]
+    return np.asarray(np.array(hashes, dtype=np.uint64)[np.asarray(encoded.indices)])
 
 
 def _shingles(words: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -121,7 +121,8 @@ def _clusters(
 
 
 def _texts(case: UseCase, records: pa.RecordBatch) -> Sequence[str | None]:
-    return pc.utf8_slice_codeunits(case.training().duplicate_text(records), 0, 1_000).to_pylist()
+    texts = pc.utf8_slice_codeunits(case.training().duplicate_text(records), 0, 1_000)
+    return list(texts.to_pylist())
 
 
 def _plain_warnings(manifest: DatasetManifest, profiles: Sequence[ColumnProfile]) -> Iterator[str]:

@@ -150,7 +150,7 @@ def _word(values: pa.Array) -> Iterator[tuple[str, _Measure]]:
 def _ends(texts: pa.Array) -> list[str]:
     start = pc.utf8_slice_codeunits(texts, 0, WORD_CHARACTERS)
     end = pc.utf8_slice_codeunits(texts, -WORD_CHARACTERS, None)
-    return pc.binary_join_element_wise(start, end, " ").fill_null("").to_pylist()
+    return list(pc.binary_join_element_wise(start, end, " ").fill_null("").to_pylist())
 
 
 def _most_telling(occurs: Any, positive: np.ndarray) -> int:
@@ -168,4 +168,4 @@ def _cast(values: pa.Array, target: pa.DataType) -> pa.Array | None:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -26,8 +26,9 @@ class Sample:
     """Tables of the same dataset version, rows ordered by `row_id`, which is a hash of the
     content: their first rows are a random choice that stays the same.
 
-    `records` and `features` have the same rows; `features` and `extra` (columns of the source
-    that the use case does not name) are `None` where there are none.
+    `records` and `features` have the same rows; `features` (as `read_features` returns them) and
+    `extra` (columns of the source that the use case does not name) are `None` where there are
+    none.
     """
 
     case: UseCase
@@ -39,11 +40,15 @@ class Sample:
         """Return every column that could tell the label: what the model sees, what came with
         the records, and what is known of them beside.
         """
-        model = [] if self.features is None else model_schema(self.case).names
+        schema = model_schema(self.case)
+        features, model = None, []
+        if self.features is not None:
+            features, model = schema.columns(self.features), list(schema.names)
+            features = features.append_column(LABEL, self.features[LABEL])
         # Where a feature is the column itself (iris), it is judged once.
         record = [name for name in self.case.record_schema.names if name not in model]
         return [
-            *self._entities(_columns(self.features, model, Role.FEATURE)),
+            *self._entities(_columns(features, model, Role.FEATURE)),
             *_columns(self.records, record, Role.RECORD),
             *self._beside(),
             *_columns(self.extra, self._extra_names(), Role.NONE),
@@ -59,7 +64,7 @@ class Sample:
             return
         known = pa.repeat(False, self.features.num_rows)
         for feature in entity.features:
-            values = self.features[feature.name].combine_chunks()
+            values = model_schema(self.case).column(self.features, feature.name)
             other = pc.not_equal(values, pa.scalar(feature.unknown, values.type))
             known = pc.or_(known, pc.fill_null(other, False))
         for column in columns:

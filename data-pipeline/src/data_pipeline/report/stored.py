@@ -14,7 +14,7 @@ def batches(
     store: BlobStore, path: str, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet object in order, one batch in memory at a time."""
-    with store.filesystem().open_input_file(path) as stream:
+    with store.open(path) as stream:
         file = pq.ParquetFile(stream, pre_buffer=False)
         present = [n for n in columns or () if n in file.schema_arrow.names] or None
         yield from file.iter_batches(batch_size=BATCH_ROWS, columns=present)
@@ -49,9 +49,5 @@ def rows_with(
     store: BlobStore, path: str, column: str, values: Sequence[str], columns: Sequence[str]
 ) -> pa.Table:
     """Return the rows whose `column` is one of `values`; row groups without them are skipped."""
-    return pq.read_table(
-        path,
-        columns=list(columns),
-        filters=[(column, "in", list(values))],
-        filesystem=store.filesystem(),
-    )
+    with store.open(path) as file:
+        return pq.read_table(file, columns=list(columns), filters=[(column, "in", list(values))])

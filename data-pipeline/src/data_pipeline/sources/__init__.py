@@ -1,6 +1,5 @@
 """Where records come from: files of several kinds, mail, URLs, blobs, Hugging Face, a generator."""
 
-from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.request import (
     DEFAULT_ROWS,
     GENERATED,
@@ -9,4 +8,4 @@ from data_pipeline.sources.request import (
     shown,
 )
 
-__all__ = ["DEFAULT_ROWS", "GENERATED", "IngestRequest", "ingest", "parse_columns", "shown"]
+__all__ = ["DEFAULT_ROWS", "GENERATED", "IngestRequest", "parse_columns", "shown"]

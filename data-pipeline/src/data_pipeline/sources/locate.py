@@ -41,10 +41,10 @@ def find_blobs(store: BlobStore, path: str) -> Found:
     Raises:
         InvalidData: nothing is there, or nothing that can be read.
     """
-    system = store.filesystem()
+    system = store.arrow_filesystem()
     parent, _, own = path.rpartition("/")
     if store.exists(path):
-        size = system.get_file_info(path).size or 0
+        size = store.info(path).size
         one = SourceFile(own, path, size, parent.rpartition("/")[2], system)
         return _sorted_out([one], path, local=False)
     files = [

@@ -130,8 +130,8 @@ class PartWriter:
         return rows
 
     def _rows(self, number: int) -> int:
-        with self._store.filesystem().open_input_file(self._path(number)) as stream:
-            return pq.ParquetFile(stream).metadata.num_rows
+        with self._store.open(self._path(number)) as stream:
+            return int(pq.ParquetFile(stream).metadata.num_rows)
 
     def _remove_all(self) -> None:
         self._store.delete(f"{self._folder}/{SUMMARY}")

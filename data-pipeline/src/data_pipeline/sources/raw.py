@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from platform_core.contracts.base import Contract
-from platform_core.errors import InvalidData
+from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
 
 FOLDER = "raw"
@@ -86,9 +86,9 @@ class RawRecords:
     def _open(self, name: str) -> Iterator[pq.ParquetFile]:
         path = f"{self._folder}/{name}"
         try:
-            with self._store.filesystem().open_input_file(path) as stream:
+            with self._store.open(path) as stream:
                 yield pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
-        except (pa.ArrowException, OSError) as error:
+        except (BlobNotFound, pa.ArrowException, OSError) as error:
             raise InvalidData(
                 f"the raw part {path} cannot be read ({error}); ingest the source again"
             ) from error

@@ -136,4 +136,4 @@ def _epoch(numbers: np.ndarray) -> np.ndarray:
 
 def _microseconds(times: pd.Series) -> np.ndarray:
     plain = times.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-    return plain.astype(np.int64)
+    return np.asarray(plain.astype(np.int64))

@@ -183,7 +183,7 @@ def _counted(
         """SELECT count(*), count(*) FILTER (test), count(DISTINCT label) FILTER (test)
            FROM selected""",
     )
-    clusters = one_row(
+    clusters, near_duplicates, mixed_clusters = one_row(
         database,
         """SELECT count(*), coalesce(sum(size) FILTER (size > 1), 0)::BIGINT,
                   count(*) FILTER (mixed)
@@ -199,11 +199,13 @@ def _counted(
     )
     found = dict(database.sql("SELECT label, count(*) FROM selected GROUP BY label").fetchall())
     return Selection(
-        rows,
-        {name: found.get(name, 0) for name in classes},
-        test_rows,
-        test_classes,
-        *clusters,
+        rows=rows,
+        classes={name: found.get(name, 0) for name in classes},
+        test_rows=test_rows,
+        test_classes=test_classes,
+        clusters=clusters,
+        near_duplicates=near_duplicates,
+        mixed_clusters=mixed_clusters,
         duplicates=arrivals - contradictory - new,
         contradictory_rows=contradictory,
         straddling=straddling,

@@ -1,30 +1,30 @@
 """What the feature transformer and the inference service share: a KServe server for releases."""
 
-from model_server.pointers import Pointer, Pointers
+from model_server.pointers import ReleasePointer, ReleasePointers
 from model_server.record_batching import RecordBatcher, never_blocks
 from model_server.repository import ReleaseRepository
 from model_server.requests import read_tensors
 from model_server.responses import (
-    Answer,
-    Identity,
+    ReleaseIdentity,
+    ScoredRecords,
     probability_tensor,
-    respond,
-    respond_answer,
+    release_response,
+    scored_response,
 )
-from model_server.server import Listen, ReleaseServer
+from model_server.server import ListenAddress, ReleaseServer
 
 __all__ = [
-    "Answer",
-    "Identity",
-    "Listen",
-    "Pointer",
-    "Pointers",
+    "ListenAddress",
     "RecordBatcher",
+    "ReleaseIdentity",
+    "ReleasePointer",
+    "ReleasePointers",
     "ReleaseRepository",
     "ReleaseServer",
+    "ScoredRecords",
     "never_blocks",
     "probability_tensor",
     "read_tensors",
-    "respond",
-    "respond_answer",
+    "release_response",
+    "scored_response",
 ]

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class ReleaseServicer(InferenceServicer):
-    """KServe's servicer, which leaves the versions out of the metadata."""
+    """KServe's servicer, with the versions in the metadata that KServe leaves out."""
 
     async def ModelMetadata(  # noqa: N802
         self, request: messages.ModelMetadataRequest, context: aio.ServicerContext
@@ -33,7 +33,7 @@ class ReleaseServicer(InferenceServicer):
 
 
 class StatusInterceptor(ExceptionToStatusInterceptor):
-    """Answers errors by the same table as REST; KServe's own fails on some of its errors."""
+    """Maps errors to statuses by the same table as REST; KServe's own fails on some errors."""
 
     async def handle_exception(
         self,
@@ -61,7 +61,7 @@ async def start_grpc(
     options = [
         ("grpc.max_send_message_length", MAX_GRPC_MESSAGE_LENGTH),
         ("grpc.max_receive_message_length", MAX_GRPC_MESSAGE_LENGTH),
-        # Two servers on one port would share its calls without anybody noticing.
+        # Otherwise two servers on one port would share its calls unnoticed.
         ("grpc.so_reuseport", 0),
     ]
     server = aio.server(interceptors=(StatusInterceptor(),), options=options)

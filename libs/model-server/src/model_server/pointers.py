@@ -1,4 +1,4 @@
-"""Which release an environment serves of each use case, as one small file each."""
+"""The release that an environment serves of each use case, as one small file each."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from platform_core.errors import ReleaseNotFound, ReleaseRefused
 _NAME = re.compile(r"[a-z0-9_]+")
 
 
-class Pointer(BaseModel):
+class ReleasePointer(BaseModel):
     """`<MODEL_REPOSITORY>/<environment>/<use_case>.json`, written by the deployer.
 
     `model_version` is the registered version; without it answers name the release instead.
@@ -26,22 +26,22 @@ class Pointer(BaseModel):
 
     @property
     def version(self) -> str:
-        """What answers give as `model_version`."""
+        """The `model_version` of responses."""
         return self.model_version or self.release_id
 
 
-class Pointers:
+class ReleasePointers:
     """The pointers of one environment."""
 
     def __init__(self, repository: Path, environment: Environment) -> None:
         self._folder = repository / environment
 
     def names(self) -> list[str]:
-        """Return the use cases that have a pointer, sorted; an empty file is none yet."""
+        """Return the use cases that have a pointer, sorted; an empty file does not count."""
         return sorted(file.stem for file in self._folder.glob("*.json") if file.stat().st_size)
 
-    def read(self, use_case: str) -> Pointer:
-        """Return what the pointer of `use_case` says now.
+    def read(self, use_case: str) -> ReleasePointer:
+        """Return the current pointer of `use_case`.
 
         Raises:
             ReleaseNotFound: there is no pointer.
@@ -54,7 +54,7 @@ class Pointers:
                 f"nothing is deployed of {use_case!r:.100}: {self._folder} has no such pointer"
             )
         try:
-            pointer = Pointer.model_validate_json(file.read_bytes())
+            pointer = ReleasePointer.model_validate_json(file.read_bytes())
         except ValidationError as error:
             raise ReleaseRefused(f"the pointer {file} is unreadable: {error}") from error
         if pointer.use_case != use_case:

@@ -1,4 +1,4 @@
-"""The releases a server serves: loaded from pointers, swapped whole."""
+"""The releases of a server: loaded from pointers, replaced in one step."""
 
 import asyncio
 import logging
@@ -8,37 +8,37 @@ from typing import Protocol
 
 from kserve import Model, ModelRepository
 
-from model_server.pointers import Pointer, Pointers
+from model_server.pointers import ReleasePointer, ReleasePointers
 from platform_core.errors import ModelNotReady, NotFound, PlatformError
 
 logger = logging.getLogger(__name__)
 
-Loader = Callable[[Pointer], Model]
+Loader = Callable[[ReleasePointer], Model]
 
 
 class Backend(Protocol):
-    """A server behind this one that has to serve the same releases."""
+    """A server behind this one that must serve the same releases."""
 
     async def load(self, use_case: str) -> None:
-        """Have it load what is deployed."""
+        """Load what is deployed."""
         ...
 
     async def unload(self, use_case: str) -> None:
-        """Have it stop serving a use case."""
+        """Stop serving a use case."""
         ...
 
 
 class ReleaseRepository(ModelRepository):
-    """Loads what the pointers name; a release that is refused leaves the old one serving.
+    """Loads what the pointers name; when a release is refused, the old one keeps serving.
 
     `loader` downloads, verifies and warms up the release of a pointer; it runs in a thread.
-    A `backend` goes first, so that what it refuses changes nothing here. `strict` raises at the
-    start what cannot be served, for a server whose one release comes with it.
+    A `backend` goes first, so that what it refuses changes nothing here. With `strict`, a release
+    that cannot be served ends the start, for a server with one release.
     """
 
     def __init__(
         self,
-        pointers: Pointers,
+        pointers: ReleasePointers,
         loader: Loader,
         backend: Backend | None = None,
         strict: bool = False,
@@ -55,7 +55,7 @@ class ReleaseRepository(ModelRepository):
         """Load every pointer; one that is refused is logged and the others are served.
 
         Raises:
-            PlatformError: this is strict, and one is refused or cannot be fetched.
+            PlatformError: `strict` is set, and a release is refused or cannot be fetched.
         """
         for name in self._pointers.names():
             try:
@@ -65,16 +65,16 @@ class ReleaseRepository(ModelRepository):
                 if self._strict:
                     raise
                 self._refusals[name] = str(error)
-            except Exception:  # a defect of one use case must not take the others down
+            except Exception:  # an error in one use case must not affect the others
                 logger.exception("%s is not served", name)
                 if self._strict:
                     raise
                 self._refusals[name] = "loading it failed; the server's log has the details"
 
     async def load(self, name: str) -> bool:
-        """Load what the pointer of `name` says now and swap it in.
+        """Load what the pointer of `name` says and replace what is served.
 
-        Requests in flight finish on the release they began with.
+        Requests in flight finish on the release they started with.
 
         Raises:
             PlatformError: the release is absent, refused or cannot be fetched; what was served
@@ -89,7 +89,7 @@ class ReleaseRepository(ModelRepository):
         return True
 
     def get_model(self, name: str) -> Model | None:
-        """Return what serves `name`, `None` when nothing was ever deployed.
+        """Return the model of `name`, `None` when nothing was deployed.
 
         Raises:
             ModelNotReady: its release was refused at start.

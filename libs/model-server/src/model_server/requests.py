@@ -13,14 +13,15 @@ from platform_core.open_inference import RETURN_FEATURES, Tensor, batch_from_ten
 
 
 def read_tensors(request: InferRequest, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the columns of `schema` from the input tensors [N] or [N, 1] of a request.
+    """Return the columns of `schema` from the input tensors [N], [N, 1] or [N, K] of a request.
 
     Raises:
         InvalidInput: a tensor is missing, does not fit, or has a null or non-finite value.
     """
     batch = batch_from_tensors([_tensor(tensor) for tensor in request.inputs], schema)
     for name, column in zip(schema.names, batch.itercolumns(), strict=True):
-        if column.null_count or not _finite(column):
+        values = column.values if pa.types.is_fixed_size_list(column.type) else column
+        if values.null_count or not _finite(values):
             raise InvalidInput(
                 f"the input tensor {name!r} has values that are null or not finite; "
                 "every record needs every field"
@@ -28,8 +29,8 @@ def read_tensors(request: InferRequest, schema: pa.Schema) -> pa.RecordBatch:
     return batch
 
 
-def wants_features(request: InferRequest) -> bool:
-    """Say whether the caller asked for the features by the parameter `return_features`."""
+def features_requested(request: InferRequest) -> bool:
+    """Return whether the parameter `return_features` is set."""
     value = (request.parameters or {}).get(RETURN_FEATURES, False)
     return bool(getattr(value, "bool_param", value))
 
@@ -44,7 +45,7 @@ def _tensor(tensor: InferInput) -> Tensor:
 
 
 def _values(tensor: InferInput) -> list[Any]:
-    # gRPC may carry raw bytes instead of a list; only KServe's decoder knows which.
+    # gRPC may carry raw bytes instead of a list; KServe's decoder handles both.
     try:
         values = tensor.data or tensor.as_numpy().ravel().tolist()
         return list(_texts(values)) if tensor.datatype == "BYTES" else _flat(values)
@@ -58,7 +59,7 @@ def _texts(values: Iterable[Any]) -> Iterable[Any]:
 
 
 def _flat(values: Iterable[Any]) -> list[Any]:
-    # JSON may nest a tensor [N, 1] as [[a], [b]].
+    # JSON may nest a tensor [N, K] as one list per row.
     values = list(values)
     if values and all(isinstance(value, list) for value in values):
         return [item for value in values for item in value]

@@ -1,7 +1,6 @@
-"""Answers as V2 responses."""
+"""Answers of a release as V2 responses."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -9,25 +8,25 @@ import numpy as np
 import pyarrow as pa
 from kserve import InferOutput, InferRequest, InferResponse
 
-from model_server.requests import wants_features
-from platform_core.open_inference import FEATURE_PREFIX, PREDICTION, PROBABILITIES
+from model_server.requests import features_requested
+from platform_core.open_inference import FEATURES, NUMBERS, PREDICTION, PROBABILITIES, number_block
 
 
 @dataclass(frozen=True)
-class Identity:
-    """The release that answers, and the registered version it has."""
+class ReleaseIdentity:
+    """The release that answers and its registered version."""
 
     release_id: str
     model_version: str
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What every response says of it."""
+        """The parameters of every response."""
         return {"release_id": self.release_id, "model_version": self.model_version}
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScoredRecords:
     """Answers to N records: features (N rows), probabilities [N, C], predictions (N strings)."""
 
     features: pa.RecordBatch
@@ -35,9 +34,9 @@ class Answer:
     predictions: pa.Array
     degraded: bool = False
 
-    def slice(self, start: int, rows: int) -> "Answer":
+    def slice(self, start: int, rows: int) -> "ScoredRecords":
         """Return the answers to `rows` records from `start` on."""
-        return Answer(
+        return ScoredRecords(
             self.features.slice(start, rows),
             self.probabilities[start : start + rows],
             self.predictions.slice(start, rows),
@@ -45,15 +44,15 @@ class Answer:
         )
 
 
-def answer_tensors(answer: Answer, with_features: bool) -> list[InferOutput]:
+def answer_tensors(scored: ScoredRecords, with_features: bool) -> list[InferOutput]:
     """Return the output tensors of the contract: probabilities, prediction, features."""
-    texts = answer.predictions.to_pylist()
+    texts = scored.predictions.to_pylist()
     outputs = [
-        probability_tensor(answer.probabilities),
+        probability_tensor(scored.probabilities),
         InferOutput(PREDICTION, [len(texts)], "BYTES", texts),
     ]
     if with_features:
-        outputs += _feature_tensors(answer.features)
+        outputs += _feature_tensors(scored.features)
     return outputs
 
 
@@ -63,8 +62,8 @@ def probability_tensor(probabilities: np.ndarray) -> InferOutput:
     return InferOutput(PROBABILITIES, shape, "FP32", probabilities.ravel().tolist())
 
 
-def respond(
-    request: InferRequest, identity: Identity, outputs: list[InferOutput], **parameters: bool
+def release_response(
+    request: InferRequest, identity: ReleaseIdentity, outputs: list[InferOutput], **parameters: bool
 ) -> InferResponse:
     """Return the response to `request` with the release's identity among its parameters."""
     return InferResponse(
@@ -78,25 +77,17 @@ def respond(
     )
 
 
-def respond_answer(request: InferRequest, identity: Identity, answer: Answer) -> InferResponse:
-    """Return the complete response of the contract."""
-    outputs = answer_tensors(answer, wants_features(request))
-    return respond(request, identity, outputs, degraded=answer.degraded)
+def scored_response(
+    request: InferRequest, identity: ReleaseIdentity, scored: ScoredRecords
+) -> InferResponse:
+    """Return the response with probabilities, predictions and, if requested, features."""
+    outputs = answer_tensors(scored, features_requested(request))
+    return release_response(request, identity, outputs, degraded=scored.degraded)
 
 
 def _feature_tensors(features: pa.RecordBatch) -> list[InferOutput]:
-    numbers = features.drop_columns(_texts(features.schema))
-    if not numbers.num_columns:
+    """Return the numbers a model saw, `features` [N, K]; nothing where it takes texts alone."""
+    if NUMBERS not in features.schema.names:
         return []
-    # All columns at once: one by one they cost more than the model does.
-    columns = numbers.to_tensor(null_to_nan=True, row_major=False).to_numpy().T.tolist()
-    names = numbers.schema.names
-    return [
-        InferOutput(f"{FEATURE_PREFIX}{name}", [features.num_rows], "FP32", values)
-        for name, values in zip(names, columns, strict=True)
-    ]
-
-
-@lru_cache(maxsize=32)
-def _texts(schema: pa.Schema) -> list[str]:
-    return [field.name for field in schema if field.type == pa.string()]
+    block = number_block(features)
+    return [InferOutput(FEATURES, list(block.shape), "FP32", block.ravel().tolist())]

@@ -35,8 +35,8 @@ LOGS = {
 
 
 @dataclass(frozen=True)
-class Listen:
-    """Where a server listens; no `grpc_port` means no gRPC. `grace` is in seconds."""
+class ListenAddress:
+    """Where a server listens; without `grpc_port` there is no gRPC. `grace` is in seconds."""
 
     host: str
     http_port: int
@@ -49,20 +49,20 @@ class ReleaseServer(ModelServer):
 
     def __init__(
         self,
-        listen: Listen,
+        address: ListenAddress,
         repository: ReleaseRepository,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Serve `repository`; `close` is awaited when the last request is answered."""
         configure_logging(LOGS)
         super().__init__(
-            http_port=listen.http_port,
+            http_port=address.http_port,
             registered_models=repository,
-            enable_grpc=listen.grpc_port is not None,
+            enable_grpc=address.grpc_port is not None,
             enable_latency_logging=False,
-            grace_period=listen.grace,
+            grace_period=address.grace,
         )
-        self._listen = listen
+        self._address = address
         self._close = close
         self.dataplane = ReleaseDataPlane(repository)
         self.model_repository_extension = ReleaseRepositoryExtension(repository)
@@ -73,10 +73,10 @@ class ReleaseServer(ModelServer):
             FASTAPI_APP_IMPORT_STRING,
             self.dataplane,
             self.model_repository_extension,
-            self._listen.http_port,
-            grace_period=self._listen.grace,
+            self._address.http_port,
+            grace_period=self._address.grace,
         )
-        rest.bind(self._listen.host)
+        rest.bind(self._address.host)
         try:
             self.registered_models.load_models()
         except BaseException:
@@ -84,7 +84,7 @@ class ReleaseServer(ModelServer):
             raise
         # uvicorn drains on these signals and raises them again when it is done.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _leave)
+            signal.signal(number, _exit)
         with asyncio.Runner(loop_factory=rest.config.get_loop_factory()) as runner:
             runner.run(self._serve_both(rest))
 
@@ -94,18 +94,18 @@ class ReleaseServer(ModelServer):
             await rest.start()
         finally:
             if grpc is not None:
-                await grpc.stop(self._listen.grace)
+                await grpc.stop(self._address.grace)
             if self._close is not None:
                 await self._close()
 
     async def _start_grpc(self) -> aio.Server | None:
-        if self._listen.grpc_port is None:
+        if self._address.grpc_port is None:
             return None
-        host = f"[{self._listen.host}]" if ":" in self._listen.host else self._listen.host
-        address = f"{host}:{self._listen.grpc_port}"
+        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        address = f"{host}:{self._address.grpc_port}"
         return await start_grpc(address, self.dataplane, self.model_repository_extension)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _exit(number: int, frame: FrameType | None) -> None:
     del number, frame
     sys.exit(0)

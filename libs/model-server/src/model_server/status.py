@@ -1,4 +1,4 @@
-"""Errors to statuses: the one table for REST and gRPC."""
+"""The table from errors to HTTP and gRPC statuses."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -26,7 +26,7 @@ from platform_core.errors import (
 
 @dataclass(frozen=True)
 class Status:
-    """What a caller sees of an error."""
+    """The statuses of one kind of error."""
 
     http: HTTPStatus
     grpc: StatusCode
@@ -39,7 +39,7 @@ _UNAVAILABLE = Status(HTTPStatus.SERVICE_UNAVAILABLE, StatusCode.UNAVAILABLE)
 _UNSUPPORTED = Status(HTTPStatus.NOT_IMPLEMENTED, StatusCode.UNIMPLEMENTED)
 INTERNAL = Status(HTTPStatus.INTERNAL_SERVER_ERROR, StatusCode.INTERNAL)
 
-# The first that fits counts, so subclasses come before their parents.
+# The first match counts, so subclasses come before their parents.
 STATUSES: dict[type[Exception], Status] = {
     UnknownUseCase: _ABSENT,
     InvalidInput: _BAD,
@@ -64,6 +64,6 @@ def status_of(error: BaseException) -> Status:
 
 
 def message_of(error: BaseException) -> str:
-    """Return what a caller may read; the details of unknown errors stay in the log."""
+    """Return the message for the caller; details of unknown errors stay in the log."""
     known = any(isinstance(error, kind) for kind in STATUSES)
     return str(error) if known else "internal error; the server's log has the details"

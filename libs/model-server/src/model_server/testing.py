@@ -1,4 +1,4 @@
-"""Running the serving programs in tests: real processes, real sockets, a folder as the cloud."""
+"""Runs the serving programs in tests: real processes and sockets, a folder as blob store."""
 
 import json
 import sys
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from platform_core.adapters import connect
 from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.errors import InvalidInput
 from platform_core.open_inference import tensors_from_batch
 from platform_core.parquet import table_bytes
 from platform_core.settings import OnlineStoreSettings
@@ -26,39 +27,40 @@ SEED = 11
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerProcess:
     """A running program: `url` speaks REST, `grpc` is host:port."""
 
     url: str
     grpc: str
-    process: Popen
+    process: Popen[bytes]
     log: Path
 
     def get(self, path: str) -> httpx.Response:
-        """Return the answer to GET."""
+        """Return the response to GET."""
         return httpx.get(self.url + path, timeout=SECONDS)
 
     def post(self, path: str, content: dict[str, Any] | None = None) -> httpx.Response:
-        """Return the answer to POST with a JSON body."""
+        """Return the response to POST with a JSON body."""
         return httpx.post(self.url + path, json=content, timeout=SECONDS)
 
     def infer(self, use_case: str, records: pa.RecordBatch, **request: object) -> httpx.Response:
-        """Return the answer to `records`; `request` are further fields of the V2 request."""
+        """Return the response to `records`; `request` holds other fields of the V2 request."""
         content = {"inputs": tensors_from_batch(records), **request}
         return self.post(f"/v2/models/{use_case}/infer", content)
 
     def load(self, use_case: str) -> httpx.Response:
-        """Have it read the pointer of a use case again."""
+        """Load what the pointer of a use case names."""
         return self.post(f"/v2/repository/models/{use_case}/load")
 
     def serves(self, use_case: str) -> str:
-        """Return the release that its metadata name."""
-        return self.get(f"/v2/models/{use_case}").json()["versions"][0]
+        """Return the release that the metadata names."""
+        versions: list[str] = self.get(f"/v2/models/{use_case}").json()["versions"]
+        return versions[0]
 
 
 @dataclass(frozen=True)
 class Home:
-    """What the programs find on disk: a blob store and a model repository."""
+    """The folder of the programs: a blob store and a model repository."""
 
     folder: Path
     store: LocalBlobStore
@@ -84,7 +86,6 @@ class Home:
             "MODEL_REPOSITORY": str(self.folder / "models"),
             "SERVING_ENVIRONMENT": "staging",
             "FEAST_REPOSITORY": str(self.folder / "feast"),
-            "FEAST_REGISTRY": str(self.folder / "feast" / "registry.db"),
             "FEAST_ONLINE_PATH": str(self.folder / "feast" / "online.db"),
             f"{prefix}_HTTP_PORT": str(http),
             f"{prefix}_GRPC_PORT": str(grpc),
@@ -93,14 +94,14 @@ class Home:
         return environment, http, grpc
 
     @contextmanager
-    def serve(self, module: str, prefix: str, **settings: str) -> Iterator[Server]:
+    def serve(self, module: str, prefix: str, **settings: str) -> Iterator[ServerProcess]:
         """Run a program on free ports until the block ends."""
         environment, http, grpc = self.environment(prefix, **settings)
         folder = self.folder / f"{module}-{http}"
         ready = partial(answers, http, "/v2/health/ready")
         with running([sys.executable, "-m", module], ready, folder, environment) as process:
             url = f"http://127.0.0.1:{http}"
-            yield Server(url, f"127.0.0.1:{grpc}", process, folder / "server.log")
+            yield ServerProcess(url, f"127.0.0.1:{grpc}", process, folder / "server.log")
 
 
 class SenderView:
@@ -112,13 +113,16 @@ class SenderView:
         folder.mkdir(parents=True, exist_ok=True)
         self.settings = {
             "FEAST_REPOSITORY": str(root / "model-serving" / "feast"),
-            "FEAST_REGISTRY": str(folder / "registry.db"),
+            "BLOB_STORE_URL": f"file://{home}/blob",
             "FEAST_ONLINE_PATH": str(folder / "online.db"),
             "REDIS_URL": redis_url,
             "ONLINE_STORE_TIMEOUT_SECONDS": "2",
             "ONLINE_STORE_MAX_AGE_SECONDS": "0",
         }
         self._case = use_case("spam")
+        if self._case.entity_features is None:
+            raise InvalidInput("the use case spam has no entity features")
+        self._entity = self._case.entity_features
         mails = self._case.training().generate(300, SEED)
         times = mails[self._case.training().time_column].cast(pa.timestamp("us", tz="UTC"))
         self._history = self._case.training().entity_history(
@@ -130,15 +134,14 @@ class SenderView:
     def publish(self) -> None:
         """Register the view and write its latest values to the online store."""
         values = {key.lower(): value for key, value in self.settings.items() if value}
-        store = connect.feature_store(OnlineStoreSettings(**values))
-        entity = self._case.entity_features
-        view = f"{entity.name}_v1"
-        store.apply_view(view, entity.entity, list(entity.names), self._file)
+        store = connect.feature_store(OnlineStoreSettings.model_validate(values))
+        view = f"{self._entity.name}_v1"
+        store.apply_view(view, self._entity.entity, list(self._entity.names), self._file)
         store.materialise(view, max(self._history["event_timestamp"].to_pylist()))
 
     def entities(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return what the view knows of the senders of `records`, from the history alone."""
-        names = list(self._case.entity_features.names)
+        """Return the view's values for the senders of `records`, computed from the history."""
+        names = list(self._entity.names)
         rows = sorted(self._history.to_pylist(), key=lambda row: row["event_timestamp"])
         latest = {row["sender_domain"]: [row[name] for name in names] for row in rows}
         keys = self._case.entity_keys(records).to_pylist()

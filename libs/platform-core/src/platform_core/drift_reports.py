@@ -1,12 +1,9 @@
 """Reading drift reports: those of one window, and the latest of each environment."""
 
-from collections.abc import Iterator
-
-from pyarrow import fs
 from pydantic import ValidationError
 
 from platform_core.contracts.drift_report import DriftReport
-from platform_core.errors import BlobNotFound, InvalidData, UpstreamUnavailable
+from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import DRIFT_REPORTS, is_partition
 
@@ -22,11 +19,10 @@ def latest_reports(store: BlobStore) -> list[DriftReport]:
         InvalidData: a report is not readable.
         UpstreamUnavailable: the store cannot be reached.
     """
-    files = store.filesystem()
     latest = []
-    for use_case in _folders(files, DRIFT_REPORTS, "use_case"):
-        for environment in _folders(files, use_case, "environment"):
-            reports = _newest_folder(store, files, environment)
+    for use_case in _partitions(store, DRIFT_REPORTS, "use_case"):
+        for environment in _partitions(store, use_case, "environment"):
+            reports = _newest_folder(store, environment)
             if reports:
                 latest.append(max(reports, key=lambda r: (r.end, r.created_at, r.rows)))
     return latest
@@ -53,25 +49,14 @@ def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
     return reports
 
 
-def _newest_folder(store: BlobStore, files: fs.FileSystem, folder: str) -> list[DriftReport]:
-    for date in reversed(_folders(files, folder, "date")):
-        for hour in reversed(_folders(files, date, "hour")):
+def _newest_folder(store: BlobStore, folder: str) -> list[DriftReport]:
+    for date in reversed(_partitions(store, folder, "date")):
+        for hour in reversed(_partitions(store, date, "hour")):
             reports = read_reports(store, hour)
             if reports:
                 return reports
     return []
 
 
-def _folders(files: fs.FileSystem, parent: str, key: str) -> list[str]:
-    selector = fs.FileSelector(parent, allow_not_found=True)
-    try:
-        found = files.get_file_info(selector)
-    except OSError as error:
-        raise UpstreamUnavailable(f"the blob store cannot list {parent}: {error}") from error
-    return sorted(_partitions(found, key))
-
-
-def _partitions(found: list[fs.FileInfo], key: str) -> Iterator[str]:
-    for info in found:
-        if info.type == fs.FileType.Directory and is_partition(info.path, key):
-            yield info.path
+def _partitions(store: BlobStore, folder: str, key: str) -> list[str]:
+    return [found for found in store.folders(folder) if is_partition(found, key)]

@@ -13,6 +13,7 @@ PlatformError
 │   └── JobNotFound
 ├── Conflict                    the thing exists or has moved on already
 │   ├── BlobExists
+│   ├── BlobChanged
 │   ├── LedgerConflict
 │   ├── JobEnded
 │   └── OutputReserved          another batch job is going to write to the same output
@@ -121,6 +122,12 @@ class BlobExists(Conflict):
     """A blob that must be new is there already."""
 
     code = "blob-exists"
+
+
+class BlobChanged(Conflict):
+    """A blob was replaced since it was read."""
+
+    code = "blob-changed"
 
 
 class LedgerConflict(Conflict):

@@ -36,8 +36,8 @@ def open_parquet(
 ) -> Iterator[pq.ParquetFile]:
     """Open one Parquet object to read its footer, row groups or batches.
 
-    The string columns in `encoded` are read as dictionaries. Raises the `OSError` and
-    `ArrowInvalid` of Arrow, `FileNotFoundError` when there is no object.
+    The string columns in `encoded` are read as dictionaries. Raises Arrow's `OSError` and
+    `ArrowInvalid` for an object that is not Parquet.
     """
-    with store.filesystem().open_input_file(path) as source:
+    with store.open(path) as source:
         yield pq.ParquetFile(source, read_dictionary=list(encoded), buffer_size=BUFFER_BYTES)

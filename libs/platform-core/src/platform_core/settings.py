@@ -38,13 +38,19 @@ class Settings(BaseSettings):
 
 
 class StorageSettings(Settings):
-    """Where the blobs are: `file:///folder` or `https://<account>.blob.core.windows.net`.
+    """Where the blobs are.
 
-    `azure_storage_key` is for Azurite only; without it the workload's identity is used.
+    `blob_store_url` is `file:///folder`, `az://<account>` (or the account's `https://` URL) or
+    `s3://<bucket>[/<prefix>]`. `azure_storage_key` is for Azurite only. `s3_endpoint_url` names
+    an S3-compatible server. Without keys the identity of the workload is used.
     """
 
     blob_store_url: str
     azure_storage_key: SecretStr | None = None
+    s3_endpoint_url: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key_id: SecretStr | None = None
+    s3_secret_access_key: SecretStr | None = None
 
 
 class RegistrySettings(Settings):
@@ -53,19 +59,16 @@ class RegistrySettings(Settings):
     mlflow_tracking_uri: str
 
 
-class OnlineStoreSettings(Settings):
+class OnlineStoreSettings(StorageSettings):
     """The Feast repository, and Redis for its online store (`redis://…`; SQLite without).
 
-    `feast_repository` is the folder of `feature_store.yaml`; `feast_registry` a file or
-    `https://<account>.blob.core.windows.net/<container>/<path>`. Online answers are taken as they
-    were for `online_store_max_age_seconds` (0: every record asks).
+    `feast_repository` is the folder of `feature_store.yaml`; the registry is in the blob store.
+    Values of an entity are cached for `online_store_max_age_seconds` (0: not at all).
     """
 
     feast_repository: Path
-    feast_registry: str
     feast_online_path: Path
     redis_url: SecretStr | None = None
-    azure_storage_key: SecretStr | None = None
     online_store_timeout_seconds: float = Field(default=0.25, gt=0)
     online_store_max_age_seconds: float = Field(default=30.0, ge=0)
 

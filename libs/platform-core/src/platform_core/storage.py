@@ -4,7 +4,10 @@ training-data/<use_case>/<dataset_version>/<file>
 models/<use_case>/<release_id>/<file>                    a release
 models/<use_case>/refused/<release_id>/<file>            a release that its gates refused
 models/<use_case>/_ledger/<environment>/<sequence>.json
-models/<use_case>/_runs/<run_id>/<file>                  what the steps of a run hand over
+models/<use_case>/_runs/<run_id>/<step>/<file>           files and result of a step of a run
+models/<use_case>/_runs/_finished/<step>-<key>.json      where the result of a step is that another
+                                                         run may reuse
+models/_feast/registry.db                                the registry of the feature store
 baselines/<use_case>/<release_id>.parquet
 inference-logs/use_case=/environment=/date=/hour=/<segment_id>.parquet
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
@@ -46,6 +49,7 @@ RELEASE_FILE = "release.json"
 LINEAGE_FILE = "lineage.json"
 """Files of a release, next to those that its manifest names."""
 
+FEATURE_REGISTRY = f"{MODELS}/_feast/registry.db"
 RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
 BATCH_JOBS = f"{BATCH}/_jobs"
 OPEN_JOBS = f"{BATCH_JOBS}/_open"
@@ -144,6 +148,11 @@ def ledger_entry_path(use_case: str, environment: str, sequence: int) -> str:
 def run_path(use_case: str, run_id: str, *names: str) -> str:
     """Return the folder of a pipeline run, or one of its files."""
     return _join(model_folder(use_case), "_runs", run_id, *names)
+
+
+def finished_step_path(use_case: str, step: str, key: str) -> str:
+    """Return the path of the record of a step that other runs may reuse."""
+    return run_path(use_case, "_finished", f"{step}-{key}.json")
 
 
 def baseline_path(use_case: str, release_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from records.columns import LogColumns, log_columns
 from records.inference_log import InferenceLog, LogMetrics, UploadResult
+from records.logged_features import logged_block
 from records.read import read_log
 from records.spool import SegmentLimits, Spool
 
@@ -13,5 +14,6 @@ __all__ = [
     "Spool",
     "UploadResult",
     "log_columns",
+    "logged_block",
     "read_log",
 ]

@@ -14,6 +14,7 @@ TIME_TYPE = pa.timestamp("us", tz="UTC")
 RELEASE_ID = "release_id"
 PURPOSE = "purpose"
 PREDICTION = "prediction"
+FEATURES = "features"
 COMMON_COLUMNS = (
     pa.field("prediction_id", pa.string()),
     pa.field("request_id", pa.string()),
@@ -31,34 +32,22 @@ COMMON_COLUMNS = (
 class LogColumns:
     """The columns of one use case's log.
 
-    `inputs`, `features`, `entities` and `probabilities` give the column of each field, numeric
-    feature, entity feature and class. Text features have no column: they follow from the input.
+    `inputs` and `probabilities` give the column of each field and class. The numbers a model saw
+    are one list per row, `features`, entity features last; text features have no column: they
+    follow from the input.
     """
 
-    def __init__(
-        self,
-        record_schema: pa.Schema,
-        features: Iterable[str],
-        entities: Iterable[str],
-        classes: Iterable[str],
-    ) -> None:
+    def __init__(self, record_schema: pa.Schema, classes: Iterable[str]) -> None:
         self.inputs = {name: f"input.{name}" for name in record_schema.names}
-        self.features = {name: f"feature.{name}" for name in features}
-        self.entities = {name: f"entity.{name}" for name in entities}
         self.probabilities = {name: f"probability.{name}" for name in classes}
         self.schema = pa.schema(
             [
                 *COMMON_COLUMNS,
                 *(pa.field(self.inputs[field.name], field.type) for field in record_schema),
-                *(pa.field(column, pa.float32()) for column in self.numbers.values()),
+                pa.field(FEATURES, pa.list_(pa.float32())),
                 *(pa.field(column, pa.float64()) for column in self.probabilities.values()),
             ]
         )
-
-    @property
-    def numbers(self) -> dict[str, str]:
-        """The columns of all numeric features, the entity features included."""
-        return self.features | self.entities
 
     def table(self, records: Sequence[InferenceRecord]) -> pa.Table:
         """Return one row per record; a value that a record does not have is null.
@@ -68,8 +57,7 @@ class LogColumns:
         """
         values = [[getattr(record, field.name) for record in records] for field in COMMON_COLUMNS]
         values += _values(self.inputs, [record.input for record in records])
-        values += _values(self.features, [record.features for record in records])
-        values += _values(self.entities, [record.entity_features for record in records])
+        values += [[record.features for record in records]]
         values += _values(self.probabilities, [record.probabilities for record in records])
         try:
             columns = [
@@ -84,9 +72,7 @@ class LogColumns:
 @cache
 def log_columns(case: UseCase) -> LogColumns:
     """Return the columns of a use case's log."""
-    features = [field.name for field in case.feature_schema if field.type != pa.string()]
-    entities = case.entity_features.names if case.entity_features else ()
-    return LogColumns(case.record_schema, features, entities, case.classes)
+    return LogColumns(case.record_schema, case.classes)
 
 
 def column(records: pa.RecordBatch, name: str | None) -> pa.Array | None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from platform_core import storage
-from platform_core.errors import InvalidData
+from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import open_parquet
 from platform_core.ports.blob_store import BlobStore
 from records.columns import TIME, TIME_TYPE
@@ -51,7 +51,7 @@ def _read_object(
     try:
         with open_parquet(store, path, encoded) as file:
             yield from file.iter_batches(columns=columns)
-    except FileNotFoundError:
+    except BlobNotFound:
         return  # removed by the retention rule after it was listed
     except pa.ArrowInvalid as error:
         raise InvalidData(f"{path} is not a Parquet file of the inference log: {error}") from error

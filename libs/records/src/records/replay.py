@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from platform_core.errors import InvalidData
-from records.columns import PREDICTION, RELEASE_ID, LogColumns, log_columns
+from records.columns import FEATURES, PREDICTION, RELEASE_ID, LogColumns, log_columns
+from records.logged_features import logged_block
 from scoring import Scorer, Scores
-from use_cases import UseCase
+from use_cases import UseCase, number_block
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,16 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
     columns = log_columns(use_case)
     _check(records, columns, scorer.release_id)
     table = records if isinstance(records, pa.Table) else pa.Table.from_batches([records])
-    complete = table.filter(_complete(table, _required(columns)))
+    complete = table.filter(_complete(table, _required(columns), use_case))
     incomplete = table.num_rows - complete.num_rows
     if complete.num_rows == 0:
         return Replay(0, incomplete, {}, {}, 0)
-    scores = _score(complete, columns, use_case, scorer)
+    logged, _ = logged_block(use_case, complete[FEATURES])
+    scores = _score(complete, logged, use_case, scorer)
+    own = use_case.feature_schema.numbers
+    computed = number_block(scores.features) if own else logged
     features = {
-        name: _difference(complete[column], scores.features.column(name))
-        for name, column in columns.features.items()
+        name: _difference(logged[:, index], computed[:, index]) for index, name in enumerate(own)
     }
     probabilities = {
         name: _difference(complete[column], scores.probabilities[:, index])
@@ -71,13 +74,12 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
 
 
 def _required(columns: LogColumns) -> list[str]:
-    """Entity features are not among them: null means the model saw an unknown entity."""
-    parts = (columns.inputs, columns.features, columns.probabilities)
-    return [*(column for part in parts for column in part.values()), PREDICTION]
+    """Return the columns that are read for a comparison."""
+    return [*columns.inputs.values(), FEATURES, *columns.probabilities.values(), PREDICTION]
 
 
 def _check(records: pa.RecordBatch | pa.Table, columns: LogColumns, release_id: str) -> None:
-    needed = [*_required(columns), *columns.entities.values(), RELEASE_ID]
+    needed = [*_required(columns), RELEASE_ID]
     missing = [name for name in needed if name not in records.schema.names]
     if missing:
         raise InvalidData(f"the logged records have no column {', '.join(missing)}")
@@ -89,25 +91,33 @@ def _check(records: pa.RecordBatch | pa.Table, columns: LogColumns, release_id: 
         )
 
 
-def _complete(table: pa.Table, names: Iterable[str]) -> pa.ChunkedArray | pa.Array:
-    keep = pa.repeat(True, table.num_rows)
+def _complete(
+    table: pa.Table, names: Iterable[str], use_case: UseCase
+) -> pa.ChunkedArray | pa.Array:
+    """Return which rows have every value; an entity feature may be null, own features may not."""
+    _, present = logged_block(use_case, table[FEATURES])
+    keep = pa.array(present[:, : len(use_case.feature_schema.numbers)].all(axis=1))
     for name in names:
         keep = pc.and_(keep, pc.is_valid(table[name]))
     return keep
 
 
-def _score(table: pa.Table, columns: LogColumns, use_case: UseCase, scorer: Scorer) -> Scores:
-    inputs = _batch(table, columns.inputs)
-    inputs = pa.record_batch(inputs.columns, schema=use_case.record_schema)
-    return scorer.score(inputs, _batch(table, columns.entities) if columns.entities else None)
+def _score(
+    table: pa.Table, logged: npt.NDArray[np.float32], use_case: UseCase, scorer: Scorer
+) -> Scores:
+    columns = table.select(list(log_columns(use_case).inputs.values())).combine_chunks()
+    inputs = pa.record_batch(columns.to_batches()[0].columns, schema=use_case.record_schema)
+    entity = use_case.entity_features
+    if entity is None:
+        return scorer.score(inputs)
+    values = logged[:, -len(entity.names) :].T.astype(np.float64)
+    arrays = [pa.array(column, from_pandas=True) for column in values]
+    return scorer.score(inputs, pa.record_batch(arrays, names=list(entity.names)))
 
 
-def _batch(table: pa.Table, columns: Mapping[str, str]) -> pa.RecordBatch:
-    chosen = table.select(list(columns.values())).rename_columns(list(columns))
-    return chosen.combine_chunks().to_batches()[0]
-
-
-def _difference(logged: pa.ChunkedArray, computed: pa.Array | npt.NDArray[np.float32]) -> float:
+def _difference(
+    logged: pa.ChunkedArray | npt.NDArray[np.float32], computed: npt.NDArray[np.float32]
+) -> float:
     left = np.asarray(logged, dtype=np.float64)
     right = np.asarray(computed, dtype=np.float64)
     with np.errstate(invalid="ignore"):

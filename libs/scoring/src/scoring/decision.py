@@ -1,4 +1,4 @@
-"""From probabilities to one class, as the release says."""
+"""From probabilities to one class, by the decision rule of the release."""
 
 from collections.abc import Sequence
 

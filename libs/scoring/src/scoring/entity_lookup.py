@@ -74,13 +74,15 @@ class EntityLookup:
 
     def _fetch(self, keys: list[str]) -> dict[str, EntityValues] | None:
         if self._store is None:
-            return self._failed("no online store is configured: set FEAST_REPOSITORY")
+            self._failed("no online store is configured: set FEAST_REPOSITORY")
+            return None
         if self._paused():
             return None
         try:
             columns = self._columns(self._store, keys)
         except (UpstreamUnavailable, NotFound) as error:
-            return self._failed(error)
+            self._failed(error)
+            return None
         return dict(zip(keys, zip(*columns, strict=True), strict=True))
 
     def _columns(self, store: OnlineStore, keys: list[str]) -> list[list[float | None]]:

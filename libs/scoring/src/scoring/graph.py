@@ -7,18 +7,18 @@ import onnxruntime as ort
 import pyarrow as pa
 
 from platform_core.errors import ReleaseRefused
-from platform_core.open_inference import PROBABILITIES, tensor_specs
+from platform_core.open_inference import NUMBERS, PROBABILITIES
+from use_cases import FeatureSchema, number_block
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 
 # The TF-IDF output is dense (rows x terms); more rows at once cost gigabytes, not time.
 CHUNK_ROWS = 512
-_ORT_TYPES = {"BYTES": "tensor(string)", "FP32": "tensor(float)", "INT64": "tensor(int64)"}
 
 
 class Graph:
-    """A loaded graph that takes the columns of `schema` and returns probabilities."""
+    """A loaded graph that takes the features of `schema` and returns probabilities."""
 
-    def __init__(self, model: bytes, schema: pa.Schema, classes: int, threads: int = 1) -> None:
+    def __init__(self, model: bytes, schema: FeatureSchema, classes: int, threads: int = 1) -> None:
         """Load `model`.
 
         Raises:
@@ -33,23 +33,28 @@ class Graph:
         except Exception as error:  # ONNX Runtime raises a dozen types without a common base
             raise ReleaseRefused(f"the ONNX graph cannot be loaded: {error}") from error
         self._schema = schema
-        self._floats = any(field.type == pa.float32() for field in schema)
-        self._others = [field for field in schema if field.type != pa.float32()]
         self._classes = classes
         self._check()
 
     def probabilities(self, features: pa.RecordBatch) -> np.ndarray:
-        """Return [N, C] float32 for `features` with the columns of the schema.
+        """Return [N, C] float32 for `features` of the schema.
 
         Raises:
             ReleaseRefused: the graph answered something that is not one row of finite
                 probabilities per record.
         """
+        if 0 < features.num_rows <= CHUNK_ROWS:
+            return self._run(features)
         parts = [self._run(chunk) for chunk in _chunks(features)]
         return np.concatenate(parts) if parts else np.empty((0, self._classes), np.float32)
 
     def _run(self, features: pa.RecordBatch) -> np.ndarray:
-        feed = {**self._numbers(features), **self._texts(features)}
+        feed: dict[str, np.ndarray] = {
+            name: np.array(features.column(index).to_pylist(), object)[:, None]
+            for index, name in enumerate(self._schema.texts)
+        }
+        if self._schema.numbers:
+            feed[NUMBERS] = number_block(features)
         try:
             result = np.asarray(self._session.run([PROBABILITIES], feed)[0])
         except Exception as error:  # as above
@@ -61,20 +66,6 @@ class Graph:
             )
         return result.astype(np.float32, copy=False)
 
-    def _numbers(self, features: pa.RecordBatch) -> dict[str, np.ndarray]:
-        """Return the float32 columns as tensors [N, 1]; all at once, for one by one they take as
-        long as the graph does.
-        """
-        if not self._floats:
-            return {}
-        numbers = features.drop_columns([field.name for field in self._others])
-        block = numbers.to_tensor(null_to_nan=True, row_major=False).to_numpy().T
-        return dict(zip(numbers.schema.names, block[:, :, None], strict=True))
-
-    def _texts(self, features: pa.RecordBatch) -> dict[str, np.ndarray]:
-        """Return the other columns as tensors [N, 1]."""
-        return {field.name: _tensor(features.column(field.name), field) for field in self._others}
-
     def _check(self) -> None:
         stamped = self._session.get_modelmeta().custom_metadata_map.get(FEATURE_SCHEMA_KEY)
         if stamped != feature_schema_hash(self._schema):
@@ -82,11 +73,12 @@ class Graph:
                 "the ONNX graph was exported for another feature schema; train a new release "
                 "with the present code"
             )
-        expected = {spec.name: _ORT_TYPES[spec.datatype] for spec in tensor_specs(self._schema)}
-        actual = {tensor.name: tensor.type for tensor in self._session.get_inputs()}
-        unknown = set(actual.items()) - set(expected.items())
+        expected = dict.fromkeys(self._schema.texts, ("tensor(string)", 1))
+        if self._schema.numbers:
+            expected[NUMBERS] = ("tensor(float)", len(self._schema.numbers))
+        actual = {t.name: (t.type, t.shape[-1]) for t in self._session.get_inputs()}
         outputs = [tensor.name for tensor in self._session.get_outputs()]
-        if unknown or set(expected) - set(actual) or PROBABILITIES not in outputs:
+        if actual != expected or PROBABILITIES not in outputs:
             raise ReleaseRefused(
                 f"the ONNX graph takes {actual} and answers {outputs}, "
                 f"expected {expected} and {PROBABILITIES!r}"
@@ -96,9 +88,3 @@ class Graph:
 def _chunks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     for start in range(0, batch.num_rows, CHUNK_ROWS):
         yield batch.slice(start, CHUNK_ROWS)
-
-
-def _tensor(column: pa.Array, field: pa.Field) -> np.ndarray:
-    values = column.to_numpy(zero_copy_only=False)
-    kind = object if field.type == pa.string() else field.type.to_pandas_dtype()
-    return np.asarray(values, kind).reshape(-1, 1)

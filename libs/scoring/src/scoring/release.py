@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from platform_core.contracts.release import (
+    FORMAT,
     DecisionRule,
     FeatureViewRef,
     GoldenRecords,
     Lineage,
     ReleaseManifest,
+    StoredFormat,
     TensorSpec,
 )
 from platform_core.errors import BlobNotFound, ReleaseNotFound, ReleaseRefused
@@ -61,7 +63,7 @@ def build_release(
 ) -> Release:
     """Return the release of an ONNX graph; the same arguments and code give the same id.
 
-    `baseline` is the Parquet file that is stored beside the release; `feature_view_version`
+    `baseline` is the Parquet file that is stored next to the release; `feature_view_version`
     names the version of the feature view it reads; `decision` replaces the use case's rule.
     """
     config = triton_config(use_case).encode()
@@ -74,7 +76,7 @@ def build_release(
         classes=use_case.classes,
         inputs=tensor_specs(use_case.record_schema),
         outputs=output_specs(use_case),
-        features=tensor_specs(model_schema(use_case)),
+        features=model_schema(use_case).spec,
         decision=decision or use_case.decision,
         feature_views=feature_views(use_case, feature_view_version),
         golden=golden(use_case),
@@ -96,7 +98,8 @@ def golden(use_case: UseCase) -> GoldenRecords:
     """Return the golden records with the features that the present code computes."""
     records = use_case.golden_records()
     features = assemble(use_case, records)
-    return GoldenRecords(records=tuple(records.to_pylist()), features=tuple(features.to_pylist()))
+    rows = model_schema(use_case).rows(features)
+    return GoldenRecords(records=tuple(records.to_pylist()), features=tuple(rows))
 
 
 def store_release(
@@ -108,7 +111,7 @@ def store_release(
 ) -> None:
     """Write a release to `folder`; `release.json` comes last, so half a release is none.
 
-    `documents`, by file name, lie beside it for people to read; like the lineage they do not
+    `documents`, by file name, lie next to it for people to read; like the lineage they do not
     enter its id.
     """
     for name, data in {**(documents or {}), **release.files}.items():
@@ -146,7 +149,9 @@ def load_manifest(store: BlobStore, use_case: str, release_id: str) -> ReleaseMa
     """
     path = release_path(use_case, release_id, RELEASE_FILE)
     try:
-        manifest = ReleaseManifest.model_validate_json(store.read(path))
+        stored = store.read(path)
+        _check_format(path, stored)
+        manifest = ReleaseManifest.model_validate_json(stored)
     except BlobNotFound as error:
         raise ReleaseNotFound(
             f"there is no release {release_id} of {use_case}; `make releases` lists what there is"
@@ -160,11 +165,24 @@ def load_manifest(store: BlobStore, use_case: str, release_id: str) -> ReleaseMa
     return manifest
 
 
+def _check_format(path: str, stored: bytes) -> None:
+    """Refuse a manifest that another version of the platform wrote."""
+    try:
+        written = StoredFormat.model_validate_json(stored).format
+    except ValidationError:
+        return  # the manifest as a whole is refused next, with its errors counted
+    if written != FORMAT:
+        raise ReleaseRefused(
+            f"{path} has format {written}, this version of the platform reads format {FORMAT}; "
+            "train a new release"
+        )
+
+
 def load_lineage(store: BlobStore, use_case: str, release_id: str) -> Lineage:
     """Return where a release came from.
 
     Raises:
-        ReleaseNotFound: nobody wrote it down.
+        ReleaseNotFound: it has none.
         ReleaseRefused: it is unreadable.
     """
     path = release_path(use_case, release_id, LINEAGE_FILE)

@@ -1,17 +1,15 @@
-"""What NVIDIA Triton needs beside the graph to serve a release without this code."""
+"""What NVIDIA Triton needs besides the graph to serve a release without this code."""
 
-from platform_core.open_inference import PROBABILITIES, tensor_specs
+from platform_core.open_inference import NUMBERS, PROBABILITIES
 from use_cases import UseCase, model_schema
-
-_TYPES = {"BYTES": "TYPE_STRING", "FP32": "TYPE_FP32", "INT64": "TYPE_INT64"}
 
 
 def triton_config(use_case: UseCase) -> str:
-    """Return `config.pbtxt`: one input [N, 1] per feature, the output probabilities [N, C]."""
-    inputs = [
-        _tensor("input", spec.name, _TYPES[spec.datatype], 1)
-        for spec in tensor_specs(model_schema(use_case))
-    ]
+    """Return `config.pbtxt`: an input [N, 1] per text, `numbers` [N, K], `probabilities` [N, C]."""
+    schema = model_schema(use_case)
+    inputs = [_tensor("input", name, "TYPE_STRING", 1) for name in schema.texts]
+    if schema.numbers:
+        inputs.append(_tensor("input", NUMBERS, "TYPE_FP32", len(schema.numbers)))
     output = _tensor("output", PROBABILITIES, "TYPE_FP32", len(use_case.classes))
     head = f'name: "{use_case.name}"\nplatform: "onnxruntime_onnx"\nmax_batch_size: 0\n'
     return head + "".join([*inputs, output])

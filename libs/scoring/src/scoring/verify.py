@@ -29,7 +29,7 @@ def _check_contract(manifest: ReleaseManifest, use_case: UseCase) -> None:
         "use case": manifest.use_case == use_case.name,
         "record schema": manifest.inputs == tensor_specs(use_case.record_schema),
         "outputs": manifest.outputs == output_specs(use_case),
-        "feature schema": manifest.features == tensor_specs(model_schema(use_case)),
+        "feature schema": manifest.features == model_schema(use_case).spec,
         "classes": manifest.classes == tuple(use_case.classes),
         "feature views": _views_fit(manifest, use_case),
         "decision rule": _rule_fits(manifest),

@@ -1,6 +1,7 @@
 """The use case interface and the built-in use cases."""
 
 from use_cases.assemble import assemble, model_schema
+from use_cases.feature_schema import FeatureSchema, number_block
 from use_cases.interface import EntityFeature, EntityFeatures, MonitoredColumn, UseCase
 from use_cases.record_schema import ColumnNames, Limits, RecordId, RecordSchema
 from use_cases.registry import DEFAULT, use_case, use_case_names
@@ -13,6 +14,7 @@ __all__ = [
     "ColumnNames",
     "EntityFeature",
     "EntityFeatures",
+    "FeatureSchema",
     "Gates",
     "LabelSpec",
     "Limits",
@@ -25,6 +27,7 @@ __all__ = [
     "Validation",
     "assemble",
     "model_schema",
+    "number_block",
     "use_case",
     "use_case_names",
     "validate_columns",

@@ -2,17 +2,18 @@
 
 from functools import lru_cache
 
+import numpy as np
 import pyarrow as pa
 
-from use_cases.interface import UseCase
+from use_cases.feature_schema import FeatureSchema, number_block
+from use_cases.interface import EntityFeatures, UseCase
 
 
-@lru_cache(maxsize=32)  # building a schema costs as much as the features of a row
-def model_schema(use_case: UseCase) -> pa.Schema:
-    """Return the columns a model of `use_case` takes: its features, then entity features."""
+@lru_cache(maxsize=32)
+def model_schema(use_case: UseCase) -> FeatureSchema:
+    """Return the input of a model of `use_case`: its features, then entity features."""
     entity = use_case.entity_features
-    names = entity.names if entity else ()
-    return pa.schema([*use_case.feature_schema, *(pa.field(n, pa.float32()) for n in names)])
+    return use_case.feature_schema.with_numbers(entity.names if entity else ())
 
 
 def assemble(
@@ -25,22 +26,39 @@ def assemble(
 def join_entities(
     use_case: UseCase, features: pa.RecordBatch, entities: pa.RecordBatch | None
 ) -> pa.RecordBatch:
-    """Return own `features` (`feature_schema`) with the entity features behind them.
+    """Return own `features` (`feature_schema`) with the entity features appended to the numbers.
 
     `entities` has a column per entity feature and a row per record; null, or no `entities` at
     all, becomes the feature's explicit unknown value.
     """
-    for feature in use_case.entity_features.features if use_case.entity_features else ():
-        if entities is None:
-            values = pa.repeat(pa.scalar(feature.unknown, pa.float32()), features.num_rows)
-        else:
-            values = _known(entities.column(feature.name), feature.unknown)
-        # (Making a batch anew looks at each of its columns.)
-        features = features.append_column(pa.field(feature.name, pa.float32()), values)
-    return features
+    entity = use_case.entity_features
+    if entity is None:
+        return features
+    own = use_case.feature_schema
+    known = entity_block(entity, entities, features.num_rows)
+    numbers = np.concatenate([number_block(features), known], axis=1) if own.numbers else known
+    texts = [features.column(index) for index in range(len(own.texts))]
+    return model_schema(use_case).batch(texts, numbers)
 
 
-def _known(values: pa.Array, unknown: float) -> pa.Array:
-    """Return `values` as float32 with `unknown` in place of null."""
-    numbers = [unknown if value is None else value for value in values.to_pylist()]
-    return pa.array(numbers, pa.float32())
+def without_entities(use_case: UseCase, features: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the own features (`feature_schema`) within a model's input."""
+    own = use_case.feature_schema
+    texts = [features.column(index) for index in range(len(own.texts))]
+    numbers = number_block(features)[:, : len(own.numbers)] if own.numbers else np.empty((0, 0))
+    return own.batch(texts, numbers)
+
+
+def entity_block(entity: EntityFeatures, entities: pa.RecordBatch | None, rows: int) -> np.ndarray:
+    """Return the entity features of N rows, [N, E] float32, with unknown values in place of null.
+
+    `entities` has a column per entity feature; `None` means that all are unknown.
+    """
+    if entities is None:
+        unknown = np.array([feature.unknown for feature in entity.features], np.float32)
+        return np.broadcast_to(unknown, (rows, len(unknown)))
+    columns = [
+        [feature.unknown if v is None else v for v in entities.column(feature.name).to_pylist()]
+        for feature in entity.features
+    ]
+    return np.array(columns, np.float32).T

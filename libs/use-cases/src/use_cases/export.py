@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import onnx
-import pyarrow as pa
 from onnx import helper
 from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -22,7 +21,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from platform_core.errors import InvalidInput
 from use_cases.closed_vectoriser import ClosedTfidfVectorizer, open_terms
-from use_cases.graph_edit import divide_by_norm, keep_probabilities, prune
+from use_cases.feature_schema import FeatureSchema
+from use_cases.graph_edit import divide_by_norm, keep_probabilities, prune, take_block
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 from use_cases.text_fold import fold_text
 
@@ -41,7 +41,7 @@ update_registered_converter(
 )
 
 
-def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.ModelProto:
+def export(fitted: Pipeline, schema: FeatureSchema, classes: Sequence[str]) -> onnx.ModelProto:
     """Return the graph of a fitted classifier.
 
     Args:
@@ -50,20 +50,21 @@ def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.
             `lowercase=False` and plain or binary counts; those of words
             `token_pattern=TOKEN_PATTERN`, those of characters (`analyzer="char"`) text without
             two spaces in a row, which scikit-learn counts as one and ONNX Runtime does not.
-        schema: the model's input columns; string or float32.
+        schema: the model's features.
         classes: the order of the probability columns.
 
     Returns:
-        A graph with one input [N, 1] per column and one output `probabilities` [N, C] float32.
+        A graph with one string input [N, 1] per text, one float32 input `numbers` [N, K] and one
+        output `probabilities` [N, C] float32.
 
     Raises:
-        InvalidInput: the estimator is no pipeline or was fitted on other classes, or a column
-            or vectoriser cannot be expressed in ONNX.
+        InvalidInput: the estimator is not a pipeline or was fitted on other classes, or a
+            vectoriser cannot be expressed in ONNX.
     """
     if not isinstance(fitted, Pipeline):
         raise InvalidInput(
-            f"{type(fitted).__name__} takes one input, the graph one per column; put it into a "
-            "Pipeline behind a ColumnTransformer or a scaler"
+            f"{type(fitted).__name__} takes one array; put it into a Pipeline behind a "
+            "ColumnTransformer or a scaler, so that its columns have names"
         )
     learned = [str(label) for label in fitted.classes_]
     if sorted(learned) != sorted(classes):
@@ -72,6 +73,7 @@ def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.
             "train on rows of every class"
         )
     model = _converted(fitted, schema)
+    take_block(model.graph, schema.numbers)
     keep_probabilities(model.graph, [learned.index(name) for name in classes])
     fold_text(model.graph)
     prune(model.graph)
@@ -82,13 +84,16 @@ def export(fitted: Pipeline, schema: pa.Schema, classes: Sequence[str]) -> onnx.
     return model
 
 
-def _converted(fitted: Pipeline, schema: pa.Schema) -> onnx.ModelProto:
+def _converted(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
     with warnings.catch_warnings():
         # skl2onnx warns of character n-grams; `_check_vectoriser` admits only the exact ones.
         warnings.filterwarnings("ignore", "The conversion of .* may not work", UserWarning)
         model: onnx.ModelProto = to_onnx(
             fitted,
-            initial_types=[(field.name, _tensor_type(field)) for field in schema],
+            initial_types=[
+                *((name, StringTensorType([None, 1])) for name in schema.texts),
+                *((name, FloatTensorType([None, 1])) for name in schema.numbers),
+            ],
             options=_options(fitted),
             target_opset=OPSET,
             name=GRAPH_NAME,
@@ -101,16 +106,6 @@ def _sort_operator_sets(model: onnx.ModelProto) -> None:
     ordered = sorted(model.opset_import, key=lambda operator_set: operator_set.domain)
     del model.opset_import[:]
     model.opset_import.extend(ordered)
-
-
-def _tensor_type(field: pa.Field) -> FloatTensorType | StringTensorType:
-    if field.type == pa.string():
-        return StringTensorType([None, 1])
-    if field.type == pa.float32():
-        return FloatTensorType([None, 1])
-    raise InvalidInput(
-        f"the feature {field.name!r} has type {field.type}; a model takes string or float32"
-    )
 
 
 def _options(fitted: Pipeline) -> dict[int, dict[str, Any]]:
@@ -149,7 +144,7 @@ def _check_words(step: CountVectorizer) -> None:
             f"{name} must have token_pattern={TOKEN_PATTERN!r} and lowercase=False: other "
             "settings cut text differently in ONNX Runtime"
         )
-    # Pairs alone are found; beside single words each pair needs its own.
+    # A vocabulary of pairs alone works; together with single words each pair needs its words.
     if step.ngram_range[0] == 1 and (cut := open_terms(step.vocabulary_)):
         raise InvalidInput(
             f"{name} keeps {cut[0]!r} without its words, and ONNX Runtime would not find it: use "

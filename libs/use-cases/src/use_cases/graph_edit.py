@@ -1,17 +1,19 @@
-"""What the exporter changes in a converted graph: its output, and one slow operator."""
+"""What the exporter changes in a converted graph: inputs, output, and one slow operator."""
 
 from collections.abc import MutableSequence, Sequence
+from itertools import groupby
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from platform_core.open_inference import PROBABILITIES
+from platform_core.open_inference import NUMBERS, PROBABILITIES
 
 _SORTED = "probabilities_in_sorted_order"
 _ORDER = "class_order"
 _ROW_AXIS = "row_axis"
 _TINY = "smallest_norm"
+_CONCATENATIONS = ("Concat", "FeatureVectorizer")
 
 
 def keep_probabilities(graph: onnx.GraphProto, order: Sequence[int]) -> None:
@@ -30,6 +32,67 @@ def keep_probabilities(graph: onnx.GraphProto, order: Sequence[int]) -> None:
         helper.make_tensor_value_info(PROBABILITIES, onnx.TensorProto.FLOAT, [None, len(order)])
     )
     prune(graph)
+
+
+def take_block(graph: onnx.GraphProto, numbers: Sequence[str]) -> None:
+    """Replace the inputs `numbers`, K of [N, 1], by one input `numbers` [N, K].
+
+    The converter concatenates the inputs a step takes; such a run becomes one selection of
+    columns, or the block itself.
+    """
+    if not numbers:
+        return
+    block = _Block(graph, numbers)
+    for node in list(graph.node):
+        block.rewrite(node)
+    inputs = [given for given in graph.input if given.name not in numbers]
+    shape = [None, len(numbers)]
+    inputs.append(helper.make_tensor_value_info(NUMBERS, onnx.TensorProto.FLOAT, shape))
+    del graph.input[:]
+    graph.input.extend(inputs)
+    nodes = [*block.selections, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+class _Block:
+    """The block's columns as the nodes of a graph need them."""
+
+    def __init__(self, graph: onnx.GraphProto, numbers: Sequence[str]) -> None:
+        self._graph = graph
+        self._columns = {name: index for index, name in enumerate(numbers)}
+        self._names = {tuple(range(len(numbers))): NUMBERS}
+        self.selections: list[onnx.NodeProto] = []
+
+    def rewrite(self, node: onnx.NodeProto) -> None:
+        """Let a node take columns of the block where it took inputs of one number each."""
+        if not any(name in self._columns for name in node.input):
+            return
+        inputs: list[str] = []
+        for is_number, run in groupby(node.input, self._columns.__contains__):
+            if not is_number:
+                inputs += run
+            elif node.op_type in _CONCATENATIONS:
+                inputs.append(self._selection([self._columns[name] for name in run]))
+            else:
+                inputs += [self._selection([self._columns[name]]) for name in run]
+        del node.input[:]
+        node.input.extend(inputs)
+        if node.op_type in _CONCATENATIONS and len(inputs) == 1:
+            node.op_type, node.domain = "Identity", ""
+            del node.attribute[:]
+
+    def _selection(self, columns: list[int]) -> str:
+        """Return the name of the tensor [N, C] with some columns of the block."""
+        key = tuple(columns)
+        if key not in self._names:
+            self._names[key] = name = f"{NUMBERS}_{len(self._names)}"
+            chosen = numpy_helper.from_array(np.array(columns, np.int64), f"{name}_columns")
+            self._graph.initializer.append(chosen)
+            self.selections.append(
+                helper.make_node("Gather", [NUMBERS, chosen.name], [name], axis=1)
+            )
+        return self._names[key]
 
 
 def divide_by_norm(graph: onnx.GraphProto) -> None:
@@ -69,7 +132,7 @@ def _rename(names: MutableSequence[str], old: str, new: str) -> None:
 
 
 def prune(graph: onnx.GraphProto) -> None:
-    """Remove what does not lead to `probabilities`."""
+    """Remove nodes and initialisers that do not lead to `probabilities`."""
     needed = {PROBABILITIES}
     kept = []
     for node in reversed(graph.node):

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from platform_core.contracts.release import DecisionRule
+from use_cases.feature_schema import FeatureSchema
 from use_cases.record_schema import Limits, RecordSchema, record_schema
 from use_cases.training import TrainingUseCase
 
@@ -73,8 +74,8 @@ class UseCase(ABC):
     """The classes, in the order of the probabilities."""
     decision: DecisionRule
     """From probabilities to a class, where training does not choose a threshold."""
-    feature_schema: pa.Schema
-    """What `features` returns: string (for text in the graph) or float32 columns."""
+    feature_schema: FeatureSchema
+    """What `features` returns: text columns and one block of numbers."""
     entity_features: EntityFeatures | None = None
     """Features that come from the feature store, `None` where there are none."""
     positive: str | None = None
@@ -86,8 +87,8 @@ class UseCase(ABC):
 
     @abstractmethod
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the features of `records` (`feature_schema`), row by row: each row depends on
-        its own record alone. The same function runs in training, online, batch and monitoring.
+        """Return the features of `records` (`feature_schema.batch`), row by row: each row depends
+        on its own record alone. The same function runs in training, online, batch and monitoring.
         """
 
     @abstractmethod
@@ -98,11 +99,16 @@ class UseCase(ABC):
     def training(self) -> TrainingUseCase:
         """Return the training half; import it inside this method."""
 
-    def redact(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return `records` without what must not be logged. Their features must stay the same,
-        or a logged answer cannot be recomputed.
+    def redact_row(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return one row of `record_schema` without what must not be logged. Its features must
+        stay the same, or a logged answer cannot be recomputed.
         """
-        return records
+        return row
+
+    def redact(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return `records` with each row redacted."""
+        rows = [self.redact_row(row) for row in records.to_pylist()]
+        return pa.RecordBatch.from_pylist(rows, schema=records.schema)
 
     def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
         """Return fields of the answer beyond the common ones."""

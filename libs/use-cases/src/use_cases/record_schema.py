@@ -93,13 +93,22 @@ class RecordSchema:
         self._getters = [(attrgetter(field.name), field) for field in self._fields]
         self._flat = not any(field.is_list for field in self._fields)
 
-    def columns(self, records: Sequence[BaseModel]) -> pa.RecordBatch:
-        """Return N records as N rows, in order."""
-        arrays: list[pa.Array] = []
+    def values(self, records: Sequence[BaseModel]) -> dict[str, Sequence[Any]]:
+        """Return the N values of each column, by column name, in order."""
+        found: dict[str, Sequence[Any]] = {}
         for get, field in self._getters:
             values = [get(record) for record in records]
-            parts = _transposed(values, len(field.columns)) if field.is_list else [values]
-            arrays += [pa.array(part, field.type) for part in parts]
+            if field.is_list:
+                parts = _transposed(values, len(field.columns))
+                found.update(zip(field.columns, parts, strict=True))
+            else:
+                found[field.name] = values
+        return found
+
+    def columns(self, records: Sequence[BaseModel]) -> pa.RecordBatch:
+        """Return N records as N rows, in order."""
+        values = self.values(records)
+        arrays = [pa.array(values[field.name], field.type) for field in self.arrow]
         return pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
 
     def request(self, row: Mapping[str, Any]) -> dict[str, Any]:

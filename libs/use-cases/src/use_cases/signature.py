@@ -1,16 +1,14 @@
-"""How an ONNX graph says which columns it was trained on.
+"""How an ONNX graph names the features it was trained on.
 
-The exporter stamps the hash into the graph's metadata, whoever loads the graph compares it.
+The exporter stamps the hash into the graph's metadata; loading a graph compares it.
 """
 
-import pyarrow as pa
-
 from platform_core.hashing import sha256_json
-from platform_core.open_inference import tensor_specs
+from use_cases.feature_schema import FeatureSchema
 
 FEATURE_SCHEMA_KEY = "mlplatform.feature_schema"
 
 
-def feature_schema_hash(schema: pa.Schema) -> str:
-    """Return the hash of a model's input columns, as the graph's metadata carries it."""
-    return sha256_json([spec.model_dump(mode="json") for spec in tensor_specs(schema)])
+def feature_schema_hash(schema: FeatureSchema) -> str:
+    """Return the hash of a model's features, as the graph's metadata carries it."""
+    return sha256_json(schema.spec.model_dump(mode="json"))

@@ -18,13 +18,13 @@ import pytest
 
 from platform_core.open_inference import PROBABILITIES
 from use_cases.assemble import assemble, model_schema
+from use_cases.feature_schema import NUMBERS, FeatureSchema, number_block
 from use_cases.interface import UseCase
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 from use_cases.training import Candidate
 from use_cases.validation import validate_columns
 
 RECORD_TYPES = {pa.string(), pa.float32(), pa.int64()}
-FEATURE_TYPES = {pa.string(), pa.float32()}
 TWO_CLASSES = 2
 
 
@@ -40,7 +40,8 @@ def fit_default(case: UseCase, candidate: Candidate, rows: int, seed: int = 0) -
     training = case.training()
     labels = training.generate(rows, seed)[training.label.column].to_pylist()
     classes = [training.label.values[str(label).lower()] for label in labels]
-    features = assemble(case, generated_records(case, rows, seed)).to_pandas()
+    batch = assemble(case, generated_records(case, rows, seed))
+    features = model_schema(case).frame(batch)
     return candidate.build(defaults, seed).fit(features, classes)
 
 
@@ -71,9 +72,8 @@ class UseCaseContract:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", case.name)
 
     def test_its_schemas_have_types_that_every_part_can_carry(self, case: UseCase) -> None:
-        """Records are string, float32 or int64; features string or float32."""
+        """Records are string, float32 or int64."""
         assert {field.type for field in case.record_schema} <= RECORD_TYPES
-        assert {field.type for field in model_schema(case)} <= FEATURE_TYPES
         assert case.id_column is None or case.record_schema.names[0] == case.id_column
         assert set(case.limits) <= set(case.record_schema.names)
 
@@ -122,12 +122,12 @@ class UseCaseContract:
         """No null, no NaN, and the schema that was promised; also for no rows at all."""
         for records in (generated_records(case, self.rows), case.golden_records()):
             features = case.features(records)
-            assert features.schema == case.feature_schema
+            assert features.schema == case.feature_schema.arrow
             assert features.num_rows == records.num_rows
-            for column in features.columns:
-                assert column.null_count == 0
-                if column.type != pa.string():
-                    assert pc.all(pc.is_finite(column)).as_py()
+            features.validate(full=True)
+            assert all(column.null_count == 0 for column in features.columns)
+            if case.feature_schema.numbers:
+                assert np.isfinite(number_block(features)).all()
         assert case.features(case.golden_records().slice(0, 0)).num_rows == 0
 
     def test_features_of_a_row_depend_on_that_row_alone(self, case: UseCase) -> None:
@@ -166,15 +166,16 @@ class UseCaseContract:
 
     def test_every_candidate_gives_the_same_answers_as_a_graph(self, case: UseCase) -> None:
         """Within the parity gate, in the order of the classes, on records it has not seen."""
-        unseen = assemble(case, generated_records(case, self.rows, seed=1))
-        golden = assemble(case, case.golden_records())
+        frame = model_schema(case).frame
+        unseen = frame(assemble(case, generated_records(case, self.rows, seed=1)))
+        golden = frame(assemble(case, case.golden_records()))
         for candidate in case.training().candidates():
             fitted = fit_default(case, candidate, self.rows)
             graph = candidate.to_onnx(fitted).SerializeToString()
             order = [list(fitted.classes_).index(name) for name in case.classes]
             for features in (unseen, golden):
-                expected = fitted.predict_proba(features.to_pandas())[:, order]
-                actual = run_graph(graph, features.to_pandas(), model_schema(case))
+                expected = fitted.predict_proba(features)[:, order]
+                actual = run_graph(graph, features, model_schema(case))
                 assert actual.dtype == np.float32
                 difference = np.abs(actual - expected).max()
                 assert difference <= case.training().gates.parity, f"{candidate.name}: {difference}"
@@ -189,18 +190,15 @@ class UseCaseContract:
             assert first == second, candidate.name
 
 
-def run_graph(graph: bytes, features: pd.DataFrame, schema: pa.Schema) -> np.ndarray:
-    """Return the probabilities [N, C] of an ONNX graph for N rows with the columns of `schema`."""
+def run_graph(graph: bytes, features: pd.DataFrame, schema: FeatureSchema) -> np.ndarray:
+    """Return the probabilities [N, C] of an ONNX graph for N rows with a column per feature."""
     import onnxruntime as ort
 
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     stamp: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
     assert stamp[FEATURE_SCHEMA_KEY] == feature_schema_hash(schema)
     assert [output.name for output in session.get_outputs()] == [PROBABILITIES]
-    feed = {
-        field.name: features[[field.name]].to_numpy(
-            object if field.type == pa.string() else np.float32
-        )
-        for field in schema
-    }
+    feed = {name: features[[name]].to_numpy(object) for name in schema.texts}
+    if schema.numbers:
+        feed[NUMBERS] = features[list(schema.numbers)].to_numpy(np.float32)
     return np.asarray(session.run(None, feed)[0])

@@ -27,7 +27,8 @@ class Candidate:
     `build(parameters, seed)` returns an unfitted scikit-learn estimator that takes a pandas
     frame with the columns of the feature schema. `space` maps a parameter to the values it may
     take; the first value of each is its default. `to_onnx(fitted)` returns an
-    `onnx.ModelProto` with one input [N, 1] per feature and the output `probabilities` [N, C].
+    `onnx.ModelProto` with one string input [N, 1] per text, one float input `numbers` [N, K] and
+    the output `probabilities` [N, C]: `use_cases.export` does.
     """
 
     name: str

@@ -6,24 +6,23 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from platform_core.batch import BatchJob
 from platform_core.batch.inputs import input_objects
 from platform_core.batch.job_objects import create_once
 from platform_core.contracts.base import Contract
-from platform_core.errors import BlobNotFound, InvalidData
+from platform_core.errors import BlobChanged, BlobNotFound, InvalidData
 from platform_core.parquet import open_parquet
-from platform_core.ports.blob_store import BlobStore
+from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import input_plan_path
 
 
 class InputFile(Contract):
-    """One object: `size` in bytes, `modified` in nanoseconds since 1970, `rows` from its footer."""
+    """One object: `size` in bytes, `etag` as the store gave it, `rows` from its footer."""
 
     path: str
     size: int
-    modified: int | None
+    etag: str
     rows: int
 
 
@@ -60,11 +59,13 @@ def plan_input(store: BlobStore, job: BatchJob, columns: Sequence[str]) -> Input
 
 def require_unchanged(store: BlobStore, plan: InputPlan) -> None:
     """Check that no object was changed; `InvalidData` names the first one that was."""
-    infos = store.filesystem().get_file_info([file.path for file in plan.files])
-    for file, info in zip(plan.files, infos, strict=True):
-        if info.type is not fs.FileType.File:
-            raise InvalidData(f"the input {file.path} was deleted while the job ran; {_AGAIN}")
-        if (info.size, info.mtime_ns) != (file.size, file.modified):
+    for file in plan.files:
+        try:
+            info = store.info(file.path)
+        except BlobNotFound as error:
+            text = f"the input {file.path} was deleted while the job ran; {_AGAIN}"
+            raise InvalidData(text) from error
+        if info.etag != file.etag:
             raise InvalidData(
                 f"the input {file.path} was changed while the job ran ({file.size} bytes then, "
                 f"{info.size} now); rows of both would be mixed; {_AGAIN}"
@@ -80,21 +81,21 @@ def open_input(store: BlobStore, path: str) -> Iterator[pq.ParquetFile]:
     try:
         with open_parquet(store, path) as file:
             yield file
-    except (pa.ArrowInvalid, OSError) as error:
+    except (BlobNotFound, BlobChanged, pa.ArrowInvalid, OSError) as error:
         raise InvalidData(
             f"the input {path} cannot be read as Parquet: {_reason(error)}"
         ) from error
 
 
 def _inspected(store: BlobStore, path: str, columns: Sequence[str]) -> InputPlan:
-    infos = store.filesystem().get_file_info(input_objects(store, path))
+    infos = (store.info(name) for name in input_objects(store, path))
     plan = InputPlan(files=tuple(_inspect(store, info, columns) for info in infos))
     if plan.rows == 0:
         raise InvalidData(f"the input {path} has no rows; there is nothing to score")
     return plan
 
 
-def _inspect(store: BlobStore, info: fs.FileInfo, columns: Sequence[str]) -> InputFile:
+def _inspect(store: BlobStore, info: BlobInfo, columns: Sequence[str]) -> InputFile:
     with open_input(store, info.path) as file:
         names = file.schema_arrow.names
         rows = file.metadata.num_rows
@@ -106,10 +107,10 @@ def _inspect(store: BlobStore, info: fs.FileInfo, columns: Sequence[str]) -> Inp
             f"the input {info.path} {what} {', '.join(missing or repeated)}; it has "
             f"{', '.join(names)} and must have {', '.join(columns)}, each once"
         )
-    return InputFile(path=info.path, size=info.size, modified=info.mtime_ns, rows=rows)
+    return InputFile(path=info.path, size=info.size, etag=info.etag, rows=rows)
 
 
-def _reason(error: pa.ArrowInvalid | OSError) -> str:
+def _reason(error: Exception) -> str:
     """Return the reason without the server's folders, which the system's messages contain."""
     number = getattr(error, "errno", None)
     return str(error) if number is None else os.strerror(number)

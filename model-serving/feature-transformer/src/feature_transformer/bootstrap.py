@@ -5,13 +5,13 @@ from functools import cache
 from kserve import Model
 
 from feature_transformer.model import TransformerModel
-from feature_transformer.predictor import Predictor
+from feature_transformer.predictor import PredictorClient
 from feature_transformer.releases import ReleaseLoader
 from feature_transformer.settings import TransformerSettings
 from model_server import (
-    Listen,
-    Pointer,
-    Pointers,
+    ListenAddress,
+    ReleasePointer,
+    ReleasePointers,
     ReleaseRepository,
     ReleaseServer,
 )
@@ -26,13 +26,13 @@ def build() -> ReleaseServer:
     online_store = cache(lambda: connect.online_store(online))
     max_age = online.online_store_max_age_seconds
     loader = ReleaseLoader(connect.blob_store(settings), online_store, max_age)
-    predictor = Predictor(settings.predictor_url, settings.predictor_timeout_seconds)
+    predictor = PredictorClient(settings.predictor_url, settings.predictor_timeout_seconds)
 
-    def load(pointer: Pointer) -> Model:
+    def load(pointer: ReleasePointer) -> Model:
         return TransformerModel(loader.load(pointer), loader, predictor)
 
-    pointers = Pointers(settings.model_repository, settings.serving_environment)
-    listen = Listen(
+    pointers = ReleasePointers(settings.model_repository, settings.serving_environment)
+    address = ListenAddress(
         settings.transformer_host, settings.transformer_http_port, settings.transformer_grpc_port
     )
-    return ReleaseServer(listen, ReleaseRepository(pointers, load, predictor), predictor.close)
+    return ReleaseServer(address, ReleaseRepository(pointers, load, predictor), predictor.close)

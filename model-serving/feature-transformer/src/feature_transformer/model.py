@@ -1,33 +1,33 @@
-"""One use case behind the transformer: records in, features to the predictor, answers out."""
+"""The KServe model of one use case: records in, features to the predictor, answers out."""
 
 import asyncio
 from typing import Any
 
 from kserve import InferRequest, InferResponse, Model
 
-from feature_transformer.predictor import Prediction, Predictor
+from feature_transformer.predictor import PredictedProbabilities, PredictorClient
 from feature_transformer.releases import ReleaseLoader, TransformerRelease
 from model_server import (
-    Answer,
-    Identity,
-    Pointer,
+    ReleaseIdentity,
+    ReleasePointer,
+    ScoredRecords,
     read_tensors,
-    respond_answer,
+    scored_response,
 )
 from platform_core.errors import ModelNotReady, PlatformError
 from scoring import TransformedRecords, decide
 
-# The predictor may be swapped between two calls; more often than this it is not worth waiting.
+# The predictor may change its release between two calls; after this many the request fails.
 ATTEMPTS = 3
-# While a predictor is rolled out, replicas answer with the old and the new release in turn.
+# During a rollout of the predictor, replicas answer with the old and the new release in turn.
 KNOWN_RELEASES = 4
 
 
 class TransformerModel(Model):
-    """Follows the release that the predictor serves, so that both halves are of one release."""
+    """Follows the release that the predictor serves, so that features and graph fit together."""
 
     def __init__(
-        self, release: TransformerRelease, loader: ReleaseLoader, predictor: Predictor
+        self, release: TransformerRelease, loader: ReleaseLoader, predictor: PredictorClient
     ) -> None:
         super().__init__(release.use_case.name)
         self._release = release
@@ -39,7 +39,7 @@ class TransformerModel(Model):
 
     @property
     def release_id(self) -> str:
-        """The release it computes features for."""
+        """The id of the release whose features are computed."""
         return self._release.identity.release_id
 
     def get_input_types(self) -> list[dict[str, Any]]:
@@ -66,12 +66,12 @@ class TransformerModel(Model):
             transformed, prediction = await self._ask(release, payload)
             answering = await self._answering(release, prediction.release_id)
             if answering.manifest.feature_views == release.manifest.feature_views:
-                return _respond(payload, answering, transformed, prediction)
+                return _response(payload, answering, transformed, prediction)
         raise ModelNotReady(f"the release of {self.name} changes faster than it can be followed")
 
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
-    ) -> tuple[TransformedRecords, Prediction]:
+    ) -> tuple[TransformedRecords, PredictedProbabilities]:
         records = read_tensors(payload, release.use_case.record_schema)
         transformed = await release.transform(records)
         classes = len(release.manifest.classes)
@@ -84,11 +84,13 @@ class TransformerModel(Model):
             return asked
         async with self._following:
             if named not in self._known:
-                self._remember(await self._load(Pointer(use_case=self.name, release_id=named)))
+                self._remember(
+                    await self._load(ReleasePointer(use_case=self.name, release_id=named))
+                )
             self._release = self._known[named]
             return self._known[named]
 
-    async def _load(self, pointer: Pointer) -> TransformerRelease:
+    async def _load(self, pointer: ReleasePointer) -> TransformerRelease:
         try:
             return await asyncio.to_thread(self._loader.load, pointer)
         except PlatformError as error:
@@ -103,15 +105,15 @@ class TransformerModel(Model):
             del self._known[next(iter(self._known))]
 
 
-def _respond(
+def _response(
     request: InferRequest,
     release: TransformerRelease,
     transformed: TransformedRecords,
-    prediction: Prediction,
+    prediction: PredictedProbabilities,
 ) -> InferResponse:
     manifest, probabilities = release.manifest, prediction.probabilities
     predictions = decide(manifest.decision, manifest.classes, probabilities)
     version = prediction.model_version or release.identity.model_version
-    identity = Identity(release.identity.release_id, version)
-    answer = Answer(transformed.features, probabilities, predictions, transformed.degraded)
-    return respond_answer(request, identity, answer)
+    identity = ReleaseIdentity(release.identity.release_id, version)
+    answer = ScoredRecords(transformed.features, probabilities, predictions, transformed.degraded)
+    return scored_response(request, identity, answer)

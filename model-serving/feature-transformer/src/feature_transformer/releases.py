@@ -1,9 +1,9 @@
-"""Releases as the transformer needs them: verified manifests with their features, no graph."""
+"""Releases for the transformer: verified manifests and their features, without the graph."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model_server import Identity, Pointer, RecordBatcher
+from model_server import RecordBatcher, ReleaseIdentity, ReleasePointer
 from platform_core.contracts.release import ReleaseManifest
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.online_store import OnlineStore
@@ -13,17 +13,17 @@ from use_cases import UseCase, use_case
 
 @dataclass(frozen=True)
 class TransformerRelease:
-    """A release whose features and decisions this process may compute."""
+    """A verified release whose features and decisions this process computes."""
 
     use_case: UseCase
     manifest: ReleaseManifest
     transform: RecordBatcher[TransformedRecords]
-    identity: Identity
+    identity: ReleaseIdentity
 
 
 class ReleaseLoader:
-    """Fetches and verifies releases; `online_store` is asked for when one reads features,
-    and what it said holds for `max_age` seconds.
+    """Fetches and verifies releases. `online_store` connects when a release reads feature views;
+    entity features are cached for `max_age` seconds.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ReleaseLoader:
         self._online_store = online_store
         self._max_age = max_age
 
-    def load(self, pointer: Pointer) -> TransformerRelease:
+    def load(self, pointer: ReleasePointer) -> TransformerRelease:
         """Return the release of `pointer`.
 
         Raises:
@@ -50,5 +50,5 @@ class ReleaseLoader:
             use_case=case,
             manifest=manifest,
             transform=RecordBatcher(transformer.transform, transformer.blocks),
-            identity=Identity(pointer.release_id, pointer.version),
+            identity=ReleaseIdentity(pointer.release_id, pointer.version),
         )

@@ -9,7 +9,7 @@ from platform_core.settings import StorageSettings
 
 
 class TransformerSettings(StorageSettings):
-    """What it serves (the inference service's model repository), in front of what, and where."""
+    """The model repository, the predictor, and where the transformer listens."""
 
     serving_environment: Environment
     model_repository: Path

@@ -3,6 +3,6 @@
 import sys
 
 from inference_service.bootstrap import build
-from model_server.program import serve
+from platform_core.programs import exit_code
 
-sys.exit(serve(build))
+sys.exit(exit_code(lambda: build().run()))

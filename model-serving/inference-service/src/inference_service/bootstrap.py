@@ -8,10 +8,10 @@ from kserve import Model
 from inference_service.models import FeatureModel, RecordModel
 from inference_service.settings import InferenceSettings
 from model_server import (
-    Identity,
-    Listen,
-    Pointer,
-    Pointers,
+    ListenAddress,
+    ReleaseIdentity,
+    ReleasePointer,
+    ReleasePointers,
     ReleaseRepository,
     ReleaseServer,
 )
@@ -20,7 +20,7 @@ from platform_core.settings import OnlineStoreSettings
 from scoring import FeatureTransformer, Scorer, load_release
 from use_cases import UseCase, use_case
 
-MakeModel = Callable[[UseCase, Scorer, Identity], Model]
+MakeModel = Callable[[UseCase, Scorer, ReleaseIdentity], Model]
 
 
 def record_models() -> MakeModel:
@@ -29,7 +29,7 @@ def record_models() -> MakeModel:
     max_age = settings.online_store_max_age_seconds
     online_store = cache(lambda: connect.online_store(settings))
 
-    def make(case: UseCase, scorer: Scorer, identity: Identity) -> Model:
+    def make(case: UseCase, scorer: Scorer, identity: ReleaseIdentity) -> Model:
         store = online_store() if scorer.manifest.feature_views else None
         transformer = FeatureTransformer(case, scorer.manifest, store, max_age=max_age)
         transformer.warm_up()
@@ -38,22 +38,20 @@ def record_models() -> MakeModel:
     return make
 
 
-MODELS = {"in-process": record_models, "separate": lambda: FeatureModel}
-
-
 def build() -> ReleaseServer:
     """Return the server that the environment describes."""
     settings = InferenceSettings()
     blobs = connect.blob_store(settings)
-    make_model = MODELS[settings.transformer]()
+    in_process = settings.transformer == "in-process"
+    make_model: MakeModel = record_models() if in_process else FeatureModel
 
-    def load(pointer: Pointer) -> Model:
+    def load(pointer: ReleasePointer) -> Model:
         case = use_case(pointer.use_case)
         scorer = Scorer(load_release(blobs, pointer.use_case, pointer.release_id), case)
-        return make_model(case, scorer, Identity(pointer.release_id, pointer.version))
+        return make_model(case, scorer, ReleaseIdentity(pointer.release_id, pointer.version))
 
-    pointers = Pointers(settings.model_repository, settings.serving_environment)
+    pointers = ReleasePointers(settings.model_repository, settings.serving_environment)
     http, grpc = settings.inference_http_port, settings.inference_grpc_port
-    listen = Listen(settings.inference_host, http, grpc)
+    address = ListenAddress(settings.inference_host, http, grpc)
     one = settings.inference_refused_at_start == "exit"
-    return ReleaseServer(listen, ReleaseRepository(pointers, load, strict=one))
+    return ReleaseServer(address, ReleaseRepository(pointers, load, strict=one))

@@ -1,4 +1,4 @@
-"""What answers a request: a release in memory, with or without its features."""
+"""KServe models of releases: records or features in, answers out."""
 
 from abc import abstractmethod
 from typing import Any
@@ -7,25 +7,26 @@ import pyarrow as pa
 from kserve import InferRequest, InferResponse, Model
 
 from model_server import (
-    Answer,
-    Identity,
     RecordBatcher,
+    ReleaseIdentity,
+    ScoredRecords,
     never_blocks,
     probability_tensor,
     read_tensors,
-    respond,
-    respond_answer,
+    release_response,
+    scored_response,
 )
 from platform_core.contracts.release import TensorSpec
 from platform_core.errors import ModelNotReady, ReleaseRefused
+from platform_core.open_inference import tensor_specs
 from scoring import FeatureTransformer, Scorer
 from use_cases import UseCase, model_schema
 
 
 class ReleaseModel(Model):
-    """One verified release; it never changes, another release is another object."""
+    """One verified release; it never changes."""
 
-    def __init__(self, use_case: UseCase, scorer: Scorer, identity: Identity) -> None:
+    def __init__(self, use_case: UseCase, scorer: Scorer, identity: ReleaseIdentity) -> None:
         super().__init__(use_case.name)
         self._use_case = use_case
         self._scorer = scorer
@@ -34,7 +35,7 @@ class ReleaseModel(Model):
 
     @property
     def release_id(self) -> str:
-        """The release it is."""
+        """The id of the release."""
         return self._identity.release_id
 
     async def predict(
@@ -58,13 +59,13 @@ class ReleaseModel(Model):
 
 
 class RecordModel(ReleaseModel):
-    """Takes record tensors: features, entity lookup, graph and decision in one process."""
+    """Takes record tensors; computes features, entity lookup, graph and decision."""
 
     def __init__(
         self,
         use_case: UseCase,
         scorer: Scorer,
-        identity: Identity,
+        identity: ReleaseIdentity,
         transformer: FeatureTransformer,
     ) -> None:
         super().__init__(use_case, scorer, identity)
@@ -76,44 +77,45 @@ class RecordModel(ReleaseModel):
         return _dump(self._scorer.manifest.inputs)
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        """Return the answer's tensors; those of the features come when they are asked for."""
+        """Return the output tensors; those of the features come on request."""
         return _dump(self._scorer.manifest.outputs)
 
     async def _answer(self, request: InferRequest) -> InferResponse:
         records = read_tensors(request, self._use_case.record_schema)
-        return respond_answer(request, self._identity, await self._compute(records))
+        return scored_response(request, self._identity, await self._compute(records))
 
-    def _score(self, records: pa.RecordBatch) -> Answer:
+    def _score(self, records: pa.RecordBatch) -> ScoredRecords:
         transformed = self._transformer.transform(records)
         scores = self._scorer.score_features(transformed.features)
-        return Answer(
+        return ScoredRecords(
             scores.features, scores.probabilities, scores.predictions, transformed.degraded
         )
 
 
 class FeatureModel(ReleaseModel):
-    """Takes feature tensors [N, 1] or [N], answers probabilities: a predictor."""
+    """Takes texts [N] or [N, 1] and a block of numbers [N, K]; returns probabilities."""
 
-    def __init__(self, use_case: UseCase, scorer: Scorer, identity: Identity) -> None:
+    def __init__(self, use_case: UseCase, scorer: Scorer, identity: ReleaseIdentity) -> None:
         super().__init__(use_case, scorer, identity)
+        self._schema = model_schema(use_case)
         self._compute = RecordBatcher(self._score, never_blocks)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the features' tensors."""
-        return _dump(self._scorer.manifest.features)
+        return _dump(tensor_specs(self._schema.arrow))
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """Return the tensor of the probabilities."""
         return _dump(self._scorer.manifest.outputs[:1])
 
     async def _answer(self, request: InferRequest) -> InferResponse:
-        features = read_tensors(request, model_schema(self._use_case))
+        features = read_tensors(request, self._schema.arrow)
         answer = await self._compute(features)
-        return respond(request, self._identity, [probability_tensor(answer.probabilities)])
+        return release_response(request, self._identity, [probability_tensor(answer.probabilities)])
 
-    def _score(self, features: pa.RecordBatch) -> Answer:
+    def _score(self, features: pa.RecordBatch) -> ScoredRecords:
         scores = self._scorer.score_features(features)
-        return Answer(scores.features, scores.probabilities, scores.predictions)
+        return ScoredRecords(scores.features, scores.probabilities, scores.predictions)
 
 
 def _dump(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:

@@ -10,12 +10,12 @@ from platform_core.settings import StorageSettings
 
 
 class InferenceSettings(StorageSettings):
-    """What it serves, where it listens, and who computes the features.
+    """What is served, where the server listens, and where features are computed.
 
     `transformer` is `in-process` (record tensors in, complete answers out) or `separate`
     (feature tensors in, probabilities out, behind `python -m feature_transformer`).
-    A release that is refused at the start leaves the others serving (`serve`), or ends the
-    program with the reason as its last line (`exit`: a pod has one release).
+    When a release is refused at start, the others are served (`serve`), or the program ends with
+    the reason on its last line (`exit`: a pod has one release).
     """
 
     serving_environment: Environment

@@ -16,7 +16,7 @@ from baseline.columns import (
 from baseline.reference import CategoricalReference, NumericReference, Reference
 from baseline.storage import references_table
 from platform_core.errors import InvalidInput
-from use_cases import MonitoredColumn, UseCase
+from use_cases import MonitoredColumn, UseCase, model_schema
 
 BINS = 10
 GRID = 1000
@@ -53,12 +53,13 @@ def build_baseline(
 
 
 def _feature(use_case: UseCase, features: pa.RecordBatch, name: str) -> pa.Array:
-    if name not in features.schema.names:
+    schema = model_schema(use_case)
+    if name not in schema.names or features.schema.names != schema.arrow.names:
         raise InvalidInput(
             f"the use case {use_case.name!r} monitors {name!r}, which is not one of its features "
-            f"{features.schema.names}; correct `monitored`"
+            f"{list(schema.names)}; correct `monitored`"
         )
-    return features.column(name)
+    return schema.column(features, name)
 
 
 def reference_of(use_case: UseCase, column: MonitoredColumn, values: pa.Array) -> Reference:

@@ -20,9 +20,9 @@ from baseline import (
 )
 from drift_detector.sample import RowSample
 from platform_core.contracts.inference_record import Purpose
-from records import log_columns
-from records.columns import PURPOSE, RELEASE_ID, column
-from use_cases import UseCase
+from records import log_columns, logged_block
+from records.columns import FEATURES, PURPOSE, RELEASE_ID, column
+from use_cases import UseCase, model_schema
 
 ENCODED = (RELEASE_ID, PURPOSE, PREDICTION_COLUMN)
 """Columns of the log with few distinct values, which are read as dictionaries."""
@@ -103,7 +103,8 @@ def columns_to_read(use_case: UseCase) -> list[str]:
     """Return the columns of the inference log from which the monitored values are computed."""
     columns, replayed = log_columns(use_case), _replayed(use_case)
     names = [*ENCODED, *columns.probabilities.values()]
-    names += [columns.numbers[c.name] for c in use_case.monitored if c.name not in replayed]
+    if len(replayed) < len(use_case.monitored):
+        names.append(FEATURES)
     if replayed:
         names += columns.inputs.values()
     return names
@@ -112,11 +113,7 @@ def columns_to_read(use_case: UseCase) -> list[str]:
 def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
     """Return the values of every monitored column, N each; null where the log has none."""
     columns, rows = log_columns(use_case), records.num_rows
-    values = {}
-    for monitored in use_case.monitored:
-        logged = column(records, columns.numbers.get(monitored.name))
-        values[monitored.name] = pa.nulls(rows, pa.float32()) if logged is None else logged
-    values |= _replay(use_case, records)
+    values = _numbers(use_case, records) | _replay(use_case, records)
     probabilities = [column(records, name) for name in columns.probabilities.values()]
     if any(array is None for array in probabilities):
         values[SCORE_COLUMN] = pa.nulls(rows, pa.float32())
@@ -128,8 +125,19 @@ def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa
 
 def _replayed(use_case: UseCase) -> list[str]:
     """Return the monitored text features: the log has their input, not their value."""
-    text = {field.name for field in use_case.feature_schema if field.type == pa.string()}
-    return [monitored.name for monitored in use_case.monitored if monitored.name in text]
+    texts = use_case.feature_schema.texts
+    return [monitored.name for monitored in use_case.monitored if monitored.name in texts]
+
+
+def _numbers(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
+    """Return the monitored numbers as they were logged, null where they were not."""
+    numbers = model_schema(use_case).numbers
+    names = [monitored.name for monitored in use_case.monitored if monitored.name in numbers]
+    logged = column(records, FEATURES)
+    if logged is None:
+        return {name: pa.nulls(records.num_rows, pa.float32()) for name in names}
+    block, _ = logged_block(use_case, logged)
+    return {name: pa.array(block[:, numbers.index(name)], from_pandas=True) for name in names}
 
 
 def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:

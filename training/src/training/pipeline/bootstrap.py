@@ -1,24 +1,40 @@
 """Where `python -m training` chooses what runs the pipeline."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from platform_core.errors import ConfigurationError
-from training.pipeline.cluster import ClusterRunner
+from training.bootstrap import TrainingServices
 from training.pipeline.local import LocalRunner
 from training.pipeline.runner import PipelineRunner
-from training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from training.pipeline.cluster import ClusterRunner
 
 
-def runner(settings: TrainingSettings) -> PipelineRunner:
+def runner(services: TrainingServices) -> PipelineRunner:
     """Return the Kubeflow server where one is named, else this machine."""
-    return kubeflow(settings) if settings.kfp_endpoint else LocalRunner(settings.platform_home)
+    return kubeflow(services) if services.settings.kfp_endpoint else here(services)
 
 
-def kubeflow(settings: TrainingSettings) -> ClusterRunner:
+def here(services: TrainingServices) -> LocalRunner:
+    """Return the runner of this machine."""
+    return LocalRunner(services.settings.platform_home, services.store)
+
+
+def kubeflow(services: TrainingServices) -> ClusterRunner:
     """Return the Kubeflow server.
 
     Raises:
         ConfigurationError: none is named.
     """
+    from training.pipeline.cluster import ClusterRunner
+
+    settings = services.settings
     if not settings.kfp_endpoint:
         raise ConfigurationError("KFP_ENDPOINT is not set: name the Kubeflow Pipelines server")
     endpoint = settings.kfp_endpoint.rstrip("/")
-    return ClusterRunner(endpoint, settings.training_image, settings.kfp_poll_seconds)
+    return ClusterRunner(
+        endpoint, settings.training_image, services.store, settings.kfp_poll_seconds
+    )

@@ -1,7 +1,7 @@
 """The pipeline runner of a cluster: a Kubeflow Pipelines server (API v2beta1).
 
-What is compiled is a version named by its hash, a run is named by its id: uploading or starting
-either again finds the one that is there.
+A compiled pipeline is uploaded as a version named by its hash, and a run is found by its name:
+uploading or starting either again finds the one that is there.
 """
 
 import contextlib
@@ -12,7 +12,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import urllib3
 from kfp import Client
@@ -21,12 +20,13 @@ from kfp_server_api.models import V2beta1PipelineVersion, V2beta1RecurringRun, V
 
 from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
 from platform_core.hashing import sha256_file
+from platform_core.ports.blob_store import BlobStore
+from training.parameters import RunRequest
 from training.pipeline.compile import compile_pipeline
 from training.pipeline.definition import NAME
-from training.pipeline.parameters import RunParameters
-from training.pipeline.runner import Timings, failure, timings
-from training.progress import say
-from training.run_folder import FAILURE, RunFolder
+from training.pipeline.runner import EndedRun, ended, failure
+from training.progress import show
+from training.runs import RunRecords
 
 ENDED = {"SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR"}
 SHOWN = ENDED | {"RUNNING"}
@@ -37,75 +37,79 @@ MAX_REASON = 1000
 
 
 class ClusterRunner:
-    """Runs the pipeline on the server at `endpoint`; its steps run in `image`.
+    """Runs the pipeline on the server at `endpoint`; its steps run in `image` and record what
+    they did in `store`, under the server's id of the run.
 
-    A server that restarts while a run goes on is asked again for `patience` seconds.
+    A server that restarts while a run goes on is polled again for `patience` seconds.
     """
 
     def __init__(
-        self, endpoint: str, image: str, poll_seconds: float, patience: float = PATIENCE_SECONDS
+        self,
+        endpoint: str,
+        image: str,
+        store: BlobStore,
+        poll_seconds: float,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._endpoint = endpoint
         self._image = image
+        self._store = store
         self._poll = poll_seconds
         self._patience = patience
         with _translated(endpoint), _quiet():
             self._client = Client(host=endpoint)
 
-    def run(self, run: RunFolder, parameters: RunParameters) -> Timings:
-        """Compile, upload, start, and follow until the end."""
-        arguments = parameters.arguments(run.use_case, run.run_id)
+    def run(self, name: str, request: RunRequest) -> EndedRun:
+        """Compile, upload, start, and follow until the end; a run of this name is followed."""
         begin = time.monotonic()
         with _translated(self._endpoint):
-            started = self._find_run(run.run_id) or self._start(run, arguments)
-        say(f"{self._endpoint}/#/runs/details/{started.run_id}")
-        ended = self._follow(started.run_id)
-        if ended.state != "SUCCEEDED":
-            reason = (ended.error.message if ended.error else "") or "it gives no reason"
+            started = self._find_run(name) or self._start(name, request)
+        page = f"{self._endpoint}/#/runs/details/{started.run_id}"
+        show(page)
+        state = self._follow(started.run_id)
+        records = RunRecords(self._store, request.use_case, started.run_id)
+        if state.state != "SUCCEEDED":
+            reason = (state.error.message if state.error else "") or "it gives no reason"
             raise failure(
-                run,
-                f"the run {run.run_id} ended as {ended.state}: {reason:.{MAX_REASON}}; "
-                f"look at {self._endpoint}/#/runs/details/{ended.run_id}",
+                records,
+                f"the run {name} ended as {state.state}: {reason:.{MAX_REASON}}; see {page}",
             )
-        return timings(run, _seconds(ended) or time.monotonic() - begin)
+        return ended(records, _seconds(state) or time.monotonic() - begin)
 
-    def schedule(self, use_case: str, cron: str, parameters: RunParameters) -> str:
-        """Have the pipeline run again and again; return the id of the recurring run.
+    def schedule(self, cron: str, request: RunRequest) -> str:
+        """Schedule recurring runs of the pipeline; return the id of the recurring run.
 
         `cron` has six fields, seconds first. A use case has one recurring run: another replaces it.
 
         Raises:
             Refused: the server takes no such schedule.
         """
-        name = f"{NAME}-{use_case}"
-        # The server puts the id of each run in.
-        arguments = parameters.arguments(use_case, "scheduled-[[RunUUID]]")
+        name = f"{NAME}-{request.use_case}"
         with _translated(self._endpoint), _quiet():
             version = self._upload()
             earlier = list(self._recurring(name))
             made = self._client.create_recurring_run(
-                self._experiment(use_case),
+                self._experiment(request.use_case),
                 name,
                 cron_expression=cron,
                 no_catchup=True,
                 max_concurrency=1,
-                params=arguments,
+                params=request.arguments(),
                 pipeline_id=version.pipeline_id,
                 version_id=version.pipeline_version_id,
                 service_account=SERVICE_ACCOUNT,
             )
             for other in earlier:
                 self._client.delete_recurring_run(other.recurring_run_id)
-        return made.recurring_run_id
+        return str(made.recurring_run_id)
 
-    def _start(self, run: RunFolder, arguments: dict[str, Any]) -> V2beta1Run:
-        run.delete(FAILURE)
+    def _start(self, name: str, request: RunRequest) -> V2beta1Run:
         with _quiet():
             version = self._upload()
             return self._client.run_pipeline(
-                self._experiment(run.use_case),
-                run.run_id,
-                params=arguments,
+                self._experiment(request.use_case),
+                name,
+                params=request.arguments(),
                 pipeline_id=version.pipeline_id,
                 version_id=version.pipeline_version_id,
                 service_account=SERVICE_ACCOUNT,
@@ -124,7 +128,7 @@ class ClusterRunner:
             return self._client.upload_pipeline_version(str(package), name, pipeline_id=pipeline)
 
     def _experiment(self, use_case: str) -> str:
-        return self._client.create_experiment(use_case).experiment_id
+        return str(self._client.create_experiment(use_case).experiment_id)
 
     def _find_run(self, name: str) -> V2beta1Run | None:
         found = self._client.list_runs(filter=_named(name))
@@ -141,13 +145,13 @@ class ClusterRunner:
             for task in details or ():
                 if task.state in SHOWN and shown.get(task.display_name) != task.state:
                     shown[task.display_name] = task.state
-                    say(f"{task.display_name} {task.state.lower()}")
+                    show(f"{task.display_name} {task.state.lower()}")
             if run.state in ENDED:
                 return run
             time.sleep(self._poll)
 
     def _ask(self, request: Callable[[], V2beta1Run]) -> V2beta1Run:
-        """Ask until there is an answer: a run goes on without whoever follows it."""
+        """Ask until there is an answer: a run goes on while the server's API restarts."""
         deadline = time.monotonic() + self._patience
         while True:
             try:
@@ -178,7 +182,7 @@ def _translated(endpoint: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the client prints to itself: the link of the run is said once."""
+    """Silence what the client prints: the link of the run is shown once, by us."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This client only works with", FutureWarning)
         yield
@@ -201,4 +205,4 @@ def _seconds(run: V2beta1Run) -> float | None:
     """Return how long a run took by the server's clock."""
     if not (run.created_at and run.finished_at):
         return None
-    return max((run.finished_at - run.created_at).total_seconds(), 0.001)
+    return max(float((run.finished_at - run.created_at).total_seconds()), 0.001)

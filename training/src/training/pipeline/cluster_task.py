@@ -1,7 +1,9 @@
-"""What a step gets on a cluster: the settings of whoever compiled the pipeline, and secrets.
+"""What a step gets on a cluster: the settings the pipeline was compiled with, and secrets.
 
 Settings are part of the compiled pipeline, so that other settings are another version of it.
-Secrets are named only; the pods read them from Kubernetes.
+Secrets are named only; the pods read them from Kubernetes. The id of the run comes from the label
+that the server gives its pods: as an input of a step it would make every run a new one, and no
+step could be cached.
 """
 
 from typing import Any, get_args
@@ -16,11 +18,19 @@ from releases.settings import ReleaseSettings
 from training.settings import TrainingSettings
 
 KINDS = (TrainingSettings, DataSettings, ReleaseSettings, OnlineStoreSettings, RaySettings)
-# A step is not what starts runs, and reaches its own cluster as a pod.
-NOT_OF_STEPS = ("kfp_endpoint", "kfp_poll_seconds", "kubeconfig")
+# A step does not start runs, reaches its own cluster as a pod, and reads its run from a label.
+NOT_OF_STEPS = ("kfp_endpoint", "kfp_poll_seconds", "kubeconfig", "run_id")
+RUN_ID_LABEL = "metadata.labels['pipeline/runid']"
 SECRETS = {
     "gateway-client": {"api-key": "GATEWAY_API_KEY"},
     "online-store": {"redis-url": "REDIS_URL"},
+}
+# Only an installation whose blob store is S3 has this secret.
+OPTIONAL_SECRETS = {
+    "object-store": {
+        "S3_ACCESS_KEY_ID": "S3_ACCESS_KEY_ID",
+        "S3_SECRET_ACCESS_KEY": "S3_SECRET_ACCESS_KEY",
+    },
 }
 RAY_TOKEN, RAY_TOKEN_FOLDER = "ray-token", "/var/run/secrets/ray"
 
@@ -29,13 +39,16 @@ def prepare(task: PipelineTask) -> None:
     """Give a task its environment, its secrets and the token of the Ray cluster."""
     for name, value in step_environment().items():
         task.set_env_variable(name, value)
+    kubernetes.use_field_path_as_env(task, "RUN_ID", RUN_ID_LABEL)
     for secret, keys in SECRETS.items():
         kubernetes.use_secret_as_env(task, secret, keys)
+    for secret, keys in OPTIONAL_SECRETS.items():
+        kubernetes.use_secret_as_env(task, secret, keys, optional=True)
     kubernetes.use_secret_as_volume(task, RAY_TOKEN, RAY_TOKEN_FOLDER)
 
 
 def step_environment() -> dict[str, str]:
-    """Return the settings of all that a step runs, as they are given, without secrets."""
+    """Return the settings of everything that a step runs, without secrets."""
     fields = {name: field for kind in KINDS for name, field in kind.model_fields.items()}
     secret = {n for n, f in fields.items() if SecretStr in (f.annotation, *get_args(f.annotation))}
     given: Any = dict.fromkeys(fields.keys() - secret - {*NOT_OF_STEPS}, (str | None, None))

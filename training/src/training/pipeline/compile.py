@@ -13,8 +13,8 @@ def compile_pipeline(image: str, target: Path) -> Path:
     """Write the pipeline's IR to `target` (YAML) and return it.
 
     Raises:
-        ConfigurationError: the image has neither tag nor digest, so nobody could say later
-            what ran.
+        ConfigurationError: the image has neither tag nor digest, so that what ran could not be
+            told later.
     """
     if ":" not in image.rsplit("/", 1)[-1]:
         raise ConfigurationError(

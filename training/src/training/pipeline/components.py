@@ -1,11 +1,12 @@
-"""The components of the pipeline. Each body hands over to the installed package, so that a
-laptop and a cluster run the same code; only the process around it differs.
+"""The components of the pipeline: what each step reads and writes, as typed artifacts.
 
-KFP takes the source of each function by itself: that is why every body imports what it calls.
-The image is set by the pipeline's definition.
+Each body calls the installed package, so that a laptop and a cluster run the same code; only the
+process around it differs. KFP takes the source of each function by itself: that is why every body
+imports what it calls. The image is set by the pipeline's definition.
 """
 
 from functools import partial
+from typing import Any
 
 from kfp import dsl
 
@@ -13,162 +14,105 @@ component = partial(dsl.component, base_image="python:3.11-slim", install_kfp_pa
 
 
 @component
-def ingest(use_case: str, run_id: str, data: str, columns: str, rows: int, seed: int) -> int:
-    """Read the source; returns the number of rows."""
-    from training.steps.execute import execute
+def prepare_data(
+    use_case: str, parameters: dict[str, Any], dataset: dsl.Output[dsl.Dataset]
+) -> None:
+    """Read the source and freeze its valid rows as a dataset version."""
+    from training.pipeline.artifacts import run_component
 
-    return execute("ingest", use_case, run_id, data=data, columns=columns, rows=rows, seed=seed)
-
-
-@component
-def validate(use_case: str, run_id: str, rows_read: int, base: str) -> str:
-    """Freeze the valid rows; returns the dataset version."""
-    from training.steps.execute import execute
-
-    return execute("validate", use_case, run_id, base=base)
+    run_component("prepare-data", use_case, {"dataset": dataset}, parameters=parameters)
 
 
 @component
-def features(use_case: str, run_id: str, dataset_version: str) -> str:
-    """Compute features; returns the version of the feature view, empty where there is none."""
-    from training.steps.execute import execute
+def features(
+    use_case: str,
+    dataset: dsl.Input[dsl.Dataset],
+    features: dsl.Output[dsl.Dataset],
+    report: dsl.Output[dsl.HTML],
+) -> None:
+    """Compute the features of a dataset version, and the report on its data."""
+    from training.pipeline.artifacts import run_component
 
-    return execute("features", use_case, run_id, dataset_version=dataset_version)
+    outputs = {"features": features, "report": report}
+    run_component("features", use_case, outputs, {"dataset": dataset})
 
 
 @component
 def train(
     use_case: str,
-    run_id: str,
-    dataset_version: str,
-    feature_view_version: str,
-    trials: int,
-    budget_minutes: float,
-    seed: int,
-) -> str:
-    """Search and fit on Ray; returns the name of the best candidate."""
-    from training.steps.execute import execute
+    parameters: dict[str, Any],
+    features: dsl.Input[dsl.Dataset],
+    model: dsl.Output[dsl.Model],
+    search: dsl.Output[dsl.Metrics],
+) -> None:
+    """Search and fit the best model on Ray."""
+    from training.pipeline.artifacts import run_component
 
-    return execute(
-        "train",
-        use_case,
-        run_id,
-        dataset_version=dataset_version,
-        trials=trials,
-        seed=seed,
-        budget_minutes=budget_minutes,
-    )
+    outputs = {"model": model, "search": search}
+    run_component("train", use_case, outputs, {"features": features}, parameters)
+
+
+@component
+def export(
+    use_case: str,
+    features: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    graph: dsl.Output[dsl.Model],
+) -> None:
+    """Export the model as an ONNX graph and compare it with the original."""
+    from training.pipeline.artifacts import run_component
+
+    run_component("export", use_case, {"graph": graph}, {"features": features, "model": model})
 
 
 @component
 def evaluate(
     use_case: str,
-    run_id: str,
-    dataset_version: str,
-    candidate: str,
+    features: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
+    curves: dsl.Output[dsl.ClassificationMetrics],
 ) -> None:
-    """Judge the model on the test part."""
-    from training.steps.execute import execute
+    """Evaluate the model on the test part."""
+    from training.pipeline.artifacts import run_component
 
-    values = execute("evaluate", use_case, run_id, dataset_version=dataset_version)
-    for name, value in values.items():
-        metrics.log_metric(name, value)
-
-
-@component
-def export_onnx(use_case: str, run_id: str, candidate: str) -> int:
-    """Export the model; returns the size of the graph in bytes."""
-    from training.steps.execute import execute
-
-    return execute("export-onnx", use_case, run_id)
+    outputs = {"metrics": metrics, "curves": curves}
+    run_component("evaluate", use_case, outputs, {"features": features, "model": model})
 
 
 @component
-def parity(use_case: str, run_id: str, dataset_version: str, graph_bytes: int) -> float:
-    """Compare ONNX with the original; returns the largest difference of a probability."""
-    from training.steps.execute import execute
-
-    return execute("parity", use_case, run_id, dataset_version=dataset_version)
-
-
-@component
-def baseline(
-    use_case: str, run_id: str, dataset_version: str, feature_view_version: str, graph_bytes: int
-) -> int:
-    """Write the reference distributions; returns the rows they were made from."""
-    from training.steps.execute import execute
-
-    return execute(
-        "baseline",
-        use_case,
-        run_id,
-        dataset_version=dataset_version,
-        feature_view_version=feature_view_version,
-    )
-
-
-@component
-def release(use_case: str, run_id: str, feature_view_version: str, baseline_rows: int) -> str:
-    """Build the release; returns its id."""
-    from training.steps.execute import execute
-
-    return execute("release", use_case, run_id, feature_view_version=feature_view_version)
-
-
-@component
-def gate(
+def release(
     use_case: str,
-    run_id: str,
-    release_id: str,
-    dataset_version: str,
-    feature_view_version: str,
-    largest_difference: float,
-    data: str,
-    columns: str,
-    rows: int,
-    trials: int,
-    budget_minutes: float,
-    seed: int,
-    git_sha: str,
-    base: str,
-) -> str:
-    """Judge the release beside production's; returns its id when it passed."""
-    from training.steps.execute import execute
+    parameters: dict[str, Any],
+    features: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    graph: dsl.Input[dsl.Model],
+    evaluation: dsl.Input[dsl.Metrics],
+    release: dsl.Output[dsl.Model],
+    card: dsl.Output[dsl.HTML],
+) -> None:
+    """Build the release with its baseline and its card, and judge it."""
+    from training.pipeline.artifacts import run_component
 
-    given = {"data": data, "columns": columns, "rows": rows, "trials": trials, "seed": seed}
-    given |= {"budget_minutes": budget_minutes}
-    return execute(
-        "gate",
-        use_case,
-        run_id,
-        dataset_version=dataset_version,
-        feature_view_version=feature_view_version,
-        parameters={**given, "git_sha": git_sha, "base": base},
-    )
+    inputs = {"features": features, "model": model, "graph": graph, "evaluation": evaluation}
+    run_component("release", use_case, {"release": release, "card": card}, inputs, parameters)
 
 
 @component
-def register(use_case: str, run_id: str, release_id: str) -> str:
-    """Register the release in MLflow; returns its version."""
-    from training.steps.execute import execute
+def stage(
+    use_case: str,
+    release: dsl.Input[dsl.Model],
+    staged: dsl.Output[dsl.Model],
+) -> None:
+    """Register the release in MLflow and deploy it to staging."""
+    from training.pipeline.artifacts import run_component
 
-    return execute("register", use_case, run_id, release_id=release_id)
-
-
-@component
-def deploy(use_case: str, run_id: str, release_id: str, model_version: str) -> str:
-    """Let staging serve the release; returns its id."""
-    from training.steps.execute import execute
-
-    return execute("deploy", use_case, run_id, release_id=release_id)
+    run_component("stage", use_case, {"staged": staged}, {"release": release})
 
 
 @component
-def smoke(use_case: str, run_id: str, dataset_version: str, release_id: str) -> float:
-    """Compare the gateway's answers with offline scores; returns the largest difference."""
-    from training.steps.execute import execute
+def smoke(use_case: str, staged: dsl.Input[dsl.Model], check: dsl.Output[dsl.Metrics]) -> None:
+    """Compare the gateway's answers with offline scores."""
+    from training.pipeline.artifacts import run_component
 
-    return execute(
-        "smoke", use_case, run_id, dataset_version=dataset_version, release_id=release_id
-    )
+    run_component("smoke", use_case, {"check": check}, {"staged": staged})

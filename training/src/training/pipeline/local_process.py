@@ -1,5 +1,5 @@
-"""`python -m training.pipeline.local_process FILE`: run the pipeline here with the arguments in a
-JSON file. A process of its own, because KFP prints and configures logging as it likes.
+"""`python -m training.pipeline.local_process FOLDER`: run the pipeline here with the arguments in
+FOLDER. A process of its own, because KFP prints and configures logging as it likes.
 """
 
 import json
@@ -13,7 +13,7 @@ from training.pipeline.definition import pipeline
 from training.settings import TrainingSettings
 
 
-def main(arguments: Path, root: Path) -> None:
+def main(root: Path) -> None:
     """Run the pipeline with KFP's SubprocessRunner; raises when a step failed."""
     # The steps run in this environment, not in the image a cluster would take.
     warnings.filterwarnings("ignore", "You may be attemping to run a task", RuntimeWarning)
@@ -22,8 +22,8 @@ def main(arguments: Path, root: Path) -> None:
         pipeline_root=str(root / "artifacts"),
         workspace_root=str(root / "workspace"),
     )
-    pipeline(TrainingSettings().training_image)(**json.loads(arguments.read_text()))
+    pipeline(TrainingSettings().training_image)(**json.loads((root / "arguments.json").read_text()))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

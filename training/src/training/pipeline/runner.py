@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from platform_core.errors import PlatformError, Refused
-from training.pipeline.parameters import RunParameters
-from training.run_folder import FAILURE, TRAINING, RunFolder
-from training.steps.execute import STEPS, timing_file
+from training.parameters import RunRequest
+from training.results import TrainResult
+from training.runs import RunRecords
+from training.steps.execute import STEPS
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,19 @@ class Timings:
     total_seconds: float
 
 
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that succeeded: its records and how long it took."""
+
+    records: RunRecords
+    timings: Timings
+
+
 class PipelineRunner(Protocol):
     """Runs the pipeline to its end."""
 
-    def run(self, run: RunFolder, parameters: RunParameters) -> Timings:
-        """Run it, showing its progress; the same run again is taken up where it is.
+    def run(self, name: str, request: RunRequest) -> EndedRun:
+        """Run it, showing its progress; a run of the same name is continued or followed.
 
         Raises:
             PlatformError: a step failed; the message is the step's reason.
@@ -30,15 +39,15 @@ class PipelineRunner(Protocol):
         ...
 
 
-def failure(run: RunFolder, unexpected: str) -> PlatformError:
+def failure(run: RunRecords, unexpected: str) -> PlatformError:
     """Return the reason a step gave, or `unexpected` when none did."""
-    if run.has(FAILURE):
-        reason = run.read_json(FAILURE)
-        return Refused(f"the step {reason['step']} failed: {reason['message']}")
+    if (reason := run.failure()) is not None:
+        return Refused(f"the step {reason.step} failed: {reason.message}")
     return PlatformError(unexpected)
 
 
-def timings(run: RunFolder, total: float) -> Timings:
-    """Return what the steps of a run took."""
-    steps = {n: run.read_json(timing_file(n))["seconds"] for n in STEPS if run.has(timing_file(n))}
-    return Timings(steps, run.read_json(TRAINING)["fit_seconds"], total)
+def ended(run: RunRecords, seconds: float) -> EndedRun:
+    """Return a run that succeeded and took `seconds`."""
+    records = {step: run.finished(step) for step in STEPS}
+    steps = {step: record.seconds for step, record in records.items() if record}
+    return EndedRun(run, Timings(steps, run.result("train", TrainResult).fit_seconds, seconds))

@@ -1,29 +1,30 @@
-"""Features: what the models see, own and of entities, for every record."""
+"""Features: the input of the models for every record, and the report on the data."""
 
-from data_pipeline.features import compute_features
-from data_pipeline.ray_session import ray_session
+from data_pipeline import read_manifest
+from data_pipeline.preparation import DataPreparation
 from data_pipeline.report import report_path, write_report
-from data_pipeline.settings import DataSettings
-from training.bootstrap import Platform
-from training.progress import say
-from training.run_folder import RunFolder
-from use_cases import use_case
+from platform_core.storage import FEATURES_FILE, dataset_path
+from training.progress import show
+from training.results import DatasetResult, FeaturesResult
+from training.steps.context import StepContext
 
 
-def run(platform: Platform, run: RunFolder, dataset_version: str) -> str:
-    """Write the features of a dataset version and the report on it; return the version of its
-    feature view, or "".
+def run(context: StepContext, dataset: DatasetResult) -> FeaturesResult:
+    """Write the features of a dataset version and the report on it.
+
+    Raises:
+        UpstreamUnavailable: Ray, or the online store, does not answer.
     """
-    case, settings = use_case(run.use_case), DataSettings()
-    with ray_session():
-        version = compute_features(
-            platform.store,
-            case,
-            dataset_version,
-            platform.feature_store if case.entity_features else None,
-            settings.feast_offline_path,
-        )
-    report = write_report(platform.store, case, dataset_version, settings.data_leak_auc)
-    place = platform.store.uri(report_path(case.name, dataset_version))
-    say(f"data report with {len(report.warnings)} warnings: {place}")
-    return version or ""
+    case, data = context.case, context.services.data
+    version = dataset.dataset_version
+    manifest = read_manifest(context.store, case.name, version)
+    view = DataPreparation(data, case, show).features(manifest)
+    report = write_report(context.store, case, version, data.settings.data_leak_auc)
+    path = report_path(case.name, version)
+    show(f"data report with {len(report.warnings)} warnings: {context.store.uri(path)}")
+    return FeaturesResult(
+        dataset_version=version,
+        feature_view_version=view,
+        features_path=dataset_path(case.name, version, FEATURES_FILE),
+        report_path=path,
+    )

@@ -1,19 +1,20 @@
-"""Smoke: the gateway's answers beside offline scores."""
+"""Smoke: the gateway's answers compared with offline scores."""
 
-from training.bootstrap import Platform
-from training.progress import say
-from training.run_folder import RunFolder
-from training.smoke import compare_online
+from training.progress import show
+from training.results import SmokeResult, StageResult
+from training.steps.context import StepContext
+from training.steps.online_check import compare_online
 
 
-def run(platform: Platform, run: RunFolder, dataset_version: str, release_id: str) -> float:
+def run(context: StepContext, staged: StageResult) -> SmokeResult:
     """Send rows of the test part through the gateway and compare with offline scores.
 
-    Returns the largest difference of a probability.
-
     Raises:
-        Refused: an answer differs by more than the use case's parity, or names another release.
+        UpstreamUnavailable: the gateway did not answer.
+        Refused: an answer is an error, differs, or names another release.
     """
-    worst = compare_online(platform, run.use_case, dataset_version, release_id)
-    say(f"smoke: largest difference between gateway and offline {worst:.2e}")
-    return worst
+    largest = compare_online(
+        context.services, context.case.name, staged.dataset_version, staged.release_id
+    )
+    show(f"smoke: largest difference between gateway and offline {largest:.2e}")
+    return SmokeResult(release_id=staged.release_id, largest_difference=largest)

@@ -1,133 +1,141 @@
 """Train: the search over candidates on Ray, and the best one fitted on all training rows."""
 
+from __future__ import annotations
+
 import pickle
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from data_pipeline import TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
 from releases.catalogue.model_card import TrialSummary
-from training.bootstrap import Platform
-from training.fitting import fit
-from training.libraries import libraries
-from training.progress import say
-from training.run_folder import MODEL_PICKLE, TRAINING, RunFolder
-from training.search import Budget, Found, search
-from training.tracking import Tracking, log_data
-from training.trials import Trial, TrialResult, settings
-from use_cases import UseCase, use_case
+from training.progress import show
+from training.results import FeaturesResult, TrainResult
+from training.search.fitting import fit, start_workers
+from training.search.trials import TrialResult, settings
+from training.steps.context import StepContext
+from training.tracking.libraries import libraries
+
+if TYPE_CHECKING:
+    from training.tracking.experiment import Experiment
 
 
-def run(
-    platform: Platform,
-    run: RunFolder,
-    dataset_version: str,
-    trials: int,
-    seed: int,
-    budget_minutes: float = 0,
-) -> str:
-    """Search, fit the best and leave it in the run's folder; return the candidate's name.
+def run(context: StepContext, features: FeaturesResult) -> TrainResult:
+    """Search, and fit the best model. Each trial is an MLflow run below the run of the pipeline.
 
-    Each trial is an MLflow run below the run of the pipeline.
+    Raises:
+        InvalidData: the rows cannot be split into folds.
+        UpstreamUnavailable: Ray or MLflow does not answer.
     """
-    case = use_case(run.use_case)
-    tracking = platform.tracking(case.name)
-    parameters = {"trials": trials, "seed": seed, "budget_minutes": budget_minutes}
-    parent = _start(platform, tracking, run, dataset_version, parameters)
-    features = read_features(platform.store, case, dataset_version, TRAIN)
-    planned = min(trials, settings(case))
     with ray_session():
-        start = time.perf_counter()
-        report = _Report(case, tracking, parent, platform, planned)
-        found = search(case, features, Budget(trials, budget_minutes), seed, report)
-        if not found.complete:
-            say(_stopped(len(found.results), planned, budget_minutes))
-        best = found.best
-        say(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {best.decision.why}")
-        model = fit(case, features, best.trial, seed)
-        seconds = time.perf_counter() - start
-    run.write(MODEL_PICKLE, pickle.dumps(model))
-    run.write_json(TRAINING, _summary(parent, found, seconds, seed))
-    tracking.tags(parent, {"candidate": best.trial.candidate})
-    tracking.metrics(parent, {f"cv_{case.training().metric}": best.score}, platform.clock.now())
-    return best.trial.candidate
+        start_workers(context.case)
+        return _train(context, features.dataset_version)
 
 
-class _Report:
-    """Logs each trial as it ends and shows how far the search is."""
+def _train(context: StepContext, dataset_version: str) -> TrainResult:
+    # The workers start while this process imports MLflow and scikit-learn.
+    from training.search.cross_validation import Budget, search
+
+    case, given = context.case, context.parameters
+    experiment = context.services.experiment(case.name)
+    run_id = _start(context, experiment, dataset_version)
+    rows = read_features(context.store, case, dataset_version, TRAIN)
+    planned = min(given.trials, settings(case))
+    start = time.perf_counter()
+    budget = Budget(given.trials, given.budget_minutes)
+    finished = _FinishedTrials(context, experiment, run_id, planned)
+    found = search(case, rows, budget, given.seed, finished)
+    if not found.complete:
+        show(_budget_spent(len(found.results), planned, given.budget_minutes))
+    best = found.best
+    show(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {best.decision.why}")
+    model = fit(case, rows, best.trial, given.seed)
+    seconds = time.perf_counter() - start
+    path = context.write("model.pkl", pickle.dumps(model))
+    best_score = {f"cv_{case.training().metric}": best.score}
+    tags = {"candidate": best.trial.candidate}
+    experiment.log(run_id, context.services.clock.now(), best_score, tags)
+    return TrainResult(
+        run_id=run_id,
+        candidate=best.trial.candidate,
+        parameters=best.trial.parameters,
+        cross_validated=best.score,
+        fit_seconds=seconds,
+        seed=given.seed,
+        decision=best.decision.rule,
+        decision_why=best.decision.why,
+        complete=found.complete,
+        trials=tuple(_trial(result) for result in found.results),
+        model_path=path,
+    )
+
+
+class _FinishedTrials:
+    """Shows and logs each trial as it ends."""
 
     def __init__(
-        self, case: UseCase, tracking: Tracking, parent: str, platform: Platform, planned: int
+        self, context: StepContext, experiment: Experiment, run_id: str, planned: int
     ) -> None:
-        self._case, self._tracking, self._parent = case, tracking, parent
-        self._platform, self._planned, self._done = platform, planned, 0
+        self._metric, self._clock = context.case.training().metric, context.services.clock
+        self._experiment, self._run_id = experiment, run_id
+        self._planned, self._done = planned, 0
 
     def __call__(self, result: TrialResult) -> None:
+        trial = result.trial
         self._done += 1
-        trial: Trial = result.trial
-        say(
-            f"trial {self._done}/{self._planned}: {trial.candidate} {self._case.training().metric} "
+        show(
+            f"trial {self._done}/{self._planned}: {trial.candidate} {self._metric} "
             f"{result.score:.4f} in {result.seconds:.1f} s {trial.parameters}"
         )
-        name = f"{trial.candidate}-{trial.number}"
-        parameters = {"candidate": trial.candidate, **trial.parameters}
-        child = self._tracking.start(name, parameters, self._parent)
-        folds = {
-            f"fold_{n}_{self._case.training().metric}": score
-            for n, score in enumerate(result.folds)
-        }
-        metrics = {
-            "cv_average_precision": result.ranking,
-            f"cv_{self._case.training().metric}": result.score,
-            "fit_seconds": result.seconds,
-            **folds,
-        }
-        if (threshold := result.decision.rule.threshold) is not None:
-            metrics["threshold"] = threshold
-        self._tracking.metrics(child, metrics, self._platform.clock.now())
-        self._tracking.end(child)
+        child = self._experiment.start(
+            f"{trial.candidate}-{trial.number}",
+            {"candidate": trial.candidate, **trial.parameters},
+            metrics=_metrics(self._metric, result),
+            time=self._clock.now(),
+            parent=self._run_id,
+        )
+        self._experiment.end(child)
 
 
-def _start(
-    platform: Platform,
-    tracking: Tracking,
-    run: RunFolder,
-    dataset_version: str,
-    parameters: dict[str, Any],
-) -> str:
-    given = {"dataset_version": dataset_version, **parameters}
-    parent = tracking.start(run.run_id, given)
-    tracking.tags(parent, {f"library.{name}": v for name, v in libraries().items()})
-    log_data(platform.store, tracking, parent, run.use_case, dataset_version)
-    return parent
+def _start(context: StepContext, experiment: Experiment, dataset_version: str) -> str:
+    from training.tracking.experiment import log_data
+
+    given = context.parameters
+    parameters = {
+        "dataset_version": dataset_version,
+        "trials": given.trials,
+        "seed": given.seed,
+        "budget_minutes": given.budget_minutes,
+    }
+    tags = {f"library.{name}": version for name, version in libraries().items()}
+    run_id = experiment.start(context.run.run_id, parameters, tags)
+    log_data(context.store, experiment, run_id, context.case.name, dataset_version)
+    return run_id
 
 
-def _stopped(done: int, planned: int, minutes: float) -> str:
+def _metrics(metric: str, result: TrialResult) -> dict[str, float]:
+    folds = {f"fold_{number}_{metric}": score for number, score in enumerate(result.folds)}
+    metrics = {
+        "cv_average_precision": result.ranking,
+        f"cv_{metric}": result.score,
+        "fit_seconds": result.seconds,
+        **folds,
+    }
+    if (threshold := result.decision.rule.threshold) is not None:
+        metrics["threshold"] = threshold
+    return metrics
+
+
+def _budget_spent(done: int, planned: int, minutes: float) -> str:
     return (
         f"the budget of {minutes:g} minutes is spent after {done} of {planned} trials: what was "
         "tried, and so the result, depends on how fast this machine is"
     )
 
 
-def _summary(parent: str, found: Found, fit_seconds: float, seed: int) -> dict[str, Any]:
-    best = found.best
-    return {
-        "run_id": parent,
-        "candidate": best.trial.candidate,
-        "parameters": best.trial.parameters,
-        "cross_validated": best.score,
-        "fit_seconds": fit_seconds,
-        "seed": seed,
-        "decision": best.decision.rule.model_dump(),
-        "decision_why": best.decision.why,
-        "complete": found.complete,
-        "trials": [_trial(result) for result in found.results],
-    }
-
-
-def _trial(result: TrialResult) -> dict[str, Any]:
-    summary = TrialSummary(
+def _trial(result: TrialResult) -> TrialSummary:
+    return TrialSummary(
         number=result.trial.number,
         candidate=result.trial.candidate,
         parameters=result.trial.parameters,
@@ -137,4 +145,3 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         seconds=result.seconds,
         threshold=result.decision.rule.threshold,
     )
-    return summary.model_dump(mode="json")

@@ -31,7 +31,7 @@ def row_groups(file: SourceFile) -> int:
     """Return how many row groups the file has; its rows are not read."""
     try:
         with file.open_random() as stream:
-            return pq.ParquetFile(stream).num_row_groups
+            return int(pq.ParquetFile(stream).num_row_groups)
     except pa.ArrowException as error:
         raise _damaged(file, error) from error
 

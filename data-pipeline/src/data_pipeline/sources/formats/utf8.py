@@ -41,7 +41,7 @@ class Utf8Stream(io.RawIOBase):
         """Say that it can be read."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # Buffer: Python 3.12
         """Fill `buffer` with UTF-8; 0 is the end."""
         while self._given == len(self._ready):
             chunk = self._raw.read(CHUNK_BYTES)

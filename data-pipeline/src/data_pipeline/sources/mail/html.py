@@ -70,7 +70,8 @@ def _bounded(html: str) -> str:
 
 def _pieces(root: LexborNode) -> Iterator[str]:
     """Yield the text of the nodes below `root` in order, with a line's end around blocks."""
-    node, above = root.child, []
+    node = root.child
+    above: list[LexborNode] = []
     while node is not None or above:
         if node is None:
             node = above.pop()

@@ -130,7 +130,7 @@ def _label_names(features: Any, wanted: Wanted) -> list[str] | None:
     feature = (features or {}).get(source or wanted.label)
     names = getattr(feature, "names", None)
     known = names and all(name.strip().lower() in wanted.label_values for name in names)
-    return list(names) if known else None
+    return list(names) if names and known else None
 
 
 def _with_names(batch: pa.RecordBatch, label: str, names: list[str] | None) -> pa.RecordBatch:

@@ -25,14 +25,21 @@ def blob_store(settings: StorageSettings) -> BlobStore:
     """Connect to the store that `blob_store_url` names.
 
     Raises:
-        ConfigurationError: the scheme is neither `file` nor `http(s)`.
+        ConfigurationError: the scheme is unknown.
     """
-    schemes = {"file": _local_store, "https": _azure_store, "http": _azure_store}
+    schemes = {
+        "file": _local_store,
+        "az": _azure_store,
+        "https": _azure_store,
+        "http": _azure_store,
+        "s3": _s3_store,
+    }
     scheme = urlsplit(settings.blob_store_url).scheme
     if scheme not in schemes:
         raise ConfigurationError(
             f"BLOB_STORE_URL={settings.blob_store_url!r} has the scheme {scheme!r}; "
-            "use file:///folder or https://<account>.blob.core.windows.net"
+            "use file:///folder, az://<account>, https://<account>.blob.core.windows.net "
+            "or s3://<bucket>"
         )
     return schemes[scheme](settings)
 
@@ -85,4 +92,14 @@ def _local_store(settings: StorageSettings) -> BlobStore:
 def _azure_store(settings: StorageSettings) -> BlobStore:
     from platform_core.adapters.blob_store.azure import AzureBlobStore
 
-    return AzureBlobStore(settings.blob_store_url, settings.azure_storage_key)
+    url = settings.blob_store_url
+    parts = urlsplit(url)
+    if parts.scheme == "az":
+        url = f"https://{parts.netloc}.blob.core.windows.net"
+    return AzureBlobStore(url, settings.azure_storage_key)
+
+
+def _s3_store(settings: StorageSettings) -> BlobStore:
+    from platform_core.adapters.blob_store.s3 import S3BlobStore
+
+    return S3BlobStore(settings)

@@ -43,8 +43,6 @@ def is_abandoned(store: BlobStore, path: str) -> bool:
 
 
 def _parquet_summary(store: BlobStore, path: str) -> bytes:
-    if not store.exists(path):
-        raise BlobNotFound(f"there is no blob {path}")
     with open_parquet(store, path) as file:
         summary: bytes = (file.metadata.metadata or {})[SUMMARY_KEY.encode()]
     return summary

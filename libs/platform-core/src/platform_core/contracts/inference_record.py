@@ -19,8 +19,9 @@ class Purpose(StrEnum):
 class InferenceRecord(Contract):
     """One answer. `latency_ms` is measured at the gateway, `time` when it answered (UTC).
 
-    `input` is the record after the use case's redaction; `features` and `entity_features`
-    are what the model saw, so that the answer can be recomputed; `probabilities` by class.
+    `input` is the record after the use case's redaction; `features` are
+    the numbers the model saw, entity features last, in the order of the release's manifest, so
+    that the answer can be recomputed; `probabilities` by class.
     """
 
     prediction_id: str
@@ -30,8 +31,7 @@ class InferenceRecord(Contract):
     environment: Environment
     release_id: str
     input: dict[str, Any]
-    features: dict[str, float | None]
-    entity_features: dict[str, float | None]
+    features: list[float | None]
     probabilities: dict[str, float]
     prediction: str
     degraded: bool

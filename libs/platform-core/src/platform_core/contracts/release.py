@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from platform_core.contracts.base import Contract
+
+FORMAT = 2
 
 
 class TensorSpec(Contract):
@@ -14,6 +16,13 @@ class TensorSpec(Contract):
     name: str
     datatype: Literal["BYTES", "FP32", "INT64"]
     shape: tuple[int, ...]
+
+
+class FeatureSpec(Contract):
+    """What a model takes: text columns, then one block of float32 numbers with named columns."""
+
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
 
 
 class DecisionRule(Contract):
@@ -45,15 +54,21 @@ class GoldenRecords(Contract):
     features: tuple[dict[str, Any], ...]
 
 
+class StoredFormat(BaseModel):
+    """The format of a stored manifest, whatever else it holds."""
+
+    format: int
+
+
 class ReleaseManifest(Contract):
     """`release.json`: everything that decides behaviour; the release id is its hash."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     use_case: str
     classes: tuple[str, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    features: tuple[TensorSpec, ...]
+    features: FeatureSpec
     decision: DecisionRule
     feature_views: tuple[FeatureViewRef, ...]
     golden: GoldenRecords

@@ -57,6 +57,24 @@ class Azurite:
 
 
 @dataclass(frozen=True)
+class S3Emulator:
+    """A running emulator of S3 with one bucket."""
+
+    url: str
+    bucket: str = "mlplatform"
+
+    @property
+    def settings(self) -> StorageSettings:
+        """The settings that connect to it."""
+        return StorageSettings(
+            blob_store_url=f"s3://{self.bucket}/installation",
+            s3_endpoint_url=self.url,
+            s3_access_key_id=SecretStr("key"),
+            s3_secret_access_key=SecretStr("secret"),
+        )
+
+
+@dataclass(frozen=True)
 class RayHead:
     """A running Ray head: `address` for drivers, `dashboard_url` for the Jobs API."""
 
@@ -110,6 +128,26 @@ def azurite_in(folder: Path, port: int, root: Path) -> Iterator[subprocess.Popen
 def azurite_at(port: int) -> Azurite:
     """Return how to reach an Azurite behind a port of 127.0.0.1."""
     return Azurite(f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}", AZURITE_KEY)
+
+
+@pytest.fixture(scope="session")
+def s3_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Emulator]:
+    """Start moto's emulation of S3, which honours conditional writes, with an empty bucket."""
+    folder, port = tmp_path_factory.mktemp("servers") / "s3", free_port()
+    with s3_emulator_in(folder, port):
+        emulator = S3Emulator(f"http://127.0.0.1:{port}")
+        create_bucket(emulator)
+        yield emulator
+
+
+@contextmanager
+def s3_emulator_in(folder: Path, port: int) -> Iterator[subprocess.Popen]:
+    """Run an emulator of S3; it keeps everything in memory."""
+    if find_spec("moto") is None or find_spec("flask") is None:
+        missing("moto", "install mlplatform-platform-core[testing]")
+    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    with running(command, partial(listens, port), folder) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
@@ -186,6 +224,23 @@ def create_containers(server: Azurite) -> None:
     with closing(BlobServiceClient(server.account_url, server.account_key)) as client:
         for container in CONTAINERS:
             client.create_container(container)
+
+
+def create_bucket(emulator: S3Emulator) -> None:
+    """Create the bucket of an emulator."""
+    import boto3
+
+    settings = emulator.settings
+    key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+    client = boto3.client(
+        "s3",
+        endpoint_url=emulator.url,
+        region_name=settings.s3_region,
+        aws_access_key_id=key.get_secret_value() if key else None,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+    )
+    with closing(client):
+        client.create_bucket(Bucket=emulator.bucket)
 
 
 def _ray_command(port: int, dashboard: int, home: str) -> list[str]:

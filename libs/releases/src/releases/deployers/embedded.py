@@ -6,14 +6,13 @@
 
 import contextlib
 import time
-from http import HTTPStatus
 from pathlib import Path
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError, UpstreamUnavailable
 from platform_core.settings import ServingSettings
 from releases.deployers.pointer import pointer
-from releases.deployers.v2 import V2Services, raise_for
+from releases.deployers.v2 import V2Services
 
 POLL_SECONDS = 0.1
 
@@ -56,16 +55,11 @@ class EmbeddedDeployer:
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Remove the pointer and unload the model."""
         self._pointer(use_case, environment).unlink(missing_ok=True)
-        path = f"/v2/repository/models/{use_case}/unload"
-        answer = self._services.call("POST", use_case, environment, path)
-        if answer.status_code != HTTPStatus.NOT_FOUND:
-            raise_for(answer, f"{use_case} in {environment}")
+        self._services.unload(use_case, environment)
 
     def _load_and_wait(self, use_case: str, environment: Environment, release_id: str) -> None:
         deadline = time.monotonic() + self._timeout
-        path = f"/v2/repository/models/{use_case}/load"
-        answer = self._services.call("POST", use_case, environment, path, self._timeout)
-        raise_for(answer, f"release {release_id:.12} of {use_case} in {environment}")
+        self._services.load(use_case, environment, self._timeout)
         while not self._services.answers_with(use_case, environment, release_id):
             if time.monotonic() > deadline:
                 raise UpstreamUnavailable(
@@ -81,8 +75,7 @@ class EmbeddedDeployer:
                 self.withdraw(use_case, environment)
                 return
             _replace(self._pointer(use_case, environment), before)
-            path = f"/v2/repository/models/{use_case}/load"
-            self._services.call("POST", use_case, environment, path, self._timeout)
+            self._services.load(use_case, environment, self._timeout)
 
     def _pointer(self, use_case: str, environment: Environment) -> Path:
         return self._repository / environment / f"{use_case}.json"

@@ -1,81 +1,83 @@
-"""What every deployer asks an inference service by the Open Inference Protocol (V2)."""
+"""Synchronous calls of the deployers to the inference services, by V2 over REST."""
 
-from http import HTTPStatus
-from typing import Any
-
-import httpx
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from platform_core.contracts.environments import Environment
-from platform_core.errors import ReleaseRefused, UpstreamUnavailable
+from platform_core.errors import ModelNotReady, NotFound, ReleaseRefused, UpstreamUnavailable
+from platform_core.open_inference.client import ServiceTimeout, ServiceUnreachable, V2Client
 from platform_core.settings import ServingSettings
 
 ANSWER_SECONDS = 5.0
-MAX_REASON = 500
-# Unknown, or known but refused when the server started.
-NOT_SERVED = (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
+Result = TypeVar("Result")
 
 
 class V2Services:
-    """The inference services of all environments; `hint` says what to do when one is silent."""
+    """The inference services of all environments; `hint` says what to do when one is down."""
 
     def __init__(self, serving: ServingSettings, hint: str) -> None:
         self._serving = serving
         self._hint = hint
 
     def served(self, use_case: str, environment: Environment) -> str | None:
-        """Return the release that the model's metadata names, `None` when none answers."""
-        answer = self.call("GET", use_case, environment, f"/v2/models/{use_case}")
-        if answer.status_code in NOT_SERVED:
-            return None
-        raise_for(answer, f"{use_case} in {environment}")
-        versions = _json(answer).get("versions") or [None]
-        return versions[0]
-
-    def answers_with(self, use_case: str, environment: Environment, release_id: str) -> bool:
-        """Say whether the release is what answers, and is ready."""
-        if self.served(use_case, environment) != release_id:
-            return False
-        answer = self.call("GET", use_case, environment, f"/v2/models/{use_case}/ready")
-        return answer.status_code == HTTPStatus.OK
-
-    def call(
-        self,
-        method: str,
-        use_case: str,
-        environment: Environment,
-        path: str,
-        seconds: float = ANSWER_SECONDS,
-    ) -> httpx.Response:
-        """Send one request and return the answer, whatever its status.
+        """Return the release that the model's metadata names, `None` when none answers.
 
         Raises:
-            UpstreamUnavailable: there was none.
+            UpstreamUnavailable: there was no usable response.
         """
-        url = self._serving.inference_url(environment, use_case) + path
         try:
-            return httpx.request(method, url, timeout=seconds, trust_env=False)
-        except httpx.HTTPError as error:
+            return self._call(use_case, environment, lambda c: c.served_release(use_case))
+        except ModelNotReady:
+            return None
+
+    def answers_with(self, use_case: str, environment: Environment, release_id: str) -> bool:
+        """Return whether the release is what answers, and is ready."""
+        if self.served(use_case, environment) != release_id:
+            return False
+        return self._call(use_case, environment, lambda c: c.is_ready(use_case))
+
+    def load(self, use_case: str, environment: Environment, seconds: float) -> None:
+        """Have the service load the release that its pointer names.
+
+        Raises:
+            ReleaseRefused: the service refused the release.
+            UpstreamUnavailable: there was no usable response.
+        """
+        try:
+            self._call(use_case, environment, lambda c: c.load(use_case, seconds))
+        except NotFound as error:
+            raise ReleaseRefused(str(error)) from error
+
+    def unload(self, use_case: str, environment: Environment) -> None:
+        """Have the service stop serving the use case; when it serves none nothing changes."""
+        try:
+            self._call(use_case, environment, lambda c: c.unload(use_case))
+        except NotFound:
+            return
+
+    def _call(
+        self,
+        use_case: str,
+        environment: Environment,
+        call: Callable[[V2Client], Awaitable[Result]],
+    ) -> Result:
+        url = self._serving.inference_url(environment, use_case)
+
+        async def run() -> Result:
+            client = V2Client(url, ANSWER_SECONDS, f"the inference service in {environment.value}")
+            try:
+                return await call(client)
+            finally:
+                client.close()
+
+        try:
+            # In a thread, because the caller may run in an event loop of its own.
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                return thread.submit(lambda: asyncio.run(run())).result()
+        except (ServiceTimeout, ServiceUnreachable) as error:
             raise UpstreamUnavailable(
-                f"the inference service of {environment} does not answer at {url}: "
-                f"{error or type(error).__name__}; {self._hint}"
+                f"the inference service of {environment} does not answer at {url}: {error}; "
+                f"{self._hint}"
             ) from error
-
-
-def raise_for(answer: httpx.Response, what: str) -> None:
-    """Raise `ReleaseRefused` for a client error, `UpstreamUnavailable` for a server's."""
-    if answer.is_success:
-        return
-    body = _json(answer)
-    reason = str(body.get("error") or body.get("detail") or answer.text)[:MAX_REASON]
-    message = f"{what}: the inference service says {answer.status_code}: {reason}"
-    if answer.is_client_error:
-        raise ReleaseRefused(message)
-    raise UpstreamUnavailable(message)
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}

@@ -56,12 +56,10 @@ def release_metrics(use_case: UseCase, scorer: Scorer, test: pa.Table) -> dict[s
         InvalidData: a column is missing, or a label is not a class of the use case.
     """
     schema = model_schema(use_case)
-    missing = sorted({*schema.names, "label"} - set(test.column_names))
+    missing = sorted({*schema.arrow.names, "label"} - set(test.column_names))
     if missing:
         raise InvalidData(f"the test rows of {use_case.name} lack the columns {missing}")
-    features = test.select(schema.names).cast(schema)
-    columns = [column.combine_chunks() for column in features.columns]
-    scores = scorer.score_features(pa.record_batch(columns, schema=schema))
+    scores = scorer.score_features(schema.select(test))
     labels = test.column("label").combine_chunks()
     rows = LabelledPredictions.from_arrow(
         use_case.classes, use_case.positive, labels, scores.probabilities, scores.predictions

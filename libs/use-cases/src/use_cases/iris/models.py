@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from use_cases.export import export
+from use_cases.feature_schema import FeatureSchema
 from use_cases.iris.record import COLUMNS
 from use_cases.iris.species import SPECIES
 from use_cases.training import Candidate
 
-SCHEMA = pa.schema([pa.field(name, pa.float32()) for name in COLUMNS])
-to_onnx = partial(export, schema=SCHEMA, classes=SPECIES)
+to_onnx = partial(export, schema=FeatureSchema(numbers=COLUMNS), classes=SPECIES)
 
 
 def candidates() -> Sequence[Candidate]:

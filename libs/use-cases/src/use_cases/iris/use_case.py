@@ -2,15 +2,15 @@
 
 from typing import ClassVar
 
+import numpy as np
 import pyarrow as pa
 
 from platform_core.contracts.release import DecisionRule
+from use_cases.feature_schema import FeatureSchema
 from use_cases.interface import MonitoredColumn, UseCase
 from use_cases.iris.record import COLUMNS, IrisRecord
 from use_cases.iris.species import MEANS, SPECIES
 from use_cases.training import TrainingUseCase
-
-SCHEMA = pa.schema([pa.field(name, pa.float32()) for name in COLUMNS])
 
 
 class IrisUseCase(UseCase):
@@ -21,7 +21,7 @@ class IrisUseCase(UseCase):
     record = IrisRecord
     classes = SPECIES
     decision = DecisionRule(kind="argmax")
-    feature_schema = SCHEMA
+    feature_schema = FeatureSchema(numbers=COLUMNS)
     monitored = tuple(MonitoredColumn(name) for name in COLUMNS)
     examples: ClassVar = {
         "setosa": {"features": [5.1, 3.5, 1.4, 0.2]},
@@ -30,7 +30,8 @@ class IrisUseCase(UseCase):
 
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
         """Return the measurements as they are."""
-        return records.select(list(COLUMNS))
+        numbers = np.stack([column.to_numpy() for column in records.columns], axis=1)
+        return self.feature_schema.batch([], numbers)
 
     def golden_records(self) -> pa.RecordBatch:
         """Return the mean flower of each species."""

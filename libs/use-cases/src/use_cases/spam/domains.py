@@ -1,8 +1,7 @@
-"""What is known of a sender's domain: the entity features of spam.
+"""Statistics of a sender's domain: the entity features of spam.
 
-On real corpora such statistics nearly give the label away, because each corpus has its own
-senders. They look back over a window only, are capped and smoothed, so that they hint and the
-text decides.
+On real corpora such statistics nearly determine the label, because each corpus has its own
+senders. They are windowed, capped and smoothed, so that they are a hint and the text decides.
 """
 
 import re
@@ -12,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 WINDOW = np.timedelta64(30, "D")
-# Beyond so many mails a domain is simply well known.
+# Above this many mails a domain counts as well known.
 MESSAGES_CAP = 50
-# The rate starts at even odds and behaves as if ten mails had already been seen at those odds.
+# The rate starts at even odds, as if ten mails had already been seen at those odds.
 PRIOR_RATE = 0.5
 PRIOR_MAILS = 10.0
 # The statistics that include a mail begin to hold just after it. A point-in-time join takes the
@@ -42,10 +41,11 @@ def sender_domains(sender: pa.Array) -> pa.Array:
 
     Null where there is no address, or none with a possible domain.
     """
-    return pa.array([_domain(text) for text in sender.to_pylist()], pa.string())
+    return pa.array([sender_domain(text) for text in sender.to_pylist()], pa.string())
 
 
-def _domain(sender: str | None) -> str | None:
+def sender_domain(sender: str | None) -> str | None:
+    """Return the lower-case domain of one sender, `None` where it has none."""
     found = _DOMAIN.match(sender) if sender else None
     domain = found[1].lower().rstrip(".") if found else ""
     return domain if 0 < len(domain) <= MAX_DOMAIN else None

@@ -1,7 +1,7 @@
-"""The features of an e-mail: its text, normalised, what its structure looks like, its topics.
+"""The features of an e-mail: its normalised text, its structure, its topics.
 
 One pure function for training, online, batch and monitoring. Structural features are shares
-and logarithms with an upper bound, so that no mail, however odd, is far away from the others.
+and logarithms with an upper bound, so that no mail is an extreme outlier.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,17 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from use_cases.feature_schema import FeatureSchema
 from use_cases.spam.structure import STRUCTURAL, structural_features
 from use_cases.spam.text import MAX_CHARACTERS, model_words, raw_text
 from use_cases.spam.topics import TOPICAL, topical_features
 
-FEATURE_SCHEMA = pa.schema(
-    [
-        pa.field("text", pa.string()),
-        *(pa.field(name, pa.float32()) for name in (*STRUCTURAL, *TOPICAL)),
-    ]
-)
-# Rows that are held as Python strings at once.
+FEATURE_SCHEMA = FeatureSchema(texts=("text",), numbers=(*STRUCTURAL, *TOPICAL))
+# Rows held as Python strings at a time.
 CHUNK_ROWS = 1_000
 
 __all__ = ["FEATURE_SCHEMA", "STRUCTURAL", "TOPICAL", "normalised_texts", "spam_features"]
@@ -51,10 +47,10 @@ def normalised_texts(records: pa.RecordBatch) -> pa.Array:
 def _chunk(records: pa.RecordBatch) -> pa.RecordBatch:
     raws = list(_raw_texts(records.column("subject"), records.column("body")))
     words = [model_words(raw) for raw in raws]
-    numbers = np.concatenate([structural_features(raws), topical_features(words)])
-    flat = pa.array(numbers.ravel())
-    columns = [flat.slice(i * len(raws), len(raws)) for i in range(len(numbers))]
-    return pa.record_batch([_joined(words), *columns], schema=FEATURE_SCHEMA)
+    numbers = np.empty((len(raws), len(FEATURE_SCHEMA.numbers)), np.float32)
+    structural_features(raws, numbers[:, : len(STRUCTURAL)])
+    topical_features(words, numbers[:, len(STRUCTURAL) :])
+    return FEATURE_SCHEMA.batch([_joined(words)], numbers)
 
 
 def _joined(texts: Iterable[list[bytes]]) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Mails that exercise every branch of the feature code; a release carries what they gave."""
+"""Mails that exercise every branch of the feature code; a release keeps the features they gave."""
 
 GOLDEN = (
     {"email_id": "empty", "subject": "", "body": "", "sender": ""},

@@ -1,4 +1,4 @@
-"""What an e-mail looks like, whatever its words."""
+"""Structural features of an e-mail, independent of its words."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,11 @@ RUNS = ("log_links", "log_longest_capitals")
 SIZES = ("log_characters", "log_lines")
 STRUCTURAL = (*SHARES, *SIGNS, *RUNS, *SIZES)
 
-# More exclamation marks, links or capitals than this say nothing more.
+# Counts above this carry no further information.
 MOST = 50
 
+# Where the counts, and where the sizes begin.
+_SIGNS, _SIZES = len(SHARES), len(STRUCTURAL) - len(SIZES)
 _ASCII = range(0x80)
 _CAPITALS = bytes(byte if chr(byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" else 32 for byte in range(256))
 _DIGITS = frozenset(b"0123456789")
@@ -24,19 +26,16 @@ _NO_DIGITS = bytes(set(range(256)) - _DIGITS)
 _NO_PUNCTUATION = bytes(set(range(256)) - _PUNCTUATION)
 
 
-def structural_features(raws: Sequence[str]) -> np.ndarray:
-    """Return [F, N] float32, one row per name in `STRUCTURAL`, for N raw texts (none empty)."""
-    counts = np.array([_counts(raw) for raw in raws], float).reshape(len(raws), len(STRUCTURAL)).T
-    shares, sizes = len(SHARES), len(STRUCTURAL) - len(SIZES)
-    few = np.minimum(counts[shares:sizes], MOST)
-    characters = counts[sizes]
-    return np.concatenate(
-        [counts[:shares] / characters, np.log1p(few), np.log1p(counts[sizes:])], dtype=np.float32
-    )
+def structural_features(raws: Sequence[str], out: np.ndarray) -> None:
+    """Write the features of N raw texts (none empty) to `out` [N, F], in order of `STRUCTURAL`."""
+    counts = np.array([_counts(raw) for raw in raws], float).reshape(out.shape)
+    out[:, :_SIGNS] = counts[:, :_SIGNS] / counts[:, _SIZES, None]
+    np.minimum(counts[:, _SIGNS:_SIZES], MOST, out=counts[:, _SIGNS:_SIZES])
+    out[:, _SIGNS:] = np.log1p(counts[:, _SIGNS:])
 
 
 def _counts(raw: str) -> tuple[int, ...]:
-    """Return what is counted for each name in `STRUCTURAL`, from the bytes of one text."""
+    """Return the raw count for each name in `STRUCTURAL`, from the bytes of one text."""
     data = raw.encode()
     capitals = data.translate(_CAPITALS).split()
     beyond_ascii = money = 0

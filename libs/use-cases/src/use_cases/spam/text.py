@@ -1,8 +1,8 @@
-"""The text of an e-mail, normalised so that the ONNX graph only has to cut it into words.
+"""The text of an e-mail, normalised so that the ONNX graph only has to split it into words.
 
-It works on the bytes of one mail with expressions that are compiled once: Arrow compiles an
-expression at every call, which for one mail costs more than all of this. Every expression
-takes time linear in the length, whatever the mail contains.
+It works on the bytes of one mail with regular expressions that are compiled once: Arrow compiles
+an expression at every call, which for one mail costs more than all of this. Every expression
+takes time linear in the length of the mail.
 """
 
 import codecs
@@ -10,18 +10,18 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# Characters of a body that are looked at: spam shows early, and a 10 MB mail stays cheap.
+# Characters of a body that are read: spam shows early, and a 10 MB mail stays cheap.
 MAX_CHARACTERS = 20_000
 CURRENCIES = "£€¥"
 
-# Words that stand for what varies from mail to mail.
+# Placeholder words for what varies from mail to mail.
 LINK, ADDRESS, MONEY = b" url ", b" email ", b" money "
 
 _STYLE_OR_SCRIPT = rb"(?:style|script)\b[^<>]*>[^<]*"
 _MARKUP = re.compile(rb"<(?:" + _STYLE_OR_SCRIPT + rb"|[a-z/!?][^<>]*>)")
 _ENTITY = re.compile(rb"&#?[a-z0-9]{2,8};")
 _LINKS = (re.compile(rb"https?://[^\s<>\"]*"), re.compile(rb"www\.[^\s<>\"]*"))
-# What an address is made of: all but spaces, control characters and what stands around it.
+# The characters of an address: all but spaces, control characters and delimiters.
 _IN_ADDRESS = bytes(set(range(ord(" ") + 1, 256)) - set(b'<>()",;:@\x7f'))
 
 _FOLDED_CURRENCIES = str.maketrans(dict.fromkeys(CURRENCIES, "$"))
@@ -55,9 +55,9 @@ def model_words(raw: str) -> list[bytes]:
 
 
 def _name_addresses(text: bytes) -> bytes:
-    """Replace what stands around each @, up to the next space.
+    """Replace the text around each @, up to the next space.
 
-    (An expression would have to try every letter as the start of an address.)
+    (A regular expression would have to try every letter as the start of an address.)
     """
     first, *others = text.split(b"@")
     parts = [first]
@@ -75,20 +75,20 @@ def _name_addresses(text: bytes) -> bytes:
 def _fold(character: str) -> bytes:
     """Write an accented, full-width or styled letter as plain ones, any currency as $.
 
-    What becomes no ASCII parts words, whatever it is. So characters need not be looked at
-    together, although NFKD orders the marks of several.
+    A character without an ASCII form separates words. So characters can be folded one by one,
+    although NFKD orders the combining marks of several.
     """
     plain = unicodedata.normalize("NFKD", character.translate(_FOLDED_CURRENCIES))
     return _INVISIBLE.sub("", plain).casefold().encode()
 
 
 def _fold_run(error: UnicodeError) -> tuple[bytes, int]:
-    """Stand in for the characters beyond ASCII that an encoder has met."""
+    """Replace the non-ASCII characters that an encoder has met."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return b"".join(map(_fold, error.object[error.start : error.end])), error.end
 
 
-# The encoder passes over ASCII at the speed of memory and asks for the rest alone.
+# The encoder copies ASCII at memory speed and calls the handler only for the rest.
 _FOLD = "use_cases.spam.fold"
 codecs.register_error(_FOLD, _fold_run)

@@ -1,4 +1,4 @@
-"""How much of a mail is about what, by the words of the lexicon.
+"""Topic shares of a mail, from the words of the lexicon.
 
 Every word found adds one to the counters of its topics. All counters of a mail are the digits
 of one number (16 bits each), so that one sum per mail counts all topics.
@@ -15,14 +15,14 @@ TOPICS = tuple(f"topic_{name}" for name in (*UNWANTED, *WANTED))
 SIDES = ("unwanted_words", "wanted_words")
 TOPICAL = (*TOPICS, *SIDES)
 
-# A mail of two words is not all about one of them.
+# Smoothing: a mail of two words is not entirely about one of them.
 FEW_WORDS = 20
 _COUNTER = np.dtype("<u2")
 _BITS = 8 * _COUNTER.itemsize
 
 
-def topical_features(texts: Sequence[Sequence[bytes]]) -> np.ndarray:
-    """Return [F, N] float32, one row per name in `TOPICAL`, for the words of N normalised texts.
+def topical_features(texts: Sequence[Sequence[bytes]], out: np.ndarray) -> None:
+    """Write the features of the words of N normalised texts to `out` [N, F], as `TOPICAL` names.
 
     A topic's value is (different words of it in the text) / (different words + 20); a pair of
     words counts as one. The last two are the sums over the unwanted and the wanted topics.
@@ -33,12 +33,14 @@ def topical_features(texts: Sequence[Sequence[bytes]]) -> np.ndarray:
         known = set(words)
         different[index] = len(known)
         total = sum(map(_WORDS.__getitem__, known & _WORD_SET))
-        total += sum(map(_PAIRS.__getitem__, _PAIR_SET.intersection(pairwise(words))))
+        if first := known & _FIRST_WORDS:
+            pairs = {pair for pair in pairwise(words) if pair[0] in first}
+            total += sum(map(_PAIRS.__getitem__, pairs & _PAIR_SET))
         counts[index] = np.frombuffer(total.to_bytes(_BYTES, "little"), _COUNTER)
-    shares = counts.T / (different + FEW_WORDS)
-    unwanted = shares[: len(UNWANTED)].sum(axis=0)
-    wanted = shares[len(UNWANTED) :].sum(axis=0)
-    return np.concatenate([shares, [unwanted, wanted]], dtype=np.float32)
+    shares = counts / (different + FEW_WORDS)[:, None]
+    out[:, : len(TOPICS)] = shares
+    out[:, -2] = shares[:, : len(UNWANTED)].sum(axis=1)
+    out[:, -1] = shares[:, len(UNWANTED) :].sum(axis=1)
 
 
 def _counters() -> tuple[dict[bytes, int], dict[tuple[bytes, bytes], int]]:
@@ -57,6 +59,7 @@ def _counters() -> tuple[dict[bytes, int], dict[tuple[bytes, bytes], int]]:
 
 
 _WORDS, _PAIRS = _counters()
-# Sets meet each other several times faster than they meet the keys of a dictionary.
+# Set intersection is several times faster than with the keys of a dictionary.
 _WORD_SET, _PAIR_SET = frozenset(_WORDS), frozenset(_PAIRS)
+_FIRST_WORDS = frozenset(first for first, _ in _PAIRS)
 _BYTES = _COUNTER.itemsize * len(TOPICS)

@@ -1,4 +1,4 @@
-"""The first use case: e-mail text, its structure, and what is known of the sender's domain."""
+"""Spam detection from e-mail text, its structure and statistics of the sender's domain."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ import pyarrow as pa
 from platform_core.contracts.release import DecisionRule
 from use_cases.interface import MonitoredColumn, UseCase
 from use_cases.spam.classes import CLASSES, HAM, SENDER_DOMAIN, SPAM
-from use_cases.spam.domains import sender_domains
+from use_cases.spam.domains import sender_domain, sender_domains
 from use_cases.spam.features import FEATURE_SCHEMA, STRUCTURAL, spam_features
 from use_cases.spam.golden import GOLDEN
 from use_cases.spam.record import SpamRecord
@@ -55,16 +55,11 @@ class SpamUseCase(UseCase):
         """Return mails that exercise every feature."""
         return pa.RecordBatch.from_pylist(list(GOLDEN), schema=self.record_schema)
 
-    def redact(self, records: pa.RecordBatch) -> pa.RecordBatch:
+    def redact_row(self, row: dict[str, Any]) -> dict[str, Any]:
         """Hide who at the sender's domain wrote: only the domain is used."""
-        index = records.schema.get_field_index("sender")
-        senders, domains = records.column(index).to_pylist(), self.entity_keys(records).to_pylist()
-        hidden = [
-            f"***@{domain}" if domain else sender and "***"
-            for sender, domain in zip(senders, domains, strict=True)
-        ]
-        column = pa.array(hidden, pa.string())
-        return records.set_column(index, self.record_schema.field("sender"), column)
+        sender = row["sender"]
+        domain = sender_domain(sender)
+        return {**row, "sender": f"***@{domain}" if domain else sender and "***"}
 
     def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
         """Return the spam probability and how sure the answer is."""

@@ -14,6 +14,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from platform_core.joined_writes import JoinedWrites
+
 logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 64 << 10
@@ -64,7 +66,7 @@ class LimitedConnection(HttpToolsProtocol):
         self, transport: asyncio.Transport
     ) -> None:
         """Refuse a connection above the limit; wait for the first request on any other."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
         if len(self.connections) > self.limits.connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, b"retry-after: 1\r\n")
         else:

@@ -1,7 +1,7 @@
 """The typed context of a request: who sends it, when, and what it is for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -56,9 +56,26 @@ def set_context(scope: Scope, context: RequestContext) -> None:
 
 def set_use_case(request: Request, use_case: str) -> None:
     """Record that the request is for `use_case`, which is installed."""
-    set_context(request.scope, replace(context_of(request), use_case=use_case))
+    context = context_of(request)
+    set_context(request.scope, _for_target(context, use_case, context.environment))
 
 
 def set_environment(request: Request, environment: Environment) -> None:
     """Record the environment that the request is for."""
-    set_context(request.scope, replace(context_of(request), environment=environment))
+    context = context_of(request)
+    set_context(request.scope, _for_target(context, context.use_case, environment))
+
+
+def _for_target(
+    context: RequestContext, use_case: str, environment: Environment | None
+) -> RequestContext:
+    # `dataclasses.replace` takes three times as long.
+    return RequestContext(
+        context.request_id,
+        context.started,
+        context.headers,
+        context.caller,
+        context.body_limits,
+        use_case,
+        environment,
+    )

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-import pyarrow as pa
-
 from api_gateway.routing.catalog import ActiveRelease, Catalog
 from api_gateway.routing.target import ServingTarget, all_targets
 from api_gateway.routing.upstream import ServiceClients
@@ -17,7 +15,6 @@ from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, PlatformError, Unavailable
 from platform_core.ports.job_runner import JobRunner
 from records import InferenceLog
-from use_cases import use_case
 
 Value = TypeVar("Value")
 
@@ -143,9 +140,8 @@ class Health:
         """Return the registered version, by predicting a golden record."""
         key = (target, active.release_id)
         if key not in self._versions and active.manifest is not None:
-            rows = list(active.manifest.golden.records[:1])
-            records = pa.RecordBatch.from_pylist(rows, use_case(target.use_case).record_schema)
-            scores = await self._upstream.infer(target, records, PROBE_REQUEST_ID)
+            columns = {name: [value] for name, value in active.manifest.golden.records[0].items()}
+            scores = await self._upstream.infer(target, columns, PROBE_REQUEST_ID)
             self._versions[key] = scores.model_version
         return self._versions.get(key)
 

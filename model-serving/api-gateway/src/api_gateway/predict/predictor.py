@@ -10,9 +10,10 @@ from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.predict.responses import PredictedBatch
 from api_gateway.routing.target import ServingTarget
-from api_gateway.routing.upstream import ServiceClients, UnusableResponse
+from api_gateway.routing.upstream import ServiceClients
 from platform_core.clock import Clock
 from platform_core.micro_batching import BatchLimits, MicroBatcher
+from platform_core.open_inference.client import UnusableResponse
 from records import InferenceLog
 
 Responses = list[dict[str, Any]]
@@ -69,10 +70,11 @@ class Predictor:
     ) -> list[Responses]:
         """Predict requests for the same target by one call, so that one release answers them."""
         first = requests[0]
-        batch = first.case.columns([r for request in requests for r in request.records])
-        scores = await self._upstream.infer(target, batch, first.context.request_id)
+        records = [record for request in requests for record in request.records]
+        columns = first.case.declaration.values(records)
+        scores = await self._upstream.infer(target, columns, first.context.request_id)
         now = self._clock.now()
-        predicted = PredictedBatch(requests, batch, scores, now)
+        predicted = PredictedBatch(requests, columns, scores, now)
         self._log.append(*target, now, predicted.log_records)
-        self._metrics.count_answers(*target, scores.release_id, scores.degraded, batch.num_rows)
+        self._metrics.count_answers(*target, scores.release_id, scores.degraded, len(records))
         return predicted.responses

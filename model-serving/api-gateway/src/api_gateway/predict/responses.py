@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.routing.upstream import ServedScores
 from platform_core.contracts.environments import Environment
-from use_cases import UseCase
 
 LATENCY_DIGITS = 3
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -71,19 +69,18 @@ class PredictedBatch:
     def __init__(
         self,
         requests: Sequence[PredictionRequest],
-        batch: pa.RecordBatch,
+        columns: Mapping[str, Sequence[Any]],
         scores: ServedScores,
         now: datetime,
     ) -> None:
-        """Combine `batch` (the records of `requests`, N rows) with its `scores`."""
+        """Combine `columns` (the values of the N records of `requests`) with their `scores`."""
         self.responses: list[list[dict[str, Any]]] = []
         self.log_records: list[dict[str, Any]] = []
-        self._case = requests[0].case
+        self._case = case = requests[0].case
         self._scores = scores
         self._now = now
-        self._inputs = self._case.redact(batch).to_pylist()
-        self._ids = _record_ids(self._case, batch)
-        self._features, self._entity_features = _feature_rows(self._case, scores, batch.num_rows)
+        self._inputs = [case.redact_row(row) for row in _rows(columns)]
+        self._id_values = columns[case.id_column] if case.id_column else None
         finished, row = time.perf_counter(), 0
         for request in requests:
             latency = round((finished - request.context.started) * 1000, LATENCY_DIGITS)
@@ -110,15 +107,14 @@ class PredictedBatch:
                 "purpose": request.purpose.value,
                 "latency_ms": latency,
                 "input": self._inputs[row],
-                "features": self._features[row],
-                "entity_features": self._entity_features[row],
+                "features": scores.features[row],
                 "probabilities": probabilities,
                 "prediction": prediction,
             }
         )
         return {
             "prediction_id": prediction_id,
-            **self._ids[row],
+            **self._record_id(row),
             "prediction": prediction,
             **case.answer(probabilities, prediction),
             "probability": probabilities[prediction],
@@ -131,28 +127,12 @@ class PredictedBatch:
             "timestamp": self._now,
         }
 
-
-def _record_ids(case: UseCase, batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    column = case.id_column
-    if column is None:
-        return [{}] * batch.num_rows
-    return [{column: value} for value in batch.column(column).to_pylist()]
+    def _record_id(self, row: int) -> dict[str, Any]:
+        name = self._case.id_column
+        return {name: self._id_values[row]} if name and self._id_values else {}
 
 
-Rows = list[dict[str, float | None]]
-
-
-def _feature_rows(case: UseCase, scores: ServedScores, rows: int) -> tuple[Rows, Rows]:
-    """Return the features of each row and, separately, those of its entity."""
-    entity = frozenset(case.entity_features.names if case.entity_features else ())
-    own = {name: values for name, values in scores.features.items() if name not in entity}
-    others = {name: values for name, values in scores.features.items() if name in entity}
-    return _rows(own, rows), _rows(others, rows)
-
-
-def _rows(columns: Mapping[str, Sequence[float | None]], rows: int) -> Rows:
-    """Return `columns` (each of `rows` values) as one dictionary per row."""
-    if not columns:
-        return [{} for _ in range(rows)]
+def _rows(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return `columns` (N values each) as N dictionaries."""
     names = list(columns)
     return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]

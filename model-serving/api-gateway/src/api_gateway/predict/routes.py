@@ -28,8 +28,8 @@ from api_gateway.predict.parsing import MAX_RECORDS, InvalidItem, parse, parse_b
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.predict.responses import BatchPredictionResponse, PredictionResponse
 from api_gateway.routing.target import ServingTarget
-from api_gateway.routing.upstream import ServiceUnreachable
 from platform_core.errors import ModelNotReady
+from platform_core.open_inference.client import ServiceUnreachable
 from use_cases import UseCase, use_case, use_case_names
 
 Handler = Callable[[Gateway, Request, str], Awaitable[Response]]

@@ -8,18 +8,17 @@ it does not open the circuit.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import pyarrow as pa
+from typing import Any
 
 from api_gateway.routing.target import ServingTarget
-from api_gateway.routing.transport import ConnectionBroken
 from api_gateway.routing.upstream import ServedScores, ServiceClients
 from platform_core.errors import UpstreamUnavailable
+from platform_core.open_inference.client import ServiceTimeout, ServiceUnreachable
 from platform_core.settings import ServingSettings
 
-NO_RESPONSE = (TimeoutError, ConnectionBroken)
+NO_RESPONSE = (ServiceTimeout, ServiceUnreachable)
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Circuit:
 
     def leave(self, error: BaseException | None) -> None:
         """End a call, with the `error` it failed with."""
-        if isinstance(error, UpstreamUnavailable) and isinstance(error.__cause__, NO_RESPONSE):
+        if isinstance(error, NO_RESPONSE):
             self._failures += 1
             self._reason = str(error)
             if self._open:
@@ -92,9 +91,9 @@ class CircuitBreakingClients(ServiceClients):
         self._circuits: dict[ServingTarget, Circuit] = {}
 
     async def infer(
-        self, target: ServingTarget, records: pa.RecordBatch, request_id: str
+        self, target: ServingTarget, columns: Mapping[str, Sequence[Any]], request_id: str
     ) -> ServedScores:
-        """Return the scores of `records`; see `ServiceClients.infer`.
+        """Return the scores of N records; see `ServiceClients.infer`.
 
         Raises:
             CircuitOpen: the service did not respond recently.
@@ -104,7 +103,7 @@ class CircuitBreakingClients(ServiceClients):
             circuit = self._circuits[target] = Circuit(self._limits)
         circuit.enter()
         try:
-            scores = await super().infer(target, records, request_id)
+            scores = await super().infer(target, columns, request_id)
         except BaseException as error:
             circuit.leave(error)
             raise

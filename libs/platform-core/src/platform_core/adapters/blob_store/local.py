@@ -1,98 +1,90 @@
 """A blob store in a local folder: one sub-folder per container."""
 
 import errno
+import fcntl
 import logging
 import os
-import shutil
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
-from uuid import uuid4
 
-from pyarrow import fs
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore
 
-from platform_core.errors import BlobExists, BlobNotFound, InvalidPath, UpstreamUnavailable
+from platform_core.adapters.blob_store.objects import ObjectBlobStore
+from platform_core.errors import BlobChanged, BlobNotFound, InvalidPath, UpstreamUnavailable
 from platform_core.ports.blob_store import BlobInfo
-from platform_core.storage import validate_path
+from platform_core.storage import validate_folder, validate_path
 
-PARTIAL_FOLDER = ".partial"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOCK = ".lock"
+PARTIAL = "#"
+"""In the name of a file that is being written; no valid path has it."""
+_ERRNO = re.compile(r"\(os error (\d+)\)")
 
 logger = logging.getLogger(__name__)
 
 
-class LocalBlobStore:
-    """Objects as files below `root`.
+class LocalBlobStore(ObjectBlobStore):
+    """Objects as files below `root`; symbolic links that lead out of it are refused.
 
-    A write goes to `root/.partial` first and is renamed: no reader sees half an object, and
-    what a killed process leaves behind is in no container.
+    obstore writes to a file next to the object and renames or links it: no reader sees a part of
+    an object. obstore does not offer fsync and conditional writes for files, so both are here.
     """
 
     def __init__(self, root: Path) -> None:
+        super().__init__()
         self._root = root.resolve()
 
-    def read(self, path: str) -> bytes:
-        """Return the whole object."""
-        with _translated(path):
-            return self._file(path).read_bytes()
+    def create(self, path: str, data: bytes) -> str:
+        """Write the object durably; `BlobExists` when there is one."""
+        etag = super().create(path, data)
+        file = self._file(path)
+        with self._translated(path):
+            _sync(file)
+            _sync(file.parent)
+        return etag
 
-    def write(self, path: str, data: bytes) -> None:
-        """Write the object in one step, replacing what was there."""
-        with self._partial(path) as (partial, file):
-            partial.write_bytes(data)
-            partial.replace(file)
-
-    def create(self, path: str, data: bytes) -> None:
-        """Write the object only when nothing is there; `BlobExists` otherwise."""
-        with self._partial(path) as (partial, file):
-            partial.write_bytes(data)
+    def replace(self, path: str, data: bytes, etag: str) -> str:
+        """Replace the object that still has this `etag`; writers of this kind take turns."""
+        with self._exclusive():
             try:
-                os.link(partial, file)  # fails when the name is taken, as replace would not
-            except FileExistsError as error:
-                raise BlobExists(f"the blob {path} exists already") from error
+                found = self.info(path).etag
+            except BlobNotFound:
+                found = None
+            if found != etag:
+                raise BlobChanged(f"the blob {path} was changed; read it again")
+            return self.write(path, data)
 
-    def exists(self, path: str) -> bool:
-        """Say whether there is an object at `path`."""
-        with _translated(path):
-            return self._file(path).is_file()
+    def list(self, folder: str) -> Iterator[BlobInfo]:
+        """Yield the objects below `folder`, ordered by path; other files are left out."""
+        top = self._file(folder)
+        found = (Path(at, name) for at, _, names in os.walk(top) for name in names)
+        paths = {file.relative_to(self._root).as_posix(): file for file in found}
+        for path in sorted(paths):
+            with self._translated(path):
+                status = self._status(paths[path])
+            if status is not None and PARTIAL not in path:
+                yield BlobInfo(path, status.st_size, _modified(status), _etag(status))
 
-    def list(self, prefix: str) -> Iterator[BlobInfo]:
-        """Yield the objects below the folder `prefix`, ordered by path."""
-        folder = self._file(prefix) if "/" in prefix else self._file(f"{prefix}/_").parent
-        found = {file.relative_to(self._root).as_posix(): file for file in folder.rglob("*")}
-        for path in sorted(found):
-            with _translated(path):
-                status = self._status(found[path])
-            if status is not None:
-                modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                yield BlobInfo(path, status.st_size, modified)
+    def folders(self, folder: str) -> Sequence[str]:
+        """Return the paths of the folders directly in `folder`, sorted."""
+        with self._translated(folder):
+            try:
+                entries = list(os.scandir(self._file(folder)))
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        names = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        return sorted(f"{folder}/{name}" for name in names)
 
     def delete(self, path: str) -> None:
-        """Delete the object; one that is not there is fine."""
-        file = self._file(path)
-        with _translated(path):
-            if not file.is_dir():
-                file.unlink(missing_ok=True)
-
-    def upload(self, source: Path, path: str) -> None:
-        """Copy a local file to `path` in one step."""
-        with source.open("rb") as data, self._partial(path) as (partial, file):
-            with partial.open("wb") as copy:
-                shutil.copyfileobj(data, copy)
-            partial.replace(file)
-
-    def download(self, path: str, target: Path) -> None:
-        """Copy the object to a local file, creating its folder."""
-        source = self._file(path)
-        with _translated(path):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-
-    def filesystem(self) -> fs.FileSystem:
-        """Return an Arrow file system whose paths are `<container>/<path>`."""
-        return fs.SubTreeFileSystem(str(self._root), fs.LocalFileSystem())
+        """Delete the object if it exists."""
+        if not self._file(path).is_dir():
+            super().delete(path)
 
     def uri(self, path: str) -> str:
         """Return the `file://` URI of `path`."""
@@ -108,23 +100,30 @@ class LocalBlobStore:
             raise InvalidPath(f"{uri!r:.200} is not in this blob store")
         return validate_path(location.removeprefix(root))
 
-    def _file(self, path: str) -> Path:
-        file = self._root / validate_path(path)
+    def _open_container(self, container: str) -> LocalStore:
+        return LocalStore(self._root / container, mkdir=True, automatic_cleanup=True)
+
+    def _locate(self, path: str) -> tuple[ObjectStore, str]:
+        self._file(path)
+        return super()._locate(path)
+
+    def _file(self, folder: str) -> Path:
+        """Return the file or folder of a path; `InvalidPath` when a link leads out of the root."""
+        file = self._root / validate_folder(folder)
         try:
             inside = file.resolve().is_relative_to(self._root)
-        except RuntimeError as error:  # what Python before 3.13 says of links in a circle
-            raise _loop(path) from error
-        # A link inside the store must not lead out of it.
+        except RuntimeError as error:
+            raise _loop(folder) from error
         if not inside:
-            raise InvalidPath(f"{path!r:.200} leads out of the blob store")
+            raise InvalidPath(f"{folder!r:.200} leads out of the blob store; name the object")
         return file
 
     def _status(self, file: Path) -> os.stat_result | None:
-        """Return the status of an object; None for anything else that lies in the folder."""
+        """Return the status of an object; `None` for any other file."""
         try:
             status = file.stat()
         except OSError as error:
-            # Deleted since, or a link to nowhere or in a circle.
+            # It was deleted, or is a link to nothing or in a circle.
             if error.errno in {errno.ENOENT, errno.ELOOP}:
                 return None
             raise
@@ -132,38 +131,49 @@ class LocalBlobStore:
         return status if plain else None
 
     @contextmanager
-    def _partial(self, path: str) -> Iterator[tuple[Path, Path]]:
-        """Give a temporary file and the file it becomes."""
-        file = self._file(path)
-        partial = self._root / PARTIAL_FOLDER / uuid4().hex
+    def _exclusive(self) -> Iterator[None]:
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
         try:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            yield partial, file
+            with super()._translated(path):
+                yield
         except OSError as error:
-            raise _unavailable("write", path, error) from error
-        finally:
-            partial.unlink(missing_ok=True)
+            raise self._unavailable(path, error) from error
 
-
-@contextmanager
-def _translated(path: str) -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise BlobNotFound(f"there is no blob {path}") from error
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise _loop(path) from error
-        raise _unavailable("reach", path, error) from error
+    def _unavailable(
+        self, path: str, error: BaseError | OSError
+    ) -> BlobNotFound | UpstreamUnavailable:
+        found = _ERRNO.search(str(error))
+        number = int(found[1]) if found else getattr(error, "errno", None)
+        if number == errno.ENOTDIR:
+            return BlobNotFound(f"there is no blob {path}")
+        # The message may reach a caller, who must not learn the folders of this server.
+        logger.warning("%s cannot be used: %s", self._root / path, str(error).splitlines()[0])
+        reason = os.strerror(number) if number else type(error).__name__
+        return UpstreamUnavailable(f"the blob store cannot access {path}: {reason}")
 
 
 def _loop(path: str) -> InvalidPath:
     return InvalidPath(f"{path!r:.200} is a link that leads back to itself; name the object")
 
 
-def _unavailable(verb: str, path: str, error: OSError) -> UpstreamUnavailable:
-    # The message may go to a caller, whom the folders of this server do not concern.
-    logger.warning("the blob store cannot %s %s: %s", verb, path, error)
-    reason = error.strerror or type(error).__name__
-    return UpstreamUnavailable(f"the blob store cannot {verb} {path}: {reason}")
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _modified(status: os.stat_result) -> datetime:
+    return EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000)
+
+
+def _etag(status: os.stat_result) -> str:
+    """Return the etag that obstore gives the file."""
+    return f'"{status.st_ino:x}-{status.st_mtime_ns // 1000:x}-{status.st_size:x}"'

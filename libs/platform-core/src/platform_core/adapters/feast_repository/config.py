@@ -1,7 +1,6 @@
 """From settings to Feast's configuration: `feature_store.yaml`, with the stores filled in."""
 
 import json
-from pathlib import Path
 from string import Template
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -9,12 +8,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import yaml
 from feast import FeatureStore, RepoConfig
 
+from platform_core.adapters.connect import blob_store
 from platform_core.errors import ConfigurationError
 from platform_core.settings import OnlineStoreSettings
+from platform_core.storage import FEATURE_REGISTRY
 
 PACKAGE = "platform_core.adapters.feast_repository"
-FILE_STORE = f"{PACKAGE}.file_registry.FileRegistryStore"
-BLOB_STORE = f"{PACKAGE}.blob_registry.BlobRegistryStore"
+REGISTRY_STORE = f"{PACKAGE}.registry.BlobRegistryStore"
 REDIS_PORT = 6379
 
 
@@ -45,16 +45,6 @@ def open_repository(
     return FeatureStore(config=config)
 
 
-def is_remote(registry: str) -> bool:
-    """Say whether the registry is a blob and not a local file."""
-    return registry.startswith(("https://", "http://"))
-
-
-def registry_file(registry: str) -> Path:
-    """Return the local registry file that a path or `file://` URL names."""
-    return Path(unquote(urlsplit(registry).path) if registry.startswith("file:") else registry)
-
-
 def redis_connection(url: str, timeout_seconds: float) -> str:
     """Return `redis[s]://[user:password@]host[:port][/db]` in Feast's spelling.
 
@@ -83,10 +73,7 @@ def redis_connection(url: str, timeout_seconds: float) -> str:
 
 def _read_yaml(settings: OnlineStoreSettings) -> dict[str, Any]:
     path = settings.feast_repository / "feature_store.yaml"
-    values = {
-        "FEAST_REGISTRY": settings.feast_registry,
-        "FEAST_ONLINE_PATH": str(settings.feast_online_path.absolute()),
-    }
+    values = {"FEAST_ONLINE_PATH": str(settings.feast_online_path.absolute())}
     try:
         return yaml.safe_load(Template(path.read_text()).safe_substitute(values))
     except (OSError, yaml.YAMLError) as error:
@@ -97,13 +84,10 @@ def _read_yaml(settings: OnlineStoreSettings) -> dict[str, Any]:
 
 
 def _registry(settings: OnlineStoreSettings, read_only: bool) -> dict[str, Any]:
-    options = {
-        "cache_ttl_seconds": 0,  # for ever: the adapters refresh it when they must
+    return {
+        "path": FEATURE_REGISTRY,
+        "registry_store_type": REGISTRY_STORE,
+        "blob_store": blob_store(settings),
         "read_only": read_only,
+        "cache_ttl_seconds": 0,  # no expiry: the adapters refresh it when they must
     }
-    if is_remote(settings.feast_registry):
-        key = settings.azure_storage_key
-        blob = {"path": settings.feast_registry, "registry_store_type": BLOB_STORE}
-        return {**options, **blob, "account_key": key.get_secret_value() if key else None}
-    path = str(registry_file(settings.feast_registry).absolute())
-    return {**options, "path": path, "registry_store_type": FILE_STORE}

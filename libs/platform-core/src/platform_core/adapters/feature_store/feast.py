@@ -2,8 +2,8 @@
 
 import io
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,7 @@ from feast.data_format import ParquetFormat
 from feast.errors import FeastObjectNotFoundException
 from feast.types import Float32
 
-from platform_core.adapters.feast_repository.config import (
-    is_remote,
-    open_repository,
-    registry_file,
-)
-from platform_core.adapters.feast_repository.file_registry import registry_lock
+from platform_core.adapters.feast_repository.config import open_repository
 from platform_core.adapters.feast_repository.translation import translated
 from platform_core.errors import ConfigurationError, Conflict, InvalidData, NotFound
 from platform_core.ports.feature_store import EVENT_TIMESTAMP, ROW_ID
@@ -33,7 +28,7 @@ ATTEMPTS = 5
 
 
 class FeastFeatureStore:
-    """Feature views over Parquet files; one process at a time changes the registry."""
+    """Feature views over Parquet files; a change is repeated when another process was faster."""
 
     def __init__(self, settings: OnlineStoreSettings) -> None:
         self._settings = settings
@@ -113,21 +108,13 @@ class FeastFeatureStore:
         """Do `action` on the registry as it is now; again when somebody else was faster."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self._exclusive(), translated("a change"):
+                with translated("a change"):
                     self._store.refresh_registry()
                     action(self._store)
                     return
             except Conflict:
                 if attempt == ATTEMPTS:
                     raise
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        if is_remote(self._settings.feast_registry):
-            yield
-        else:
-            with registry_lock(registry_file(self._settings.feast_registry)):
-                yield
 
     def _prepare_online_file(self) -> None:
         """Let readers of the SQLite file go on while somebody writes."""

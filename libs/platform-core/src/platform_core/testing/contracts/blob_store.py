@@ -1,5 +1,6 @@
 """What every blob store does."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from pathlib import Path
@@ -10,7 +11,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from platform_core.errors import BlobExists, BlobNotFound, InvalidPath, PlatformError
+from platform_core.errors import BlobChanged, BlobExists, BlobNotFound, InvalidPath, PlatformError
+from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
 
 OUTSIDE = (
@@ -38,7 +40,7 @@ class BlobStoreContract:
 
     @pytest.fixture
     def folder(self) -> str:
-        """Return a folder nobody else uses."""
+        """Return a folder of this test alone."""
         return f"batch/contract-{uuid4().hex}"
 
     def test_reads_what_was_written(self, store: BlobStore, folder: str) -> None:
@@ -84,7 +86,7 @@ class BlobStoreContract:
             store.download(f"{folder}/a", tmp_path / "a")
         store.delete(f"{folder}/a")
 
-    def test_folder_is_no_blob(self, store: BlobStore, folder: str) -> None:
+    def test_a_folder_is_not_an_object(self, store: BlobStore, folder: str) -> None:
         """A folder exists by name only."""
         store.write(f"{folder}/a/b", b"")
         assert not store.exists(f"{folder}/a")
@@ -143,7 +145,11 @@ class BlobStoreContract:
             lambda: store.read(path),
             lambda: store.write(path, b""),
             lambda: store.create(path, b""),
+            lambda: store.replace(path, b"", "etag"),
             lambda: store.exists(path),
+            lambda: store.info(path),
+            lambda: store.open(path),
+            lambda: next(store.stream(path)),
             lambda: store.delete(path),
             lambda: store.upload(tmp_path / "a", path),
             lambda: store.download(path, tmp_path / "b"),
@@ -153,18 +159,105 @@ class BlobStoreContract:
             with pytest.raises(InvalidPath):
                 call()
 
-    def test_arrow_file_system(self, store: BlobStore, folder: str) -> None:
-        """Bulk Parquet is the same objects; a dataset is read by its folder."""
+    def test_lists_the_folders_of_one_level(self, store: BlobStore, folder: str) -> None:
+        """Only folders with objects below them exist, and only the next level is listed."""
+        for name in ("a", "b/c", "b/d/e", "b-b/c", "z=1/x"):
+            store.write(f"{folder}/{name}", b"")
+        assert list(store.folders(folder)) == [f"{folder}/{name}" for name in ("b", "b-b", "z=1")]
+        assert list(store.folders(f"{folder}/b")) == [f"{folder}/b/d"]
+        assert list(store.folders(f"{folder}/a")) == []
+        assert list(store.folders(f"{folder}/nothing")) == []
+        assert folder in store.folders("batch")
+        store.delete(f"{folder}/b/d/e")
+        assert list(store.folders(f"{folder}/b")) == []
+
+    def test_the_etag_changes_with_the_content(self, store: BlobStore, folder: str) -> None:
+        """Every way of asking gives the same etag."""
+        first = store.create(f"{folder}/a", b"first")
+        (listed,) = store.list(folder)
+        assert listed == store.info(f"{folder}/a")
+        assert (listed.etag, listed.size) == (first, 5)
+        second = store.write(f"{folder}/a", b"second")
+        assert second == store.info(f"{folder}/a").etag != first
+        with pytest.raises(BlobNotFound):
+            store.info(f"{folder}/b")
+
+    def test_replaces_only_what_was_read(self, store: BlobStore, folder: str) -> None:
+        """An outdated etag, or an object that is gone, changes nothing."""
+        first = store.write(f"{folder}/a", b"first")
+        second = store.replace(f"{folder}/a", b"second", first)
+        with pytest.raises(BlobChanged):
+            store.replace(f"{folder}/a", b"third", first)
+        assert store.read(f"{folder}/a") == b"second"
+        store.delete(f"{folder}/a")
+        with pytest.raises(BlobChanged):
+            store.replace(f"{folder}/a", b"third", second)
+        assert not store.exists(f"{folder}/a")
+
+    def test_one_of_many_replacements_wins(self, store: BlobStore, folder: str) -> None:
+        """Replacing is atomic."""
+        etag = store.write(f"{folder}/a", b"first")
+
+        def replace(number: int) -> bool:
+            try:
+                store.replace(f"{folder}/a", f"writer {number}".encode(), etag)
+            except BlobChanged:
+                return False
+            return True
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            won = list(pool.map(replace, range(WRITERS)))
+        assert won.count(True) == 1
+        assert store.read(f"{folder}/a") == f"writer {won.index(True)}".encode()
+
+    def test_reads_any_position(self, store: BlobStore, folder: str) -> None:
+        """An open object is read by range, and never mixed with its replacement."""
+        store.write(f"{folder}/a", bytes(range(200)))
+        with store.open(f"{folder}/a") as file:
+            assert (file.size(), file.read(2), file.tell()) == (200, b"\x00\x01", 2)
+            file.seek(198)
+            assert file.read() == bytes((198, 199))
+            assert file.read() == b""
+            store.write(f"{folder}/a", bytes(200))
+            file.seek(0)
+            with pytest.raises(BlobChanged):
+                file.read(1)
+        with pytest.raises(BlobNotFound):
+            store.open(f"{folder}/b")
+
+    def test_streams(self, store: BlobStore, folder: str) -> None:
+        """What is larger than a chunk goes up and comes down in order."""
+        chunks = [bytes([number]) * (1 << 20) for number in range(40)]
+        store.upload(iter(chunks), f"{folder}/a")
+        assert store.info(f"{folder}/a").size == 40 << 20
+        assert b"".join(store.stream(f"{folder}/a")) == b"".join(chunks)
+
+    def test_a_stream_that_fails_writes_nothing(self, store: BlobStore, folder: str) -> None:
+        """The error of the source is raised; what was there stays."""
+
+        def source() -> Iterator[bytes]:
+            yield b"half"
+            raise UnicodeError("the source failed")
+
+        store.write(f"{folder}/a", b"first")
+        with pytest.raises(UnicodeError, match="the source failed"):
+            store.upload(source(), f"{folder}/a")
+        assert [info.size for info in store.list(folder)] == [5]
+
+    def test_arrow_reads_datasets(self, store: BlobStore, folder: str) -> None:
+        """The Arrow file system has the same objects, to be read only."""
         table = pa.table({"n": [1, 2, 3], "text": ["a", "b", None]})
-        filesystem = store.filesystem()
-        store.write(f"{folder}/part=0/0.parquet", b"placeholder")
-        pq.write_table(table, f"{folder}/part=0/0.parquet", filesystem=filesystem)
-        pq.write_table(table, f"{folder}/part=0/1.parquet", filesystem=filesystem)
-        paths = [info.path for info in store.list(folder)]
-        assert paths == [f"{folder}/part=0/{name}.parquet" for name in (0, 1)]
+        for number in (0, 1):
+            write_table(store, f"{folder}/part=0/{number}.parquet", table)
+        filesystem = store.arrow_filesystem()
         found = ds.dataset(folder, filesystem=filesystem, partitioning="hive").to_table()
         assert found.num_rows == 2 * table.num_rows
-        assert pq.read_table(paths[0], filesystem=filesystem, partitioning=None) == table
+        path = f"{folder}/part=0/1.parquet"
+        assert pq.read_table(path, filesystem=filesystem, partitioning=None) == table
+        with pytest.raises(FileNotFoundError):
+            filesystem.open_input_file(f"{folder}/nothing")
+        with pytest.raises(PermissionError, match="read-only"):
+            filesystem.delete_file(path)
 
     def test_errors_are_of_the_platform(self, store: BlobStore) -> None:
         """A caller need know one tree only."""

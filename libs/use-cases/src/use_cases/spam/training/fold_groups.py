@@ -1,7 +1,7 @@
-"""Mails of one topic stay together in cross-validation (needs the `training` extra).
+"""Groups of mails of one topic for cross-validation (needs the `training` extra).
 
-A model that has seen a topic knows its words. Judged on topics it has not seen, candidates are
-chosen by what they make of mail from other sources, and the threshold has room for it.
+A model that has seen a topic knows its words. Evaluated on unseen topics, candidates are chosen
+by how they generalise to mail from other sources, and so is the threshold.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.preprocessing import normalize
 
-# A topic shows early; long mails would take most of the time.
+# The start of a mail shows its topic; long mails would take most of the time.
 CHARACTERS = 600
 TOPICS = 12
 MAILS_PER_TOPIC = 15

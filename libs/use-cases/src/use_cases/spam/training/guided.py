@@ -1,4 +1,4 @@
-"""A linear classifier out of up to three experts (needs the `training` extra)."""
+"""A linear classifier combined from up to three experts (needs the `training` extra)."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -20,9 +20,9 @@ class GuidedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
       steadier one on another (complement naive Bayes: Rennie et al., ICML 2003). Without `linear`
       that share of naive Bayes stands alone, and the share is what tempers its log-odds: as if
       every word were independent, they are far too large.
-    - the guides: the last columns, with the given `weights`. They are knowledge. Were they
-      learned, or the others learned beside them, a training set of one source would undo them,
-      because in that source its own words always tell more.
+    - the guides: the last columns, with the given `weights`. They are prior knowledge. If they
+      were learned, or the other columns were learned together with them, a training set of one
+      source would undo them, because within that source its own words always predict more.
 
     Columns are ordered: words (not negative), `signs` others, guides.
     """

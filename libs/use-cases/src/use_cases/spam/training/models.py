@@ -1,18 +1,18 @@
 """The models to try on e-mail (needs the `training` extra).
 
-In any one corpus the layout of a mail (length, line breaks, markup, links) and its sender give
-the class nearly away, and in the next corpus they mislead. So the linear models learn from words,
-and of the rest only from signs that mean the same whoever wrote the mail, at a tenth of their
-scale; what the lexicon finds counts with a fixed weight, whatever the corpus would make of it.
+Within one corpus the layout of a mail (length, line breaks, markup, links) and its sender nearly
+determine the class; in the next corpus they mislead. So the linear models learn from words, and
+from those signs only that mean the same in every corpus, at a tenth of their scale. What the
+lexicon finds counts with a fixed weight.
 
-What is known of the sender is among these signs: trained with it (four fifths of the rows must do
-without), the linear models do as well on mail of unknown senders of another source. Trees do not:
-there they call 2 % more of the good mail spam, so they go without (`make bench-quality`).
+The sender's statistics are among these signs. Because four fifths of the training rows lack them,
+the linear models do as well on mail of unknown senders of another source. Trees do not: with them
+they call 2 % more of the good mail spam, so they get no sender features (`make bench-quality`).
 
 Plain naive Bayes gives probabilities near 0 or 1: it wins a comparison within an easy source and
 misleads on others. As a candidate of its own it is therefore tempered, smoothed and guided like
-the rest. N-grams of characters see through misspelt words, but know a source by its endings and
-signatures: they count less than words, and more guidance goes with them.
+the rest. N-grams of characters recognise misspelt words, but identify a source by its endings and
+signatures: they get less weight than words, and more guidance.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any
 
 import onnx
-import pyarrow as pa
 from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier
@@ -37,7 +36,7 @@ from use_cases.spam.topics import SIDES, TOPICAL
 from use_cases.spam.training.guided import GuidedClassifier
 from use_cases.training import Candidate
 
-SCHEMA = pa.schema([*FEATURE_SCHEMA, *(pa.field(n, pa.float32()) for n in SENDER_DOMAIN.names)])
+SCHEMA = FEATURE_SCHEMA.with_numbers(SENDER_DOMAIN.names)
 SIGNS = ("log_exclamations", "log_questions", "log_currency", "log_addresses")
 NUMERIC = [*SIGNS, *SENDER_DOMAIN.names]
 NUMERIC_WEIGHT = 0.1
@@ -54,7 +53,7 @@ WANTED_PART = 0.7
 
 
 def candidates() -> Sequence[Candidate]:
-    """Return the candidates, the best bet first."""
+    """Return the candidates, the most promising first."""
     return (
         Candidate("guided_sgd", _sgd, {"alpha": (5e-6, 2e-6, 1e-5), "guidance": GUIDANCE}, to_onnx),
         Candidate(
@@ -152,7 +151,7 @@ def _pipeline(
 
 
 def _pairs() -> TfidfVectorizer:
-    """Return TF-IDF of whether a term occurs: how often says more of the source than the class.
+    """Return TF-IDF of whether a term occurs: counts say more about the source than the class.
 
     (Sublinear counts do as well, but their ONNX conversion takes log(1 + n), not 1 + log(n).)
     """

@@ -1,4 +1,4 @@
-"""The groups of mail whose quality is shown apart."""
+"""The slices of mail whose quality is reported separately."""
 
 import pyarrow as pa
 import pyarrow.compute as pc

@@ -1,0 +1,1 @@
+"""The model card: evaluation, slices, plots and the page."""

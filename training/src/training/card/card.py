@@ -1,0 +1,129 @@
+"""The model card of a release, gathered from the results of the steps."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import ValidationError
+
+from data_pipeline.report import read_report, report_path
+from data_pipeline.versions.manifest import DatasetManifest, read_manifest
+from evaluation import MetricEstimate, SliceMetrics, resample_count
+from platform_core.contracts.release import Lineage, ReleaseManifest
+from platform_core.errors import BlobNotFound
+from platform_core.ports.blob_store import BlobStore
+from releases.catalogue.model_card import DataSummary, ModelCard
+from training.card.evaluation import HIGH, LOW
+from training.results import EvaluationResult, TrainResult
+from use_cases import UseCase
+
+
+def model_card(
+    store: BlobStore,
+    case: UseCase,
+    manifest: ReleaseManifest,
+    lineage: Lineage,
+    model: TrainResult,
+    evaluation: EvaluationResult,
+) -> ModelCard:
+    """Return the card of a release that was judged."""
+    data = read_manifest(store, case.name, lineage.dataset_version)
+    return ModelCard(
+        title=case.title,
+        use_case=case.name,
+        classes=tuple(case.classes),
+        positive=case.positive,
+        metric=case.training().metric,
+        metrics=measured(lineage.metrics),
+        decision=manifest.decision,
+        decision_why=model.decision_why,
+        slices=evaluation.slices,
+        data=_data(store, case, data),
+        trials=model.trials,
+        search_complete=model.complete,
+        lineage=lineage,
+        limits=tuple(_limits(case, data, evaluation.slices, lineage, model.complete)),
+    )
+
+
+def measured(metrics: Mapping[str, float]) -> dict[str, MetricEstimate]:
+    """Return metrics by name with their intervals, from the flat names that lineage has."""
+    ends = {f"{name}{end}" for name in metrics for end in (LOW, HIGH)}
+    return {
+        name: MetricEstimate(
+            value=value, low=metrics.get(f"{name}{LOW}"), high=metrics.get(f"{name}{HIGH}")
+        )
+        for name, value in metrics.items()
+        if name not in ends
+    }
+
+
+def _data(store: BlobStore, case: UseCase, manifest: DatasetManifest) -> DataSummary:
+    version = manifest.dataset_version
+    page = report_path(case.name, version)
+    return DataSummary(
+        dataset_version=version,
+        parents=manifest.parents,
+        rows=manifest.rows,
+        train_rows=manifest.rows - manifest.test_rows,
+        test_rows=manifest.test_rows,
+        classes=manifest.classes,
+        split=manifest.split.method,
+        split_why=manifest.split.why,
+        boundaries=manifest.split.boundaries,
+        near_duplicates=manifest.near_duplicates,
+        duplicates=manifest.duplicates,
+        quarantined=manifest.rows_quarantined,
+        reasons=manifest.reasons,
+        sources={one.source: one.rows for one in manifest.sources},
+        warnings=_warnings(store, case, version),
+        report=store.uri(page) if store.exists(page) else None,
+    )
+
+
+def _warnings(store: BlobStore, case: UseCase, version: str) -> tuple[str, ...] | None:
+    try:
+        return read_report(store, case.name, version).warnings
+    except (BlobNotFound, ValidationError):  # none was written, or by other code: see its page
+        return None
+
+
+def _limits(
+    case: UseCase,
+    data: DatasetManifest,
+    slices: tuple[SliceMetrics, ...],
+    lineage: Lineage,
+    complete: bool,
+) -> Iterator[str]:
+    """Yield the limits of what the figures of the card show."""
+    yield (
+        "Not measured: how good it is on data of another origin. The test rows come from the "
+        f"same source as the training rows ({lineage.data_source})."
+    )
+    if data.split.method != "time":
+        yield (
+            "Not measured: how good it is on later data. Test rows were chosen by content, so "
+            "they are as old as the training rows."
+        )
+    if data.times_unknown:
+        yield f"{data.times_unknown:,} rows have no time; their age is not known."
+    if not slices:
+        yield "Not measured: groups of rows apart. The use case names no slices."
+    elif few := [f"{one.kind} {one.name}" for one in slices if one.note]:
+        yield f"Not measured, too few rows: {', '.join(few)}."
+    yield (
+        "The intervals say how far another draw of test rows would move a figure "
+        f"({resample_count(data.test_rows):,} resamples of whole clusters of near duplicates); "
+        "not how far a change in the world would."
+    )
+    if case.training().threshold is not None:
+        yield (
+            "The threshold was chosen on out-of-fold answers of models fitted on a part of the "
+            "training rows; the released model is fitted on all of them, so its rate of false "
+            "positives on new data may differ from the target: see the figure on the test part."
+        )
+    yield (
+        "The best trial's cross-validated score is the best of several and so slightly "
+        "optimistic; the metrics above come from rows that no trial saw."
+    )
+    if not complete:
+        yield "The search ended by its time budget: its result depends on the machine's speed."
+    yield "Labels are taken as correct; how many are wrong was not measured."

@@ -1,0 +1,96 @@
+"""The model card as a page."""
+
+from collections.abc import Iterator, Mapping
+
+from matplotlib.figure import Figure
+
+from evaluation import MetricEstimate, slice_metric_names
+from platform_core.pages import render
+from releases.catalogue.model_card import ModelCard
+from use_cases import UseCase
+
+# What each metric is, in the order in which they are shown.
+EXPLAINED = {
+    "f1": "harmonic mean of precision and recall",
+    "f1_macro": "mean over the classes of the harmonic mean of precision and recall",
+    "roc_auc": "chance that a positive row scores above a negative one",
+    "false_positive_rate": "share of negatives that are called positive",
+    "recall": "share of positives that are found",
+    "precision": "share of the rows called positive that are positive",
+    "accuracy": "share of correct answers",
+    "average_precision": "area below the precision-recall curve",
+    "brier": "mean squared error of the probabilities; lower is better",
+    "calibration_error": "mean gap between probability and observed frequency; lower is better",
+    "log_loss": "mean negative log-likelihood of the label, natural logarithm; lower is better",
+}
+CAPTIONS = {
+    "confusion_matrix.png": "Confusion matrix at the decision rule",
+    "roc_curve.png": "ROC curve: true positive rate against false positive rate",
+    "precision_recall_curve.png": "Precision and recall at every threshold",
+    "calibration.png": "Calibration curve, with the number of rows per point",
+    "scores.png": "Distribution of scores by label (counts, logarithmic above 10)",
+    "thresholds.png": "Recall and false positive rate at every threshold",
+}
+
+
+def card_page(case: UseCase, card: ModelCard, figures: Mapping[str, Figure]) -> bytes:
+    """Return the page of `card` with the figures of its evaluation."""
+    return render(
+        "training",
+        "model_card.html",
+        title=f"{card.title}: release {card.lineage.release_id:.12}",
+        card=card,
+        failed=[gate.name for gate in card.lineage.gates if not gate.passed],
+        metric=_words(card.metric),
+        value=measure(card.metrics[card.metric]) if card.metric in card.metrics else "",
+        metrics=list(_metric_rows(card)),
+        figures=[(CAPTIONS[name], figure) for name, figure in figures.items()],
+        slice_names=[_words(name) for name in slice_metric_names(case.training().metric)],
+        slices=list(_slice_rows(case, card)),
+        rule=_rule(card),
+    )
+
+
+def measure(found: MetricEstimate) -> str:
+    """Return a metric with its 95 % interval: `0.9908 [0.9870, 0.9930]`."""
+    text = _short(found.value)
+    if found.low is None or found.high is None:
+        return text
+    return f"{text} [{_short(found.low)}, {_short(found.high)}]"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _metric_rows(card: ModelCard) -> Iterator[tuple[str, str, str, str]]:
+    for name, meaning in EXPLAINED.items():
+        if name in card.metrics:
+            found = card.metrics[name]
+            interval = ""
+            if found.low is not None and found.high is not None:
+                interval = f"{_short(found.low)} to {_short(found.high)}"
+            yield _words(name), _short(found.value), interval, meaning
+
+
+def _slice_rows(case: UseCase, card: ModelCard) -> Iterator[list[object]]:
+    for one in card.slices:
+        cells: list[object] = [_words(one.kind), one.name, one.rows]
+        for name in slice_metric_names(case.training().metric):
+            found = one.metrics.get(name)
+            cells.append(one.note or "not defined" if found is None else measure(found))
+        yield cells
+
+
+def _rule(card: ModelCard) -> str:
+    rule = card.decision
+    if rule.kind == "threshold":
+        return (
+            f"{rule.positive} when its probability is at or above {rule.threshold:.4f}, "
+            f"else {rule.negative}"
+        )
+    return "the most probable class"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("roc auc", "ROC AUC").replace("f1", "F1")

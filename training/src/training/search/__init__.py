@@ -1,0 +1,1 @@
+"""The search for the best model: trials, folds, fits on Ray, thresholds."""

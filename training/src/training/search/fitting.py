@@ -1,0 +1,67 @@
+"""Fitting models in Ray tasks, the same to the bit on every number of cores.
+
+The order of a sum depends on the number of threads, and with it the last bit of a weight. Ray
+gives the libraries of a task as many threads as the task has CPUs: here always one.
+"""
+
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+
+from training.search.models import candidate, model_input, probabilities
+from training.search.trials import Fold, Trial
+from use_cases import UseCase, use_case
+
+MAX_STARTED_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Probabilities [n, C] of the rows a fold held out, and the seconds its model took to fit."""
+
+    probabilities: np.ndarray
+    seconds: float
+
+
+def start_workers(case: UseCase) -> None:
+    """Let Ray start a worker for every CPU, which imports what fitting needs, and do not wait."""
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray
+    for _ in range(min(int(resources.get("CPU", 1)), MAX_STARTED_WORKERS)):
+        _import_libraries.remote(case.name)
+
+
+@ray.remote(num_cpus=1)
+def _import_libraries(name: str) -> None:
+    use_case(name).training().candidates()
+    import_module("sklearn.pipeline")
+
+
+def fit(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> Any:
+    """Return a trial's model fitted on all `features` in a Ray task."""
+    return ray.get(_fit.remote(case.name, ray.put(features), trial, seed))
+
+
+@ray.remote(num_cpus=1)
+def _fit(name: str, features: pa.Table, trial: Trial, seed: int) -> Any:
+    return _fit_here(use_case(name), features, trial, seed)[0]
+
+
+@ray.remote(num_cpus=1)
+def answer_fold(name: str, features: pa.Table, fold: Fold, trial: Trial, seed: int) -> Answers:
+    """Fit a trial on one side of a fold and answer the other."""
+    case = use_case(name)
+    train, held_out = fold
+    model, seconds = _fit_here(case, features.take(train), trial, seed)
+    return Answers(probabilities(case, model, features.take(held_out)), seconds)
+
+
+def _fit_here(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> tuple[Any, float]:
+    start = time.perf_counter()
+    model = candidate(case, trial.candidate).build(trial.parameters, seed)
+    model.fit(model_input(case, features), features["label"].to_pylist())
+    return model, time.perf_counter() - start

@@ -1,0 +1,53 @@
+"""The trials of a search and their results."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.search.threshold import Decision
+from use_cases import UseCase
+
+Fold = tuple[np.ndarray, np.ndarray]
+"""Row numbers to fit on, and to judge on."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate with one setting of its parameters."""
+
+    number: int
+    candidate: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """How good a trial is on training rows that its models were not fitted on.
+
+    `decision` was chosen on the out-of-fold answers to all training rows, `score` is the use
+    case's metric of all of them together under it and `folds` that of each fold; `ranking` is
+    their average precision, which no threshold enters; `seconds` is the time its models took to
+    fit.
+    """
+
+    trial: Trial
+    score: float
+    folds: tuple[float, ...]
+    ranking: float
+    seconds: float
+    decision: Decision
+
+
+def defaults(case: UseCase) -> list[Trial]:
+    """Return one trial per candidate, with its defaults."""
+    return [
+        Trial(number, one.name, {name: values[0] for name, values in one.space.items()})
+        for number, one in enumerate(case.training().candidates())
+    ]
+
+
+def settings(case: UseCase) -> int:
+    """Return how many different trials there can be."""
+    sizes = ([len(values) for values in one.space.values()] for one in case.training().candidates())
+    return sum(int(np.prod(size, dtype=np.int64)) for size in sizes)

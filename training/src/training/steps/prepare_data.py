@@ -1,0 +1,28 @@
+"""Prepare data: from a source to a dataset version."""
+
+from data_pipeline.preparation import DataPreparation
+from data_pipeline.sources import IngestRequest, parse_columns
+from platform_core.storage import dataset_path
+from training.progress import show
+from training.results import DatasetResult
+from training.steps.context import StepContext
+
+
+def run(context: StepContext) -> DatasetResult:
+    """Freeze the valid rows of the source as a dataset version.
+
+    Raises:
+        InvalidData: the source cannot be used, too many rows are invalid, a class is missing, or
+            the base does not exist.
+        UpstreamUnavailable: a server that holds the source, or Ray, does not answer.
+    """
+    given = context.parameters
+    request = IngestRequest(given.data, parse_columns(given.columns), given.rows, given.seed)
+    preparation = DataPreparation(context.services.data, context.case, show)
+    manifest = preparation.freeze(request, f"{context.folder}/source", given.base)
+    return DatasetResult(
+        dataset_version=manifest.dataset_version,
+        dataset_path=dataset_path(context.case.name, manifest.dataset_version),
+        rows=manifest.rows,
+        test_rows=manifest.test_rows,
+    )

@@ -1,0 +1,51 @@
+"""Stage: the release as a version in MLflow, served by staging."""
+
+import tempfile
+from pathlib import Path
+
+from releases.catalogue.model_card import CARD_HTML, CARD_JSON
+from scoring.release import model_file
+from training.results import ReleaseResult, StageResult
+from training.steps.context import StepContext
+
+ACTOR = "training-pipeline"
+
+
+def run(context: StepContext, release: ReleaseResult) -> StageResult:
+    """Register the release in MLflow with its metrics, figures and card, and deploy it to staging.
+
+    Raises:
+        Refused: the registry lost the signature.
+        PlatformError: the release could not be deployed; the one before is still served.
+    """
+    version = register(context, release)
+    reason = f"pipeline run {context.run.run_id}"
+    name = context.case.name
+    context.services.releases.deploy_to_staging(name, release.release_id, ACTOR, reason)
+    return StageResult(
+        release_id=release.release_id,
+        release_path=release.release_path,
+        model_version=version,
+        dataset_version=release.dataset_version,
+    )
+
+
+def register(context: StepContext, release: ReleaseResult) -> str:
+    """Register the release in MLflow with its metrics, figures and card; return its version."""
+    store, services, name = context.store, context.services, context.case.name
+    run_id, folder = release.run_id, release.release_path
+    experiment = services.experiment(name)
+    tags = {"release_id": release.release_id}
+    experiment.log(run_id, services.clock.now(), release.metrics, tags)
+    documents = {file: store.read(f"{folder}/{file}") for file in (CARD_HTML, CARD_JSON)}
+    figures = {file: store.read(path) for file, path in release.figure_paths.items()}
+    experiment.files(run_id, {**documents, **figures})
+    tags = {"pipeline_run": context.run.run_id, "candidate": release.candidate}
+    with tempfile.TemporaryDirectory() as local:
+        model = Path(local) / "model.onnx"
+        store.download(f"{folder}/{model_file(name)}", model)
+        version = services.registry.register(
+            name, release.release_id, store.uri(folder), model, run_id, tags
+        )
+    experiment.end(run_id)
+    return version.version
