@@ -1,4 +1,4 @@
-# Every task of the platform. Variables are given behind the target: make promote USE_CASE=iris
+# The tasks of the platform, thin aliases of `mlplatform`. Variables follow the target: make promote USE_CASE=iris
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -18,12 +18,11 @@ export PLATFORM_HOME
 export PLATFORM_ROOT := $(CURDIR)
 export PLATFORM_CONFIG := $(if $(filter /%,$(CONFIG)),$(CONFIG),$(CURDIR)/$(CONFIG))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# Every step is a process of its own; without cached bytecode each would compile its imports anew.
+# Every step is its own process; without cached bytecode each would compile its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# What recipes take from the command line reaches the shell as GIVEN_…, so that any quoting
-# holds; a variable of the same name in the environment (COLUMNS is a terminal's width) is not
-# meant.
+# Variables of the command line reach the shell as GIVEN_…, so that any quoting works. A variable of
+# the same name in the environment (COLUMNS is the width of a terminal) is ignored.
 given = $(if $(findstring command,$(origin $(1))),$($(1)))
 export GIVEN_CALLED_FROM := $(CALLED_FROM)
 export GIVEN_USE_CASE := $(call given,USE_CASE)
@@ -31,6 +30,7 @@ export GIVEN_DATA := $(call given,DATA)
 export GIVEN_COLUMNS := $(call given,COLUMNS)
 export GIVEN_BASE := $(call given,BASE)
 export GIVEN_ROWS := $(call given,ROWS)
+export GIVEN_SEED := $(call given,SEED)
 export GIVEN_TRIALS := $(call given,TRIALS)
 export GIVEN_BUDGET_MINUTES := $(call given,BUDGET_MINUTES)
 export GIVEN_RELEASE := $(call given,RELEASE)
@@ -48,13 +48,8 @@ export GIVEN_BASE_URL := $(call given,BASE_URL)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
 unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS
 
-WITH_CONFIG = .venv/bin/dotenv -f "$$PLATFORM_CONFIG" run --no-override --
-# A path is relative to where make was called; a URL is not.
-FIND_DATA = data="$$GIVEN_DATA"; \
-	case "$$data" in ""|/*|*://*) ;; *) data="$$GIVEN_CALLED_FROM/$$data";; esac
-SOURCE_OPTIONS = $${GIVEN_USE_CASE:+--use-case "$$GIVEN_USE_CASE"} $${data:+--data "$$data"} \
-	$${GIVEN_COLUMNS:+--columns "$$GIVEN_COLUMNS"} $${GIVEN_BASE:+--base "$$GIVEN_BASE"} \
-	$${GIVEN_ROWS:+--rows "$$GIVEN_ROWS"}
+SOURCE_PARAMETERS := USE_CASE DATA COLUMNS BASE ROWS SEED
+RUN_PARAMETERS := $(SOURCE_PARAMETERS) TRIALS BUDGET_MINUTES
 # `$(call options,USE_CASE RELEASE)` passes the variables that were given: --use-case … --release …
 option = $${GIVEN_$(1):+--$(subst _,-,$(shell echo $(1) | tr A-Z a-z)) "$$GIVEN_$(1)"}
 options = $(foreach name,$(1),$(call option,$(name)))
@@ -64,19 +59,19 @@ PROJECTS := $(wildcard pyproject.toml */pyproject.toml */*/pyproject.toml)
 help: ## List the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-setup: $(STAMP) ## Install everything into .venv (nothing but Python is needed)
+setup: $(STAMP) ## Install everything into .venv (only Python is needed)
 
 $(STAMP): uv.lock $(PROJECTS) scripts/setup.sh
 	scripts/setup.sh
 
-setup-servers: ## Install what the tests of the Azure and Redis adapters talk to
+setup-servers: ## Install the servers that the adapter tests use
 	if [ ! -x .tools/node_modules/.bin/azurite-blob ]; then \
 		command -v npm >/dev/null || { echo "npm is needed for Azurite; Debian: apt-get install npm" >&2; exit 1; }; \
 		npm install --loglevel=error --no-fund --no-audit --prefix .tools azurite@$(AZURITE_VERSION); \
 	fi
 	command -v redis-server >/dev/null || echo "redis-server is not on PATH; Debian: apt-get install redis-server"
 
-setup-checkers: setup ## Install what `make validate` uses and Python can bring: checkov, schemas, helm
+setup-checkers: setup ## Install the tools of `make validate` that Python provides: checkov, schemas, helm
 	python -m venv .tools/checkers
 	.tools/checkers/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKERS)
 	PATH="$(CURDIR)/.tools/checkers/bin:$$PATH" scripts/get-helm.sh .tools/checkers/bin
@@ -94,7 +89,7 @@ build-images: ## Build the images: IMAGE_TAG=1.4.0 IMAGES="api-gateway ray" USE_
 push-images: ## Push them, digests to dist/images.json: IMAGE_TAG=1.4.0 IMAGE_REGISTRY=example.azurecr.io
 	IMAGE_TAG="$$GIVEN_IMAGE_TAG" IMAGE_REGISTRY="$$GIVEN_IMAGE_REGISTRY" scripts/push-images $(IMAGES)
 
-contract: setup ## Hold a gateway against its HTTP contract: BASE_URL=http://127.0.0.1:8000
+contract: setup ## Test a gateway against its HTTP contract: BASE_URL=http://127.0.0.1:8000
 	BASE_URL="$${GIVEN_BASE_URL:?say which gateway: BASE_URL=http://127.0.0.1:8000}" \
 		python -m pytest -q tests/contract
 
@@ -104,7 +99,7 @@ check: setup ## Format, lint, layers, the two configurations
 	lint-imports | tail -n 3
 	python -m pytest -q -m 'not slow' tests
 
-test: setup ## Run all tests: ARGS="-k ledger", one after the other: ARGS="-n 0"
+test: setup ## Run the tests: ARGS="-k ledger", sequentially: ARGS="-n 0", with branch coverage: ARGS=--cov
 	python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 up: setup ## Start the stack and wait until it is ready
@@ -123,24 +118,16 @@ clean: setup ## Delete the state of the stack (models, data, logs); the tools st
 	mlplatform clean
 
 run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA=path-or-url COLUMNS="body=text" BASE=latest ROWS= TRIALS=4 BUDGET_MINUTES=
-	$(FIND_DATA); \
-	$(WITH_CONFIG) python -m training run $(SOURCE_OPTIONS) $${GIVEN_TRIALS:+--trials "$$GIVEN_TRIALS"} \
-		$${GIVEN_BUDGET_MINUTES:+--budget-minutes "$$GIVEN_BUDGET_MINUTES"}
+	cd "$$GIVEN_CALLED_FROM" && mlplatform run-pipeline $(call options,$(RUN_PARAMETERS))
 
-recurring-pipeline: setup ## Train again and again on KFP_ENDPOINT: CRON="0 0 3 * * 1" USE_CASE=spam and so on
-	$(FIND_DATA); \
-	$(WITH_CONFIG) python -m training recurring --cron "$$GIVEN_CRON" $(SOURCE_OPTIONS) \
-		$${GIVEN_TRIALS:+--trials "$$GIVEN_TRIALS"} $${GIVEN_BUDGET_MINUTES:+--budget-minutes "$$GIVEN_BUDGET_MINUTES"}
+recurring-pipeline: setup ## Train repeatedly on KFP_ENDPOINT: CRON="0 0 3 * * 1" USE_CASE=spam and so on
+	cd "$$GIVEN_CALLED_FROM" && mlplatform recurring-pipeline $(call options,CRON $(RUN_PARAMETERS))
 
-data-report: up ## Freeze a dataset version and show what is in it: USE_CASE=spam DATA= COLUMNS= BASE= ROWS=
-	$(FIND_DATA); \
-	$(WITH_CONFIG) python -m data_pipeline report $(SOURCE_OPTIONS)
+data-report: up ## Create a dataset version and show what is in it: USE_CASE=spam DATA= COLUMNS= BASE= ROWS=
+	cd "$$GIVEN_CALLED_FROM" && mlplatform data-report $(call options,$(SOURCE_PARAMETERS))
 
 compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist/pipeline.yaml
-	output="$${GIVEN_OUTPUT:-dist/pipeline.yaml}"; \
-	case "$$output" in /*) ;; *) output="$$GIVEN_CALLED_FROM/$$output";; esac; \
-	mkdir -p "$$(dirname "$$output")"; \
-	$(WITH_CONFIG) python -m training compile --output "$$output"
+	cd "$$GIVEN_CALLED_FROM" && mlplatform compile-pipeline $(call options,OUTPUT)
 
 promote: setup ## Staging to production: USE_CASE=spam RELEASE=<id, default: what staging serves>
 	mlplatform promote $(call options,USE_CASE RELEASE)
@@ -155,16 +142,16 @@ releases: setup ## List the releases and what serves where: USE_CASE=
 	mlplatform release list $(call options,USE_CASE)
 
 bench: setup ## Measure pipeline, skew, batch, serving beside peers: ARGS="--quick batch skew"
-	$(WITH_CONFIG) python benchmarks/run.py $(ARGS)
+	mlplatform bench $(ARGS)
 
 bench-quality: setup ## Measure spam on real mail, beside a plain baseline (SHARED_DATA): ARGS=--quick
-	RAY_AUTH_MODE=disabled $(WITH_CONFIG) python benchmarks/run.py quality $(ARGS) # a Ray of its own
+	RAY_AUTH_MODE=disabled mlplatform bench quality $(ARGS) # a Ray of its own
 
-faults: setup ## Break the servers under load, in the table of faults: ARGS="--quick kill-gateway"
-	python faults/run.py $(ARGS)
+faults: setup ## Break the servers under load and check that nothing is lost: ARGS="--quick kill-gateway"
+	mlplatform faults $(ARGS)
 
-fuzz: setup ## Send the gateway thousands of requests made from its OpenAPI document
-	python faults/run.py openapi-fuzz
+fuzz: setup ## Send the gateway thousands of requests generated from its OpenAPI document
+	mlplatform faults openapi-fuzz
 
 demo: setup ## Show it all on the running stack, drift included: USE_CASE=spam
 	scripts/demo.sh

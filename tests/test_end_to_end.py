@@ -125,8 +125,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 @pytest.fixture(scope="module")
 def served(platform: Platform) -> Platform:
     """The stack with a release of both use cases in staging and production."""
-    platform.done("training", "run", "--use-case", "iris", "--rows", "400", "--trials", "2")
-    platform.done("training", "run", "--rows", "1500", "--trials", "2")
+    platform.done("cli", "run-pipeline", "--use-case", "iris", "--rows", "400", "--trials", "2")
+    platform.done("cli", "run-pipeline", "--rows", "1500", "--trials", "2")
     for name in ("iris", "spam"):
         platform.done("cli", "promote", "--use-case", name)
     eventually(lambda: platform.call("GET", "/health/ready").status_code == 200)
@@ -170,7 +170,7 @@ def test_the_run_has_parameters_metrics_curves_and_data(served: Platform) -> Non
 
 def test_the_same_data_and_code_give_the_same_release(served: Platform) -> None:
     before = served.serves("iris", "staging")
-    served.done("training", "run", "--use-case", "iris", "--rows", "400", "--trials", "2")
+    served.done("cli", "run-pipeline", "--use-case", "iris", "--rows", "400", "--trials", "2")
     assert served.serves("iris", "staging") == before
 
 
@@ -186,7 +186,7 @@ def test_the_contract_suite_passes(served: Platform) -> None:
 
 
 def test_a_local_run_has_the_steps_of_the_compiled_pipeline(served: Platform) -> None:
-    served.done("training", "compile", "--output", str(served.home / "pipeline.yaml"))
+    served.done("cli", "compile-pipeline", "--output", str(served.home / "pipeline.yaml"))
     ir = next(yaml.safe_load_all((served.home / "pipeline.yaml").read_text()))
     tasks = ir["root"]["dag"]["tasks"]
     ended = [file.parent for file in (served.home / "runs").glob("*/timings.json")]
@@ -286,7 +286,7 @@ def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None
 
 def test_a_corrupt_release_is_refused_and_the_old_one_keeps_serving(served: Platform) -> None:
     before = served.serves("iris", "production")
-    served.done("training", "run", "--use-case", "iris", "--rows", "500", "--trials", "2")
+    served.done("cli", "run-pipeline", "--use-case", "iris", "--rows", "500", "--trials", "2")
     other = served.serves("iris", "staging")
     assert other != before
     model = f"models/iris/{other}/model/iris/1/model.onnx"
@@ -339,7 +339,7 @@ def test_unusable_data_changes_nothing(served: Platform) -> None:
     before = served.serves("spam", "staging")
     wrong = served.home / "wrong.csv"
     wrong.write_text("text,label\nhello,1\n")
-    failed = served.run("training", "run", "--data", str(wrong))
+    failed = served.run("cli", "run-pipeline", "--data", str(wrong))
     assert failed.returncode == 1
     assert "has no column body" in failed.stderr.strip().splitlines()[-1]
     assert served.serves("spam", "staging") == before
@@ -356,7 +356,7 @@ def interruptible() -> Iterator[None]:
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_leaves_no_incomplete_release_and_is_resumed(served: Platform) -> None:
     before = {blob.path for blob in served.store.list("models/iris") if "_runs" not in blob.path}
-    command = [sys.executable, "-m", "training", "run", "--use-case", "iris", "--rows", "600"]
+    command = [sys.executable, "-m", "cli", "run-pipeline", "--use-case", "iris", "--rows", "600"]
     with subprocess.Popen(
         command, env={**os.environ, **served.settings}, cwd=served.home,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -372,9 +372,9 @@ def test_an_interrupted_run_leaves_no_incomplete_release_and_is_resumed(served: 
     assert "interrupted" in errors.strip().splitlines()[-1]
     after = {blob.path for blob in served.store.list("models/iris") if "_runs" not in blob.path}
     assert after == before
-    resumed = served.done("training", "resume", run).splitlines()
+    resumed = served.done("cli", "resume", run).splitlines()
     begun = [line.split()[1] for line in resumed if line.endswith("…")]
     assert begun == ["train", "evaluate", "export", "release", "stage", "smoke"]
     (release,) = (line.split()[1] for line in resumed if line.startswith("  release "))
     assert served.serves("iris", "staging") == release
-    served.done("training", "run", "--use-case", "iris", "--rows", "600", "--trials", "2")
+    served.done("cli", "run-pipeline", "--use-case", "iris", "--rows", "600", "--trials", "2")

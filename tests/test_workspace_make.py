@@ -21,7 +21,7 @@ def test_help_is_the_default_and_lists_every_target():
 
 def test_the_training_makefile_delegates_with_its_own_paths():
     recipe = make("--dry-run", "compile-pipeline", folder=ROOT / "training")
-    assert "python -m training compile" in recipe
+    assert "mlplatform compile-pipeline" in recipe
     assert f'CALLED_FROM="{ROOT / "training"}"' in recipe
 
 

@@ -1,4 +1,4 @@
-"""`python -m data_pipeline report` from end to end."""
+"""`mlplatform data-report` from end to end."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
 
-from data_pipeline.__main__ import main
+from cli.main import main
 from data_pipeline.report import read_report
 from data_pipeline.report.contract import Role
 from platform_core.adapters.blob_store.local import LocalBlobStore
@@ -64,7 +64,7 @@ def test_a_column_the_use_case_does_not_name_is_reported_and_never_reaches_a_mod
     given = ("--use-case", "iris", "--data", str(flowers), "--columns", COLUMNS)
     # A process of its own: Ray reads its token once per process.
     done = subprocess.run(
-        [sys.executable, "-m", "data_pipeline", "report", *given],
+        [sys.executable, "-m", "cli", "data-report", *given],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -93,7 +93,7 @@ def test_data_that_is_mostly_broken_is_refused_with_the_reasons(
     bodies = [None if i % 5 < 3 else f"mail number {i}" for i in range(400)]
     labels = ["spam" if i % 2 else "ham" for i in range(400)]
     pq.write_table(pa.table({"body": bodies, "label": labels}), tmp_path / "mails.parquet")
-    assert main(["report", "--data", str(tmp_path / "mails.parquet")]) == 1
+    assert main(["data-report", "--data", str(tmp_path / "mails.parquet")]) == 1
     reason = last_line(capsys.readouterr().err)
     assert "240 of 400 rows (60%)" in reason
     assert "body is missing (240)" in reason
@@ -112,17 +112,16 @@ def test_data_that_is_mostly_broken_is_refused_with_the_reasons(
 def test_the_exit_code_tells_wrong_use_from_failure(
     configured, capsys, arguments: list[str], code: int, reason: str
 ) -> None:
-    assert main(["report", *arguments]) == code
+    assert main(["data-report", *arguments]) == code
     assert reason in last_line(capsys.readouterr().err)
 
 
 def test_arguments_that_cannot_be_read_are_wrong_use(configured, capsys) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["report", "--rows", "few"])
-    assert "'few' is not a number" in last_line(capsys.readouterr().err)
+    assert main(["data-report", "--rows", "few"]) == 2
+    assert "'few' is not a valid int" in last_line(capsys.readouterr().err)
 
 
 def test_settings_that_are_missing_are_named(configured, monkeypatch, capsys) -> None:
-    monkeypatch.delenv("BLOB_STORE_URL")
-    assert main(["report"]) == 2
+    monkeypatch.setenv("BLOB_STORE_URL", "")
+    assert main(["data-report"]) == 2
     assert "BLOB_STORE_URL" in last_line(capsys.readouterr().err)

@@ -10,19 +10,20 @@ from training.parameters import RunParameters
 def training(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     environment = {
         "PLATFORM_HOME": str(home),
+        "PLATFORM_CONFIG": "/dev/null",
         "TRAINING_IMAGE": "mlplatform/training:0.1.0",
         "BLOB_STORE_URL": f"file://{home}/blob",
         "PATH": "/usr/bin:/bin",
         "HOME": str(home),
     }
     return subprocess.run(
-        [sys.executable, "-m", "training", *arguments],
+        [sys.executable, "-m", "cli", *arguments],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
 def test_compile_writes_the_ir(tmp_path: Path) -> None:
-    done = training("compile", "--output", str(tmp_path / "p.yaml"), home=tmp_path)
+    done = training("compile-pipeline", "--output", str(tmp_path / "p.yaml"), home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "train-and-stage" in (tmp_path / "p.yaml").read_text()
 
@@ -30,12 +31,12 @@ def test_compile_writes_the_ir(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["run", "--use-case", "fraud"], "there is no use case 'fraud'"),
-        (["run", "--trials", "0"], "trials"),
-        (["run", "--budget-minutes", "-1"], "budget_minutes"),
-        (["run", "--trials", "many"], "invalid int value"),
-        (["resume"], "the following arguments are required: name"),
-        (["fly"], "invalid choice"),
+        (["run-pipeline", "--use-case", "fraud"], "there is no use case 'fraud'"),
+        (["run-pipeline", "--trials", "0"], "trials"),
+        (["run-pipeline", "--budget-minutes", "-1"], "budget_minutes"),
+        (["run-pipeline", "--trials", "many"], "'many' is not a valid int"),
+        (["resume"], "Missing argument 'RUN'"),
+        (["fly"], "No such command 'fly'"),
     ],
 )
 def test_wrong_use_is_exit_code_2_with_the_reason_last(
@@ -47,7 +48,7 @@ def test_wrong_use_is_exit_code_2_with_the_reason_last(
 
 
 def test_a_data_file_that_is_absent_fails_with_the_reason_last(tmp_path: Path) -> None:
-    done = training("run", "--data", str(tmp_path / "absent.csv"), home=tmp_path)
+    done = training("run-pipeline", "--data", str(tmp_path / "absent.csv"), home=tmp_path)
     assert done.returncode == 1
     assert "there is no file" in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "blob" / "training-data").exists()
@@ -60,7 +61,7 @@ def test_a_run_that_is_not_there_fails_with_the_reason_last(tmp_path: Path) -> N
 
 
 def test_every_run_parameter_is_an_option_of_the_command_line(tmp_path: Path) -> None:
-    for command in ("run", "recurring"):
+    for command in ("run-pipeline", "recurring-pipeline"):
         words = training(command, "--help", home=tmp_path).stdout.split()
         for name in RunParameters.model_fields:
-            assert f"[--{name.replace('_', '-')}" in words, name
+            assert f"--{name.replace('_', '-')}" in words, name

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from cli.main import main
 from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
-from training.__main__ import main
 from training.parameters import RunParameters, RunRequest
 from training.pipeline.cluster import ClusterRunner
 from training.results import ReleaseResult, TrainResult
@@ -338,7 +338,7 @@ def test_the_command_prints_the_table_of_a_local_run(
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    assert main(["run", "--use-case", "iris", "--trials", "2"]) == 0
+    assert main(["run-pipeline", "--use-case", "iris", "--trials", "2"]) == 0
     said = capsys.readouterr().out
     assert "gates            minimum passed" in said
     assert "seconds          90, 78% of them not fitting" in said

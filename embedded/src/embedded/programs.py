@@ -23,7 +23,7 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
         _inference(settings, Environment.PRODUCTION, settings.embedded_production_grpc_port),
         _gateway(settings),
         Program("monitor", _module("drift_detector")),
-        Program("scheduler", _module("training", "schedule")),
+        Program("scheduler", _module("training")),
     ]
 
 

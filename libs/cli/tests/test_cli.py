@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from platform_core.command_line import command_group, with_options
 
-GROUPS = ("Stack", "Releases", "Monitoring", "Cluster", "Development")
+GROUPS = ("Stack", "Data and training", "Releases", "Monitoring", "Cluster", "Development")
 
 
 def mlplatform(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,18 @@ def test_help_lists_the_commands_in_groups(tmp_path):
     assert result.returncode == 0
     places = [result.stdout.index(f" {group} ") for group in GROUPS]
     assert places == sorted(places)
-    for command in ("up", "down", "promote", "rollback", "drift", "bench", "validate"):
+    for command in (
+        "up",
+        "down",
+        "run-pipeline",
+        "resume",
+        "data-report",
+        "promote",
+        "rollback",
+        "drift",
+        "bench",
+        "validate",
+    ):
         assert f" {command} " in result.stdout
 
 

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from cli.settings import checkout
+from cli.settings import INHERITED, checkout
 from platform_core.command_line import DEVELOPMENT, OPERATIONS, command_group
 from platform_core.errors import NotFound
 
@@ -18,15 +18,20 @@ PASS_THROUGH = {
 }
 
 
-def _add(name: str, group: str, description: str, *command: str) -> None:
-    """Add a command that runs `command` in the checkout with the arguments it is given."""
+def _add(name: str, group: str, description: str, *command: str, configured: bool = False) -> None:
+    """Add a command that runs `command` in the checkout with the arguments it is given.
+
+    `configured` scripts work on a running stack and get the configuration as their environment.
+    """
 
     @commands.command(name, help=description, rich_help_panel=group, context_settings=PASS_THROUGH)
     def run(context: typer.Context) -> int:
         root = checkout()
         if root is None:
             raise NotFound(f"`mlplatform {name}` needs a checkout of the repository; change to one")
-        return subprocess.run([*command, *context.args], cwd=root, check=False).returncode
+        environment = None if configured else INHERITED
+        done = subprocess.run([*command, *context.args], cwd=root, env=environment, check=False)
+        return done.returncode
 
 
 _add(
@@ -51,6 +56,7 @@ _add(
     "Run the benchmarks: [--quick] [SECTION ...].",
     sys.executable,
     "benchmarks/run.py",
+    configured=True,
 )
 _add(
     "faults",
@@ -59,4 +65,11 @@ _add(
     sys.executable,
     "faults/run.py",
 )
-_add("demo", DEVELOPMENT, "Show the running stack at work: [USE_CASE].", "scripts/demo.sh")
+_add(
+    "demo",
+    DEVELOPMENT,
+    "Show the running stack at work: [USE_CASE].",
+    sys.executable,
+    "scripts/demo.py",
+    configured=True,
+)

@@ -10,6 +10,8 @@ from platform_core.errors import ConfigurationError
 
 DEFAULT_FILE = Path("config", "embedded.env")
 VARIABLE = "PLATFORM_CONFIG"
+INHERITED = dict(os.environ)
+"""The environment of the process, without the configuration."""
 
 
 def load_configuration(given: Path | None = None) -> None:

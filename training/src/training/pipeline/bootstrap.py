@@ -1,4 +1,4 @@
-"""Where `python -m training` chooses what runs the pipeline."""
+"""Where the commands of training choose what runs the pipeline."""
 
 from __future__ import annotations
 

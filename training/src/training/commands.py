@@ -1,0 +1,79 @@
+"""The commands that train: run, resume, schedule and compile the pipeline."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platform_core.command_line import PIPELINE, UseCaseOption, command_group, with_options
+from platform_core.programs import CommandInterrupted
+from training.parameters import RunParameters
+from use_cases import DEFAULT
+
+commands = command_group()
+
+
+@commands.command("run-pipeline", rich_help_panel=PIPELINE)
+@with_options(RunParameters)
+def run_pipeline(parameters: RunParameters, use_case: UseCaseOption = DEFAULT) -> None:
+    """Train, evaluate, register and stage a release."""
+    from training.bootstrap import TrainingServices
+    from training.launch import new_run_name, run_request
+    from training.launch import run_pipeline as run
+
+    request, services = run_request(use_case, parameters), TrainingServices()
+    with _interruptible():
+        run(services, new_run_name(services), request)
+
+
+@commands.command(rich_help_panel=PIPELINE)
+def resume(
+    run: Annotated[str, typer.Argument(help="Name of the run, as run-pipeline printed it.")],
+) -> None:
+    """Continue a run that broke off, without repeating its finished steps."""
+    from training.bootstrap import TrainingServices
+    from training.launch import resume_run
+
+    with _interruptible():
+        resume_run(TrainingServices(), run)
+
+
+@commands.command("recurring-pipeline", rich_help_panel=PIPELINE)
+@with_options(RunParameters)
+def recurring_pipeline(
+    parameters: RunParameters,
+    cron: Annotated[str, typer.Option(help='Six fields, e.g. "0 0 3 * * 1".')],
+    use_case: UseCaseOption = DEFAULT,
+) -> None:
+    """Have the Kubeflow server train repeatedly."""
+    from training.bootstrap import TrainingServices
+    from training.launch import run_request
+    from training.pipeline.bootstrap import kubeflow
+
+    request = run_request(use_case, parameters)
+    recurring_run = kubeflow(TrainingServices()).schedule(cron, request)
+    typer.echo(f"{request.use_case} is trained at {cron!r}: recurring run {recurring_run}")
+
+
+@commands.command("compile-pipeline", rich_help_panel=PIPELINE)
+def compile_pipeline(
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("dist/pipeline.yaml"),
+) -> None:
+    """Write the pipeline's IR for a Kubeflow server."""
+    from training.bootstrap import TrainingServices
+    from training.pipeline.compile import compile_pipeline as compile_to
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    typer.echo(compile_to(TrainingServices().settings.training_image, output))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say on Ctrl-C what is served."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        message = "interrupted; the release served before is still served"
+        raise CommandInterrupted(message) from error
