@@ -3,6 +3,8 @@
 import secrets
 import subprocess
 
+import typer
+
 from training.bootstrap import TrainingServices
 from training.parameters import RunParameters, RunRequest
 from training.pipeline.bootstrap import here, runner
@@ -52,7 +54,7 @@ def _print_summary(services: TrainingServices, run: EndedRun) -> None:
     case = use_case(run.records.use_case)
     release = run.records.result("release", ReleaseResult)
     lineage = load_lineage(services.store, case.name, release.release_id)
-    print(summary(case, lineage, run.timings), flush=True)
+    typer.echo(summary(case, lineage, run.timings))
 
 
 def _git_sha() -> str:
