@@ -3,7 +3,6 @@
 PlatformError
 ├── InvalidInput                what a caller handed in is wrong
 │   ├── InvalidRecord           a record does not fit the use case's schema
-│   │   └── InvalidFields       a request does not fit its schema, field by field
 │   ├── InvalidPath             a blob path outside what is allowed
 │   ├── InvalidData             a data source cannot be used
 │   └── UnknownUseCase          no such use case is installed
@@ -44,12 +43,6 @@ class InvalidInput(PlatformError):
     code = "invalid-input"
 
 
-class InvalidRecord(InvalidInput):
-    """A record does not fit the use case's schema."""
-
-    code = "invalid-record"
-
-
 @dataclass(frozen=True)
 class FieldError:
     """One error in a request; `field` is empty when the request is not JSON at all."""
@@ -61,8 +54,12 @@ class FieldError:
         return f"{self.field}: {self.detail}" if self.field else self.detail
 
 
-class InvalidFields(InvalidRecord):
-    """A request does not fit its schema; `errors` has the first fields, `more` counts the rest."""
+class InvalidRecord(InvalidInput):
+    """A record or request does not fit its schema; `errors` are the first fields, `more` counts
+    the others.
+    """
+
+    code = "invalid-record"
 
     def __init__(self, *errors: FieldError, more: int = 0) -> None:
         rest = [f"and {more} more"] if more else []

@@ -33,7 +33,7 @@ class BatchJobs:
         """Check the paths of a submission.
 
         Raises:
-            InvalidFields: a path is malformed or not allowed, the input does not exist, or the
+            InvalidRecord: a path is malformed or not allowed, the input does not exist, or the
                 output does; the error names the field.
         """
         check_paths(self._store, submission.input_path, submission.output_path)
@@ -49,7 +49,7 @@ class BatchJobs:
 
         Raises:
             OutputReserved: a job that has not ended is going to write to the same output.
-            InvalidFields: the output was written after the check.
+            InvalidRecord: the output was written after the check.
             UpstreamUnavailable: the job runner cannot be reached.
         """
         job = BatchJob(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from platform_core import storage
 from platform_core.batch.inputs import input_objects, require_apart, validate_input
 from platform_core.batch.outputs import is_abandoned
-from platform_core.errors import FieldError, InvalidData, InvalidFields, InvalidPath
+from platform_core.errors import FieldError, InvalidData, InvalidPath, InvalidRecord
 from platform_core.ports.blob_store import BlobStore
 
 INPUT_CONTAINERS = (storage.BATCH, storage.TRAINING_DATA)
@@ -16,7 +16,7 @@ def check_paths(store: BlobStore, source: str, target: str) -> None:
     """Check that a job may read `source` (an object, folder or pattern) and write `target`.
 
     Raises:
-        InvalidFields: a path is malformed or not allowed, the input does not exist, or the output
+        InvalidRecord: a path is malformed or not allowed, the input does not exist, or the output
             does; the error names the field.
     """
     _check("input_path", source, validate_input, INPUT_CONTAINERS)
@@ -34,7 +34,7 @@ def check_paths(store: BlobStore, source: str, target: str) -> None:
 
 
 def check_free(store: BlobStore, target: str) -> None:
-    """Refuse (`InvalidFields`) an output or a side file that would replace something.
+    """Refuse (`InvalidRecord`) an output or a side file that would replace something.
 
     The side file of a job that ended without its output may be replaced.
     """
@@ -65,5 +65,5 @@ def _check(
         raise _invalid(field, f"{storage.BATCH_JOBS}/ is reserved for the platform")
 
 
-def _invalid(field: str, detail: str) -> InvalidFields:
-    return InvalidFields(FieldError(field, detail))
+def _invalid(field: str, detail: str) -> InvalidRecord:
+    return InvalidRecord(FieldError(field, detail))

@@ -23,7 +23,7 @@ from api_gateway.predict.parsing import parse, parse_off_loop
 from api_gateway.routing.target import ServingTarget
 from platform_core.batch import BatchJob, BatchProgress, BatchSubmission, JobStatus
 from platform_core.contracts.environments import Environment
-from platform_core.errors import FieldError, InvalidFields, ModelNotReady
+from platform_core.errors import FieldError, InvalidRecord, ModelNotReady
 from platform_core.storage import BATCH
 from use_cases import use_case_names
 
@@ -145,7 +145,7 @@ def _use_case(submission: BatchSubmission, default: str) -> str:
     name = default if submission.use_case is None else submission.use_case
     if name not in use_case_names():
         known = ", ".join(use_case_names())
-        raise InvalidFields(FieldError("use_case", f"{name!r:.100} is not one of {known}"))
+        raise InvalidRecord(FieldError("use_case", f"{name!r:.100} is not one of {known}"))
     return name
 
 

@@ -18,8 +18,8 @@ from api_gateway.errors import (
 )
 from platform_core.errors import (
     Conflict,
-    InvalidFields,
     InvalidInput,
+    InvalidRecord,
     NotFound,
     PlatformError,
     Refused,
@@ -74,7 +74,7 @@ def problem(error: PlatformError, path: str, request_id: str) -> Response:
     """Return the problem document of `error` for a request to `path`."""
     status = status_of(error)
     errors = None
-    if isinstance(error, InvalidFields):
+    if isinstance(error, InvalidRecord):
         errors = [FieldProblem(field=e.field, detail=e.detail) for e in error.errors]
     return _response(
         Problem(

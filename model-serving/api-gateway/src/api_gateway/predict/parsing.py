@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
-from platform_core.errors import FieldError, InvalidFields
+from platform_core.errors import FieldError, InvalidRecord
 from use_cases import UseCase
 from use_cases.record_schema import error_message
 
@@ -37,7 +37,7 @@ class InvalidItem:
     """An item of a batch that is not a valid record; `record_id` is its id if it has one."""
 
     record_id: str | None
-    error: InvalidFields
+    error: InvalidRecord
 
 
 Item = BaseModel | InvalidItem
@@ -68,7 +68,7 @@ def parse(model: type[Model], body: bytes | str) -> Model:
     """Return `body` as a `model`, by JSON's own types: a number is never accepted as text.
 
     Raises:
-        InvalidFields: the body is not JSON or does not fit; the first fields are named.
+        InvalidRecord: the body is not JSON or does not fit; the first fields are named.
     """
     if len(body) > MANY_KEYS_BYTES:
         _refuse_many_unknown(model, _json(body))
@@ -79,27 +79,27 @@ def parse_batch(case: UseCase, body: bytes) -> list[Item]:
     """Return the items of a batch, each a record or what is wrong with it.
 
     Raises:
-        InvalidFields: the body is not JSON, or not an object with one list of 1 to 100 items.
+        InvalidRecord: the body is not JSON, or not an object with one list of 1 to 100 items.
     """
     try:
         content = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise InvalidFields(FieldError("", f"the body is not JSON: {error}")) from error
+        raise InvalidRecord(FieldError("", f"the body is not JSON: {error}")) from error
     return [_item(case, item) for item in _items(case, content)]
 
 
 def _items(case: UseCase, content: object) -> Sequence[object]:
     names = list_names(case)
     if not isinstance(content, dict):
-        raise InvalidFields(FieldError("", f"send an object with the list {names[0]!r}"))
+        raise InvalidRecord(FieldError("", f"send an object with the list {names[0]!r}"))
     given = [name for name in names if name in content]
     if len(content) > len(given):
         raise _unknown_fields(content, names)
     if len(given) != 1:
-        raise InvalidFields(FieldError(names[0], f"send one list, as {' or '.join(names)}"))
+        raise InvalidRecord(FieldError(names[0], f"send one list, as {' or '.join(names)}"))
     items = content[given[0]]
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_RECORDS:
-        raise InvalidFields(FieldError(given[0], f"send a list of 1 to {MAX_RECORDS} records"))
+        raise InvalidRecord(FieldError(given[0], f"send a list of 1 to {MAX_RECORDS} records"))
     return items
 
 
@@ -107,7 +107,7 @@ def _item(case: UseCase, item: object) -> Item:
     try:
         _refuse_many_unknown(case.record, item)
         return _validate(case.record, to_json(item))
-    except InvalidFields as error:
+    except InvalidRecord as error:
         record_id = item.get(case.id_column) if isinstance(item, dict) else None
         return InvalidItem(record_id if isinstance(record_id, str) else None, error)
 
@@ -143,24 +143,24 @@ def _field_names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset([*model.model_fields, *(alias for alias in aliases if isinstance(alias, str))])
 
 
-def _unknown_fields(content: Mapping[str, object], known: Collection[str]) -> InvalidFields:
+def _unknown_fields(content: Mapping[str, object], known: Collection[str]) -> InvalidRecord:
     count = len(content) - sum(name in content for name in known)
     unknown = (name for name in content if name not in known)
     errors = (FieldError(_location(name), "is not a known field") for name in unknown)
     return _first(errors, count)
 
 
-def _invalid(error: ValidationError) -> InvalidFields:
+def _invalid(error: ValidationError) -> InvalidRecord:
     """Name the fields; the values are not repeated, because they may be private."""
     count = error.error_count()
     if count > MAX_ERROR_OBJECTS:
-        return InvalidFields(FieldError("", f"{count} values do not fit the schema"))
+        return InvalidRecord(FieldError("", f"{count} values do not fit the schema"))
     found = error.errors(include_url=False, include_input=False)
     return _first((FieldError(_location(*e["loc"]), error_message(e)) for e in found), count)
 
 
-def _first(errors: Iterable[FieldError], count: int) -> InvalidFields:
-    return InvalidFields(*islice(errors, MAX_ERRORS), more=max(0, count - MAX_ERRORS))
+def _first(errors: Iterable[FieldError], count: int) -> InvalidRecord:
+    return InvalidRecord(*islice(errors, MAX_ERRORS), more=max(0, count - MAX_ERRORS))
 
 
 def _location(*parts: object) -> str:
