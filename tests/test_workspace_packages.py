@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
@@ -17,6 +18,8 @@ from platform_core.storage import CONTAINERS
 ROOT = Path(__file__).parent.parent
 BOOTSTRAP_LINES = 60
 FILE_LINES = 400
+FOLDER_MODULES = 14
+FUNCTION_LINES = 60
 NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
 
@@ -164,3 +167,35 @@ def test_only_one_module_contains_paths_of_blob_storage():
     assert len(list(spelled_paths(layout))) >= len(CONTAINERS)
     others = (p for p in everything if p != layout and "testing" not in p.parts)
     assert [found for path in others for found in spelled_paths(path)] == []
+
+
+def public_classes(paths: list[Path]) -> Iterator[tuple[str, Path]]:
+    for path in paths:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                yield node.name, path
+
+
+def test_no_two_public_classes_have_the_same_name():
+    found: dict[str, list[str]] = {}
+    for name, path in public_classes([p for member in members() for p in sources(member)]):
+        found.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def test_a_folder_holds_few_modules():
+    paths = [p for member in members() for p in sources(member) if p.name != "__init__.py"]
+    counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in paths)
+    assert {folder: n for folder, n in counts.items() if n > FOLDER_MODULES} == {}
+
+
+def test_no_function_is_long():
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for member in members()
+        for path in sources(member)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno >= FUNCTION_LINES
+    ]
+    assert long == []

@@ -120,7 +120,7 @@ class Slice(Contract):
     classes: dict[str, int]
 
 
-class SourceCount(Contract):
+class SourceClasses(Contract):
     """Rows a source brought into the dataset version, per class."""
 
     source: str
@@ -151,7 +151,7 @@ class DataReport(Contract):
     times_unknown: int
     time_edges: tuple[datetime, ...]
     times: tuple[ClassTimes, ...]
-    sources: tuple[SourceCount, ...]
+    sources: tuple[SourceClasses, ...]
     sample_rows: int
     columns: tuple[ColumnProfile, ...]
     slices: tuple[Slice, ...]

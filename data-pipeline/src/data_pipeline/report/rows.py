@@ -17,7 +17,7 @@ from data_pipeline.columns import (
     TEST,
     TRAIN,
 )
-from data_pipeline.report.contract import ClassCount, ClassTimes, Reason, SourceCount
+from data_pipeline.report.contract import ClassCount, ClassTimes, Reason, SourceClasses
 
 TIME_INTERVALS = 48
 # Times beyond these shares of all rows are counted at the ends: one wrong clock would otherwise
@@ -41,7 +41,7 @@ def class_counts(narrow: pa.Table, classes: Sequence[str]) -> tuple[ClassCount, 
     )
 
 
-def source_counts(narrow: pa.Table) -> tuple[SourceCount, ...]:
+def source_counts(narrow: pa.Table) -> tuple[SourceClasses, ...]:
     """Return the rows of each source per class, the largest source first."""
     if SOURCE not in narrow.column_names:
         return ()
@@ -49,7 +49,7 @@ def source_counts(narrow: pa.Table) -> tuple[SourceCount, ...]:
     for (source, label), rows in sorted(_counts(narrow, SOURCE, LABEL).items()):
         classes.setdefault(source, {})[label] = rows
     by_size = sorted(classes.items(), key=lambda item: -sum(item[1].values()))
-    return tuple(SourceCount(source=source, classes=rows) for source, rows in by_size)
+    return tuple(SourceClasses(source=source, classes=rows) for source, rows in by_size)
 
 
 def class_times(

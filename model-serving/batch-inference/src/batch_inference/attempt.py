@@ -14,8 +14,8 @@ from batch_inference.chunk_scorer import (
     invalid_schema,
     output_schema,
 )
-from batch_inference.input_plan import plan_input, require_unchanged
-from batch_inference.input_reader import InputReader
+from batch_inference.input.plan import plan_input, require_unchanged
+from batch_inference.input.reader import InputReader
 from batch_inference.output import put_file, put_output
 from batch_inference.services import Services
 from platform_core.batch import BatchJob, BatchSummary

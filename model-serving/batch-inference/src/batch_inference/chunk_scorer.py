@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from batch_inference.input_reader import Chunk
+from batch_inference.input.reader import Chunk
 from platform_core.ports.online_store import OnlineStore
 from scoring import FeatureTransformer, Release, Scorer
 from use_cases import UseCase, use_case, validate_columns

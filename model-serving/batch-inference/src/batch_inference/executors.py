@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from batch_inference.chunk_scorer import ChunkScorer, Poll, ScoredChunk, ScoringPlan
-from batch_inference.input_reader import Chunk
+from batch_inference.input.reader import Chunk
 
 
 class Executor(Protocol):

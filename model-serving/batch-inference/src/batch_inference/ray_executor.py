@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from batch_inference.chunk_scorer import ChunkScorer, Poll, ScoredChunk, ScoringPlan
-from batch_inference.input_reader import Chunk
+from batch_inference.input.reader import Chunk
 from batch_inference.interruption import Interrupted
 from platform_core.errors import UpstreamUnavailable
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_inference.input_plan import InputPlan, open_input
+from batch_inference.input.plan import InputPlan, open_input
 from platform_core.ports.blob_store import BlobStore
 
 # Rows decoded at a time; chunks consist of these, which bounds the memory for large records.
