@@ -1,5 +1,6 @@
 """A connection to the Ray cluster for the length of a block."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,7 +19,7 @@ def ray_session() -> Iterator[None]:
     """
     address = RaySettings().ray_address
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="warning")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     except ConnectionError as error:
         raise UpstreamUnavailable(
             f"Ray does not answer at {address} ({error}); look at `make status` and `make logs`"

@@ -54,7 +54,7 @@ class UnitSource(Datasource):
     """
 
     def __init__(self, units: Sequence[Unit], wanted: Wanted) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._units, self._wanted = units, wanted
 
     def estimate_inmemory_data_size(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import ray
@@ -20,8 +21,9 @@ def check_on_ray(checker: RowChecker, batches: Iterable[pa.RecordBatch]) -> Iter
         UpstreamUnavailable: Ray lost a task for good.
     """
     shared = ray.put(checker)
-    most = TASKS_PER_CPU * max(int(ray.cluster_resources().get("CPU", 1)), 1)
-    pending: deque[ray.ObjectRef] = deque()
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    most = TASKS_PER_CPU * max(int(resources.get("CPU", 1)), 1)
+    pending: deque[ray.ObjectRef[Any]] = deque()
     try:
         for batch in batches:
             pending.append(_check.remote(shared, batch))

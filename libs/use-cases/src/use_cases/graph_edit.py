@@ -92,7 +92,7 @@ class _Block:
             self.selections.append(
                 helper.make_node("Gather", [NUMBERS, chosen.name], [name], axis=1)
             )
-        return self._names[key]
+        return str(self._names[key])
 
 
 def divide_by_norm(graph: onnx.GraphProto) -> None:

@@ -150,7 +150,8 @@ def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
 
 
 def _floats(values: pa.Array) -> np.ndarray:
-    return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    floats: np.ndarray = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return floats
 
 
 def _by(name: str, records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:

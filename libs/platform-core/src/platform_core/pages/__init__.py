@@ -49,7 +49,7 @@ def _environment(package: str) -> Environment:
 def _svg(figure: Figure) -> Markup:
     """Return a figure as SVG; a salt of its own keeps its bytes the same from run to run."""
     buffer = io.StringIO()
-    options = {"svg.hashsalt": "mlplatform", "svg.fonttype": "none"}
+    options: Any = {"svg.hashsalt": "mlplatform", "svg.fonttype": "none"}
     with mpl.rc_context(options), warnings.catch_warnings():
         # The browser's fonts draw the text; Matplotlib's need not know every script.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)

@@ -27,7 +27,7 @@ def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def find_program(name: str, folders: Sequence[Path] = (), how: str = "") -> str:
@@ -83,7 +83,7 @@ def running(
     folder: Path,
     environment: Mapping[str, str] | None = None,
     seconds: float = 60,
-) -> Iterator[subprocess.Popen]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` with `folder` as its home until the block ends.
 
     The test fails with the end of the server's log when `ready` does not hold in time.
@@ -111,7 +111,7 @@ def running(
         LOGS.pop(name, None)
 
 
-def kill_tree(process: subprocess.Popen) -> None:
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """End a process and all its descendants: asked first, then forced."""
     try:
         root = psutil.Process(process.pid)

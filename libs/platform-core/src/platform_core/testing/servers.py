@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -82,7 +82,7 @@ class RayHead:
     dashboard_url: str
     token: str
     token_path: Path
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +94,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def redis_in(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen]:
+def redis_in(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a Redis of its own; without `options` it keeps nothing on disk."""
     program = find_program("redis-server", how="install the package redis-server")
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options]
@@ -115,7 +115,7 @@ def azurite(
 
 
 @contextmanager
-def azurite_in(folder: Path, port: int, root: Path) -> Iterator[subprocess.Popen]:
+def azurite_in(folder: Path, port: int, root: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run an Azurite of its own with what lies in `folder`; it is installed at or above `root`."""
     folders = [f / ".tools/node_modules/.bin" for f in (root, *root.parents)]
     program = find_program("azurite-blob", folders, "npm install --prefix .tools azurite")
@@ -141,7 +141,7 @@ def s3_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Emulator
 
 
 @contextmanager
-def s3_emulator_in(folder: Path, port: int) -> Iterator[subprocess.Popen]:
+def s3_emulator_in(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run an emulator of S3; it keeps everything in memory."""
     if find_spec("moto") is None or find_spec("flask") is None:
         missing("moto", "install mlplatform-platform-core[testing]")
@@ -159,7 +159,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def mlflow_in(folder: Path, port: int) -> Iterator[subprocess.Popen]:
+def mlflow_in(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run an MLflow server of its own with what lies in `folder`."""
     if find_spec("mlflow") is None:
         missing("mlflow", "install mlplatform-platform-core[mlflow]")
@@ -209,7 +209,7 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Iterator[None]:
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the servers' logs below a failed test."""
     report = yield
     if report.failed:

@@ -66,7 +66,7 @@ class ObjectBlobStore(ABC):
     def read_range(self, path: str, start: int, end: int, etag: str) -> bytes:
         """Return the bytes from `start` to `end` of the object that has this etag."""
         with self._translated(path):
-            options = {"range": (start, end), "if_match": etag}
+            options: obstore.GetOptions = {"range": (start, end), "if_match": etag}
             return obstore.get(*self._locate(path), options=options).bytes().to_bytes()
 
     def open(self, path: str) -> pa.NativeFile:

@@ -75,7 +75,8 @@ def _read_yaml(settings: OnlineStoreSettings) -> dict[str, Any]:
     path = settings.feast_repository / "feature_store.yaml"
     values = {"FEAST_ONLINE_PATH": str(settings.feast_online_path.absolute())}
     try:
-        return yaml.safe_load(Template(path.read_text()).safe_substitute(values))
+        content = yaml.safe_load(Template(path.read_text()).safe_substitute(values))
+        return dict(content)
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(
             f"FEAST_REPOSITORY={settings.feast_repository} has no usable feature_store.yaml: "

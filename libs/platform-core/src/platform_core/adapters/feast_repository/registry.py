@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from feast.infra.registry.registry_store import RegistryStore
 from feast.protos.feast.core.Registry_pb2 import Registry
-from feast.repo_config import RegistryConfig
 from google.protobuf.message import DecodeError
 
 from platform_core.errors import (
@@ -24,7 +24,8 @@ from platform_core.ports.blob_store import BlobStore
 class BlobRegistryStore(RegistryStore):
     """Feast makes it from the registry's configuration: `path`, `blob_store` and `read_only`."""
 
-    def __init__(self, registry_config: RegistryConfig, repo_path: Path) -> None:  # noqa: ARG002
+    # `Any`: Feast's RegistryConfig takes fields of its own for each type of registry.
+    def __init__(self, registry_config: Any, repo_path: Path) -> None:  # noqa: ARG002
         self._path: str = registry_config.path
         self._store: BlobStore = registry_config.blob_store
         self._read_only: bool = registry_config.read_only

@@ -2,11 +2,17 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from feast.errors import FeastObjectNotFoundException
 
 from platform_core.errors import NotFound, UpstreamUnavailable
+
+STORE_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error,)
+with suppress(ImportError):  # without the extra `redis`, only SQLite is available
+    from redis.exceptions import RedisError
+
+    STORE_ERRORS = (sqlite3.Error, RedisError)
 
 
 @contextmanager
@@ -16,16 +22,8 @@ def translated(what: str) -> Iterator[None]:
         yield
     except FeastObjectNotFoundException as error:
         raise NotFound(f"Feast does not know {what}: {error}") from error
-    except (*_redis_errors(), sqlite3.Error) as error:
+    except STORE_ERRORS as error:
         raise UpstreamUnavailable(
             f"the online store cannot be reached for {what}: {error}; check REDIS_URL, or "
             "FEAST_ONLINE_PATH without Redis"
         ) from error
-
-
-def _redis_errors() -> tuple[type[Exception], ...]:
-    try:
-        from redis.exceptions import RedisError
-    except ImportError:  # without the extra `redis` there is SQLite only
-        return ()
-    return (RedisError,)

@@ -8,7 +8,7 @@ rows that share key and time. Named in `feature_store.yaml`.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -25,20 +25,22 @@ from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.infra.registry.base_registry import BaseRegistry
 
 EVENT_TIMESTAMP = "event_timestamp"
-TYPE = "platform_core.adapters.feature_store.asof.AsOfOfflineStore"
+TYPE: Final = "platform_core.adapters.feature_store.asof.AsOfOfflineStore"
 
 
 class AsOfOfflineStoreConfig(DaskOfflineStoreConfig):
     """What `feature_store.yaml` may say of it."""
 
-    type: Literal["platform_core.adapters.feature_store.asof.AsOfOfflineStore"] = TYPE
+    # Feast finds a store by this name; its own class declares another literal.
+    type: Literal["platform_core.adapters.feature_store.asof.AsOfOfflineStore"] = TYPE  # type: ignore[assignment]
 
 
 class FrameJob(DaskRetrievalJob):
     """A retrieval whose evaluation gives a pandas frame."""
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:  # noqa: ARG002
-        return self.evaluation_function()
+        frame: pd.DataFrame = self.evaluation_function()
+        return frame
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return pa.Table.from_pandas(self._to_df_internal(timeout), preserve_index=False)
@@ -48,7 +50,7 @@ class AsOfOfflineStore(DaskOfflineStore):
     """Reads Parquet files; point-in-time joins cost one sort of each side."""
 
     @staticmethod
-    def get_historical_features(
+    def get_historical_features(  # type: ignore[override] # a frame only, no SQL
         config: RepoConfig,
         feature_views: list[FeatureView],
         feature_refs: list[str],
@@ -107,8 +109,9 @@ def _join(
 ) -> pd.DataFrame:
     """Return the features of `view` for each of `rows`, in their order."""
     keys = [column.name for column in view.entity_columns]
-    stamp = view.batch_source.timestamp_field
-    history = _read(view.batch_source, keys, features, stamp, repository)
+    source: Any = view.batch_source
+    stamp = source.timestamp_field
+    history = _read(source, keys, features, stamp, repository)
     left = rows[[*keys, EVENT_TIMESTAMP]].copy()
     left[EVENT_TIMESTAMP] = pd.to_datetime(left[EVENT_TIMESTAMP], utc=True).astype(
         history[stamp].dtype
@@ -126,7 +129,7 @@ def _join(
 
 
 def _read(
-    source: DataSource,
+    source: Any,  # a FileSource; Feast declares the general DataSource
     keys: Sequence[str],
     features: Sequence[str],
     timestamp: str,
@@ -134,7 +137,8 @@ def _read(
 ) -> pd.DataFrame:
     """Return the rows that have keys and a time, by time; equal times keep their order."""
     path = FileSource.get_uri_for_file_path(repo_path=repository, uri=source.file_options.uri)
-    frame = pq.read_table(path, columns=[*keys, *features, timestamp]).to_pandas()
+    table = pq.read_table(path, columns=[*keys, *features, timestamp])
+    frame: pd.DataFrame = table.to_pandas()
     frame[timestamp] = pd.to_datetime(frame[timestamp], utc=True).astype("datetime64[us, UTC]")
     frame = frame.dropna(subset=[*keys, timestamp])
     return frame.sort_values(timestamp, kind="stable", ignore_index=True)

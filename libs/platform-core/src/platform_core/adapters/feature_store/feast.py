@@ -75,7 +75,7 @@ class FeastFeatureStore:
     def views(self) -> list[str]:
         """Return the names of all registered views, sorted."""
         with translated("the list of views"):
-            self._store.refresh_registry()
+            self._store.refresh_registry()  # type: ignore[no-untyped-call]
             return sorted(view.name for view in self._store.list_feature_views())
 
     def drop_view(self, view: str) -> None:
@@ -87,7 +87,7 @@ class FeastFeatureStore:
             except FeastObjectNotFoundException:
                 return
             source = feature_view.batch_source
-            doomed = [feature_view, source] if source else [feature_view]
+            doomed: list[Any] = [feature_view, source] if source else [feature_view]
             store.apply([], objects_to_delete=doomed, partial=False)
 
         self._change(drop)
@@ -96,7 +96,8 @@ class FeastFeatureStore:
         """Return the file of a view; it must still be there."""
         if view not in self.views():
             raise NotFound(f"there is no feature view {view}; apply it first")
-        history = Path(self._store.get_feature_view(view).batch_source.path)
+        source: Any = self._store.get_feature_view(view).batch_source
+        history = Path(source.path)
         if not history.exists():
             raise NotFound(
                 f"the history of the feature view {view} is gone from {history}; apply the view "
@@ -109,7 +110,7 @@ class FeastFeatureStore:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with translated("a change"):
-                    self._store.refresh_registry()
+                    self._store.refresh_registry()  # type: ignore[no-untyped-call]
                     action(self._store)
                     return
             except Conflict:

@@ -52,7 +52,7 @@ class FeastOnlineStore:
 
     def _refresh(self) -> None:
         with translated("the registry"):
-            self._store.refresh_registry()
+            self._store.refresh_registry()  # type: ignore[no-untyped-call]
             self._views = {
                 view.name: frozenset(field.name for field in view.features)
                 for view in self._store.list_feature_views(allow_cache=True)

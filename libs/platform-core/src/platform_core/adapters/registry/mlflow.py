@@ -102,7 +102,8 @@ class MlflowRegistry:
         return found
 
     def _aliases(self, use_case: str) -> Mapping[str, str]:
-        return self._client.get_registered_model(use_case).aliases
+        aliases: Mapping[str, str] = self._client.get_registered_model(use_case).aliases
+        return aliases
 
     def _ensure_registered_model(self, use_case: str) -> None:
         try:

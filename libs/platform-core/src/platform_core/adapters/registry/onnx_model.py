@@ -55,7 +55,7 @@ def signature(model: onnx.ModelProto) -> ModelSignature:
 
 def has_signature(mlmodel: Path, model: onnx.ModelProto) -> bool:
     """Say whether the stored file `mlmodel` carries the signature of `model`."""
-    return Model.load(str(mlmodel)).signature == signature(model)
+    return bool(Model.load(str(mlmodel)).signature == signature(model))
 
 
 def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:

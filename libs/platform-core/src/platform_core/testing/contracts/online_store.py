@@ -79,4 +79,7 @@ class OnlineStoreContract:
         assert rates == [0.25] * (10 * THREADS)
 
     def _rate(self, store: OnlineStore, view: str) -> float | None:
-        return store.read(view, ENTITY, ["a.test"], FEATURES).to_pydict()["spam_rate"][0]
+        rates: list[float | None] = store.read(view, ENTITY, ["a.test"], FEATURES)[
+            "spam_rate"
+        ].to_pylist()
+        return rates[0]
