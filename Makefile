@@ -93,10 +93,11 @@ contract: setup ## Test a gateway against its HTTP contract: BASE_URL=http://127
 	BASE_URL="$${GIVEN_BASE_URL:?say which gateway: BASE_URL=http://127.0.0.1:8000}" \
 		python -m pytest -q tests/contract
 
-check: setup ## Format, lint, layers, the two configurations
+check: setup ## Format, lint, layers, types, the two configurations
 	ruff format --check --quiet . || { echo "ruff format . would change files" >&2; exit 1; }
 	ruff check --quiet .
 	lint-imports | tail -n 3
+	mypy
 	python -m pytest -q -m 'not slow' tests
 
 test: setup ## Run the tests: ARGS="-k ledger", sequentially: ARGS="-n 0", with branch coverage: ARGS=--cov
