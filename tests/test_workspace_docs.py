@@ -1,0 +1,41 @@
+"""The documents agree with the repository: links lead somewhere, generated pages are current."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+
+
+def tracked(pattern: str) -> list[Path]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / line for line in found.stdout.splitlines() if (ROOT / line).exists()]
+
+
+def test_every_link_between_documents_leads_somewhere():
+    pages = tracked("*.md")
+    assert len(pages) > 50
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in LINK.findall(page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_the_list_of_errors_is_current():
+    command = [sys.executable, "scripts/error_reference.py", "--check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_decisions_have_distinct_numbers_and_are_listed():
+    names = [p.name for p in tracked("docs/adr/*.md") if p.name != "README.md"]
+    numbers = [name[:4] for name in names]
+    assert sorted(numbers) == sorted(set(numbers))
+    index = (ROOT / "docs" / "adr" / "README.md").read_text()
+    assert [name for name in names if f"({name})" not in index] == []
