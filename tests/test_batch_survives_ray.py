@@ -78,7 +78,7 @@ def test_a_killed_ray_head_loses_and_duplicates_no_row(
 
     seen = set()
     assert wait_until(lambda: seen.update(_kept(blob_store, job)) or ended(), SECONDS)
-    document = job_state(job, jobs.progress(job)).model_dump(mode="json")
+    document = job_state(job, jobs.progress(job)).model_dump()
     assert (document["status"], document["error"]) == ("succeeded", None)
     assert (document["rows_done"], document["rows_invalid"]) == (ROWS, 0)
     newest = JobObjects(blob_store, job.job_id).newest_attempt()
