@@ -149,7 +149,9 @@ def test_ray_computes_what_serving_computes(ray_head, frozen, tmp_path: Path) ->
 
 def test_this_process_computes_what_serving_computes(frozen, tmp_path: Path) -> None:
     store = LocalBlobStore(tmp_path)
-    versions = {case: frozen(case, store, case.generate(500, 9)) for case in (SPAM, IRIS)}
+    versions = {
+        case: frozen(case, store, case.training().generate(500, 9)) for case in (SPAM, IRIS)
+    }
     for case, version in versions.items():
         compute_features(store, case, version, None, tmp_path, on_ray=False)
     _served_equals_stored(store, versions)
@@ -166,19 +168,6 @@ def _served_equals_stored(store: LocalBlobStore, versions: dict[UseCase, str]) -
             *model_schema(case).arrow.names,
         ]
         assert model_schema(case).select(stored).equals(served)
-
-
-def test_the_step_computes_what_serving_computes_in_its_own_process(frozen, tmp_path: Path) -> None:
-    store = LocalBlobStore(tmp_path)
-    for case in (SPAM, IRIS):
-        version = frozen(case, store, case.training().generate(500, 9))
-        compute_features(store, case, version, None, tmp_path, on_ray=False)
-        for part in (TRAIN, TEST):
-            stored = read_features(store, case, version, part)
-            served = assemble(case, read_part(store, case, version, part))
-            names = model_schema(case).arrow.names
-            assert stored.column_names == ["row_id", "label", "cluster", *names]
-            assert model_schema(case).select(stored).equals(served)
 
 
 def test_batches_and_entity_features_stay_with_their_records(
