@@ -87,8 +87,14 @@ from use_cases.testing import variant
 
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="error")
 case = use_case("iris")
-table = case.training().generate(150, seed=1).rename_columns([*case.record_schema.names, "label"])
-table = table.append_column("cluster", pa.array([str(n // 2) for n in range(150)]))
+def features(case, generated, clusters):
+    records = generated.select(case.record_schema.names).combine_chunks().to_batches()[0]
+    rows = pa.Table.from_batches([assemble(case, records)])
+    rows = rows.append_column("label", generated[case.training().label.column])
+    return rows.append_column("cluster", pa.array(clusters))
+
+flowers = case.training().generate(150, seed=1)
+table = features(case, flowers, [str(n // 2) for n in range(150)])
 minutes = iter([0, 4, 61, 200])
 
 def found(budget, heard, **clock):
@@ -106,10 +112,7 @@ runs.append(found(Budget(12, minutes=1), [], clock=lambda: next(minutes)))
 
 spam = variant(use_case("spam"), training={"threshold": ThresholdRule(0.02)})
 mails = spam.training().generate(300, seed=1)
-records = mails.select(spam.record_schema.names).combine_chunks().to_batches()[0]
-rows = pa.Table.from_batches([assemble(spam, records)])
-rows = rows.append_column("label", mails["label"])
-rows = rows.append_column("cluster", pa.array([str(n) for n in range(300)]))
+rows = features(spam, mails, [str(n) for n in range(300)])
 best = search(spam, rows, Budget(1), 5, lambda _: None).best
 runs.append({"rule": best.decision.rule.model_dump(), "why": best.decision.why,
              "negatives": mails["label"].to_pylist().count("ham")})
