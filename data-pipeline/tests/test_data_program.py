@@ -118,7 +118,7 @@ def test_the_exit_code_tells_wrong_use_from_failure(
 
 def test_arguments_that_cannot_be_read_are_wrong_use(configured, capsys) -> None:
     assert main(["data-report", "--rows", "few"]) == 2
-    assert "'few' is not a valid int" in last_line(capsys.readouterr().err)
+    assert "'--rows': Input should be a valid integer" in last_line(capsys.readouterr().err)
 
 
 def test_settings_that_are_missing_are_named(configured, monkeypatch, capsys) -> None:
