@@ -236,7 +236,11 @@ class Testbed:
         create_containers(self.azurite)
         self.store = connect.blob_store(self.azurite.settings)
         self.view = SenderView(self.home, ROOT, f"redis://127.0.0.1:{self.online.port}/0")
-        self.view.settings["ONLINE_STORE_TIMEOUT_SECONDS"] = "0.5"
+        self.view.settings |= {
+            "BLOB_STORE_URL": self.azurite.account_url,
+            "AZURE_STORAGE_KEY": self.azurite.account_key,
+            "ONLINE_STORE_TIMEOUT_SECONDS": "0.5",
+        }
 
     def _make_releases(self) -> None:
         mails = _mails()
