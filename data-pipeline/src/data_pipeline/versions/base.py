@@ -63,7 +63,8 @@ def load_base(
 def write_index(database: DuckDBPyConnection, signatures: SignatureFile, path: Path) -> None:
     """Write `index.parquet` of the tables `selected` and `contradictory`.
 
-    Contradictory contents have no label in it, so that a later version knows them.
+    Contents with contradictory labels are stored without a label, so that a later version
+    recognises them.
     """
     selected = database.sql(
         f"""SELECT row_id, label, cluster, if(test, '{TEST}', '{TRAIN}'), position

@@ -29,7 +29,7 @@ from platform_core.errors import (
 
 
 class Unauthenticated(Refused):
-    """No key, or one nobody has."""
+    """The API key is missing or unknown."""
 
     code = "unauthenticated"
 
