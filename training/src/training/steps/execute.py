@@ -24,12 +24,10 @@ from training.runs import (
 )
 from training.steps.context import StepCall, StepContext
 
-STEPS = (
-    "prepare-data", "features", "train", "export", "evaluate", "release", "stage", "smoke",
-)  # fmt: skip
+STEPS = ("prepare-data", "features", "train", "evaluate", "release", "stage")
 # These read or change what is outside of the run: the source of the data, what production serves,
 # MLflow, staging. Another run never reuses their results.
-OUTSIDE = ("prepare-data", "release", "stage", "smoke")
+OUTSIDE = ("prepare-data", "release", "stage")
 # These may compute on Ray, so that the process that drives them has to be a node of its cluster.
 ON_RAY = ("prepare-data", "features", "train")
 

@@ -6,7 +6,7 @@ import pickle
 import time
 from typing import TYPE_CHECKING
 
-from data_pipeline import TRAIN
+from data_pipeline.columns import TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
 from releases.catalogue.model_card import TrialSummary
