@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from data_pipeline import TEST, read_manifest, read_records
+from data_pipeline.columns import TEST
 from data_pipeline.report import DataReport, data_report, read_report, report_path, write_report
 from data_pipeline.report.contract import Role
 from data_pipeline.report.leak import leaks
@@ -24,6 +24,7 @@ from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.versions.freeze import Rules, freeze
+from data_pipeline.versions.manifest import read_manifest, read_records
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table

@@ -11,7 +11,7 @@ from platform_core.errors import ConfigurationError, InvalidData
 from training.parameters import RunParameters, RunRequest
 from training.pipeline.compile import compile_pipeline
 from training.pipeline.definition import pipeline
-from training.steps.execute import STEPS
+from training.steps import STEPS
 
 IMAGE = "registry.example/mlplatform/training@sha256:" + "0" * 64
 OUTSIDE = {"prepare-data", "release", "stage"}

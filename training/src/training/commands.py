@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from platform_core.command_line import PIPELINE, UseCaseOption, command_group, with_options
+from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.programs import CommandInterrupted
 from training.parameters import RunParameters
-from use_cases import DEFAULT
 
 commands = command_group()
 
 
 @commands.command("run-pipeline", rich_help_panel=PIPELINE)
 @with_options(RunParameters)
-def run_pipeline(parameters: RunParameters, use_case: UseCaseOption = DEFAULT) -> None:
+def run_pipeline(parameters: RunParameters, use_case: UseCaseOption = DEFAULT_USE_CASE) -> None:
     """Train, evaluate, register and stage a release."""
     from training.bootstrap import TrainingServices
     from training.launch import new_run_name, run_request
@@ -45,7 +45,7 @@ def resume(
 def recurring_pipeline(
     parameters: RunParameters,
     cron: Annotated[str, typer.Option(help='Six fields, e.g. "0 0 3 * * 1".')],
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
 ) -> None:
     """Have the Kubeflow server train repeatedly."""
     from training.bootstrap import TrainingServices

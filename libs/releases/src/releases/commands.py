@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from platform_core.command_line import RELEASES, JsonOption, UseCaseOption, command_group, show
+from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.contracts.environments import Environment
-from use_cases import DEFAULT
 
 if TYPE_CHECKING:
     from releases.bootstrap import Releases
@@ -29,7 +29,7 @@ ReasonOption = Annotated[str, typer.Option(help="The reason, kept in the ledger.
 
 @commands.command(rich_help_panel=RELEASES)
 def promote(
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
     release: ReleaseOption = None,
     reason: ReasonOption = "promoted by hand",
     as_json: JsonOption = False,
@@ -41,7 +41,7 @@ def promote(
 
 @commands.command(rich_help_panel=RELEASES)
 def rollback(
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
     environment: Annotated[
         Environment, typer.Option("--environment", "-e", help="staging or production.")
     ] = Environment.PRODUCTION,
@@ -56,7 +56,7 @@ def rollback(
 @commands.command(rich_help_panel=RELEASES)
 def canary(
     percent: Annotated[int, typer.Option(min=0, max=99, help="1 to 99; 0 ends the canary.")] = 10,
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
     release: ReleaseOption = None,
     reason: ReasonOption = "tried by hand",
 ) -> None:
@@ -88,7 +88,7 @@ def list_releases(
 @release.command("show")
 def show_release(
     release: Annotated[str, typer.Argument(help="A release id or its first characters.")],
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
     as_json: JsonOption = False,
 ) -> None:
     """Show where a release came from: data, run, parameters, metrics, gates."""

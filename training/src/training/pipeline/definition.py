@@ -9,7 +9,7 @@ from kfp.dsl.pipeline_task import PipelineTask
 
 from training.parameters import RunParameters
 from training.pipeline import components
-from training.steps.execute import OUTSIDE
+from training.steps import OUTSIDE
 
 NAME = "train-and-stage"
 

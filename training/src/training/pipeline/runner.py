@@ -7,7 +7,7 @@ from platform_core.errors import PlatformError, Refused
 from training.parameters import RunRequest
 from training.results import TrainResult
 from training.runs import RunRecords
-from training.steps.execute import STEPS
+from training.steps import STEPS
 
 
 @dataclass(frozen=True)
