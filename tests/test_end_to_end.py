@@ -262,8 +262,8 @@ def test_drift_is_detected_and_requests_retraining(served: Platform) -> None:
     assert other["status"] == "drift", other
     marker = f"drift-reports/_retrain-requests/{other['retrain_request']}"
     eventually(lambda: served.store.exists(f"{marker}.taken"))
-    eventually(lambda: served.store.exists(f"{marker}.done"))
-    # The request repeats the run that made the release: the same data and code, the same id.
+    eventually(lambda: served.store.exists(f"{marker}.unchanged"))
+    assert lineage["dataset_version"].encode() in served.store.read(f"{marker}.unchanged")
     assert served.serves("spam", "staging") == staged
 
 

@@ -24,8 +24,11 @@ def run_pipeline(parameters: RunParameters, use_case: UseCaseOption = DEFAULT_US
     from training.launch import run_pipeline as run
 
     request, services = run_request(use_case, parameters), TrainingServices()
-    with _interruptible():
-        run(services, new_run_name(services), request)
+    name, endpoint = new_run_name(services), services.settings.kfp_endpoint
+    with _interruptible(
+        f"the run goes on at {endpoint}" if endpoint else f"`mlplatform resume {name}` continues it"
+    ):
+        run(services, name, request)
 
 
 @commands.command(rich_help_panel=PIPELINE)
@@ -36,7 +39,7 @@ def resume(
     from training.bootstrap import TrainingServices
     from training.launch import resume_run
 
-    with _interruptible():
+    with _interruptible(f"`mlplatform resume {run}` continues it"):
         resume_run(TrainingServices(), run)
 
 
@@ -70,10 +73,9 @@ def compile_pipeline(
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Say on Ctrl-C what is served."""
+def _interruptible(advice: str) -> Iterator[None]:
+    """Say on Ctrl-C how the run is continued."""
     try:
         yield
     except KeyboardInterrupt as error:
-        message = "interrupted; the release served before is still served"
-        raise CommandInterrupted(message) from error
+        raise CommandInterrupted(f"interrupted; {advice}") from error

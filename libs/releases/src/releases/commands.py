@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from releases.changes import ChangeOutcome
 
 commands = command_group()
-release = typer.Typer(no_args_is_help=True, help="List, show and repair releases.")
+release = typer.Typer(no_args_is_help=True, help="List, show, stage and repair releases.")
 commands.add_typer(release, name="release", rich_help_panel=RELEASES)
 
 ReleaseOption = Annotated[
@@ -67,6 +67,18 @@ def canary(
         "connections, not requests, and the gateway keeps its connections open, so a release may "
         "get all requests or none; use `mlplatform promote`, and `mlplatform rollback` if needed"
     )
+
+
+@release.command("stage")
+def stage_release(
+    release: Annotated[str, typer.Argument(help="A release id or its first characters.")],
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
+    reason: ReasonOption = "staged by hand",
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a release that passed its gates in staging."""
+    outcome = _releases().service.deploy_to_staging(use_case, release, _actor(), reason)
+    show(outcome, as_json, [_sentence(outcome)])
 
 
 @release.command("repair")

@@ -54,5 +54,4 @@ def register(context: StepContext, release: ReleaseResult) -> str:
         version = services.registry.register(
             name, release.release_id, store.uri(folder), model, run_id, tags
         )
-    experiment.end(run_id)
     return version.version
