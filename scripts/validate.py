@@ -6,7 +6,7 @@ Exit 0 if no check failed, 1 otherwise.
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from charts import Chart, charts, template
@@ -31,16 +31,22 @@ def main() -> int:
     """Print one line per check, then the problems of those that failed, then a summary."""
     with tempfile.TemporaryDirectory(prefix="validate-") as folder:
         results = [_printed(result) for result in _results(Path(folder))]
+    return summarised(results)
+
+
+def summarised(results: Sequence[CheckResult]) -> int:
+    """Print the problems and a summary; return the exit code."""
     failed = [result for result in results if result.state == FAILED]
     skipped = [result for result in results if result.state == NOT_CHECKED]
     for result in failed:
         print(f"\n{result.name}:")
         for line in result.details:
             print(f"    {line}")
-    names = ", ".join(f"{result.name} ({len(result.details)})" for result in failed)
-    print(f"\n{len(failed)} of {len(results)} checks failed, {len(skipped)} were not made")
+    total = f"{len(failed)} of {len(results)} checks failed"
+    print(f"\n{total}, {len(skipped)} could not be made")
     if failed:
-        print(f"failed: {names}")
+        counts = (f"{result.name} ({len(result.details)} problems)" for result in failed)
+        print(f"failed: {', '.join(counts)}")
     return int(bool(failed))
 
 

@@ -3,14 +3,12 @@
 import json
 import re
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from manifests import Manifest, parse
-from validate_tools import FAILED, NOT_CHECKED, CheckResult, check_result, run
+from validate_tools import FAILED, NOT_CHECKED, CheckResult, ProgramResult, check_result, run
 
 NAME = "API server"
 INSTEAD = "default"
@@ -19,8 +17,8 @@ APPLY = (
     "apply", "--server-side", "--dry-run=server", "--validate=strict", "--field-manager=mlplatform",
     "--force-conflicts", "-f",
 )  # fmt: skip
-_NO_KIND = re.compile(r'no matches for kind "(\w+)" in version "([^"]+)"')
-_NOISE = re.compile(r"^(Warning: |ensure CRDs are installed first|\S+ serverside-applied)")
+_NOISE = re.compile(r"^Warning: | serverside-applied \(server dry run\)$")
+DEFINITIONS = {"CustomResourceDefinition", "Namespace"}
 
 
 def by_server(files: Mapping[str, Path], context: str) -> Iterator[CheckResult]:
@@ -34,21 +32,21 @@ def by_server(files: Mapping[str, Path], context: str) -> Iterator[CheckResult]:
     if not listed.ok:
         yield CheckResult(FAILED, NAME, f"{context} does not answer", listed.lines)
         return
-    present = {o["metadata"]["name"] for o in json.loads("\n".join(listed.lines))["items"]}
+    names = {o["metadata"]["name"] for o in json.loads("\n".join(listed.lines))["items"]}
+    versions = set(run([*kubectl, "api-versions"]).lines)
     problems: list[str] = []
-    kinds: Counter[str] = Counter()
+    kinds: set[str] = set()
     moved: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="dry-run-") as folder:
         for name, file in files.items():
-            objects = _in_namespaces(parse(file.read_text()), present, moved)
+            objects = [o for o in parse(file.read_text()) if o["kind"] not in DEFINITIONS]
+            known = [o for o in objects if o["apiVersion"] in versions]
+            kinds |= {f"{o['apiVersion']} {o['kind']}" for o in objects if o not in known}
+            moved |= _move(known, names)
             again = Path(folder) / "objects.yaml"
-            again.write_text(yaml.safe_dump_all(objects))
-            done = run([*kubectl, *APPLY, str(again)])
-            for line in [] if done.ok else done.lines:
-                if absent := _NO_KIND.search(line):
-                    kinds[f"{absent[1]} ({absent[2]})"] += 1
-                elif not _NOISE.search(line):
-                    problems.append(f"{name}: {line.replace(str(again), file.name)}")
+            again.write_text(yaml.safe_dump_all(known))
+            done = run([*kubectl, *APPLY, str(again)]) if known else ProgramResult(True)
+            problems += [f"{name}: {line}" for line in done.lines if not _fine(line, done.ok)]
     yield check_result(NAME, f"{context}, {len(files)} overlays, charts and releases", problems)
     if moved:
         where = (
@@ -56,17 +54,19 @@ def by_server(files: Mapping[str, Path], context: str) -> Iterator[CheckResult]:
         )
         yield CheckResult(NOT_CHECKED, NAME, f"{context} has no namespace {where}")
     if kinds:
-        yield CheckResult(NOT_CHECKED, NAME, f"{context} has no kind {', '.join(sorted(kinds))}")
+        yield CheckResult(NOT_CHECKED, NAME, f"{context} does not serve {', '.join(sorted(kinds))}")
 
 
-def _in_namespaces(
-    objects: list[Manifest], present: set[str], moved: set[str]
-) -> list[dict[str, Any]]:
-    """Return the objects without definitions; those of an absent namespace go to `default`."""
-    kept = [o for o in objects if o["kind"] not in {"CustomResourceDefinition", "Namespace"}]
-    for manifest in kept:
+def _fine(line: str, succeeded: bool) -> bool:
+    return succeeded or _NOISE.search(line) is not None
+
+
+def _move(objects: list[Manifest], present: set[str]) -> set[str]:
+    """Move objects of absent namespaces to `default`; return those namespaces."""
+    absent = set()
+    for manifest in objects:
         namespace = manifest["metadata"].get("namespace")
         if namespace and namespace not in present:
-            moved.add(namespace)
+            absent.add(namespace)
             manifest["metadata"]["namespace"] = INSTEAD
-    return kept
+    return absent
