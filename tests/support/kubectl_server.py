@@ -178,8 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.api.objects.pop(key)
             return {"kind": "Status", "apiVersion": "v1", "status": "Success"}
         key = (plural, match["namespace"] or "", name or "")
-        if self.command == "POST" and match["sub"] not in ("exec", "portforward", "eviction"):
-            return self._write(key, yaml.safe_load(body), query)
+        if self.command == "POST" and match["sub"] is None:
+            about = {"apiVersion": version, "kind": kinds[plural]}
+            return self._write(key, about | _decoded(body), query)
         return self._one(key, match["sub"], query, body)
 
     def _list(
@@ -189,12 +190,14 @@ class _Handler(BaseHTTPRequestHandler):
         return {"kind": f"{kind}List", "apiVersion": version, "metadata": {}, "items": items}
 
     def _selected(self, place: tuple[str, str | None], query: dict[str, str]) -> list[Key]:
-        wanted = dict(part.split("=") for part in query.get("labelSelector", "").split(",") if part)
+        wanted = _pairs(query.get("labelSelector", ""))
+        fields = _pairs(query.get("fieldSelector", ""))
         return [
             key
             for key, found in sorted(self.api.objects.items())
             if key[0] == place[0] and place[1] in (None, key[1])
             if wanted.items() <= (found["metadata"].get("labels") or {}).items()
+            if all(_at(found, path) == value for path, value in fields.items())
         ]
 
     def _one(self, key: Key, sub: str | None, query: dict[str, str], body: bytes) -> Object | str:
@@ -229,7 +232,29 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(422, "Invalid", self.api.refuses[name])
         if "dryRun" not in query:
             self.api.objects[key[0], key[1], name] = manifest
+            if key[0] == "jobs":
+                self._start(manifest, key[1])
         return manifest
+
+    def _start(self, job: Object, namespace: str) -> None:
+        """Do what the controller of Jobs does: create the pod of a job."""
+        name, labels = job["metadata"]["name"], {"job-name": job["metadata"]["name"]}
+        job.setdefault("spec", {})["selector"] = {"matchLabels": labels}
+        spec = job["spec"].get("template", {}).get("spec", {"containers": []})
+        metadata = {"name": f"{name}-0", "namespace": namespace, "labels": labels}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+        self.api.add({**pod, "status": {"phase": "Running"}})
+
+
+def _pairs(selector: str) -> dict[str, str]:
+    parts = (part.replace("==", "=").partition("=") for part in selector.split(",") if part)
+    return {key: value for key, _, value in parts}
+
+
+def _at(found: Any, path: str) -> Any:
+    for key in path.split("."):
+        found = (found or {}).get(key)
+    return found
 
 
 def _root(version: str) -> str:
@@ -260,6 +285,41 @@ def _schema(version: str, resources: list[tuple[str, str, bool]]) -> Object:
         patch = {"parameters": parameters, "x-kubernetes-group-version-kind": of}
         paths[f"{_root(version)}{middle}/{plural}/{{name}}"] = {"patch": patch, "post": patch}
     return {"openapi": "3.0.0", "info": {"title": "Kubernetes"}, "paths": paths}
+
+
+def _decoded(body: bytes) -> Object:
+    """Return an object sent as JSON, YAML or protobuf; of the latter its name alone."""
+    if not body.startswith(b"k8s\x00"):
+        decoded: Object = yaml.safe_load(body)
+        return decoded
+    # runtime.Unknown.raw, then metadata, then name, by their field numbers
+    for number in (2, 1, 1):
+        body = _field(body.removeprefix(b"k8s\x00"), number)
+    return {"metadata": {"name": body.decode()}}
+
+
+def _field(message: bytes, wanted: int) -> bytes:
+    """Return a length-delimited field of a protobuf message."""
+    position = 0
+    while position < len(message):
+        key, position = _varint(message, position)
+        size, position = _varint(message, position)
+        if key & 7 != 2:  # a number: `size` was its value
+            continue
+        if key >> 3 == wanted:
+            return message[position : position + size]
+        position += size
+    raise Refused(400, "BadRequest", f"the message has no field {wanted}")
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        value |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            return value, position
 
 
 def _merged(live: Any, change: Any) -> Any:
