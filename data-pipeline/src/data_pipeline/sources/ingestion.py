@@ -122,7 +122,7 @@ class _Ingestion:
         match event:
             case Rows(batch=batch):
                 cut, truncated = self.case.declaration.truncate(self._numbered(batch))
-                self.truncated.update(truncated)
+                self.truncated.update({n: mask.true_count for n, mask in truncated.items()})
                 self.writer.add(cut)
                 counts.rows += batch.num_rows
                 self.meter.add(batch.num_rows, 0)
@@ -165,7 +165,7 @@ class _Ingestion:
             raise InvalidData(f"{shown_source} has no rows{why}; give a file with labelled records")
         warnings = self.warnings + [
             f"{count} values of {name} were longer than {self.mapping.limits[name]:,} characters "
-            "and were cut" for name, count in self.truncated.items()
+            "and were cut" for name, count in self.truncated.items() if count
         ]  # fmt: skip
         return IngestSummary(
             source=shown_source,
@@ -177,7 +177,7 @@ class _Ingestion:
             columns=tuple(self.mapping.ordered(self.writer.schema.names)),
             rows_malformed=malformed,
             inputs=tuple(self._counts()),
-            truncated=dict(self.truncated),
+            truncated=dict(+self.truncated),
             warnings=tuple(warnings),
             parts=tuple(self.writer.names),
         )

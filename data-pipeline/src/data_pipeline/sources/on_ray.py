@@ -57,4 +57,4 @@ def stream_on_ray(
 
 
 def _read(mapping: ColumnMapping, task: ReadTask) -> Iterator[ReadEvent]:
-    return task.read(mapping)
+    yield from task.read(mapping)

@@ -126,9 +126,9 @@ class RecordSchema:
         """Return the fields of a record that `values` cuts."""
         return [name for name, most in self.truncated.items() if len(getattr(record, name)) > most]
 
-    def truncate(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, int]]:
-        """Return `batch` with its texts cut as `values` cuts them, and how many per column."""
-        counts: dict[str, int] = {}
+    def truncate(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, pa.BooleanArray]]:
+        """Return `batch` with its texts cut as `values` cuts them, and by column which were."""
+        masks: dict[str, pa.BooleanArray] = {}
         for name, most in self.truncated.items():
             index = batch.schema.get_field_index(name)
             if index < 0 or batch.schema.field(index).type != pa.string():
@@ -137,11 +137,11 @@ class RecordSchema:
             if (pc.max(pc.binary_length(batch.column(index))).as_py() or 0) <= most:
                 continue
             values = batch.column(index).to_pylist()
-            counts[name] = sum(value is not None and len(value) > most for value in values)
-            cut = [v if v is None or len(v) <= most else _cut(v, most) for v in values]
+            long = [value is not None and len(value) > most for value in values]
+            cut = [_cut(v, most) if is_long else v for v, is_long in zip(values, long, strict=True)]
+            masks[name] = pa.array(long)
             batch = batch.set_column(index, batch.schema.field(index), pa.array(cut, pa.string()))
-        counts = {name: count for name, count in counts.items() if count}
-        return batch, counts
+        return batch, masks
 
     def columns(self, records: Sequence[BaseModel]) -> pa.RecordBatch:
         """Return N records as N rows, in order."""

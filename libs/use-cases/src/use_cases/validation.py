@@ -18,13 +18,13 @@ _UNREADABLE = object()
 class Validation:
     """`records` has the columns of the record schema, a row per row of the table that was
     checked; `reasons` says per row what is wrong with it, null where it fits. Rows that do not
-    fit hold null where a value could not be read. `truncated` counts the values of each column
-    that were cut to its limit.
+    fit hold null where a value could not be read. `truncated` says by column which rows were
+    cut to its limit.
     """
 
     records: pa.RecordBatch
     reasons: pa.StringArray
-    truncated: Mapping[str, int]
+    truncated: Mapping[str, pa.BooleanArray]
 
     @property
     def fits(self) -> pa.BooleanArray:

@@ -51,6 +51,7 @@ def _pieces(html: str) -> Iterator[str]:
             end = re.compile(rf"</{name}\b[^<>]*>?", re.IGNORECASE).search(html, start)
             start = end.end() if end else start
             unclosed |= set() if end else {name}
+            yield " "
         else:
             yield _between(name, "" if token[1] else token[3])
     yield unescape(html[start:].replace("\n", " "))

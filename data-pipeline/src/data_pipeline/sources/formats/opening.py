@@ -13,6 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import IO
 
 import pyarrow as pa
 from pyarrow import fs
@@ -154,7 +155,7 @@ class OpenedFile:
 class _Unpacking(io.RawIOBase):
     """A stream of Python's own unpackers; damage is an `OSError`, as Arrow's is."""
 
-    def __init__(self, stream: io.BufferedIOBase) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
     def readable(self) -> bool:

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from use_cases.feature_schema import FeatureSchema
 from use_cases.spam.structure import STRUCTURAL, structural_features
 from use_cases.spam.text import (
-    MAX_MARKUP_CHARACTERS,
     model_words,
     raw_text,
     shown_text,
     without_nul,
 )
 from use_cases.spam.topics import TOPICAL, topical_features
+from use_cases.visible_text import MAX_CHARACTERS as MAX_MARKUP
 
 FEATURE_SCHEMA = FeatureSchema(texts=("text",), numbers=(*STRUCTURAL, *TOPICAL))
 # Rows held as Python strings at a time.
@@ -66,10 +66,10 @@ def _joined(texts: Iterable[list[bytes]]) -> pa.Array:
 def _mails(records: pa.RecordBatch) -> Iterator[tuple[str, str]]:
     """Yield subject and the start of the body of each record, without NUL."""
     subjects, bodies = records.column("subject"), records.column("body")
-    if bodies.nbytes > MAX_MARKUP_CHARACTERS:
+    if bodies.nbytes > MAX_MARKUP:
         # Cut before conversion: of a 10 MB body only the start becomes a Python string.
         if pc.any(pc.match_substring(bodies, "\x00")).as_py():
             bodies = pc.replace_substring(bodies, "\x00", "")
-        bodies = pc.utf8_slice_codeunits(bodies, 0, MAX_MARKUP_CHARACTERS)
+        bodies = pc.utf8_slice_codeunits(bodies, 0, MAX_MARKUP)
     for subject, body in zip(subjects.to_pylist(), bodies.to_pylist(), strict=True):
         yield without_nul(subject or ""), without_nul(body or "")

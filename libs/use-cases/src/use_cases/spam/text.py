@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import regex
 
-from use_cases.visible_text import MAX_CHARACTERS as MAX_MARKUP_CHARACTERS
+from use_cases.visible_text import MAX_CHARACTERS as MAX_MARKUP
 from use_cases.visible_text import has_markup, visible_text
 
 # Characters of a body that are read: spam shows early, and a 10 MB mail stays cheap.
@@ -58,7 +58,7 @@ def shown_text(subject: str, body: str) -> str:
     """Return what a reader sees of subject and body, a line each."""
     if has_markup(subject):
         subject = visible_text(subject)
-    if has_markup(body[:MAX_MARKUP_CHARACTERS]):
+    if has_markup(body[:MAX_MARKUP]):
         body = visible_text(body)
     return raw_text(subject, body)
 
@@ -105,7 +105,8 @@ def _fold(character: str) -> bytes:
     although NFKD orders the combining marks of several.
     """
     plain = unicodedata.normalize("NFKD", character.translate(_FOLDED_CURRENCIES))
-    return _INVISIBLE.sub("", plain).casefold().encode()
+    visible: str = _INVISIBLE.sub("", plain)
+    return visible.casefold().encode()
 
 
 def _fold_run(error: UnicodeError) -> tuple[bytes, int]:
