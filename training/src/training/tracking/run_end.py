@@ -16,13 +16,16 @@ LOCK = "training.lock"
 def training_lock(runs: Path, name: str) -> Iterator[None]:
     """Show other processes of this machine that the run `name` is training.
 
-    The system releases the lock when the process dies, however it dies.
+    The system releases the lock when the process dies, however it dies. A run that was not started
+    on this machine has no folder in `runs`, and no lock.
 
     Raises:
         Conflict: another process trains this run.
     """
     folder = runs / name
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        yield
+        return
     with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
