@@ -133,7 +133,7 @@ compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist
 promote: setup ## Staging to production: USE_CASE=spam RELEASE=<id, default: what staging serves>
 	mlplatform promote $(call options,USE_CASE RELEASE)
 
-canary: setup ## Serve a release to a percentage of production: PERCENT=10 (0 ends it) USE_CASE=spam RELEASE=<id>
+canary: setup ## Refused, with the reason: no deployer divides the requests between two releases
 	mlplatform canary $(call options,PERCENT USE_CASE RELEASE)
 
 rollback: setup ## Serve what was served before: USE_CASE=spam ENVIRONMENT=production

@@ -4,7 +4,6 @@ import random
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline import read_manifest, read_records
-from data_pipeline.duplicates.near_duplicates import SignatureFile, cluster, estimate, signatures
+from data_pipeline.near_duplicates import cluster, estimate, signatures
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path
 from use_cases import TrainingUseCase, use_case
@@ -35,7 +34,7 @@ TEXTS = [
 PRINT_SIGNATURES = """
 import hashlib, sys
 import pyarrow as pa
-from data_pipeline.duplicates.near_duplicates import signatures
+from data_pipeline.near_duplicates import signatures
 print(hashlib.sha256(signatures(pa.array(eval(sys.argv[1]), pa.string()))[0].tobytes()).hexdigest())
 """
 
@@ -100,13 +99,11 @@ def test_the_estimate_is_the_similarity_of_the_texts() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_near_duplicates_are_found_and_others_are_not(tmp_path_factory, seed: int) -> None:
+def test_near_duplicates_are_found_and_others_are_not(seed: int) -> None:
     found = texts(seed, 12)
     minhash, _ = signatures(pa.array(found))
-    with SignatureFile(tmp_path_factory.mktemp("s") / "signatures") as file:
-        file.append(minhash)
-        rows = np.arange(len(found))
-        labels = cluster(file, rows, THRESHOLD, rows.copy(), 0)
+    rows = np.arange(len(found))
+    labels = cluster(minhash, rows, THRESHOLD, rows.copy(), 0)
     for one in rows:
         for other in rows[:one]:
             similar = jaccard(found[one], found[other])
@@ -168,11 +165,9 @@ def test_duplicates_are_dropped_whatever_their_id(blob_store, frozen, many) -> N
 
 
 @pytest.mark.parametrize("count", [30, 3_000])
-def test_a_crowd_of_near_duplicates_is_one_cluster(tmp_path: Path, count: int) -> None:
+def test_a_crowd_of_near_duplicates_is_one_cluster(count: int) -> None:
     """Far more in one band than are compared with one another."""
     base = " ".join(f"w{n}" for n in range(60))
     minhash, _ = signatures(pa.array([f"{base} {n}" for n in range(count)]))
-    with SignatureFile(tmp_path / "signatures") as file:
-        file.append(minhash)
-        rows = np.arange(count)
-        assert set(cluster(file, rows, THRESHOLD, rows.copy(), 0)) == {0}
+    rows = np.arange(count)
+    assert set(cluster(minhash, rows, THRESHOLD, rows.copy(), 0)) == {0}

@@ -45,7 +45,7 @@ def split(rows: list[Row]) -> tuple[np.ndarray, SplitSummary]:
         database.register("given", pa.table(columns))
         summary = split_table(database, "given", CLASSES)
         sides = database.sql(
-            "SELECT test FROM given JOIN parts USING (cluster) ORDER BY number"
+            "SELECT part = 'test' FROM given JOIN parts USING (cluster) ORDER BY number"
         ).fetchall()
     return np.array([side for (side,) in sides], bool), summary
 

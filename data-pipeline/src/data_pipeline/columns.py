@@ -1,4 +1,4 @@
-"""The columns of a dataset version beside those of the use case's record schema."""
+"""The columns of a dataset version that are not part of the use case's record schema."""
 
 import pyarrow as pa
 

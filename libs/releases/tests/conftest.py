@@ -127,14 +127,23 @@ def serve() -> Callable[..., object]:
 
 
 class FlakyRegistry(MemoryRegistry):
-    """A registry that can refuse to write."""
+    """A registry that can be down, and lose its versions."""
 
     down = False
 
-    def set_alias(self, use_case, environment, version):
+    def versions(self, use_case):
         if self.down:
             raise UpstreamUnavailable("the registry does not answer")
-        super().set_alias(use_case, environment, version)
+        return super().versions(use_case)
+
+    def forget(self, use_case, release):
+        """Delete the version of a release with its aliases, as MLflow does."""
+        with self._lock:
+            version = self.find(use_case, release)
+            for environment in version.aliases:
+                del self._aliases[use_case, environment]
+            kept = [v for v in self._versions[use_case] if v.release_id != release]
+            self._versions[use_case] = kept
 
 
 class FlakyDeployer(MemoryDeployer):

@@ -143,10 +143,6 @@ def slow_server(world, release):
     world.deployer.slow = (release,)
 
 
-def registry_down(world, release):
-    world.registry.down = True
-
-
 def interrupt(world, release):
     def stop():
         raise KeyboardInterrupt
@@ -161,7 +157,6 @@ FAILURES = {
     "no rows to compare on": (drop_dataset, GateRefused, Verdict.REFUSED),
     "smoke": (refuse_smoke, Refused, Verdict.REFUSED),
     "server too slow": (slow_server, UpstreamUnavailable, Verdict.FAILED),
-    "registry down": (registry_down, UpstreamUnavailable, Verdict.FAILED),
     "interrupted": (interrupt, KeyboardInterrupt, Verdict.FAILED),
 }
 
@@ -189,12 +184,80 @@ def test_a_first_release_that_fails_leaves_nothing_served(breaks, world):
     assert world.ledger.active("iris", PRODUCTION) is None
 
 
-def test_a_release_that_was_never_registered_fails(world):
+def test_a_release_that_was_never_registered_is_registered(world):
     release = world.make_release(world.store).id
-    with pytest.raises(ReleaseNotFound):
+    world.service.promote("iris", release, **AUDIT)
+    assert world.served() == release
+    assert world.registry.find("iris", release).tags["candidate"] == "first"
+
+
+@pytest.mark.parametrize("lost", ["old", "new", "both"])
+def test_the_old_release_serves_again_although_its_version_was_deleted(lost, world):
+    old, new = world.release(0), world.release(1)
+    world.service.promote("iris", old, **AUDIT)
+    for name, release in (("old", old), ("new", new)):
+        if lost in (name, "both"):
+            world.registry.forget("iris", release)
+    refuse_smoke(world, new)
+    with pytest.raises(Refused, match="smoke"):
+        world.service.promote("iris", new, **AUDIT)
+    assert world.served() == old
+
+
+def test_a_rollback_needs_no_version_of_the_release(world):
+    old, new = world.release(0), world.release(1)
+    for release in (old, new):
         world.service.promote("iris", release, **AUDIT)
+    world.registry.forget("iris", old)
+    world.service.rollback("iris", PRODUCTION, **AUDIT)
+    assert world.served() == old
+
+
+def test_changes_do_not_need_the_registry(world):
+    old, new = world.release(0), world.release(1)
+    world.service.promote("iris", old, **AUDIT)
+    world.registry.down = True
+    outcome = world.service.promote("iris", new, **AUDIT)
+    assert (outcome.changed, world.deployer.served("iris", PRODUCTION)) == (True, new)
+    assert "release repair" in outcome.detail
+    world.service.rollback("iris", PRODUCTION, **AUDIT)
+    assert world.deployer.served("iris", PRODUCTION) == old
+    refuse_smoke(world, new)
+    with pytest.raises(Refused, match="smoke"):
+        world.service.promote("iris", new, **AUDIT)
+    assert world.deployer.served("iris", PRODUCTION) == old
+    assert world.service.repair("iris").problems == ("the registry does not answer",)
+    world.registry.down = False
+    world.service.repair("iris")
+    assert world.served() == old
+
+
+def test_a_repair_rebuilds_the_registry_and_the_servers(world):
+    old, new = world.release(0), world.release(1)
+    world.service.promote("iris", old, **AUDIT)
+    world.registry.forget("iris", old)
+    world.registry.forget("iris", new)
+    world.deployer.deploy("iris", PRODUCTION, new, "", "")
+    report = world.service.repair("iris")
+    assert report.problems == ()
+    assert report.changed[0] == f"production serves {old} of iris again"
+    assert {v.release_id for v in world.registry.versions("iris")} == {old, new}
+    assert world.served() == old
+    assert world.service.repair("iris").changed == ()
+
+
+def test_a_rollback_without_an_earlier_release_repairs(world):
+    old, new = world.release(0), world.release(1)
+    world.deployer.deploy("iris", PRODUCTION, new, "", "")
+    with pytest.raises(Refused, match="nothing to roll back to; the server had diverged"):
+        world.service.rollback("iris", PRODUCTION, **AUDIT)
     assert world.served() is None
-    assert world.last().verdict is Verdict.FAILED
+    world.service.promote("iris", old, **AUDIT)
+    world.deployer.deploy("iris", PRODUCTION, new, "", "")
+    outcome = world.service.rollback("iris", PRODUCTION, **AUDIT)
+    assert (outcome.changed, outcome.release_id) == (False, old)
+    assert "repaired" in outcome.detail
+    assert world.served() == old
 
 
 def test_a_failed_restore_is_reported_and_repaired_by_the_next_change(world):
@@ -205,7 +268,8 @@ def test_a_failed_restore_is_reported_and_repaired_by_the_next_change(world):
     with pytest.raises(Refused) as caught:
         world.service.promote("iris", new, **AUDIT)
     assert caught.value.__notes__ == [
-        "it did not answer in time; the next change of production repairs this"
+        "it did not answer in time; the next change of production or "
+        "`mlplatform release repair` repairs this"
     ]
     assert world.deployer.served("iris", PRODUCTION) == new
     world.deployer.slow = ()

@@ -97,6 +97,41 @@ def test_promote_list_and_roll_back(run, blob_store, make_release, mlflow_server
     assert any(line.startswith("spam: no releases yet") for line in output)
 
 
+def test_promotion_and_rollback_work_without_mlflow_and_repair_rebuilds_it(
+    run, world, mlflow_server
+):
+    old, new = (world.make_release(world.store, seed=seed).id for seed in (2, 3))
+    for release in (old, new):
+        code, output, errors = run("promote", "--use-case", "iris", "--release", release)
+        assert (code, errors) == (0, [])
+        assert output[0].startswith(f"production serves iris {release}")
+        assert "the registry is not up to date" in output[0]
+    code, output, _ = run("rollback", "--use-case", "iris")
+    assert code == 0
+    assert output[0].startswith(f"production serves iris {old} (before: {new})")
+    code, _, errors = run("release", "repair", "--use-case", "iris")
+    assert code == 1
+    assert "not everything could be repaired: MLflow" in errors[-1]
+
+    run = partial(run, MLFLOW_TRACKING_URI=mlflow_server)
+    code, output, _ = run("release", "repair")
+    assert code == 0
+    assert any(line.startswith(f"registered iris {old} as version") for line in output)
+    assert output[-1].startswith("set the alias production of iris to version")
+    registry = MlflowRegistry(mlflow_server)
+    assert registry.alias("iris", "production").release_id == old
+    assert {v.release_id for v in registry.versions("iris")} >= {old, new}
+    code, output, _ = run("release", "repair", "--json")
+    assert code == 0
+    assert json.loads("\n".join(output))[0]["changed"] == []
+
+
+def test_a_canary_is_refused_with_the_reason(run):
+    code, output, errors = run("canary", "--percent", "10")
+    assert (code, output) == (1, [])
+    assert "KServe divides connections, not requests" in errors[-1]
+
+
 WRONG = {
     "no such command": (["releases"], {}, "No such command"),
     "no such use case": (["release", "list", "--use-case", "roses"], {}, "no use case 'roses'"),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import EVENT_TIMESTAMP, LABEL, REASON, ROW_ID, SOURCE
-from data_pipeline.duplicates.near_duplicates import signatures
+from data_pipeline.near_duplicates import signatures
 from data_pipeline.sources.raw import SOURCE_COLUMN
 from data_pipeline.validation.labels import count_spellings, read_labels
 from data_pipeline.validation.times import Times, no_times, read_times

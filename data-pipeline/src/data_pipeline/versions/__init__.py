@@ -1,1 +1,1 @@
-"""Dataset versions: freezing, splitting, files, manifest."""
+"""Dataset versions: which rows they get, their files and their manifest."""

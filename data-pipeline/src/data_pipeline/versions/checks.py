@@ -46,17 +46,17 @@ def selection_warnings(
     case: UseCase, scanned: Scanned, selection: Selection, ingest: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the warnings of the ingest, then a sentence for each thing that should be known."""
-    total, column, times = selection.rows, case.training().time_column, selection.times
+    total, column, times = selection.rows, case.training().time_column, selection.unknown_times
     rare = {n: c for n, c in selection.classes.items() if c < RARE_SHARE * total}
     counted = [
         (scanned.nul_rows, "rows held NUL characters, which were removed"),
-        (times.unreadable, f"times in the column {column} cannot be read and are unknown"),
+        (times.get("unreadable"), f"times in the column {column} cannot be read and are unknown"),
         (
-            times.ambiguous,
+            times.get("ambiguous"),
             f"dates in the column {column} may begin with the day or the month, and the column "
             "does not show which: their times are unknown; write YYYY-MM-DD",
         ),
-        (times.future, f"times in the column {column} lie in the future and are unknown"),
+        (times.get("future"), f"times in the column {column} lie in the future and are unknown"),
         (selection.mixed_clusters, "groups of near duplicates have rows of more than one class"),
         (
             selection.straddling,

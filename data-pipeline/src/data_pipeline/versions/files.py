@@ -1,12 +1,12 @@
-"""The files of a dataset version, written on local disk in row groups of bounded size."""
+"""The files of a dataset version, written on local disk from SQL queries."""
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
@@ -14,37 +14,36 @@ from data_pipeline.columns import (
     CLUSTER,
     EVENT_TIMESTAMP,
     LABEL,
+    MINHASH,
     PART,
     REASON,
     ROW_ID,
     SOURCE,
-    TEST,
     TIMESTAMP,
-    TRAIN,
 )
+from data_pipeline.near_duplicates import SCHEME
 from data_pipeline.validation.rows import as_text, quarantine_schema
-from data_pipeline.versions.database import quoted
 from data_pipeline.versions.identity import ContentDigest
-from platform_core.parquet import COMPRESSION
+from data_pipeline.versions.manifest import SourceCount
+from platform_core.parquet import COMPRESSION, table_bytes
 from use_cases import UseCase
 
 CONTRADICTION = "the same content has two labels"
 STRADDLING = "nearly the same as records on both sides of the split"
-FETCH_ROWS, GROUP_ROWS, GROUP_BYTES = 2_048, 16_384, 24 << 20
+GROUP_ROWS = 4_096
+MAX_EXTRA_ROWS = 50_000
 MAX_SOURCES, OTHER_SOURCES = 1_000, "other files"
+INDEX_SCHEMA = pa.schema(
+    [*((name, pa.string()) for name in (ROW_ID, LABEL, CLUSTER, PART)), (MINHASH, pa.binary())],
+    metadata={MINHASH: SCHEME},
+)
 
 
 def records_schema(case: UseCase) -> pa.Schema:
     """Return the columns of `records.parquet`."""
-    text = {name: pa.string() for name in (ROW_ID, CLUSTER, PART, SOURCE)}
-    return pa.schema(
-        [
-            *case.record_schema,
-            pa.field(LABEL, pa.string()),
-            pa.field(EVENT_TIMESTAMP, TIMESTAMP),
-            *(pa.field(name, kind) for name, kind in text.items()),
-        ]
-    )
+    text = [pa.field(name, pa.string()) for name in (ROW_ID, CLUSTER, PART, SOURCE)]
+    label, time = pa.field(LABEL, pa.string()), pa.field(EVENT_TIMESTAMP, TIMESTAMP)
+    return pa.schema([*case.record_schema, label, time, *text])
 
 
 class Quarantine:
@@ -61,96 +60,124 @@ class Quarantine:
             self.reasons.update(refused[REASON].to_pylist())
             self.writer.write_table(refused.select(self._schema.names).cast(self._schema))
 
-    def add_records(self, rows: pa.Table) -> None:
-        """Write valid records that are refused because of others, with a `reason`."""
-        self.add(pa.table({name: as_text(rows[name]) for name in self._schema.names}))
+    def add_selected(self, database: DuckDBPyConnection, case: UseCase) -> None:
+        """Write what is refused because of other rows, ordered by `row_id`: contents with two
+        labels, also those of the base, and rows that resemble both parts.
+        """
+        names = _identifiers(case)
+        query = f"""
+        SELECT {names}, r.label, make_timestamptz(a.time) AS event_timestamp, x.reason, r.source,
+               r.row_id, a.arrival
+        FROM accepted r JOIN arrivals a ON r._arrival = a.arrival JOIN (
+            SELECT arrival, '{CONTRADICTION}' AS reason
+            FROM arrivals SEMI JOIN contradictory USING (row_id)
+            UNION ALL SELECT arrival, '{STRADDLING}' FROM straddling
+        ) x ON x.arrival = a.arrival
+        UNION ALL
+        SELECT {names}, r.label, r.event_timestamp, '{CONTRADICTION}', r.source, r.row_id, NULL
+        FROM base_records r SEMI JOIN contradictory c ON r.row_id = c.row_id
+        ORDER BY row_id, arrival NULLS FIRST"""  # noqa: S608 (quoted names)
+        for rows in database.sql(query).to_arrow_reader(GROUP_ROWS):
+            self.add(pa.table({name: as_text(rows[name]) for name in self._schema.names}))
 
 
-@dataclass
-class Written:
-    """The digest of the records that were written, and counts of them."""
-
-    digest: ContentDigest
-    rows: int = 0
-    times_unknown: int = 0
-    sources: Counter[str] = field(default_factory=Counter)
-
-    def add(self, records: pa.Table) -> None:
-        """Take in the next records in order."""
-        self.digest.update(records)
-        self.rows += records.num_rows
-        self.times_unknown += records[EVENT_TIMESTAMP].null_count
-        for pair in pc.value_counts(records[SOURCE]).to_pylist():
-            known = pair["values"] in self.sources or len(self.sources) < MAX_SOURCES
-            self.sources[pair["values"] if known else OTHER_SOURCES] += pair["counts"]
-
-
-def write_records(database: DuckDBPyConnection, case: UseCase, path: Path) -> Written:
-    """Write the rows of `selected`, of the tables `accepted` and `base_records`, by `row_id`."""
-    schema = records_schema(case)
-    written = Written(ContentDigest(pa.schema([f for f in schema if f.name != SOURCE])))
-    names = ", ".join(quoted(*case.record_schema.names))
+def write_records(database: DuckDBPyConnection, case: UseCase, path: Path) -> str:
+    """Write the rows of `selected`, of the tables `accepted` and `base_records`, ordered by
+    `row_id`; create the view `records` of the file and return the hash of its content.
+    """
+    names, schema = _identifiers(case), records_schema(case)
+    digest = ContentDigest(pa.schema([field for field in schema if field.name != SOURCE]))
     query = f"""
-    SELECT {names}, r.label, s.time, r.row_id, s.cluster, s.test, r.source
+    SELECT {names}, r.label, make_timestamptz(s.time), r.row_id, s.cluster, s.part, r.source
     FROM accepted r JOIN selected s ON r._arrival = s.arrival
     UNION ALL
-    SELECT {names}, r.label, epoch_us(r.event_timestamp), r.row_id, s.cluster, s.test, r.source
+    SELECT {names}, r.label, r.event_timestamp, r.row_id, s.cluster, s.part, r.source
     FROM base_records r JOIN selected s ON r.row_id = s.row_id WHERE s.arrival IS NULL
     ORDER BY row_id"""  # noqa: S608 (quoted names)
-    with pq.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
-        for table in _tables(database, query):
-            parts = _parts(table.column(len(case.record_schema) + 4))
-            records = _with_times(table, schema, {PART: parts})
-            written.add(records)
-            writer.write_table(records, row_group_size=max(records.num_rows, 1))
-    return written
+    for table in _write(database, query, path, schema):
+        digest.update(table)
+    database.read_parquet(str(path)).create_view("records")
+    return digest.hexdigest()
 
 
-def quarantine_selected(
-    database: DuckDBPyConnection, case: UseCase, quarantine: Quarantine
-) -> None:
-    """Write what was refused because of other rows, by `row_id`: contents with two labels, of the
-    base too, and rows that resemble both parts.
+def write_index(database: DuckDBPyConnection, path: Path) -> None:
+    """Write `index.parquet`: what the next version needs to know of this one.
+
+    Contents with contradictory labels are stored without a label, so that a later version
+    recognises them.
     """
-    names = ", ".join(quoted(*case.record_schema.names))
-    query = f"""
-    SELECT {names}, r.label, a.time, x.reason, r.source, r.row_id, r._arrival AS arrival
-    FROM accepted r JOIN arrivals a ON r._arrival = a.arrival JOIN (
-        SELECT arrival, '{CONTRADICTION}' AS reason
-        FROM arrivals SEMI JOIN contradictory USING (row_id)
-        UNION ALL SELECT arrival, '{STRADDLING}' FROM straddling
-    ) x ON r._arrival = x.arrival
-    UNION ALL
-    SELECT {names}, label, epoch_us(event_timestamp), '{CONTRADICTION}', source, row_id, NULL
-    FROM base_records SEMI JOIN contradictory USING (row_id)
-    ORDER BY row_id, arrival NULLS FIRST"""  # noqa: S608 (quoted names)
-    schema = pa.schema([*records_schema(case)][: len(case.record_schema) + 2])
-    schema = schema.append(pa.field(REASON, pa.string())).append(pa.field(SOURCE, pa.string()))
-    for table in _tables(database, query):
-        quarantine.add_records(_with_times(table, schema, {}))
+    query = """
+    (SELECT s.row_id, s.label, s.cluster, s.part, n.minhash
+     FROM selected s JOIN nodes n ON s.row_id = n.row_id ORDER BY s.row_id)
+    UNION ALL (SELECT row_id, NULL, NULL, NULL, NULL FROM contradictory ORDER BY row_id)"""
+    for _ in _write(database, query, path, INDEX_SCHEMA):
+        pass
 
 
-def _with_times(table: pa.Table, schema: pa.Schema, given: dict[str, pa.Array]) -> pa.Table:
-    """Return the first columns of `table` by the names of `schema`; times come as microseconds."""
-    columns = dict(zip(schema.names, table.columns[: len(schema)], strict=True)) | given
-    columns[EVENT_TIMESTAMP] = columns[EVENT_TIMESTAMP].cast(pa.timestamp("us")).cast(TIMESTAMP)
-    return pa.table(columns, schema=schema)
+def write_extra_columns(
+    database: DuckDBPyConnection, scanned: Path, base: pa.Table | None, target: Path
+) -> None:
+    """Write the columns that the use case does not name, of the rows with the smallest row ids,
+    which are hashes of the content; no file where there are no such columns.
+
+    `scanned` has these columns of all accepted rows in order, `base` those of the version that
+    is added to.
+    """
+    tables = []
+    if scanned.exists():
+        chosen = database.sql(
+            f"""SELECT arrival, row_id, label, part FROM selected WHERE arrival IS NOT NULL
+                ORDER BY row_id LIMIT {MAX_EXTRA_ROWS}"""  # noqa: S608 (a number)
+        ).to_arrow_table()
+        found = ds.dataset(scanned).take(chosen["arrival"].combine_chunks())
+        chosen = chosen.drop_columns("arrival")
+        for name in found.column_names:
+            clashes = name in {ROW_ID, LABEL, PART}
+            chosen = chosen.append_column(f"{name} (source)" if clashes else name, found[name])
+        tables.append(chosen)
+    if base is not None:
+        gone = database.sql("SELECT row_id FROM contradictory").to_arrow_table()[ROW_ID]
+        tables.append(base.filter(pc.invert(pc.is_in(base[ROW_ID], gone.combine_chunks()))))
+    if tables:
+        target.write_bytes(
+            table_bytes(_concatenated(tables).sort_by(ROW_ID).slice(0, MAX_EXTRA_ROWS))
+        )
 
 
-def _parts(test: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(test, TEST, TRAIN)
+def count_sources(database: DuckDBPyConnection) -> tuple[SourceCount, ...]:
+    """Return the rows of each source in the view `records`, the largest first; of more than
+    1,000 sources the smallest are counted together.
+    """
+    counts = database.sql(
+        f"""SELECT if(place <= {MAX_SOURCES}, source, '{OTHER_SOURCES}') AS name, sum(size)::BIGINT
+        FROM (SELECT source, count(*) AS size,
+                     row_number() OVER (ORDER BY count(*) DESC, source) AS place
+              FROM records GROUP BY source)
+        GROUP BY name ORDER BY min(place)"""  # noqa: S608 (constants)
+    ).fetchall()
+    return tuple(SourceCount(source=name, rows=rows) for name, rows in counts)
 
 
-def _tables(database: DuckDBPyConnection, query: str) -> Iterator[pa.Table]:
-    """Yield the rows of a query in tables of about `GROUP_BYTES`."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in database.sql(query).to_arrow_reader(FETCH_ROWS):
-        waiting.append(batch)
-        if (
-            sum(b.nbytes for b in waiting) >= GROUP_BYTES
-            or sum(b.num_rows for b in waiting) >= GROUP_ROWS
-        ):
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+def _write(
+    database: DuckDBPyConnection, query: str, path: Path, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """Write the rows of a query, a row group at a time, and yield each."""
+    with pq.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
+        for batch in database.sql(query).to_arrow_reader(GROUP_ROWS):
+            table = pa.table(batch.columns, names=schema.names).cast(schema)
+            writer.write_table(table)
+            yield table
+
+
+def _identifiers(case: UseCase) -> str:
+    """Return the columns of a record as a list of SQL identifiers of the table `r`."""
+    return ", ".join('r."' + name.replace('"', '""') + '"' for name in case.record_schema.names)
+
+
+def _concatenated(tables: list[pa.Table]) -> pa.Table:
+    """Return tables of different columns as one; a column of several types becomes text."""
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        texts = [pa.table({n: as_text(t[n]) for n in t.column_names}) for t in tables]
+        return pa.concat_tables(texts, promote_options="default")

@@ -5,38 +5,38 @@ duplicates, clusters and the split and gives the rows back ordered by `row_id`: 
 grow with their text.
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
-from data_pipeline.duplicates.near_duplicates import SignatureFile
+from data_pipeline.columns import MINHASH
+from data_pipeline.near_duplicates import SCHEME
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.validation.rows import RowChecker
-from data_pipeline.versions.base import load_base, write_index
 from data_pipeline.versions.checks import check_selection, selection_warnings
-from data_pipeline.versions.database import open_database
-from data_pipeline.versions.extra import write_extra_columns
 from data_pipeline.versions.files import (
+    INDEX_SCHEMA,
     Quarantine,
-    Written,
-    quarantine_selected,
+    count_sources,
     records_schema,
+    write_extra_columns,
+    write_index,
     write_records,
 )
-from data_pipeline.versions.manifest import (
-    DatasetManifest,
-    SourceCount,
-    SplitSummary,
-    find_base,
-)
+from data_pipeline.versions.manifest import DatasetManifest, SplitSummary, find_base
 from data_pipeline.versions.scan import ACCEPTED, EXTRA, Apply, Progress, Scanned, scan
 from data_pipeline.versions.selection import Selection, select_rows
 from platform_core.clock import Clock
-from platform_core.errors import BlobExists
+from platform_core.errors import BlobExists, BlobNotFound, InvalidData
+from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
     EXTRA_COLUMNS_FILE,
@@ -47,6 +47,8 @@ from platform_core.storage import (
     dataset_path,
 )
 from use_cases import UseCase
+
+MEMORY_LIMIT = "512MB"
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,24 @@ def freeze(
     Raises:
         InvalidData: the rows cannot become a dataset version, or there is no such base.
     """
-    previous = find_base(store, case.name, rules.base)
-    with TemporaryDirectory(prefix="dataset-version-") as name:
-        folder = Path(name)
-        with (
-            open_database(folder) as database,
-            SignatureFile(folder / "signatures") as signatures,
-        ):
-            freezing = _Freezing(store, case, rules, clock, previous, folder, database, signatures)
-            return freezing.run(raw, progress, apply)
+    base = find_base(store, case.name, rules.base)
+    with TemporaryDirectory(prefix="dataset-version-") as name, _database(Path(name)) as database:
+        freezing = _Freezing(store, case, rules, clock, base, Path(name), database)
+        return freezing.run(raw, progress, apply)
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[DuckDBPyConnection]:
+    """Give an empty database in `folder`; what exceeds `MEMORY_LIMIT` goes to disk there."""
+    config: dict[str, Any] = {
+        "memory_limit": MEMORY_LIMIT,
+        "temp_directory": str(folder / "spill"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    with duckdb.connect(folder / "rows.duckdb", config=config) as database:
+        database.execute("SET TimeZone = 'UTC'")
+        yield database
 
 
 @dataclass(frozen=True)
@@ -99,52 +110,74 @@ class _Freezing:
     case: UseCase
     rules: Rules
     clock: Clock
-    previous: DatasetManifest | None
+    base: DatasetManifest | None
     folder: Path
     database: DuckDBPyConnection
-    signatures: SignatureFile
 
     def run(self, raw: RawRecords, progress: Progress | None, apply: Apply) -> str:
-        quarantine = Quarantine(self.folder / QUARANTINE_FILE, self.case)
+        case, database, folder = self.case, self.database, self.folder
+        self._load_base()
+        quarantine = Quarantine(folder / QUARANTINE_FILE, case)
         with quarantine.writer:
-            load_base(
-                self.store, self.previous, self.database, self.signatures,
-                records_schema(self.case), self.folder,
-            )  # fmt: skip
-            checker = RowChecker(self.case)
-            scanned = scan(raw, checker, apply, progress, self.folder, self.signatures, quarantine)
+            scanned = scan(raw, RowChecker(case), apply, progress, folder, quarantine)
             pa.default_memory_pool().release_unused()
-            accepted = self.database.read_parquet(str(self.folder / ACCEPTED))
-            accepted.create_view("accepted")
-            selection = select_rows(
-                self.database, self.signatures, self.rules.near_duplicate_similarity,
-                self.case.classes, self.clock.now(),
-            )  # fmt: skip
+            rows = database.read_parquet(str(folder / ACCEPTED), file_row_number=True)
+            rows.project("*, file_row_number AS _arrival").create_view("accepted")
+            similarity, now = self.rules.near_duplicate_similarity, self.clock.now()
+            selection = select_rows(database, similarity, case.classes, now, folder)
             allowed = self.rules.max_invalid_share
-            check_selection(self.case, scanned, selection, quarantine.reasons, allowed)
-            quarantine_selected(self.database, self.case, quarantine)
-        written = write_records(self.database, self.case, self.folder / RECORDS_FILE)
-        write_index(self.database, self.signatures, self.folder / INDEX_FILE)
-        write_extra_columns(
-            self.database, self.store, self.previous,
-            self.folder / EXTRA, self.folder / EXTRA_COLUMNS_FILE,
-        )  # fmt: skip
-        return self._publish(self._manifest(raw, scanned, selection, quarantine, written))
+            check_selection(case, scanned, selection, quarantine.reasons, allowed)
+            quarantine.add_selected(database, case)
+        version = write_records(database, case, folder / RECORDS_FILE)
+        write_index(database, folder / INDEX_FILE)
+        extra = self._base_extra_columns()
+        write_extra_columns(database, folder / EXTRA, extra, folder / EXTRA_COLUMNS_FILE)
+        return self._publish(self._manifest(version, raw, scanned, selection, quarantine))
+
+    def _load_base(self) -> None:
+        """Create the tables `base` and `base_records`, empty without a version to add to.
+
+        Raises:
+            InvalidData: the version has no index, or one that cannot be continued.
+        """
+        index, records = (self.folder / f"base-{name}" for name in (INDEX_FILE, RECORDS_FILE))
+        if self.base is None:
+            pq.write_table(INDEX_SCHEMA.empty_table(), index)
+            pq.write_table(records_schema(self.case).empty_table(), records)
+        else:
+            names = self.base.use_case, self.base.dataset_version
+            try:
+                self.store.download(dataset_path(*names, INDEX_FILE), index)
+            except BlobNotFound as error:
+                raise _not_continued(self.base, "it has no index") from error
+            scheme = (pq.read_schema(index).metadata or {}).get(MINHASH.encode(), b"").decode()
+            if scheme != SCHEME:
+                raise _not_continued(self.base, f"its signatures are of the scheme {scheme!r}")
+            self.store.download(dataset_path(*names, RECORDS_FILE), records)
+        self.database.read_parquet(str(index)).create_view("base")
+        self.database.read_parquet(str(records)).create_view("base_records")
+
+    def _base_extra_columns(self) -> pa.Table | None:
+        if self.base is None:
+            return None
+        path = dataset_path(self.case.name, self.base.dataset_version, EXTRA_COLUMNS_FILE)
+        return read_table(self.store, path) if self.store.exists(path) else None
 
     def _manifest(
         self,
+        version: str,
         raw: RawRecords,
         scanned: Scanned,
         selection: Selection,
         quarantine: Quarantine,
-        written: Written,
     ) -> DatasetManifest:
         case, summary = self.case, raw.summary
+        untimed = self.database.sql("FROM records WHERE event_timestamp IS NULL")
         return DatasetManifest(
-            dataset_version=written.digest.hexdigest(),
+            dataset_version=version,
             use_case=case.name,
             created_at=self.clock.now(),
-            rows=written.rows,
+            rows=selection.rows,
             rows_read=scanned.rows,
             rows_quarantined=quarantine.reasons.total(),
             duplicates=selection.duplicates,
@@ -156,19 +189,17 @@ class _Freezing:
             clusters=selection.clusters,
             reasons=dict(quarantine.reasons.most_common()),
             warnings=selection_warnings(case, scanned, selection, summary.warnings),
-            parents=(self.previous.dataset_version,) if self.previous else (),
-            sources=tuple(
-                SourceCount(source=name, rows=rows) for name, rows in written.sources.most_common()
-            ),
-            times_unknown=written.times_unknown,
+            parents=(self.base.dataset_version,) if self.base else (),
+            sources=count_sources(self.database),
+            times_unknown=len(untimed),
             data_source=summary.source,
             unreadable_files=len(summary.unreadable),
         )
 
     def _split(self, summary: SplitSummary) -> SplitSummary:
-        if self.previous is None:
+        if self.base is None:
             return summary
-        why = f"records of {self.previous.dataset_version} stay where they are; new ones: "
+        why = f"records of {self.base.dataset_version} stay where they are; new ones: "
         return summary.model_copy(update={"why": why + summary.why})
 
     def _publish(self, manifest: DatasetManifest) -> str:
@@ -183,3 +214,10 @@ class _Freezing:
             content = manifest.model_dump_json(indent=1).encode()
             self.store.create(dataset_path(*names, MANIFEST_FILE), content)
         return version
+
+
+def _not_continued(version: DatasetManifest, why: str) -> InvalidData:
+    return InvalidData(
+        f"dataset version {version.dataset_version} cannot be added to: {why}, as an earlier "
+        "release of the platform wrote it; give all the data once without BASE"
+    )

@@ -1,16 +1,16 @@
-"""The pass over raw records: every row is validated, accepted rows go to local disk."""
+"""The pass over raw records: every row is validated; accepted rows go to local disk."""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_pipeline.duplicates.near_duplicates import SignatureFile
+from data_pipeline.near_duplicates import PERMUTATIONS
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.validation.rows import CheckedBatch, RowChecker
 from data_pipeline.versions.files import Quarantine
@@ -18,10 +18,7 @@ from data_pipeline.versions.files import Quarantine
 BATCH_ROWS = 8_192
 MAX_SPELLINGS = 1_000
 ACCEPTED, EXTRA = "accepted.parquet", "extra.parquet"
-ARRIVAL = "_arrival"
-"""The number of an accepted row in the order of the source."""
-POSITION = "_position"
-"""The row of its signature, -1 without one."""
+MINHASH_COLUMN = "_minhash"
 
 Progress = Callable[[int, int, float], None]
 """Takes rows done, rows in all, and rows per second so far."""
@@ -34,14 +31,12 @@ class Scanned:
     """Counts of the pass; `spellings` are unknown labels."""
 
     rows: int = 0
-    accepted: int = 0
     nul_rows: int = 0
     spellings: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: CheckedBatch) -> None:
         """Count one batch."""
         self.rows += batch.rows
-        self.accepted += batch.accepted.num_rows
         self.nul_rows += batch.nul_rows
         self.spellings.update(batch.spellings)
         # A column of free text has any number of them: the rarest are dropped.
@@ -55,47 +50,34 @@ def scan(
     apply: Apply,
     progress: Progress | None,
     folder: Path,
-    signatures: SignatureFile,
     quarantine: Quarantine,
 ) -> Scanned:
-    """Validate all rows: refused ones go to `quarantine`, accepted ones to `accepted.parquet` in
-    `folder`, their columns outside the use case to `extra.parquet`, near-duplicate signatures to
-    `signatures`.
+    """Validate all rows in order: refused ones go to `quarantine`, accepted ones with their
+    signatures to `accepted.parquet` in `folder`, and the columns that the use case does not name
+    to `extra.parquet`, row by row the same.
     """
     scanned, start = Scanned(), time.perf_counter()
-    accepted, extra = _Rows(folder / ACCEPTED), _Rows(folder / EXTRA)
-    for batch in apply(checker, raw.batches(BATCH_ROWS)):
-        quarantine.add(batch.refused)
-        arrival = scanned.accepted + np.arange(batch.accepted.num_rows)
-        position = signatures.rows + np.cumsum(batch.has_text) - 1
-        signatures.append(batch.minhash[batch.has_text])
-        numbers = {ARRIVAL: arrival, POSITION: np.where(batch.has_text, position, -1)}
-        accepted.write(batch.accepted, numbers)
-        if batch.extra is not None:
-            extra.write(batch.extra, {ARRIVAL: arrival})
-        scanned.add(batch)
-        if progress:
-            seconds = max(time.perf_counter() - start, 1e-9)
-            progress(scanned.rows, raw.summary.rows, scanned.rows / seconds)
-    accepted.close()
-    extra.close()
+    writers: dict[str, pq.ParquetWriter] = {}
+    with ExitStack() as stack:
+        for batch in apply(checker, raw.batches(BATCH_ROWS)):
+            quarantine.add(batch.refused)
+            accepted = batch.accepted.append_column(MINHASH_COLUMN, _signature_column(batch))
+            for name, table in ((ACCEPTED, accepted), (EXTRA, batch.extra)):
+                if table is None:
+                    continue
+                if name not in writers:
+                    writer = pq.ParquetWriter(folder / name, table.schema, compression="lz4")
+                    writers[name] = stack.enter_context(writer)
+                writers[name].write_table(table)
+            scanned.add(batch)
+            if progress:
+                seconds = max(time.perf_counter() - start, 1e-9)
+                progress(scanned.rows, raw.summary.rows, scanned.rows / seconds)
     return scanned
 
 
-class _Rows:
-    """A local Parquet file of tables with numbers per row; there is none until one is written."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer: pq.ParquetWriter | None = None
-
-    def write(self, table: pa.Table, numbers: dict[str, np.ndarray]) -> None:
-        for name, values in numbers.items():
-            table = table.append_column(name, pa.array(values, pa.int64()))
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="lz4")
-        self._writer.write_table(table)
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+def _signature_column(batch: CheckedBatch) -> pa.Array:
+    """Return the signature of each accepted row, null for a row without text."""
+    _, valid = pa.array(batch.has_text).buffers()
+    kind, data = pa.binary(PERMUTATIONS), pa.py_buffer(batch.minhash.tobytes())
+    return pa.Array.from_buffers(kind, len(batch.has_text), [valid, data])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from duckdb import DuckDBPyConnection
 
+from data_pipeline.columns import TEST, TRAIN
 from data_pipeline.versions.manifest import SplitSummary
 
 TEST_SHARE = 0.2
@@ -15,7 +16,7 @@ MIN_TEST_SHARE, MAX_TEST_SHARE = 0.05, 0.5
 _SPLIT_SALT = "mlplatform split 1:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Class and time of a cluster are those of its earliest row.
+# The class and the time of a cluster are those of its earliest row.
 _CLUSTERS = """
 CREATE TABLE clusters AS
 SELECT cluster, size, earliest.label AS label, nullif(earliest.time, latest) AS time
@@ -36,30 +37,30 @@ QUALIFY row_number() OVER (PARTITION BY label ORDER BY abs(share - {TEST_SHARE})
 """  # noqa: S608 (a number)
 _PARTS = f"""
 CREATE TABLE parts AS
-SELECT cluster, coalesce(clusters.time >= boundaries.time,
-           ('0x' || sha256('{_SPLIT_SALT}' || cluster)[:16])::UBIGINT % 100 < {TEST_SHARE * 100})
-           AS test
+SELECT cluster, if(coalesce(clusters.time >= boundaries.time,
+           ('0x' || sha256('{_SPLIT_SALT}' || cluster)[:16])::UBIGINT % 100 < {TEST_SHARE * 100}),
+           '{TEST}', '{TRAIN}') AS part
 FROM clusters LEFT JOIN boundaries USING (label)
 """  # noqa: S608 (constants)
 
 
-class _NoSplitByTimeError(Exception):
+class _NoTimeSplitError(Exception):
     """The rows cannot be split by time; the message says why."""
 
 
 def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> SplitSummary:
-    """Create the table `parts` (`cluster`, `test`) for the rows of the table `rows` (`cluster` as
-    16 hexadecimal digits, `label`, `time` in microseconds or null) and return how it was decided.
+    """Create the table `parts` (`cluster`, `part`) for the rows of the table `rows` (`cluster` as
+    16 hexadecimal digits, `label`, `time` in microseconds or null) and return how it was split.
 
-    By time when in every class at least 80 % of the rows have one and their times differ: then
-    the test part is the latest fifth of each class. A cluster is never divided; it belongs where
-    its earliest row belongs. Without times a hash of the cluster's id decides, as it does for
-    clusters without a time in a split by time.
+    The split is by time when at least 80 % of the rows of every class have a time and these
+    differ: the test part is then the latest fifth of each class. A cluster is never divided; its
+    earliest row decides. Clusters without a time, and all of them in a split by content, are
+    divided by a hash of their id.
     """
     database.execute(_CLUSTERS.format(rows=rows))
     try:
         boundaries = _boundaries(database, rows, classes)
-    except _NoSplitByTimeError as reason:
+    except _NoTimeSplitError as reason:
         boundaries = {}
         summary = SplitSummary(method="content", why=str(reason))
     else:
@@ -86,14 +87,14 @@ def _boundaries(database: DuckDBPyConnection, rows: str, classes: Sequence[str])
     for name in classes:
         total, timed, different = known.get(name, (0, 0, 0))
         if timed == 0:
-            raise _NoSplitByTimeError(f"no row of {name} has a time")
+            raise _NoTimeSplitError(f"no row of {name} has a time")
         if timed < TIMED_SHARE * total:
-            raise _NoSplitByTimeError(f"only {timed / total:.0%} of the rows of {name} have a time")
+            raise _NoTimeSplitError(f"only {timed / total:.0%} of the rows of {name} have a time")
         if different == 1:
-            raise _NoSplitByTimeError(f"all rows of {name} have the same time")
+            raise _NoTimeSplitError(f"all rows of {name} have the same time")
         time, share = nearest.get(name, (0, 0.0))
         if not MIN_TEST_SHARE <= share <= MAX_TEST_SHARE:
-            raise _NoSplitByTimeError(
+            raise _NoTimeSplitError(
                 f"no point in time leaves about {TEST_SHARE:.0%} of {name} for the test: too many "
                 "rows share a time or are near duplicates"
             )

@@ -10,7 +10,7 @@ from platform_core.errors import ConfigurationError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from releases.catalogue.listing import ReleaseListing
-from releases.changes import CanaryService, GatewaySmokeTest, ReleaseService
+from releases.changes import GatewaySmokeTest, ReleaseService
 from releases.deployers import Deployer
 from releases.deployers.embedded import EmbeddedDeployer
 from releases.settings import ReleaseSettings
@@ -21,7 +21,6 @@ class Releases:
     """The services that the command line uses."""
 
     service: ReleaseService
-    canaries: CanaryService
     listing: ReleaseListing
 
 
@@ -36,7 +35,6 @@ def build(settings: ReleaseSettings) -> Releases:
     deploys = deployer(settings, store)
     return Releases(
         ReleaseService(store, registry, deploys, smoke, ledger),
-        CanaryService(store, registry, deploys, ledger),
         ReleaseListing(store, registry, ledger),
     )
 

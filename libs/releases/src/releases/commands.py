@@ -8,6 +8,7 @@ import typer
 
 from platform_core.command_line import RELEASES, JsonOption, UseCaseOption, command_group, show
 from platform_core.contracts.environments import Environment
+from platform_core.errors import Refused, Unavailable
 from use_cases import DEFAULT
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from releases.changes import ChangeOutcome
 
 commands = command_group()
-release = typer.Typer(no_args_is_help=True, help="List releases and show one.")
+release = typer.Typer(no_args_is_help=True, help="List, show and repair releases.")
 commands.add_typer(release, name="release", rich_help_panel=RELEASES)
 
 ReleaseOption = Annotated[
@@ -55,19 +56,37 @@ def rollback(
 
 @commands.command(rich_help_panel=RELEASES)
 def canary(
-    percent: Annotated[int, typer.Option(min=0, max=99, help="1 to 99; 0 ends the canary.")] = 10,
+    percent: Annotated[int, typer.Option(help="Share of the requests.")] = 10,
     use_case: UseCaseOption = DEFAULT,
     release: ReleaseOption = None,
-    reason: ReasonOption = "tried by hand",
 ) -> None:
-    """Serve a release to a percentage of production's requests."""
-    canaries = _releases().canaries
-    if percent == 0:
-        canaries.end(use_case, _actor(), reason)
-        typer.echo(f"the canary of {use_case} has ended; production serves one release")
-        return
-    release_id = canaries.start(use_case, release, percent, _actor(), reason)
-    typer.echo(f"{use_case} {release_id} answers {percent} % of production's requests")
+    """Refused: no deployer divides the requests of an environment between two releases."""
+    named = release or "staging's release"
+    raise Refused(
+        f"{named} of {use_case} cannot answer {percent} % of production's requests: KServe divides "
+        "connections, not requests, and the gateway keeps its connections open, so a release may "
+        "get all requests or none; use `mlplatform promote`, and `mlplatform rollback` if needed"
+    )
+
+
+@release.command("repair")
+def repair_releases(
+    use_case: Annotated[
+        str | None, typer.Option("--use-case", "-u", help="Default: every use case.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make servers, versions and aliases agree with the ledger and the stored releases."""
+    from use_cases import use_case_names
+
+    service = _releases().service
+    reports = [service.repair(name) for name in ([use_case] if use_case else use_case_names())]
+    changed = [line for report in reports for line in report.changed]
+    problems = [problem for report in reports for problem in report.problems]
+    agreed = [] if problems else ["everything agrees with the ledger: nothing to repair"]
+    show(reports, as_json, changed or agreed)
+    if problems:
+        raise Unavailable(f"not everything could be repaired: {'; '.join(problems)}")
 
 
 @release.command("list")

@@ -1,7 +1,6 @@
-"""Changes of what an environment serves: deployment, promotion, rollback, canary."""
+"""Changes of what an environment serves: deployment, promotion, rollback."""
 
-from releases.changes.canary import CanaryService
-from releases.changes.service import ChangeOutcome, ReleaseService
+from releases.changes.service import ChangeOutcome, ReleaseService, RepairReport
 from releases.changes.smoke import GatewaySmokeTest, SmokeTest
 
-__all__ = ["CanaryService", "ChangeOutcome", "GatewaySmokeTest", "ReleaseService", "SmokeTest"]
+__all__ = ["ChangeOutcome", "GatewaySmokeTest", "ReleaseService", "RepairReport", "SmokeTest"]

@@ -2,18 +2,19 @@
 
 Every change takes the same steps:
 
-    verify → registry alias → deploy and wait until ready → smoke test → ledger
+    verify → deploy and wait until ready → smoke test → ledger → registry
 
 The last served entry of the ledger is the truth. The steps before it are idempotent, so a process
 that dies before the ledger entry has changed nothing that counts: the next change, whatever its
-outcome, makes registry and server agree with the ledger again (`reconcile`).
+outcome, makes the server agree with the ledger again, as does `repair`. The registry's versions and
+aliases are derived from releases and ledger; no step needs them.
 
 Two changes at the same time: an entry is only appended right after the entries that its author
 had read, so one of the two gets `LedgerConflict`. Every process that deployed reads the ledger
 afterwards and deploys what it says, so that the last deployment matches the ledger.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from platform_core.contracts.environments import Environment
@@ -23,8 +24,9 @@ from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
 from platform_core.storage import release_path
-from releases.catalogue.lookup import resolve_release
+from releases.catalogue.lookup import release_ids, resolve_release
 from releases.changes.history import active_release, rollback_target
+from releases.changes.registry import RegistryRecords
 from releases.changes.smoke import SmokeTest
 from releases.deployers import Deployer
 from releases.gates import Verification
@@ -32,6 +34,9 @@ from use_cases import UseCase
 from use_cases import use_case as installed
 
 MAX_DETAIL = 1000
+REPAIRED = "the server had diverged from the ledger; repaired"
+Versions = Mapping[str, str] | None
+"""Version numbers by release id, `None` when the registry does not answer."""
 ReleaseCheck = Callable[[UseCase, str], None]
 
 
@@ -50,6 +55,15 @@ class ChangeOutcome:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class RepairReport:
+    """What a repair of a use case changed, and what it could not repair."""
+
+    use_case: str
+    changed: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
 class ReleaseService:
     """Deploys, promotes and rolls back releases; every attempt is recorded in the ledger.
 
@@ -66,7 +80,7 @@ class ReleaseService:
         ledger: Ledger,
     ) -> None:
         self._store = store
-        self._registry = registry
+        self._records = RegistryRecords(store, registry, ledger)
         self._deployer = deployer
         self._smoke = smoke
         self._ledger = ledger
@@ -108,31 +122,50 @@ class ReleaseService:
     ) -> ChangeOutcome:
         """Serve the release that the environment served before the present one.
 
-        The release must still load; it is not compared with the present one.
+        The release must still load; it is not compared with the present one. Without an earlier
+        release, the environment is made to serve what the ledger names.
         """
         installed(use_case)
         entries = self._ledger.entries(use_case, environment)
         target = rollback_target(entries)
         if target is None:
-            raise Refused(
-                f"{environment} has served no earlier release of {use_case}: "
-                "there is nothing to roll back to"
-            )
+            return self._repair_instead(use_case, environment, active_release(entries))
         change = _change(use_case, environment, Action.ROLLBACK, target, actor, reason)
         return self._execute(change, target, entries, self._verification.for_rollback)
 
-    def reconcile(self, use_case: str, environment: Environment) -> bool:
-        """Make server and registry agree with the ledger; return whether they had to be changed.
+    def repair(self, use_case: str) -> RepairReport:
+        """Make servers and registry agree with the ledger and the stored releases.
 
-        The server comes first because callers depend on it. The ledger is read again afterwards,
-        so that of several processes the last one to deploy leaves what the ledger says.
+        A step that fails does not stop the others.
         """
-        repaired = False
-        while True:
-            expected = self._ledger.active(use_case, environment)
-            repaired |= self._repair(use_case, environment, expected)
-            if self._ledger.active(use_case, environment) == expected:
-                return repaired
+        installed(use_case)
+        changed: list[str] = []
+        problems: list[str] = []
+        versions = self._records.versions(use_case, [])
+        for environment in Environment:
+            try:
+                if self._restore(use_case, environment, versions):
+                    active = self._ledger.active(use_case, environment) or "nothing"
+                    changed.append(f"{environment} serves {active} of {use_case} again")
+            except PlatformError as error:
+                problems.append(str(error))
+        try:
+            changed.extend(self._records.repair(use_case, release_ids(self._store, use_case)))
+        except PlatformError as error:
+            problems.append(str(error))
+        return RepairReport(use_case, tuple(changed), tuple(problems))
+
+    def _repair_instead(
+        self, use_case: str, environment: Environment, present: str | None
+    ) -> ChangeOutcome:
+        repaired, detail = self._reconcile(use_case, environment)
+        if present and repaired:
+            return ChangeOutcome(use_case, environment, present, present, False, detail)
+        suffix = f"; {detail}" if detail else ""
+        raise Refused(
+            f"{environment} has served no earlier release of {use_case}: "
+            f"there is nothing to roll back to{suffix}"
+        )
 
     def _execute(
         self, change: Change, target: str, entries: Sequence[LedgerEntry], check: ReleaseCheck
@@ -140,55 +173,97 @@ class ReleaseService:
         use_case, environment = change.use_case, change.environment
         present = active_release(entries)
         if target == present:
-            repaired = self.reconcile(use_case, environment)
-            detail = "the server had diverged from the ledger; repaired" if repaired else ""
+            _, detail = self._reconcile(use_case, environment)
             return ChangeOutcome(use_case, environment, target, present, False, detail)
         change = change.model_copy(update={"from_release": present})
+        versions = self._records.versions(use_case, filter(None, (target, present)))
         try:
             check(installed(use_case), target)
-            self._deploy_and_test(use_case, environment, target)
-            self._ledger.append(change, sequence=len(entries) + 1)
+            self._deploy(use_case, environment, target, versions)
+            self._smoke.check(installed(use_case), environment, target)
+            self._append(change, len(entries) + 1)
         except BaseException as error:
-            self._abandon(change, error)
+            self._abandon(change, error, versions)
             raise
-        detail = _error_of(lambda: self.reconcile(use_case, environment))
+        problems = (
+            _error_of(lambda: self._restore(use_case, environment, versions)),
+            self._repair_records(use_case, versions)[1],
+        )
+        detail = "; ".join(filter(None, problems))
         return ChangeOutcome(use_case, environment, target, present, True, detail)
 
-    def _deploy_and_test(self, use_case: str, environment: Environment, release_id: str) -> None:
-        version = self._registry.find(use_case, release_id).version
-        self._registry.set_alias(use_case, environment, version)
-        self._deploy(use_case, environment, release_id, version)
-        self._smoke.check(installed(use_case), environment, release_id)
+    def _reconcile(self, use_case: str, environment: Environment) -> tuple[bool, str]:
+        """Make server and registry agree with the ledger; return whether the server had to be
+        changed, and what was repaired or failed.
+        """
+        versions = self._records.versions(use_case, [])
+        repaired = self._restore(use_case, environment, versions)
+        details = (REPAIRED if repaired else "", *self._repair_records(use_case, versions))
+        return repaired, "; ".join(filter(None, details))
 
-    def _abandon(self, change: Change, error: BaseException) -> None:
+    def _append(self, change: Change, sequence: int) -> None:
+        """Append the change as the entry `sequence`; the response of the store may be lost."""
+        try:
+            self._ledger.append(change, sequence=sequence)
+        except PlatformError:
+            entries = self._ledger.entries(change.use_case, change.environment)
+            if len(entries) < sequence or entries[sequence - 1].change != change:
+                raise
+
+    def _abandon(self, change: Change, error: BaseException, versions: Versions) -> None:
         """Restore the state that the ledger names, then record the attempt and its error."""
         verdict = Verdict.REFUSED if isinstance(error, Refused) else Verdict.FAILED
         detail = (str(error) or type(error).__name__)[:MAX_DETAIL]
         failed = change.model_copy(update={"verdict": verdict, "detail": detail})
         for problem in (
-            _error_of(lambda: self.reconcile(change.use_case, change.environment)),
+            _error_of(lambda: self._restore(change.use_case, change.environment, versions)),
             _error_of(lambda: self._ledger.append(failed)),
         ):
             if problem:
-                error.add_note(f"{problem}; the next change of {change.environment} repairs this")
+                error.add_note(
+                    f"{problem}; the next change of {change.environment} or "
+                    "`mlplatform release repair` repairs this"
+                )
+        _, problem = self._repair_records(change.use_case, versions)
+        if problem and versions is not None:
+            error.add_note(problem)
 
-    def _repair(self, use_case: str, environment: Environment, expected: str | None) -> bool:
-        version = self._registry.find(use_case, expected).version if expected else None
-        alias = self._registry.alias(use_case, environment)
-        server_differs = self._deployer.served(use_case, environment) != expected
-        alias_differs = (alias.version if alias else None) != version
-        if server_differs and expected and version:
-            self._deploy(use_case, environment, expected, version)
-        elif server_differs:
-            self._deployer.withdraw(use_case, environment)
-        if alias_differs:
-            self._registry.set_alias(use_case, environment, version)
-        return server_differs or alias_differs
+    def _restore(self, use_case: str, environment: Environment, versions: Versions) -> bool:
+        """Make the server agree with the ledger; return whether it had to be changed.
+
+        The ledger is read again afterwards, so that of several processes the last one to deploy
+        leaves what the ledger says.
+        """
+        repaired = False
+        while True:
+            expected = self._ledger.active(use_case, environment)
+            if not self._deployer.serves_only(use_case, environment, expected):
+                repaired = True
+                if expected:
+                    self._deploy(use_case, environment, expected, versions)
+                else:
+                    self._deployer.withdraw(use_case, environment)
+            if self._ledger.active(use_case, environment) == expected:
+                return repaired
+
+    def _repair_records(self, use_case: str, versions: Versions) -> tuple[str, str]:
+        """Repair the registry's records; return what was changed, and what is left to do.
+
+        A registry that did not answer before (`versions` is `None`) is not asked again.
+        """
+        changed: list[str] = []
+        problem = "it does not answer"
+        if versions is not None:
+            problem = _error_of(lambda: changed.extend(self._records.repair(use_case)))
+        later = f"run `mlplatform release repair --use-case {use_case}` later"
+        left = f"the registry is not up to date: {problem}; {later}" if problem else ""
+        return "; ".join(changed), left
 
     def _deploy(
-        self, use_case: str, environment: Environment, release_id: str, version: str
+        self, use_case: str, environment: Environment, release_id: str, versions: Versions
     ) -> None:
         uri = self._store.uri(release_path(use_case, release_id))
+        version = (versions or {}).get(release_id, "")
         self._deployer.deploy(use_case, environment, release_id, uri, version)
 
 

@@ -1,5 +1,5 @@
 """Deployers: the port, and its adapters for the laptop, KServe and tests."""
 
-from releases.deployers.port import CanaryDeployer, Deployer
+from releases.deployers.port import Deployer
 
-__all__ = ["CanaryDeployer", "Deployer"]
+__all__ = ["Deployer"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError, UpstreamUnavailable
 from platform_core.settings import ServingSettings
-from releases.deployers.pointer import pointer
+from releases.deployers.pointer import pointer, read_pointer
 from releases.deployers.v2 import V2Services
 
 POLL_SECONDS = 0.1
@@ -51,6 +51,12 @@ class EmbeddedDeployer:
     def served(self, use_case: str, environment: Environment) -> str | None:
         """Return the release in the model's metadata, `None` if the model is not served."""
         return self._services.served(use_case, environment)
+
+    def serves_only(self, use_case: str, environment: Environment, release_id: str | None) -> bool:
+        """Return whether the server answers with the release, and its pointer names it."""
+        file = self._pointer(use_case, environment)
+        named = read_pointer(file.read_bytes()) if file.exists() else None
+        return (named, self.served(use_case, environment)) == (release_id, release_id)
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Remove the pointer and unload the model."""

@@ -13,7 +13,6 @@ class MemoryDeployer:
     def __init__(self, store: BlobStore) -> None:
         self._store = store
         self._scorers: dict[tuple[str, Environment], Scorer] = {}
-        self.canaries: dict[tuple[str, Environment], tuple[str, int]] = {}
 
     def deploy(
         self,
@@ -23,33 +22,18 @@ class MemoryDeployer:
         release_uri: str,
         model_version: str,
     ) -> None:
-        """Load and verify the release, then serve it; a canary ends."""
+        """Load and verify the release, then serve it."""
         del release_uri, model_version
         self._scorers[use_case, environment] = self._load(use_case, release_id)
-        self.canaries.pop((use_case, environment), None)
-
-    def canary(
-        self,
-        use_case: str,
-        environment: Environment,
-        release_id: str,
-        release_uri: str,
-        model_version: str,
-        percent: int,
-    ) -> None:
-        """Load and verify the release, then record its share."""
-        del release_uri, model_version
-        self._load(use_case, release_id)
-        self.canaries[use_case, environment] = (release_id, percent)
-
-    def end_canary(self, use_case: str, environment: Environment) -> None:
-        """Remove the canary."""
-        self.canaries.pop((use_case, environment), None)
 
     def served(self, use_case: str, environment: Environment) -> str | None:
         """Return the id of the served release, `None` if there is none."""
         scorer = self._scorers.get((use_case, environment))
         return scorer.release_id if scorer else None
+
+    def serves_only(self, use_case: str, environment: Environment, release_id: str | None) -> bool:
+        """Return whether the release is served."""
+        return self.served(use_case, environment) == release_id
 
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Stop serving."""

@@ -1,5 +1,7 @@
 """The pointer: the JSON document that tells an inference service which release to load."""
 
+import json
+
 from platform_core.hashing import canonical_json
 
 
@@ -13,3 +15,11 @@ def pointer(use_case: str, release_id: str, release_uri: str, model_version: str
             "model_version": model_version,
         }
     )
+
+
+def read_pointer(content: bytes | str) -> str:
+    """Return the release id in a pointer, "" if there is none."""
+    try:
+        return str(json.loads(content)["release_id"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,6 +1,6 @@
 """The deployer port."""
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from platform_core.contracts.environments import Environment
 
@@ -21,6 +21,8 @@ class Deployer(Protocol):
     ) -> None:
         """Return when the environment answers with the release. Deploying it again is allowed.
 
+        `model_version` is the release's version in the registry, "" if it is not known.
+
         After an error, the previous release is served, or the one of the other deployment.
 
         Raises:
@@ -34,30 +36,12 @@ class Deployer(Protocol):
         """Return the id of the served release, `None` if there is none."""
         ...
 
-    def withdraw(self, use_case: str, environment: Environment) -> None:
-        """Stop serving the use case. Does nothing if it is not served."""
-        ...
-
-
-@runtime_checkable
-class CanaryDeployer(Deployer, Protocol):
-    """A deployer that can split requests between two releases."""
-
-    def canary(
-        self,
-        use_case: str,
-        environment: Environment,
-        release_id: str,
-        release_uri: str,
-        model_version: str,
-        percent: int,
-    ) -> None:
-        """Return when the release answers `percent` of the requests; no request mixes releases.
-
-        Raises the errors of `deploy`; the stable release then answers all requests.
+    def serves_only(self, use_case: str, environment: Environment, release_id: str | None) -> bool:
+        """Return whether every server of the environment answers with the release, and will after
+        a restart. `None` stands for no release.
         """
         ...
 
-    def end_canary(self, use_case: str, environment: Environment) -> None:
-        """Return when the stable release answers all requests again."""
+    def withdraw(self, use_case: str, environment: Environment) -> None:
+        """Stop serving the use case. Does nothing if it is not served."""
         ...

@@ -40,6 +40,8 @@ class DeployerContract:
     def test_nothing_is_served_at_first(self, deployer: Deployer) -> None:
         """`None`, not an error."""
         assert deployer.served(self.use_case, STAGING) is None
+        assert deployer.serves_only(self.use_case, STAGING, None)
+        assert not deployer.serves_only(self.use_case, STAGING, "0" * 32)
 
     def test_a_deployed_release_is_served_when_deploy_returns(
         self,
@@ -58,6 +60,9 @@ class DeployerContract:
         put(second, version="2")
         assert deployer.served(self.use_case, STAGING) == second
         assert deployer.served(self.use_case, PRODUCTION) == first
+        assert deployer.serves_only(self.use_case, STAGING, second)
+        for release in (first, None):
+            assert not deployer.serves_only(self.use_case, STAGING, release)
 
     def test_a_corrupt_release_is_refused_and_the_old_one_serves(
         self,
@@ -101,6 +106,7 @@ class DeployerContract:
         deployer.withdraw(self.use_case, STAGING)
         deployer.withdraw(self.use_case, STAGING)
         assert deployer.served(self.use_case, STAGING) is None
+        assert deployer.serves_only(self.use_case, STAGING, None)
         assert deployer.served(self.use_case, PRODUCTION) == release
         put(release)
         assert deployer.served(self.use_case, STAGING) == release

@@ -124,6 +124,10 @@ class KServeDeployer:
             return desired.release.release_id  # this request was routed to the canary
         return answered
 
+    def serves_only(self, use_case: str, environment: Environment, release_id: str | None) -> bool:
+        """Return whether the InferenceService is configured for the release and answers with it."""
+        return self.served(use_case, environment) == release_id
+
     def withdraw(self, use_case: str, environment: Environment) -> None:
         """Have KServe stop the InferenceService."""
         deadline = time.monotonic() + self._timeout

@@ -1,1 +1,0 @@
-"""Near duplicates: texts that are almost the same."""
