@@ -48,7 +48,7 @@ from platform_core.storage import (
 )
 from use_cases import UseCase
 
-MEMORY_LIMIT = "256MB"
+MEMORY_LIMIT = "512MB"
 
 
 @dataclass(frozen=True)
