@@ -85,7 +85,8 @@ class Admission:
             containers.append(AGENT_CONTAINER)
         namespace, name = new["metadata"]["namespace"], new["metadata"]["name"]
         if self._levels.get(namespace) == "restricted":
-            violations = [v for c in containers for v in _restricted(c, new["spec"])]
+            checked = [*containers, *new["spec"].get("initContainers", [])]
+            violations = [v for c in checked for v in _restricted(c, new["spec"])]
             if violations:
                 raise _forbidden(
                     f'pods "{name}" is forbidden: violates PodSecurity "restricted:latest": '

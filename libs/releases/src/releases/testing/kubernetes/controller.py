@@ -167,7 +167,7 @@ class KServeController:
         base = next(iter(runtime.get("containers") or [{}]))
         own = {key: model[key] for key in ("image", "resources", "securityContext") if key in model}
         container = {"image": "inference-service"} | base | own | {"name": "kserve-container"}
-        keep = {"securityContext", "serviceAccountName"} & set(predictor)
+        keep = {"securityContext", "serviceAccountName", "initContainers"} & set(predictor)
         return {key: predictor[key] for key in keep} | {"containers": [container]}
 
     def _crash(self, live: Object, pods: list[Object], message: str) -> None:
