@@ -84,12 +84,10 @@ class Port:
     def __getattr__(self, name):
         value = getattr(self._port, name)
         step = STEPS.get(name)
-        if not step and not isinstance(self._port, LocalBlobStore):
+        if name == "uri" or not (step or isinstance(self._port, LocalBlobStore)):
             return value
 
         def call(*arguments, **named):
-            if name == "uri":
-                return value(*arguments)
             return self._script.run(
                 step or blob_step(name, arguments[0]), lambda: value(*arguments, **named)
             )
@@ -98,19 +96,15 @@ class Port:
 
 
 def blob_step(method, path):
-    """Return the step that a call of the blob store is part of."""
-    verb = {"create": "append to", "list": "list"}.get(method, "read")
     if "_ledger" in path:
         return "append to the ledger" if method == "create" else "read the ledger"
-    folder = path.split("/")[0]
-    what = {"models": "releases", "baselines": "the baseline"}.get(folder, "the test rows")
-    return f"{verb} {what}"
+    kinds = {"models": "releases", "baselines": "the baseline"}
+    what = kinds.get(path.split("/")[0], "the test rows")
+    return f"{'list' if method == 'list' else 'read'} {what}"
 
 
 @dataclass
 class Smoke:
-    """Asks the deployer; a script may have it refuse."""
-
     deployer: MemoryDeployer
     script: Script
 
@@ -172,13 +166,11 @@ def promote(service, ids):
     service.promote("iris", ids["new"], **AUDIT)
 
 
-def roll_back(service, ids):
-    del ids
+def roll_back(service, _):
     service.rollback("iris", PRODUCTION, **AUDIT)
 
 
-def repair(service, ids):
-    del ids
+def repair(service, _):
     service.repair("iris")
 
 
@@ -272,42 +264,37 @@ def test_after_a_fault_server_and_ledger_agree_or_the_next_command_repairs(
         page.setdefault(scenario, []).append(f"| {step} ({occurrence}) | {' | '.join(cells)} |")
 
 
-def damage(name):
-    def apply(installation):
-        path = f"{release_path('iris', installation.ids[name])}/{model_file('iris')}"
-        installation.store.write(path, b"damaged")
-
-    return apply
-
-
-def lose(name, *files):
-    def apply(installation):
-        folder = release_path("iris", installation.ids[name])
-        blobs = [blob.path for blob in installation.store.list(folder)]
-        for path in [f"{folder}/{file}" for file in files] or blobs:
-            installation.store.delete(path)
-
-    return apply
-
-
-def swap(name):
-    """Put the model of another release in the place of a release's own."""
+def stored(path_of, content):
+    """Write a blob; `None` deletes it, and a name takes the model of that release."""
 
     def apply(installation):
         store, ids = installation.store, installation.ids
-        foreign = store.read(f"{release_path('iris', ids['other'])}/{model_file('iris')}")
-        store.write(f"{release_path('iris', ids[name])}/{model_file('iris')}", foreign)
+        if content is None:
+            store.delete(path_of(ids))
+        else:
+            data = store.read(model(content)(ids)) if content in ids else content
+            store.write(path_of(ids), data)
 
     return apply
 
 
-def ledger_entry(number, content=None):
+def model(name, file=None):
+    return lambda ids: f"{release_path('iris', ids[name])}/{file or model_file('iris')}"
+
+
+def baseline(ids):
+    return baseline_path("iris", ids["new"])
+
+
+def ledger_entry(number):
+    return lambda _: ledger_entry_path("iris", PRODUCTION, number)
+
+
+def lose(name):
     def apply(installation):
-        path = ledger_entry_path("iris", PRODUCTION, number)
-        if content is None:
-            installation.store.delete(path)
-        else:
-            installation.store.write(path, content)
+        folder = release_path("iris", installation.ids[name])
+        for blob in list(installation.store.list(folder)):
+            installation.store.delete(blob.path)
 
     return apply
 
@@ -323,44 +310,25 @@ def alias(name):
     return apply
 
 
-def no_versions(installation):
-    installation.registry = MemoryRegistry()
-
-
-def serves(name):
-    return lambda installation: installation.serve(name)
-
-
-def baseline(content):
-    def apply(installation):
-        path = baseline_path("iris", installation.ids["new"])
-        if content is None:
-            installation.store.delete(path)
-        else:
-            installation.store.write(path, content)
-
-    return apply
-
-
 RECORDS = {
-    "all MLflow versions are missing": no_versions,
+    "all MLflow versions are missing": lambda i: setattr(i, "registry", MemoryRegistry()),
     "the alias is missing": alias("nothing"),
     "the alias is stale": alias("first"),
     "the alias names a foreign version": alias("foreign"),
-    "the server serves nothing": serves(None),
-    "the server serves a stale release": serves("first"),
-    "the server serves a foreign release": serves("other"),
+    "the server serves nothing": lambda i: i.serve(None),
+    "the server serves a stale release": lambda i: i.serve("first"),
+    "the server serves a foreign release": lambda i: i.serve("other"),
     "the new release is missing": lose("new"),
-    "the new release is damaged": damage("new"),
-    "the new release has a foreign model": swap("new"),
-    "the new release has no lineage": lose("new", "lineage.json"),
+    "the new release is damaged": stored(model("new"), b"damaged"),
+    "the new release has a foreign model": stored(model("new"), "other"),
+    "the new release has no lineage": stored(model("new", "lineage.json"), None),
     "the old release is missing": lose("old"),
-    "the old release is damaged": damage("old"),
-    "the baseline is missing": baseline(None),
-    "the baseline is foreign": baseline(b"another"),
-    "the last ledger entry is missing": ledger_entry(2),
-    "the first ledger entry is missing": ledger_entry(1),
-    "a ledger entry is unreadable": ledger_entry(2, b"{"),
+    "the old release is damaged": stored(model("old"), b"damaged"),
+    "the baseline is missing": stored(baseline, None),
+    "the baseline is foreign": stored(baseline, b"another"),
+    "the last ledger entry is missing": stored(ledger_entry(2), None),
+    "the first ledger entry is missing": stored(ledger_entry(1), None),
+    "a ledger entry is unreadable": stored(ledger_entry(2), b"{"),
 }
 COMMANDS = {
     "promote": (promote, False),

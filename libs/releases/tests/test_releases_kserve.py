@@ -367,13 +367,9 @@ def test_a_quota_that_is_used_up_is_the_reason_of_the_time_out(api_server, clust
 
 
 def test_the_refusal_of_a_webhook_is_reported_as_it_is(api_server, cluster, put, releases):
-    def with_canary(live):
-        live["metadata"]["annotations"][MODE] = "Knative"
-        return live
-
     put(cluster.deployer(), releases[0], PRODUCTION)
     live = api_server.store.objects[NAMESPACE, "iris-production"]
-    with_canary(live)
+    live["metadata"]["annotations"][MODE] = "Knative"
     with pytest.raises(Refused, match="deploymentMode cannot be changed") as caught:
         put(cluster.deployer(), releases[1], PRODUCTION)
     assert "release-deployer" not in str(caught.value)
