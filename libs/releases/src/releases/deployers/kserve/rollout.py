@@ -45,7 +45,9 @@ class Rollout:
             return _ready(status) and workload.complete()
         predictor = (status.get("components") or {}).get("predictor") or {}
         newest = predictor.get("latestCreatedRevision")
-        return _ready(status) and newest == predictor.get("latestReadyRevision")
+        return (
+            _ready(status) and newest is not None and newest == predictor.get("latestReadyRevision")
+        )
 
     def late(self, seconds: float) -> UpstreamUnavailable:
         """Return the error of a change that did not finish in `seconds`."""

@@ -75,7 +75,8 @@ class Workload:
 
     def _containers(self) -> Iterator[tuple[str, Object]]:
         for pod in self.pods:
-            if release_of(pod["metadata"]) == self.pointer:
+            ending = "deletionTimestamp" in pod["metadata"]
+            if release_of(pod["metadata"]) == self.pointer and not ending:
                 status = pod.get("status") or {}
                 for kind in ("initContainerStatuses", "containerStatuses"):
                     yield from ((pod["metadata"]["name"], c) for c in status.get(kind) or [])
