@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 from kubernetes.client import AdmissionregistrationV1Api, ApiException, CoreV1Api
+from kubernetes_api.controller import KServeController
+from kubernetes_api.server import ApiServer
 
 from releases.deployers.kserve.connect import api_client
-from releases.testing.kubernetes import ApiServer, KServeController
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "model-serving" / "inference-service" / "deploy"

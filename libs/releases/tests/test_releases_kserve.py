@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from kubernetes.client import CoreV1Api, CustomObjectsApi
+from kubernetes_api.controller import KServeController
+from kubernetes_api.server import ApiServer
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import (
@@ -30,7 +32,6 @@ from releases.deployers.kserve.connect import api_client
 from releases.deployers.kserve.desired import MODE, RELEASE, STOP
 from releases.deployers.v2 import V2Services
 from releases.testing.deployer_contract import DeployerContract
-from releases.testing.kubernetes import ApiServer, KServeController
 from scoring.release import model_file
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION

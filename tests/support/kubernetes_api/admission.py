@@ -11,7 +11,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
-from releases.testing.kubernetes.store import Object, ObjectStore, StatusError
+from kubernetes_api.store import Object, ObjectStore, StatusError
 
 MODE = "serving.kserve.io/deploymentMode"
 AGENT = "internal.serving.kserve.io/agent"
@@ -143,7 +143,7 @@ def _canary_problems(canary: Object) -> Iterator[str]:
     name = predictor.get("name")
     if not name:
         yield "canary[0] predictor.name is required"
-    if not 0 <= percent <= 100:  # noqa: PLR2004
+    if not 0 <= percent <= 100:
         yield f'canary "{name}" trafficPercent must be between 0 and 100, got {percent}'
     yield from (f'canary "{name}" predictor: {p}' for p in _implementation_problems(predictor))
     yield from (

@@ -14,10 +14,10 @@ from typing import Any
 
 import urllib3
 from kubernetes.client import ApiClient, ApiException, CustomObjectsApi
+from kubernetes_api.admission import AGENT, MODE, is_multi_model
 
 from platform_core.errors import PlatformError
 from releases.deployers.kserve.desired import is_serverless, release_of
-from releases.testing.kubernetes.admission import AGENT, MODE, is_multi_model
 
 Object = dict[str, Any]
 KIND = ("serving.kserve.io", "v1beta1")

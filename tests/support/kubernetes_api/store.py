@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from releases.testing.kubernetes import fields
+from kubernetes_api import fields
 
 Object = dict[str, Any]
 

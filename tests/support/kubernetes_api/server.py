@@ -1,4 +1,9 @@
-"""The HTTP server: routes, roles, content types and watches."""
+"""A Kubernetes API server for tests of a deployer: routes, roles, content types and watches.
+
+It implements what a client can observe: optimistic locking, managed fields and their conflicts,
+`Status` responses, generations, the status subresource, expiring watches, bookmarks, roles, and
+what webhooks, quotas and Pod Security refuse.
+"""
 
 import json
 import re
@@ -12,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from releases.testing.kubernetes.admission import Admission
-from releases.testing.kubernetes.store import Object, ObjectStore, StatusError
+from kubernetes_api.admission import Admission
+from kubernetes_api.store import Object, ObjectStore, StatusError
 
 ROUTE = re.compile(
     r"/(?:api|apis)/(?P<version>(?:[^/]+/)?v[^/]+)/namespaces/(?P<namespace>[^/]+)/"
