@@ -117,6 +117,8 @@ class DataPreparation:
     def _show_ingest(self, summary: IngestSummary) -> None:
         for file in summary.unreadable[:FILES_SHOWN]:
             self.show(f"left out {file.file}: {file.reason}")
+        for account in sorted(summary.inputs, key=lambda i: -i.set_aside)[:FILES_SHOWN]:
+            self.show(str(account))
         for warning in summary.warnings[:FILES_SHOWN]:
             self.show(warning)
 

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -32,6 +33,9 @@ class PredictionResponse(BaseModel):
     release_id: str
     environment: Environment
     degraded: Annotated[bool, Field(description="true when the feature store was unavailable")]
+    truncated: Annotated[
+        list[str], Field(default=[], description="fields of which only the start was read, if any")
+    ]
     latency_ms: Annotated[float, Field(ge=0)]
     timestamp: datetime
 
@@ -63,7 +67,8 @@ class PredictedBatch:
     """The responses and inference records of the requests of one micro-batch.
 
     `responses` has one list per request, `log_records` one entry per record; both are plain
-    dictionaries with the fields of `PredictionResponse` and `InferenceRecord`.
+    dictionaries with the fields of `PredictionResponse` and `InferenceRecord`. `truncated` counts
+    the fields that were cut.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class PredictedBatch:
         """Combine `columns` (the values of the N records of `requests`) with their `scores`."""
         self.responses: list[list[dict[str, Any]]] = []
         self.log_records: list[dict[str, Any]] = []
+        self.truncated: Counter[str] = Counter()
         self._case = case = requests[0].case
         self._scores = scores
         self._now = now
@@ -85,10 +91,13 @@ class PredictedBatch:
         for request in requests:
             latency = round((finished - request.context.started) * 1000, LATENCY_DIGITS)
             end = row + request.rows
-            self.responses.append([self._add(request, i, latency) for i in range(row, end)])
+            rows = zip(range(row, end), request.records, strict=True)
+            self.responses.append([self._add(request, i, record, latency) for i, record in rows])
             row = end
 
-    def _add(self, request: PredictionRequest, row: int, latency: float) -> dict[str, Any]:
+    def _add(
+        self, request: PredictionRequest, row: int, record: BaseModel, latency: float
+    ) -> dict[str, Any]:
         """Append the inference record of one row; return its response."""
         scores, case = self._scores, self._case
         prediction = scores.predictions[row]
@@ -123,9 +132,15 @@ class PredictedBatch:
             "release_id": scores.release_id,
             "environment": environment,
             "degraded": scores.degraded,
+            **self._truncated(record),
             "latency_ms": latency,
             "timestamp": self._now,
         }
+
+    def _truncated(self, record: BaseModel) -> dict[str, Any]:
+        names = self._case.declaration.truncated_fields(record)
+        self.truncated.update(names)
+        return {"truncated": names} if names else {}
 
     def _record_id(self, row: int) -> dict[str, Any]:
         name = self._case.id_column
