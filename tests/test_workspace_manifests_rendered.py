@@ -117,8 +117,10 @@ def test_every_use_case_has_both_environments(rendered: dict[str, list[Manifest]
     for service in (staging, production):
         model = service["spec"]["predictor"]["model"]
         assert model["readinessProbe"]["httpGet"]["path"] == f"/v2/models/{use_case}/ready"
-        assert "storageUri" not in model  # the deployer's, as is the annotation
         assert "mlplatform/release" not in service["spec"]["predictor"]["annotations"]
+        # Without both, KServe adds its agent for multi-model servers (docs/adr/0033).
+        (initializer,) = service["spec"]["predictor"]["initContainers"]
+        assert (model["storageUri"][0], initializer["name"]) == ("/", "storage-initializer")
 
 
 @needs_kubectl
