@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from markupsafe import Markup
-
 from evaluation import MetricEstimate, slice_metric_names
 from platform_core.pages import render
 from releases.catalogue.model_card import ModelCard
@@ -33,8 +31,8 @@ CAPTIONS = {
 }
 
 
-def card_page(case: UseCase, card: ModelCard, pictures: Mapping[str, Markup]) -> bytes:
-    """Return the page of `card` with the pictures (SVG) of its evaluation."""
+def card_page(case: UseCase, card: ModelCard, pictures: Mapping[str, str]) -> bytes:
+    """Return the page of `card` with the pictures of its evaluation (see `pages.svg`)."""
     return render(
         "training",
         "model_card.html",
