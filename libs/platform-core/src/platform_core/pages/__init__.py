@@ -42,11 +42,11 @@ def _environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["style"] = files(__name__).joinpath("templates/page.css").read_text()
-    environment.globals["figure"] = _svg
+    environment.globals["figure"] = svg
     return environment
 
 
-def _svg(figure: Figure) -> Markup:
+def svg(figure: Figure) -> Markup:
     """Return a figure as SVG; a salt of its own keeps its bytes the same from run to run."""
     buffer = io.StringIO()
     options: Any = {"svg.hashsalt": "mlplatform", "svg.fonttype": "none"}
