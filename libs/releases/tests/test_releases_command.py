@@ -188,3 +188,19 @@ def test_wrong_use_exits_with_2(arguments, settings, reason, run):
     code, output, errors = run(*arguments, **settings)
     assert (code, output) == (2, [])
     assert reason in errors[-1]
+
+
+def test_a_release_whose_run_was_interrupted_is_staged_by_name(run, blob_store, make_release):
+    release = make_release(blob_store)
+    reason = ("--reason", "the run was interrupted")
+    stage = partial(run, "release", "stage", "--use-case", "iris", *reason)
+    code, output, errors = stage(release.id[:8])
+    assert (code, errors) == (0, [])
+    assert output[0].startswith(f"staging serves iris {release.id} (before: nothing)")
+    ledger = Ledger(blob_store, SystemClock())
+    (entry,) = ledger.entries("iris", Environment.STAGING)
+    assert entry.change.reason == "the run was interrupted"
+
+    code, output, errors = stage("00000000")
+    assert (code, output) == (1, [])
+    assert "00000000" in errors[-1]
