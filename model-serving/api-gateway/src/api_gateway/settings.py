@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.contracts.environments import Environment
 from platform_core.settings import Settings
-from use_cases import DEFAULT
 
 
 class GatewaySettings(Settings):
@@ -14,7 +14,7 @@ class GatewaySettings(Settings):
 
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8000, ge=0, le=65535)
-    default_use_case: str = DEFAULT
+    default_use_case: str = DEFAULT_USE_CASE
 
     api_keys_file: Path | None = None
     allow_development_keys: bool = False
