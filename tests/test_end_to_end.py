@@ -24,7 +24,8 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.parquet import read_table, write_table
 from use_cases import use_case
 
-pytestmark = pytest.mark.slow
+# Fixtures start a stack and train; each counts as part of the first test that needs it.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config" / "embedded.env"
