@@ -1,4 +1,4 @@
-"""The data report: its figures are those of the dataset version, and a person can read it."""
+"""The data report: its figures are those of the dataset version, and its page is readable."""
 
 import os
 import re
@@ -13,12 +13,9 @@ import pytest
 
 from data_pipeline import TEST, read_manifest, read_records
 from data_pipeline.report import DataReport, data_report, read_report, report_path, write_report
+from data_pipeline.report.columns import Column, column_reports
 from data_pipeline.report.contract import Role
-from data_pipeline.report.leak import leaks
-from data_pipeline.report.plots import distributions_plot
-from data_pipeline.report.profile import column_profiles
-from data_pipeline.report.sample import Column
-from data_pipeline.report.summary import summary
+from data_pipeline.report.page import distributions_plot, summary
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.ingestion import ingest
@@ -94,43 +91,45 @@ def reported(tmp_path_factory) -> tuple[LocalBlobStore, str, DataReport]:
     return store, version, write_report(store, SPAM, version, LIMIT)
 
 
-def test_its_counts_are_those_of_the_dataset_version(reported) -> None:
+def test_counts_are_those_of_the_dataset_version(reported) -> None:
     store, version, report = reported
-    manifest = read_manifest(store, "spam", version)
+    data = report.manifest
     records = read_records(store, "spam", version)
-    assert report.rows == len(records) == report.rows_read - report.quarantined - report.duplicates
-    assert {item.name: item.rows for item in report.classes} == manifest.classes
+    assert data == read_manifest(store, "spam", version)
+    assert data.rows == len(records) == data.rows_read - data.rows_quarantined - data.duplicates
+    assert {item.name: item.rows for item in report.classes} == data.classes
+    assert {item.name: item.train + item.test for item in report.classes} == data.classes
     assert (
         sum(item.test for item in report.classes) == pc.sum(pc.equal(records["part"], TEST)).as_py()
     )
-    assert {r.reason: r.rows for r in report.reasons} == manifest.reasons
-    assert report.quarantined == 7
-    assert report.split == manifest.split
-    assert {column.role for column in report.columns} == {Role.FEATURE, Role.ENTITY, Role.RECORD}
-    assert {leak.name: leak.role for leak in report.leaks}["length"] is Role.NONE
-    assert report.sample_rows == report.rows
+    assert {r.reason: r.rows for r in report.reasons} == data.reasons
+    assert data.rows_quarantined == 7
+    # Without entity features in this version, all entities are unknown.
+    described = {column.role for column in report.columns if column.quantiles}
+    assert described == {Role.FEATURE, Role.RECORD}
+    assert Role.ENTITY in {column.role for column in report.columns}
+    assert {column.name: column.role for column in report.columns}["length"] is Role.NONE
+    assert report.sample_rows == data.rows
 
 
 def test_times_are_counted_per_class_with_the_boundary_of_the_test_part(reported) -> None:
     store, version, report = reported
     records = read_records(store, "spam", version)
-    assert report.split.method == "time"
-    for times in report.times:
-        own = records.filter(pc.equal(records["label"], times.name))
-        assert sum(times.counts) == times.known == len(own)
-        assert (times.first, times.last) == tuple(
-            pc.min_max(own["event_timestamp"]).as_py().values()
-        )
-        assert times.first < times.boundary <= times.last
+    assert report.manifest.split.method == "time"
+    for item in report.classes:
+        own = records.filter(pc.equal(records["label"], item.name))
+        assert sum(item.times) == item.timed == len(own)
+        assert (item.first, item.last) == tuple(pc.min_max(own["event_timestamp"]).as_py().values())
+        assert item.first < item.boundary <= item.last
 
 
-def test_groups_of_near_duplicates_are_shown_with_a_text_of_theirs(reported) -> None:
+def test_clusters_of_near_duplicates_are_shown_with_an_example(reported) -> None:
     _, _, report = reported
     (largest, *_) = report.clusters
-    assert report.near_duplicates >= 5
-    assert largest.rows == sum(largest.classes.values()) >= 5
-    assert "circular0" in largest.example
-    assert len(largest.example) <= 200
+    assert report.manifest.near_duplicates >= 5
+    assert sum(largest.classes.values()) >= 5
+    assert "circular0" in largest.name
+    assert len(largest.name) <= 200
 
 
 def test_slices_are_counted_per_class(reported) -> None:
@@ -138,12 +137,12 @@ def test_slices_are_counted_per_class(reported) -> None:
     records = read_records(store, "spam", version)
     short = records.filter(pc.less(pc.utf8_length(records["body"]), 300))
     (only,) = report.slices
-    assert (only.kind, only.value) == ("length", "short")
+    assert only.name == "length: short"
     counts = pc.value_counts(short["label"]).to_pylist()
     assert only.classes == {pair["values"]: pair["counts"] for pair in counts}
 
 
-def test_the_page_stands_alone_and_shows_foreign_text_escaped_and_cut(reported) -> None:
+def test_the_page_has_no_external_resources_and_escapes_and_cuts_text_of_the_data(reported) -> None:
     store, version, report = reported
     page = store.read(report_path("spam", version)).decode()
     assert "<script" not in page
@@ -164,51 +163,54 @@ def test_the_same_dataset_version_gives_the_same_bytes(reported) -> None:
     assert read_report(store, "spam", version) == report
 
 
-def test_a_sample_bounds_what_columns_are_judged_on_and_no_count(reported) -> None:
+def test_the_sample_limits_the_judged_rows_but_no_count(reported) -> None:
     store, version, whole = reported
     manifest = read_manifest(store, "spam", version)
     some = data_report(store, SPAM, manifest, LIMIT, sample_rows=120)
     assert some.sample_rows == 120
-    assert {leak.rows for leak in some.leaks} == {120}
-    assert (some.classes, some.times, some.sources) == (whole.classes, whole.times, whole.sources)
+    assert {column.rows for column in some.columns} == {120}
+    assert (some.classes, some.sources) == (whole.classes, whole.sources)
     assert some == data_report(store, SPAM, manifest, LIMIT, sample_rows=120)
 
 
-def test_its_summary_says_what_matters_in_a_few_lines(reported) -> None:
+def test_the_summary_has_a_few_lines(reported) -> None:
     *lines, _ = [*summary(reported[2]), ""]
     text = "\n".join(lines)
     assert len(lines) < 25
     assert "label" in text
-    assert "7 refused" in text
+    assert "7 rejected" in text
     assert "split by time" in text
 
 
-def test_flowers_without_times_sources_or_features_have_a_report_too(blob_store) -> None:
+def test_data_without_times_sources_or_features_has_a_report(blob_store) -> None:
     version = version_of(blob_store, IRIS, rows=300)
     blob_store.delete(f"{dataset_path('iris', version)}/features.parquet")
     report = write_report(blob_store, IRIS, version, LIMIT)
-    assert report.times == ()
-    assert report.split.method == "content"
-    assert {leak.role for leak in report.leaks} == {Role.RECORD}
-    # Petals tell setosa from the others, as everybody knows.
-    assert report.leaks[0].name in {"petal_length", "petal_width"}
-    assert report.leaks[0].readings[0].of_class == "setosa"
+    assert report.time_edges == ()
+    assert {item.timed for item in report.classes} == {0}
+    assert report.manifest.split.method == "content"
+    assert {column.role for column in report.columns} == {Role.RECORD}
+    # Petals separate setosa from the other species.
+    assert report.columns[0].name in {"petal_length", "petal_width"}
+    assert report.columns[0].aucs[0].of_class == "setosa"
     assert any(warning.startswith("Record columns") for warning in report.warnings)
     assert b"Split by <b>content</b>:" in blob_store.read(report_path("iris", version))
 
 
-def test_many_classes_are_drawn_side_by_side_and_a_class_without_values_is_left_out() -> None:
+def test_a_column_is_described_by_the_quantiles_of_the_classes_that_have_values() -> None:
     classes = [f"class {i}" for i in range(9)]
     labels = pa.array(classes * 20)
     values = pa.array([None if i % 9 == 4 else float(i % 9) for i in range(180)])
-    (profile,) = column_profiles([Column("x", Role.FEATURE, values, labels)], classes, None)
-    assert [d.of_class for d in profile.by_class] == [c for c in classes if c != "class 4"]
-    assert [d.quantiles[2] for d in profile.by_class] == [0, 1, 2, 3, 5, 6, 7, 8]
-    assert profile.missing == pytest.approx(1 / 9)
-    assert distributions_plot([profile], classes).axes[0].get_title(loc="left") == "x"
+    case = variant(SPAM, classes=tuple(classes), positive=None)
+    (found,) = column_reports(case, [Column("x", Role.FEATURE, values, labels)], LIMIT)
+    assert list(found.quantiles) == [name for name in classes if name != "class 4"]
+    assert [quantiles[2] for quantiles in found.quantiles.values()] == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert (found.rows, found.known) == (180, 160)
+    plot = distributions_plot([found], dict.fromkeys(classes, "#0072b2"))
+    assert plot.axes[0].get_title(loc="left") == "x"
 
 
-def test_what_is_known_to_leak_in_real_mail_is_found() -> None:
+def test_known_leaks_of_real_mail_are_found() -> None:
     path = SHARED / "emails_enron.parquet"
     if not path.exists():
         pytest.skip(f"{path} is not there")
@@ -216,8 +218,8 @@ def test_what_is_known_to_leak_in_real_mail_is_found() -> None:
     table = pq.read_table(path, columns=[*names, "label"])
     labels = pa.array(np.where(table["label"].to_numpy() == 1, "spam", "ham"))
     columns = [Column(n, Role.NONE, table[n].combine_chunks(), labels) for n in names]
-    found = {leak.name: leak for leak in leaks(SPAM, columns, LIMIT)}
-    areas = {name: leak.readings[0].auc for name, leak in found.items()}
+    found = {column.name: column for column in column_reports(SPAM, columns, LIMIT)}
+    areas = {name: column.aucs[0].auc for name, column in found.items()}
     assert areas["date"] == pytest.approx(0.9996, abs=0.00005)
     assert areas["has_html"] == pytest.approx(0.968, abs=0.0005)
     assert areas["n_links"] == pytest.approx(0.909, abs=0.0005)

@@ -20,7 +20,7 @@ def data_report(parameters: SourceParameters, use_case: UseCaseOption = DEFAULT)
     from data_pipeline.bootstrap import DataServices
     from data_pipeline.preparation import DataPreparation
     from data_pipeline.report import report_path, write_report
-    from data_pipeline.report.summary import summary
+    from data_pipeline.report.page import summary
     from platform_core.storage import run_path
     from use_cases import use_case as installed
 

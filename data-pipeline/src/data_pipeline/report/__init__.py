@@ -1,4 +1,4 @@
-"""The data report: what a person should know of a dataset version, as a page and as JSON."""
+"""The data report of a dataset version, as a page and as JSON."""
 
 from data_pipeline.report.build import data_report
 from data_pipeline.report.contract import DataReport
@@ -12,26 +12,24 @@ __all__ = ["DataReport", "data_report", "read_report", "report_path", "write_rep
 
 
 def report_path(use_case: str, version: str) -> str:
-    """Return where the page of a dataset version is kept."""
+    """Return the path of the page about a dataset version."""
     return dataset_path(use_case, version, REPORT_PAGE_FILE)
 
 
 def write_report(store: BlobStore, case: UseCase, version: str, leak_auc: float) -> DataReport:
-    """Write `report.json` and `report.html` beside a dataset version and return the report.
+    """Write `report.json` and `report.html` of a dataset version and return the report.
 
     A column whose AUC against the label is above `leak_auc` gets a warning. The same dataset
     version gives the same bytes.
     """
     report = data_report(store, case, read_manifest(store, case.name, version), leak_auc)
-    store.write(_data_path(case.name, version), report.model_dump_json(indent=1).encode())
+    content = report.model_dump_json(indent=1).encode()
+    store.write(dataset_path(case.name, version, REPORT_FILE), content)
     store.write(report_path(case.name, version), page(report))
     return report
 
 
 def read_report(store: BlobStore, use_case: str, version: str) -> DataReport:
-    """Return a dataset version's report; `BlobNotFound` where none was written."""
-    return DataReport.model_validate_json(store.read(_data_path(use_case, version)))
-
-
-def _data_path(use_case: str, version: str) -> str:
-    return dataset_path(use_case, version, REPORT_FILE)
+    """Return the report of a dataset version; `BlobNotFound` where none was written."""
+    content = store.read(dataset_path(use_case, version, REPORT_FILE))
+    return DataReport.model_validate_json(content)

@@ -1,10 +1,13 @@
-"""`report.json`: what a person should know of a dataset version before trusting a model of it."""
+"""The contents of `report.json`."""
 
 from datetime import datetime
 from enum import StrEnum
 
-from data_pipeline.versions.manifest import SplitSummary
+from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.contracts.base import Contract
+
+Quantiles = tuple[float, float, float, float, float]
+"""The quantiles 5, 25, 50, 75 and 95 %."""
 
 
 class Role(StrEnum):
@@ -17,16 +20,15 @@ class Role(StrEnum):
     NONE = "not a feature"
 
 
-class Reading(Contract):
-    """One way of reading a column as a number, and the AUC of that number against the label.
+class ColumnAuc(Contract):
+    """The area under the ROC curve of one numeric encoding of a column, against the label.
 
-    `how` is one of `value`, `missing`, `category`, `length`, `word`; `word` is the word that was
-    found. `auc` is free of direction (0.5 to 1) and of `of_class` against the others, the
-    highest where there are several; `low` and `high` bound its 95 % interval; `rows` are the
-    rows it was computed on.
+    `encoding` is `value`, `missing`, `category`, `length` or `word` (then `word` is the word).
+    `auc` is at least 0.5, whatever the direction, and is that of `of_class` against the other
+    classes; `low` and `high` bound its 95 % interval; `rows` is the number of rows it is from.
     """
 
-    how: str
+    encoding: str
     word: str = ""
     of_class: str
     auc: float
@@ -35,126 +37,73 @@ class Reading(Contract):
     rows: int
 
 
-class ColumnLeak(Contract):
-    """What a column alone tells of the label; the strongest reading comes first.
+class ColumnReport(Contract):
+    """A column of the sample: `known` of its `rows` have a value, and not an empty or unknown one.
 
-    `known` counts the rows of the sample where it has a value, `rows` all that were looked at.
+    `aucs` has the strongest encoding first. `quantiles` are those of the values by class, or of
+    the lengths in characters of a `text` column.
     """
 
     name: str
     role: Role
     rows: int
     known: int
-    readings: tuple[Reading, ...]
+    aucs: tuple[ColumnAuc, ...]
     warning: bool
+    text: bool
+    quantiles: dict[str, Quantiles]
 
 
-class ClassCount(Contract):
-    """Rows of one class, in all and per part."""
+class ClassSummary(Contract):
+    """The rows of one class, in all and per part.
+
+    `timed` rows have a time, between `first` and `last`; `times` counts them in the intervals
+    between `DataReport.time_edges`. The test part begins at `boundary` in a split by time.
+    """
 
     name: str
     rows: int
     train: int
     test: int
-
-
-class Reason(Contract):
-    """Why rows were refused, how many, and some of them, cut to 200 characters."""
-
-    reason: str
-    rows: int
-    examples: tuple[str, ...] = ()
-
-
-class Cluster(Contract):
-    """A group of near duplicates: its rows per class, and the start of one row's text."""
-
-    rows: int
-    classes: dict[str, int]
-    example: str
-
-
-class ClassTimes(Contract):
-    """When the rows of a class happened: `counts` per interval between `DataReport.time_edges`.
-
-    `boundary` is where the class's test part begins, `None` where time does not decide.
-    """
-
-    name: str
-    known: int
+    timed: int
     first: datetime | None
     last: datetime | None
     boundary: datetime | None
-    counts: tuple[int, ...]
+    times: tuple[int, ...]
 
 
-class Distribution(Contract):
-    """Quantiles 5, 25, 50, 75, 95 % of a number in the rows of one class."""
-
-    of_class: str
-    rows: int
-    quantiles: tuple[float, float, float, float, float]
-
-
-class ColumnProfile(Contract):
-    """What a column holds: `kind` is `number` or `text` (then lengths in characters are shown).
-
-    `missing` is the share without a value; empty and unknown count as missing. `counts` has a
-    tuple per class (in the order of `by_class`): rows between `edges`.
+class RowGroup(Contract):
+    """The rows per class of a slice, of a source, or of a cluster of near duplicates (whose name
+    is the beginning of a text).
     """
 
     name: str
-    role: Role
-    kind: str
-    missing: float
-    by_class: tuple[Distribution, ...]
-    edges: tuple[float, ...]
-    counts: tuple[tuple[int, ...], ...]
-
-
-class Slice(Contract):
-    """Rows of the sample per class in one slice of the use case, e.g. `length` = `short`."""
-
-    kind: str
-    value: str
     classes: dict[str, int]
 
 
-class SourceClasses(Contract):
-    """Rows a source brought into the dataset version, per class."""
+class Reason(Contract):
+    """A reason for which rows were rejected, with some of the rows, cut to 200 characters."""
 
-    source: str
-    classes: dict[str, int]
+    reason: str
+    rows: int
+    examples: tuple[str, ...]
 
 
 class DataReport(Contract):
-    """Everything the page shows. Counts are of all rows but where `sample_rows` is named:
-    columns, leaks and slices are of the `sample_rows` rows whose content hashes are smallest.
-    With `parents` (versions this one was added to) what was read, refused and dropped is that of
-    the rows that were added.
+    """Everything the page shows. `columns` (the strongest predictor of the label first) and
+    `slices` describe the `sample_rows` rows whose content hashes are smallest, everything else
+    describes all rows.
     """
 
-    dataset_version: str
-    use_case: str
     title: str
-    created_at: datetime
-    parents: tuple[str, ...]
-    rows_read: int
-    rows: int
-    quarantined: int
-    duplicates: int
-    near_duplicates: int
-    clusters: tuple[Cluster, ...]
-    reasons: tuple[Reason, ...]
-    classes: tuple[ClassCount, ...]
-    split: SplitSummary
-    times_unknown: int
+    manifest: DatasetManifest
+    classes: tuple[ClassSummary, ...]
     time_edges: tuple[datetime, ...]
-    times: tuple[ClassTimes, ...]
-    sources: tuple[SourceClasses, ...]
+    clusters: tuple[RowGroup, ...]
+    sources: tuple[RowGroup, ...]
+    reasons: tuple[Reason, ...]
     sample_rows: int
-    columns: tuple[ColumnProfile, ...]
-    slices: tuple[Slice, ...]
-    leaks: tuple[ColumnLeak, ...]
+    columns: tuple[ColumnReport, ...]
+    slices: tuple[RowGroup, ...]
     leak_auc: float
     warnings: tuple[str, ...]
