@@ -104,7 +104,7 @@ def equipped(pod: Pod) -> Problems:
 
 
 def identified(pod: Pod) -> Problems:
-    """Check the service account, and that only pods that need it get its token."""
+    """Check the service account, and that a pod gets no token or variables without need."""
     if pod.owner["kind"] == "ServingRuntime":
         return  # its InferenceService names the service account
     if pod.spec.get("serviceAccountName", "default") == "default":
@@ -112,6 +112,8 @@ def identified(pod: Pod) -> Problems:
     allowed = _which(pod.owner) in CALLS_THE_API or pod.owner["kind"] == "RayJob"
     if pod.spec.get("automountServiceAccountToken") is not False and not allowed:
         yield f"{pod.name}: gets a Kubernetes token that it does not need"
+    if pod.spec.get("enableServiceLinks") is not False:
+        yield f"{pod.name}: gets variables for every Service (enableServiceLinks is not false)"
 
 
 def labelled_for_azure(pod: Pod) -> Problems:

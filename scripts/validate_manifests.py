@@ -3,13 +3,15 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
 from charts import Chart
 from manifest_rules import broken
 from manifests import Overlay, on_azure, parse
+from server_rules import refused
+from validate_server import by_server
 from validate_tools import NOT_CHECKED, CheckResult, check_result, find, run
 
 CRD_SCHEMAS = (
@@ -22,41 +24,38 @@ Rendered = Mapping[Overlay | Chart, Path]
 
 
 def rules(rendered: Rendered) -> Iterator[CheckResult]:
-    """Check Pod Security `restricted`, replicas, images, identities and secrets."""
+    """Check Pod Security `restricted`, replicas, images, identities, secrets, contradictions."""
     problems: list[str] = []
     count = 0
     for source, file in rendered.items():
         objects = parse(file.read_text())
         count += len(objects)
         found = broken(objects, source.environment == "production", on_azure(source.environment))
+        found += refused(objects)
         problems += [f"{source.name}: {problem}" for problem in found]
     yield check_result(
         "manifests", f"{len(rendered)} overlays and charts, {count} objects", problems
     )
 
 
-def schemas(rendered: Rendered) -> Iterator[CheckResult]:
-    """Check fields and types with the strictest available source of schemas."""
-    files = [str(file) for file in rendered.values()]
+def schemas(ours: Mapping[str, Path], releases: Mapping[str, Path]) -> Iterator[CheckResult]:
+    """Check fields and types with the strictest available source of schemas.
+
+    Both have files of objects, by the name of their overlay or chart, and of their Helm release.
+    """
     context = os.environ.get(CONTEXT)
     if context:
-        yield _by_server(files, context)
+        yield from by_server({**ours, **releases}, context)
     elif program := find("kubeconform"):
+        files = [*ours.values(), *releases.values()]
         command = [program, "-strict", "-summary", "-schema-location", "default"]
-        done = run([*command, "-schema-location", CRD_SCHEMAS, *files])
+        done = run([*command, "-schema-location", CRD_SCHEMAS, *map(str, files)])
         yield check_result("schemas", "kubeconform", [] if done.ok else done.lines)
     else:
-        yield from _without_custom_resources(files)
+        yield from _without_custom_resources(ours.values())
 
 
-def _by_server(files: list[str], context: str) -> CheckResult:
-    command = ["kubectl", "--context", context, "apply", "--server-side", "--dry-run=server"]
-    arguments = [word for file in files for word in ("-f", file)]
-    done = run([*command, "--validate=strict", *arguments])
-    return check_result("schemas", f"API server of {context}", [] if done.ok else done.lines)
-
-
-def _without_custom_resources(files: list[str]) -> Iterator[CheckResult]:
+def _without_custom_resources(files: Iterable[Path]) -> Iterator[CheckResult]:
     how = f"install kubeconform, or set {CONTEXT} to a cluster of kubectl with the operators"
     program = find("kubernetes-validate")
     if program is None:
@@ -67,7 +66,7 @@ def _without_custom_resources(files: list[str]) -> Iterator[CheckResult]:
         return
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "own.yaml"
-        objects = [o for file in files for o in parse(Path(file).read_text())]
+        objects = [o for file in files for o in parse(file.read_text())]
         ours = [o for o in objects if _is_kubernetes_own(o["apiVersion"])]
         own.write_text(yaml.safe_dump_all(ours))
         done = run([program, "--strict", "--kubernetes-version", KUBERNETES, str(own)])

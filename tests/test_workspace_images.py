@@ -268,3 +268,14 @@ def test_workflows_pin_their_actions_and_have_no_secrets():
         for job in workflow["jobs"].values():
             allowed = {"contents": "read", "id-token": "write"}
             assert job.get("permissions", {}).items() <= allowed.items()
+
+
+def test_workflows_call_existing_targets_and_scripts():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    for file in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        text = file.read_text()
+        called = re.findall(r"(?:run:|&&|contract-keys) (?:\S+ )?make ([a-z][a-z -]*[a-z])", text)
+        assert {word for line in called for word in line.split()} - targets == set(), file.name
+        scripts = set(re.findall(r"\bscripts/[\w-]+", text))
+        assert {name for name in scripts if not os.access(ROOT / name, os.X_OK)} == set(), file.name

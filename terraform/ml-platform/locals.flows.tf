@@ -24,7 +24,7 @@ locals {
     staging        = { from = ["serving", "kubeflow", "istio-system"], to = ["istio-system"], ports = ["8081"], pods = { istio = "ingressgateway" } }
     staging-wakes  = { from = ["istio-system"], to = ["knative-serving"], ports = ["8012", "8013"], pods = { app = "activator" } }
     staging-pods   = { from = ["istio-system", "knative-serving"], to = ["serving"], ports = ["8012", "8013", "8022", "9090"], pods = {} }
-    batch-jobs     = { from = ["serving"], to = ["ray"], ports = ["6379", "8265", "10001"], pods = { "app.kubernetes.io/name" = "ray" } }
+    batch-jobs     = { from = ["serving", "kubeflow"], to = ["ray"], ports = ["6379", "8265", "10001"], pods = { "app.kubernetes.io/name" = "ray" } }
     tracking       = { from = ["serving", "kubeflow", "ray"], to = ["mlflow"], ports = ["5000"], pods = { "app.kubernetes.io/name" = "mlflow" } }
     database       = { from = ["mlflow"], to = ["private-endpoints"], ports = ["5432"], pods = {} }
     online-store   = { from = ["serving", "kubeflow", "ray"], to = ["private-endpoints"], ports = [tostring(var.base.redis_port)], pods = {} }
@@ -32,9 +32,6 @@ locals {
     kubernetes-api = { from = local.calls_api, to = ["anywhere"], ports = ["443"], pods = {} }
 
     # --- Ray and the pipelines choose ports of their own ---------------------------------------
-    # Training drives Ray from a node of the cluster that offers no CPU: nodes reach one another on any port.
-    training-node     = { from = ["kubeflow"], to = ["ray"], ports = [], pods = { "app.kubernetes.io/name" = "ray" } }
-    ray-to-training   = { from = ["ray"], to = ["kubeflow"], ports = [], pods = { "app.kubernetes.io/name" = "training" } }
     inside-ray        = { from = ["ray"], to = ["ray"], ports = [], pods = {} }
     inside-kubeflow   = { from = ["kubeflow"], to = ["kubeflow"], ports = [], pods = {} }
     inside-knative    = { from = ["knative-serving"], to = ["knative-serving"], ports = [], pods = {} }

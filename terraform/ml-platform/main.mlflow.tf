@@ -24,8 +24,7 @@ resource "helm_release" "mlflow" {
       secret = "mlflow-database"
     }
     artifacts = {
-      container = "mlflow"
-      host      = trimprefix(var.base.storage_blob_endpoint, "https://")
+      destination = "wasbs://mlflow@${trimprefix(var.base.storage_blob_endpoint, "https://")}/"
     }
     resources = {
       requests = { cpu = var.mlflow.cpu, memory = var.mlflow.memory }

@@ -28,6 +28,9 @@ locals {
     receivers = local.alert_receivers
   }
 
+  # The chart's default is minAvailable = 1, and Kubernetes refuses a budget with both; null removes the default.
+  monitoring_budget = { enabled = var.monitoring.replicas > 1, minAvailable = null, maxUnavailable = 1 }
+
   # AKS runs these itself; there is nothing to ask.
   not_ours = { for name in ["kubeApiServer", "kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler", "coreDns"] : name => { enabled = false } }
 }
@@ -52,7 +55,7 @@ resource "helm_release" "monitoring" {
         tls       = { enabled = true }
       }
       prometheus = {
-        podDisruptionBudget = { enabled = var.monitoring.replicas > 1, maxUnavailable = 1 }
+        podDisruptionBudget = local.monitoring_budget
         prometheusSpec = {
           replicas                                = var.monitoring.replicas
           retention                               = "${var.monitoring.retention_days}d"
@@ -82,7 +85,7 @@ resource "helm_release" "monitoring" {
       }
       alertmanager = {
         config              = local.alertmanager
-        podDisruptionBudget = { enabled = var.monitoring.replicas > 1, maxUnavailable = 1 }
+        podDisruptionBudget = local.monitoring_budget
         alertmanagerSpec = {
           replicas        = var.monitoring.replicas
           podAntiAffinity = "soft"

@@ -47,7 +47,7 @@ def environment(home: Path, ray_head, mlflow_server: str) -> dict[str, str]:
 
 def start(environment: dict[str, str], *command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "training", *command], env=environment,
+        [sys.executable, "-m", "cli", *command], env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ def resume(environment: dict[str, str], run: str) -> tuple[list[str], str]:
 @pytest.fixture(scope="module")
 def killed(environment: dict[str, str]) -> str:
     """The name of a run whose processes were killed while it trained."""
-    command = ("run", "--use-case", "iris", "--rows", "400", "--trials", "2")
+    command = ("run-pipeline", "--use-case", "iris", "--rows", "400", "--trials", "2")
     with start(environment, *command) as process:
         name = ""
         for line in process.stdout or ():

@@ -1,7 +1,14 @@
 """The blob stores against their contract, and what is particular to each."""
 
 import pickle
+import select
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -23,7 +30,7 @@ from platform_core.settings import StorageSettings
 from platform_core.storage import CONTAINERS, validate_path
 from platform_core.testing.contracts import BlobStoreContract
 from platform_core.testing.processes import free_port
-from platform_core.testing.servers import Azurite, S3Emulator
+from platform_core.testing.servers import AZURITE_ACCOUNT, Azurite, S3Emulator
 
 
 class TestLocalBlobStore(BlobStoreContract):
@@ -102,6 +109,30 @@ class TestMemoryBlobStore(BlobStoreContract):
             pickle.dumps(MemoryBlobStore())
 
 
+@contextmanager
+def relay(host: str, port: int) -> Iterator[str]:
+    """Accept connections on another address of this machine for a port of 127.0.0.1."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", port)) as upstream:
+                ends = {self.request: upstream, upstream: self.request}
+                while True:
+                    for source in select.select(list(ends), [], [])[0]:
+                        data = source.recv(65536)
+                        if not data:
+                            return
+                        ends[source].sendall(data)
+
+    with socketserver.ThreadingTCPServer((host, 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"{host}:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
 class TestAzureBlobStore(BlobStoreContract):
     @pytest.fixture
     def store(self, azurite: Azurite) -> AzureBlobStore:
@@ -119,6 +150,16 @@ class TestAzureBlobStore(BlobStoreContract):
         store = AzureBlobStore(azurite.account_url, SecretStr("d3Jvbmc="), retries=0)
         with pytest.raises(UpstreamUnavailable, match="403"):
             store.read("batch/a")
+
+    def test_a_path_style_account_on_any_host(self, azurite: Azurite) -> None:
+        port = urlsplit(azurite.account_url).port or 0
+        with relay("127.0.0.2", port) as address:
+            url = f"http://{address}/{AZURITE_ACCOUNT}"
+            key = SecretStr(azurite.account_key)
+            store = connect.blob_store(StorageSettings(blob_store_url=url, azure_storage_key=key))
+            store.write("batch/another-host", b"content")
+            assert store.read("batch/another-host") == b"content"
+            assert store.uri("batch/another-host") == f"{url}/batch/another-host"
 
     def test_uri_is_what_kserve_takes(self) -> None:
         key = SecretStr("d3Jvbmc=")

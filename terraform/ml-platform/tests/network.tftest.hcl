@@ -95,7 +95,7 @@ run "a_flow_is_allowed_on_both_sides" {
   }
 }
 
-run "training_and_ray_reach_one_another_on_any_port" {
+run "training_submits_jobs_to_ray_and_is_not_reached_by_it" {
   command = plan
 
   variables {
@@ -108,13 +108,13 @@ run "training_and_ray_reach_one_another_on_any_port" {
   }
 
   assert {
-    condition     = alltrue([for name in ["training-node/kubeflow/ray", "ray-to-training/ray/kubeflow"] : length(kubernetes_network_policy_v1.ingress[name].spec[0].ingress[0].ports) == 0 && length(kubernetes_network_policy_v1.egress[name].spec[0].egress[0].ports) == 0])
-    error_message = "Nodes of a Ray cluster choose their ports."
+    condition     = toset([for port in kubernetes_network_policy_v1.ingress["batch-jobs/kubeflow/ray"].spec[0].ingress[0].ports : port.port]) == toset(["6379", "8265", "10001"])
+    error_message = "Training must reach the ports of Ray's head."
   }
 
   assert {
-    condition     = kubernetes_network_policy_v1.ingress["ray-to-training/ray/kubeflow"].spec[0].pod_selector[0].match_labels["app.kubernetes.io/name"] == "training"
-    error_message = "Ray must reach training, and nothing else of kubeflow."
+    condition     = length([for name in keys(kubernetes_network_policy_v1.ingress) : name if endswith(name, "/ray/kubeflow")]) == 0
+    error_message = "Ray must not reach kubeflow."
   }
 }
 

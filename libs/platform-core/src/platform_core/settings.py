@@ -41,8 +41,8 @@ class StorageSettings(Settings):
     """Where the blobs are.
 
     `blob_store_url` is `file:///folder`, `az://<account>` (or the account's `https://` URL) or
-    `s3://<bucket>[/<prefix>]`. `azure_storage_key` is for Azurite only. `s3_endpoint_url` names
-    an S3-compatible server. Without keys the identity of the workload is used.
+    `s3://<bucket>[/<prefix>]`. `azure_storage_key` is an Azure account's key. `s3_endpoint_url`
+    names an S3-compatible server. Without keys the identity of the workload is used.
     """
 
     blob_store_url: str

@@ -25,11 +25,12 @@ SECRETS = {
     "gateway-client": {"api-key": "GATEWAY_API_KEY"},
     "online-store": {"redis-url": "REDIS_URL"},
 }
-# Only an installation whose blob store is S3 has this secret.
+# Only an installation whose blob store needs keys has this secret, with those of its kind.
 OPTIONAL_SECRETS = {
     "object-store": {
         "S3_ACCESS_KEY_ID": "S3_ACCESS_KEY_ID",
         "S3_SECRET_ACCESS_KEY": "S3_SECRET_ACCESS_KEY",
+        "AZURE_STORAGE_KEY": "AZURE_STORAGE_KEY",
     },
 }
 RAY_TOKEN, RAY_TOKEN_FOLDER = "ray-token", "/var/run/secrets/ray"

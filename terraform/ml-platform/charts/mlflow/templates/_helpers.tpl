@@ -6,7 +6,7 @@ app.kubernetes.io/version: {{ .Values.image.tag | quote }}
 
 {{/* The password is libpq's PGPASSWORD: it is in no command line and in no log. */}}
 {{- define "mlflow.database" -}}
-postgresql://{{ .Values.database.user }}@{{ .Values.database.host }}:{{ .Values.database.port }}/{{ .Values.database.name }}?sslmode=verify-full&sslrootcert=/etc/ssl/certs/ca-certificates.crt
+postgresql://{{ .Values.database.user }}@{{ .Values.database.host }}:{{ .Values.database.port }}/{{ .Values.database.name }}?sslmode={{ .Values.database.sslmode }}{{ if hasPrefix "verify" .Values.database.sslmode }}&sslrootcert=/etc/ssl/certs/ca-certificates.crt{{ end }}
 {{- end }}
 
 {{- define "mlflow.environment" -}}
@@ -23,6 +23,25 @@ postgresql://{{ .Values.database.user }}@{{ .Values.database.host }}:{{ .Values.
     secretKeyRef:
       name: {{ .Values.database.secret }}
       key: password
+{{- end }}
+
+{{- define "mlflow.artifacts" -}}
+{{- with .Values.artifacts.s3.endpointUrl }}
+- name: MLFLOW_S3_ENDPOINT_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.artifacts.s3.secret }}
+- name: AWS_ACCESS_KEY_ID
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: S3_ACCESS_KEY_ID
+- name: AWS_SECRET_ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: S3_SECRET_ACCESS_KEY
+{{- end }}
 {{- end }}
 
 {{- define "mlflow.podSecurity" -}}
