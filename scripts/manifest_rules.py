@@ -91,12 +91,14 @@ def _confined(pod: Pod, container: dict[str, Any]) -> Problems:
 
 
 def equipped(pod: Pod) -> Problems:
-    """Check resources, probes, and that writable folders are volumes."""
+    """Check resources, and for containers that stay: probes, and that /tmp is a volume."""
     for container in pod.containers:
         where = f"{pod.name}, container {container['name']}"
         for bound in ("requests", "limits"):
             if not {"cpu", "memory"} <= set(container.get("resources", {}).get(bound, {})):
                 yield f"{where}: has no {bound} for cpu and memory"
+        if container in pod.spec.get("initContainers", []):
+            continue  # Kubernetes takes no probes for it
         if pod.owner["kind"] not in FINITE and "livenessProbe" not in container:
             yield f"{where}: has no livenessProbe"
         if "/tmp" not in {mount["mountPath"] for mount in container.get("volumeMounts", [])}:  # noqa: S108

@@ -28,7 +28,7 @@ REFUSED = [
     ("environment=dev", "must not go into the other's cluster"),
     (
         "replicas={control_plane=2,mlflow=0,ingress={min=3,max=9},activator={min=2,max=4}}",
-        "0 pods answers nobody",
+        "0 pods cannot answer",
     ),
     (
         "replicas={control_plane=1,mlflow=2,ingress={min=3,max=9},activator={min=2,max=4}}",
@@ -39,8 +39,8 @@ REFUSED = [
         "at least 2 in prod",
     ),
     ('quotas={ray={cpu="1",memory="1Gi",pods=1}}', "given for each namespace and no other"),
-    ("ingress={internal=false}", "who may come in where the load balancer is public"),
-    ('ingress={source_ranges=["0.0.0.0/0"]}', "must not be everybody"),
+    ("ingress={internal=false}", "the permitted clients if the load balancer is public"),
+    ('ingress={source_ranges=["0.0.0.0/0"]}', "must not include every address"),
     ('groups={viewers=["team"]}', "object ids of Entra groups"),
     ('extra_secrets={mlflow=["postgres-admin-password"]}', "no program of the cluster"),
     ('ingress={acme={email="a@b.example"}}', "set dns_zone_id in base-infra"),

@@ -62,7 +62,7 @@ def texts(seed: int, count: int, length: int = 40) -> list[str]:
 
 
 def test_signatures_are_the_same_in_every_process() -> None:
-    """Whatever Python's own hash seed; the value itself would change with the library."""
+    """The expected value changes with the library only."""
     seen = set()
     for seed in ("0", "1"):
         done = subprocess.run(
@@ -76,7 +76,7 @@ def test_signatures_are_the_same_in_every_process() -> None:
     assert here == "53684778fbe4416e849ef9245361fbc401e26402506d04f3f4e47ea9fa8e1d68"
 
 
-def test_a_signature_depends_on_its_own_words_alone() -> None:
+def test_a_signature_depends_on_its_own_words_only() -> None:
     together, has_text = signatures(pa.array(TEXTS, pa.string()))
     assert has_text.tolist() == [True, True, False, False, True, True]
     for row, text in enumerate(TEXTS):
@@ -86,7 +86,7 @@ def test_a_signature_depends_on_its_own_words_alone() -> None:
     assert signatures(pa.array([], pa.string()))[0].shape == (0, 120)
 
 
-def test_the_estimate_is_the_similarity_of_the_texts() -> None:
+def test_the_estimate_is_close_to_the_similarity_of_the_texts() -> None:
     found = texts(1, 60)
     minhash, _ = signatures(pa.array(found))
     pairs = [(n, n + d) for n in range(0, len(found), 4) for d in (1, 2, 3)]
@@ -99,7 +99,7 @@ def test_the_estimate_is_the_similarity_of_the_texts() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_near_duplicates_are_found_and_others_are_not(seed: int) -> None:
+def test_near_duplicates_are_clustered_and_other_texts_are_not(seed: int) -> None:
     found = texts(seed, 12)
     minhash, _ = signatures(pa.array(found))
     rows = np.arange(len(found))
@@ -141,7 +141,9 @@ def test_near_duplicates_share_a_cluster_named_by_its_first_row(
     assert manifest.warnings == ("1 groups of near duplicates have rows of more than one class",)
 
 
-def test_a_use_case_without_such_text_has_exact_duplicates_only(blob_store, frozen, mails) -> None:
+def test_a_use_case_without_duplicate_text_has_exact_duplicates_only(
+    blob_store, frozen, mails
+) -> None:
     bodies = texts(3, 60)
     version = frozen(SPAM, blob_store, mails(bodies, ["spam", "ham"] * (len(bodies) // 2)))
     manifest = read_manifest(blob_store, "spam", version)
@@ -157,7 +159,7 @@ def test_the_same_content_with_two_labels_is_quarantined(blob_store, frozen, man
     assert read_manifest(blob_store, "spam", version).rows == 200
 
 
-def test_duplicates_are_dropped_whatever_their_id(blob_store, frozen, many) -> None:
+def test_duplicates_with_different_ids_are_dropped(blob_store, frozen, many) -> None:
     version = frozen(SPAM, blob_store, many(["Same", "SAME  "], ["spam", "spam"]))
     manifest = read_manifest(blob_store, "spam", version)
     assert (manifest.rows, manifest.duplicates) == (201, 1)
@@ -165,8 +167,8 @@ def test_duplicates_are_dropped_whatever_their_id(blob_store, frozen, many) -> N
 
 
 @pytest.mark.parametrize("count", [30, 3_000])
-def test_a_crowd_of_near_duplicates_is_one_cluster(count: int) -> None:
-    """Far more in one band than are compared with one another."""
+def test_thousands_of_near_duplicates_are_one_cluster(count: int) -> None:
+    """One band has far more texts than are compared with each other."""
     base = " ".join(f"w{n}" for n in range(60))
     minhash, _ = signatures(pa.array([f"{base} {n}" for n in range(count)]))
     rows = np.arange(count)

@@ -42,8 +42,10 @@ def joined(records: pa.Table, online: MemoryOnlineStore, folder: Path):
     return entity_features(SPAM, records, MemoryFeatureStore(online), folder)
 
 
-def test_nothing_of_the_future_or_of_the_test_part_leaks(records, online, tmp_path: Path) -> None:
-    """Turning the labels of all later rows and of the test part changes nothing before."""
+def test_entity_features_use_neither_the_future_nor_the_test_part(
+    records, online, tmp_path: Path
+) -> None:
+    """Other labels of all later rows and of the test part change no earlier feature."""
     middle = records["event_timestamp"].combine_chunks().sort()[len(records) // 2].as_py()
     later = pc.greater(records["event_timestamp"], middle)
     turned_rows = pc.or_(later, pc.equal(records["part"], TEST)).combine_chunks()
@@ -57,7 +59,7 @@ def test_nothing_of_the_future_or_of_the_test_part_leaks(records, online, tmp_pa
     assert not before.filter(later.combine_chunks()).equals(after.filter(later.combine_chunks()))
 
 
-def test_a_share_of_the_training_rows_does_without_and_no_test_row(
+def test_entities_are_hidden_from_a_share_of_the_training_rows_only(
     records, online, tmp_path: Path
 ) -> None:
     entities, _ = joined(records, online, tmp_path)
@@ -71,7 +73,7 @@ def test_a_share_of_the_training_rows_does_without_and_no_test_row(
     assert entities.equals(again)
 
 
-def test_what_is_materialised_is_the_latest_of_each_domain(records, online, tmp_path: Path) -> None:
+def test_the_latest_values_of_each_domain_are_materialised(records, online, tmp_path: Path) -> None:
     _, version = joined(records, online, tmp_path)
     (view,) = online.views
     assert view == f"sender_domain_stats_{version}"
@@ -83,9 +85,7 @@ def test_what_is_materialised_is_the_latest_of_each_domain(records, online, tmp_
     assert read.column(RATE).to_pylist() == pytest.approx([latest[key] for key in keys])
 
 
-def test_the_same_history_has_the_same_view_and_another_one_another(
-    records, online, tmp_path: Path
-) -> None:
+def test_the_version_of_a_view_depends_on_its_history(records, online, tmp_path: Path) -> None:
     _, first = joined(records, online, tmp_path)
     _, again = joined(records, online, tmp_path)
     _, other = joined(records.slice(0, 300), online, tmp_path)
@@ -170,7 +170,7 @@ def _served_equals_stored(store: LocalBlobStore, versions: dict[UseCase, str]) -
         assert model_schema(case).select(stored).equals(served)
 
 
-def test_batches_and_entity_features_stay_with_their_records(
+def test_features_match_their_records_in_batches_of_any_size(
     frozen, online, tmp_path: Path
 ) -> None:
     """Many batches, and features of a base between new ones."""
@@ -195,7 +195,7 @@ def test_batches_and_entity_features_stay_with_their_records(
     assert model_schema(SPAM).select(written[0]).equals(served)
 
 
-def test_times_of_a_later_year_do_not_matter(records, online, tmp_path: Path) -> None:
+def test_features_do_not_depend_on_the_current_year(records, online, tmp_path: Path) -> None:
     """Feature values follow from the data's own times, never from today's date."""
     before, _ = joined(records, online, tmp_path / "a")
     index = records.column_names.index("event_timestamp")
@@ -217,10 +217,10 @@ def altered_features(store: LocalBlobStore, base: str, code: str) -> pa.Table:
     return table
 
 
-def test_only_rows_that_are_new_are_computed_while_the_code_is_the_same(
+def test_features_of_a_base_are_reused_while_the_feature_code_is_the_same(
     ray_head, frozen, tmp_path: Path
 ) -> None:
-    """Who takes the base's features over shows that they were altered by hand."""
+    """Reused features are recognised because they were altered by hand."""
     versions, bases = {}, {}
     for code in (features_code(IRIS), "of another release"):
         store = LocalBlobStore(tmp_path / code)

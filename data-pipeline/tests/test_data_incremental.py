@@ -50,7 +50,7 @@ def sides(store, version: str) -> dict[str, tuple[str, str]]:
 
 @settings(max_examples=25, deadline=None)
 @given(first=PAIRS, second=PAIRS)
-def test_adding_gives_the_records_of_all_the_data_at_once(
+def test_adding_data_gives_the_same_records_as_all_data_at_once(
     tmp_path_factory, frozen, mail, many, mails, first, second
 ) -> None:
     store = LocalBlobStore(tmp_path_factory.mktemp("store"))
@@ -70,7 +70,7 @@ def test_adding_gives_the_records_of_all_the_data_at_once(
     assert len({cluster for cluster, _ in clusters}) == len(clusters)
 
 
-def test_sides_never_change_along_a_chain(blob_store, frozen, mail) -> None:
+def test_parts_never_change_along_a_chain_of_versions(blob_store, frozen, mail) -> None:
     tables = [SPAM.training().generate(200, seed) for seed in range(3)]
     version = frozen(mail, blob_store, tables[0])
     for table in tables[1:]:
@@ -85,7 +85,7 @@ def test_sides_never_change_along_a_chain(blob_store, frozen, mail) -> None:
     assert manifest.test_rows == pc.sum(pc.equal(records["part"], "test")).as_py()
 
 
-def test_a_new_near_duplicate_joins_the_cluster_and_its_side(
+def test_a_new_near_duplicate_joins_the_cluster_and_its_part(
     blob_store, frozen, mail, many, mails
 ) -> None:
     texts = [" ".join(words) for words in WORDS]
@@ -99,8 +99,8 @@ def test_a_new_near_duplicate_joins_the_cluster_and_its_side(
     assert sides(blob_store, base).items() <= sides(blob_store, added).items()
 
 
-def test_what_resembles_both_sides_is_left_out(blob_store, frozen, mail, mails) -> None:
-    """Two texts in time far apart, and one between them that is near to both."""
+def test_rows_that_resemble_both_parts_are_rejected(blob_store, frozen, mail, mails) -> None:
+    """Two texts far apart in time, and one that is similar to both."""
     words = [f"w{n}" for n in range(60)]
     early, late = [*words], [*words]
     early[0:3], late[-3:] = ["a", "b", "c"], ["x", "y", "z"]
@@ -119,7 +119,7 @@ def test_what_resembles_both_sides_is_left_out(blob_store, frozen, mail, mails) 
     assert "resemble records on both sides" in manifest.warnings[0]
 
 
-def test_a_new_contradiction_takes_the_old_record_with_it(blob_store, frozen, many, mails) -> None:
+def test_a_new_contradiction_removes_the_old_record(blob_store, frozen, many, mails) -> None:
     base = frozen(SPAM, blob_store, many(["same"], ["spam"]))
     added = frozen(SPAM, blob_store, mails(["Same", "new"], ["ham", "ham"]), base=base)
     reason = "the same content has two labels"
@@ -129,12 +129,12 @@ def test_a_new_contradiction_takes_the_old_record_with_it(blob_store, frozen, ma
     assert "same" not in bodies
 
 
-def test_data_that_is_there_already_gives_the_same_version(blob_store, frozen, many) -> None:
+def test_adding_the_same_data_gives_the_same_version(blob_store, frozen, many) -> None:
     base = frozen(SPAM, blob_store, many())
     assert frozen(SPAM, blob_store, many(), base="latest") == base
 
 
-def test_new_rows_with_times_are_split_by_their_own(blob_store, frozen, mails) -> None:
+def test_new_rows_with_times_are_split_by_their_own_times(blob_store, frozen, mails) -> None:
     def part(first: int) -> pa.Table:
         bodies = [f"mail {n}" for n in range(first, first + 200)]
         return dated(mails(bodies, ["spam", "ham"] * 100), range(first, first + 200))
@@ -146,7 +146,7 @@ def test_new_rows_with_times_are_split_by_their_own(blob_store, frozen, mails) -
     assert base in manifest.split.why
 
 
-def test_latest_is_the_newest_by_the_clock(blob_store, frozen, many) -> None:
+def test_latest_is_the_version_created_last(blob_store, frozen, many) -> None:
     newest = frozen(SPAM, blob_store, many(["a"], ["ham"]), now=NOW + timedelta(days=1))
     frozen(SPAM, blob_store, many(["b"], ["ham"]))
     added = frozen(SPAM, blob_store, many(["c"], ["ham"]), base="latest")
@@ -154,7 +154,7 @@ def test_latest_is_the_newest_by_the_clock(blob_store, frozen, many) -> None:
 
 
 @pytest.mark.parametrize("base", ["latest", "0123456789abcdef"])
-def test_a_base_that_is_not_there_is_named(blob_store, frozen, many, base: str) -> None:
+def test_an_unknown_base_is_named(blob_store, frozen, many, base: str) -> None:
     with pytest.raises(InvalidData, match="there is no dataset version"):
         frozen(SPAM, blob_store, many(), base=base)
 
@@ -166,7 +166,7 @@ def test_a_base_without_an_index_cannot_be_added_to(blob_store, frozen, many) ->
         frozen(SPAM, blob_store, many(["x"], ["ham"]), base=base)
 
 
-def test_further_columns_of_both_sources_are_kept(blob_store, frozen, many, mails) -> None:
+def test_extra_columns_of_both_sources_are_stored(blob_store, frozen, many, mails) -> None:
     first = many().append_column("folder", pa.array(range(200)))
     second = mails(["new"], ["ham"]).append_column("folder", pa.array(["inbox"]))
     base = frozen(SPAM, blob_store, first)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest, parse_columns
 from data_pipeline.sources.ingestion import ingest
-from data_pipeline.sources.mail.html import html_text
 from data_pipeline.sources.mail.message import read_mail
 from data_pipeline.sources.raw import RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import InvalidData
 from use_cases import use_case
+from use_cases.visible_text import visible_text as html_text
 
 SPAM, IRIS = use_case("spam"), use_case("iris")
 RUN = "models/spam/_runs/mail"

@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest
-from data_pipeline.sources.generated import BLOCK_ROWS
-from data_pipeline.sources.ingestion import ingest
+from data_pipeline.sources.ingestion import ProgressMeter, ingest
 from data_pipeline.sources.parts import PART_BYTES
-from data_pipeline.sources.progress import Meter
-from data_pipeline.sources.raw import RawRecords
-from data_pipeline.sources.schemas import fit, unify
+from data_pipeline.sources.raw import RawRecords, fit, unify
+from data_pipeline.sources.tasks import BLOCK_ROWS
 from platform_core.errors import BlobNotFound, InvalidData
 from use_cases import use_case
 
@@ -113,7 +111,7 @@ def test_generated_records_come_in_blocks_that_begin_as_they_always_did(blob_sto
 
 def test_progress_is_said_every_two_seconds_and_at_the_end() -> None:
     now, said = [0.0], []
-    meter = Meter(said.append, lambda: now[0])
+    meter = ProgressMeter(said.append, lambda: now[0])
     for second in (1.0, 1.9, 2.1, 3.0, 4.2):
         now[0] = second
         meter.add(1_000, 2_000_000)
@@ -151,9 +149,9 @@ BATCHES = st.dictionaries(st.sampled_from("abc"), COLUMNS, min_size=1).map(
 def test_one_schema_holds_all_batches_and_never_narrows(batches: list[pa.RecordBatch]) -> None:
     schema = pa.schema([])
     for batch in batches:
-        schema = unify(schema, batch.schema, sorted)
+        schema = unify(schema, batch.schema)
     for batch in batches:
-        assert unify(schema, batch.schema, sorted).equals(schema)
+        assert unify(schema, batch.schema).equals(schema)
         fitted = fit(batch, schema)
         for name in batch.schema.names:
             nulls = batch.column(name).is_valid()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import csv
 
@@ -378,6 +378,7 @@ def test_no_secret_of_an_address_is_shown(data: str, expected: str) -> None:
     assert shown(data) == expected
 
 
+@settings(deadline=None)  # each example is an ingest of its own
 @given(
     rows=st.lists(
         st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), st.text("ab")),

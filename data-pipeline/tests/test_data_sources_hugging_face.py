@@ -7,9 +7,9 @@ import pytest
 
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest, parse_columns
+from data_pipeline.sources.hugging_face import HuggingFaceData
 from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import RawRecords
-from data_pipeline.sources.remote.hugging_face import HuggingFaceData
 from platform_core.errors import InvalidData
 from use_cases import use_case
 

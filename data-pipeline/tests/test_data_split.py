@@ -72,7 +72,7 @@ def test_the_order_of_rows_does_not_matter(rows, chance) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6), min_size=40, max_size=90, unique=True), st.integers(0, 9))
-def test_by_time_each_class_is_tested_on_its_latest_fifth(times, without) -> None:
+def test_a_split_by_time_tests_each_class_on_its_latest_fifth(times, without) -> None:
     rows = [(n, n % 2, time) for n, time in enumerate(times)]
     unknown = min(without, len(rows) // 10)
     rows = [(c, label, None if c < unknown else t) for c, label, t in rows]
@@ -90,7 +90,7 @@ def test_by_time_each_class_is_tested_on_its_latest_fifth(times, without) -> Non
         assert len(test) == pytest.approx(0.2 * len(own), abs=1)
 
 
-def test_a_cluster_sits_where_its_earliest_member_sits() -> None:
+def test_the_earliest_row_of_a_cluster_decides_its_part() -> None:
     rows = [(n, n % 2, n) for n in range(100)] + [(0, 0, 1_000), (0, 1, 1_001), (99, 0, 2_000)]
     sides, _ = split(rows)
     assert sides[[0, 100, 101]].tolist() == [False] * 3
@@ -124,7 +124,9 @@ def test_a_source_with_times_is_split_by_time(blob_store, frozen, mails) -> None
         (["2025-01-01"] * 200 + ["2025-01-02"] * 200, "no point in time"),
     ],
 )
-def test_without_useful_times_content_decides(blob_store, frozen, mails, dates, why) -> None:
+def test_without_usable_times_the_split_is_by_content(
+    blob_store, frozen, mails, dates, why
+) -> None:
     if why == "no point in time":
         dates = ["2025-01-01"] * 396 + days(4)
     version = frozen(SPAM, blob_store, mails_with(mails, dates))
@@ -134,7 +136,7 @@ def test_without_useful_times_content_decides(blob_store, frozen, mails, dates, 
     assert summary.boundaries == {}
 
 
-def test_without_times_a_record_stays_on_its_side_in_every_version(blob_store, frozen) -> None:
+def test_without_times_a_record_has_the_same_part_in_every_version(blob_store, frozen) -> None:
     small, large = (
         IRIS.training().generate(300, 5),
         [IRIS.training().generate(300, n) for n in (5, 6)],
@@ -146,7 +148,7 @@ def test_without_times_a_record_stays_on_its_side_in_every_version(blob_store, f
     assert sides[0].items() <= sides[1].items()
 
 
-def test_by_content_about_a_fifth_is_for_the_test() -> None:
+def test_a_split_by_content_takes_about_a_fifth_for_the_test() -> None:
     rows = [(n * 2**40, n % 2, None) for n in range(5_000)]
     sides, _ = split(rows)
     assert 0.18 < sides.mean() < 0.22

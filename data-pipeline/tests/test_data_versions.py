@@ -34,7 +34,7 @@ def quarantine(store, version: str) -> pa.Table:
     return read_table(store, f"{dataset_path('spam', version)}/quarantine.parquet")
 
 
-def test_the_version_follows_from_content_not_from_order_time_or_parts(blob_store, frozen) -> None:
+def test_the_version_depends_on_content_not_on_order_time_or_parts(blob_store, frozen) -> None:
     table = SPAM.training().generate(300, 5)
     shuffled = table.take(pa.array(range(table.num_rows - 1, -1, -1)))
     first = frozen(SPAM, blob_store, table)
@@ -54,7 +54,7 @@ def test_the_source_a_record_came_from_does_not_change_the_version(blob_store, f
     assert frozen(SPAM, blob_store, table) == frozen(SPAM, blob_store, elsewhere)
 
 
-def test_a_version_keeps_records_quarantine_and_manifest(blob_store, frozen, many) -> None:
+def test_a_version_has_records_quarantine_and_manifest(blob_store, frozen, many) -> None:
     version = frozen(SPAM, blob_store, many([None], ["spam"]))
     manifest = read_manifest(blob_store, "spam", version)
     records = read_records(blob_store, "spam", version)
@@ -72,13 +72,13 @@ def test_a_version_keeps_records_quarantine_and_manifest(blob_store, frozen, man
     )
 
 
-def test_refused_values_are_cut(blob_store, frozen, many) -> None:
+def test_rejected_values_are_cut(blob_store, frozen, many) -> None:
     version = frozen(SPAM, blob_store, many(["x" * 5000], ["maybe"]))
     (row,) = quarantine(blob_store, version).to_pylist()
     assert (len(row["body"]), row["label"]) == (1000, "maybe")
 
 
-def test_columns_the_use_case_does_not_name_are_kept_apart(blob_store, frozen) -> None:
+def test_columns_outside_the_use_case_are_stored_separately(blob_store, frozen) -> None:
     table = SPAM.training().generate(200, 1).append_column("folder", pa.array(range(200)))
     table = table.append_column("part", pa.array(["x"] * 200))
     version = frozen(SPAM, blob_store, table)
@@ -92,7 +92,7 @@ def test_columns_the_use_case_does_not_name_are_kept_apart(blob_store, frozen) -
     assert "folder" not in records.column_names
 
 
-def test_without_further_columns_there_is_no_such_file(blob_store, frozen) -> None:
+def test_without_extra_columns_there_is_no_file_of_them(blob_store, frozen) -> None:
     version = frozen(IRIS, blob_store, IRIS.training().generate(300, 1))
     assert not blob_store.exists(f"{dataset_path('iris', version)}/extra_columns.parquet")
 
@@ -107,10 +107,9 @@ def test_the_index_has_every_record(blob_store, frozen, mail) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 10**9, 10**12])
-def test_a_source_of_any_size_is_sorted_and_gives_the_same_version(
+def test_the_size_of_a_source_does_not_change_the_version(
     blob_store, store_raw, frozen, size: int
 ) -> None:
-    """More bytes, more files of the external sort."""
     table = SPAM.training().generate(300, 5).append_column("n", pa.array(range(300)))
     raw = store_raw(blob_store, table, size=size)
     version = freeze(blob_store, SPAM, raw, Rules(), ManualClock(NOW))
@@ -120,7 +119,7 @@ def test_a_source_of_any_size_is_sorted_and_gives_the_same_version(
     assert sorted(records["body"].to_pylist()) == sorted(table["body"].to_pylist())
 
 
-def test_two_runs_at_once_end_with_the_same_whole_version(tmp_path, frozen) -> None:
+def test_simultaneous_runs_create_the_same_complete_version(tmp_path, frozen) -> None:
     table, stores = SPAM.training().generate(400, 5), [LocalBlobStore(tmp_path) for _ in range(3)]
     versions, start = [], threading.Barrier(3)
 
@@ -140,7 +139,7 @@ def test_two_runs_at_once_end_with_the_same_whole_version(tmp_path, frozen) -> N
 
 
 class _FullDisk(LocalBlobStore):
-    """Refuses the records after the smaller files are written."""
+    """Fails to store the records after the smaller files are written."""
 
     def upload(self, source, path) -> None:
         if path.endswith("records.parquet"):
@@ -148,7 +147,7 @@ class _FullDisk(LocalBlobStore):
         super().upload(source, path)
 
 
-def test_a_run_that_dies_leaves_no_version_and_the_next_one_heals_it(tmp_path, frozen) -> None:
+def test_a_failed_run_leaves_no_version_and_the_next_run_completes_it(tmp_path, frozen) -> None:
     table = SPAM.training().generate(300, 5)
     with pytest.raises(UpstreamUnavailable):
         frozen(SPAM, _FullDisk(tmp_path), table)
@@ -170,7 +169,7 @@ def test_a_manifest_of_an_earlier_release_can_still_be_read(blob_store, frozen) 
     assert read_manifest(blob_store, "iris", version).split.method == "content"
 
 
-def test_too_few_rows_for_a_test_are_refused(blob_store, frozen) -> None:
+def test_too_few_rows_for_a_test_part_are_rejected(blob_store, frozen) -> None:
     with pytest.raises(InvalidData, match="give more data"):
         frozen(IRIS, blob_store, IRIS.training().generate(60, 0))
 
@@ -185,7 +184,7 @@ def test_the_digest_ignores_the_order_of_rows(order: list[int]) -> None:
     st.lists(st.tuples(st.none() | st.text(), st.none() | st.integers(-9, 9)), max_size=9),
     st.lists(st.integers(0, 9), max_size=3),
 )
-def test_the_digest_follows_from_the_values_however_they_are_cut(rows, cuts) -> None:
+def test_the_digest_depends_on_the_values_not_on_how_they_are_chunked(rows, cuts) -> None:
     schema = pa.schema([("a", pa.string()), ("b", pa.int64())])
     table = pa.table(list(zip(*rows, strict=True)) or [[], []], schema=schema)
     whole, pieces = ContentDigest(schema), ContentDigest(schema)

@@ -18,7 +18,7 @@ variables="$here/environments/$environment.tfvars"
 [[ $location =~ ^[a-z0-9]+$ ]] || code=2 refuse "'$location' is no region; give its short name, such as westeurope"
 command -v az >/dev/null || refuse "az, the Azure CLI, is not installed"
 subscription="$(az account show --query id --output tsv 2>/dev/null)" ||
-  refuse "nobody is signed in; run 'az login' and 'az account set --subscription ID' first"
+  refuse "no account is signed in; run 'az login' and 'az account set --subscription ID' first"
 user="$(az ad signed-in-user show --query id --output tsv 2>/dev/null || az account show --query user.name --output tsv)"
 
 name="$(sed -n 's/^name *= *"\(.*\)"$/\1/p' "$variables")"

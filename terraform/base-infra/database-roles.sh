@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # database-roles.sh HOST VAULT: gives each component of PostgreSQL a user that owns its databases and sees no others.
-# Runs inside the network. Doing it again sets the passwords anew, as after a rotation.
+# Runs inside the network. Running it again sets the present passwords, for example after a rotation.
 set -euo pipefail
 
 [[ $# -eq 2 ]] || {

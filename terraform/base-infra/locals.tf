@@ -1,5 +1,5 @@
 locals {
-  # Storage account, vault, registry, database and Redis need names that nobody in Azure has.
+  # Storage account, vault, registry, database and Redis need names that are unique in Azure.
   suffix = substr(sha256("${data.azurerm_client_config.current.subscription_id}/${var.name}/${var.environment}"), 0, 6)
   prefix = "${var.name}-${var.environment}"
   joined = "${var.name}${var.environment}${local.suffix}"

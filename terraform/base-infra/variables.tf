@@ -33,7 +33,7 @@ variable "location" {
 }
 
 variable "tags" {
-  description = "Tags of every resource, beside environment and platform."
+  description = "Additional tags of every resource."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -45,7 +45,7 @@ variable "tags" {
 }
 
 variable "administrator_group_ids" {
-  description = "Object ids of the Entra groups that administer the cluster and may set secrets. Without any, whoever applies may."
+  description = "Object ids of the Entra groups that administer the cluster and may set secrets. Default: the account that applies."
   type        = list(string)
   default     = []
   nullable    = false
@@ -69,7 +69,7 @@ variable "image_publisher_ids" {
 }
 
 variable "api_keys" {
-  description = "Callers of the gateway beside the platform itself: name, role and the SHA-256 of the key in hexadecimal. Never the key."
+  description = "Callers of the gateway, without the platform itself: name, role and the SHA-256 of the key in hexadecimal. Never the key."
   type = list(object({
     name   = string
     role   = string
@@ -93,7 +93,7 @@ variable "api_keys" {
       var.api_keys[*].sha256,
       [for role in ["viewer", "operator", "admin"] : sha256("test-${role}-key")],
     )) == 0
-    error_message = "api_keys: the documented development keys must not be used in Azure: everybody knows them."
+    error_message = "api_keys: the documented development keys must not be used in Azure, because they are public."
   }
 }
 

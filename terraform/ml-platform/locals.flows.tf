@@ -1,6 +1,6 @@
-# Who may talk to whom: everything that is not here is denied. A flow is written once and makes a policy on both
-# sides. Ends are namespaces or one of local.ends; `pods` narrows the side that is called. No ports: all.
-# Callers inside the mesh show a certificate as well; Istio's AuthorizationPolicies beside the components judge that.
+# The permitted network connections; all others are denied. Each flow is written once and creates a policy on both
+# sides. Ends are namespaces or one of local.ends; `pods` selects pods of the called side. No ports means all ports.
+# Callers inside the mesh also present a certificate, which Istio's AuthorizationPolicies of the components check.
 locals {
   in_mesh       = ["serving", "mlflow", "monitoring", "kubeflow", "knative-serving", "istio-system"]
   calls_api     = ["serving", "ray", "monitoring", "kubeflow", "kserve", "knative-serving", "istio-system", "cert-manager", "external-secrets", "node-agents"]

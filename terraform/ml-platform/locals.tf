@@ -15,7 +15,7 @@ locals {
     "app.kubernetes.io/managed-by" = "terraform"
   }
 
-  # Of every container of somebody else's chart that leaves its context to us.
+  # For containers of third-party charts that let us set the security context.
   container_security = {
     allowPrivilegeEscalation = false
     readOnlyRootFilesystem   = true
@@ -41,7 +41,7 @@ locals {
     ingressgateway = { istio = "ingressgateway" }
   }
 
-  # A local chart is installed anew when one of its files changes: Helm's provider looks at values only.
+  # Reinstalls a local chart when one of its files changes: the Helm provider only compares values.
   chart_hash = {
     for chart in ["certificates", "mesh", "mlflow", "monitors", "secrets"] : chart => sha256(join("", [
       for file in sort(fileset("${path.module}/charts/${chart}", "**")) : filesha256("${path.module}/charts/${chart}/${file}")

@@ -1,5 +1,5 @@
-# People of the platform, beside the administrators whom Azure's roles let in. Nobody here reads secrets,
-# runs commands in pods or changes what is deployed: that is done from the repository.
+# Access of people other than administrators, who get access through Azure roles. These roles do not permit reading
+# secrets, running commands in pods or changing what is deployed, which is done from the repository.
 locals {
   access_rules = {
     viewer = [
@@ -13,8 +13,8 @@ locals {
       { groups = ["external-secrets.io"], resources = ["externalsecrets"], verbs = ["get", "list", "watch"] },
       { groups = ["metrics.k8s.io"], resources = ["pods"], verbs = ["get", "list"] },
     ]
-    # What a runbook asks for: start a pod anew, end a job, look at a port. Who may create or patch what has
-    # pods could read every secret of the namespace through one.
+    # What runbooks need: restart a pod, end a job, forward a port. Permission to create or patch objects with pods
+    # would permit reading every secret of the namespace.
     operator = [
       { groups = [""], resources = ["pods"], verbs = ["delete"] },
       { groups = [""], resources = ["pods/portforward"], verbs = ["create"] },

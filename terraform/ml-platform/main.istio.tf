@@ -125,7 +125,7 @@ resource "helm_release" "istio_gateway" {
   depends_on = [helm_release.istiod]
 }
 
-# Certificates of the mesh are asked for everywhere; charts that must differ say so beside what differs.
+# Mutual TLS is required everywhere; a chart that needs an exception contains it.
 resource "helm_release" "mesh" {
   name      = "mesh"
   namespace = kubernetes_namespace_v1.main["istio-system"].metadata[0].name

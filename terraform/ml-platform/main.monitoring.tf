@@ -1,9 +1,9 @@
 locals {
-  # Every ServiceMonitor, PodMonitor and rule of the platform carries `release: kube-prometheus-stack`;
-  # what is anywhere else is not scraped by mistake.
+  # Every ServiceMonitor, PodMonitor and rule of the platform has the label `release: kube-prometheus-stack`, so
+  # that Prometheus ignores others.
   monitored = { matchLabels = { release = "kube-prometheus-stack" } }
 
-  alert_receivers = concat([{ name = "nobody", webhook_configs = [] }], [
+  alert_receivers = concat([{ name = "none", webhook_configs = [] }], [
     for secret in compact([var.monitoring.webhook_secret]) : {
       name            = "webhook"
       webhook_configs = [{ url_file = "/etc/alertmanager/secrets/${secret}/url", send_resolved = true }]
@@ -12,13 +12,13 @@ locals {
 
   alertmanager = {
     route = {
-      receiver        = var.monitoring.webhook_secret == null ? "nobody" : "webhook"
+      receiver        = var.monitoring.webhook_secret == null ? "none" : "webhook"
       group_by        = ["alertname", "namespace"]
       group_wait      = "30s"
       group_interval  = "5m"
       repeat_interval = "12h"
-      # It always fires, to show that alerts arrive at all; nobody wants to hear of it.
-      routes = [{ receiver = "nobody", matchers = ["alertname = \"Watchdog\""] }]
+      # It always fires, to show that alerts are delivered; it needs no notification.
+      routes = [{ receiver = "none", matchers = ["alertname = \"Watchdog\""] }]
     }
     inhibit_rules = [{
       source_matchers = ["severity = critical"]
@@ -31,7 +31,7 @@ locals {
   # The chart's default is minAvailable = 1, and Kubernetes refuses a budget with both; null removes the default.
   monitoring_budget = { enabled = var.monitoring.replicas > 1, minAvailable = null, maxUnavailable = 1 }
 
-  # AKS runs these itself; there is nothing to ask.
+  # AKS runs these itself and exposes no metrics of them.
   not_ours = { for name in ["kubeApiServer", "kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler", "coreDns"] : name => { enabled = false } }
 }
 
@@ -124,10 +124,10 @@ resource "helm_release" "monitoring" {
       }
       kube-state-metrics = {
         resources = { requests = { cpu = "25m", memory = "128Mi" }, limits = { memory = "512Mi" } }
-        # It counts secrets by reading them; nothing here asks how many there are.
+        # Counting secrets would need permission to read them.
         collectors = local.counted
       }
-      # It looks at the nodes themselves, which the namespace of the others forbids.
+      # It needs access to the node, which Pod Security of the other namespace forbids.
       prometheus-node-exporter = {
         namespaceOverride = kubernetes_namespace_v1.main["node-agents"].metadata[0].name
         resources         = { requests = { cpu = "25m", memory = "32Mi" }, limits = { memory = "128Mi" } }

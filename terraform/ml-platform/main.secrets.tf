@@ -92,7 +92,7 @@ resource "helm_release" "secrets" {
       { namespace = "kubeflow", name = "mysql-secret", literals = { username = "root" }, data = { password = "kubeflow-db-password" } },
       { namespace = "monitoring", name = "grafana-admin", literals = { admin-user = "admin" }, data = { admin-password = "grafana-admin-password" } },
     ]
-    # Made once, in the cluster: nobody outside needs it.
+    # Generated once in the cluster, because it is not needed outside.
     generated = [
       { namespace = "kubeflow", name = "mlpipeline-minio-artifact", literals = { accesskey = "kubeflow" }, key = "secretkey" },
     ]

@@ -13,7 +13,7 @@ variable "replicas" {
       for count in [var.replicas.control_plane, var.replicas.mlflow, var.replicas.ingress.min, var.replicas.activator.min] :
       count >= 1 && count <= 20 && floor(count) == count
     ])
-    error_message = "replicas must be whole numbers from 1 to 20; a component with 0 pods answers nobody."
+    error_message = "replicas must be whole numbers from 1 to 20; a component with 0 pods cannot answer."
   }
 
   validation {
@@ -64,7 +64,7 @@ variable "monitoring" {
 
   validation {
     condition     = var.environment != "prod" || var.monitoring.replicas >= 2
-    error_message = "monitoring: replicas must be at least 2 in prod: who watches must survive the node that fails."
+    error_message = "monitoring: replicas must be at least 2 in prod: monitoring must survive the loss of a node."
   }
 
   validation {
@@ -79,7 +79,7 @@ variable "monitoring" {
 }
 
 variable "staging" {
-  description = "Knative, on which staging runs. A pod that nobody asks goes after `stable_window` and `grace_period`."
+  description = "Knative, on which staging runs. An idle pod ends after `stable_window` and `grace_period`."
   type = object({
     stable_window     = optional(string, "60s")
     grace_period      = optional(string, "30s")

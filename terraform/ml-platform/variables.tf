@@ -22,7 +22,7 @@ variable "login" {
 }
 
 variable "groups" {
-  description = "Object ids of Entra groups: operators look and restart, viewers look. Neither sees secrets."
+  description = "Object ids of Entra groups: operators can read and restart, viewers can read. Neither can read secrets."
   type = object({
     operators = optional(list(string), [])
     viewers   = optional(list(string), [])
@@ -41,8 +41,8 @@ variable "groups" {
 variable "ingress" {
   description = <<-TEXT
     The one way in: Istio's ingress gateway. `internal` puts its load balancer into the virtual network, `source_ranges`
-    narrows who may come to it, `acme` has certificates signed by a public authority, to which a record in base-infra's `dns_zone_id` shows
-    that the name is ours: nobody needs to reach the gateway for it. Without `acme` the platform signs them.
+    restricts its clients, `acme` has certificates signed by a public authority, to which a record in base-infra's `dns_zone_id` proves
+    that the name is ours, so the gateway need not be reachable for it. Without `acme` the platform signs them.
   TEXT
   type = object({
     internal      = optional(bool, true)
@@ -57,27 +57,27 @@ variable "ingress" {
 
   validation {
     condition     = alltrue([for range in var.ingress.source_ranges : can(cidrhost(range, 0)) && !endswith(range, "/0")])
-    error_message = "ingress: source_ranges must be in CIDR notation and must not be everybody (/0)."
+    error_message = "ingress: source_ranges must be in CIDR notation and must not include every address (/0)."
   }
 
   validation {
     condition     = var.ingress.internal || length(var.ingress.source_ranges) > 0
-    error_message = "ingress: source_ranges must name who may come in where the load balancer is public (internal = false)."
+    error_message = "ingress: source_ranges must name the permitted clients if the load balancer is public (internal = false)."
   }
 
   validation {
     condition     = var.ingress.acme == null || (can(regex("^https://", var.ingress.acme.server)) && can(regex("^[^@ ]+@[^@ ]+$", var.ingress.acme.email)))
-    error_message = "ingress: acme needs an https server and the e-mail address that hears of certificates that expire."
+    error_message = "ingress: acme needs an https server and the e-mail address that is notified of expiring certificates."
   }
 
   validation {
     condition     = var.ingress.acme == null || (var.base.dns_zone_id != null && contains(keys(var.base.client_ids), "cert-manager"))
-    error_message = "ingress: acme needs a DNS zone in which the name can be shown to be ours; set dns_zone_id in base-infra and read it again."
+    error_message = "ingress: acme needs a DNS zone in which the name can be validated; set dns_zone_id in base-infra and run read-base-infra.sh again."
   }
 }
 
 variable "extra_secrets" {
-  description = "By namespace: secrets of the vault that it may read beside those of base-infra's access.yaml; the drift webhook is put there by hand."
+  description = "By namespace: secrets of the vault that it may read in addition to those of base-infra's access.yaml; the drift webhook is created manually."
   type        = map(list(string))
   default     = { monitoring = ["drift-webhook-url"] }
   nullable    = false

@@ -1,6 +1,7 @@
 """Entity features for training: a history in Feast, joined as of each record's own time."""
 
 import hashlib
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ def entity_features(
         return None, None
     labelled = _with_times(records)
     history = case.training().entity_history(labelled) if labelled.num_rows else None
+    del labelled  # a copy of most rows
     if history is None or history.num_rows == 0:
         return None, None
     version = table_digest(history)
@@ -45,10 +47,7 @@ def entity_features(
     keys = _keys(case, entity.entity, records)
     joined = feature_store.historical(view, entity.entity, entity.names, keys)
     hidden = _hidden(records, entity.unknown_share)
-    columns = [
-        pc.if_else(hidden, None, joined[name].combine_chunks().cast(pa.float64()))
-        for name in entity.names
-    ]
+    columns = [pc.if_else(hidden, None, joined[name].combine_chunks()) for name in entity.names]
     return pa.record_batch(columns, names=list(entity.names)), version
 
 
@@ -70,8 +69,10 @@ def _keys(case: UseCase, entity: str, records: pa.Table) -> pa.Table:
 
 
 def _hidden(records: pa.Table, share: float) -> pa.Array:
-    """Say which rows must do without their entity, by their content, so it is the same anew."""
+    """Return which rows do without their entity: a share chosen by a hash of their content."""
     limit = int(share * 2**32)
-    digests = (hashlib.sha256(_UNKNOWN_SALT + i.encode()) for i in records[ROW_ID].to_pylist())
-    chosen = pa.array([int.from_bytes(d.digest()[:4]) < limit for d in digests], pa.bool_())
+    batches = records.select([ROW_ID]).to_batches(max_chunksize=1 << 16)
+    ids = chain.from_iterable(batch.column(0).to_pylist() for batch in batches)
+    digests = (hashlib.sha256(_UNKNOWN_SALT + row_id.encode()) for row_id in ids)
+    chosen = pa.array((int.from_bytes(d.digest()[:4]) < limit for d in digests), pa.bool_())
     return pc.and_(chosen, pc.equal(records["part"], TRAIN).combine_chunks())

@@ -1,5 +1,5 @@
-"""From a source to the features of a dataset version: what the `data_pipeline` command and the
-steps of the training pipeline both call.
+"""From a source to the features of a dataset version: called by the command `data-report` and by
+the steps of the training pipeline.
 
 Ray and Feast are imported and connected only where they are needed: Ray for many rows, Feast for
 use cases with entity features.
@@ -8,7 +8,7 @@ use cases with entity features.
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from data_pipeline.bootstrap import DataServices
@@ -30,7 +30,7 @@ FILES_SHOWN = 10
 
 @dataclass(frozen=True)
 class DataPreparation:
-    """Prepares data of one use case; `show` prints a line of progress."""
+    """Prepares the data of one use case; `show` prints a line of progress."""
 
     services: DataServices
     case: UseCase
@@ -47,19 +47,18 @@ class DataPreparation:
                 or `base` does not exist.
             UpstreamUnavailable: a server that holds the source, or Ray, does not answer.
         """
-        store = self.services.store
+        services, settings = self.services, self.services.settings
+        rules = Rules(
+            settings.data_max_invalid_share, settings.data_near_duplicate_similarity, base
+        )
         with self._raw_records(request, folder) as raw:
-            settings = self.services.settings
-            rules = Rules(
-                settings.data_max_invalid_share, settings.data_near_duplicate_similarity, base
-            )
             large = raw.summary.rows > settings.data_in_process_rows
-            with _ray_session() if large else nullcontext():
+            with _ray_session(large):
                 version = freeze(
-                    store, self.case, raw, rules, self.services.clock,
+                    services.store, self.case, raw, rules, services.clock,
                     progress=self._progress(), apply=_check_on_ray() if large else map,
                 )  # fmt: skip
-        manifest = read_manifest(store, self.case.name, version)
+        manifest = read_manifest(services.store, self.case.name, version)
         self._show_manifest(manifest)
         return manifest
 
@@ -78,7 +77,7 @@ class DataPreparation:
         large = manifest.rows > services.settings.data_in_process_rows
         # Ray Data's progress reports would bury what is shown here.
         logging.getLogger("ray.data").setLevel(logging.WARNING)
-        with _ray_session() if large else nullcontext(), warnings.catch_warnings():
+        with _ray_session(large), warnings.catch_warnings():
             # Importing Feast turns on the deprecation warnings of every library.
             warnings.simplefilter("ignore", DeprecationWarning)
             version = manifest.dataset_version
@@ -117,6 +116,8 @@ class DataPreparation:
     def _show_ingest(self, summary: IngestSummary) -> None:
         for file in summary.unreadable[:FILES_SHOWN]:
             self.show(f"left out {file.file}: {file.reason}")
+        for account in sorted(summary.inputs, key=lambda i: -i.set_aside)[:FILES_SHOWN]:
+            self.show(str(account))
         for warning in summary.warnings[:FILES_SHOWN]:
             self.show(warning)
 
@@ -127,21 +128,22 @@ class DataPreparation:
             f"dataset version {manifest.dataset_version}: {manifest.rows} rows ({classes}), "
             f"{manifest.test_rows} of them for the test; {manifest.rows_quarantined} in "
             f"quarantine, {manifest.duplicates} duplicates dropped, {manifest.near_duplicates} "
-            f"rows in groups of near duplicates{added}"
+            f"rows in clusters of near duplicates{added}"
         )
         self.show(f"split by {manifest.split.method}: {manifest.split.why}")
         for reason, count in list(manifest.reasons.items())[:REASONS_SHOWN]:
-            self.show(f"refused: {reason} ({count} rows)")
+            self.show(f"rejected: {reason} ({count} rows)")
         for warning in manifest.warnings:
             self.show(f"warning: {warning}")
 
 
-@contextmanager
-def _ray_session() -> Iterator[None]:
+def _ray_session(large: bool = True) -> AbstractContextManager[None]:
+    """Return a connection to Ray for a `large` number of rows."""
+    if not large:
+        return nullcontext()
     from data_pipeline.ray_session import ray_session
 
-    with ray_session():
-        yield
+    return ray_session()
 
 
 def _check_on_ray() -> Apply:

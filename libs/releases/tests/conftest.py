@@ -183,9 +183,7 @@ class World:
         self.deployer = FlakyDeployer(store)
         self.smoke = DeployerSmokeTest(self.deployer)
         self.ledger = Ledger(store, ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
-        for case in map(use_case, ("iris", "spam")):
-            path = f"training-data/{case.name}/{DATASET}/features.parquet"
-            write_table(store, path, features(case))
+        put_test_rows(store)
 
     @property
     def service(self):
@@ -217,6 +215,18 @@ class World:
 
     def count(self, environment=PRODUCTION, case="iris"):
         return len(self.ledger.entries(case, environment))
+
+
+@pytest.fixture(scope="session")
+def write_test_rows():
+    """Return a function that writes the dataset version to compare releases on."""
+    return put_test_rows
+
+
+def put_test_rows(store):
+    for case in map(use_case, ("iris", "spam")):
+        path = f"training-data/{case.name}/{DATASET}/features.parquet"
+        write_table(store, path, features(case))
 
 
 def features(case):

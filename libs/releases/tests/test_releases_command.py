@@ -1,6 +1,7 @@
 """The commands of releases as a process, with a real MLflow server."""
 
 import json
+import signal
 import subprocess
 import sys
 from functools import partial
@@ -39,10 +40,10 @@ def gateway(peers):
 
 
 @pytest.fixture
-def run(v2_peers, tmp_path, serve):
-    """Return a function that runs the program: its exit code, output and errors as lines."""
+def settings(v2_peers, tmp_path, serve):
+    """The settings of the program; nothing answers in place of MLflow."""
     with serve(gateway(v2_peers.peers)) as url:
-        settings = {
+        yield {
             "BLOB_STORE_URL": f"file://{tmp_path}/blob",
             "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
             "DEPLOYER_URL": f"file://{v2_peers.repository}",
@@ -52,18 +53,23 @@ def run(v2_peers, tmp_path, serve):
             "GATEWAY_API_KEY": "test-operator-key",
         }
 
-        def run(*arguments, **others):
-            done = subprocess.run(
-                [sys.executable, "-m", "cli", *arguments],
-                env=child_environment(settings | others),
-                check=False,
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
-            return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
-        yield run
+@pytest.fixture
+def run(settings):
+    """Return a function that runs the program: its exit code, output and errors as lines."""
+
+    def run(*arguments, **others):
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *arguments],
+            env=child_environment(settings | others),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+    return run
 
 
 def test_promote_list_and_roll_back(run, blob_store, make_release, mlflow_server, tmp_path):
@@ -124,6 +130,28 @@ def test_promotion_and_rollback_work_without_mlflow_and_repair_rebuilds_it(
     code, output, _ = run("release", "repair", "--json")
     assert code == 0
     assert json.loads("\n".join(output))[0]["changed"] == []
+
+
+def test_a_rollback_repairs_what_a_killed_promotion_left(world, v2_peers, settings, run, serve):
+    old, new = (world.make_release(world.store, seed=seed).id for seed in (0, 1))
+    assert run("promote", "--use-case", "iris", "--release", old)[0] == 0
+    programs = []
+
+    def kill(*_):
+        programs[0].kill()
+        return 503, {}, {}
+
+    command = [sys.executable, "-m", "cli", "promote", "--use-case", "iris", "--release", new]
+    with serve(kill) as smoke:
+        environment = child_environment(settings | {"GATEWAY_URL": smoke})
+        programs.append(subprocess.Popen(command, env=environment))
+        assert programs[0].wait(120) == -signal.SIGKILL
+    server = v2_peers.peers[Environment.PRODUCTION]
+    assert server.scorers["iris"].release_id == new
+    code, output, _ = run("rollback", "--use-case", "iris")
+    assert (code, "repaired" in output[0]) == (0, True)
+    assert server.scorers["iris"].release_id == old
+    assert json.loads((server.folder / "iris.json").read_bytes())["release_id"] == old
 
 
 def test_a_canary_is_refused_with_the_reason(run):

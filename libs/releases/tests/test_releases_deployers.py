@@ -35,6 +35,19 @@ class TestEmbeddedDeployer(DeployerContract):
             "model_version": "7",
         }
 
+    def test_a_pointer_that_a_dead_process_left_is_not_what_is_served(
+        self, deployer, put, v2_peers, blob_store, make_release
+    ):
+        release = make_release(blob_store).id
+        put(release)
+        file = v2_peers.repository / "staging" / "iris.json"
+        for left in (file.read_text().replace(release, "0" * 32), "[]", "{"):
+            file.write_text(left)
+            assert deployer.served("iris", STAGING) == release
+            assert not deployer.serves_only("iris", STAGING, release)
+        put(release)
+        assert deployer.serves_only("iris", STAGING, release)
+
     def test_a_server_that_never_becomes_ready_times_out(
         self, put, v2_peers, blob_store, make_release
     ):

@@ -1,6 +1,7 @@
 """Pinned images, and the deployer that the settings select."""
 
 import pytest
+from kubernetes_api.server import ApiServer
 
 from platform_core.errors import ConfigurationError
 from platform_core.storage import LINEAGE_FILE, release_path
@@ -9,7 +10,6 @@ from releases.deployers.embedded import EmbeddedDeployer
 from releases.deployers.images import PinnedImages, pinned_image, repository
 from releases.deployers.kserve import KServeDeployer
 from releases.settings import ReleaseSettings
-from releases.testing.kubernetes import ApiServer
 from scoring import load_lineage
 
 DIGEST = f"@sha256:{'a' * 64}"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from kubernetes.client import CoreV1Api, CustomObjectsApi
+from kubernetes_api.controller import KServeController
+from kubernetes_api.server import ApiServer
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import (
@@ -27,10 +29,10 @@ from platform_core.storage import release_path
 from releases.deployers.kserve import KServeDeployer
 from releases.deployers.kserve.api import GROUP, PLURAL, VERSION, InferenceServiceApi
 from releases.deployers.kserve.connect import api_client
-from releases.deployers.kserve.desired import RELEASE, STABLE, STOP
+from releases.deployers.kserve.desired import MODE, RELEASE, STOP
 from releases.deployers.v2 import V2Services
 from releases.testing.deployer_contract import DeployerContract
-from releases.testing.kubernetes import ApiServer, KServeController
+from scoring.release import model_file
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 NAMESPACE = "serving"
@@ -190,7 +192,7 @@ def test_a_revision_that_never_becomes_ready_is_replaced_by_the_previous_one(
     put(cluster.deployer(), releases[0])
     before = cluster.live()["spec"]
     cluster.controller.stuck.add("iris-staging")
-    with pytest.raises(UpstreamUnavailable, match=r"not served within 1\.5 s: PredictorReady"):
+    with pytest.raises(UpstreamUnavailable, match=r"not served within 1\.5 s: .*PredictorReady"):
         put(cluster.deployer(seconds=1.5), releases[1])
     assert cluster.live()["spec"] == before
     assert cluster.deployer().served("iris", STAGING) == releases[0]
@@ -312,40 +314,7 @@ def test_a_stopped_api_server_is_unavailable(api_server, cluster, put, releases)
         put(cluster.deployer(seconds=0.3), releases[0])
 
 
-@pytest.mark.parametrize("environment", Environment)
-def test_a_canary_is_deployed_alongside_the_stable_release(
-    cluster, deployer, put, releases, blob_store, environment
-):
-    put(deployer, releases[0], environment)
-    stable = cluster.live(environment)["spec"]
-    uri = blob_store.uri(release_path("iris", releases[1]))
-    deployer.canary("iris", environment, releases[1], uri, "2", 10)
-    spec = cluster.live(environment)["spec"]
-    if MODES[environment] == "Knative":
-        share, predictor = spec["predictor"]["canaryTrafficPercent"], spec["predictor"]
-    else:
-        ((share, predictor),) = [(c["trafficPercent"], c["predictor"]) for c in spec["canary"]]
-        assert spec["predictor"] == stable["predictor"]
-    assert share == 10
-    assert releases[1] in predictor["annotations"][RELEASE]
-    deployer.end_canary("iris", environment)
-    assert cluster.live(environment)["spec"] == stable
-    deployer.canary("iris", environment, releases[1], uri, "2", 50)
-    put(deployer, releases[1], environment, "2")
-    live = cluster.live(environment)
-    assert "canary" not in live["spec"]
-    assert "canaryTrafficPercent" not in live["spec"]["predictor"]
-    assert releases[1] in live["metadata"]["annotations"][STABLE]
-
-
-def test_a_canary_needs_a_stable_release_and_a_share(deployer, releases):
-    with pytest.raises(Refused, match="deploy a release first"):
-        deployer.canary("iris", STAGING, releases[0], "file:///x", "1", 10)
-    with pytest.raises(Refused, match="1 to 99 percent"):
-        deployer.canary("iris", STAGING, releases[0], "file:///x", "1", 100)
-
-
-def test_a_canary_with_a_transformer_would_mix_releases(
+def test_features_in_separate_pods_get_the_same_release(
     api_server, cluster, deployer, put, releases
 ):
     put(deployer, releases[0])
@@ -355,10 +324,56 @@ def test_a_canary_with_a_transformer_would_mix_releases(
         return live
 
     api_server.store.change(NAMESPACE, "iris-staging", separate, "kubectl")
-    with pytest.raises(Refused, match="mix two releases"):
-        deployer.canary("iris", STAGING, releases[1], "file:///x", "1", 10)
     put(deployer, releases[1])
     assert releases[1] in cluster.live()["spec"]["transformer"]["annotations"][RELEASE]
+
+
+def test_a_release_serves_only_when_no_pod_of_another_one_is_left(cluster, put, releases):
+    put(cluster.deployer(), releases[0], PRODUCTION)
+    cluster.controller.lingering.add("iris-production")
+    with pytest.raises(UpstreamUnavailable, match="2 of 4 pods still have another release"):
+        put(cluster.deployer(seconds=5), releases[1], PRODUCTION)
+    cluster.controller.lingering.clear()
+    deployer = cluster.deployer()
+    put(deployer, releases[0], PRODUCTION)
+    assert deployer.serves_only("iris", PRODUCTION, releases[0])
+
+
+def test_a_ready_status_is_not_believed_while_new_pods_wait(cluster, put, releases):
+    put(cluster.deployer(), releases[0], PRODUCTION)
+    cluster.controller.stuck.add("iris-production")
+    with pytest.raises(UpstreamUnavailable, match="3 Insufficient memory") as caught:
+        put(cluster.deployer(seconds=5), releases[1], PRODUCTION)
+    assert "Stopped" not in str(caught.value)
+    cluster.controller.stuck.clear()
+    put(cluster.deployer(), releases[1], PRODUCTION)
+
+
+def test_a_refused_release_is_reported_although_the_status_stays_ready(
+    cluster, deployer, put, releases, blob_store
+):
+    put(deployer, releases[0], PRODUCTION)
+    blob_store.write(f"{release_path('iris', releases[1])}/{model_file('iris')}", b"damaged")
+    with pytest.raises(ReleaseRefused, match=r"the pod iris-production-.* says: .*corrupt"):
+        put(deployer, releases[1], PRODUCTION)
+
+
+def test_a_quota_that_is_used_up_is_the_reason_of_the_time_out(api_server, cluster, put, releases):
+    quota = {"metadata": {"name": "serving"}, "spec": {"hard": {"pods": 2}}}
+    quota |= {"apiVersion": "v1", "kind": "ResourceQuota"}
+    api_server.stores["resourcequotas"].create(NAMESPACE, quota, "kubectl")
+    put(cluster.deployer(), releases[0], PRODUCTION)
+    with pytest.raises(UpstreamUnavailable, match="exceeded quota: serving, requested: pods=1"):
+        put(cluster.deployer(seconds=5), releases[1], PRODUCTION)
+
+
+def test_the_refusal_of_a_webhook_is_reported_as_it_is(api_server, cluster, put, releases):
+    put(cluster.deployer(), releases[0], PRODUCTION)
+    live = api_server.store.objects[NAMESPACE, "iris-production"]
+    live["metadata"]["annotations"][MODE] = "Knative"
+    with pytest.raises(Refused, match="deploymentMode cannot be changed") as caught:
+        put(cluster.deployer(), releases[1], PRODUCTION)
+    assert "release-deployer" not in str(caught.value)
 
 
 def test_a_withdrawn_service_is_stopped_and_can_be_deployed_again(cluster, deployer, put, releases):

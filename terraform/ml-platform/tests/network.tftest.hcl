@@ -155,7 +155,7 @@ run "the_database_is_mlflows_alone" {
 
   assert {
     condition     = [for name, connection in local.connections : connection.from if connection.to == "private-endpoints" && contains(connection.ports, "5432")] == ["mlflow"]
-    error_message = "Nobody else may reach PostgreSQL."
+    error_message = "Only MLflow may reach PostgreSQL."
   }
 
   assert {

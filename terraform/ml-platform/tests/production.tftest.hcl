@@ -40,7 +40,7 @@ run "production_survives_a_node_that_is_drained" {
 
   assert {
     condition     = yamldecode(helm_release.kuberay.values[0]).replicas >= 2
-    error_message = "KubeRay must have somebody to take over."
+    error_message = "KubeRay must run twice."
   }
 
   assert {

@@ -71,15 +71,18 @@ def data_report(
     a hash of the content and orders all files: their first rows are a random sample that stays
     the same.
     """
-    records = _dataset(store, manifest, RECORDS_FILE)
+
+    def dataset(name: str) -> ds.Dataset:
+        path = dataset_path(case.name, manifest.dataset_version, name)
+        return ds.dataset(path, filesystem=store.arrow_filesystem(), format="parquet")
+
+    def optional_sample(name: str) -> pa.Table | None:
+        path = dataset_path(case.name, manifest.dataset_version, name)
+        return dataset(name).head(sample_rows) if store.exists(path) else None
+
+    records = dataset(RECORDS_FILE)
     sample = records.head(sample_rows)
-    features, extra = (
-        file and file.head(sample_rows)
-        for file in (
-            _existing(store, manifest, FEATURES_FILE),
-            _existing(store, manifest, EXTRA_COLUMNS_FILE),
-        )
-    )
+    features, extra = optional_sample(FEATURES_FILE), optional_sample(EXTRA_COLUMNS_FILE)
     columns = column_reports(case, sample_columns(case, sample, features, extra), leak_auc)
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
@@ -92,7 +95,7 @@ def data_report(
             time_edges=edges,
             clusters=_clusters(database, case, records),
             sources=_groups(database, "SELECT source AS name, label FROM records"),
-            reasons=tuple(_reasons(manifest, _dataset(store, manifest, QUARANTINE_FILE))),
+            reasons=tuple(_reasons(manifest, dataset(QUARANTINE_FILE))),
             sample_rows=sample.num_rows,
             columns=columns,
             slices=_slices(database, case, sample),
@@ -103,16 +106,6 @@ def data_report(
                 *_plain_warnings(manifest, columns),
             ),
         )
-
-
-def _dataset(store: BlobStore, manifest: DatasetManifest, name: str) -> ds.Dataset:
-    path = dataset_path(manifest.use_case, manifest.dataset_version, name)
-    return ds.dataset(path, filesystem=store.arrow_filesystem(), format="parquet")
-
-
-def _existing(store: BlobStore, manifest: DatasetManifest, name: str) -> ds.Dataset | None:
-    path = dataset_path(manifest.use_case, manifest.dataset_version, name)
-    return _dataset(store, manifest, name) if store.exists(path) else None
 
 
 def _classes(

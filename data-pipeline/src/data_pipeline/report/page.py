@@ -106,26 +106,35 @@ def distributions_plot(columns: Sequence[ColumnReport], colours: dict[str, str])
     shown = [column for column in columns if column.quantiles][:MAX_PLOTS]
     rows = -(-len(shown) // PLOTS_PER_ROW)
     figure = Figure(figsize=(WIDTH, (0.9 + 0.16 * len(colours)) * rows), layout="constrained")
-    for axes, column in zip(
-        np.ravel(figure.subplots(rows, PLOTS_PER_ROW, squeeze=False)), shown, strict=False
-    ):
-        keys = ("whislo", "q1", "med", "q3", "whishi")
-        boxes = [dict(zip(keys, values, strict=True)) for values in column.quantiles.values()]
-        drawn = axes.bxp(boxes, orientation="horizontal", showfliers=False, patch_artist=True)
-        for box, name in zip(drawn["boxes"], column.quantiles, strict=True):
-            box.set_facecolor(colours[name])
-        axes.set_title(
-            f"{_label(column.name)}{', characters' if column.text else ''}", fontsize=8, loc="left"
-        )
+    grid = np.ravel(figure.subplots(rows, PLOTS_PER_ROW, squeeze=False))
+    for axes, column in zip(grid, shown, strict=False):
+        _boxes(axes, column, colours)
+        unit = ", characters" if column.text else ""
+        axes.set_title(f"{_label(column.name)}{unit}", fontsize=8, loc="left")
         axes.tick_params(labelsize=7)
         axes.invert_yaxis()
         axes.set_yticks([])
-        if column.text:
-            axes.set_xscale("log")
         _without_frame(axes)
-    for axes in figure.axes[len(shown) :]:
+    for axes in grid[len(shown) :]:
         axes.set_axis_off()
     return figure
+
+
+def _boxes(axes: Axes, column: ColumnReport, colours: dict[str, str]) -> None:
+    keys, line = ("whislo", "q1", "med", "q3", "whishi"), {"color": INK}
+    boxes = [dict(zip(keys, values, strict=True)) for values in column.quantiles.values()]
+    drawn = axes.bxp(
+        boxes, orientation="horizontal", showfliers=False, patch_artist=True, medianprops=line
+    )
+    for box, name in zip(drawn["boxes"], column.quantiles, strict=True):
+        box.set_facecolor(colours[name])
+    if column.text:
+        axes.set_xscale("log")
+        axes.minorticks_off()
+        ends = {min(box["whislo"] for box in boxes), max(box["whishi"] for box in boxes)}
+        axes.set_xticks(sorted(ends), [f"{tick:,.0f}" for tick in sorted(ends)])
+    else:
+        axes.locator_params(axis="x", nbins=4)
 
 
 def _label(name: str) -> str:

@@ -1,21 +1,41 @@
 """From the columns of a source to those of the use case."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from data_pipeline.sources.items import Remark
+from data_pipeline.sources.events import Note
+from data_pipeline.sources.formats.opening import SourceFile
 from data_pipeline.sources.raw import SOURCE_COLUMN
 from platform_core.errors import InvalidData
 from use_cases import UseCase
 
+MAX_UNNAMED_COLUMNS = 256
+"""Columns that the use case does not name, of one file; more of them are left out."""
+# All of these fit into 64 bits.
+MAX_WHOLE_DIGITS = 18
+_TEXTS = (
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
+_PARTITION = re.compile(r"([^=/]+)=([^/]*)/")
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a use case needs of its source, in a form that travels to other processes.
+class ColumnMapping:
+    """What a use case needs of a source, in a form that travels to other processes.
 
-    `limits` are the most characters of text columns; `label_values` the known spellings.
+    `limits` are the most characters of text columns; `label_values` the known spellings;
+    `renaming` maps names of the source to ours.
     """
 
     names: tuple[str, ...]
@@ -28,68 +48,75 @@ class Wanted:
     renaming: Mapping[str, str]
 
     @classmethod
-    def by(cls, case: UseCase, renaming: Mapping[str, str]) -> "Wanted":
-        """Return what `case` needs; `renaming` maps names of the source to ours."""
-        schema = case.record_schema
+    def of(cls, case: UseCase, renaming: Mapping[str, str]) -> "ColumnMapping":
+        """Return what `case` needs."""
+        schema, training = case.record_schema, case.training()
+        defaults = {n: pa.scalar(v, schema.field(n).type) for n, v in training.defaults.items()}
+        texts = (name for name in case.limits if schema.field(name).type == pa.string())
         return cls(
             names=tuple(schema.names),
-            label=case.training().label.column,
-            time=case.training().time_column,
+            label=training.label.column,
+            time=training.time_column,
             id=case.id_column,
-            defaults={
-                n: pa.scalar(v, schema.field(n).type) for n, v in case.training().defaults.items()
-            },
-            limits={
-                name: int(limits.maximum)
-                for name, limits in case.limits.items()
-                if schema.field(name).type == pa.string()
-            },
-            label_values=frozenset(case.training().label.values),
+            defaults=defaults,
+            limits={name: int(case.limits[name].maximum) for name in texts},
+            label_values=frozenset(training.label.values),
             renaming=dict(renaming),
         )
 
     @property
+    def own(self) -> list[str]:
+        """The columns that mean something to the use case, in order."""
+        return [*self.names, self.label, *([self.time] if self.time else [])]
+
+    @property
     def known(self) -> frozenset[str]:
         """The names that a source may use for columns that mean something to the use case."""
-        own = {*self.names, self.label, *([self.time] if self.time else [])}
-        return frozenset((own - set(self.renaming.values())) | set(self.renaming))
+        return frozenset((set(self.own) - set(self.renaming.values())) | set(self.renaming))
 
     def ordered(self, names: Sequence[str]) -> list[str]:
         """Return `names` with the use case's columns first and where a row came from last."""
-        first = [*self.names, self.label, *([self.time] if self.time else [])]
-        rest = [name for name in names if name not in {*first, SOURCE_COLUMN}]
-        return [name for name in first if name in names] + rest + [SOURCE_COLUMN]
+        rest = [name for name in names if name not in {*self.own, SOURCE_COLUMN}]
+        return [name for name in self.own if name in names] + rest + [SOURCE_COLUMN]
 
-    def choose(self, file: str, schema: pa.Schema) -> "Chosen":
-        """Return which columns of `file` are taken.
+    def select(self, file: SourceFile, fields: Sequence[pa.Field]) -> "ColumnSelection":
+        """Return which columns of `file` are taken, those in the names of its folders included.
 
         Raises:
-            InvalidData: a needed or mapped column is absent, twice there, or nested.
+            InvalidData: a needed or mapped column is absent, there twice, or nested.
         """
-        absent = [source for source in self.renaming if source not in schema.names]
+        names = [field.name for field in fields]
+        partitions = {k: v for k, v in _partitions(file).items() if k not in names}
+        absent = [name for name in self.renaming if name not in {*names, *partitions}]
         if absent:
             raise InvalidData(
-                f"COLUMNS names {', '.join(absent)}, which {file} does not have; "
-                f"its columns are {_listed(schema.names)}"
+                f"COLUMNS names {', '.join(absent)}, which {file.name} does not have; "
+                f"its columns are {_listed(names)}"
             )
-        taken, dropped = self._take(file, schema)
-        self._require(file, taken, schema.names)
-        return Chosen(self, tuple(taken.values()), tuple(taken), tuple(dropped))
+        fields = [*fields, *(pa.field(name, pa.string()) for name in partitions)]
+        taken, dropped = self._take(file.name, fields)
+        self._require(file.name, taken, names)
+        inside = {name: index for name, index in taken.items() if index < len(names)}
+        constant = {n: partitions[fields[i].name] for n, i in taken.items() if n not in inside}
+        return ColumnSelection(self, inside, constant, tuple(dropped))
 
-    def _take(self, file: str, schema: pa.Schema) -> tuple[dict[str, int], list[str]]:
+    def _take(self, file: str, fields: Sequence[pa.Field]) -> tuple[dict[str, int], list[str]]:
         """Return the index of each column that is kept, by its new name, and what is dropped."""
         taken: dict[str, int] = {}
         dropped: list[str] = []
-        for index, field in enumerate(schema):
+        unnamed = 0
+        for index, field in enumerate(fields):
             # A column that already has a target's name gives way to the one mapped to it.
-            given_way = field.name in self.renaming.values() and field.name not in self.renaming
+            gives_way = field.name in self.renaming.values() and field.name not in self.renaming
             name = self.renaming.get(field.name, field.name)
-            if given_way or name == SOURCE_COLUMN:
+            if gives_way or name == SOURCE_COLUMN:
                 continue
+            known = field.name in self.known
             usable = name != "" and name not in taken and not pa.types.is_nested(field.type)
-            if usable:
+            if usable and (known or unnamed < MAX_UNNAMED_COLUMNS):
                 taken[name] = index
-            elif field.name in self.known:
+                unnamed += not known
+            elif known:
                 what = "holds lists or objects" if name not in taken else "is there twice"
                 raise InvalidData(f"the column {field.name} of {file} {what}; give one plain value")
             else:
@@ -108,47 +135,67 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The columns that are taken of one file: `indices` of the source become `names`."""
+class ColumnSelection:
+    """The columns that are taken of one file: of our names to their index in it, and to the
+    value that all its rows have because of its folder.
+    """
 
-    wanted: Wanted
-    indices: tuple[int, ...]
-    names: tuple[str, ...]
+    mapping: ColumnMapping
+    inside: Mapping[str, int]
+    constant: Mapping[str, str | None]
     dropped: tuple[str, ...]
 
-    def remarks(self, file: str) -> list[Remark]:
-        """Return what a person should know of columns that were left out."""
+    @property
+    def indices(self) -> list[int]:
+        """The columns of the file that are taken, in the order that `apply` expects."""
+        return list(self.inside.values())
+
+    def notes(self, file: str) -> list[Note]:
+        """Return what a person should know about columns that were left out."""
         if not self.dropped:
             return []
-        return [
-            Remark(
-                f"{file}: left out {_listed(self.dropped)}: no name, the name of another column, "
-                "or lists and objects inside"
-            )
-        ]
+        why = "no name, the name of another column, lists and objects inside, or too many columns"
+        return [Note(f"{file}: left out {_listed(self.dropped)}: {why}")]
 
-    def apply(self, batch: pa.RecordBatch, sources: str | pa.Array) -> pa.RecordBatch:
-        """Return `batch` (all columns of the file) with our names, defaults and `_source`."""
-        columns = {
-            name: _plain(batch.column(index))
-            for name, index in zip(self.names, self.indices, strict=True)
-        }
-        for name, value in self.wanted.defaults.items():
-            if name not in columns:
-                columns[name] = pa.repeat(value, batch.num_rows)
-        columns[SOURCE_COLUMN] = (
-            pa.repeat(sources, batch.num_rows) if isinstance(sources, str) else sources
-        )
-        names = self.wanted.ordered(list(columns))
-        return pa.record_batch([columns[name] for name in names], names=names)
+    def apply(self, columns: Sequence[pa.Array], sources: str | pa.Array) -> pa.RecordBatch:
+        """Return the columns at `indices` with our names, defaults and `_source`."""
+        rows = len(columns[0])
+        named = {name: plain(column) for name, column in zip(self.inside, columns, strict=True)}
+        for name, value in self.constant.items():
+            named[name] = pa.repeat(pa.scalar(value, pa.string()), rows)
+        for name, default in self.mapping.defaults.items():
+            if name not in named:
+                named[name] = pa.repeat(default, rows)
+        named[SOURCE_COLUMN] = pa.repeat(sources, rows) if isinstance(sources, str) else sources
+        names = self.mapping.ordered(list(named))
+        return pa.record_batch([named[name] for name in names], names=names)
 
 
-def _plain(column: pa.Array) -> pa.Array:
-    """Return text as Arrow's plain strings, however the file stores it."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    text = pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type)
-    return column.cast(pa.string()) if text else column
+def plain(column: pa.Array) -> pa.Array:
+    """Return text as Arrow's plain strings and numbers as plain numbers, however they are stored.
+
+    Bytes become text as they are: rows whose bytes are not UTF-8 are refused by the validation.
+    """
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain(column.storage)
+    if pa.types.is_dictionary(kind):
+        return plain(column.dictionary_decode())
+    if pa.types.is_run_end_encoded(kind):
+        return plain(pc.run_end_decode(column))
+    if pa.types.is_decimal(kind):
+        whole = kind.scale <= 0 and kind.precision <= MAX_WHOLE_DIGITS
+        return column.cast(pa.int64() if whole else pa.float64() if kind.scale > 0 else pa.string())
+    if any(is_text(kind) for is_text in _TEXTS):
+        options = pc.CastOptions(target_type=pa.string(), allow_invalid_utf8=True)
+        return pc.cast(column, options=options)
+    return column
+
+
+def _partitions(file: SourceFile) -> dict[str, str | None]:
+    """Return the columns in the names of a file's folders, as Hive and Spark write them."""
+    found = _PARTITION.findall(f"{file.under}/{file.name}")
+    return {unquote(n): None if v == _NO_VALUE else unquote(v) for n, v in found}
 
 
 def _listed(names: Sequence[str], most: int = 30) -> str:

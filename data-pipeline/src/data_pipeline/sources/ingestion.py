@@ -1,6 +1,7 @@
 """From a source to raw parts in blob storage."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -8,19 +9,20 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.items import Ended, Failed, Item, Remark, Rows
+from data_pipeline.sources.columns import ColumnMapping
+from data_pipeline.sources.events import Failed, Finished, Note, ReadEvent, Rows, SetAside
+from data_pipeline.sources.locate import Source, open_source
 from data_pipeline.sources.parts import PartWriter
-from data_pipeline.sources.progress import Meter, Say
-from data_pipeline.sources.raw import IngestSummary, UnreadableFile, raw_folder
+from data_pipeline.sources.raw import IngestSummary, InputCount, UnreadableFile, raw_folder
 from data_pipeline.sources.request import IngestRequest, shown
-from data_pipeline.sources.source import Source, open_source
 from platform_core.errors import InvalidData
 from platform_core.ports.blob_store import BlobStore
 from use_cases import UseCase
 
 Session = Callable[[], AbstractContextManager[None]]
+Say = Callable[[str], None]
 MAX_WARNINGS, MAX_NAMED = 100, 1_000
+EVERY_SECONDS = 2.0
 
 
 def ingest(
@@ -53,63 +55,90 @@ def ingest(
         UpstreamUnavailable: a server or the cluster does not answer.
         ConfigurationError: a library for this kind of source is not installed.
     """
-    wanted = Wanted.by(case, request.renaming)
-    meter = Meter(progress, time.monotonic)
+    mapping = ColumnMapping.of(case, request.renaming)
+    meter = ProgressMeter(progress, time.monotonic)
     with (
-        PartWriter(store, raw_folder(folder), wanted.ordered) as writer,
-        open_source(case, store, request, settings) as source,
+        PartWriter(store, raw_folder(folder)) as writer,
+        open_source(case, store, request, settings, mapping.known) as source,
     ):
-        account = _Account(writer, wanted, meter, list(source.unreadable))
-        for item in _items(source, wanted, settings, ray_session):
-            account.take(item)
-        account.refuse(source, settings.data_max_unreadable_share)
-        summary = account.summary(shown(request.data))
+        ingestion = _Ingestion(case, writer, mapping, meter, list(source.unreadable))
+        for event in _events(source, mapping, settings, ray_session):
+            ingestion.take(event)
+        ingestion.refuse(source, settings.data_max_unreadable_share)
+        writer.finish()
+        summary = ingestion.summary(shown(request.data))
         writer.seal(summary)
     return summary
 
 
-def _items(
-    source: Source, wanted: Wanted, settings: IngestSettings, ray_session: Session | None
-) -> Iterator[Item]:
+def _events(
+    source: Source, mapping: ColumnMapping, settings: IngestSettings, ray_session: Session | None
+) -> Iterator[ReadEvent]:
     small = source.bytes <= settings.data_in_process_bytes
     if small or source.here or ray_session is None:
-        for unit in source.units:
-            yield from unit.read(wanted)
+        for task in source.tasks:
+            yield from task.read(mapping)
         return
     with ray_session():
         from data_pipeline.sources.on_ray import read_on_ray  # a slow import that few need
 
-        yield from read_on_ray(source.units, wanted)
+        yield from read_on_ray(source.tasks, mapping)
 
 
 @dataclass
-class _Account:
-    """Takes items in order and keeps the books."""
+class _Input:
+    """Counts of one input."""
 
+    unit: str = ""
+    total: int = 0
+    set_aside: int = 0
+    pieces: int = 0
+    files: int = 0
+    rows: int = 0
+
+
+@dataclass
+class _Ingestion:
+    """Takes events in order and counts."""
+
+    case: UseCase
     writer: PartWriter
-    wanted: Wanted
-    meter: Meter
+    mapping: ColumnMapping
+    meter: "ProgressMeter"
     unreadable: list[UnreadableFile]
     failed: set[str] = field(default_factory=set)
+    inputs: dict[str, _Input] = field(default_factory=dict)
+    truncated: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
     rows: int = 0
-    files: int = 0
-    malformed: int = 0
 
-    def take(self, item: Item) -> None:
-        match item:
-            case Rows() if item.file not in self.failed:
-                self.writer.add(item.file, self._numbered(item.batch))
-                self.meter.add(item.batch.num_rows, 0)
-            case Ended() if item.file not in self.failed:
-                self.files += item.files
-                self.malformed += item.malformed
-                self.meter.add(0, item.bytes)
-            case Failed() if item.file not in self.failed:
-                self.failed.add(item.file)
-                self.unreadable.append(UnreadableFile(file=item.file, reason=item.reason))
-            case Remark() if len(self.warnings) < MAX_WARNINGS:
-                self.warnings.append(item.text)
+    def take(self, event: ReadEvent) -> None:
+        if isinstance(event, Note):
+            self.warnings += [event.text] if len(self.warnings) < MAX_WARNINGS else []
+            return
+        if event.file in self.failed:
+            return
+        counts = self.inputs.setdefault(event.file, _Input())
+        match event:
+            case Rows(batch=batch):
+                cut, truncated = self.case.declaration.truncate(self._numbered(batch))
+                self.truncated.update({n: mask.true_count for n, mask in truncated.items()})
+                self.writer.add(cut)
+                counts.rows += batch.num_rows
+                self.meter.add(batch.num_rows, 0)
+            case SetAside(pieces=pieces):
+                self.writer.set_aside(event.file, pieces)
+                counts.pieces += len(pieces)
+                counts.set_aside += sum(piece.units for piece in pieces)
+            case Finished():
+                counts.unit = event.unit
+                counts.total += event.total
+                counts.files += event.files
+                self.meter.add(0, event.size)
+            case Failed():
+                self.failed.add(event.file)
+                self.inputs.pop(event.file)
+                self.unreadable.append(UnreadableFile(file=event.file, reason=event.reason))
 
     def refuse(self, source: Source, max_share: float) -> None:
         """Raise `InvalidData` where too little could be read."""
@@ -124,45 +153,96 @@ class _Account:
             )
 
     def summary(self, shown_source: str) -> IngestSummary:
-        """End the parts; raises `InvalidData` when no rows are left."""
-        parts, schema, rows = self.writer.finish(self.failed)
+        """Return what was found; raises `InvalidData` when no rows are left."""
+        counts = self.inputs.values()
+        rows, malformed = sum(c.rows for c in counts), sum(c.pieces for c in counts)
         if rows == 0:
-            malformed = f" ({self.malformed} lines could not be parsed)" if self.malformed else ""
-            raise InvalidData(
-                f"{shown_source} has no rows{malformed}; give a file with labelled records"
+            why = (
+                f" ({malformed} lines could not be parsed; {self.warnings[-1]})"
+                if malformed
+                else ""
             )
+            raise InvalidData(f"{shown_source} has no rows{why}; give a file with labelled records")
+        warnings = self.warnings + [
+            f"{count} values of {name} were longer than {self.mapping.limits[name]:,} characters "
+            "and were cut" for name, count in self.truncated.items() if count
+        ]  # fmt: skip
         return IngestSummary(
             source=shown_source,
             rows=rows,
-            files=self.files,
-            seconds=self.meter.end(rows, self._note()),
+            files=sum(c.files for c in counts),
+            seconds=self.meter.end(rows, self._note(malformed)),
             bytes=self.meter.bytes,
-            unreadable=tuple(self.unreadable[:MAX_NAMED]),
-            columns=tuple(schema.names),
-            rows_malformed=self.malformed,
-            warnings=tuple(self.warnings),
-            parts=parts,
+            unreadable=tuple(self.unreadable),
+            columns=tuple(self.mapping.ordered(self.writer.schema.names)),
+            rows_malformed=malformed,
+            inputs=tuple(self._counts()),
+            truncated=dict(+self.truncated),
+            warnings=tuple(warnings),
+            parts=tuple(self.writer.names),
         )
+
+    def _counts(self) -> Iterator[InputCount]:
+        """Yield the account of each input; what is beyond a thousand of them in one."""
+        rest: dict[str, _Input] = {}
+        for number, (name, counts) in enumerate(self.inputs.items()):
+            if number < MAX_NAMED:
+                yield _count(name, counts)
+            else:
+                others = rest.setdefault(counts.unit, _Input(counts.unit))
+                others.total += counts.total
+                others.set_aside += counts.set_aside
+        yield from (_count("other inputs", counts) for counts in rest.values())
 
     def _numbered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return `batch` with an id per row where the source has none."""
-        name, start = self.wanted.id, self.rows
+        name, start = self.mapping.id, self.rows
         self.rows += batch.num_rows
         if name is None or name in batch.schema.names:
             return batch
-        ids = [f"row-{number}" for number in range(start, self.rows)]
-        columns = {name: pa.array(ids, pa.string())} | dict(
-            zip(batch.schema.names, batch.columns, strict=True)
-        )
-        return pa.record_batch(list(columns.values()), names=list(columns))
+        ids = pa.array([f"row-{number}" for number in range(start, self.rows)], pa.string())
+        return pa.record_batch([ids, *batch.columns], names=[name, *batch.schema.names])
 
-    def _note(self) -> str:
-        notes = [
-            f"{count:,} {what}"
-            for count, what in (
-                (len(self.unreadable), "files unreadable"),
-                (self.malformed, "lines left out"),
-            )
-            if count
-        ]
+    def _note(self, malformed: int) -> str:
+        counts = (len(self.unreadable), "files unreadable"), (malformed, "lines left out")
+        notes = [f"{count:,} {what}" for count, what in counts if count]
         return f"; {', '.join(notes)}" if notes else ""
+
+
+def _count(name: str, counts: _Input) -> InputCount:
+    return InputCount(
+        input=name,
+        unit=counts.unit,
+        total=counts.total,
+        read=counts.total - counts.set_aside,
+        set_aside=counts.set_aside,
+    )
+
+
+class ProgressMeter:
+    """Counts rows and bytes and reports them; `timer` gives seconds."""
+
+    def __init__(self, say: Say, timer: Callable[[], float]) -> None:
+        self._say, self._timer = say, timer
+        self._start = self._last = timer()
+        self.rows = self.bytes = 0
+
+    def add(self, rows: int, size: int) -> None:
+        """Count; report when the last report is two seconds old."""
+        self.rows += rows
+        self.bytes += size
+        now = self._timer()
+        if now - self._last >= EVERY_SECONDS:
+            self._last = now
+            self._say(f"read {self._figures(now - self._start)} …")
+
+    def end(self, rows: int, note: str) -> float:
+        """Report the result and return the seconds in all."""
+        seconds = self._timer() - self._start
+        self.rows = rows
+        self._say(f"read {self._figures(seconds)} in {seconds:.1f} s{note}")
+        return seconds
+
+    def _figures(self, seconds: float) -> str:
+        speed = f", {self.rows / seconds:,.0f} rows/s" if seconds > 0 else ""
+        return f"{self.rows:,} rows, {self.bytes / 1e6:,.1f} MB{speed}"

@@ -1,33 +1,90 @@
-"""The files that DATA names on this machine or in the platform's blob store."""
+"""The files that DATA names on this machine, in the platform's blob store, or elsewhere."""
 
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from data_pipeline.sources.formats.files import SourceFile, reason
-from data_pipeline.sources.formats.kinds import SUPPORTED, Kind, kind_of
-from data_pipeline.sources.mail.files import looks_like_mail
+from data_pipeline.settings import IngestSettings
+from data_pipeline.sources.formats.opening import (
+    KINDS,
+    ZIP,
+    Kind,
+    SourceFile,
+    hidden,
+    kind_of_content,
+    kind_of_name,
+    reason,
+)
+from data_pipeline.sources.hugging_face import SCHEME, HuggingFaceData
 from data_pipeline.sources.raw import UnreadableFile
+from data_pipeline.sources.request import IngestRequest, shown
+from data_pipeline.sources.tasks import HuggingFaceTask, ReadTask, file_tasks, generator_tasks
 from platform_core.errors import InvalidData, InvalidPath
 from platform_core.ports.blob_store import BlobStore
-
-HIDDEN = (".", "_")
+from use_cases import UseCase
 
 
 @dataclass(frozen=True)
-class Found:
-    """Files in order, each with its kind, those of no known kind, and whether they are local."""
+class Source:
+    """Tasks in order; `unreadable` files of it; `here` where other machines cannot read it."""
 
-    files: tuple[tuple[Kind, SourceFile], ...]
-    unreadable: tuple[UnreadableFile, ...]
-    local: bool
+    tasks: list[ReadTask]
+    unreadable: tuple[UnreadableFile, ...] = ()
+    files: int = 1
+    here: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """How large it is, as stored."""
+        return sum(task.bytes for task in self.tasks)
 
 
-def blob_path(store: BlobStore, data: str) -> str | None:
+@contextmanager
+def open_source(
+    case: UseCase,
+    store: BlobStore,
+    request: IngestRequest,
+    settings: IngestSettings,
+    known: Collection[str],
+) -> Iterator[Source]:
+    """Give the source; what had to be downloaded is deleted afterwards.
+
+    `known` are the column names that tell a CSV file where its name does not.
+
+    Raises:
+        InvalidData: DATA names nothing that can be read, or by a scheme that is not supported.
+        UpstreamUnavailable: a server does not answer.
+    """
+    data, here = request.data, not settings.data_workers_share_files
+    scheme = data.partition("://")[0].lower() if "://" in data else ""
+    if not data:
+        yield Source(generator_tasks(case, request.rows, request.seed))
+    elif (path := _blob_path(store, data)) is not None:
+        yield _source(_find_blobs(store, path), path, known, here=False)
+    elif scheme in {"", "file"}:
+        yield _source(_find_local(data), data, known, here)
+    elif scheme == "hf":
+        yield Source([HuggingFaceTask(HuggingFaceData.parse(f"{SCHEME}{data[5:]}"))], here=True)
+    elif scheme in {"http", "https"}:
+        from data_pipeline.sources.download import download  # a slow import that few need
+
+        with tempfile.TemporaryDirectory(prefix="download-") as folder:
+            file = str(download(data, Path(folder), settings))
+            yield _source(_find_local(file), file, known, here)
+    else:
+        raise InvalidData(
+            f"{shown(data)[:300]} has the scheme {scheme[:50]}; DATA takes paths, http, https, the "
+            "platform's own blobs and hf"
+        )
+
+
+def _blob_path(store: BlobStore, data: str) -> str | None:
     """Return the path in the platform's own store of a URI that the store made."""
     try:
         return store.path(data)
@@ -35,35 +92,28 @@ def blob_path(store: BlobStore, data: str) -> str | None:
         return None
 
 
-def find_blobs(store: BlobStore, path: str) -> Found:
-    """Return the object at `path`, or those below it.
-
-    Raises:
-        InvalidData: nothing is there, or nothing that can be read.
-    """
+def _find_blobs(store: BlobStore, path: str) -> list[SourceFile]:
+    """Return the object at `path`, or those below it; `InvalidData` where nothing is there."""
     system = store.arrow_filesystem()
     parent, _, own = path.rpartition("/")
     if store.exists(path):
         size = store.info(path).size
-        one = SourceFile(own, path, size, parent.rpartition("/")[2], system)
-        return _sorted_out([one], path, local=False)
+        return [SourceFile(own, path, size, parent.rpartition("/")[2], system)]
     files = [
         SourceFile(name, blob.path, blob.size, own, system)
         for blob in store.list(path)
-        if not _hidden(name := blob.path.removeprefix(f"{path}/"))
+        if not hidden(name := blob.path.removeprefix(f"{path}/"))
     ]
     if not files:
         raise InvalidData(f"the blob store has nothing at {path}; name an object or a folder")
-    return _sorted_out(files, path, local=False)
+    return files
 
 
-def find_local(data: str) -> Found:
+def _find_local(data: str) -> list[SourceFile]:
     """Return the file, the files of a folder at any depth, or those that a pattern matches.
 
-    Names that begin with a dot or an underscore are skipped below a folder or pattern.
-
-    Raises:
-        InvalidData: nothing is there, or nothing that can be read.
+    Names that begin with a dot or an underscore are skipped below a folder or pattern, but for
+    the folders of a Maildir. `InvalidData` where nothing is there.
     """
     path = Path(_local_path(data))
     try:
@@ -81,7 +131,7 @@ def find_local(data: str) -> Found:
             f"there is {what} {data!r:.300}; DATA takes a file, a folder, a pattern such as "
             "'mail/*.csv', a URL or hf://owner/name"
         )
-    return _sorted_out(sorted(files, key=lambda file: file.name), data, local=True)
+    return sorted(files, key=lambda file: file.name)
 
 
 def _local_path(data: str) -> str:
@@ -100,11 +150,16 @@ def _folder_of(path: Path) -> str:
 def _below(folder: Path) -> Iterator[SourceFile]:
     under = folder.resolve().name
     for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(HIDDEN))
+        folders[:] = sorted(name for name in folders if not hidden(name) or _is_maildir(root, name))
         for name in names:
             path = Path(root, name)
-            if not name.startswith(HIDDEN):
+            if not hidden(name):
                 yield from _plain_file(path, path.relative_to(folder).as_posix(), under)
+
+
+def _is_maildir(root: str, name: str) -> bool:
+    """Say whether a folder such as `.Spam` is one of mail, as Maildir calls them."""
+    return Path(root, name, "cur").is_dir()
 
 
 def _matching(pattern: str) -> Iterator[SourceFile]:
@@ -116,7 +171,7 @@ def _matching(pattern: str) -> Iterator[SourceFile]:
     folder = Path(*parts[:fixed])
     for match in folder.glob(str(Path(*parts[fixed:]))):
         name = match.relative_to(folder).as_posix()
-        if not _hidden(name):
+        if not hidden(name):
             yield from _plain_file(match, name, folder.resolve().name)
 
 
@@ -136,32 +191,36 @@ def _text(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def _hidden(name: str) -> bool:
-    return any(part.startswith(HIDDEN) for part in name.split("/"))
+def _source(files: Sequence[SourceFile], data: str, known: Collection[str], here: bool) -> Source:
+    """Return the files as tasks; those in zip archives take the place of the archives."""
+    readable: list[tuple[Kind, SourceFile]] = []
+    unreadable: list[UnreadableFile] = []
+    pending = list(reversed(files))
+    while pending:
+        file = pending.pop()
+        try:
+            if not file.member and _is_zip(file):
+                pending += reversed(file.members())
+            else:
+                readable.append((kind_of_name(file.name) or kind_of_content(file, known), file))
+        except (OSError, ValueError) as error:
+            unreadable.append(UnreadableFile(file=file.name, reason=reason(error)))
+    if not readable:
+        first = unreadable[0] if unreadable else UnreadableFile(file=data[:300], reason="is empty")
+        raise InvalidData(f"nothing in {data[:300]} can be read; {first.file}: {first.reason}")
+    total = len(readable) + len(unreadable)
+    return Source(file_tasks(readable), tuple(unreadable), total, here)
 
 
-def _sorted_out(files: Sequence[SourceFile], data: str, local: bool) -> Found:
-    known: list[tuple[Kind, SourceFile]] = []
-    unknown: list[UnreadableFile] = []
-    for file in files:
-        kind, why = _kind(file)
-        if kind is None:
-            unknown.append(UnreadableFile(file=file.name, reason=why))
-        else:
-            known.append((kind, file))
-    if not known:
-        first = unknown[0]
-        raise InvalidData(f"nothing in {data[:300]} can be read; {first.file} {first.reason}")
-    return Found(tuple(known), tuple(unknown), local)
+def _is_zip(file: SourceFile) -> bool:
+    """Say whether a file is a zip archive: by its content, unless its name says otherwise.
 
-
-def _kind(file: SourceFile) -> tuple[Kind | None, str]:
-    """Return a file's kind by its name or, failing that, mail by its content; or why not."""
-    if kind := kind_of(file.name):
-        return kind, ""
-    try:
-        if looks_like_mail(file):
-            return Kind.MAIL, ""
-    except (OSError, ValueError) as error:
-        return None, f"cannot be opened: {reason(error)}"
-    return None, f"is of no known kind ({SUPPORTED}) and no mail; convert it or rename it"
+    (Office documents are such archives as well.)
+    """
+    suffix = Path(file.name).suffix.lower()
+    if suffix not in {".zip", ""} and suffix not in KINDS:
+        return False
+    if suffix in KINDS and kind_of_name(file.name) is Kind.MAIL:
+        return False  # there may be a hundred thousand of them
+    with file.open_random() as stream:
+        return bool(stream.read(len(ZIP)) == ZIP)

@@ -1,86 +1,60 @@
-"""Reading units on Ray Data, in order, as a stream."""
+"""Work on Ray: results of many tasks as one stream, in order, a bounded number at a time."""
 
-import pickle
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
-import pyarrow as pa
 import ray
-import ray.data
-from ray.data import Datasource, ReadTask
-from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
 
-from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.items import Item
-from data_pipeline.sources.units import Unit
+from data_pipeline.sources.columns import ColumnMapping
+from data_pipeline.sources.events import ReadEvent
+from data_pipeline.sources.tasks import ReadTask
 from platform_core.errors import UpstreamUnavailable
 
-ITEM = "item"
-SCHEMA = pa.schema([pa.field(ITEM, pa.binary())])
-# Blocks wait in the object store until the driver takes them.
-BLOCK_BYTES = 16 << 20
+TASKS_PER_CPU = 2
+# Results of one task that wait until they are taken.
+WAITING = 4
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def read_on_ray(units: Sequence[Unit], wanted: Wanted) -> Iterator[Item]:
-    """Yield the items of `units` in their order; needs a connected Ray.
+def read_on_ray(tasks: Sequence[ReadTask], mapping: ColumnMapping) -> Iterator[ReadEvent]:
+    """Yield the events of `tasks` in their order; needs a connected Ray.
 
     Raises:
         UpstreamUnavailable: the cluster failed.
     """
-    context = ray.data.DataContext.get_current()
-    context.execution_options.preserve_order = True
-    context.target_max_block_size = BLOCK_BYTES
-    context.enable_progress_bars = False
+    return stream_on_ray(_read, mapping, tasks)
+
+
+def stream_on_ray(
+    function: Callable[[Any, Item], Iterator[Result]], shared: object, items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield the results of `function(shared, item)` for each item, in order.
+
+    Raises:
+        UpstreamUnavailable: Ray lost a task for good.
+    """
+    run = ray.remote(function).options(
+        num_returns="streaming", _generator_backpressure_num_objects=WAITING
+    )
+    reference = ray.put(shared)
+    cpus = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]
+    running: deque[Any] = deque()
     try:
-        items = ray.data.read_datasource(
-            UnitSource(units, wanted), override_num_blocks=max(1, len(units))
-        )
-        for bundle in items.iter_internal_ref_bundles():
-            for reference in bundle.block_refs:
-                # Written below by this package's own read tasks, on the team's own cluster.
-                for item in ray.get(reference)[ITEM]:
-                    yield pickle.loads(item.as_py())  # noqa: S301
+        for item in items:
+            running.append(run.remote(reference, item))
+            if len(running) >= TASKS_PER_CPU * max(int(cpus), 1):
+                yield from map(ray.get, running.popleft())
+        while running:
+            yield from map(ray.get, running.popleft())
     except RayError as error:
         raise UpstreamUnavailable(
-            f"the Ray cluster failed while reading ({str(error).splitlines()[0][:200]}); see "
-            "`make logs`, or raise DATA_IN_PROCESS_BYTES to do without it"
+            f"Ray failed ({type(error).__name__}: {str(error).splitlines()[0][:200]}); see "
+            "`make logs`, or raise DATA_IN_PROCESS_BYTES and DATA_IN_PROCESS_ROWS"
         ) from error
 
 
-class UnitSource(Datasource):
-    """A read task per unit. A block is a column of items in binary form: the rows of different
-    files differ in their columns, and Ray would have to reconcile them.
-    """
-
-    def __init__(self, units: Sequence[Unit], wanted: Wanted) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._units, self._wanted = units, wanted
-
-    def estimate_inmemory_data_size(self) -> int:
-        """Return about how many bytes all blocks have."""
-        return 3 * sum(unit.bytes for unit in self._units)
-
-    def get_read_tasks(
-        self,
-        parallelism: int,
-        per_task_row_limit: int | None = None,
-        data_context: object | None = None,
-    ) -> list[ReadTask]:
-        """Return a task per unit, in order."""
-        del parallelism, per_task_row_limit, data_context
-        return [
-            ReadTask(partial(_blocks, unit, self._wanted), _metadata(unit), schema=SCHEMA)
-            for unit in self._units
-        ]
-
-
-def _blocks(unit: Unit, wanted: Wanted) -> Iterator[pa.Table]:
-    for item in unit.read(wanted):
-        yield pa.table([pa.array([pickle.dumps(item)], pa.binary())], schema=SCHEMA)
-
-
-def _metadata(unit: Unit) -> BlockMetadata:
-    return BlockMetadata(
-        num_rows=None, size_bytes=3 * unit.bytes, input_files=None, exec_stats=None
-    )
+def _read(mapping: ColumnMapping, task: ReadTask) -> Iterator[ReadEvent]:
+    yield from task.read(mapping)

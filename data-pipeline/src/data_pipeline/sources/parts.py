@@ -1,42 +1,50 @@
-"""Writing raw parts: of bounded size, one schema in the end, and all of them or none."""
+"""Writing raw parts: of bounded size, all of them or none."""
 
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_pipeline.sources.formats.limits import MEGABYTE
-from data_pipeline.sources.raw import SOURCE_COLUMN, SUMMARY, IngestSummary
-from data_pipeline.sources.schemas import fit, unify
+from data_pipeline.sources.events import Rejected
+from data_pipeline.sources.formats.opening import MEGABYTE
+from data_pipeline.sources.raw import (
+    REASON,
+    SET_ASIDE,
+    SOURCE_COLUMN,
+    SUMMARY,
+    IngestSummary,
+    fit,
+    unify,
+)
 from platform_core.parquet import COMPRESSION
 from platform_core.ports.blob_store import BlobStore
 
 PART_BYTES = 64 * MEGABYTE
 GROUP_BYTES = 16 * MEGABYTE
+SET_ASIDE_SCHEMA = pa.schema([pa.field(SOURCE_COLUMN, pa.string()), pa.field(REASON, pa.string())])
 
 
 class PartWriter:
     """Writes batches as `part-00000.parquet …` below `folder`; leaving it by an error, or
-    without `finish`, takes away whatever was written.
+    without `seal`, removes whatever was written.
 
-    Files of a source disagree about types. A part holds one schema; those that turn out to be
-    narrower than the last one are written again at the end.
+    Files of a source disagree about types. A part holds one schema, which is at least as wide as
+    that of the part before it; readers bring all to the widest.
     """
 
-    def __init__(
-        self, store: BlobStore, folder: str, order: Callable[[list[str]], list[str]]
-    ) -> None:
-        self._store, self._folder, self._order = store, folder, order
-        self._schema = pa.schema([])
-        self._written: list[pa.Schema] = []
-        self._first_part: dict[str, int] = {}
+    def __init__(self, store: BlobStore, folder: str) -> None:
+        self._store, self._folder = store, folder
+        self.names: list[str] = []
+        """The parts that were written."""
+        self.schema = pa.schema([])
+        """The columns of the last part."""
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = self._part_bytes = 0
         self._part: pq.ParquetWriter | None = None
-        self._finished = False
+        self._set_aside: pq.ParquetWriter | None = None
+        self._sealed = False
 
     def __enter__(self) -> "PartWriter":
         self._remove_all()  # of an attempt before this one
@@ -45,20 +53,20 @@ class PartWriter:
 
     def __exit__(self, *error: object) -> None:
         try:
-            if self._part is not None:
-                self._part.close()
-            if not self._finished:
+            for writer in (self._part, self._set_aside):
+                if writer is not None:
+                    writer.close()
+            if not self._sealed:
                 self._remove_all()
         finally:
             self._scratch.cleanup()
 
-    def add(self, file: str, batch: pa.RecordBatch) -> None:
-        """Take rows of `file`."""
-        schema = unify(self._schema, batch.schema, self._order)
-        if not schema.equals(self._schema):
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take rows."""
+        schema = unify(self.schema, batch.schema)
+        if not schema.equals(self.schema):
             self._end_part()
-            self._schema = schema
-        self._first_part.setdefault(file, len(self._written))
+            self.schema = schema
         self._waiting.append(fit(batch, schema))
         self._waiting_bytes += batch.nbytes
         if self._waiting_bytes >= GROUP_BYTES:
@@ -66,36 +74,34 @@ class PartWriter:
         if self._part_bytes >= PART_BYTES:
             self._end_part()
 
-    def finish(self, without: Collection[str]) -> tuple[tuple[str, ...], pa.Schema, int]:
-        """Return the parts' names, their schema and rows, after taking out the rows of the files
-        in `without`.
-        """
+    def set_aside(self, file: str, pieces: Sequence[Rejected]) -> None:
+        """Take what is no row of `file`."""
+        if self._set_aside is None:
+            self._set_aside = pq.ParquetWriter(self._path(SET_ASIDE), SET_ASIDE_SCHEMA)
+        places = [f"{file}:{piece.first}" for piece in pieces]
+        columns = [places, [piece.reason for piece in pieces]]
+        self._set_aside.write(pa.record_batch(columns, schema=SET_ASIDE_SCHEMA))
+
+    def finish(self) -> None:
+        """Write what is left; after it the parts and their schema are known."""
         self._end_part()
-        broken = [self._first_part[file] for file in without if file in self._first_part]
-        from_part = min(broken, default=len(self._written))
-        gone = pa.array(sorted(without), pa.string())
-        rows, kept = 0, []
-        for number, schema in enumerate(self._written):
-            if number < from_part and schema.equals(self._schema):
-                rows += self._rows(number)
-                kept.append(_name(number))
-            elif count := self._rewrite(number, gone):
-                rows += count
-                kept.append(_name(number))
-        return tuple(kept), self._schema, rows
+        if self._set_aside is not None:
+            self._set_aside.close()
+            self._store.upload(self._path(SET_ASIDE), f"{self._folder}/{SET_ASIDE}")
 
     def seal(self, summary: IngestSummary) -> None:
         """Write the summary: from now on the parts count."""
         text = summary.model_dump_json(indent=1)
         self._store.write(f"{self._folder}/{SUMMARY}", text.encode())
-        self._finished = True
+        self._sealed = True
 
     def _write_group(self) -> None:
         if not self._waiting:
             return
         if self._part is None:
-            self._part = pq.ParquetWriter(self._file, self._schema, compression=COMPRESSION)
-        table = pa.Table.from_batches(self._waiting, schema=self._schema)
+            path = self._path("part.parquet")
+            self._part = pq.ParquetWriter(path, self.schema, compression=COMPRESSION)
+        table = pa.Table.from_batches(self._waiting, schema=self.schema)
         self._part.write_table(table, row_group_size=max(1, table.num_rows))
         self._part_bytes += self._waiting_bytes
         self._waiting, self._waiting_bytes = [], 0
@@ -105,46 +111,15 @@ class PartWriter:
         if self._part is None:
             return
         self._part.close()
-        self._store.upload(self._file, self._path(len(self._written)))
-        self._written.append(self._schema)
+        name = f"part-{len(self.names):05d}.parquet"
+        self._store.upload(self._path("part.parquet"), f"{self._folder}/{name}")
+        self.names.append(name)
         self._part, self._part_bytes = None, 0
-
-    def _rewrite(self, number: int, gone: pa.Array) -> int:
-        """Write a part again with the last schema and without the rows of the files `gone`."""
-        rows, again = 0, Path(self._scratch.name) / "again.parquet"
-        self._store.download(self._path(number), self._file)
-        with (
-            pq.ParquetFile(self._file) as part,
-            pq.ParquetWriter(again, self._schema, compression=COMPRESSION) as writer,
-        ):
-            for group in range(part.num_row_groups):
-                table = part.read_row_group(group)
-                left = table.filter(pc.invert(pc.is_in(table[SOURCE_COLUMN], value_set=gone)))
-                for batch in left.combine_chunks().to_batches():
-                    writer.write_batch(fit(batch, self._schema))
-                    rows += batch.num_rows
-        if rows:
-            self._store.upload(again, self._path(number))
-        else:
-            self._store.delete(self._path(number))
-        return rows
-
-    def _rows(self, number: int) -> int:
-        with self._store.open(self._path(number)) as stream:
-            return int(pq.ParquetFile(stream).metadata.num_rows)
 
     def _remove_all(self) -> None:
         self._store.delete(f"{self._folder}/{SUMMARY}")
         for blob in list(self._store.list(self._folder)):
             self._store.delete(blob.path)
 
-    def _path(self, number: int) -> str:
-        return f"{self._folder}/{_name(number)}"
-
-    @property
-    def _file(self) -> Path:
-        return Path(self._scratch.name) / "part.parquet"
-
-
-def _name(number: int) -> str:
-    return f"part-{number:05d}.parquet"
+    def _path(self, name: str) -> Path:
+        return Path(self._scratch.name) / name

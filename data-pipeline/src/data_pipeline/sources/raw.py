@@ -6,8 +6,10 @@ Without that last file an ingest did not end, and its parts count for nothing.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field
 
@@ -15,8 +17,9 @@ from platform_core.contracts.base import Contract
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
 
-FOLDER = "raw"
+FOLDER, REASON = "raw", "reason"
 SUMMARY = "_INGEST.json"
+SET_ASIDE = "_SET_ASIDE.parquet"
 SOURCE_COLUMN = "_source"
 """Which file of the source a row came from, relative to what was given; `generated` otherwise."""
 BUFFER_BYTES = 1 << 20
@@ -29,11 +32,31 @@ class UnreadableFile(Contract):
     reason: str
 
 
+class InputCount(Contract):
+    """What became of one input, in its own unit (lines, messages or rows): `total` is `read` and
+    `set_aside`. Lines of a header and empty lines are read.
+    """
+
+    input: str
+    unit: str
+    total: int = Field(ge=0)
+    read: int = Field(ge=0)
+    set_aside: int = Field(ge=0)
+
+    def __str__(self) -> str:
+        """Return the account as a sentence."""
+        return (
+            f"{self.input}: {self.total:,} {self.unit} = {self.read:,} read + "
+            f"{self.set_aside:,} set aside"
+        )
+
+
 class IngestSummary(Contract):
     """What one ingest found. `source` is free of credentials and query strings.
 
-    `rows`, `files` and `bytes` count what was read (bytes as they lie in the source, packed or
-    not); `rows_malformed` are lines of CSV or JSON that could not be parsed and were left out.
+    `rows`, `files` and `bytes` count what was read (bytes as stored, packed or not);
+    `rows_malformed` are pieces that were set aside, `inputs` accounts for each input,
+    `truncated` counts the values of each column that were cut to its limit.
     `columns` are those of the parts; `warnings` are sentences for people.
     """
 
@@ -45,6 +68,8 @@ class IngestSummary(Contract):
     unreadable: tuple[UnreadableFile, ...] = ()
     columns: tuple[str, ...]
     rows_malformed: int = Field(default=0, ge=0)
+    inputs: tuple[InputCount, ...] = ()
+    truncated: dict[str, int] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     parts: tuple[str, ...]
 
@@ -66,21 +91,38 @@ class RawRecords:
         written = store.read(f"{self._folder}/{SUMMARY}")
         self.summary = IngestSummary.model_validate_json(written)
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
-        """The schema that every batch has."""
-        with self._open(self.summary.parts[0]) as part:
-            return part.schema_arrow
+        """The schema that every batch has: of all parts, text where their types disagree."""
+        schema = pa.schema([])
+        for name in self.summary.parts:
+            with self._open(name) as part:
+                schema = unify(schema, part.schema_arrow)
+        order = {name: index for index, name in enumerate(self.summary.columns)}
+        return pa.schema(sorted(schema, key=lambda field: order.get(field.name, len(order))))
 
     def batches(self, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield all records in order, at most `rows` at a time, fewer where they are large.
 
         Memory stays at about one row group (16 MB, or one record where that is larger).
         """
+        gone = pa.array([file.file for file in self.summary.unreadable], pa.string())
         for name in self.summary.parts:
             with self._open(name) as part:
                 for group in range(part.num_row_groups):
-                    yield from part.iter_batches(batch_size=rows, row_groups=[group])
+                    for batch in part.iter_batches(batch_size=rows, row_groups=[group]):
+                        left = batch
+                        if len(gone):
+                            of_gone = pc.is_in(batch[SOURCE_COLUMN], value_set=gone)
+                            left = batch.filter(pc.invert(of_gone))
+                        if left.num_rows:
+                            yield fit(left, self.schema)
+
+    def set_aside(self) -> Iterator[pa.RecordBatch]:
+        """Yield what is no record: `_source` (the input and the line or message) and `reason`."""
+        if self._store.exists(f"{self._folder}/{SET_ASIDE}"):
+            with self._open(SET_ASIDE) as part:
+                yield from part.iter_batches()
 
     @contextmanager
     def _open(self, name: str) -> Iterator[pq.ParquetFile]:
@@ -97,3 +139,54 @@ class RawRecords:
 def raw_folder(folder: str) -> str:
     """Return where the parts of an ingest into `folder` lie."""
     return f"{folder}/{FOLDER}"
+
+
+def unify(first: pa.Schema, second: pa.Schema) -> pa.Schema:
+    """Return a schema that holds the columns of both; text where their types do not go together.
+
+    It never narrows: unified again with either, it stays the same.
+    """
+    types = {field.name: field.type for field in first}
+    for field in second:
+        types[field.name] = _common(types.get(field.name, pa.null()), field.type)
+    return pa.schema([pa.field(name, types[name]) for name in types])
+
+
+def fit(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return `batch` with the columns and types of a schema that `unify` made of its own."""
+    if batch.schema.equals(schema):
+        return batch
+    names = set(batch.schema.names)
+    columns = [
+        _cast(batch.column(field.name), field.type)
+        if field.name in names
+        else pa.nulls(batch.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.record_batch(columns, schema=schema)
+
+
+def _common(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    if first.equals(second) or pa.types.is_null(second):
+        return first
+    if pa.types.is_null(first):
+        return second
+    integers = pa.types.is_integer(first) and pa.types.is_integer(second)
+    if integers and pa.uint64() not in {first, second}:
+        return pa.int64()
+    numbers = (pa.types.is_floating, pa.types.is_integer)
+    if all(any(is_a(kind) for is_a in numbers) for kind in (first, second)) and not integers:
+        return pa.float64()
+    return pa.string()
+
+
+def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
+    if column.type.equals(target):
+        return column
+    try:
+        return column.cast(target)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Bytes that are no text, integers too long for a float, types without a cast.
+        return pa.array(
+            [None if v is None else str(v) for v in column.to_pylist()], pa.string()
+        ).cast(target, safe=False)

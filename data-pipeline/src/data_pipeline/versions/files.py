@@ -22,6 +22,7 @@ from data_pipeline.columns import (
     TIMESTAMP,
 )
 from data_pipeline.near_duplicates import SCHEME
+from data_pipeline.sources.raw import SOURCE_COLUMN
 from data_pipeline.validation.rows import as_text, quarantine_schema
 from data_pipeline.versions.identity import ContentDigest
 from data_pipeline.versions.manifest import SourceCount
@@ -59,6 +60,12 @@ class Quarantine:
         if refused.num_rows:
             self.reasons.update(refused[REASON].to_pylist())
             self.writer.write_table(refused.select(self._schema.names).cast(self._schema))
+
+    def add_set_aside(self, pieces: pa.RecordBatch) -> None:
+        """Write lines or messages that are no rows: only their place and the `reason`."""
+        columns = {name: pa.nulls(pieces.num_rows, pa.string()) for name in self._schema.names}
+        given = {REASON: pieces[REASON], SOURCE: pieces[SOURCE_COLUMN]}
+        self.add(pa.table(columns | given))
 
     def add_selected(self, database: DuckDBPyConnection, case: UseCase) -> None:
         """Write what is refused because of other rows, ordered by `row_id`: contents with two

@@ -194,6 +194,8 @@ class _Freezing:
             times_unknown=len(untimed),
             data_source=summary.source,
             unreadable_files=len(summary.unreadable),
+            inputs=summary.inputs,
+            truncated=summary.truncated,
         )
 
     def _split(self, summary: SplitSummary) -> SplitSummary:

@@ -10,6 +10,7 @@ from platform_core.hashing import canonical_json
 from use_cases import UseCase
 
 ID_CHARACTERS = 16
+CHUNK_ROWS = 1 << 16
 
 
 def content_ids(use_case: UseCase, records: pa.Table) -> pa.Array:
@@ -54,7 +55,9 @@ class ContentDigest:
 def table_digest(table: pa.Table) -> str:
     """Return the hash of a table's columns, types and rows, independent of the order of rows."""
     digest = ContentDigest(table.schema)
-    digest.update(table.sort_by([(name, "ascending") for name in table.column_names]))
+    ordered = table.sort_by([(name, "ascending") for name in table.column_names])
+    for batch in ordered.to_batches(max_chunksize=CHUNK_ROWS):
+        digest.update(pa.Table.from_batches([batch]))
     return digest.hexdigest()
 
 

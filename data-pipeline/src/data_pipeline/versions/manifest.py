@@ -7,6 +7,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
+from data_pipeline.sources.raw import InputCount
 from platform_core.contracts.base import Contract
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import read_table
@@ -44,7 +45,9 @@ class DatasetManifest(Contract):
 
     `rows`, `classes`, `test_rows`, `clusters`, `near_duplicates` (rows in clusters of more than
     one), `times_unknown` and `sources` are about all records; the other counts, `reasons`,
-    `warnings` and `split` about the rows of this ingest, which is all of them without `parents`.
+    `warnings` and `split` about the rows of this ingest, which is all of them without `parents`:
+    then `rows_read` is `rows`, `rows_quarantined` and `duplicates`. `inputs` accounts for each
+    input in its own unit; what was set aside there is in quarantine.
     """
 
     dataset_version: str
@@ -67,6 +70,8 @@ class DatasetManifest(Contract):
     times_unknown: int = 0
     data_source: str = ""
     unreadable_files: int = 0
+    inputs: tuple[InputCount, ...] = ()
+    truncated: dict[str, int] = Field(default_factory=dict)
 
 
 def read_manifest(store: BlobStore, use_case: str, version: str) -> DatasetManifest:

@@ -52,11 +52,14 @@ def scan(
     folder: Path,
     quarantine: Quarantine,
 ) -> Scanned:
-    """Validate all rows in order: refused ones go to `quarantine`, accepted ones with their
-    signatures to `accepted.parquet` in `folder`, and the columns that the use case does not name
-    to `extra.parquet`, row by row the same.
+    """Validate all rows in order: refused ones, and what the ingest set aside, go to `quarantine`,
+    accepted ones with their signatures to `accepted.parquet` in `folder`, and the columns that
+    the use case does not name to `extra.parquet`, row by row the same.
     """
     scanned, start = Scanned(), time.perf_counter()
+    for pieces in raw.set_aside():
+        quarantine.add_set_aside(pieces)
+        scanned.rows += pieces.num_rows
     writers: dict[str, pq.ParquetWriter] = {}
     with ExitStack() as stack:
         for batch in apply(checker, raw.batches(BATCH_ROWS)):

@@ -3,31 +3,13 @@
 import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.release import ReleasePointer
 from platform_core.errors import ReleaseNotFound, ReleaseRefused
 
 _NAME = re.compile(r"[a-z0-9_]+")
-
-
-class ReleasePointer(BaseModel):
-    """`<MODEL_REPOSITORY>/<environment>/<use_case>.json`, written by the deployer.
-
-    `model_version` is the registered version; without it answers name the release instead.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    use_case: str
-    release_id: str
-    release_uri: str = ""
-    model_version: str | None = None
-
-    @property
-    def version(self) -> str:
-        """The `model_version` of responses."""
-        return self.model_version or self.release_id
 
 
 class ReleasePointers:

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from kserve import Model, ModelRepository
 
-from model_server.pointers import ReleasePointer, ReleasePointers
+from model_server.pointers import ReleasePointers
+from platform_core.contracts.release import ReleasePointer
 from platform_core.errors import ModelNotReady, NotFound, PlatformError
 
 logger = logging.getLogger(__name__)

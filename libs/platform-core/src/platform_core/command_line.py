@@ -46,15 +46,13 @@ def show(value: Any, as_json: bool, text: Iterable[str]) -> None:
         typer.echo(line)
 
 
-def with_options(
-    model: type[Model], exclude: Iterable[str] = ()
-) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Give a command one option per field of `model`, except the fields in `exclude`.
+def with_options(model: type[Model]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Give a command one option per field of `model`.
 
     The command receives the validated model as its first argument. The help of an option is the
     field's description; an option that is not given keeps the field's default.
     """
-    fields = {n: f for n, f in model.model_fields.items() if n not in set(exclude)}
+    fields = model.model_fields
 
     def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
         _, *others = inspect.signature(command, eval_str=True).parameters.values()

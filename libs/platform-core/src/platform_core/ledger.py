@@ -4,6 +4,8 @@ Every entry is one object named by its sequence number, created only if it is no
 two writers cannot both append after the same entry, on a local disk or in blob storage.
 """
 
+from pydantic import ValidationError
+
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Change, LedgerEntry, Verdict
@@ -30,7 +32,12 @@ class Ledger:
         """
         folder = ledger_folder(use_case, environment)
         blobs = self._store.list(folder)
-        entries = [LedgerEntry.model_validate_json(self._store.read(b.path)) for b in blobs]
+        try:
+            entries = [LedgerEntry.model_validate_json(self._store.read(b.path)) for b in blobs]
+        except ValidationError as error:
+            raise _broken(
+                folder, f"an entry is not readable ({error.error_count()} errors)"
+            ) from error
         _verify_chain(entries, folder)
         return entries
 
@@ -98,8 +105,11 @@ def _verify_chain(entries: list[LedgerEntry], where: str) -> None:
     for number, entry in enumerate(entries, start=1):
         intact = entry.sequence == number and entry.previous_hash == previous
         if not intact or entry.hash != _hash(entry):
-            raise ReleaseRefused(
-                f"the ledger {where} is broken at entry {number}: it was altered or an entry "
-                "is missing; restore it from the store's version history"
-            )
+            raise _broken(where, f"entry {number} was altered, or one before it is missing")
         previous = entry.hash
+
+
+def _broken(where: str, reason: str) -> ReleaseRefused:
+    return ReleaseRefused(
+        f"the ledger {where} is broken: {reason}; restore it from the store's version history"
+    )

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, get_args, get_origin
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -45,6 +46,13 @@ class ColumnNames:
     """Marks a list of numbers: the names of its columns."""
 
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """Marks a text of which at most `maximum` characters are read: a longer one is cut."""
+
+    maximum: int
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,13 @@ class RecordSchema:
             name: field.default for name, field in of_column.items() if not field.required
         }
         self.id_column = _id_column(model)
+        self.truncated: Mapping[str, int] = {
+            name: mark.maximum
+            for name, info in model.model_fields.items()
+            for mark in info.metadata
+            if isinstance(mark, Truncated)
+        }
+        """The most characters of the texts that are cut."""
         self._by_key = {field.key: field for field in self._fields}
         self._getters = [(attrgetter(field.name), field) for field in self._fields]
         self._flat = not any(field.is_list for field in self._fields)
@@ -103,7 +118,30 @@ class RecordSchema:
                 found.update(zip(field.columns, parts, strict=True))
             else:
                 found[field.name] = values
+        for name, most in self.truncated.items():
+            found[name] = [v if len(v) <= most else _cut(v, most) for v in found[name]]
         return found
+
+    def truncated_fields(self, record: BaseModel) -> list[str]:
+        """Return the fields of a record that `values` cuts."""
+        return [name for name, most in self.truncated.items() if len(getattr(record, name)) > most]
+
+    def truncate(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, pa.BooleanArray]]:
+        """Return `batch` with its texts cut as `values` cuts them, and by column which were."""
+        masks: dict[str, pa.BooleanArray] = {}
+        for name, most in self.truncated.items():
+            index = batch.schema.get_field_index(name)
+            if index < 0 or batch.schema.field(index).type != pa.string():
+                continue
+            # A text has at least as many bytes as characters, and bytes are counted much faster.
+            if (pc.max(pc.binary_length(batch.column(index))).as_py() or 0) <= most:
+                continue
+            values = batch.column(index).to_pylist()
+            long = [value is not None and len(value) > most for value in values]
+            cut = [_cut(v, most) if is_long else v for v, is_long in zip(values, long, strict=True)]
+            masks[name] = pa.array(long)
+            batch = batch.set_column(index, batch.schema.field(index), pa.array(cut, pa.string()))
+        return batch, masks
 
     def columns(self, records: Sequence[BaseModel]) -> pa.RecordBatch:
         """Return N records as N rows, in order."""
@@ -188,9 +226,14 @@ def _limits(metadata: Iterable[object], kind: pa.DataType) -> Limits | None:
         match constraint:
             case Ge(ge=value) | MinLen(min_length=value):
                 least = value
-            case Le(le=value) | MaxLen(max_length=value):
+            case Le(le=value) | MaxLen(max_length=value) | Truncated(maximum=value):
                 most = value
     return None if least is None or most is None else Limits(least, most)
+
+
+def _cut(text: str, most: int) -> str:
+    """Return the start of a text; NUL, which is no part of any feature, does not count."""
+    return text.replace("\x00", "")[:most]
 
 
 def _id_column(model: type[BaseModel]) -> str | None:

@@ -1,6 +1,6 @@
 """Records in bulk: which rows of a table fit a use case's record, and why not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,13 @@ _UNREADABLE = object()
 class Validation:
     """`records` has the columns of the record schema, a row per row of the table that was
     checked; `reasons` says per row what is wrong with it, null where it fits. Rows that do not
-    fit hold null where a value could not be read.
+    fit hold null where a value could not be read. `truncated` says by column which rows were
+    cut to its limit.
     """
 
     records: pa.RecordBatch
     reasons: pa.StringArray
+    truncated: Mapping[str, pa.BooleanArray]
 
     @property
     def fits(self) -> pa.BooleanArray:
@@ -64,9 +66,9 @@ def validate_columns(use_case: UseCase, table: pa.Table | pa.RecordBatch) -> Val
             use_case.declaration.first_problem(dict(zip(declared.names, row, strict=True)))
             for row in rows
         )
-    return Validation(
-        pa.RecordBatch.from_arrays(columns, schema=declared), pa.array(reasons, pa.string())
-    )
+    records = pa.RecordBatch.from_arrays(columns, schema=declared)
+    fitting, truncated = use_case.declaration.truncate(records)
+    return Validation(fitting, pa.array(reasons, pa.string()), truncated)
 
 
 def _given(table: pa.Table | pa.RecordBatch, field: pa.Field) -> pa.Array:

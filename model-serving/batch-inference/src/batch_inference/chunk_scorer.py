@@ -1,10 +1,11 @@
 """Scoring one chunk of the input: record validation, features, predictions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from batch_inference.input.reader import Chunk
 from platform_core.ports.online_store import OnlineStore
@@ -17,6 +18,7 @@ PREDICTION = "prediction"
 PROBABILITY_PREFIX = "probability."
 RELEASE_ID = "release_id"
 DEGRADED = "degraded"
+TRUNCATED = "truncated"
 # The keys in one call to the online store; a call that times out degrades this many rows.
 STEP_ROWS = 1_000
 
@@ -46,10 +48,13 @@ class ScoredChunk:
 
 
 def output_schema(case: UseCase) -> pa.Schema:
-    """Return the columns of the output."""
+    """Return the columns of the output; `truncated` names the fields of which only the start was
+    read, with commas between them, null where there is none.
+    """
     probabilities = [pa.field(PROBABILITY_PREFIX + name, pa.float32()) for name in case.classes]
     names = [pa.field(PREDICTION, pa.string()), *probabilities, pa.field(RELEASE_ID, pa.string())]
-    return pa.schema([_id_field(case), *names, pa.field(DEGRADED, pa.bool_())])
+    flags = [pa.field(DEGRADED, pa.bool_()), pa.field(TRUNCATED, pa.string())]
+    return pa.schema([_id_field(case), *names, *flags])
 
 
 def invalid_schema(case: UseCase) -> pa.Schema:
@@ -78,16 +83,19 @@ class ChunkScorer:
         numbers = pa.array(np.arange(chunk.start, chunk.start + chunk.table.num_rows))
         fits = validation.fits
         records, kept = validation.records.filter(fits), numbers.filter(fits)
+        truncated = _names(validation.truncated, chunk.table.num_rows).filter(fits)
         steps = []
         for start in range(0, records.num_rows, STEP_ROWS):
             poll()
             rows = slice(start, start + STEP_ROWS)
-            steps.append(self._score(records[rows], kept[rows]))
+            steps.append(self._score(records[rows], kept[rows], truncated[rows]))
         scored = pa.Table.from_batches(steps, schema=output_schema(self._case))
         invalid = self._invalid(validation.records, numbers, validation.reasons)
         return ScoredChunk(chunk.table.num_rows, scored, invalid)
 
-    def _score(self, records: pa.RecordBatch, numbers: pa.Array) -> pa.RecordBatch:
+    def _score(
+        self, records: pa.RecordBatch, numbers: pa.Array, truncated: pa.Array
+    ) -> pa.RecordBatch:
         transformed = self._transformer.transform(records)
         scores = self._scorer.score_features(transformed.features)
         rows, identity = records.num_rows, self._case.id_column
@@ -97,6 +105,7 @@ class ChunkScorer:
             *(pa.array(column) for column in np.ascontiguousarray(scores.probabilities.T)),
             pa.repeat(self._scorer.release_id, rows),
             pa.repeat(transformed.degraded, rows),
+            truncated,
         ]
         return pa.record_batch(columns, schema=output_schema(self._case))
 
@@ -106,6 +115,15 @@ class ChunkScorer:
         schema = invalid_schema(self._case)
         batch = pa.record_batch([numbers, *named, reasons], schema=schema)
         return pa.Table.from_batches([batch.filter(reasons.is_valid())], schema=schema)
+
+
+def _names(masks: Mapping[str, pa.BooleanArray], rows: int) -> pa.StringArray:
+    """Return the names of the masks that are true in each row."""
+    found = pa.nulls(rows, pa.string())
+    for name, mask in masks.items():
+        both = pc.binary_join_element_wise(found, name, ",", null_handling="skip")
+        found = pc.if_else(mask, both, found)
+    return found
 
 
 def _id_field(case: UseCase) -> pa.Field:

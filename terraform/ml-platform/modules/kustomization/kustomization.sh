@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# kustomization.sh apply|delete: what Terraform gives in KUSTOMIZATION, in exactly the cluster it names. The kubeconfig of
-# whoever runs it is not read, so that nothing lands in another cluster.
+# kustomization.sh apply|delete: the kustomization in KUSTOMIZATION, in the cluster that Terraform names. It does not read
+# a kubeconfig, so that it cannot change another cluster.
 set -euo pipefail
 
 refuse() {

@@ -36,7 +36,7 @@ variable "credentials" {
 }
 
 variable "generation" {
-  description = "Counted up to apply the same again, as after somebody has changed the cluster by hand."
+  description = "Increase it to apply the same content again, for example after a manual change of the cluster."
   type        = number
   default     = 1
   nullable    = false

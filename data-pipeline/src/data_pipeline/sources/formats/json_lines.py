@@ -2,96 +2,122 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
-from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.formats.charset import decode
-from data_pipeline.sources.formats.csv_file import Malformed
-from data_pipeline.sources.formats.files import SourceFile
-from data_pipeline.sources.formats.limits import BATCH_BYTES, BATCH_ROWS, RECORD_BYTES
-from data_pipeline.sources.items import Item, Rows
+from data_pipeline.sources.columns import MAX_UNNAMED_COLUMNS, ColumnMapping
+from data_pipeline.sources.events import LINES, Finished, Note, ReadEvent, Rejects, Rows
+from data_pipeline.sources.formats.opening import BATCH_BYTES, BATCH_ROWS, RECORD_BYTES, SourceFile
+from data_pipeline.sources.formats.text import decode
 from platform_core.errors import InvalidData
 
 INT64 = range(-(2**63), 2**63)
+# A key that the use case does not name becomes a column when this share of a batch has it: keys
+# made of ids or header names would each be a column of a single value.
+COMMON_SHARE = 0.01
 
 
-def read_json_lines(file: SourceFile, wanted: Wanted, malformed: Malformed) -> Iterator[Item]:
-    """Yield the rows; lines that are no JSON object are counted instead.
+def read_json_lines(
+    file: SourceFile, mapping: ColumnMapping, rejects: Rejects
+) -> Iterator[ReadEvent]:
+    """Yield the rows; lines that are no JSON object are set aside.
 
     Lists and objects inside a record are left out where the use case does not need them.
 
     Raises:
         InvalidData: it is one array, no line is a record, or columns are missing or nested.
     """
-    names: dict[str, None] = {}  # all seen so far, in order
+    names: dict[str, None] = {}  # of all columns so far, in order
     told: set[str] = set()
-    for records in _batches(file, malformed):
-        for record in records:
-            names |= dict.fromkeys(record)
-        schema = pa.schema(pa.field(name, _shape(name, records)) for name in names)
-        chosen = wanted.choose(file.name, schema)
-        if not told.issuperset(chosen.dropped):
-            yield from chosen.remarks(file.name)
-            told |= set(chosen.dropped)
-        columns = [_column([record.get(name) for record in records]) for name in names]
-        batch = pa.record_batch(columns, names=list(names))
-        yield Rows(file.name, chosen.apply(batch, file.name))
-    if malformed.rows and not names:
+    rare, total = 0, 0
+    with file.open() as opened:
+        _refuse_array(file, opened.stream)
+        lines = _Lines(opened.stream, opened.skipped + 1)
+        for records in _batches(lines, rejects):
+            found = Counter(chain.from_iterable(records))
+            names |= dict.fromkeys(n for n in found if n in names or n in mapping.known)
+            common = [n for n in found if found[n] >= COMMON_SHARE * len(records)]
+            names |= dict.fromkeys(common[: max(0, MAX_UNNAMED_COLUMNS - len(names))])
+            rare += sum(count for name, count in found.items() if name not in names)
+            fields = [pa.field(name, _shape(name, records)) for name in names]
+            selection = mapping.select(file, fields)
+            if not told.issuperset(selection.dropped):
+                yield from selection.notes(file.name)
+                told |= set(selection.dropped)
+            taken = [fields[index].name for index in selection.indices]
+            columns = [_column([record.get(name) for record in records]) for name in taken]
+            yield Rows(file.name, selection.apply(columns, file.name))
+            yield from rejects.events()
+        total = lines.number - 1
+    if rejects.first and not names:
         raise InvalidData(
-            f"no line of {file.name} is a JSON object ({malformed.first}); write one record per "
+            f"no line of {file.name} is a JSON object ({rejects.first}); write one record per "
             'line, for example {"body": "…", "label": "…"}'
         )
-
-
-def _batches(file: SourceFile, malformed: Malformed) -> Iterator[list[dict[str, Any]]]:
-    records: list[dict[str, Any]] = []
-    size = 0
-    with file.open() as stream:
-        _refuse_array(file, stream)
-        for line in _lines(stream, malformed):
-            record = _record(line, malformed)
-            if record is None:
-                continue
-            records.append(record)
-            size += len(line)
-            if len(records) >= BATCH_ROWS or size >= BATCH_BYTES:
-                yield records
-                records, size = [], 0
-    if records:
-        yield records
+    if rare:
+        yield Note(f"{file.name}: left out {rare:,} values of keys that few records have")
+    yield from (Note(f"{file.name}: {note}") for note in opened.notes)
+    yield Finished(file.name, LINES, total, file.size)
 
 
 def _refuse_array(file: SourceFile, stream: io.BufferedReader) -> None:
-    start = stream.peek(64)[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"["):
+    if stream.peek(64)[:64].lstrip().startswith(b"["):
         raise InvalidData(
             f"{file.name} is one JSON array; write one record per line (jq -c '.[]' does it)"
         )
 
 
-def _lines(stream: io.BufferedReader, malformed: Malformed) -> Iterator[bytes]:
-    """Yield the lines; of one that is too long nothing is kept."""
-    while line := stream.readline(RECORD_BYTES + 1):
-        if len(line) > RECORD_BYTES:
-            malformed.add(f"a line longer than {RECORD_BYTES >> 20} MB")
-            while line and not line.endswith(b"\n"):
-                line = stream.readline(RECORD_BYTES)
-        elif line.strip():
+class _Lines:
+    """The lines of a stream; `number` is that of the next one."""
+
+    def __init__(self, stream: io.BufferedReader, first: int) -> None:
+        self._stream, self.number = stream, first
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines; of one that is too long only the start."""
+        while line := self._stream.readline(RECORD_BYTES + 1):
+            rest = line
+            while len(line) > RECORD_BYTES and rest and not rest.endswith(b"\n"):
+                rest = self._stream.readline(RECORD_BYTES)
+            self.number += 1
             yield line
 
 
-def _record(line: bytes, malformed: Malformed) -> dict[str, Any] | None:
+def _batches(lines: _Lines, rejects: Rejects) -> Iterator[list[dict[str, Any]]]:
+    """Yield records, a bounded number at a time; at the end those that are left, maybe none."""
+    records: list[dict[str, Any]] = []
+    size = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            records.append(_record(line))
+        except (ValueError, TypeError, RecursionError) as error:
+            rejects.add(lines.number - 1, 1, str(error)[:100])
+        size += len(line)
+        if len(records) >= BATCH_ROWS or (records and size >= BATCH_BYTES):
+            yield records
+            records, size = [], 0
+    if records:
+        yield records
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    if len(line) > RECORD_BYTES:
+        raise ValueError(f"a line longer than {RECORD_BYTES >> 20} MB")
+    # Text sequences (RFC 7464) begin each record with RS, and joined files repeat their marks.
+    text = decode(line, None).lstrip("\ufeff\x1e")
     try:
-        record = json.loads(decode(line, None).lstrip("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        malformed.add(f"no JSON: {str(error)[:100]}")
-        return None
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        # Without the position in the line, which would make each reason a different one.
+        raise ValueError(f"no JSON: {error.msg}") from error
     if not isinstance(record, dict):
-        malformed.add("a value that is no object")
-        return None
+        raise TypeError("a value that is no object")
     return record
 
 
@@ -104,8 +130,6 @@ def _shape(name: str, records: list[dict[str, Any]]) -> pa.DataType:
 def _column(values: list[Any]) -> pa.Array:
     """Return the values with the type they share, as JSON text where they share none."""
     kinds = {type(value) for value in values if value is not None}
-    if kinds & {list, dict}:
-        return pa.nulls(len(values))  # left out
     fits = int not in kinds or all(type(v) is not int or v in INT64 for v in values)
     if fits and (len(kinds) <= 1 or kinds == {int, float}):
         numbers = pa.float64() if kinds == {int, float} else None

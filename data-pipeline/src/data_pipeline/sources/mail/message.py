@@ -9,9 +9,9 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
 
-from data_pipeline.sources.formats.charset import decode, printable
-from data_pipeline.sources.formats.limits import MAIL_BYTES
-from data_pipeline.sources.mail.html import html_text
+from data_pipeline.sources.formats.opening import MAIL_BYTES, is_header
+from data_pipeline.sources.formats.text import decode, printable
+from use_cases.visible_text import visible_text
 
 # Beyond these a mail is an attack on its reader; what comes later is cut off.
 MAX_PARTS, MAX_CONTAINERS, MAX_LINES = 2_000, 30, 500_000
@@ -22,12 +22,23 @@ _CONTAINER = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.MULTILIN
 _LINE = re.compile(rb"\n")
 # "Your mail program cannot show HTML": what senders write into the part nobody should see.
 _PLACEHOLDER = re.compile(r"\bhtml\b|\bbrowser\b|\bview (?:it|this|the) (?:e-?mail|message) online")
+_HEAD_ENDS = (b"\n\n", b"\n\r\n", b"\n\r\r\n")
+_SPACED_COLON = re.compile(rb"([!-9;-~]+)[ \t]+:")
+_ANY_HEADER = re.compile(rb"[!-9;-~]+:|[ \t]|\r?\n")
+_KNOWN_HEADER = re.compile(
+    rb"(?:from|to|subject|date|message-id|mime-version|content-[a-z-]+|received|reply-to)[ \t]*:",
+    re.IGNORECASE,
+)
+_ENCRYPTED = frozenset(("multipart/encrypted", "application/pgp-encrypted"))
+_SMIME = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
 _FOLDED = re.compile(r"\r?\n[ \t]*")
 
 
 @dataclass(frozen=True)
 class Mail:
-    """What one mail says. `date` is the header as it stands; `message_id` may be empty."""
+    """What one mail says. `date` is the header as it stands; `message_id` may be empty; `problem`
+    says why nothing of it can be read, where that is so.
+    """
 
     message_id: str
     subject: str
@@ -37,6 +48,7 @@ class Mail:
     attachments: int
     parts: int
     has_html: bool
+    problem: str = ""
 
 
 def read_mail(data: bytes) -> Mail:
@@ -45,18 +57,19 @@ def read_mail(data: bytes) -> Mail:
     `body` is the text a reader sees: the plain text where there is some, otherwise the text of
     the HTML; both where the plain text only says that there is HTML.
     """
-    message = _parse(_bounded(data[:MAIL_BYTES]))
+    message = _parse(_bounded(_repaired(data[:MAIL_BYTES])))
     leaves = [part for part in message.walk() if not part.is_multipart()]
     headers = _headers(message)
     return Mail(
         message_id=headers.get("message-id", "").strip(),
         subject=headers.get("subject", ""),
-        body=printable(_visible(message)),
+        body=printable(body := _visible(message) or _named_text(leaves)),
         sender=headers.get("from", ""),
         date=headers.get("date"),
         attachments=sum(map(_is_attachment, message.walk())),
         parts=len(leaves),
         has_html=any(_type(part) == "text/html" for part in leaves),
+        problem="" if body.strip() else _encryption(message),
     )
 
 
@@ -68,6 +81,29 @@ def _parse(data: bytes) -> Message:
         message = Message()
         message.set_payload(decode(data, None))
         return message
+
+
+def _repaired(data: bytes) -> bytes:
+    """Return a mail whose headers Python's parser reads to their end.
+
+    The parser takes the first line that is no header for the body: an envelope line, blanks
+    before a colon, or a stray line would hide all headers that follow.
+    """
+    end = min(
+        at for at in (*map(data.find, (b"\n\n", b"\n\r\n", b"\n\r\r\n")), len(data)) if at >= 0
+    )
+    lines = data[: end + 1].replace(b"\r\r\n", b"\r\n").splitlines(keepends=True)
+    while len(lines) > 1 and lines[0].startswith((b"From ", b">From ")) and is_header(lines[1]):
+        del lines[0]
+    last = max((n for n, line in enumerate(lines) if _KNOWN_HEADER.match(line)), default=0)
+    for number, line in enumerate(lines[:last]):
+        if _SPACED_COLON.match(line):
+            lines[number] = _SPACED_COLON.sub(rb"\1:", line)
+        elif not _ANY_HEADER.match(line):
+            lines[number] = b"X-Stray-Line: " + line
+    if last and _SPACED_COLON.match(lines[last]):
+        lines[last] = _SPACED_COLON.sub(rb"\1:", lines[last])
+    return b"".join(lines) + data[end + 1 :]
 
 
 def _bounded(data: bytes) -> bytes:
@@ -149,8 +185,26 @@ def _is_placeholder(plain: str) -> bool:
 def _leaf_text(part: Message, kind: str) -> str:
     if _is_attachment(part) or not kind.startswith("text/"):
         return ""
+    return _decoded(part, kind)
+
+
+def _named_text(leaves: list[Message]) -> str:
+    """Return the first text among parts that look attached: some senders name every part."""
+    texts = (_decoded(p, _type(p)) for p in leaves if _type(p) in {"text/plain", "text/html"})
+    return next((text for text in texts if text.strip()), "")
+
+
+def _encryption(message: Message) -> str:
+    """Say that a mail is encrypted (or signed in a form that hides its text), else ""."""
+    kinds = {_type(part) for part in message.walk()}
+    if kinds & _ENCRYPTED:
+        return "is encrypted (PGP); its text cannot be read"
+    return "is encrypted or signed (S/MIME); its text cannot be read" if kinds & _SMIME else ""
+
+
+def _decoded(part: Message, kind: str) -> str:
     text = decode(_content(part), _charset(part))
-    return html_text(text) if kind == "text/html" else text.replace("\r\n", "\n")
+    return visible_text(text) if kind == "text/html" else text.replace("\r\n", "\n")
 
 
 def _content(part: Message) -> bytes:

@@ -2,16 +2,13 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
-from typing import TypeVar
 
 import pyarrow as pa
 
-from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.formats.files import SourceFile
-from data_pipeline.sources.formats.kinds import Kind, kind_of, unpacked
-from data_pipeline.sources.formats.limits import BATCH_BYTES
-from data_pipeline.sources.items import Rows
-from data_pipeline.sources.mail.message import Mail, read_mail
+from data_pipeline.sources.columns import ColumnMapping
+from data_pipeline.sources.events import Rows
+from data_pipeline.sources.formats.opening import BATCH_BYTES, SourceFile, without_packing
+from data_pipeline.sources.mail.message import read_mail
 from data_pipeline.sources.raw import SOURCE_COLUMN
 
 ID, LABEL, DATE = "email_id", "label", "date"
@@ -24,26 +21,60 @@ SCHEMA = pa.schema(
     ]
 )
 ROWS = 500
-Columns = TypeVar("Columns", pa.RecordBatch, pa.Table)
 
 
 class MailRows:
-    """Collects mails; `add` and `rest` give batches when there is enough.
+    """Collects messages; `full` and `rest` give batches.
 
-    `name` stands for what they come from where columns are missing.
+    `name` stands for what they come from where columns are missing. `without_text` counts
+    messages without a body.
     """
 
-    def __init__(self, wanted: Wanted, name: str) -> None:
-        self._wanted, self._name = wanted, name
-        self._chosen = wanted.choose(name, _named(SCHEMA.empty_table(), wanted).schema)
+    def __init__(self, mapping: ColumnMapping, first: SourceFile, name: str) -> None:
+        self._mapping, self._name = mapping, name
+        # Columns of the use case's own names; those that COLUMNS maps keep theirs.
+        ours = {ID: mapping.id, LABEL: mapping.label, DATE: mapping.time}
+        mapped = {*mapping.renaming, *mapping.renaming.values()}
+        fields = [
+            field.with_name(ours.get(field.name) or field.name)
+            if not mapped & {field.name, ours.get(field.name)} else field
+            for field in SCHEMA
+        ]  # fmt: skip
+        place = SourceFile(name, first.path, first.size)
+        self._selection = mapping.select(place, fields)
         self._rows: list[dict[str, object]] = []
-        self._bytes = 0
+        self._bytes = self.without_text = 0
 
-    def add(self, file: SourceFile, data: bytes, place: str = "") -> Iterator[Rows]:
-        """Take one mail; `place` is where in `file` it stands."""
+    def add(self, file: SourceFile, data: bytes, place: str) -> str:
+        """Take one message of `file`, called `place` where it has no id of its own; return why it
+        is none, "" where it is one.
+        """
         mail = read_mail(data)
-        self._rows.append(self._row(file, mail, f"{file.name}{place}"))
+        if mail.problem:
+            return mail.problem
+        texts = {
+            ID: mail.message_id or place,
+            "subject": mail.subject,
+            "body": mail.body,
+            "sender": mail.sender,
+        }
+        self._rows.append(
+            texts
+            | {
+                DATE: mail.date,
+                LABEL: label_of(file, self._mapping.label_values),
+                "n_attachments": mail.attachments,
+                "n_parts": mail.parts,
+                "has_html": mail.has_html,
+                SOURCE_COLUMN: file.name,
+            }
+        )
         self._bytes += len(mail.body)
+        self.without_text += not mail.body.strip()
+        return ""
+
+    def full(self) -> Iterator[Rows]:
+        """Give a batch when there is enough."""
         if len(self._rows) >= ROWS or self._bytes >= BATCH_BYTES:
             yield from self.rest()
 
@@ -53,48 +84,25 @@ class MailRows:
             return
         batch = pa.RecordBatch.from_pylist(self._rows, schema=SCHEMA)
         self._rows, self._bytes = [], 0
-        named = _named(batch, self._wanted)
-        yield Rows(self._name, self._chosen.apply(named, batch.column(SOURCE_COLUMN)))
-
-    def _row(self, file: SourceFile, mail: Mail, place: str) -> dict[str, object]:
-        limits = self._wanted.limits
-        row: dict[str, object] = {
-            ID: mail.message_id or place,
-            "subject": mail.subject,
-            "body": mail.body,
-            "sender": mail.sender,
-        }
-        cut = {name: text[: limits.get(name)] for name, text in row.items()}  # type: ignore[index]
-        return cut | {
-            DATE: mail.date,
-            LABEL: label_of(file, self._wanted.label_values),
-            "n_attachments": mail.attachments,
-            "n_parts": mail.parts,
-            "has_html": mail.has_html,
-            SOURCE_COLUMN: file.name,
-        }
+        columns = [batch.column(index) for index in self._selection.indices]
+        yield Rows(self._name, self._selection.apply(columns, batch.column(SOURCE_COLUMN)))
 
 
 def label_of(file: SourceFile, known: Collection[str]) -> str | None:
     """Return the nearest name above (or of) a file that is a known spelling of a label.
 
-    Words go before numbers: a folder called `1` below `ham` is the first of several.
+    Words go before numbers: a folder called `1` below `ham` is the first of several. Folders may
+    be Maildir's (`.Spam`), Hive's (`label=spam`) or a mailbox (`spam.mbox`).
     """
-    path = PurePosixPath(unpacked(file.name))
-    folders = [part.lower() for part in reversed(path.parent.parts)] + [file.under.lower()]
+    path = PurePosixPath(without_packing(file.name))
+    folders = [_bare(part) for part in (*reversed(path.parent.parts), file.under)]
     stem = path.stem.lower()
     words = [name for name in (stem, *folders) if not name.isdigit()]
     # The number of a mail is no label; the name of a mailbox may be one.
-    numbers = [stem, *folders] if kind_of(file.name) is Kind.MBOX else folders
+    numbers = [stem, *folders] if path.suffix.lower() == ".mbox" else folders
     return next((name for name in (*words, *numbers) if name in known), None)
 
 
-def _named(batch: Columns, wanted: Wanted) -> Columns:
-    """Return `batch` with the names that the use case has for id, label and time."""
-    ours = {ID: wanted.id, LABEL: wanted.label, DATE: wanted.time}
-    mapped = {*wanted.renaming, *wanted.renaming.values()}
-    renamed = [
-        ours.get(name) or name if not mapped & {name, ours.get(name)} else name
-        for name in batch.schema.names
-    ]
-    return batch.rename_columns(renamed)
+def _bare(folder: str) -> str:
+    name = folder.lower().removesuffix(".mbox").removesuffix(".zip").removesuffix(".sbd")
+    return name.rpartition("=")[2].rpartition(".")[2]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from platform_core.contracts.base import Contract
 
@@ -107,3 +107,24 @@ class Lineage(Contract):
     image_digest: str | None = None
     serving_image: str | None = None
     libraries: dict[str, str] = Field(default_factory=dict)
+
+
+class ReleasePointer(Contract):
+    """`<MODEL_REPOSITORY>/<environment>/<use_case>.json`: the release that is to be served.
+
+    The deployer writes it and the inference service reads it. `model_version` is the registered
+    version; without it responses name the release instead.
+    """
+
+    # A later writer may add keys.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    use_case: str
+    release_id: str
+    release_uri: str = ""
+    model_version: str | None = None
+
+    @property
+    def version(self) -> str:
+        """The `model_version` of responses."""
+        return self.model_version or self.release_id

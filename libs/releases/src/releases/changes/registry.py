@@ -6,6 +6,7 @@ at most `LOOKUP_SECONDS`.
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -94,15 +95,17 @@ def _numbers(versions: Iterable[ModelVersion]) -> dict[str, str]:
 
 def _within(seconds: float, read: Callable[[], Result]) -> Result | None:
     """Return what `read` returns, `None` if it fails or takes longer."""
-    results: list[Result] = []
+    outcome: Future[Result] = Future()
 
     def run() -> None:
         try:
-            results.append(read())
-        except PlatformError:
-            return
+            outcome.set_result(read())
+        except BaseException as error:
+            outcome.set_exception(error)
 
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return results[0] if results else None
+    # A thread of a pool would keep the program from ending until the server answers.
+    Thread(target=run, daemon=True).start()
+    try:
+        return outcome.result(seconds)
+    except (PlatformError, TimeoutError):
+        return None

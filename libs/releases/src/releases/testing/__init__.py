@@ -1,1 +1,1 @@
-"""Test support: the contract of deployers, and a Kubernetes API server."""
+"""Test support: the contract of deployers."""

@@ -12,8 +12,14 @@ import pyarrow.compute as pc
 
 from use_cases.feature_schema import FeatureSchema
 from use_cases.spam.structure import STRUCTURAL, structural_features
-from use_cases.spam.text import MAX_CHARACTERS, model_words, raw_text
+from use_cases.spam.text import (
+    model_words,
+    raw_text,
+    shown_text,
+    without_nul,
+)
 from use_cases.spam.topics import TOPICAL, topical_features
+from use_cases.visible_text import MAX_CHARACTERS as MAX_MARKUP
 
 FEATURE_SCHEMA = FeatureSchema(texts=("text",), numbers=(*STRUCTURAL, *TOPICAL))
 # Rows held as Python strings at a time.
@@ -40,14 +46,14 @@ def spam_features(records: pa.RecordBatch) -> pa.RecordBatch:
 
 def normalised_texts(records: pa.RecordBatch) -> pa.Array:
     """Return the normalised text of each record (string), as in the column `text`."""
-    raws = _raw_texts(records.column("subject"), records.column("body"))
-    return _joined(map(model_words, raws))
+    return _joined(model_words(shown_text(*mail)) for mail in _mails(records))
 
 
 def _chunk(records: pa.RecordBatch) -> pa.RecordBatch:
-    raws = list(_raw_texts(records.column("subject"), records.column("body")))
-    words = [model_words(raw) for raw in raws]
-    numbers = np.empty((len(raws), len(FEATURE_SCHEMA.numbers)), np.float32)
+    mails = list(_mails(records))
+    words = [model_words(shown_text(*mail)) for mail in mails]
+    numbers = np.empty((len(mails), len(FEATURE_SCHEMA.numbers)), np.float32)
+    raws = [raw_text(*mail) for mail in mails]
     structural_features(raws, numbers[:, : len(STRUCTURAL)])
     topical_features(words, numbers[:, len(STRUCTURAL) :])
     return FEATURE_SCHEMA.batch([_joined(words)], numbers)
@@ -57,9 +63,13 @@ def _joined(texts: Iterable[list[bytes]]) -> pa.Array:
     return pa.array([b" ".join(words) for words in texts], pa.string())
 
 
-def _raw_texts(subjects: pa.Array, bodies: pa.Array) -> Iterator[str]:
-    if bodies.nbytes > MAX_CHARACTERS:
+def _mails(records: pa.RecordBatch) -> Iterator[tuple[str, str]]:
+    """Yield subject and the start of the body of each record, without NUL."""
+    subjects, bodies = records.column("subject"), records.column("body")
+    if bodies.nbytes > MAX_MARKUP:
         # Cut before conversion: of a 10 MB body only the start becomes a Python string.
-        bodies = pc.utf8_slice_codeunits(bodies, 0, MAX_CHARACTERS)
+        if pc.any(pc.match_substring(bodies, "\x00")).as_py():
+            bodies = pc.replace_substring(bodies, "\x00", "")
+        bodies = pc.utf8_slice_codeunits(bodies, 0, MAX_MARKUP)
     for subject, body in zip(subjects.to_pylist(), bodies.to_pylist(), strict=True):
-        yield raw_text(subject or "", body or "")
+        yield without_nul(subject or ""), without_nul(body or "")

@@ -4,15 +4,18 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from use_cases.record_schema import RecordId
+from use_cases.record_schema import RecordId, Truncated
 
 
 class SpamRecord(BaseModel):
-    """An e-mail; subject, body and sender may be empty but must be there. Lengths in characters."""
+    """An e-mail; subject, body and sender may be empty but must be there.
+
+    Of each text so many characters are read; what is longer is cut, and the answer says so.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    email_id: Annotated[str, Field(min_length=1, max_length=256), RecordId()]
-    subject: Annotated[str, Field(max_length=10_000)]
-    body: Annotated[str, Field(max_length=10_000_000)]
-    sender: Annotated[str, Field(max_length=1_000)]
+    email_id: Annotated[str, Field(min_length=1), Truncated(256), RecordId()]
+    subject: Annotated[str, Truncated(10_000)]
+    body: Annotated[str, Truncated(10_000_000)]
+    sender: Annotated[str, Truncated(1_000)]

@@ -1,5 +1,9 @@
 """The text of an e-mail, normalised so that the ONNX graph only has to split it into words.
 
+This is the only place where text is cleaned: training, online, batch and monitoring all call it.
+Letters of other scripts that look like Latin ones stay apart (they part words, and count as
+`non_ascii_share`): to replace them would garble honest Russian or Greek.
+
 It works on the bytes of one mail with regular expressions that are compiled once: Arrow compiles
 an expression at every call, which for one mail costs more than all of this. Every expression
 takes time linear in the length of the mail.
@@ -10,6 +14,11 @@ import re
 import unicodedata
 from functools import lru_cache
 
+import regex
+
+from use_cases.visible_text import MAX_CHARACTERS as MAX_MARKUP
+from use_cases.visible_text import has_markup, visible_text
+
 # Characters of a body that are read: spam shows early, and a 10 MB mail stays cheap.
 MAX_CHARACTERS = 20_000
 CURRENCIES = "£€¥"
@@ -17,16 +26,16 @@ CURRENCIES = "£€¥"
 # Placeholder words for what varies from mail to mail.
 LINK, ADDRESS, MONEY = b" url ", b" email ", b" money "
 
-_STYLE_OR_SCRIPT = rb"(?:style|script)\b[^<>]*>[^<]*"
-_MARKUP = re.compile(rb"<(?:" + _STYLE_OR_SCRIPT + rb"|[a-z/!?][^<>]*>)")
-_ENTITY = re.compile(rb"&#?[a-z0-9]{2,8};")
 _LINKS = (re.compile(rb"https?://[^\s<>\"]*"), re.compile(rb"www\.[^\s<>\"]*"))
 # The characters of an address: all but spaces, control characters and delimiters.
 _IN_ADDRESS = bytes(set(range(ord(" ") + 1, 256)) - set(b'<>()",;:@\x7f'))
 
 _FOLDED_CURRENCIES = str.maketrans(dict.fromkeys(CURRENCIES, "$"))
-# Combining marks, soft hyphens and characters without width, which hide words from filters.
-_INVISIBLE = re.compile("[\u00ad\u0300-\u036f\u200b-\u200f\u2060\ufeff]+")
+# What is not seen and hides words from filters, by Unicode's own properties: characters without
+# width, bidirectional controls and other formats, variation selectors, combining marks.
+_INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Mn}\p{Me}]+")
+# Control characters are not seen either, but for those that part words.
+_CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r"))
 # Letters stay, digits become 0, so that a number counts by its length alone; the rest parts
 # words, like the tokenizer of the graph, which knows no letters beyond ASCII.
 _KEPT = {letter: letter for letter in b"abcdefghijklmnopqrstuvwxyz"} | dict.fromkeys(
@@ -36,22 +45,39 @@ _WORDS = bytes(_KEPT.get(byte, ord(" ")) for byte in range(256))
 
 
 def raw_text(subject: str, body: str) -> str:
-    """Return subject and the start of the body, a line each."""
+    """Return subject and the start of the body, a line each, as they are but for NUL."""
     return f"{subject}\n{body[:MAX_CHARACTERS]}\n"
 
 
-def model_words(raw: str) -> list[bytes]:
-    """Return `raw` as lower-case ASCII words: markup gone; links, addresses and money named."""
-    text = raw.encode("ascii", _FOLD).lower()
-    if b"<" in text:
-        text = _MARKUP.sub(b" ", text)
-    if b"&" in text:
-        text = _ENTITY.sub(b" ", text)
+def without_nul(text: str) -> str:
+    """Return `text` without NUL, which libraries in C take for the end of a text."""
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+def shown_text(subject: str, body: str) -> str:
+    """Return what a reader sees of subject and body, a line each."""
+    if has_markup(subject):
+        subject = visible_text(subject)
+    if has_markup(body[:MAX_MARKUP]):
+        body = visible_text(body)
+    return raw_text(subject, body)
+
+
+def model_words(shown: str) -> list[bytes]:
+    """Return `shown` as lower-case ASCII words: links, addresses and money are named."""
+    text = _folded(shown)
+    if b"<" in text or b"&" in text:
+        # Markup behind character references or full-width signs.
+        text = _folded(visible_text(text.decode()))
     for link in _LINKS:
         text = link.sub(LINK, text)
     if b"@" in text:
         text = _name_addresses(text)
     return text.replace(b"$", MONEY).translate(_WORDS).split()
+
+
+def _folded(text: str) -> bytes:
+    return text.encode("ascii", _FOLD).lower().translate(None, _CONTROLS)
 
 
 def _name_addresses(text: bytes) -> bytes:
@@ -79,7 +105,8 @@ def _fold(character: str) -> bytes:
     although NFKD orders the combining marks of several.
     """
     plain = unicodedata.normalize("NFKD", character.translate(_FOLDED_CURRENCIES))
-    return _INVISIBLE.sub("", plain).casefold().encode()
+    visible: str = _INVISIBLE.sub("", plain)
+    return visible.casefold().encode()
 
 
 def _fold_run(error: UnicodeError) -> tuple[bytes, int]:

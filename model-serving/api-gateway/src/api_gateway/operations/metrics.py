@@ -1,6 +1,6 @@
 """The Prometheus metrics of the gateway. No label has an unchecked value of a caller."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -46,6 +46,12 @@ class GatewayMetrics:
             "gateway_answers",
             "Records answered, by the release that answered.",
             ["use_case", "environment", "release_id", "degraded"],
+            registry=self._registry,
+        )
+        self._truncated = Counter(
+            "gateway_truncated_fields",
+            "Fields of records of which only the start was read.",
+            ["use_case", "field"],
             registry=self._registry,
         )
         self._unlogged = Counter(
@@ -94,6 +100,11 @@ class GatewayMetrics:
         if counter is None:
             counter = self._answer_counters[key] = self._answers.labels(*key)
         counter.inc(records)
+
+    def count_truncated(self, use_case: str, fields: Mapping[str, int]) -> None:
+        """Count fields that were longer than what is read of them."""
+        for field, count in fields.items():
+            self._truncated.labels(use_case, field).inc(count)
 
     def count_unlogged(self, records: int) -> None:
         """Count `records` answered without a record in the inference log."""

@@ -77,4 +77,5 @@ class Predictor:
         predicted = PredictedBatch(requests, columns, scores, now)
         self._log.append(*target, now, predicted.log_records)
         self._metrics.count_answers(*target, scores.release_id, scores.degraded, len(records))
+        self._metrics.count_truncated(target.use_case, predicted.truncated)
         return predicted.responses

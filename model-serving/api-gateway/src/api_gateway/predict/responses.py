@@ -1,7 +1,8 @@
 """From what an inference service returned to responses and inference records."""
 
+import secrets
 import time
-import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from api_gateway.routing.upstream import ServedScores
 from platform_core.contracts.environments import Environment
 
 LATENCY_DIGITS = 3
+PREDICTION_ID_BYTES = 16
 Probability = Annotated[float, Field(ge=0, le=1)]
 HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -32,6 +34,9 @@ class PredictionResponse(BaseModel):
     release_id: str
     environment: Environment
     degraded: Annotated[bool, Field(description="true when the feature store was unavailable")]
+    truncated: Annotated[
+        list[str], Field(default=[], description="fields of which only the start was read, if any")
+    ]
     latency_ms: Annotated[float, Field(ge=0)]
     timestamp: datetime
 
@@ -63,7 +68,8 @@ class PredictedBatch:
     """The responses and inference records of the requests of one micro-batch.
 
     `responses` has one list per request, `log_records` one entry per record; both are plain
-    dictionaries with the fields of `PredictionResponse` and `InferenceRecord`.
+    dictionaries with the fields of `PredictionResponse` and `InferenceRecord`. `truncated` counts
+    the fields that were cut.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class PredictedBatch:
         """Combine `columns` (the values of the N records of `requests`) with their `scores`."""
         self.responses: list[list[dict[str, Any]]] = []
         self.log_records: list[dict[str, Any]] = []
+        self.truncated: Counter[str] = Counter()
         self._case = case = requests[0].case
         self._scores = scores
         self._now = now
@@ -85,15 +92,18 @@ class PredictedBatch:
         for request in requests:
             latency = round((finished - request.context.started) * 1000, LATENCY_DIGITS)
             end = row + request.rows
-            self.responses.append([self._add(request, i, latency) for i in range(row, end)])
+            rows = zip(range(row, end), request.records, strict=True)
+            self.responses.append([self._add(request, i, record, latency) for i, record in rows])
             row = end
 
-    def _add(self, request: PredictionRequest, row: int, latency: float) -> dict[str, Any]:
+    def _add(
+        self, request: PredictionRequest, row: int, record: BaseModel, latency: float
+    ) -> dict[str, Any]:
         """Append the inference record of one row; return its response."""
         scores, case = self._scores, self._case
         prediction = scores.predictions[row]
         probabilities = dict(zip(case.classes, scores.probabilities[row], strict=True))
-        prediction_id = uuid.uuid4().hex
+        prediction_id = secrets.token_hex(PREDICTION_ID_BYTES)
         environment = request.target.environment.value
         self.log_records.append(
             {
@@ -123,9 +133,15 @@ class PredictedBatch:
             "release_id": scores.release_id,
             "environment": environment,
             "degraded": scores.degraded,
+            **self._truncated(record),
             "latency_ms": latency,
             "timestamp": self._now,
         }
+
+    def _truncated(self, record: BaseModel) -> dict[str, Any]:
+        names = self._case.declaration.truncated_fields(record)
+        self.truncated.update(names)
+        return {"truncated": names} if names else {}
 
     def _record_id(self, row: int) -> dict[str, Any]:
         name = self._case.id_column

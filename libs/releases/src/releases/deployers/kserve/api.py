@@ -1,13 +1,15 @@
-"""The InferenceServices of one namespace, through the Kubernetes API.
+"""The InferenceServices of one namespace and their pods, through the Kubernetes API.
 
 Requests are retried until the deadline while the server restarts, is overloaded or cannot be
 reached. Every other failure is translated into an error of the platform.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -27,6 +29,12 @@ from platform_core.errors import (
 Object = dict[str, Any]
 GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 PATH = f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/{PLURAL}/{{name}}"
+WORKLOADS = (
+    "/apis/apps/v1/namespaces/{namespace}/deployments",
+    "/api/v1/namespaces/{namespace}/pods",
+)
+OWNER = "serving.kserve.io/inferenceservice"
+"""The label of everything that KServe makes for an InferenceService."""
 FIELD_MANAGER = "mlplatform-deployer"
 APPLY = {"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"}
 # Connect and read time-outs.
@@ -34,6 +42,8 @@ REQUEST_SECONDS = (5, 30)
 # Short, because the pods are checked whenever a watch ends.
 WATCH_SECONDS = 1
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+# RBAC's words; an admission plugin or webhook answers 403 as well, with its own reason.
+ROLE_MISSING = re.compile(r'User ".*" cannot ')
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600))
 
 
@@ -91,6 +101,28 @@ class InferenceServiceApi:
                 _request_timeout=REQUEST_SECONDS,
             ),
         )
+
+    def workload(self, name: str, deadline: float) -> tuple[list[Object], list[Object]]:
+        """Return the Deployments and the pods of an InferenceService, pods that end included."""
+        deployments, pods = (
+            self._call(f"list {path.rpartition('/')[2]}", deadline, partial(self._list, path, name))
+            for path in WORKLOADS
+        )
+        return deployments["items"], pods["items"]
+
+    def _list(self, path: str, name: str) -> Object:
+        found: Object = self._client.call_api(
+            path,
+            "GET",
+            path_params={"namespace": self._namespace},
+            query_params=[("labelSelector", f"{OWNER}={name}")],
+            header_params={"Accept": "application/json"},
+            response_type="object",
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+            _request_timeout=REQUEST_SECONDS,
+        )
+        return found
 
     def follow(self, seen: Object, deadline: float) -> Iterator[Object]:
         """Yield `seen` and then every later state of it until the deadline.
@@ -177,7 +209,7 @@ class InferenceServiceApi:
             return NotFound(
                 f"{message}; apply model-serving/inference-service/deploy before a release"
             )
-        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        if code == HTTPStatus.UNAUTHORIZED or ROLE_MISSING.search(message):
             return ConfigurationError(
                 f"{message}; the role `release-deployer` of training/deploy allows it"
             )

@@ -2,7 +2,7 @@
 
 from platform_core.errors import ReleaseRefused, UpstreamUnavailable
 from releases.deployers.kserve.api import Object
-from releases.deployers.kserve.desired import is_serverless
+from releases.deployers.kserve.workload import Workload
 
 REFUSED = ("BlockedByFailedLoad", "InvalidSpec")
 # The controller has given up; any other reason of "False" is temporary.
@@ -22,31 +22,41 @@ class Rollout:
         self._before = _relevant(before)
         self._changed = False
         self._last: Object = {}
+        self._workload: Workload | None = None
 
-    def finished(self, live: Object) -> bool:
-        """Say whether the newest revision is ready and receives the requests.
+    def finished(self, live: Object, workload: Workload | None) -> bool:
+        """Say whether only the new release can answer.
+
+        `workload` are the pods in Standard mode; Knative's status names the revisions.
 
         Raises:
             ReleaseRefused: the runtime refused to load the release.
             UpstreamUnavailable: the revision will not become ready.
         """
-        self._last = live
+        self._last, self._workload = live, workload
         status = live.get("status") or {}
         self._changed = self._changed or _relevant(status) != self._before
         if self._changed:
             self._raise_for(status)
+        if workload:
+            refusal = workload.refusal()
+            if refusal:
+                raise ReleaseRefused(f"{self._what}: {refusal:.{MAX_REASON}}")
+            return _ready(status) and workload.complete()
         predictor = (status.get("components") or {}).get("predictor") or {}
         newest = predictor.get("latestCreatedRevision")
-        behind = is_serverless(live) and newest != predictor.get("latestReadyRevision")
-        return _ready(status) and not behind
+        return (
+            _ready(status) and newest is not None and newest == predictor.get("latestReadyRevision")
+        )
 
     def late(self, seconds: float) -> UpstreamUnavailable:
         """Return the error of a change that did not finish in `seconds`."""
         status = self._last.get("status") or {}
-        waiting = [f"{c['type']}: {_text(c)}" for c in _conditions(status) if c["status"] != "True"]
+        waiting = [f"{c['type']}: {_text(c)}" for c in _conditions(status) if _unmet(c)]
+        problems = self._workload.problems() if self._workload else ()
         said = (
-            "; ".join(waiting)[:MAX_REASON]
-            or "its status is ready, but its pods answer with another release"
+            "; ".join((*problems, *waiting))[:MAX_REASON]
+            or "its status is ready, but its pods do not answer with the release"
         )
         return UpstreamUnavailable(
             f"{self._what} was not served within {seconds:g} s: {said}; "
@@ -75,6 +85,12 @@ def _ready(status: Object) -> bool:
 
 def _conditions(status: Object) -> list[Object]:
     return status.get("conditions") or []
+
+
+def _unmet(condition: Object) -> bool:
+    """Say whether a condition keeps the service from being ready (`Stopped: False` does not)."""
+    informational = condition["type"] == "Stopped" or condition.get("severity") == "Info"
+    return condition["status"] != "True" and not informational
 
 
 def _text(condition: Object) -> str:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from data_pipeline.sources.columns import Wanted
-from data_pipeline.sources.formats.limits import BATCH_BYTES
-from data_pipeline.sources.items import Ended, Item, Rows
+from data_pipeline.sources.columns import ColumnMapping
+from data_pipeline.sources.events import ROWS, Finished, ReadEvent, Rows
+from data_pipeline.sources.formats.opening import BATCH_BYTES, SourceFile
 from platform_core.errors import ConfigurationError, InvalidData, UpstreamUnavailable
 
 SCHEME = "hf://"
 DEFAULT_SPLIT = "train"
-ROWS = 1_000
+ROWS_AT_ONCE = 1_000
 _ADDRESS = re.compile(
     r"(?P<path>/[^:@]+|[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<split>[\w.-]+))?"
 )
@@ -44,7 +44,7 @@ class HuggingFaceData:
         return cls(match["path"], match["config"], match["split"] or DEFAULT_SPLIT)
 
 
-def read_hugging_face(data: HuggingFaceData, wanted: Wanted) -> Iterator[Item]:
+def read_hugging_face(data: HuggingFaceData, mapping: ColumnMapping) -> Iterator[ReadEvent]:
     """Yield the rows of the split.
 
     A label that the data set keeps as a number with names becomes its name where the use case
@@ -56,17 +56,18 @@ def read_hugging_face(data: HuggingFaceData, wanted: Wanted) -> Iterator[Item]:
         UpstreamUnavailable: the hub cannot be reached.
     """
     loaded = _load(data)
-    names = _label_names(loaded.features, wanted)
-    size, remarked = 0, False
+    names = _label_names(loaded.features, mapping)
+    size = total = 0
     for batch in _batches(data, loaded):
-        chosen = wanted.choose(data.path, batch.schema)
-        if not remarked:
-            yield from chosen.remarks(data.path)
-            remarked = True
-        rows = _with_names(chosen.apply(batch, f"{data.path}@{data.split}"), wanted.label, names)
+        selection = mapping.select(SourceFile(data.path, data.path, 0), list(batch.schema))
+        if not total:
+            yield from selection.notes(data.path)
+        columns = [batch.column(index) for index in selection.indices]
+        rows = selection.apply(columns, f"{data.path}@{data.split}")
         size += rows.nbytes
-        yield Rows(data.path, rows)
-    yield Ended(data.path, 1, size)
+        total += rows.num_rows
+        yield Rows(data.path, _with_names(rows, mapping.label, names))
+    yield Finished(data.path, ROWS, total, size)
 
 
 def _load(data: HuggingFaceData) -> Any:
@@ -84,7 +85,7 @@ def _load(data: HuggingFaceData) -> Any:
 
 def _batches(data: HuggingFaceData, loaded: Any) -> Iterator[pa.RecordBatch]:
     with _Translated(data):
-        for table in loaded.with_format("arrow").iter(batch_size=ROWS):
+        for table in loaded.with_format("arrow").iter(batch_size=ROWS_AT_ONCE):
             step = max(1, table.num_rows * BATCH_BYTES // max(table.nbytes, 1))
             yield from table.combine_chunks().to_batches(max_chunksize=step)
 
@@ -125,11 +126,11 @@ def _is_network(error: BaseException | None) -> bool:
     return False
 
 
-def _label_names(features: Any, wanted: Wanted) -> list[str] | None:
-    source = next((s for s, target in wanted.renaming.items() if target == wanted.label), None)
-    feature = (features or {}).get(source or wanted.label)
+def _label_names(features: Any, mapping: ColumnMapping) -> list[str] | None:
+    source = next((s for s, target in mapping.renaming.items() if target == mapping.label), None)
+    feature = (features or {}).get(source or mapping.label)
     names = getattr(feature, "names", None)
-    known = names and all(name.strip().lower() in wanted.label_values for name in names)
+    known = names and all(name.strip().lower() in mapping.label_values for name in names)
     return list(names) if names and known else None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from releases.testing.kubernetes import fields
+from kubernetes_api import fields
 
 Object = dict[str, Any]
 
@@ -41,8 +41,15 @@ class WatchEvent:
 
 @dataclass
 class ObjectStore:
-    """InferenceServices by namespace and name; every change gets the next resource version."""
+    """The objects of one resource by namespace and name; every change gets the next version.
 
+    `admit` checks and completes what is stored: old and new object → object.
+    """
+
+    resource: str
+    kind: str
+    api_version: str
+    admit: Callable[[Object | None, Object], Object] = lambda _, new: new
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
     events: list[WatchEvent] = field(default_factory=list)
     version: int = 100
@@ -62,6 +69,8 @@ class ObjectStore:
                 raise StatusError(HTTPStatus.CONFLICT, "AlreadyExists", f"{name} already exists")
             new = deepcopy(value)
             new["metadata"] |= {"namespace": namespace, "uid": f"uid-{name}", "generation": 1}
+            new.pop("status", None)  # only the status subresource sets it
+            new = self.admit(None, new)
             bare = {"apiVersion": new["apiVersion"], "kind": new["kind"], "metadata": {}}
             return self._put("ADDED", fields.updated(bare, new, manager))
 
@@ -118,17 +127,20 @@ class ObjectStore:
             )
         return [event for event in self.events if event.version > version]
 
-    def list(self, namespace: str, name: str | None = None) -> Object:
-        """Return the objects of a namespace, or the one of `name`, as a list object."""
+    def list(self, namespace: str, name: str | None = None, labels: Object | None = None) -> Object:
+        """Return the objects of a namespace, of `name` and with `labels` if given, as a list."""
+        wanted = (labels or {}).items()
         with self.changed:
             items = [
                 deepcopy(value)
                 for (ns, n), value in sorted(self.objects.items())
-                if ns == namespace and name in (None, n)
+                if ns == namespace
+                and name in (None, n)
+                and wanted <= (value["metadata"].get("labels") or {}).items()
             ]
             return {
-                "apiVersion": "serving.kserve.io/v1beta1",
-                "kind": "InferenceServiceList",
+                "apiVersion": self.api_version,
+                "kind": f"{self.kind}List",
                 "metadata": {"resourceVersion": str(self.version)},
                 "items": items,
             }
@@ -138,7 +150,7 @@ class ObjectStore:
             raise StatusError(
                 HTTPStatus.NOT_FOUND,
                 "NotFound",
-                f'inferenceservices.serving.kserve.io "{name}" not found',
+                f'{self.resource} "{name}" not found',
             )
         return self.objects[namespace, name]
 
@@ -155,6 +167,8 @@ class ObjectStore:
     def _changed(self, live: Object, new: Object) -> Object:
         if _content(live) == _content(new):
             return deepcopy(live)  # without a change there is no new version
+        if _content(live, "status") != _content(new, "status"):
+            new = self.admit(live, new)
         if live.get("spec") != new.get("spec"):
             new["metadata"]["generation"] = live["metadata"]["generation"] + 1
         return self._put("MODIFIED", new)
@@ -172,9 +186,10 @@ class ObjectStore:
         self.changed.notify_all()
 
 
-def _content(value: Object) -> Object:
-    metadata = {k: v for k, v in value["metadata"].items() if k != "resourceVersion"}
-    return {**value, "metadata": metadata}
+def _content(value: Object, *without: str) -> Object:
+    skipped = ("resourceVersion", *(["managedFields"] if without else []))
+    metadata = {k: v for k, v in value["metadata"].items() if k not in skipped}
+    return {k: v for k, v in value.items() if k not in without} | {"metadata": metadata}
 
 
 def _conflict(conflict: fields.FieldConflict) -> StatusError:

@@ -1,4 +1,9 @@
-"""The HTTP server: routes, roles, content types and watches."""
+"""A Kubernetes API server for tests of a deployer: routes, roles, content types and watches.
+
+It implements what a client can observe: optimistic locking, managed fields and their conflicts,
+`Status` responses, generations, the status subresource, expiring watches, bookmarks, roles, and
+what webhooks, quotas and Pod Security refuse.
+"""
 
 import json
 import re
@@ -12,19 +17,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from releases.testing.kubernetes.store import Object, ObjectStore, StatusError
+from kubernetes_api.admission import Admission
+from kubernetes_api.store import Object, ObjectStore, StatusError
 
 ROUTE = re.compile(
-    r"/apis/serving\.kserve\.io/v1beta1/namespaces/(?P<namespace>[^/]+)/inferenceservices"
-    r"(/(?P<name>[^/]+)(?P<status>/status)?)?"
+    r"/(?:api|apis)/(?P<version>(?:[^/]+/)?v[^/]+)/namespaces/(?P<namespace>[^/]+)/"
+    r"(?P<resource>[a-z]+)(?:/(?P<name>[^/]+)(?P<status>/status)?)?"
 )
+KINDS = {
+    "inferenceservices": ("serving.kserve.io/v1beta1", "InferenceService"),
+    "servingruntimes": ("serving.kserve.io/v1alpha1", "ServingRuntime"),
+    "deployments": ("apps/v1", "Deployment"),
+    "pods": ("v1", "Pod"),
+    "configmaps": ("v1", "ConfigMap"),
+    "resourcequotas": ("v1", "ResourceQuota"),
+    "poddisruptionbudgets": ("policy/v1", "PodDisruptionBudget"),
+}
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 DEVELOPER, DEPLOYER, CONTROLLER = "developer", "deployer", "controller"
 ROLES = {
     DEVELOPER: set(VERBS.values()) | {"get", "list", "watch"},
     DEPLOYER: {"get", "list", "watch", "patch"},
-    CONTROLLER: {"get", "list", "watch", "patch", "update", "patch/status"},
+    CONTROLLER: set(VERBS.values()) | {"get", "list", "watch", "patch/status"},
 }
 """Verbs by bearer token."""
 
@@ -39,15 +54,30 @@ class ApiServer:
     """One API server on its own port; it can be started again after `stop`.
 
     The next `failing` requests get a 503; verbs in `forbidden` are denied to every role.
+    `pod_security` has the enforced level of a namespace.
     """
 
-    store: ObjectStore = field(default_factory=ObjectStore)
+    pod_security: dict[str, str] = field(default_factory=dict)
+    stores: dict[str, ObjectStore] = field(default_factory=dict)
     port: int = 0
     failing: int = 0
     forbidden: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     _http: _StoppableServer | None = None
     _thread: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        """Make an empty store for every resource."""
+        admission = Admission(self.stores, self.pod_security)
+        for resource, (version, kind) in KINDS.items():
+            group = version.rpartition("/")[0]
+            name = f"{resource}.{group}" if group else resource
+            self.stores[resource] = ObjectStore(name, kind, version, admission.of(resource))
+
+    @property
+    def store(self) -> ObjectStore:
+        """The InferenceServices."""
+        return self.stores["inferenceservices"]
 
     @property
     def url(self) -> str:
@@ -67,8 +97,9 @@ class ApiServer:
         if http is None or self._thread is None:
             return
         http.stopping = True
-        with self.store.changed:
-            self.store.changed.notify_all()
+        for store in self.stores.values():
+            with store.changed:
+                store.changed.notify_all()
         http.shutdown()
         http.server_close()
         self._thread.join()
@@ -118,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             target = self._target(url.path)
             verb = self._verb(target, query)
             self.api.requests.append(f"{verb} {target['name'] or ''}".strip())
-            self._authorize(verb)
+            self._authorize(verb, str(target["resource"]))
             if verb == "watch":
                 self._watch(target, query)
                 return
@@ -133,11 +164,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _target(self, path: str) -> dict[str, str | None]:
         match = ROUTE.fullmatch(path)
-        if not match:
+        if not match or KINDS.get(match["resource"], ("",))[0] != match["version"]:
             raise StatusError(
                 HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the resource"
             )
         return match.groupdict()
+
+    def _store(self, target: dict[str, Any]) -> ObjectStore:
+        return self.api.stores[target["resource"]]
 
     def _verb(self, target: dict[str, str | None], query: dict[str, str]) -> str:
         if self.command == "GET" and target["name"]:
@@ -146,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             return "watch" if query.get("watch", "").lower() in ("true", "1") else "list"
         return VERBS[self.command] + (target["status"] or "")
 
-    def _authorize(self, verb: str) -> None:
+    def _authorize(self, verb: str, resource: str) -> None:
         user = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         if user not in ROLES:
             raise StatusError(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
@@ -154,8 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
             raise StatusError(
                 HTTPStatus.FORBIDDEN,
                 "Forbidden",
-                f'inferenceservices.serving.kserve.io is forbidden: User "{user}" cannot {verb} '
-                'resource "inferenceservices" in API group "serving.kserve.io"',
+                f'{self.api.stores[resource].resource} is forbidden: User "{user}" cannot {verb} '
+                f'resource "{resource}" in API group "{KINDS[resource][0].rpartition("/")[0]}"',
             )
         if self.api.failing:
             self.api.failing -= 1
@@ -166,11 +200,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(
         self, verb: str, target: dict[str, Any], query: dict[str, str], body: bytes
     ) -> Object:
-        store, namespace, name = self.api.store, target["namespace"], target["name"]
+        store, namespace, name = self._store(target), target["namespace"], target["name"]
         manager = query.get("fieldManager") or self.headers.get("User-Agent", "").split("/")[0]
-        if verb in ("get", "list", "delete"):
-            selected = _selected(query) if verb == "list" else name
-            result: Object = getattr(store, verb)(namespace, selected)
+        if verb == "list":
+            return store.list(namespace, _selected(query), _labels(query))
+        if verb in ("get", "delete"):
+            result: Object = getattr(store, verb)(namespace, name)
             return result
         value = json.loads(body)
         if verb == "create":
@@ -182,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _patch(
         self, target: dict[str, Any], query: dict[str, str], value: Object, manager: str
     ) -> Object:
-        store, namespace, name = self.api.store, target["namespace"], target["name"]
+        store, namespace, name = self._store(target), target["namespace"], target["name"]
         kind = (self.headers.get("Content-Type") or "").split(";")[0]
         if kind == APPLY:
             if "fieldManager" not in query:
@@ -212,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _lines(self, target: dict[str, Any], query: dict[str, str]) -> Iterator[Object]:
-        store, version = self.api.store, int(query.get("resourceVersion") or 0)
+        store, version = self._store(target), int(query.get("resourceVersion") or 0)
         end = time.monotonic() + float(query.get("timeoutSeconds") or 60)
         selected = _selected(query)
         while not self.server.stopping and (left := end - time.monotonic()) > 0:
@@ -232,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if mine and selected in (None, metadata["name"]):
                     yield {"type": event.type, "object": event.object}
         if query.get("allowWatchBookmarks", "").lower() == "true":
-            mark = {"kind": "InferenceService", "apiVersion": "serving.kserve.io/v1beta1"}
+            mark = {"kind": store.kind, "apiVersion": store.api_version}
             yield {
                 "type": "BOOKMARK",
                 "object": mark | {"metadata": {"resourceVersion": str(version)}},
@@ -250,6 +285,12 @@ class _Handler(BaseHTTPRequestHandler):
 def _selected(query: dict[str, str]) -> str | None:
     """Return the name in a field selector."""
     return query.get("fieldSelector", "").partition("metadata.name=")[2] or None
+
+
+def _labels(query: dict[str, str]) -> Object:
+    """Return the labels of a selector that compares with `=`."""
+    parts = filter(None, query.get("labelSelector", "").split(","))
+    return dict(part.split("=", 1) for part in parts)
 
 
 def _only(value: Object, key: str) -> Object:

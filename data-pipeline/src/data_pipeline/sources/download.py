@@ -1,8 +1,9 @@
 """A file from a URL, in a folder of this machine."""
 
+import ipaddress
 import re
+import socket
 import time
-from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urljoin, urlsplit
@@ -10,9 +11,12 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources.formats.kinds import SUPPORTED, compression_of, kind_of
-from data_pipeline.sources.formats.parquet_file import MAGIC
-from data_pipeline.sources.remote.addresses import refuse_forbidden_host, refuse_forbidden_peer
+from data_pipeline.sources.formats.opening import (
+    PARQUET,
+    SUPPORTED,
+    kind_of_name,
+    without_packing,
+)
 from data_pipeline.sources.request import shown
 from platform_core.errors import InvalidData, UpstreamUnavailable
 
@@ -21,6 +25,10 @@ CONNECT_SECONDS = 10
 SERVER_ERROR, BUSY = 500, 429
 HEAD_BYTES = 512
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+# Where clouds answer machines about themselves, keys included, beside the link-local range.
+METADATA = frozenset(
+    ipaddress.ip_address(text) for text in ("168.63.129.16", "100.100.100.200", "fd00:ec2::254")
+)
 _SUFFIX_OF = {
     "text/csv": ".csv",
     "application/csv": ".csv",
@@ -36,16 +44,8 @@ _SUFFIX_OF = {
 }
 
 
-@dataclass(frozen=True)
-class Downloaded:
-    """The file, called as the server calls it, in the folder that was given."""
-
-    path: Path
-    size: int
-
-
-def download(url: str, folder: Path, settings: IngestSettings) -> Downloaded:
-    """Fetch `url` into `folder`.
+def download(url: str, folder: Path, settings: IngestSettings) -> Path:
+    """Fetch `url` into `folder` and return the file, called as the server calls it.
 
     Redirects are followed by hand, so that each is looked at like the first address.
 
@@ -73,12 +73,12 @@ def download(url: str, folder: Path, settings: IngestSettings) -> Downloaded:
     raise AssertionError("unreachable: an attempt returns or raises")
 
 
-def _follow(client: httpx.Client, url: str, folder: Path, limit: int) -> Downloaded:
+def _follow(client: httpx.Client, url: str, folder: Path, limit: int) -> Path:
     here = url
     for _ in range(MAX_REDIRECTS + 1):
-        refuse_forbidden_host(here)
+        _refuse_forbidden_host(here)
         with client.stream("GET", here, follow_redirects=False) as response:
-            refuse_forbidden_peer(response, here)
+            _refuse_forbidden_peer(response, here)
             if not response.has_redirect_location:
                 return _keep(response, url, here, folder, limit)
             target = urljoin(here, response.headers["location"])
@@ -88,14 +88,14 @@ def _follow(client: httpx.Client, url: str, folder: Path, limit: int) -> Downloa
     raise InvalidData(f"{shown(url)} redirects more than {MAX_REDIRECTS} times; name the file")
 
 
-def _keep(response: httpx.Response, url: str, here: str, folder: Path, limit: int) -> Downloaded:
+def _keep(response: httpx.Response, url: str, here: str, folder: Path, limit: int) -> Path:
     _check_status(response, here)
     declared = int(response.headers.get("content-length", 0) or 0)
     if declared > limit:
         raise _too_large(here, limit)
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     path = folder / "download"
-    size = _write(response, here, path, limit)
+    _write(response, here, path, limit)
     if declared and response.num_bytes_downloaded != declared:
         got = response.num_bytes_downloaded
         raise UpstreamUnavailable(f"it ended after {got} of {declared} bytes")
@@ -105,7 +105,7 @@ def _keep(response: httpx.Response, url: str, here: str, folder: Path, limit: in
             f"{shown(here)} answers a web page, no data file; name the address of the file itself "
             "(perhaps it wants a login)"
         )
-    return Downloaded(path.rename(folder / _name(response, url, here, content_type, head)), size)
+    return path.rename(folder / _name(response, url, here, content_type, head))
 
 
 def _check_status(response: httpx.Response, here: str) -> None:
@@ -119,7 +119,7 @@ def _check_status(response: httpx.Response, here: str) -> None:
         )
 
 
-def _write(response: httpx.Response, here: str, path: Path, limit: int) -> int:
+def _write(response: httpx.Response, here: str, path: Path, limit: int) -> None:
     size = 0
     with path.open("wb") as file:
         for chunk in response.iter_bytes():
@@ -127,7 +127,6 @@ def _write(response: httpx.Response, here: str, path: Path, limit: int) -> int:
             if size > limit:
                 raise _too_large(here, limit)
             file.write(chunk)
-    return size
 
 
 def _head(path: Path) -> bytes:
@@ -141,12 +140,12 @@ def _name(response: httpx.Response, url: str, here: str, content_type: str, head
     disposition["content-disposition"] = response.headers.get("content-disposition", "")
     given = [disposition.get_filename() or "", *(unquote(urlsplit(u).path) for u in (here, url))]
     names = [re.sub(r"[^\w.+-]", "_", PurePosixPath(name).name)[-150:] for name in given]
-    telling = next((name for name in names if kind_of(name)), None)
+    telling = next((name for name in names if kind_of_name(name)), None)
     if telling:
         return telling
     stem = next((name.lstrip("._") for name in names if name.strip("._")), "data")
-    suffix = ".parquet" if head.startswith(MAGIC) else _SUFFIX_OF.get(content_type)
-    if suffix is None or compression_of(stem):
+    suffix = ".parquet" if head.startswith(PARQUET) else _SUFFIX_OF.get(content_type)
+    if suffix is None or without_packing(stem) != stem:
         raise InvalidData(
             f"{shown(here)} does not tell what it is (content type {content_type or 'absent'}); "
             f"its name should end in one of {SUPPORTED}"
@@ -164,3 +163,46 @@ def _why(error: Exception) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "it took too long to answer"
     return str(error)[:200] or type(error).__name__
+
+
+def _refuse_forbidden_host(url: str) -> None:
+    """Refuse a URL that is not http(s) or leads to a metadata service.
+
+    Raises:
+        InvalidData: it must not be fetched.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise InvalidData(f"{shown(url)} is no URL: {error}") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise InvalidData(f"{shown(url)} is no http or https address; give one, or a path")
+    try:
+        found = socket.getaddrinfo(host, port or parts.scheme, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return  # a proxy may know the name; where there is none, connecting fails and says so
+    for entry in found:
+        _refuse(str(entry[4][0]), url)
+
+
+def _refuse_forbidden_peer(response: httpx.Response, url: str) -> None:
+    """Refuse an answer that came from such a place: a name may lead elsewhere the second time.
+
+    Raises:
+        InvalidData: it must not be used.
+    """
+    stream = response.extensions.get("network_stream")
+    peer = stream.get_extra_info("server_addr") if stream else None
+    if peer:
+        _refuse(str(peer[0]), url)
+
+
+def _refuse(text: str, url: str) -> None:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    inner = getattr(address, "ipv4_mapped", None) or address
+    forbidden = inner.is_link_local or inner.is_multicast or inner.is_unspecified
+    if forbidden or inner in METADATA:
+        raise InvalidData(
+            f"{shown(url)} leads to {inner}, where a machine's own metadata is served; refused"
+        )

@@ -1,0 +1,281 @@
+"""How any input begins: packing, byte order mark, blank lines, and what kind of data follows.
+
+The content decides; a name that says something else is refused, never followed.
+"""
+
+import codecs
+import io
+import lzma
+import os
+import re
+import zipfile
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import IO
+
+import pyarrow as pa
+from pyarrow import fs
+
+from data_pipeline.sources.formats.text import Utf8Stream, byte_order_mark
+from platform_core.errors import InvalidData
+
+MEGABYTE = 1 << 20
+# What is held at once while reading, and what a CSV row or a line of JSON may have at most.
+BATCH_BYTES = 8 * MEGABYTE
+BATCH_ROWS = 10_000
+RECORD_BYTES = 32 * MEGABYTE
+# A mail beyond this is cut; mail servers usually accept 25 to 50 MB.
+MAIL_BYTES = 32 * MEGABYTE
+SNIFFED_BYTES = 8_192
+MAX_PACKINGS = 2
+LOCAL = fs.LocalFileSystem()
+
+
+class Kind(StrEnum):
+    """A kind of file that can be read."""
+
+    PARQUET = "Parquet"
+    CSV = "CSV"
+    JSON = "JSON lines"
+    MAIL = "mail"
+    MBOX = "mbox"
+
+
+KINDS = {
+    ".parquet": Kind.PARQUET, ".csv": Kind.CSV, ".tsv": Kind.CSV, ".jsonl": Kind.JSON,
+    ".ndjson": Kind.JSON, ".json": Kind.JSON, ".eml": Kind.MAIL, ".emlx": Kind.MAIL,
+    ".mbox": Kind.MBOX,
+}  # fmt: skip
+SUPPORTED = (
+    ".parquet, .csv, .tsv, .jsonl, .ndjson, .json (a record per line), .eml, .mbox; all but "
+    "Parquet also packed as .gz, .zst, .bz2, .xz or .zip"
+)
+PACKED = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2", ".xz": "xz"}
+ZIP, PARQUET = b"PK\x03\x04", b"PAR1"
+_PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ": "xz"}
+_FOREIGN = {
+    b"PARE": "an encrypted Parquet file; decrypt it",
+    b"\xd0\xcf\x11\xe0": "an Outlook or Office file; export mail as .eml",
+    b"!BDN": "an Outlook data file; export mail as .eml or .mbox",
+    b"SQLite format 3": "an SQLite database; export the table as CSV",
+    b"%PDF": "a PDF",
+    b"7z\xbc\xaf": "a 7z archive; unpack it",
+    b"Rar!": "a RAR archive; unpack it",
+    b"ORC": "an ORC file; convert it to Parquet",
+    b"Obj\x01": "an Avro file; convert it to Parquet",
+    b"ARROW1": "an Arrow file; convert it to Parquet",
+}
+_HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:(?:[ \t\r]|$)")
+# Every mail has one of these headers; a file with other ones is something else.
+_MAIL_HEADERS = frozenset(b"from subject date received message-id return-path".split())
+_ENVELOPE = re.compile(rb"From \S*[ \t].*\d:\d\d")
+_EMLX_LENGTH = re.compile(rb"\d{1,10}[ \t]*\r?\n(?=[A-Za-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file, or the `member` of a zip archive: `name` is relative to the folder `under`,
+    `path` is for `filesystem`, `size` in bytes as stored.
+    """
+
+    name: str
+    path: str
+    size: int
+    under: str = ""
+    filesystem: fs.FileSystem = field(default_factory=lambda: LOCAL)
+    member: str = ""
+
+    def open(self) -> "OpenedFile":
+        """Open the content: unpacked, UTF-8 without a byte order mark where one tells the
+        encoding, without leading blank lines.
+
+        Raises:
+            OSError: it cannot be opened or, later, unpacked.
+        """
+        stream = self._unpacked()
+        promised = PACKED.get(PurePosixPath(self.name).suffix.lower())
+        for _ in range(MAX_PACKINGS):
+            head = stream.peek(8)
+            packing = next((p for magic, p in _PACKINGS.items() if head.startswith(magic)), None)
+            if promised and head and packing != promised:
+                raise OSError(f"its name says {promised}, its content does not")
+            if packing is None:
+                break
+            stream, promised = _unpack(stream, packing), None
+        return _normalised(stream)
+
+    def open_random(self) -> pa.NativeFile:
+        """Open the file as stored, to read anywhere in it."""
+        return self.filesystem.open_input_file(self.path)
+
+    def members(self) -> "list[SourceFile]":
+        """Return the files in a zip archive.
+
+        Raises:
+            OSError: it is no archive, or damaged.
+        """
+        try:
+            with self.open_random() as file, zipfile.ZipFile(file) as archive:
+                return [
+                    replace(self, name=f"{self.name}/{m.filename}", member=m.filename,
+                            size=m.file_size, under=self.under)
+                    for m in archive.infolist() if not m.is_dir() and not hidden(m.filename)
+                ]  # fmt: skip
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise OSError(f"is a damaged zip archive ({error})") from error
+
+    def _unpacked(self) -> io.BufferedReader:
+        if not self.member:
+            file = self.filesystem.open_input_stream(self.path, compression=None)
+            return io.BufferedReader(file, SNIFFED_BYTES)
+        try:
+            member = zipfile.ZipFile(self.open_random()).open(self.member)  # noqa: SIM115
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, KeyError) as error:
+            raise OSError(f"cannot be unpacked ({error}); unpack the archive first") from error
+        return io.BufferedReader(_Unpacking(member), SNIFFED_BYTES)
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A normalised stream of bytes; `skipped` blank lines came before it."""
+
+    stream: io.BufferedReader
+    skipped: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __enter__(self) -> "OpenedFile":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stream.close()
+
+
+class _Unpacking(io.RawIOBase):
+    """A stream of Python's own unpackers; damage is an `OSError`, as Arrow's is."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # Buffer: Python 3.12
+        """Fill `buffer`; 0 is the end."""
+        try:
+            data = self._stream.read(len(buffer))
+        except (zipfile.BadZipFile, lzma.LZMAError, EOFError, ValueError) as error:
+            raise OSError(f"is damaged ({error})") from error
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _unpack(stream: io.BufferedReader, packing: str) -> io.BufferedReader:
+    if packing == "xz":
+        return io.BufferedReader(_Unpacking(lzma.LZMAFile(stream)), SNIFFED_BYTES)
+    return io.BufferedReader(pa.CompressedInputStream(stream, packing), SNIFFED_BYTES)
+
+
+def _normalised(stream: io.BufferedReader) -> OpenedFile:
+    """Return `stream` without its mark, as UTF-8 where it is UTF-16 or 32, from its first line."""
+    head = stream.peek(SNIFFED_BYTES)
+    if head.startswith(PARQUET):
+        return OpenedFile(stream)
+    skipped, notes = 0, []
+    if byte_order_mark(head) not in {None, "utf-8-sig"}:
+        text = Utf8Stream(stream)
+        stream, notes = io.BufferedReader(text, SNIFFED_BYTES), text.notes()
+    while head := stream.peek(SNIFFED_BYTES):
+        if head.startswith(codecs.BOM_UTF8):
+            stream.read(len(codecs.BOM_UTF8))
+            continue
+        blank = head[: len(head) - len(head.lstrip(b" \t\r\n"))]
+        end = blank.rfind(b"\n") + 1
+        if not end:
+            break
+        skipped += stream.read(end).count(b"\n")
+    return OpenedFile(stream, skipped, tuple(notes))
+
+
+def kind_of_name(name: str) -> Kind | None:
+    """Return the kind that a file's name promises, `None` for any other name."""
+    kind = KINDS.get(PurePosixPath(without_packing(name)).suffix.lower())
+    return None if kind is Kind.PARQUET and without_packing(name) != name else kind
+
+
+def without_packing(name: str) -> str:
+    """Return a file's name without the suffix that says how it is packed."""
+    path = PurePosixPath(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in PACKED else name
+
+
+def kind_of_content(file: SourceFile, known: Collection[str]) -> Kind:
+    """Return the kind of a file whose name does not tell it; CSV by a header of `known` names.
+
+    Raises:
+        OSError: it cannot be opened, or its content is of no kind that can be read.
+    """
+    with file.open() as opened:
+        head = opened.stream.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
+    foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
+    if foreign:
+        raise OSError(f"is {foreign}")
+    first = head.split(b"\n", 1)[0].decode(errors="replace").strip()
+    cells = {cell.strip(' "') for cell in re.split(r"[,;\t|]", first)}
+    if head.startswith(PARQUET):
+        return Kind.PARQUET
+    if is_mailbox(head):
+        return Kind.MBOX
+    if is_mail(_EMLX_LENGTH.sub(b"", head, count=1)):
+        return Kind.MAIL
+    if head.startswith(b"{"):
+        return Kind.JSON
+    if len(cells & set(known)) > 1:
+        return Kind.CSV
+    raise OSError(f"is of no known kind ({SUPPORTED}) and no mail; convert it or rename it")
+
+
+def is_mail(head: bytes) -> bool:
+    """Say whether `head` begins with the headers of a mail."""
+    names = set()
+    for line in head.split(b"\n"):
+        match = _HEADER.match(line)
+        if match:
+            names.add(match.group(1).lower())
+        elif not line.startswith((b" ", b"\t", b"From ", b">From ")):
+            break
+    return bool(names & _MAIL_HEADERS)
+
+
+def is_mailbox(head: bytes) -> bool:
+    """Say whether `head` begins as a mailbox does: the line `From <who> <when>`, then headers."""
+    envelope, _, rest = head.partition(b"\n")
+    return _ENVELOPE.match(envelope) is not None and is_header(rest)
+
+
+def is_header(text: bytes) -> bool:
+    """Say whether `text` begins with the line of a header."""
+    return _HEADER.match(text.split(b"\n", 1)[0]) is not None
+
+
+def without_emlx_length(data: bytes) -> bytes:
+    """Return a mail without the length that Apple Mail writes before it and the list behind it."""
+    match = _EMLX_LENGTH.match(data)
+    return data[match.end() :][: int(match.group())] if match else data
+
+
+def hidden(name: str) -> bool:
+    """Say whether a path has a part that begins with a dot or an underscore."""
+    return any(part.startswith((".", "_")) for part in name.split("/"))
+
+
+def reason(error: Exception) -> str:
+    """Return what is wrong, without the folders of this machine that system errors name."""
+    number = getattr(error, "errno", None)
+    if number:
+        return os.strerror(number)
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    expected = isinstance(error, InvalidData | OSError | ValueError | EOFError | pa.ArrowException)
+    return text if expected else f"{type(error).__name__}: {text[:200]}"

@@ -1,0 +1,165 @@
+"""Bytes to text, whatever encoding they are in."""
+
+import codecs
+import io
+import re
+from collections.abc import Iterable
+
+from charset_normalizer import from_bytes
+
+SAMPLE_BYTES = 65_536
+TELLING_BYTES = 16_384
+ALTERNATING = 64
+CHUNK_BYTES = 1 << 18
+SAMPLE_FOR_CHARSET = 1 << 20
+UTF8 = "utf-8-sig"
+# How Python's decoder hands over bytes that are not UTF-8.
+_ODD = re.compile("[\udc80-\udcff]+")
+LONG_SAMPLE, LATIN_SHARE = 1_000, 0.5
+# When nothing is known: what Windows calls ANSI, and what never fails.
+FALLBACK, LAST = "cp1252", "latin-1"
+# Text encodings by name only: slow or with a meaning of their own.
+_UNUSABLE = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"}
+_ASCII = re.compile(rb"[\x00-\x7f]")
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def decode(data: bytes, declared: str | None) -> str:
+    """Return `data` as text: in the declared encoding if that fits, else in the likeliest."""
+    for name in _candidates(declared):
+        try:
+            return data.decode(name)
+        except (UnicodeError, LookupError):
+            continue
+    return data.decode(detect(data), errors="replace")
+
+
+def detect(data: bytes) -> str:
+    """Return the likeliest encoding of bytes that are not UTF-8, judged by a sample of them."""
+    if marked := byte_order_mark(data):
+        return marked
+    sample = _telling(data)
+    odd = len(sample) - len(_ASCII.findall(sample))
+    # Few odd bytes in a short text tell nothing but a Latin script: then take the commonest.
+    if len(sample) < LONG_SAMPLE and odd < LATIN_SHARE * len(sample):
+        return FALLBACK
+    best = from_bytes(sample, steps=3, chunk_size=2048).best()
+    return best.encoding if best and best.encoding not in {"ascii", "utf_8"} else FALLBACK
+
+
+def byte_order_mark(data: bytes) -> str | None:
+    """Return the encoding that the first bytes show by their mark, or by NUL in every other."""
+    for mark, name in _MARKS.items():
+        if data.startswith(mark):
+            return name
+    even, odd = data[:ALTERNATING:2], data[1:ALTERNATING:2]
+    if len(odd) >= ALTERNATING // 4:
+        for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+            if zeros.count(0) > 0.9 * len(zeros) and not others.count(0):
+                return name
+    return None
+
+
+def starts_utf8(data: bytes) -> bool:
+    """Say whether `data` is UTF-8, but for a character that its end may cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+
+
+def printable(text: str) -> str:
+    """Return `text` without NUL and without what no encoding can hold (lone surrogates)."""
+    cleaned = text.replace("\x00", "") if "\x00" in text else text
+    try:
+        cleaned.encode()
+    except UnicodeEncodeError:
+        return cleaned.encode(errors="replace").decode()
+    return cleaned
+
+
+class Utf8Stream(io.RawIOBase):
+    """Reads `raw` once; `sample` is how it begins, as UTF-8.
+
+    A file that starts as UTF-8 and has other bytes further on is taken as UTF-8 with single
+    characters of Windows' Western encoding, which is how such files come about.
+    """
+
+    def __init__(self, raw: io.BufferedIOBase) -> None:
+        self._raw, self._odd = raw, 0
+        head = raw.read(SAMPLE_FOR_CHARSET)
+        self.encoding = UTF8 if starts_utf8(head) else detect(head)
+        errors = "surrogateescape" if self.encoding == UTF8 else "replace"
+        self._decoder = codecs.getincrementaldecoder(self.encoding)(errors)
+        self._ready, self._given = self._convert(head), 0
+        self.sample = self._ready[:SAMPLE_BYTES]
+
+    def notes(self) -> list[str]:
+        """Return what a person should know about the encoding; complete once all was read."""
+        if self.encoding != UTF8:
+            return [f"is not UTF-8; read as {self.encoding}. Save it as UTF-8 to be sure"]
+        if self._odd:
+            return [f"{self._odd} places are not UTF-8; read as {FALLBACK} there"]
+        return []
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # Buffer: Python 3.12
+        """Fill `buffer` with UTF-8; 0 is the end."""
+        while self._given == len(self._ready):
+            chunk = self._raw.read(CHUNK_BYTES)
+            self._ready, self._given = self._convert(chunk, final=not chunk), 0
+            if not chunk:
+                break
+        size = min(len(buffer), len(self._ready) - self._given)
+        buffer[:size] = self._ready[self._given : self._given + size]
+        self._given += size
+        return size
+
+    def _convert(self, data: bytes, final: bool = False) -> bytes:
+        text = self._decoder.decode(data, final)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            text, places = _ODD.subn(_western, text)
+            self._odd += places
+            return text.encode(errors="replace")
+
+
+def _candidates(declared: str | None) -> Iterable[str]:
+    if declared:
+        try:
+            name = codecs.lookup(declared).name.replace("-", "_")
+        except (LookupError, ValueError):  # ValueError: a NUL in the name
+            name = ""
+        if name and name not in _UNUSABLE:
+            yield declared
+    yield "utf-8"
+
+
+def _telling(data: bytes) -> bytes:
+    """Return the lines that have bytes beyond ASCII, up to the size of a sample."""
+    lines = (line for line in data[: TELLING_BYTES * 64].splitlines(True) if not line.isascii())
+    sample = bytearray()
+    for line in lines:
+        sample += line
+        if len(sample) >= TELLING_BYTES:
+            break
+    return bytes(sample[:TELLING_BYTES])
+
+
+def _western(match: re.Match[str]) -> str:
+    data = match.group().encode(errors="surrogateescape")
+    try:
+        return data.decode(FALLBACK)
+    except UnicodeDecodeError:
+        return data.decode(LAST)

@@ -1,0 +1,146 @@
+"""Mail in files: one message each, or a mailbox (mboxo, mboxrd, mboxcl)."""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from io import BufferedReader, BytesIO
+
+from data_pipeline.sources.columns import ColumnMapping
+from data_pipeline.sources.events import (
+    MESSAGES,
+    Failed,
+    Finished,
+    Note,
+    ReadEvent,
+    Rejects,
+)
+from data_pipeline.sources.formats.opening import (
+    MAIL_BYTES,
+    SourceFile,
+    is_header,
+    is_mailbox,
+    reason,
+    without_emlx_length,
+)
+from data_pipeline.sources.mail.rows import MailRows
+from platform_core.errors import InvalidData
+
+MAILS = "mail"
+# `From <who> <when>` parts messages where a header follows it (RFC 4155); the same words in a
+# text may look alike.
+_ENVELOPE = re.compile(rb"From \S*[ \t].*\d:\d\d")
+_QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
+_LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,9})[ \t]*\r?\n", re.IGNORECASE)
+_LINE_BYTES = 1 << 16
+
+
+def read_mails(files: Sequence[SourceFile], mapping: ColumnMapping) -> Iterator[ReadEvent]:
+    """Yield a row per message; a file that cannot be opened or is empty is named instead."""
+    rows, total = MailRows(mapping, files[0], MAILS), 0
+    rejects = Rejects(MAILS)
+    for file in files:
+        try:
+            with file.open() as opened:
+                data = opened.stream.read(MAIL_BYTES)
+        except (OSError, ValueError) as error:
+            yield Failed(file.name, reason(error))
+            continue
+        if not data.strip(b"\x00 \t\r\n"):
+            yield Failed(file.name, "is empty")
+            continue
+        total += 1
+        if problem := rows.add(file, without_emlx_length(data), file.name):
+            rejects.add(total, 1, problem)
+        yield from rows.full()
+    yield from rows.rest()
+    yield from rejects.events()
+    yield from _without_text(rows, MAILS)
+    yield Finished(MAILS, MESSAGES, total, sum(file.size for file in files), files=len(files))
+
+
+def read_mbox(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iterator[ReadEvent]:
+    """Yield a row per message of a mailbox; one message is held at a time.
+
+    Raises:
+        InvalidData: the file does not begin as a mailbox does.
+    """
+    rows, number = MailRows(mapping, file, file.name), 0
+    with file.open() as opened:
+        if not is_mailbox(opened.stream.peek()):
+            raise InvalidData(
+                f"{file.name} is no mbox: it does not begin with 'From ' and headers; name a "
+                "single mail .eml"
+            )
+        for number, data in enumerate(_Mailbox(opened.stream).messages(), start=1):
+            if problem := rows.add(file, data, f"{file.name}#{number}"):
+                rejects.add(number, 1, problem)
+            yield from rows.full()
+    yield from rows.rest()
+    yield from rejects.events()
+    yield from _without_text(rows, file.name)
+    yield Finished(file.name, MESSAGES, number, file.size)
+
+
+def _without_text(rows: MailRows, name: str) -> Iterator[Note]:
+    if rows.without_text:
+        yield Note(f"{name}: {rows.without_text} messages have no text; their body is empty")
+
+
+class _Mailbox:
+    """The lines of a mailbox, of which some can be given again."""
+
+    def __init__(self, stream: BufferedReader) -> None:
+        self._stream = stream
+        self._again: deque[bytes] = deque()
+        self._trust_lengths = True
+
+    def messages(self) -> Iterator[bytes]:
+        """Yield the messages between the envelope lines; those follow an empty line."""
+        line = self._line()
+        while line:
+            lines: list[bytes] = []
+            size, length, in_headers, at_start, after_empty = 0, 0, True, True, False
+            while line := self._line():
+                if at_start and after_empty and _ENVELOPE.match(line) and self._header_follows():
+                    break
+                if size < MAIL_BYTES:
+                    lines.append(line)
+                    size += len(line)
+                after_empty = at_start and not line.strip()
+                at_start = line.endswith(b"\n")
+                if in_headers and (match := _LENGTH.match(line)):
+                    length = int(match[1])
+                if in_headers and after_empty:
+                    in_headers = False
+                    lines += (body := self._counted(length))
+                    size += sum(map(len, body))
+            yield _QUOTED.sub(rb"\1", b"".join(lines))
+
+    def _line(self) -> bytes:
+        return self._again.popleft() if self._again else self._stream.readline(_LINE_BYTES)
+
+    def _header_follows(self) -> bool:
+        following = self._line()
+        self._again.appendleft(following)
+        return is_header(following) or following.startswith(b">From ")
+
+    def _counted(self, length: int) -> list[bytes]:
+        """Return the body of `length` bytes that the headers promise (mboxcl), nothing where no
+        message ends there: then the lengths of this mailbox are not used again.
+        """
+        if not self._trust_lengths or not 0 < length <= MAIL_BYTES:
+            return []
+        data = b"".join(self._again)
+        self._again.clear()
+        data += self._stream.read(max(0, length - len(data)))
+        self._again.extend(BytesIO(data[length:]))
+        following = [self._line()]
+        if not following[0].strip():
+            following.append(self._line())
+        self._again.extendleft(reversed(following))
+        ends = not following[-1] or _ENVELOPE.match(following[-1]) is not None
+        if len(data) >= length and ends:
+            return [data[:length]]
+        self._trust_lengths = False
+        self._again.extendleft(reversed(list(BytesIO(data[:length]))))
+        return []
