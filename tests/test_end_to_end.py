@@ -24,8 +24,7 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.parquet import read_table, write_table
 from use_cases import use_case
 
-# Fixtures start a stack and train; each counts as part of the first test that needs it.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config" / "embedded.env"
@@ -166,7 +165,7 @@ def test_the_run_has_parameters_metrics_curves_and_data(served: Platform) -> Non
     assert data["dataset"]["digest"] == lineage["dataset_version"]
     files = httpx.get(f"{api}/artifacts/list", params={"run_id": lineage["run_id"]}).json()["files"]
     names = {file["path"] for file in files}
-    assert {"confusion_matrix.png", "roc_curve.png", "precision_recall_curve.png"} <= names
+    assert {"confusion_matrix.svg", "roc_curve.svg", "precision_recall_curve.svg"} <= names
 
 
 def test_the_same_data_and_code_give_the_same_release(served: Platform) -> None:
@@ -263,8 +262,8 @@ def test_drift_is_detected_and_requests_retraining(served: Platform) -> None:
     assert other["status"] == "drift", other
     marker = f"drift-reports/_retrain-requests/{other['retrain_request']}"
     eventually(lambda: served.store.exists(f"{marker}.taken"))
-    eventually(lambda: served.store.exists(f"{marker}.done"))
-    # The request repeats the run that made the release: the same data and code, the same id.
+    eventually(lambda: served.store.exists(f"{marker}.unchanged"))
+    assert lineage["dataset_version"].encode() in served.store.read(f"{marker}.unchanged")
     assert served.serves("spam", "staging") == staged
 
 
@@ -375,8 +374,7 @@ def test_an_interrupted_run_leaves_no_incomplete_release_and_is_resumed(served: 
     assert after == before
     resumed = served.done("cli", "resume", run).splitlines()
     begun = [line.split()[1] for line in resumed if line.endswith("…")]
-    # Steps that do not depend on one another run in any order.
-    assert sorted(begun) == ["evaluate", "export", "release", "smoke", "stage", "train"]
+    assert begun == ["train", "evaluate", "release", "stage"]
     (release,) = (line.split()[1] for line in resumed if line.startswith("  release "))
     assert served.serves("iris", "staging") == release
     served.done("cli", "run-pipeline", "--use-case", "iris", "--rows", "600", "--trials", "2")

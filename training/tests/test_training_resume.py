@@ -1,15 +1,20 @@
 """A run that broke off is continued: finished steps are not repeated."""
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from mlflow import MlflowClient
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from training.results import ReleaseResult, TrainResult
 from training.runs import RunRecords
+from use_cases import use_case
 
 NO_SERVER = "http://127.0.0.1:1"
 
@@ -70,7 +75,7 @@ def killed(environment: dict[str, str]) -> str:
         for line in process.stdout or ():
             if line.startswith("· run "):
                 name = line.split()[2]
-            if "train …" in line:
+            if "trial 1/" in line:
                 os.killpg(process.pid, 9)
                 break
         process.communicate()
@@ -84,10 +89,11 @@ def test_a_killed_run_continues_where_it_broke_off(
     assert run.finished("features") is not None
     assert run.finished("train") is None
     begun, reason = resume(environment, killed)
-    assert sorted(begun) == ["evaluate", "export", "release", "stage", "train"]
+    assert begun == ["train", "evaluate", "release", "stage"]
     assert "the step stage failed" in reason
     trained = run.result("train", TrainResult)
     release = run.result("release", ReleaseResult)
+    assert f"`mlplatform release stage {release.release_id:.12} --use-case iris`" in reason
 
     begun, again = resume(environment, killed)
     assert begun == ["stage"]
@@ -96,10 +102,46 @@ def test_a_killed_run_continues_where_it_broke_off(
     assert run.result("release", ReleaseResult) == release
 
 
+def test_mlflow_shows_that_the_killed_training_is_over(
+    environment: dict[str, str], killed: str
+) -> None:
+    client = MlflowClient(environment["MLFLOW_TRACKING_URI"])
+    experiment = client.get_experiment_by_name("iris")
+    assert experiment is not None
+    name = f"attributes.run_name = '{killed}'"
+    runs = client.search_runs([experiment.experiment_id], name, order_by=["start_time"])
+    assert [run.info.status for run in runs] == ["KILLED", "FINISHED"]
+
+
+def test_a_run_whose_gate_fails_is_refused_again_with_the_same_reason(
+    environment: dict[str, str], home: Path
+) -> None:
+    flowers = use_case("iris").training().generate(400, seed=3)
+    labels = flowers["species"].to_pylist()
+    random.Random(0).shuffle(labels)
+    flowers = flowers.set_column(4, "species", pa.array(labels))
+    pq.write_table(flowers, home / "noise.parquet")
+    command = ("run-pipeline", "--use-case", "iris", "--trials", "1", "--data")
+    with start(environment, *command, str(home / "noise.parquet")) as process:
+        output, errors = process.communicate()
+    assert process.returncode == 1, output
+    reason = errors.strip().splitlines()[-1]
+    assert "the step release failed" in reason
+    assert "minimum" in reason
+    (name,) = (line.split()[2] for line in output.splitlines() if line.startswith("· run "))
+
+    begun, again = resume(environment, name)
+    assert (begun, again) == (["release"], reason)
+    records = RunRecords(LocalBlobStore(home / "blob"), "iris", name)
+    trained = records.result("train", TrainResult)
+    client = MlflowClient(environment["MLFLOW_TRACKING_URI"])
+    assert client.get_run(trained.run_id).info.status == "FAILED"
+
+
 def test_a_finished_step_with_other_parameters_is_repeated(
     environment: dict[str, str], killed: str, home: Path
 ) -> None:
     arguments = home / "runs" / killed / "arguments.json"
     arguments.write_text(arguments.read_text().replace('"trials": 2', '"trials": 1'))
     begun, _ = resume(environment, killed)
-    assert sorted(begun) == ["evaluate", "export", "prepare-data", "release", "stage", "train"]
+    assert begun == ["prepare-data", "train", "evaluate", "release", "stage"]

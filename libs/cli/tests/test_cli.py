@@ -54,7 +54,7 @@ def test_help_lists_the_commands_in_groups(tmp_path):
     [
         (["dance"], "No such command 'dance'"),
         (["promote", "--percent", "5"], "No such option"),
-        (["canary", "--percent", "133"], "Invalid value for '--percent'"),
+        (["logs", "--lines", "many"], "Invalid value for '--lines'"),
         (["--config", "absent.env", "status"], "absent.env does not exist"),
     ],
 )

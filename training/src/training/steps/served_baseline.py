@@ -8,7 +8,7 @@ former would call that difference drift.
 import pyarrow as pa
 
 from baseline import baseline_bytes, build_baseline
-from data_pipeline import TEST
+from data_pipeline.columns import TEST
 from data_pipeline.stored import read_part
 from platform_core.contracts.release import DecisionRule
 from platform_core.errors import UpstreamUnavailable
