@@ -22,7 +22,7 @@ from serving.subject import Subject, build
 
 from model_server import ReleaseIdentity, ScoredRecords, read_tensors, scored_response
 from model_server.rest_codec import decode_request, encode_response
-from platform_core.open_inference import RETURN_FEATURES, tensors_from_batch
+from platform_core.open_inference import RETURN_FEATURES, TensorReader, tensors_from_batch
 from scoring import Scorer
 from use_cases import assemble, number_block, use_case
 
@@ -69,7 +69,7 @@ def _stages(subject: Subject, rows: int) -> Iterator[tuple[str, Stage]]:
     features = assemble(case, batch, _entities(rows))
     yield "service: graph and decision", lambda: scorer.score_features(features)
     scores = scorer.score_features(features)
-    answer = ScoredRecords(scores.features, scores.probabilities, scores.predictions)
+    answer = ScoredRecords(scores.features, scores.probabilities, scores.decided)
     asked = decode_request(request, None, case.name)
     yield "service: V2 response", lambda: _response(asked, answer)
     response = _response(asked, answer)
@@ -106,7 +106,9 @@ def _request(batch: pa.RecordBatch) -> bytes:
 
 
 def _columns(request: bytes) -> pa.RecordBatch:
-    return read_tensors(decode_request(request, None, "spam"), use_case("spam").record_schema)
+    return read_tensors(
+        decode_request(request, None, "spam"), TensorReader(use_case("spam").record_schema)
+    )
 
 
 def _response(request: InferRequest, answer: ScoredRecords) -> bytes:

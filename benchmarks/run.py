@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serving_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--only", type=_names, help=f"some of {','.join(NAMES)}")
     group.add_argument("--clients", type=_numbers, help="clients at once, as in 1,16,64")
+    group.add_argument("--before", type=Path, help="another checkout, measured in the same run")
     group.add_argument("--seconds", type=float, help="length of one load")
 
 

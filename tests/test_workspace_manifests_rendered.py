@@ -20,6 +20,7 @@ from manifests import (
     names,
     on_azure,
     overlays,
+    overlays_of,
     parse,
     read_env,
     render,
@@ -137,6 +138,26 @@ def test_settings_and_service_accounts_are_in_the_namespace_of_their_pods(
                 spec = manifest["spec"]["template"]["spec"]
                 place = manifest["metadata"]["namespace"], spec["serviceAccountName"]
                 assert place in accounts, name
+
+
+@needs_kubectl
+def test_without_terraform_every_service_account_is_in_the_manifests(
+    rendered: dict[str, list[Manifest]],
+):
+    found = [o for overlay in overlays_of("onprem") for o in rendered[overlay.name]]
+    accounts = {
+        (o["metadata"]["namespace"], o["metadata"]["name"])
+        for o in found
+        if o["kind"] == "ServiceAccount"
+    }
+    needed = {
+        (o["metadata"]["namespace"], pod.spec["serviceAccountName"])
+        for o in found
+        for pod in pods(o)
+        if "serviceAccountName" in pod.spec
+    }
+    assert len(needed) > 5
+    assert needed - accounts == set()
 
 
 def edited(manifest: Manifest, path: str, value: Any) -> Manifest:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from serving.target import Target
 
 
@@ -21,7 +23,8 @@ class Kind(Enum):
 class Endpoint:
     """A running endpoint; `processes` are the roots of its process trees by name.
 
-    `read` takes a body to the probability of spam.
+    `read` takes a body to the probability of spam; `expected` [N] are the probabilities where they
+    are not those of the subject.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Endpoint:
     target: Target
     processes: Mapping[str, int]
     read: Callable[[bytes], float]
+    expected: np.ndarray | None = None
 
 
 def from_field(body: bytes) -> float:

@@ -14,6 +14,7 @@ from serving.cells import Cell, measure, turns
 from serving.contestants import NAMES, OTHERS, Field, Ours, started
 from serving.endpoint import Endpoint, Kind
 from serving.floor import onnx_runtime_alone
+from serving.other_checkout import NAME, OtherCheckout
 from serving.ours import Home
 from serving.processes import LoadGenerator, load_generator
 from serving.report import show
@@ -34,9 +35,10 @@ def run(options: argparse.Namespace) -> bool:
         options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
         options.seconds or (QUICK_SECONDS if options.quick else SECONDS),
     )
-    wanted = options.only or NAMES
+    wanted = [*(options.only or NAMES), NAME]
     with prepared() as (home, online, subject, generator):
-        contestants = (Ours(home, online), *OTHERS)
+        before = [OtherCheckout(options.before)] if options.before else []
+        contestants = (Ours(home, online), *before, *OTHERS)
         with started(contestants, subject, home.folder, wanted) as field:
             note(f"online store of ours: {'Redis' if home.redis else 'SQLite'}")
             race = Race(generator, field, subject)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipeline import read_manifest, read_records
 from data_pipeline.near_duplicates import cluster, estimate, signatures
+from data_pipeline.versions.manifest import read_manifest, read_records
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path
 from use_cases import TrainingUseCase, use_case

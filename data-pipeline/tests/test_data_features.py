@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from data_pipeline import TEST, TRAIN, read_records
+from data_pipeline.columns import TEST, TRAIN
 from data_pipeline.entity_features import entity_features
 from data_pipeline.features import compute_features, features_code
 from data_pipeline.stored import read_features, read_part
+from data_pipeline.versions.manifest import read_records
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.feature_store.memory import MemoryFeatureStore
 from platform_core.adapters.online_store.memory import MemoryOnlineStore

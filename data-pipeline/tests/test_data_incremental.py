@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipeline import read_manifest, read_records
+from data_pipeline.versions.manifest import read_manifest, read_records
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table

@@ -240,4 +240,5 @@ def test_entity_features_are_judged_on_rows_with_a_known_entity() -> None:
     assert rates.aucs[0].rows == known.sum()
     assert found["log_lines"].role is Role.FEATURE
     assert found["sender"].role is Role.RECORD
+    assert found["email_id"].role is Role.NONE, "no feature reads it"
     assert "date" not in found

@@ -81,7 +81,7 @@ def test_a_column_the_use_case_does_not_name_is_reported_and_never_reaches_a_mod
     assert leak.warning
     assert (leak.aucs[0].auc, leak.aucs[0].rows) == (1.0, found.manifest.rows)
     assert any("plot (1.0000" in warning for warning in found.warnings)
-    assert "warning: Columns outside the use case" in done.stdout
+    assert "warning: Columns that reach no feature" in done.stdout
     assert "plot" in page.read_text()
     described = {column.name for column in found.columns if column.quantiles}
     assert described == set(IRIS.feature_schema.names)

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from data_pipeline import TEST, read_manifest, read_records
-from data_pipeline.report import DataReport, data_report, read_report, report_path, write_report
+from data_pipeline.columns import TEST
+from data_pipeline.report import DataReport, read_report, report_path, write_report
+from data_pipeline.report.build import data_report
 from data_pipeline.report.columns import Column, column_reports
 from data_pipeline.report.contract import Role
 from data_pipeline.report.page import distributions_plot, summary
@@ -21,6 +22,7 @@ from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.versions.freeze import Rules, freeze
+from data_pipeline.versions.manifest import read_manifest, read_records
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.parquet import write_table

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import csv
 
-from data_pipeline import parse_columns
 from data_pipeline.settings import IngestSettings
-from data_pipeline.sources import IngestRequest, shown
+from data_pipeline.sources import IngestRequest, parse_columns, shown
 from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import IngestSummary, RawRecords
 from platform_core.adapters.blob_store.local import LocalBlobStore

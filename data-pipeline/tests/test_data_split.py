@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipeline import read_manifest, read_records
-from data_pipeline.versions.manifest import SplitSummary
+from data_pipeline.versions.manifest import SplitSummary, read_manifest, read_records
 from data_pipeline.versions.split import split as split_table
 from use_cases import TrainingUseCase, use_case
 from use_cases.testing import variant

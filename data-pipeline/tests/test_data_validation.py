@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from data_pipeline import read_manifest, read_records
+from data_pipeline.versions.manifest import read_manifest, read_records
 from platform_core.errors import InvalidData
 from platform_core.parquet import read_table
 from platform_core.storage import dataset_path

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline import read_manifest, read_records
 from data_pipeline.versions.freeze import Rules, freeze
 from data_pipeline.versions.identity import (
     ContentDigest,
     table_digest,
 )
+from data_pipeline.versions.manifest import read_manifest, read_records
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.errors import BlobNotFound, InvalidData, UpstreamUnavailable

@@ -13,6 +13,9 @@ VERSION = "0" * 16
 DATA = f"training-data/spam/{VERSION}"
 DATASET = DatasetResult(dataset_version=VERSION, dataset_path=DATA, rows=400, test_rows=80)
 EVALUATION = EvaluationResult(
+    graph_path=f"{FOLDER}/model.onnx",
+    graph_bytes=1000,
+    largest_difference=1e-7,
     metrics={"f1": 0.9, "odds": float("inf")},
     slices=(),
     classes=("ham", "spam"),

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
+from platform_core.pages import svg
 from releases.catalogue.model_card import DataSummary, ModelCard, TrialSummary
 from training.card.card import measured
 from training.card.evaluation import Evaluation, evaluate_answers
@@ -83,7 +84,8 @@ def card(found: Evaluation, **changes) -> ModelCard:
 
 
 def page_of(given: ModelCard, found: Evaluation) -> bytes:
-    return card_page(SPAM, given, evaluation_plots(SPAM, found.answers, given.decision))
+    plots = evaluation_plots(SPAM, found.answers, given.decision)
+    return card_page(SPAM, given, {name: svg(figure) for name, figure in plots.items()})
 
 
 def text(page: bytes) -> str:

@@ -22,7 +22,7 @@ from training.pipeline.cluster import ClusterRunner
 from training.results import ReleaseResult, TrainResult
 from training.runs import RunRecords, StepFailure, StepRecord, write_result
 from training.scheduler import Scheduler
-from training.steps.execute import STEPS
+from training.steps import STEPS
 from use_cases import use_case
 
 IMAGE = "registry.example/mlplatform/training@sha256:" + "0" * 64

@@ -11,10 +11,10 @@ from platform_core.errors import ConfigurationError, InvalidData
 from training.parameters import RunParameters, RunRequest
 from training.pipeline.compile import compile_pipeline
 from training.pipeline.definition import pipeline
-from training.steps.execute import STEPS
+from training.steps import STEPS
 
 IMAGE = "registry.example/mlplatform/training@sha256:" + "0" * 64
-OUTSIDE = {"prepare-data", "release", "stage", "smoke"}
+OUTSIDE = {"prepare-data", "release", "stage"}
 TYPES = {"Dataset", "Model", "Metrics", "ClassificationMetrics", "HTML"}
 
 
@@ -50,8 +50,8 @@ def test_nothing_that_differs_from_run_to_run_is_an_input_of_a_step(ir: dict) ->
     assert "{{$.pipeline_job" not in json.dumps(ir)
 
 
-def test_there_are_at_most_eight_processes(ir: dict) -> None:
-    assert len(ir["deploymentSpec"]["executors"]) == len(STEPS) <= 8
+def test_there_is_one_process_per_step(ir: dict) -> None:
+    assert len(ir["deploymentSpec"]["executors"]) == len(STEPS) == 6
 
 
 def test_every_edge_between_steps_is_a_typed_artifact(ir: dict) -> None:
@@ -67,7 +67,7 @@ def test_every_edge_between_steps_is_a_typed_artifact(ir: dict) -> None:
             kind = made["artifacts"][source["outputArtifactKey"]]["artifactType"]["schemaTitle"]
             assert kind.removeprefix("system.") in TYPES
             edges += 1
-    assert edges == 12
+    assert edges == 8
 
 
 def test_the_page_of_a_run_shows_metrics_curves_report_and_card(ir: dict) -> None:
@@ -84,13 +84,13 @@ def test_the_page_of_a_run_shows_metrics_curves_report_and_card(ir: dict) -> Non
         ("features", "report"): "HTML",
         ("train", "model"): "Model",
         ("train", "search"): "Metrics",
-        ("export", "graph"): "Model",
+        ("evaluate", "graph"): "Model",
         ("evaluate", "metrics"): "Metrics",
         ("evaluate", "curves"): "ClassificationMetrics",
         ("release", "release"): "Model",
         ("release", "card"): "HTML",
         ("stage", "staged"): "Model",
-        ("smoke", "check"): "Metrics",
+        ("stage", "check"): "Metrics",
     }
     assert not any(
         "parameters" in ir["components"][f"comp-{step}"]["outputDefinitions"] for step in STEPS
@@ -109,9 +109,8 @@ def test_the_order_is_the_one_of_the_design(ir: dict) -> None:
         direct = set(tasks[name].get("dependentTasks", []))
         return direct.union(*(before(task) for task in direct)) if direct else set()
 
-    assert before("release") >= {"evaluate", "export", "train"}
-    assert before("stage") >= {"release"}
-    assert before("smoke") == set(STEPS) - {"smoke"}
+    assert before("release") == {"prepare-data", "features", "train", "evaluate"}
+    assert before("stage") == set(STEPS) - {"stage"}
 
 
 def test_the_parameters_are_the_ones_of_a_local_run(ir: dict) -> None:

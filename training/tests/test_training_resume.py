@@ -1,15 +1,20 @@
 """A run that broke off is continued: finished steps are not repeated."""
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from mlflow import MlflowClient
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from training.results import ReleaseResult, TrainResult
 from training.runs import RunRecords
+from use_cases import use_case
 
 NO_SERVER = "http://127.0.0.1:1"
 
@@ -47,7 +52,7 @@ def environment(home: Path, ray_head, mlflow_server: str) -> dict[str, str]:
 
 def start(environment: dict[str, str], *command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "training", *command], env=environment,
+        [sys.executable, "-m", "cli", *command], env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
@@ -64,13 +69,13 @@ def resume(environment: dict[str, str], run: str) -> tuple[list[str], str]:
 @pytest.fixture(scope="module")
 def killed(environment: dict[str, str]) -> str:
     """The name of a run whose processes were killed while it trained."""
-    command = ("run", "--use-case", "iris", "--rows", "400", "--trials", "2")
+    command = ("run-pipeline", "--use-case", "iris", "--rows", "400", "--trials", "2")
     with start(environment, *command) as process:
         name = ""
         for line in process.stdout or ():
             if line.startswith("· run "):
                 name = line.split()[2]
-            if "train …" in line:
+            if "trial 1/" in line:
                 os.killpg(process.pid, 9)
                 break
         process.communicate()
@@ -84,10 +89,11 @@ def test_a_killed_run_continues_where_it_broke_off(
     assert run.finished("features") is not None
     assert run.finished("train") is None
     begun, reason = resume(environment, killed)
-    assert begun == ["train", "evaluate", "export", "release", "stage"]
+    assert begun == ["train", "evaluate", "release", "stage"]
     assert "the step stage failed" in reason
     trained = run.result("train", TrainResult)
     release = run.result("release", ReleaseResult)
+    assert f"`mlplatform release stage {release.release_id:.12} --use-case iris`" in reason
 
     begun, again = resume(environment, killed)
     assert begun == ["stage"]
@@ -96,10 +102,46 @@ def test_a_killed_run_continues_where_it_broke_off(
     assert run.result("release", ReleaseResult) == release
 
 
+def test_mlflow_shows_that_the_killed_training_is_over(
+    environment: dict[str, str], killed: str
+) -> None:
+    client = MlflowClient(environment["MLFLOW_TRACKING_URI"])
+    experiment = client.get_experiment_by_name("iris")
+    assert experiment is not None
+    name = f"attributes.run_name = '{killed}'"
+    runs = client.search_runs([experiment.experiment_id], name, order_by=["start_time"])
+    assert [run.info.status for run in runs] == ["KILLED", "FINISHED"]
+
+
+def test_a_run_whose_gate_fails_is_refused_again_with_the_same_reason(
+    environment: dict[str, str], home: Path
+) -> None:
+    flowers = use_case("iris").training().generate(400, seed=3)
+    labels = flowers["species"].to_pylist()
+    random.Random(0).shuffle(labels)
+    flowers = flowers.set_column(4, "species", pa.array(labels))
+    pq.write_table(flowers, home / "noise.parquet")
+    command = ("run-pipeline", "--use-case", "iris", "--trials", "1", "--data")
+    with start(environment, *command, str(home / "noise.parquet")) as process:
+        output, errors = process.communicate()
+    assert process.returncode == 1, output
+    reason = errors.strip().splitlines()[-1]
+    assert "the step release failed" in reason
+    assert "minimum" in reason
+    (name,) = (line.split()[2] for line in output.splitlines() if line.startswith("· run "))
+
+    begun, again = resume(environment, name)
+    assert (begun, again) == (["release"], reason)
+    records = RunRecords(LocalBlobStore(home / "blob"), "iris", name)
+    trained = records.result("train", TrainResult)
+    client = MlflowClient(environment["MLFLOW_TRACKING_URI"])
+    assert client.get_run(trained.run_id).info.status == "FAILED"
+
+
 def test_a_finished_step_with_other_parameters_is_repeated(
     environment: dict[str, str], killed: str, home: Path
 ) -> None:
     arguments = home / "runs" / killed / "arguments.json"
     arguments.write_text(arguments.read_text().replace('"trials": 2', '"trials": 1'))
     begun, _ = resume(environment, killed)
-    assert begun == ["prepare-data", "train", "evaluate", "export", "release", "stage"]
+    assert begun == ["prepare-data", "train", "evaluate", "release", "stage"]

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.errors import ConfigurationError
+from platform_core.errors import ConfigurationError, DataUnchanged
 from training.bootstrap import TrainingServices
 from training.parameters import RunParameters
+from training.pipeline.runner import failure
+from training.results import DatasetResult
 from training.runs import RESULT, RunRecords
 from training.steps.context import StepCall
 from training.steps.execute import execute
@@ -48,6 +50,16 @@ def test_the_source_is_read_in_every_run_and_equal_data_is_not_computed_again(
     assert first[1] == second[1] == RunRecords(blob_store, "iris", "one").folder("features")
     record = RunRecords(blob_store, "iris", "two").finished("features")
     assert record.folder == first[1]
+
+
+def test_a_run_stops_after_the_source_if_it_gives_the_named_version_again(run, blob_store) -> None:
+    run("one")
+    version = RunRecords(blob_store, "iris", "one").result("prepare-data", DatasetResult)
+    with pytest.raises(SystemExit):
+        run("two", unless_version=version.dataset_version)
+    assert isinstance(failure(RunRecords(blob_store, "iris", "two"), ""), DataUnchanged)
+    run("three", unless_version=version.dataset_version, seed=8)
+    assert RunRecords(blob_store, "iris", "three").finished("features") is not None
 
 
 def test_other_data_is_computed(run) -> None:

@@ -3,23 +3,25 @@ from datetime import UTC, datetime
 import pytest
 
 from platform_core.contracts.drift_report import RetrainRequest
-from platform_core.errors import Refused
+from platform_core.errors import DataUnchanged, PlatformError, Refused, UpstreamUnavailable
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
+from scoring import load_lineage
 from training.parameters import RunParameters, RunRequest
 from training.scheduler import Scheduler
 
 
 class Runs:
-    """Remembers what was started; fails for the use cases it is told to."""
+    """Remembers what was started; fails with `error` for the use case `failing`."""
 
-    def __init__(self, failing: str = "") -> None:
+    def __init__(self, failing: str = "", error: PlatformError | None = None) -> None:
         self.started: list[tuple[str, RunRequest]] = []
         self.failing = failing
+        self.error = error or Refused("the step release failed: minimum")
 
     def __call__(self, name: str, request: RunRequest) -> None:
         self.started.append((name, request))
         if request.use_case == self.failing:
-            raise Refused("the step release failed: minimum")
+            raise self.error
 
 
 @pytest.fixture
@@ -42,13 +44,13 @@ def ask(blob_store, make_release):
 
 
 def test_a_request_becomes_one_run_with_the_parameters_of_its_release(blob_store, ask) -> None:
-    ask("one")
+    request = ask("one")
+    trained_on = load_lineage(blob_store, "iris", request.release_id).dataset_version
+    expected = RunParameters(unless_version=trained_on)
     runs = Runs()
     assert Scheduler(blob_store, runs).run_pending() == 1
     assert Scheduler(blob_store, runs).run_pending() == 0
-    assert runs.started == [
-        ("retrain-one", RunRequest(use_case="iris", parameters=RunParameters()))
-    ]
+    assert runs.started == [("retrain-one", RunRequest(use_case="iris", parameters=expected))]
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")
 
 
@@ -94,3 +96,24 @@ def test_a_request_for_a_release_that_is_gone_is_marked(blob_store, ask) -> None
     blob_store.delete(f"models/iris/{request.release_id}/lineage.json")
     Scheduler(blob_store, Runs()).run_pending()
     assert b"no lineage" in blob_store.read(f"{RETRAIN_REQUESTS}/one.failed")
+
+
+def test_a_request_whose_data_did_not_change_is_not_marked_as_done(blob_store, ask) -> None:
+    ask("one")
+    runs = Runs(failing="iris", error=DataUnchanged("the source still gives dataset version 1"))
+    scheduler = Scheduler(blob_store, runs)
+    assert scheduler.run_pending() == 1
+    assert b"still gives" in blob_store.read(f"{RETRAIN_REQUESTS}/one.unchanged")
+    assert not blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")
+    scheduler.resume()
+    assert scheduler.run_pending() == 0
+
+
+def test_a_request_stays_open_while_a_server_is_unavailable(blob_store, ask) -> None:
+    ask("one")
+    down = UpstreamUnavailable("the Kubeflow server does not answer")
+    assert Scheduler(blob_store, Runs(failing="iris", error=down)).run_pending() == 1
+    runs = Runs()
+    assert Scheduler(blob_store, runs).run_pending() == 1
+    assert [name for name, _ in runs.started] == ["retrain-one"]
+    assert blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")

@@ -37,10 +37,8 @@ def run(run_id):
     step("prepare-data")
     step("features", ("dataset", "prepare-data"))
     step("train", features)
-    step("export", features, model)
     step("evaluate", features, model)
-    judged = ("graph", "export"), ("evaluation", "evaluate")
-    release = step("release", features, model, *judged)
+    release = step("release", features, model, ("evaluated", "evaluate"))
     services = TrainingServices()
     call = StepCall(step="stage", use_case="iris", parameters=given, inputs={})
     register(StepContext(services, RunRecords(services.store, "iris", run_id), call), release)
@@ -49,8 +47,8 @@ def run(run_id):
 print(json.dumps([run("one"), run("two")]))
 """
 FIGURES = {
-    "confusion_matrix.png", "roc_curve.png", "precision_recall_curve.png", "calibration.png",
-    "scores.png",
+    "confusion_matrix.svg", "roc_curve.svg", "precision_recall_curve.svg", "calibration.svg",
+    "scores.svg",
 }  # fmt: skip
 EXPECTED = FIGURES | {"model_card.html", "model_card.json"}
 

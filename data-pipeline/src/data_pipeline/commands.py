@@ -8,14 +8,14 @@ import typer
 
 from data_pipeline.parameters import SourceParameters
 from platform_core.command_line import PIPELINE, UseCaseOption, command_group, with_options
-from use_cases import DEFAULT
+from platform_core.contracts.defaults import DEFAULT_USE_CASE
 
 commands = command_group()
 
 
 @commands.command("data-report", rich_help_panel=PIPELINE)
 @with_options(SourceParameters)
-def data_report(parameters: SourceParameters, use_case: UseCaseOption = DEFAULT) -> None:
+def data_report(parameters: SourceParameters, use_case: UseCaseOption = DEFAULT_USE_CASE) -> None:
     """Create a dataset version and write a report about it."""
     from data_pipeline.bootstrap import DataServices
     from data_pipeline.preparation import DataPreparation

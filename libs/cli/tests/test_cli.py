@@ -54,7 +54,7 @@ def test_help_lists_the_commands_in_groups(tmp_path):
     [
         (["dance"], "No such command 'dance'"),
         (["promote", "--percent", "5"], "No such option"),
-        (["canary", "--percent", "133"], "Invalid value for '--percent'"),
+        (["logs", "--lines", "many"], "Invalid value for '--lines'"),
         (["--config", "absent.env", "status"], "absent.env does not exist"),
     ],
 )
@@ -121,3 +121,14 @@ def test_the_fields_of_a_model_are_options():
     help_text = run(decorated, ["--help"]).stdout
     assert "Settings to try. Default: 4." in help_text
     assert run(decorated, ["--unknown", "x"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["api_gateway", "inference_service", "feature_transformer", "drift_detector", "training"],
+)
+def test_a_service_refuses_arguments(service: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", service, "run"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "unrecognized arguments: run" in done.stderr

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
-from model_server import RecordBatcher, never_blocks
+from model_server import RecordBatcher
 
 
 @dataclass
@@ -36,8 +36,8 @@ def rows(*values: int) -> pa.RecordBatch:
     return pa.record_batch([pa.array(values, pa.int64())], names=["value"])
 
 
-def always(batch: pa.RecordBatch) -> bool:
-    return True
+def may_block(batch: pa.RecordBatch) -> None:
+    return None
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def work():
 
 
 async def test_one_request_is_answered_alone(work):
-    assert await RecordBatcher(work, blocks=never_blocks)(rows(21)) == Doubled([42])
+    assert await RecordBatcher(work, at_once=work)(rows(21)) == Doubled([42])
 
 
-@pytest.mark.parametrize("blocks", [never_blocks, always])
+@pytest.mark.parametrize("blocks", [False, True])
 async def test_waiting_requests_share_batches_and_get_their_own_results(work, blocks):
-    batcher = RecordBatcher(work, blocks=blocks)
+    batcher = RecordBatcher(work, at_once=may_block if blocks else work)
 
     answers = await asyncio.gather(*[batcher(rows(n, n + 1)) for n in range(0, 200, 2)])
 
@@ -62,17 +62,17 @@ async def test_waiting_requests_share_batches_and_get_their_own_results(work, bl
 
 
 async def test_batches_that_block_run_in_a_thread_and_the_others_do_not(work):
-    await RecordBatcher(work, blocks=never_blocks)(rows(1))
+    await RecordBatcher(work, at_once=work)(rows(1))
     assert work.threads == {threading.get_ident()}
     work.threads.clear()
 
-    await RecordBatcher(work, blocks=always)(rows(1))
+    await RecordBatcher(work, at_once=may_block)(rows(1))
 
     assert threading.get_ident() not in work.threads
 
 
 async def test_a_large_request_runs_in_a_thread(work):
-    answer = await RecordBatcher(work, blocks=never_blocks)(rows(*range(100, 200)))
+    answer = await RecordBatcher(work, at_once=work)(rows(*range(100, 200)))
 
     assert answer.values[:2] == [200, 202]
     assert work.batches == [100]
@@ -80,7 +80,7 @@ async def test_a_large_request_runs_in_a_thread(work):
 
 
 async def test_a_bad_request_fails_alone(work):
-    batcher = RecordBatcher(work, blocks=never_blocks)
+    batcher = RecordBatcher(work, at_once=work)
 
     results = await asyncio.gather(
         *[batcher(rows(n)) for n in (12, -13, 14)], return_exceptions=True
@@ -92,7 +92,7 @@ async def test_a_bad_request_fails_alone(work):
 
 
 async def test_a_cancelled_caller_does_not_affect_the_others(work):
-    batcher = RecordBatcher(work, blocks=never_blocks)
+    batcher = RecordBatcher(work, at_once=work)
     leaving = asyncio.create_task(batcher(rows(1)))
     staying = asyncio.create_task(batcher(rows(2)))
     await asyncio.sleep(0)
@@ -102,4 +102,4 @@ async def test_a_cancelled_caller_does_not_affect_the_others(work):
 
 
 async def test_requests_without_rows_are_answered(work):
-    assert await RecordBatcher(work, blocks=never_blocks)(rows()) == Doubled([])
+    assert await RecordBatcher(work, at_once=work)(rows()) == Doubled([])

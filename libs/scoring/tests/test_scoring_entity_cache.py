@@ -44,10 +44,10 @@ def test_cached_entities_are_answered_without_the_store() -> None:
     store = store_with(2.0)
     transformer = FeatureTransformer(SPAM, MANIFEST, store, max_age=60)
     known, other = mails("x@a.example", "y@new.example", ""), mails("z@b.example")
-    assert transformer.blocks(known)
+    assert transformer.transform_at_once(known) is None
     assert messages(transformer, known) == [2.0, 0.0, 0.0]
     store.down = True
-    assert not transformer.blocks(known)
+    assert transformer.transform_at_once(known) is not None
     assert messages(transformer, known) == [2.0, 0.0, 0.0]
     assert transformer.transform(other).degraded
 
@@ -58,13 +58,13 @@ def test_without_a_maximum_age_every_record_reads_the_store() -> None:
     records = mails("x@a.example")
     assert messages(transformer, records) == [2.0]
     store.publish(VIEW, {"a.example": dict(zip(NAMES, (3.0, 0.25), strict=True))})
-    assert transformer.blocks(records)
+    assert transformer.transform_at_once(records) is None
     assert messages(transformer, records) == [3.0]
 
 
 def test_records_without_an_entity_do_not_block() -> None:
     transformer = FeatureTransformer(SPAM, MANIFEST, store_with(1.0), max_age=60)
-    assert not transformer.blocks(mails("", "nobody"))
+    assert transformer.transform_at_once(mails("", "nobody")) is not None
 
 
 @pytest.mark.parametrize(("later", "known"), [(9.9, {"a": (1.0,)}), (10.0, {})])

@@ -112,7 +112,7 @@ def test_a_release_without_views_reads_nothing_and_is_not_degraded(name, store):
 
     result = transformer.transform(case.golden_records())
 
-    assert not transformer.blocks(case.golden_records())
+    assert transformer.transform_at_once(case.golden_records()) == result
     assert result.degraded is False
     assert result.features.equals(assemble(case, case.golden_records()))
 
@@ -141,9 +141,10 @@ def test_an_unexpected_error_of_the_store_is_raised(store):
         FeatureTransformer(SPAM, MANIFEST, store).transform(mails("a@bad.example"))
 
 
-def test_a_failed_store_is_not_called_for_a_second(store, clock):
+@pytest.mark.parametrize("error", [UpstreamUnavailable("down"), NotFound("no such view")])
+def test_a_failed_store_is_not_called_for_a_second(store, clock, error):
     transformer = FeatureTransformer(SPAM, MANIFEST, store, clock)
-    store.error = UpstreamUnavailable("down")
+    store.error = error
     assert transformer.transform(mails("a@bad.example")).degraded
     store.error = None
 

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from platform_core.errors import InvalidInput
-from use_cases.closed_vectoriser import ClosedTfidfVectorizer, open_terms
-from use_cases.export import TOKEN_PATTERN, export
+from use_cases.closed_vectoriser import TOKEN_PATTERN, ClosedTfidfVectorizer, open_terms
+from use_cases.export import export
 from use_cases.feature_schema import FeatureSchema
 from use_cases.testing import run_graph
 

@@ -11,7 +11,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from platform_core.errors import InvalidInput
-from use_cases.export import TOKEN_PATTERN, export
+from use_cases.closed_vectoriser import TOKEN_PATTERN
+from use_cases.export import export
 from use_cases.feature_schema import FeatureSchema
 from use_cases.testing import run_graph
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.errors import UnknownUseCase
-from use_cases import DEFAULT, use_case, use_case_names
+from use_cases import use_case, use_case_names
 
 OUT_OF_TREE = '''
 import pyarrow as pa
@@ -32,7 +33,7 @@ def run(code: str, path: Path | None = None) -> str:
 
 def test_the_built_in_use_cases_are_found():
     assert {"iris", "spam"} <= set(use_case_names())
-    assert DEFAULT in use_case_names()
+    assert DEFAULT_USE_CASE in use_case_names()
     assert use_case("iris").name == "iris"
     assert use_case("iris") is use_case("iris")
 

@@ -8,24 +8,27 @@ from typing import Annotated
 import typer
 
 from platform_core.command_line import PIPELINE, UseCaseOption, command_group, with_options
+from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.programs import CommandInterrupted
 from training.parameters import RunParameters
-from use_cases import DEFAULT
 
 commands = command_group()
 
 
 @commands.command("run-pipeline", rich_help_panel=PIPELINE)
 @with_options(RunParameters)
-def run_pipeline(parameters: RunParameters, use_case: UseCaseOption = DEFAULT) -> None:
+def run_pipeline(parameters: RunParameters, use_case: UseCaseOption = DEFAULT_USE_CASE) -> None:
     """Train, evaluate, register and stage a release."""
     from training.bootstrap import TrainingServices
     from training.launch import new_run_name, run_request
     from training.launch import run_pipeline as run
 
     request, services = run_request(use_case, parameters), TrainingServices()
-    with _interruptible():
-        run(services, new_run_name(services), request)
+    name, endpoint = new_run_name(services), services.settings.kfp_endpoint
+    with _interruptible(
+        f"the run goes on at {endpoint}" if endpoint else f"`mlplatform resume {name}` continues it"
+    ):
+        run(services, name, request)
 
 
 @commands.command(rich_help_panel=PIPELINE)
@@ -36,7 +39,7 @@ def resume(
     from training.bootstrap import TrainingServices
     from training.launch import resume_run
 
-    with _interruptible():
+    with _interruptible(f"`mlplatform resume {run}` continues it"):
         resume_run(TrainingServices(), run)
 
 
@@ -45,7 +48,7 @@ def resume(
 def recurring_pipeline(
     parameters: RunParameters,
     cron: Annotated[str, typer.Option(help='Six fields, e.g. "0 0 3 * * 1".')],
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
 ) -> None:
     """Have the Kubeflow server train repeatedly."""
     from training.bootstrap import TrainingServices
@@ -70,10 +73,9 @@ def compile_pipeline(
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Say on Ctrl-C what is served."""
+def _interruptible(advice: str) -> Iterator[None]:
+    """Say on Ctrl-C how the run is continued."""
     try:
         yield
     except KeyboardInterrupt as error:
-        message = "interrupted; the release served before is still served"
-        raise CommandInterrupted(message) from error
+        raise CommandInterrupted(f"interrupted; {advice}") from error

@@ -26,6 +26,11 @@ class RunParameters(SourceParameters):
         allow_inf_nan=False,
         description="Start no further trials after this time; 0: no limit.",
     )
+    unless_version: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{16})?$",
+        description="Stop after reading the source if it gives this dataset version again.",
+    )
     git_sha: str = Field(default="", description="Commit of the code. Default: the checkout's.")
 
 

@@ -93,21 +93,6 @@ class TrainResult(StepResult):
         }
 
 
-class ExportResult(StepResult):
-    """The ONNX graph of the model, and its largest difference from the original's probabilities
-    over `rows` test rows.
-    """
-
-    graph_path: str
-    graph_bytes: int
-    largest_difference: float
-    rows: int
-
-    def location(self) -> str:
-        """Return the path of the graph."""
-        return self.graph_path
-
-
 class RocCurve(Contract):
     """Points of a ROC curve, from the highest threshold to the lowest."""
 
@@ -117,16 +102,26 @@ class RocCurve(Contract):
 
 
 class EvaluationResult(StepResult):
-    """The metrics of the model on the test part; `confusion` counts rows by label, then by
-    prediction, in the order of `classes`; `roc` only with a positive class.
+    """The ONNX graph of the model with its metrics on the test part.
+
+    `largest_difference` is the one between the graph's and the original's probabilities;
+    `confusion` counts rows by label, then by prediction, in the order of `classes`; `roc` only
+    with a positive class.
     """
 
+    graph_path: str
+    graph_bytes: int
+    largest_difference: float
     metrics: dict[str, float]
     slices: tuple[SliceMetrics, ...]
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     roc: RocCurve | None = None
     answers_path: str
+
+    def location(self) -> str:
+        """Return the path of the graph."""
+        return self.graph_path
 
     def scores(self) -> Mapping[str, float]:
         """Return the metrics."""
@@ -155,23 +150,18 @@ class ReleaseResult(StepResult):
 
 
 class StageResult(StepResult):
-    """A release that staging serves, and its version in MLflow."""
+    """A release that staging serves, its version in MLflow, and the largest difference between the
+    gateway's and offline probabilities.
+    """
 
     release_id: str
     release_path: str
     model_version: str
-    dataset_version: str
+    largest_difference: float
 
     def location(self) -> str:
         """Return the folder of the release."""
         return self.release_path
-
-
-class SmokeResult(StepResult):
-    """The largest difference between the gateway's and offline probabilities."""
-
-    release_id: str
-    largest_difference: float
 
     def scores(self) -> Mapping[str, float]:
         """Return the largest difference."""

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from pydantic import ValidationError
 
 from platform_core.contracts.drift_report import RetrainRequest
-from platform_core.errors import BlobExists, PlatformError
+from platform_core.errors import BlobExists, DataUnchanged, PlatformError, Unavailable
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
 from training.parameters import RunParameters, RunRequest
 from training.progress import show
 
-TAKEN, DONE, FAILED = ".taken", ".done", ".failed"
+TAKEN, DONE, FAILED, UNCHANGED = ".taken", ".done", ".failed", ".unchanged"
 
 
 class Scheduler:
@@ -26,7 +26,8 @@ class Scheduler:
     def run_pending(self) -> int:
         """Run every request that is not taken yet; return how many.
 
-        A run that fails is marked with its reason and does not stop the others.
+        A run that fails is marked with its reason and does not stop the others. When a server is
+        unavailable, the request stays open, and its run is continued the next time.
         """
         pending = [request for request in self._requests() if self._take(request)]
         for request in pending:
@@ -34,6 +35,11 @@ class Scheduler:
             try:
                 run = RunRequest(use_case=request.use_case, parameters=self._parameters(request))
                 self._start(f"retrain-{request.request_id}", run)
+            except DataUnchanged as error:
+                self._mark(request, UNCHANGED, str(error))
+            except Unavailable as error:
+                show(f"retraining {request.use_case} is tried again later: {error}")
+                self._store.delete(self._marker(request, TAKEN))
             except PlatformError as error:
                 self._mark(request, FAILED, str(error))
             else:
@@ -45,7 +51,7 @@ class Scheduler:
         are run again. Called once at the start: one scheduler runs at a time.
         """
         for request in self._requests():
-            ended = (self._marker(request, suffix) for suffix in (DONE, FAILED))
+            ended = (self._marker(request, suffix) for suffix in (DONE, FAILED, UNCHANGED))
             if not any(self._store.exists(marker) for marker in ended):
                 self._store.delete(self._marker(request, TAKEN))
 
@@ -67,11 +73,12 @@ class Scheduler:
 
     def _parameters(self, request: RetrainRequest) -> RunParameters:
         lineage = load_lineage(self._store, request.use_case, request.release_id)
-        return RunParameters(**lineage.pipeline_parameters)
+        given = {**lineage.pipeline_parameters, "unless_version": lineage.dataset_version}
+        return RunParameters(**given)
 
     def _mark(self, request: RetrainRequest, suffix: str, text: str) -> None:
         if text:
-            show(f"retraining {request.use_case} failed: {text}")
+            show(f"retraining {request.use_case} {suffix.removeprefix('.')}: {text}")
         self._store.write(self._marker(request, suffix), text.encode())
 
     @staticmethod

@@ -1,14 +1,12 @@
 """The data report of a dataset version, as a page and as JSON."""
 
-from data_pipeline.report.build import data_report
 from data_pipeline.report.contract import DataReport
-from data_pipeline.report.page import page
 from data_pipeline.versions.manifest import read_manifest
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import REPORT_FILE, REPORT_PAGE_FILE, dataset_path
 from use_cases import UseCase
 
-__all__ = ["DataReport", "data_report", "read_report", "report_path", "write_report"]
+__all__ = ["DataReport", "read_report", "report_path", "write_report"]
 
 
 def report_path(use_case: str, version: str) -> str:
@@ -22,6 +20,10 @@ def write_report(store: BlobStore, case: UseCase, version: str, leak_auc: float)
     A column whose AUC against the label is above `leak_auc` gets a warning. The same dataset
     version gives the same bytes.
     """
+    # Who only reads a report needs neither scikit-learn nor Matplotlib.
+    from data_pipeline.report.build import data_report
+    from data_pipeline.report.page import page
+
     report = data_report(store, case, read_manifest(store, case.name, version), leak_auc)
     content = report.model_dump_json(indent=1).encode()
     store.write(dataset_path(case.name, version, REPORT_FILE), content)

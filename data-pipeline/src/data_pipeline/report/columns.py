@@ -42,11 +42,14 @@ def sample_columns(
     times = _columns(records, [EVENT_TIMESTAMP], Role.TIME)
     times = [replace(c, name=case.training().time_column or c.name) for c in times]
     several = SOURCE in records.column_names and len(records[SOURCE].unique()) > 1
+    # Where a feature is the column itself (iris), it is judged once.
+    raw = _columns(records, [n for n in case.record_schema.names if n not in model], Role.RECORD)
+    if model:
+        raw = [c if _is_read(case, c.name) else replace(c, role=Role.NONE) for c in raw]
     extra_names = extra.column_names if extra is not None else []
     return [
         *_mark_entities(case, _columns(features, model, Role.FEATURE)),
-        # Where a feature is the column itself (iris), it is judged once.
-        *_columns(records, [n for n in case.record_schema.names if n not in model], Role.RECORD),
+        *raw,
         *(column for column in times if column.values.null_count < len(column.values)),
         *_columns(records, [SOURCE] if several else [], Role.NONE),
         *_columns(extra, [n for n in extra_names if n not in (ROW_ID, LABEL, PART)], Role.NONE),
@@ -103,6 +106,21 @@ def _columns(table: pa.Table | None, names: Sequence[str], role: Role) -> list[C
         return []
     labels = table[LABEL].combine_chunks()
     return [Column(name, role, table[name].combine_chunks(), labels) for name in names]
+
+
+def _is_read(case: UseCase, name: str) -> bool:
+    """Return whether a column of the records decides about features or entity: whether other
+    values in it change those of the golden records.
+    """
+    golden = case.golden_records()
+    index = golden.schema.get_field_index(name)
+    values = golden.column(index)
+    moved = values.take(pa.array(np.roll(np.arange(len(values)), 1)))
+    if moved.equals(values):  # nothing can be seen
+        return True
+    other = golden.set_column(index, golden.schema.field(index), moved)
+    same = case.features(other).equals(case.features(golden))
+    return not (same and case.entity_keys(other).equals(case.entity_keys(golden)))
 
 
 def _mark_entities(case: UseCase, columns: list[Column]) -> list[Column]:

@@ -57,7 +57,7 @@ _WARNINGS = {
         "instead of the label.",
     ),
     Role.NONE: (
-        "Columns outside the use case that alone predict the label",
+        "Columns that reach no feature but alone predict the label",
         "They never reach a model, but show that the classes were collected in different places "
         "or ways: metrics on this data may not hold elsewhere.",
     ),

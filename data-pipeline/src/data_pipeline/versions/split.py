@@ -82,6 +82,8 @@ def _boundaries(database: DuckDBPyConnection, rows: str, classes: Sequence[str])
         f"SELECT label, count(*), count(time), count(DISTINCT time) FROM {rows} GROUP BY label"  # noqa: S608 (a table of the caller)
     ).fetchall()
     known = {label: tuple(numbers) for label, *numbers in counts}
+    if not any(timed for _, timed, _ in known.values()):
+        raise _NoTimeSplitError("the records have no time")
     nearest = {label: (time, share) for label, time, share in database.sql(_NEAREST).fetchall()}
     found = {}
     for name in classes:

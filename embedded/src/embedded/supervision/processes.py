@@ -49,8 +49,12 @@ def end(processes: Iterable[psutil.Process]) -> int:
 
 
 def memory_bytes(pid: int) -> int:
-    """Return the resident memory of a process and its descendants, in bytes."""
-    return sum(_resident(process) for process in family(pid))
+    """Return the memory of a process and its descendants, in bytes.
+
+    A page that several processes share counts in equal parts for each of them (PSS), where the
+    system tells; elsewhere it counts for each in full (RSS).
+    """
+    return sum(_memory(process) for process in family(pid))
 
 
 def _signal(process: psutil.Process, *, force: bool) -> None:
@@ -60,8 +64,9 @@ def _signal(process: psutil.Process, *, force: bool) -> None:
         return
 
 
-def _resident(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> int:
     try:
-        return process.memory_info().rss
+        full = process.memory_full_info()
     except psutil.Error:
         return 0
+    return int(getattr(full, "pss", full.rss))

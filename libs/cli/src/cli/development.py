@@ -68,7 +68,7 @@ _add(
 _add(
     "demo",
     DEVELOPMENT,
-    "Show the running stack at work: [USE_CASE].",
+    "Show the running stack at work: [USE_CASE] [--patience SECONDS].",
     sys.executable,
     "scripts/demo.py",
     configured=True,

@@ -7,6 +7,7 @@ from evaluation.calibration import (
     expected_calibration_error,
 )
 from evaluation.comparison import unseen_rows, within_one_standard_error
+from evaluation.curves import average_precision, roc_auc, threshold_counts
 from evaluation.intervals import Interval, bootstrap_intervals, resample_count
 from evaluation.metrics import classification_metrics, require_metric, weighted_metrics
 from evaluation.predictions import LabelledPredictions
@@ -19,6 +20,7 @@ __all__ = [
     "LabelledPredictions",
     "MetricEstimate",
     "SliceMetrics",
+    "average_precision",
     "bootstrap_intervals",
     "calibration_curve",
     "calibration_targets",
@@ -26,9 +28,11 @@ __all__ = [
     "expected_calibration_error",
     "require_metric",
     "resample_count",
+    "roc_auc",
     "slice_metric_names",
     "slice_metrics",
     "threshold_at_false_positive_rate",
+    "threshold_counts",
     "unseen_rows",
     "weighted_metrics",
     "within_one_standard_error",

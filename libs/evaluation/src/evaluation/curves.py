@@ -18,6 +18,16 @@ class ThresholdCounts:
     true_positives: Floats
     false_positives: Floats
 
+    def rates(self) -> tuple[Floats, Floats]:
+        """Return the true and the false positive rates [T + 1] of the first weighting, from the
+        point where no row is called positive on: the ROC curve. NaN without rows of a side.
+        """
+        positives, negatives = (
+            np.concatenate([[0.0], ratio(counts[0], np.full_like(counts[0], counts[0, -1]))])
+            for counts in (self.true_positives, self.false_positives)
+        )
+        return positives, negatives
+
 
 def threshold_counts(truth: NDArray[np.bool_], scores: Floats, weights: Floats) -> ThresholdCounts:
     """Return the counts of N rows with `truth` [N] and `scores` [N] under `weights` [B, N].

@@ -57,6 +57,12 @@ class LabelledPredictions:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def confusion(self) -> NDArray[np.int64]:
+        """Return the number of rows [C, C] by label, then by prediction."""
+        classes = self.probabilities.shape[1]
+        numbers = self.labels * classes + self.predictions
+        return np.bincount(numbers, minlength=classes**2).reshape(classes, classes)
+
     def take(self, rows: NDArray[np.integer]) -> LabelledPredictions:
         """Return the rows with these numbers, in this order."""
         return replace(

@@ -1,7 +1,7 @@
 """What the feature transformer and the inference service share: a KServe server for releases."""
 
 from model_server.pointers import ReleasePointers
-from model_server.record_batching import RecordBatcher, never_blocks
+from model_server.record_batching import RecordBatcher
 from model_server.repository import ReleaseRepository
 from model_server.requests import read_tensors
 from model_server.responses import (
@@ -23,7 +23,6 @@ __all__ = [
     "ReleaseRepository",
     "ReleaseServer",
     "ScoredRecords",
-    "never_blocks",
     "probability_tensor",
     "read_tensors",
     "release_response",

@@ -23,26 +23,20 @@ class Sliceable(Protocol):
 Result = TypeVar("Result", bound=Sliceable)
 
 
-def never_blocks(batch: pa.RecordBatch) -> bool:
-    """Return that no batch blocks."""
-    del batch
-    return False
-
-
 class RecordBatcher(Generic[Result]):
     """Calls `function` with micro-batches of record batches, one after the other.
 
-    Batches for which `blocks` is true (they may wait for an online store) run in a thread, the
-    others in the event loop.
+    `at_once` is called first, in the event loop. Where it returns `None`, because the result may
+    have to wait for an online store, `function` computes it in a thread.
     """
 
     def __init__(
         self,
         function: Callable[[pa.RecordBatch], Result],
-        blocks: Callable[[pa.RecordBatch], bool],
+        at_once: Callable[[pa.RecordBatch], Result | None],
     ) -> None:
         self._function = function
-        self._blocks = blocks
+        self._at_once = at_once
         self._batcher = MicroBatcher(self._process, LIMITS)
 
     async def __call__(self, batch: pa.RecordBatch) -> Result:
@@ -67,6 +61,5 @@ class RecordBatcher(Generic[Result]):
         return results
 
     async def _compute(self, batch: pa.RecordBatch) -> Result:
-        if self._blocks(batch):
-            return await asyncio.to_thread(self._function, batch)
-        return self._function(batch)
+        result = self._at_once(batch)
+        return await asyncio.to_thread(self._function, batch) if result is None else result

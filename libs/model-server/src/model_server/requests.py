@@ -9,22 +9,22 @@ import pyarrow as pa
 from kserve import InferInput, InferRequest
 
 from platform_core.errors import InvalidInput
-from platform_core.open_inference import RETURN_FEATURES, Tensor, batch_from_tensors
+from platform_core.open_inference import RETURN_FEATURES, Tensor, TensorReader
 
 
-def read_tensors(request: InferRequest, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the columns of `schema` from the input tensors [N], [N, 1] or [N, K] of a request.
+def read_tensors(request: InferRequest, reader: TensorReader) -> pa.RecordBatch:
+    """Return the columns of the reader's schema from the input tensors of a request.
 
     Raises:
         InvalidInput: a tensor is missing, does not fit, or has a null or non-finite value.
     """
-    batch = batch_from_tensors([_tensor(tensor) for tensor in request.inputs], schema)
-    for name, column in zip(schema.names, batch.itercolumns(), strict=True):
+    batch = reader.read(map(_tensor, request.inputs))
+    for index, column in enumerate(batch.columns):
         values = column.values if pa.types.is_fixed_size_list(column.type) else column
         if values.null_count or not _finite(values):
             raise InvalidInput(
-                f"the input tensor {name!r} has values that are null or not finite; "
-                "every record needs every field"
+                f"the input tensor {batch.schema.names[index]!r} has values that are null or not "
+                "finite; every record needs every field"
             )
     return batch
 

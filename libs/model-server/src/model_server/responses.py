@@ -1,5 +1,6 @@
 """Answers of a release as V2 responses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -31,7 +32,7 @@ class ScoredRecords:
 
     features: pa.RecordBatch
     probabilities: np.ndarray
-    predictions: pa.Array
+    predictions: Sequence[str]
     degraded: bool = False
 
     def slice(self, start: int, rows: int) -> "ScoredRecords":
@@ -39,17 +40,16 @@ class ScoredRecords:
         return ScoredRecords(
             self.features.slice(start, rows),
             self.probabilities[start : start + rows],
-            self.predictions.slice(start, rows),
+            self.predictions[start : start + rows],
             self.degraded,
         )
 
 
 def answer_tensors(scored: ScoredRecords, with_features: bool) -> list[InferOutput]:
     """Return the output tensors of the contract: probabilities, prediction, features."""
-    texts = scored.predictions.to_pylist()
     outputs = [
         probability_tensor(scored.probabilities),
-        InferOutput(PREDICTION, [len(texts)], "BYTES", texts),
+        InferOutput(PREDICTION, [len(scored.predictions)], "BYTES", list(scored.predictions)),
     ]
     if with_features:
         outputs += _feature_tensors(scored.features)

@@ -40,17 +40,17 @@ class _Body(BaseModel):
     outputs: list[_Output] | None = None
 
 
-def decode_request(body: bytes, header_length: str | None, model_name: str) -> InferRequest:
+def decode_request(body: bytes, json_length: bytes | None, model_name: str) -> InferRequest:
     """Return the V2 request in `body`.
 
-    `header_length` is the length of the JSON part when binary tensors follow it.
+    `json_length` is the length of the JSON part when binary tensors follow it.
 
     Raises:
         InvalidInput: the body is not a V2 request.
     """
     try:
-        if header_length is not None:
-            return InferRequest.from_bytes(body, int(header_length), model_name)
+        if json_length is not None:
+            return InferRequest.from_bytes(body, int(json_length), model_name)
         return _from_json(_Body.model_validate_json(body), model_name)
     except ValidationError as error:
         raise InvalidInput(f"the body is not a V2 inference request: {_reasons(error)}") from error

@@ -24,6 +24,7 @@ from platform_core.joined_writes import JoinedWrites
 
 logger = logging.getLogger(__name__)
 
+_JSON_LENGTH = INFERENCE_CONTENT_LENGTH_HEADER.encode()
 MODELS, INFER = "/v2/models/", "/infer"
 
 
@@ -69,8 +70,11 @@ class RestServer(RESTServer):
         register_v2_endpoints(app, self.dataplane, self.model_repository_extension)
 
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
-        """Add the direct path for `infer`; KServe's own only log timings."""
-        app.add_middleware(InferMiddleware, infer=self._infer)
+        """Put the direct path for `infer` around FastAPI; KServe's own only log timings.
+
+        FastAPI's layers around its middleware take 5 % of this program's CPU for a lone request.
+        """
+        self.config.app = InferMiddleware(app, self._infer)
 
     def _add_exception_handlers(self, app: fastapi.FastAPI) -> None:
         for kind in (*STATUSES, Exception):
@@ -78,8 +82,9 @@ class RestServer(RESTServer):
         app.add_exception_handler(RequestValidationError, _invalid_request)
 
     async def _infer(self, request: Request, name: str) -> Response:
-        header_length = request.headers.get(INFERENCE_CONTENT_LENGTH_HEADER)
-        infer_request = decode_request(await request.body(), header_length, name)
+        headers = dict(request.scope["headers"])
+        body, json_length = await request.body(), headers.get(_JSON_LENGTH)
+        infer_request = decode_request(body, json_length, name)
         response, _ = await self.dataplane.infer(name, infer_request)
         return encode_response(response)
 

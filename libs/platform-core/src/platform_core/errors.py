@@ -18,6 +18,7 @@ PlatformError
 │   └── OutputReserved          another batch job is going to write to the same output
 ├── Refused                     a rule of the platform says no
 │   ├── GateRefused             a release did not pass its gates
+│   ├── DataUnchanged           a run would train on the data of an earlier one
 │   └── ReleaseRefused          a release is corrupt or does not fit this code
 ├── Unavailable                 a dependency cannot answer now; trying again may help
 │   ├── ModelNotReady           no release is served there yet
@@ -128,7 +129,7 @@ class BlobChanged(Conflict):
 
 
 class LedgerConflict(Conflict):
-    """Somebody else changed the environment in the meantime."""
+    """Another process changed the environment in the meantime."""
 
     code = "ledger-conflict"
 
@@ -155,6 +156,12 @@ class GateRefused(Refused):
     """A release did not pass its gates."""
 
     code = "gate-refused"
+
+
+class DataUnchanged(Refused):
+    """The source of a retraining run has the data that the release was trained on."""
+
+    code = "data-unchanged"
 
 
 class ReleaseRefused(Refused):

@@ -1,22 +1,23 @@
 """The commands that change or show what is served."""
 
 import getpass
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from platform_core.command_line import RELEASES, JsonOption, UseCaseOption, command_group, show
+from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Refused, Unavailable
-from use_cases import DEFAULT
 
 if TYPE_CHECKING:
     from releases.bootstrap import Releases
     from releases.changes import ChangeOutcome
 
 commands = command_group()
-release = typer.Typer(no_args_is_help=True, help="List, show and repair releases.")
+release = typer.Typer(no_args_is_help=True, help="List, show, stage and repair releases.")
 commands.add_typer(release, name="release", rich_help_panel=RELEASES)
 
 ReleaseOption = Annotated[
@@ -30,7 +31,7 @@ ReasonOption = Annotated[str, typer.Option(help="The reason, kept in the ledger.
 
 @commands.command(rich_help_panel=RELEASES)
 def promote(
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
     release: ReleaseOption = None,
     reason: ReasonOption = "promoted by hand",
     as_json: JsonOption = False,
@@ -42,7 +43,7 @@ def promote(
 
 @commands.command(rich_help_panel=RELEASES)
 def rollback(
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
     environment: Annotated[
         Environment, typer.Option("--environment", "-e", help="staging or production.")
     ] = Environment.PRODUCTION,
@@ -57,7 +58,7 @@ def rollback(
 @commands.command(rich_help_panel=RELEASES)
 def canary(
     percent: Annotated[int, typer.Option(help="Share of the requests.")] = 10,
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
     release: ReleaseOption = None,
 ) -> None:
     """Refused: no deployer divides the requests of an environment between two releases."""
@@ -67,6 +68,18 @@ def canary(
         "connections, not requests, and the gateway keeps its connections open, so a release may "
         "get all requests or none; use `mlplatform promote`, and `mlplatform rollback` if needed"
     )
+
+
+@release.command("stage")
+def stage_release(
+    release: Annotated[str, typer.Argument(help="A release id or its first characters.")],
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
+    reason: ReasonOption = "staged by hand",
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a release that passed its gates in staging."""
+    outcome = _releases().service.deploy_to_staging(use_case, release, _actor(), reason)
+    show(outcome, as_json, [_sentence(outcome)])
 
 
 @release.command("repair")
@@ -107,7 +120,7 @@ def list_releases(
 @release.command("show")
 def show_release(
     release: Annotated[str, typer.Argument(help="A release id or its first characters.")],
-    use_case: UseCaseOption = DEFAULT,
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
     as_json: JsonOption = False,
 ) -> None:
     """Show where a release came from: data, run, parameters, metrics, gates."""
@@ -148,4 +161,6 @@ def _releases() -> "Releases":
     from releases.bootstrap import build
     from releases.settings import ReleaseSettings
 
+    # A pod that is deleted gets SIGTERM: its change is undone, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return build(ReleaseSettings())

@@ -1,6 +1,6 @@
 """The release format, its verification and the one way from records to decisions."""
 
-from scoring.decision import decide
+from scoring.decision import decide, decided_classes
 from scoring.entity_lookup import EntityLookup
 from scoring.feature_transformer import FeatureTransformer, TransformedRecords
 from scoring.release import (
@@ -24,6 +24,7 @@ __all__ = [
     "TransformedRecords",
     "build_release",
     "decide",
+    "decided_classes",
     "feature_views",
     "load_lineage",
     "load_manifest",

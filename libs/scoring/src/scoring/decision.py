@@ -10,9 +10,16 @@ from platform_core.contracts.release import DecisionRule
 
 def decide(rule: DecisionRule, classes: Sequence[str], probabilities: np.ndarray) -> pa.Array:
     """Return one class (string) per row of `probabilities` [N, C] by `rule`."""
+    return pa.array(decided_classes(rule, classes, probabilities), pa.string())
+
+
+def decided_classes(
+    rule: DecisionRule, classes: Sequence[str], probabilities: np.ndarray
+) -> Sequence[str]:
+    """Return what `decide` does as Python strings: an Arrow array costs more than one decision."""
     if rule.kind == "threshold":
-        positive = next(n for n, name in enumerate(classes) if name == rule.positive)
+        positive = tuple(classes).index(rule.positive)
         reached = (probabilities[:, positive] >= rule.threshold).tolist()
-        names = (rule.negative, rule.positive)
-        return pa.array([names[value] for value in reached], pa.string())
-    return pa.array(np.asarray(classes, dtype=object)[probabilities.argmax(axis=1)], pa.string())
+        names = (str(rule.negative), str(rule.positive))
+        return [names[value] for value in reached]
+    return [classes[index] for index in probabilities.argmax(axis=1).tolist()]

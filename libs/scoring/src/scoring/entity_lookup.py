@@ -48,16 +48,16 @@ class EntityLookup:
         """Whether the release reads anything from the store."""
         return bool(self._views)
 
-    def blocks(self, keys: pa.Array) -> bool:
+    def blocks(self, keys: Sequence[str | None]) -> bool:
         """Return whether `read(keys)` would call the store, and so may block."""
         distinct = _distinct(keys)
         return len(self._cache.get(distinct)) < len(distinct) and not self._paused()
 
-    def read(self, keys: pa.Array) -> pa.RecordBatch | None:
-        """Return one row per key (string, null for none) and a column per feature (float64).
+    def read(self, keys: Sequence[str | None]) -> pa.RecordBatch | None:
+        """Return one row per key (`None` for none) and a column per feature (float64).
 
-        Unknown and null keys have null in every column. `None` means that the store could not
-        answer, now or less than `PAUSE` ago.
+        Unknown keys and `None` have null in every column. The result is `None` where the store
+        could not answer, now or less than `PAUSE` ago.
         """
         distinct = _distinct(keys)
         values = self._cache.get(distinct)
@@ -68,7 +68,7 @@ class EntityLookup:
                 return None
             self._cache.put(fetched)
             values |= fetched
-        rows = [values.get(key, self._unknown) for key in keys.to_pylist()]
+        rows = [self._unknown if key is None else values.get(key, self._unknown) for key in keys]
         columns = [pa.array(column, pa.float64()) for column in zip(*rows, strict=True)]
         return pa.record_batch(columns or self._no_rows(), names=list(self._names))
 
@@ -115,6 +115,6 @@ class EntityLookup:
             self._logged_at, self._unlogged_failures = now, 0
 
 
-def _distinct(keys: pa.Array) -> list[str]:
-    """Return each key once, in order of appearance, without null."""
-    return [key for key in dict.fromkeys(keys.to_pylist()) if key is not None]
+def _distinct(keys: Sequence[str | None]) -> list[str]:
+    """Return each key once, in order of appearance, without `None`."""
+    return [key for key in dict.fromkeys(keys) if key is not None]

@@ -10,6 +10,8 @@ from platform_core.ports.online_store import OnlineStore
 from scoring.entity_lookup import EntityLookup
 from use_cases import UseCase, assemble
 
+Keys = list[str | None]
+
 
 @dataclass(frozen=True)
 class TransformedRecords:
@@ -46,10 +48,6 @@ class FeatureTransformer:
         views = manifest.feature_views
         self._lookup = EntityLookup(views, store, clock or SystemClock(), max_age)
 
-    def blocks(self, records: pa.RecordBatch) -> bool:
-        """Return whether `transform(records)` may block on the online store."""
-        return self._lookup.needed and self._lookup.blocks(self._use_case.entity_keys(records))
-
     def warm_up(self) -> None:
         """Transform the golden records, so that the first request finds open connections."""
         self.transform(self._use_case.golden_records())
@@ -60,8 +58,23 @@ class FeatureTransformer:
         A release without feature views was trained on unknown entity values and gets them
         without being degraded.
         """
+        return self._transform(records, self._keys(records))
+
+    def transform_at_once(self, records: pa.RecordBatch) -> TransformedRecords | None:
+        """Return what `transform` does, `None` where that may block on the online store."""
+        keys = self._keys(records)
+        if keys is not None and self._lookup.blocks(keys):
+            return None
+        return self._transform(records, keys)
+
+    def _keys(self, records: pa.RecordBatch) -> Keys | None:
+        """Return the entity of each record, `None` if the release reads no entity features."""
         if not self._lookup.needed:
-            return TransformedRecords(assemble(self._use_case, records), degraded=False)
-        entities = self._lookup.read(self._use_case.entity_keys(records))
+            return None
+        keys: Keys = self._use_case.entity_keys(records).to_pylist()
+        return keys
+
+    def _transform(self, records: pa.RecordBatch, keys: Keys | None) -> TransformedRecords:
+        entities = None if keys is None else self._lookup.read(keys)
         features = assemble(self._use_case, records, entities)
-        return TransformedRecords(features, degraded=entities is None)
+        return TransformedRecords(features, degraded=keys is not None and entities is None)

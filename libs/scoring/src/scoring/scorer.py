@@ -1,12 +1,13 @@
 """Features → probabilities → decision: the one way, shared by online, batch and gates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from platform_core.errors import ReleaseRefused
-from scoring.decision import decide
+from scoring.decision import decided_classes
 from scoring.graph import Graph
 from scoring.release import Release
 from scoring.verify import verify
@@ -20,12 +21,17 @@ class Scores:
     """Answers to N records.
 
     `features` as the model saw them (`model_schema`, N rows), `probabilities` [N, C] float32
-    in the order of the classes, `predictions` N strings.
+    in the order of the classes, `decided` N classes.
     """
 
     features: pa.RecordBatch
     probabilities: np.ndarray
-    predictions: pa.Array
+    decided: Sequence[str]
+
+    @property
+    def predictions(self) -> pa.Array:
+        """The N classes as an Arrow array."""
+        return pa.array(self.decided, pa.string())
 
 
 class Scorer:
@@ -54,7 +60,7 @@ class Scorer:
         """Return the answers to records whose features are computed already."""
         probabilities = self._graph.probabilities(features)
         rule, classes = self.manifest.decision, self.manifest.classes
-        return Scores(features, probabilities, decide(rule, classes, probabilities))
+        return Scores(features, probabilities, decided_classes(rule, classes, probabilities))
 
 
 def _check_probabilities(values: np.ndarray) -> None:

@@ -4,12 +4,11 @@ from use_cases.assemble import assemble, model_schema
 from use_cases.feature_schema import FeatureSchema, number_block
 from use_cases.interface import EntityFeature, EntityFeatures, MonitoredColumn, UseCase
 from use_cases.record_schema import ColumnNames, Limits, RecordId, RecordSchema
-from use_cases.registry import DEFAULT, use_case, use_case_names
+from use_cases.registry import use_case, use_case_names
 from use_cases.training import Candidate, Gates, LabelSpec, ThresholdRule, TrainingUseCase
 from use_cases.validation import Validation, validate_columns
 
 __all__ = [
-    "DEFAULT",
     "Candidate",
     "ColumnNames",
     "EntityFeature",

@@ -6,6 +6,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+# ONNX Runtime's tokenizer and scikit-learn's must cut alike; ASCII words are what both agree on.
+TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 (a regular expression)
+
 
 class ClosedTfidfVectorizer(TfidfVectorizer):  # type: ignore[misc]  # sklearn has no types
     """Keeps a pair of words only together with both of its words.

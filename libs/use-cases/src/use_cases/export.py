@@ -20,14 +20,12 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from platform_core.errors import InvalidInput
-from use_cases.closed_vectoriser import ClosedTfidfVectorizer, open_terms
+from use_cases.closed_vectoriser import TOKEN_PATTERN, ClosedTfidfVectorizer, open_terms
 from use_cases.feature_schema import FeatureSchema
 from use_cases.graph_edit import divide_by_norm, keep_probabilities, prune, take_block
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 from use_cases.text_fold import fold_text
 
-# ONNX Runtime's tokenizer and scikit-learn's must cut alike; ASCII words are what both agree on.
-TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 (a regular expression)
 OPSET = {"": 18, "ai.onnx.ml": 3}
 GRAPH_NAME = "model"
 

@@ -7,7 +7,6 @@ from platform_core.errors import UnknownUseCase
 from use_cases.interface import UseCase
 
 GROUP = "mlplatform.use_cases"
-DEFAULT = "spam"
 
 
 @cache

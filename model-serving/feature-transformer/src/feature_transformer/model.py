@@ -15,7 +15,8 @@ from model_server import (
     scored_response,
 )
 from platform_core.errors import ModelNotReady, PlatformError
-from scoring import TransformedRecords, decide
+from platform_core.open_inference import TensorReader
+from scoring import TransformedRecords, decided_classes
 
 # The predictor may change its release between two calls; after this many the request fails.
 ATTEMPTS = 3
@@ -35,6 +36,7 @@ class TransformerModel(Model):
         self._following = asyncio.Lock()
         self._loader = loader
         self._predictor = predictor
+        self._reader = TensorReader(release.use_case.record_schema)
         self.ready = True
 
     @property
@@ -72,7 +74,7 @@ class TransformerModel(Model):
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
     ) -> tuple[TransformedRecords, PredictedProbabilities]:
-        records = read_tensors(payload, release.use_case.record_schema)
+        records = read_tensors(payload, self._reader)
         transformed = await release.transform(records)
         classes = len(release.manifest.classes)
         prediction = await self._predictor.predict(self.name, transformed.features, classes)
@@ -112,7 +114,7 @@ def _response(
     prediction: PredictedProbabilities,
 ) -> InferResponse:
     manifest, probabilities = release.manifest, prediction.probabilities
-    predictions = decide(manifest.decision, manifest.classes, probabilities)
+    predictions = decided_classes(manifest.decision, manifest.classes, probabilities)
     version = prediction.model_version or release.identity.model_version
     identity = ReleaseIdentity(release.identity.release_id, version)
     answer = ScoredRecords(transformed.features, probabilities, predictions, transformed.degraded)

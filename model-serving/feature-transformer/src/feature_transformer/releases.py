@@ -49,6 +49,6 @@ class ReleaseLoader:
         return TransformerRelease(
             use_case=case,
             manifest=manifest,
-            transform=RecordBatcher(transformer.transform, transformer.blocks),
+            transform=RecordBatcher(transformer.transform, transformer.transform_at_once),
             identity=ReleaseIdentity(pointer.release_id, pointer.version),
         )

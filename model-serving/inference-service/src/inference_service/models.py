@@ -10,7 +10,6 @@ from model_server import (
     RecordBatcher,
     ReleaseIdentity,
     ScoredRecords,
-    never_blocks,
     probability_tensor,
     read_tensors,
     release_response,
@@ -18,8 +17,8 @@ from model_server import (
 )
 from platform_core.contracts.release import TensorSpec
 from platform_core.errors import ModelNotReady, ReleaseRefused
-from platform_core.open_inference import tensor_specs
-from scoring import FeatureTransformer, Scorer
+from platform_core.open_inference import TensorReader, tensor_specs
+from scoring import FeatureTransformer, Scorer, TransformedRecords
 from use_cases import UseCase, model_schema
 
 
@@ -70,7 +69,8 @@ class RecordModel(ReleaseModel):
     ) -> None:
         super().__init__(use_case, scorer, identity)
         self._transformer = transformer
-        self._compute = RecordBatcher(self._score, transformer.blocks)
+        self._reader = TensorReader(use_case.record_schema)
+        self._compute = RecordBatcher(self._score, self._score_at_once)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the record's tensors."""
@@ -81,14 +81,20 @@ class RecordModel(ReleaseModel):
         return _dump(self._scorer.manifest.outputs)
 
     async def _answer(self, request: InferRequest) -> InferResponse:
-        records = read_tensors(request, self._use_case.record_schema)
+        records = read_tensors(request, self._reader)
         return scored_response(request, self._identity, await self._compute(records))
 
     def _score(self, records: pa.RecordBatch) -> ScoredRecords:
-        transformed = self._transformer.transform(records)
+        return self._score_transformed(self._transformer.transform(records))
+
+    def _score_at_once(self, records: pa.RecordBatch) -> ScoredRecords | None:
+        transformed = self._transformer.transform_at_once(records)
+        return None if transformed is None else self._score_transformed(transformed)
+
+    def _score_transformed(self, transformed: TransformedRecords) -> ScoredRecords:
         scores = self._scorer.score_features(transformed.features)
         return ScoredRecords(
-            scores.features, scores.probabilities, scores.predictions, transformed.degraded
+            scores.features, scores.probabilities, scores.decided, transformed.degraded
         )
 
 
@@ -98,7 +104,8 @@ class FeatureModel(ReleaseModel):
     def __init__(self, use_case: UseCase, scorer: Scorer, identity: ReleaseIdentity) -> None:
         super().__init__(use_case, scorer, identity)
         self._schema = model_schema(use_case)
-        self._compute = RecordBatcher(self._score, never_blocks)
+        self._reader = TensorReader(self._schema.arrow)
+        self._compute = RecordBatcher(self._score, self._score)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the features' tensors."""
@@ -109,13 +116,13 @@ class FeatureModel(ReleaseModel):
         return _dump(self._scorer.manifest.outputs[:1])
 
     async def _answer(self, request: InferRequest) -> InferResponse:
-        features = read_tensors(request, self._schema.arrow)
+        features = read_tensors(request, self._reader)
         answer = await self._compute(features)
         return release_response(request, self._identity, [probability_tensor(answer.probabilities)])
 
     def _score(self, features: pa.RecordBatch) -> ScoredRecords:
         scores = self._scorer.score_features(features)
-        return ScoredRecords(scores.features, scores.probabilities, scores.predictions)
+        return ScoredRecords(scores.features, scores.probabilities, scores.decided)
 
 
 def _dump(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:

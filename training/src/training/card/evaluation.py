@@ -64,6 +64,10 @@ def evaluate_answers(
     return Evaluation(answers, metrics, slices)
 
 
-def stored_probabilities(case: UseCase, answers: pa.Table) -> np.ndarray:
-    """Return the probabilities [N, C] of `Evaluation.answers`."""
-    return np.stack([answers[f"{PROBABILITY}{name}"].to_numpy() for name in case.classes], axis=1)
+def labelled_predictions(case: UseCase, answers: pa.Table) -> LabelledPredictions:
+    """Return the predictions that `Evaluation.answers` hold."""
+    columns = [answers[f"{PROBABILITY}{name}"].to_numpy() for name in case.classes]
+    labels, predictions = (answers[name].combine_chunks() for name in ("label", "prediction"))
+    return LabelledPredictions.from_arrow(
+        case.classes, case.positive, labels, np.stack(columns, axis=1), predictions
+    )

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from matplotlib.figure import Figure
-
 from evaluation import MetricEstimate, slice_metric_names
 from platform_core.pages import render
 from releases.catalogue.model_card import ModelCard
@@ -24,17 +22,17 @@ EXPLAINED = {
     "log_loss": "mean negative log-likelihood of the label, natural logarithm; lower is better",
 }
 CAPTIONS = {
-    "confusion_matrix.png": "Confusion matrix at the decision rule",
-    "roc_curve.png": "ROC curve: true positive rate against false positive rate",
-    "precision_recall_curve.png": "Precision and recall at every threshold",
-    "calibration.png": "Calibration curve, with the number of rows per point",
-    "scores.png": "Distribution of scores by label (counts, logarithmic above 10)",
-    "thresholds.png": "Recall and false positive rate at every threshold",
+    "confusion_matrix.svg": "Confusion matrix at the decision rule",
+    "roc_curve.svg": "ROC curve: true positive rate against false positive rate",
+    "precision_recall_curve.svg": "Precision and recall at every threshold",
+    "calibration.svg": "Calibration curve, with the number of rows per point",
+    "scores.svg": "Distribution of scores by label (counts, logarithmic above 10)",
+    "thresholds.svg": "Recall and false positive rate at every threshold",
 }
 
 
-def card_page(case: UseCase, card: ModelCard, figures: Mapping[str, Figure]) -> bytes:
-    """Return the page of `card` with the figures of its evaluation."""
+def card_page(case: UseCase, card: ModelCard, pictures: Mapping[str, str]) -> bytes:
+    """Return the page of `card` with the pictures of its evaluation (see `pages.svg`)."""
     return render(
         "training",
         "model_card.html",
@@ -44,7 +42,7 @@ def card_page(case: UseCase, card: ModelCard, figures: Mapping[str, Figure]) -> 
         metric=_words(card.metric),
         value=measure(card.metrics[card.metric]) if card.metric in card.metrics else "",
         metrics=list(_metric_rows(card)),
-        figures=[(CAPTIONS[name], figure) for name, figure in figures.items()],
+        figures=[(CAPTIONS[name], picture) for name, picture in pictures.items()],
         slice_names=[_words(name) for name in slice_metric_names(case.training().metric)],
         slices=list(_slice_rows(case, card)),
         rule=_rule(card),

@@ -1,16 +1,22 @@
 """The figures of an evaluation."""
 
-import io
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import ConfusionMatrixDisplay, PrecisionRecallDisplay, RocCurveDisplay
 
-from evaluation import LabelledPredictions, calibration_curve, calibration_targets
+from evaluation import (
+    LabelledPredictions,
+    average_precision,
+    calibration_curve,
+    calibration_targets,
+    roc_auc,
+    threshold_counts,
+)
 from platform_core.contracts.release import DecisionRule
-from training.card.evaluation import stored_probabilities
+from training.card.evaluation import labelled_predictions
 from use_cases import UseCase
 
 SIZE = (4.4, 3.4)
@@ -23,33 +29,20 @@ def evaluation_plots(case: UseCase, answers: pa.Table, rule: DecisionRule) -> di
 
     `answers` are those of an `Evaluation`.
     """
-    probabilities = stored_probabilities(case, answers)
-    labels = np.asarray(answers["label"].to_pylist())
-    figures = {"confusion_matrix.png": _confusion(case, answers)}
+    rows = labelled_predictions(case, answers)
     watched = [case.positive] if case.positive else list(case.classes)
-    columns = {name: probabilities[:, case.classes.index(name)] for name in watched}
-    for name, display, sides in (
-        ("roc_curve.png", RocCurveDisplay, ("false positive rate", "recall")),
-        ("precision_recall_curve.png", PrecisionRecallDisplay, ("recall", "precision")),
-    ):
-        figures[name], axes = _figure()
-        for label, column in columns.items():
-            display.from_predictions(labels == label, column, name=label, ax=axes)
-        axes.set(xlabel=sides[0], ylabel=sides[1])
-    figures["calibration.png"] = _calibration(case, answers, probabilities)
-    figures["scores.png"] = _scores(case, labels, probabilities, rule)
+    truth = {name: rows.labels == case.classes.index(name) for name in case.classes}
+    scores = {name: rows.probabilities[:, case.classes.index(name)] for name in watched}
+    figures = {
+        "confusion_matrix.svg": _confusion(case, rows),
+        **_curves(truth, scores),
+        "calibration.svg": _calibration(case, rows),
+        "scores.svg": _scores(case, truth, rows.probabilities, rule),
+    }
     if case.positive is not None:
-        figures["thresholds.png"] = _thresholds(
-            labels == case.positive, columns[case.positive], rule
-        )
+        positive = case.positive
+        figures["thresholds.svg"] = _thresholds(truth[positive], scores[positive], rule)
     return figures
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as a PNG image."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return content.getvalue()
 
 
 def _figure() -> tuple[Figure, Axes]:
@@ -57,26 +50,41 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _confusion(case: UseCase, answers: pa.Table) -> Figure:
+def _confusion(case: UseCase, rows: LabelledPredictions) -> Figure:
     figure, axes = _figure()
-    ConfusionMatrixDisplay.from_predictions(
-        answers["label"].to_pylist(),
-        answers["prediction"].to_pylist(),
-        labels=list(case.classes),
-        ax=axes,
-        colorbar=False,
-        cmap="Blues",
-    )
+    counts = rows.confusion()
+    axes.imshow(counts, cmap="Blues")
+    for (label, prediction), count in np.ndenumerate(counts):
+        colour = "white" if count > counts.max() / 2 else "black"
+        axes.text(prediction, label, f"{count:,}", ha="center", va="center", color=colour)
+    places = range(len(case.classes))
+    axes.set_xticks(places, list(case.classes))
+    axes.set_yticks(places, list(case.classes))
+    axes.set(xlabel="predicted label", ylabel="true label")
     return figure
 
 
-def _calibration(case: UseCase, answers: pa.Table, probabilities: np.ndarray) -> Figure:
+def _curves(truth: Mapping[str, np.ndarray], scores: Mapping[str, np.ndarray]) -> dict[str, Figure]:
+    """Return the ROC and the precision-recall curve of each class in `scores`."""
+    roc, roc_axes = _figure()
+    precision_recall, axes = _figure()
+    for name, column in scores.items():
+        counts = threshold_counts(truth[name], column, np.ones((1, len(column))))
+        recall, false_positive_rate = counts.rates()
+        (area,), (mean,) = roc_auc(counts), average_precision(counts)
+        roc_axes.plot(false_positive_rate, recall, label=f"{name} (AUC = {area:.2f})")
+        found, wrong = counts.true_positives[0], counts.false_positives[0]
+        axes.step(recall[1:], found / (found + wrong), label=f"{name} (AP = {mean:.2f})")
+    roc_axes.set(xlabel="false positive rate", ylabel="recall")
+    axes.set(xlabel="recall", ylabel="precision")
+    for one in (roc_axes, axes):
+        one.legend()
+    return {"roc_curve.svg": roc, "precision_recall_curve.svg": precision_recall}
+
+
+def _calibration(case: UseCase, rows: LabelledPredictions) -> Figure:
     figure, axes = _figure()
-    labels, predictions = (answers[name].combine_chunks() for name in ("label", "prediction"))
-    labelled = LabelledPredictions.from_arrow(
-        case.classes, case.positive, labels, probabilities, predictions
-    )
-    bins = calibration_curve(*calibration_targets(labelled))
+    bins = calibration_curve(*calibration_targets(rows))
     points = [(one.mean_probability, one.observed_frequency) for one in bins]
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfectly calibrated")
     axes.plot(*zip(*points, strict=True), marker="o", label="this model")
@@ -89,7 +97,7 @@ def _calibration(case: UseCase, answers: pa.Table, probabilities: np.ndarray) ->
 
 
 def _scores(
-    case: UseCase, labels: np.ndarray, probabilities: np.ndarray, rule: DecisionRule
+    case: UseCase, truth: Mapping[str, np.ndarray], probabilities: np.ndarray, rule: DecisionRule
 ) -> Figure:
     figure, axes = _figure()
     edges = np.linspace(0, 1, 31).tolist()
@@ -97,7 +105,7 @@ def _scores(
     if case.positive is not None:
         scores = probabilities[:, case.classes.index(case.positive)]
     for name in case.classes:
-        axes.hist(scores[labels == name], bins=edges, alpha=0.6, label=name)
+        axes.hist(scores[truth[name]], bins=edges, alpha=0.6, label=name)
     axes.set(xlabel=f"probability of {case.positive or 'the answer'}", ylabel="rows")
     axes.set_yscale("symlog", linthresh=10)
     _mark(axes, rule)

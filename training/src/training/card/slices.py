@@ -3,8 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_pipeline import TEST
-from data_pipeline.columns import PART, SOURCE
+from data_pipeline.columns import PART, SOURCE, TEST
 from data_pipeline.stored import read_part
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore

@@ -53,30 +53,18 @@ def train(
 
 
 @component
-def export(
-    use_case: str,
-    features: dsl.Input[dsl.Dataset],
-    model: dsl.Input[dsl.Model],
-    graph: dsl.Output[dsl.Model],
-) -> None:
-    """Export the model as an ONNX graph and compare it with the original."""
-    from training.pipeline.artifacts import run_component
-
-    run_component("export", use_case, {"graph": graph}, {"features": features, "model": model})
-
-
-@component
 def evaluate(
     use_case: str,
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
+    graph: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
     curves: dsl.Output[dsl.ClassificationMetrics],
 ) -> None:
-    """Evaluate the model on the test part."""
+    """Evaluate the model on the test part, and export it as an ONNX graph."""
     from training.pipeline.artifacts import run_component
 
-    outputs = {"metrics": metrics, "curves": curves}
+    outputs = {"graph": graph, "metrics": metrics, "curves": curves}
     run_component("evaluate", use_case, outputs, {"features": features, "model": model})
 
 
@@ -86,15 +74,14 @@ def release(
     parameters: dict[str, Any],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
-    graph: dsl.Input[dsl.Model],
-    evaluation: dsl.Input[dsl.Metrics],
+    evaluated: dsl.Input[dsl.Model],
     release: dsl.Output[dsl.Model],
     card: dsl.Output[dsl.HTML],
 ) -> None:
     """Build the release with its baseline and its card, and judge it."""
     from training.pipeline.artifacts import run_component
 
-    inputs = {"features": features, "model": model, "graph": graph, "evaluation": evaluation}
+    inputs = {"features": features, "model": model, "evaluated": evaluated}
     run_component("release", use_case, {"release": release, "card": card}, inputs, parameters)
 
 
@@ -103,16 +90,9 @@ def stage(
     use_case: str,
     release: dsl.Input[dsl.Model],
     staged: dsl.Output[dsl.Model],
+    check: dsl.Output[dsl.Metrics],
 ) -> None:
-    """Register the release in MLflow and deploy it to staging."""
+    """Register the release in MLflow, deploy it to staging, and compare its answers."""
     from training.pipeline.artifacts import run_component
 
-    run_component("stage", use_case, {"staged": staged}, {"release": release})
-
-
-@component
-def smoke(use_case: str, staged: dsl.Input[dsl.Model], check: dsl.Output[dsl.Metrics]) -> None:
-    """Compare the gateway's answers with offline scores."""
-    from training.pipeline.artifacts import run_component
-
-    run_component("smoke", use_case, {"check": check}, {"staged": staged})
+    run_component("stage", use_case, {"staged": staged, "check": check}, {"release": release})

@@ -3,11 +3,23 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from platform_core.errors import PlatformError, Refused
+from platform_core.errors import (
+    DataUnchanged,
+    ModelNotReady,
+    PlatformError,
+    Refused,
+    Unavailable,
+    UpstreamUnavailable,
+)
 from training.parameters import RunRequest
-from training.results import TrainResult
+from training.results import ReleaseResult, TrainResult
 from training.runs import RunRecords
-from training.steps.execute import STEPS
+from training.steps import STEPS
+
+# What a caller tells apart from other failures of a step.
+_KINDS = {
+    kind.code: kind for kind in (DataUnchanged, Unavailable, UpstreamUnavailable, ModelNotReady)
+}
 
 
 @dataclass(frozen=True)
@@ -41,9 +53,17 @@ class PipelineRunner(Protocol):
 
 def failure(run: RunRecords, unexpected: str) -> PlatformError:
     """Return the reason a step gave, or `unexpected` when none did."""
-    if (reason := run.failure()) is not None:
-        return Refused(f"the step {reason.step} failed: {reason.message}")
-    return PlatformError(unexpected)
+    reason = run.failure()
+    if reason is None:
+        return PlatformError(unexpected)
+    text = f"the step {reason.step} failed: {reason.message}"
+    if reason.step == "stage":
+        release = run.result("release", ReleaseResult).release_id
+        text = (
+            f"{text}; the release passed its gates: when the cause is removed, serve it in staging "
+            f"with `mlplatform release stage {release:.12} --use-case {run.use_case}`"
+        )
+    return _KINDS.get(reason.code, Refused)(text)
 
 
 def ended(run: RunRecords, seconds: float) -> EndedRun:

@@ -1,16 +1,23 @@
-"""Evaluate: how good the best model is on rows it never saw."""
+"""Evaluate: how good the best model is on rows it never saw, and its ONNX graph."""
 
 import numpy as np
 import pyarrow as pa
-from sklearn.metrics import confusion_matrix, roc_curve
 
-from data_pipeline import TEST
+from data_pipeline.columns import TEST
 from data_pipeline.stored import read_features
+from evaluation import LabelledPredictions, threshold_counts
 from platform_core.parquet import table_bytes
-from training.card.evaluation import evaluate_answers, stored_probabilities
+from training.card.evaluation import evaluate_answers, labelled_predictions
 from training.card.slices import slices_of_test_part
+from training.progress import show
 from training.results import EvaluationResult, FeaturesResult, RocCurve, TrainResult
-from training.search.models import load_model, probabilities
+from training.search.models import (
+    Array,
+    candidate,
+    graph_probabilities,
+    load_model,
+    probabilities,
+)
 from training.steps.context import StepContext
 from use_cases import UseCase
 
@@ -18,40 +25,55 @@ MAX_ROC_POINTS = 200
 
 
 def run(context: StepContext, features: FeaturesResult, model: TrainResult) -> EvaluationResult:
-    """Measure the model on the test part, in all and by slice."""
+    """Measure the model on the test part, in all and by slice, and write it as an ONNX graph, with
+    its largest difference from the original's probabilities over every test row.
+    """
     case, store, version = context.case, context.store, features.dataset_version
     test = read_features(store, case, version, TEST)
-    answers = probabilities(case, load_model(store, model.model_path), test)
+    fitted = load_model(store, model.model_path)
+    answers = probabilities(case, fitted, test)
+    graph: bytes = candidate(case, model.candidate).to_onnx(fitted).SerializeToString()
     kinds = slices_of_test_part(store, case, version)
     found = evaluate_answers(case, test, answers, model.decision, kinds, model.seed)
+    labelled = labelled_predictions(case, found.answers)
     return EvaluationResult(
+        graph_path=context.write("model.onnx", graph),
+        graph_bytes=len(graph),
+        largest_difference=_largest_difference(case, graph, test, answers),
         metrics=found.metrics,
         slices=tuple(found.slices),
         classes=tuple(case.classes),
-        confusion=_confusion(case, found.answers),
-        roc=_roc_curve(case, found.answers),
+        confusion=_confusion(labelled),
+        roc=_roc_curve(labelled),
         answers_path=context.write("answers.parquet", table_bytes(found.answers)),
     )
 
 
-def _confusion(case: UseCase, answers: pa.Table) -> tuple[tuple[int, ...], ...]:
-    labels, predictions = (answers[name].to_pylist() for name in ("label", "prediction"))
-    counts = confusion_matrix(labels, predictions, labels=list(case.classes))
-    return tuple(tuple(int(count) for count in row) for row in counts)
+def _largest_difference(case: UseCase, graph: bytes, test: pa.Table, answers: Array) -> float:
+    largest = float(np.abs(answers - graph_probabilities(case, graph, test)).max())
+    show(
+        f"parity: {test.num_rows} rows, largest difference {largest:.2e}, "
+        f"tolerance {case.training().gates.parity:.0e}"
+    )
+    return largest
 
 
-def _roc_curve(case: UseCase, answers: pa.Table) -> RocCurve | None:
+def _confusion(rows: LabelledPredictions) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(line) for line in rows.confusion().tolist())
+
+
+def _roc_curve(rows: LabelledPredictions) -> RocCurve | None:
     """Return at most `MAX_ROC_POINTS` points of the curve of the positive class."""
-    if case.positive is None:
+    if rows.positive is None:
         return None
-    scores = stored_probabilities(case, answers)[:, case.classes.index(case.positive)]
-    labels = np.asarray(answers["label"].to_pylist()) == case.positive
-    false_positives, true_positives, thresholds = roc_curve(labels, scores)
+    scores = rows.probabilities[:, rows.positive]
+    counts = threshold_counts(rows.labels == rows.positive, scores, np.ones((1, len(rows))))
+    true_positives, false_positives = counts.rates()
+    # Above a threshold of 1 there is no row.
+    thresholds = np.concatenate([[1.0], np.unique(scores)[::-1]])
     points = np.linspace(0, len(thresholds) - 1, min(len(thresholds), MAX_ROC_POINTS)).astype(int)
-    # The first threshold is infinite: no row is above it.
-    finite = np.minimum(thresholds, 1.0)
     return RocCurve(
         false_positive_rate=tuple(false_positives[points].tolist()),
         true_positive_rate=tuple(true_positives[points].tolist()),
-        thresholds=tuple(finite[points].tolist()),
+        thresholds=tuple(thresholds[points].tolist()),
     )

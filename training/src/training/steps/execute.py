@@ -22,16 +22,8 @@ from training.runs import (
     read_result,
     write_result,
 )
+from training.steps import ON_RAY, OUTSIDE
 from training.steps.context import StepCall, StepContext
-
-STEPS = (
-    "prepare-data", "features", "train", "export", "evaluate", "release", "stage", "smoke",
-)  # fmt: skip
-# These read or change what is outside of the run: the source of the data, what production serves,
-# MLflow, staging. Another run never reuses their results.
-OUTSIDE = ("prepare-data", "release", "stage", "smoke")
-# These may compute on Ray, so that the process that drives them has to be a node of its cluster.
-ON_RAY = ("prepare-data", "features", "train")
 
 
 def execute(call: StepCall, services: TrainingServices) -> tuple[str, StepResult]:

@@ -1,8 +1,8 @@
 """Features: the input of the models for every record, and the report on the data."""
 
-from data_pipeline import read_manifest
 from data_pipeline.preparation import DataPreparation
 from data_pipeline.report import report_path, write_report
+from data_pipeline.versions.manifest import read_manifest
 from platform_core.storage import FEATURES_FILE, dataset_path
 from training.progress import show
 from training.results import DatasetResult, FeaturesResult

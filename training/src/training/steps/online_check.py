@@ -6,7 +6,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 
-from data_pipeline import TEST
+from data_pipeline.columns import TEST
 from data_pipeline.stored import read_part
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose

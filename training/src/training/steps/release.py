@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import pyarrow.parquet as pq
 
-from data_pipeline import TEST
+from data_pipeline.columns import TEST
 from data_pipeline.sources import shown
 from data_pipeline.stored import read_features
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.errors import GateRefused
 from platform_core.ledger import Ledger
+from platform_core.pages import svg
 from platform_core.storage import baseline_path, release_path
 from releases.catalogue.model_card import CARD_HTML, CARD_JSON
 from releases.deployers.images import pinned_image
@@ -18,11 +19,10 @@ from releases.gates import admit, load_champion, rows_unseen_by, run_gates
 from scoring import Release, build_release
 from training.card.card import model_card
 from training.card.page import card_page
-from training.card.plots import evaluation_plots, png
+from training.card.plots import evaluation_plots
 from training.progress import show
 from training.results import (
     EvaluationResult,
-    ExportResult,
     FeaturesResult,
     ReleaseResult,
     TrainResult,
@@ -36,8 +36,7 @@ def run(
     context: StepContext,
     features: FeaturesResult,
     model: TrainResult,
-    graph: ExportResult,
-    evaluation: EvaluationResult,
+    evaluated: EvaluationResult,
 ) -> ReleaseResult:
     """Build the release, judge it, and store it with the verdict and its card.
 
@@ -47,17 +46,17 @@ def run(
     """
     store, case = context.store, context.case
     version, view = features.dataset_version, features.feature_view_version
-    onnx = store.read(graph.graph_path)
+    onnx = store.read(evaluated.graph_path)
     baseline = served_baseline(context, onnx, model.decision, version, view)
     built = build_release(case, onnx, baseline, view, model.decision)
-    checks = _judge(context, built, version, graph.largest_difference)
-    lineage = _lineage(context, built.id, features, model, evaluation, checks)
-    documents, figures = _documents(context, built, lineage, model, evaluation)
+    checks = _judge(context, built, version, evaluated.largest_difference)
+    lineage = _lineage(context, built.id, features, model, evaluated, checks)
+    documents, figures = _documents(context, built, lineage, model, evaluated)
     store.write(baseline_path(case.name, built.id), baseline)
     try:
         admit(store, built, lineage, documents)
     except GateRefused:
-        _log_refusal(context, model.run_id, evaluation, {**documents, **figures})
+        _log_refusal(context, model.run_id, evaluated, {**documents, **figures})
         raise
     return ReleaseResult(
         release_id=built.id,
@@ -66,7 +65,7 @@ def run(
         candidate=model.candidate,
         run_id=model.run_id,
         dataset_version=version,
-        metrics=evaluation.metrics,
+        metrics=evaluated.metrics,
         figure_paths={name: context.write(name, data) for name, data in figures.items()},
     )
 
@@ -97,12 +96,13 @@ def _documents(
     case = context.case
     card = model_card(context.store, case, built.manifest, lineage, model, evaluation)
     answers = pq.read_table(io.BytesIO(context.store.read(evaluation.answers_path)))
-    figures = evaluation_plots(case, answers, card.decision)
+    plots = evaluation_plots(case, answers, card.decision)
+    figures = {name: svg(figure) for name, figure in plots.items()}
     documents = {
         CARD_JSON: card.model_dump_json(indent=1).encode(),
         CARD_HTML: card_page(case, card, figures),
     }
-    return documents, {name: png(figure) for name, figure in figures.items()}
+    return documents, {name: picture.encode() for name, picture in figures.items()}
 
 
 def _lineage(

@@ -8,7 +8,7 @@ former would call that difference drift.
 import pyarrow as pa
 
 from baseline import baseline_bytes, build_baseline
-from data_pipeline import TEST
+from data_pipeline.columns import TEST
 from data_pipeline.stored import read_part
 from platform_core.contracts.release import DecisionRule
 from platform_core.errors import UpstreamUnavailable
@@ -45,7 +45,7 @@ def _as_served(
     if not views:
         return assemble(case, records)
     lookup = EntityLookup(views, context.services.online_store, context.services.clock)
-    entities = lookup.read(case.entity_keys(records))
+    entities = lookup.read(case.entity_keys(records).to_pylist())
     if entities is None:
         raise UpstreamUnavailable(
             f"the online store cannot answer for {views[0].name}: the baseline needs the values "

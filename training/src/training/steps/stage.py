@@ -1,32 +1,39 @@
-"""Stage: the release as a version in MLflow, served by staging."""
+"""Stage: the release as a version in MLflow, served by staging and compared with offline scores."""
 
 import tempfile
 from pathlib import Path
 
 from releases.catalogue.model_card import CARD_HTML, CARD_JSON
 from scoring.release import model_file
+from training.progress import show
 from training.results import ReleaseResult, StageResult
 from training.steps.context import StepContext
+from training.steps.online_check import compare_online
 
 ACTOR = "training-pipeline"
 
 
 def run(context: StepContext, release: ReleaseResult) -> StageResult:
-    """Register the release in MLflow with its metrics, figures and card, and deploy it to staging.
+    """Register the release in MLflow with its metrics, figures and card, deploy it to staging, and
+    send test records through the gateway.
 
     Raises:
-        Refused: the registry lost the signature.
+        Refused: the registry lost the signature, or an answer of the gateway is an error, differs,
+            or names another release.
+        UpstreamUnavailable: the gateway did not answer.
         PlatformError: the release could not be deployed; the one before is still served.
     """
     version = register(context, release)
     reason = f"pipeline run {context.run.run_id}"
     name = context.case.name
     context.services.releases.deploy_to_staging(name, release.release_id, ACTOR, reason)
+    largest = compare_online(context.services, name, release.dataset_version, release.release_id)
+    show(f"smoke: largest difference between gateway and offline {largest:.2e}")
     return StageResult(
         release_id=release.release_id,
         release_path=release.release_path,
         model_version=version,
-        dataset_version=release.dataset_version,
+        largest_difference=largest,
     )
 
 
@@ -47,5 +54,4 @@ def register(context: StepContext, release: ReleaseResult) -> str:
         version = services.registry.register(
             name, release.release_id, store.uri(folder), model, run_id, tags
         )
-    experiment.end(run_id)
     return version.version

@@ -6,7 +6,7 @@ import pickle
 import time
 from typing import TYPE_CHECKING
 
-from data_pipeline import TRAIN
+from data_pipeline.columns import TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
 from releases.catalogue.model_card import TrialSummary
@@ -24,22 +24,34 @@ if TYPE_CHECKING:
 def run(context: StepContext, features: FeaturesResult) -> TrainResult:
     """Search, and fit the best model. Each trial is an MLflow run below the run of the pipeline.
 
+    The MLflow run ends with this step; later steps add to it.
+
     Raises:
+        Conflict: another process trains this run.
         InvalidData: the rows cannot be split into folds.
         UpstreamUnavailable: Ray or MLflow does not answer.
     """
     with ray_session():
         start_workers(context.case)
-        return _train(context, features.dataset_version)
+        # The workers start while this process imports MLflow.
+        from training.tracking.run_end import end_killed_runs, ended, training_lock
+
+        runs, name = context.services.settings.platform_home / "runs", context.run.run_id
+        experiment = context.services.experiment(context.case.name)
+        with training_lock(runs, name):
+            end_killed_runs(experiment, runs, name)
+            run_id = _start(context, experiment, features.dataset_version)
+            with ended(experiment, run_id):
+                return _train(context, experiment, run_id, features.dataset_version)
 
 
-def _train(context: StepContext, dataset_version: str) -> TrainResult:
-    # The workers start while this process imports MLflow and scikit-learn.
+def _train(
+    context: StepContext, experiment: Experiment, run_id: str, dataset_version: str
+) -> TrainResult:
+    # The workers start while this process imports scikit-learn.
     from training.search.cross_validation import Budget, search
 
     case, given = context.case, context.parameters
-    experiment = context.services.experiment(case.name)
-    run_id = _start(context, experiment, dataset_version)
     rows = read_features(context.store, case, dataset_version, TRAIN)
     planned = min(given.trials, settings(case))
     start = time.perf_counter()

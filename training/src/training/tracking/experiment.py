@@ -78,6 +78,14 @@ class Experiment:
         return run_id
 
     @_translated
+    def running(self) -> dict[str, str]:
+        """Return the names of the pipeline runs that have not ended, by the ids of their runs."""
+        found = self.client.search_runs([self._id], "attributes.status = 'RUNNING'")
+        return {
+            run.info.run_id: run.info.run_name for run in found if PARENT_TAG not in run.data.tags
+        }
+
+    @_translated
     def log(
         self,
         run_id: str,
@@ -118,7 +126,7 @@ class Experiment:
 
     @_translated
     def end(self, run_id: str, status: str = "FINISHED") -> None:
-        """End a run: `FINISHED` or `FAILED`."""
+        """End a run: `FINISHED`, `FAILED` or `KILLED`."""
         self.client.set_terminated(run_id, status)
 
 

@@ -1,6 +1,7 @@
 """The Open Inference Protocol (V2): Arrow record batches as named tensors and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,21 +55,77 @@ def tensors_from_batch(batch: pa.RecordBatch) -> list[Tensor]:
     ]
 
 
-def batch_from_tensors(tensors: Sequence[Tensor], schema: pa.Schema) -> pa.RecordBatch:
-    """Return the columns of `schema` from V2 JSON tensors of shape [N] or [N, 1].
+@dataclass(frozen=True, slots=True)
+class _ColumnReader:
+    """Reads one column: K numbers in each row of a block of that `width`, else one value."""
 
-    A block of K numbers has the shape [N, K].
+    name: str
+    type: pa.DataType
+    datatype: str
+    width: int | None
 
-    Tensors that `schema` does not name are ignored.
+    def read(self, tensor: Tensor) -> pa.Array:
+        """Return the column; `InvalidInput` if type, shape or data do not fit."""
+        if tensor["datatype"] != self.datatype:
+            raise InvalidInput(
+                f"the input tensor {self.name!r} has datatype {tensor['datatype']}, "
+                f"expected {self.datatype}"
+            )
+        data = tensor["data"]
+        self._check_shape(list(tensor["shape"]), len(data))
+        try:
+            if self.width is None:
+                return pa.array(data, self.type)
+            return pa.FixedSizeListArray.from_arrays(pa.array(data, pa.float32()), type=self.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError) as error:
+            raise InvalidInput(f"the input tensor {self.name!r} does not fit: {error}") from error
 
-    Raises:
-        InvalidInput: a tensor is missing, or its type, shape or data do not fit.
+    def _check_shape(self, shape: list[int], values: int) -> None:
+        if self.width is None:
+            fits = shape in ([values], [values, 1])
+        else:
+            fits = shape == [values // self.width, self.width] and values % self.width == 0
+        if not fits:
+            expected = "[N]" if self.width is None else f"[N, {self.width}]"
+            raise InvalidInput(
+                f"the input tensor {self.name!r} has shape {shape} for {values} values; "
+                f"expected {expected}"
+            )
+
+
+class TensorReader:
+    """Reads the columns of `schema` from V2 JSON tensors.
+
+    A column has the shape [N] or [N, 1], a block of K numbers [N, K].
     """
-    by_name = {tensor["name"]: tensor for tensor in tensors}
-    columns = [_column(by_name, field) for field in schema]
-    if len({len(column) for column in columns}) > 1:
-        raise InvalidInput("the input tensors differ in length; give each the same batch size")
-    return pa.record_batch(columns, schema=schema)
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._columns = tuple(
+            _ColumnReader(field.name, field.type, _datatype(field), next(iter(_width(field)), None))
+            for field in schema
+        )
+
+    def read(self, tensors: Iterable[Tensor]) -> pa.RecordBatch:
+        """Return N rows; tensors that the schema does not name are ignored.
+
+        Raises:
+            InvalidInput: a tensor is missing, or its type, shape or data do not fit.
+        """
+        by_name = {tensor["name"]: tensor for tensor in tensors}
+        columns = []
+        for column in self._columns:
+            if column.name not in by_name:
+                raise InvalidInput(f"the input tensor {column.name!r} is missing")
+            columns.append(column.read(by_name[column.name]))
+        if len({len(column) for column in columns}) > 1:
+            raise InvalidInput("the input tensors differ in length; give each the same batch size")
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+
+def batch_from_tensors(tensors: Iterable[Tensor], schema: pa.Schema) -> pa.RecordBatch:
+    """Return the columns of `schema` from V2 JSON tensors; see `TensorReader`."""
+    return TensorReader(schema).read(tensors)
 
 
 def number_block(features: pa.RecordBatch | pa.Table) -> np.ndarray:
@@ -81,32 +138,6 @@ def number_block(features: pa.RecordBatch | pa.Table) -> np.ndarray:
     start = column.offset * width
     values: np.ndarray = column.values.to_numpy()
     return values[start : start + rows * width].reshape(rows, width)
-
-
-def _column(by_name: Mapping[str, Tensor], field: pa.Field) -> pa.Array:
-    tensor = by_name.get(field.name)
-    if tensor is None:
-        raise InvalidInput(f"the input tensor {field.name!r} is missing")
-    if tensor["datatype"] != _datatype(field):
-        raise InvalidInput(
-            f"the input tensor {field.name!r} has datatype {tensor['datatype']}, "
-            f"expected {_datatype(field)}"
-        )
-    shape, data = list(tensor["shape"]), tensor["data"]
-    width = _width(field)
-    rows = len(data) // width[0] if width else len(data)
-    allowed = [[rows, *width]] if width else [[rows], [rows, 1]]
-    if shape not in allowed or rows * (width[0] if width else 1) != len(data):
-        raise InvalidInput(
-            f"the input tensor {field.name!r} has shape {shape} for {len(data)} values; "
-            f"expected [{', '.join(['N', *map(str, width)])}]"
-        )
-    try:
-        if width:
-            return pa.FixedSizeListArray.from_arrays(pa.array(data, pa.float32()), type=field.type)
-        return pa.array(data, type=field.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError) as error:
-        raise InvalidInput(f"the input tensor {field.name!r} does not fit: {error}") from error
 
 
 def _width(field: pa.Field) -> tuple[int, ...]:

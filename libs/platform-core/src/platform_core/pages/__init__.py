@@ -23,7 +23,7 @@ def render(package: str, template: str, **values: Any) -> bytes:
     """Return a page: `template` in the folder `templates` of `package`, filled with `values`.
 
     Values are escaped; a `Figure` becomes an SVG picture in place. The same values give the
-    same bytes. A name the template uses but nobody gave raises `jinja2.UndefinedError`.
+    same bytes. A name that the template uses and that is not given raises `jinja2.UndefinedError`.
     """
     return _environment(package).get_template(template).render(**values).encode()
 
@@ -42,11 +42,11 @@ def _environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["style"] = files(__name__).joinpath("templates/page.css").read_text()
-    environment.globals["figure"] = _svg
+    environment.globals["figure"] = svg
     return environment
 
 
-def _svg(figure: Figure) -> Markup:
+def svg(figure: Figure) -> Markup:
     """Return a figure as SVG; a salt of its own keeps its bytes the same from run to run."""
     buffer = io.StringIO()
     options: Any = {"svg.hashsalt": "mlplatform", "svg.fonttype": "none"}

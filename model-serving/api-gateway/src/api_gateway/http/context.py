@@ -20,13 +20,13 @@ class BodyLimits:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestContext:
     """One request; `RequestContextMiddleware` creates it before anything else looks at the request.
 
     `started` is a reading of `time.perf_counter`. `headers` have lower-case names; `caller` is
-    `None` without a known API key. `use_case` and `environment` are set once they have been
-    checked, so that metrics have no labels a caller can invent.
+    `None` without a known API key. The checks set `use_case` and `environment` once they have
+    passed, so that metrics have no labels a caller can invent.
     """
 
     request_id: str
@@ -52,30 +52,3 @@ def scope_context(scope: Scope) -> RequestContext:
 def set_context(scope: Scope, context: RequestContext) -> None:
     """Attach the context of a request to its ASGI scope."""
     scope[_SCOPE_KEY] = context
-
-
-def set_use_case(request: Request, use_case: str) -> None:
-    """Record that the request is for `use_case`, which is installed."""
-    context = context_of(request)
-    set_context(request.scope, _for_target(context, use_case, context.environment))
-
-
-def set_environment(request: Request, environment: Environment) -> None:
-    """Record the environment that the request is for."""
-    context = context_of(request)
-    set_context(request.scope, _for_target(context, context.use_case, environment))
-
-
-def _for_target(
-    context: RequestContext, use_case: str, environment: Environment | None
-) -> RequestContext:
-    # `dataclasses.replace` takes three times as long.
-    return RequestContext(
-        context.request_id,
-        context.started,
-        context.headers,
-        context.caller,
-        context.body_limits,
-        use_case,
-        environment,
-    )

@@ -2,8 +2,8 @@
 
 import logging
 import re
+import secrets
 import time
-import uuid
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +33,7 @@ _RAW_SECURITY_HEADERS = [
     (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
 ]
 _REQUEST_ID, _API_KEY = REQUEST_ID.lower(), API_KEY.lower()
+REQUEST_ID_BYTES = 16
 _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -107,4 +108,4 @@ class _ResponseHeaders:
 
 def _request_id(given: str) -> str:
     """Return the caller's request id if it is short and harmless, else a new one."""
-    return given if _VALID_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _VALID_REQUEST_ID.fullmatch(given) else secrets.token_hex(REQUEST_ID_BYTES)

@@ -13,7 +13,7 @@ from api_gateway.errors import (
     UnsupportedMediaType,
     UseCaseNotFound,
 )
-from api_gateway.http.context import BodyLimits, context_of, set_environment, set_use_case
+from api_gateway.http.context import BodyLimits, context_of
 from api_gateway.http.headers import ENVIRONMENT, PURPOSE
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
@@ -34,7 +34,7 @@ def find_use_case(request: Request, name: str) -> UseCase:
         raise UseCaseNotFound(
             f"use case {name!r:.100} is not installed; installed: {', '.join(use_case_names())}"
         )
-    set_use_case(request, name)
+    context_of(request).use_case = name
     return use_case(name)
 
 
@@ -79,11 +79,11 @@ async def _read_body(request: Request, limits: BodyLimits) -> bytes:
 
 def environment_of(request: Request) -> Environment:
     """Return the environment of `X-Environment`, staging without; `UnknownEnvironment` (400)."""
-    given = context_of(request).headers.get(_ENVIRONMENT, Environment.STAGING.value)
-    environment = _ENVIRONMENTS.get(given)
+    context = context_of(request)
+    given = context.headers.get(_ENVIRONMENT, Environment.STAGING.value)
+    environment = context.environment = _ENVIRONMENTS.get(given)
     if environment is None:
         raise UnknownEnvironment(f"{ENVIRONMENT} is {given!r:.100}; use staging or production")
-    set_environment(request, environment)
     return environment
 
 
@@ -98,6 +98,8 @@ def purpose_of(request: Request) -> Purpose:
 
 def _check_media_type(headers: Mapping[str, str]) -> None:
     given = headers.get("content-type", "")
+    if given == JSON and "content-encoding" not in headers:
+        return
     media_type, *parameters = (part.strip().lower() for part in given.split(";"))
     pairs = (parameter.partition("=") for parameter in parameters)
     charsets = {value.strip().strip('"') for name, _, value in pairs if name.strip() == "charset"}

@@ -1,7 +1,7 @@
 """From what an inference service returned to responses and inference records."""
 
+import secrets
 import time
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,6 +14,7 @@ from api_gateway.routing.upstream import ServedScores
 from platform_core.contracts.environments import Environment
 
 LATENCY_DIGITS = 3
+PREDICTION_ID_BYTES = 16
 Probability = Annotated[float, Field(ge=0, le=1)]
 HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -102,7 +103,7 @@ class PredictedBatch:
         scores, case = self._scores, self._case
         prediction = scores.predictions[row]
         probabilities = dict(zip(case.classes, scores.probabilities[row], strict=True))
-        prediction_id = uuid.uuid4().hex
+        prediction_id = secrets.token_hex(PREDICTION_ID_BYTES)
         environment = request.target.environment.value
         self.log_records.append(
             {

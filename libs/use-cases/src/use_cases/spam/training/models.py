@@ -15,11 +15,12 @@ the rest. N-grams of characters recognise misspelt words, but identify a source 
 signatures: they get less weight than words, and more guidance.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import onnx
 from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier
@@ -28,13 +29,15 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from use_cases.closed_vectoriser import ClosedTfidfVectorizer
-from use_cases.export import TOKEN_PATTERN, export
+from use_cases.closed_vectoriser import TOKEN_PATTERN, ClosedTfidfVectorizer
 from use_cases.spam.classes import CLASSES, SENDER_DOMAIN
 from use_cases.spam.features import FEATURE_SCHEMA
 from use_cases.spam.topics import SIDES, TOPICAL
 from use_cases.spam.training.guided import GuidedClassifier
 from use_cases.training import Candidate
+
+if TYPE_CHECKING:
+    import onnx
 
 SCHEMA = FEATURE_SCHEMA.with_numbers(SENDER_DOMAIN.names)
 SIGNS = ("log_exclamations", "log_questions", "log_currency", "log_addresses")
@@ -82,6 +85,9 @@ def candidates() -> Sequence[Candidate]:
 
 def to_onnx(fitted: Pipeline) -> onnx.ModelProto:
     """Return the graph; guidance is part of the weights of a plain linear classifier."""
+    # Who only fits models, as every worker does, does not wait for the converters.
+    from use_cases.export import export
+
     name, classifier = fitted.steps[-1]
     plain = classifier.plain_ if isinstance(classifier, GuidedClassifier) else classifier
     pipeline = Pipeline([*fitted.steps[:-1], (name, plain)])
