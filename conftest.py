@@ -1,10 +1,12 @@
 """Fixtures that every package's tests may use: stores and small real releases."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 # pytest names test modules after their folders; a folder that is called like a package (`training`,
 # `embedded`) would hide it unless the package is imported first.
@@ -26,6 +28,28 @@ def logging_is_set_back() -> Iterator[None]:
     for handler in list(logging.root.handlers):
         if type(handler) is logging.StreamHandler:
             logging.root.removeHandler(handler)
+
+
+CONFIGURATION = Path(__file__).parent / "config" / "embedded.env"
+CONFIGURED = (
+    "PATH",
+    "PLATFORM_CONFIG",
+    "PLATFORM_HOME",
+    "PLATFORM_ROOT",
+    *dotenv_values(CONFIGURATION),
+)
+
+
+@pytest.fixture(autouse=True)
+def configuration_is_set_back() -> Iterator[None]:
+    """Take away the settings that a command under test read from its configuration file."""
+    before = {name: os.environ.get(name) for name in CONFIGURED}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @pytest.fixture

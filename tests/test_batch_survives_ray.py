@@ -22,7 +22,8 @@ from platform_core.testing.ray_cluster import RayCluster
 from platform_core.testing.servers import RayHead, takes_jobs
 from use_cases import use_case
 
-pytestmark = pytest.mark.slow
+# Fixtures start a stack and train; each counts as part of the first test that needs it.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROWS, CHUNK_ROWS = 4000, 10
 SECONDS = 120

@@ -122,3 +122,9 @@ def test_the_environment_is_read_in_settings_modules_only():
                 if isinstance(owner, ast.Name) and owner.id == "os" and path.name != "settings.py":
                     readers.append(path.relative_to(ROOT).as_posix())
     assert set(readers) <= MAY_READ_THE_ENVIRONMENT
+
+
+def test_the_rate_limit_of_a_laptop_does_not_stop_a_fast_caller():
+    per_minute = int(dotenv_values(EMBEDDED)["RATE_LIMIT"].removesuffix("/minute"))
+    assert per_minute >= 60 * 10_000
+    assert f"{per_minute:,} requests a minute" in (ROOT / "README.md").read_text()

@@ -71,7 +71,6 @@ class Home:
             "RATE_LIMIT": BUSY_LIMIT,
             "INFERENCE_URL_STAGING": service,
             "INFERENCE_URL_PRODUCTION": service,
-            "READY_ENVIRONMENTS": "staging",
             "RAY_ADDRESS": "127.0.0.1:1",
             "RAY_DASHBOARD_URL": "http://127.0.0.1:1",
             "RAY_AUTH_TOKEN_PATH": "",

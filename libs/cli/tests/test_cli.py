@@ -121,3 +121,14 @@ def test_the_fields_of_a_model_are_options():
     help_text = run(decorated, ["--help"]).stdout
     assert "Settings to try. Default: 4." in help_text
     assert run(decorated, ["--unknown", "x"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["api_gateway", "inference_service", "feature_transformer", "drift_detector", "training"],
+)
+def test_a_service_refuses_arguments(service: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", service, "run"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "unrecognized arguments: run" in done.stderr

@@ -329,7 +329,7 @@ def test_of_two_promotions_at_once_one_is_reverted(world):
         world.service.promote("iris", first, **AUDIT),
         world.deployer.deploy("iris", PRODUCTION, second, "", "3"),
     )
-    with pytest.raises(LedgerConflict, match="somebody else"):
+    with pytest.raises(LedgerConflict, match="another process"):
         world.service.promote("iris", second, **AUDIT)
     assert world.served() == first
     assert [e.change.verdict for e in world.ledger.entries("iris", PRODUCTION)] == [

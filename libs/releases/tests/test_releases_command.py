@@ -132,24 +132,33 @@ def test_promotion_and_rollback_work_without_mlflow_and_repair_rebuilds_it(
     assert json.loads("\n".join(output))[0]["changed"] == []
 
 
-def test_a_rollback_repairs_what_a_killed_promotion_left(world, v2_peers, settings, run, serve):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_promotion_that_is_ended_by_a_signal_is_undone_or_repaired(
+    number, world, v2_peers, settings, run, serve
+):
     old, new = (world.make_release(world.store, seed=seed).id for seed in (0, 1))
     assert run("promote", "--use-case", "iris", "--release", old)[0] == 0
-    programs = []
+    programs, served = [], []
+    server = v2_peers.peers[Environment.PRODUCTION]
 
-    def kill(*_):
-        programs[0].kill()
+    def end(*_):
+        served.append(server.scorers["iris"].release_id)
+        programs[0].send_signal(number)
+        programs[0].wait(120)
         return 503, {}, {}
 
     command = [sys.executable, "-m", "cli", "promote", "--use-case", "iris", "--release", new]
-    with serve(kill) as smoke:
+    with serve(end) as smoke:
         environment = child_environment(settings | {"GATEWAY_URL": smoke})
         programs.append(subprocess.Popen(command, env=environment))
-        assert programs[0].wait(120) == -signal.SIGKILL
-    server = v2_peers.peers[Environment.PRODUCTION]
-    assert server.scorers["iris"].release_id == new
-    code, output, _ = run("rollback", "--use-case", "iris")
-    assert (code, "repaired" in output[0]) == (0, True)
+        code = programs[0].wait(120)
+    assert served == [new]
+    killed = number == signal.SIGKILL
+    assert code == (-signal.SIGKILL if killed else 1)
+    assert server.scorers["iris"].release_id == (new if killed else old)
+    code, output, errors = run("rollback", "--use-case", "iris")
+    assert (code, "repaired" in "".join(output)) == ((0, True) if killed else (1, False))
+    assert killed or "nothing to roll back to" in errors[-1]
     assert server.scorers["iris"].release_id == old
     assert json.loads((server.folder / "iris.json").read_bytes())["release_id"] == old
 

@@ -104,3 +104,13 @@ def test_a_long_history_shows_the_newest_entries(listing, ledger, blob_store, ma
     assert "the last 10 of 12" in text
     assert "change 11" in text
     assert "ada: change 1\n" not in text
+
+
+def test_it_needs_no_registry(world):
+    release = world.release()
+    world.service.promote("iris", release, actor="ada", reason="monthly")
+    world.registry.down = True
+    lines = list(ReleaseListing(world.store, world.registry, world.ledger).lines("iris"))
+    assert lines[0] == "no versions: the registry does not answer"
+    assert any(line.startswith(release[:12]) and "production" in line for line in lines)
+    assert "served" in lines[-1]

@@ -141,9 +141,10 @@ def test_an_unexpected_error_of_the_store_is_raised(store):
         FeatureTransformer(SPAM, MANIFEST, store).transform(mails("a@bad.example"))
 
 
-def test_a_failed_store_is_not_called_for_a_second(store, clock):
+@pytest.mark.parametrize("error", [UpstreamUnavailable("down"), NotFound("no such view")])
+def test_a_failed_store_is_not_called_for_a_second(store, clock, error):
     transformer = FeatureTransformer(SPAM, MANIFEST, store, clock)
-    store.error = UpstreamUnavailable("down")
+    store.error = error
     assert transformer.transform(mails("a@bad.example")).degraded
     store.error = None
 

@@ -110,3 +110,17 @@ async def test_a_response_may_take_longer_than_the_head_timeout(serve, v2, keys,
     response = await waiting
     assert response.status_code == 200
     assert json.loads(response.content)["email_id"] == spam["email_id"]
+
+
+async def test_blanks_around_a_header_value_do_not_belong_to_it(running, keys, spam) -> None:
+    body = json.dumps(spam).encode()
+    head = (
+        f"POST /predict HTTP/1.1\r\nHost: x\r\nX-API-Key: \t {keys['operator']} \t\r\n"
+        "X-Environment: production \t \r\nX-Purpose: smoke \r\nX-Request-ID: mine \r\n"
+        f"Content-Type: application/json \r\nContent-Length: {len(body)}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    answer = await answer_of(running, head.encode(), body)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"x-request-id: mine\r\n" in answer
+    assert b'"environment":"production"' in answer

@@ -246,3 +246,21 @@ def test_starting_imports_nothing_heavy() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+async def test_the_last_answer_of_an_idle_connection_closes_it(program) -> None:
+    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with program.running() as (process, _), asyncio.timeout(DEADLINE_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
+        writer.write(request)
+        first = await reader.readuntil(b'"ok"}')
+        assert b"connection: close" not in first
+        process.terminate()
+        while await accepts(program.port):
+            await asyncio.sleep(0.02)
+        writer.write(request)
+        last = await reader.read()
+        writer.close()
+        assert last.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in last
+        assert await asyncio.to_thread(process.wait, DEADLINE_SECONDS) == 0

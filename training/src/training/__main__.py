@@ -4,7 +4,7 @@ import sys
 import threading
 
 from platform_core.errors import PlatformError
-from platform_core.programs import run_service
+from platform_core.programs import refuse_arguments, run_service
 from training.bootstrap import TrainingServices
 from training.launch import run_pipeline
 from training.progress import show
@@ -13,6 +13,7 @@ from training.scheduler import Scheduler
 
 def main() -> None:
     """Look for retraining requests every `SCHEDULER_INTERVAL_SECONDS`."""
+    refuse_arguments(__doc__)
     services = TrainingServices()
     scheduler = Scheduler(services.store, lambda *run: run_pipeline(services, *run))
     scheduler.resume()

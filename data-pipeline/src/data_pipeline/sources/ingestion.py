@@ -157,11 +157,8 @@ class _Ingestion:
         counts = self.inputs.values()
         rows, malformed = sum(c.rows for c in counts), sum(c.pieces for c in counts)
         if rows == 0:
-            why = (
-                f" ({malformed} lines could not be parsed; {self.warnings[-1]})"
-                if malformed
-                else ""
-            )
+            first = "; ".join(self.warnings[-1:])
+            why = f" ({malformed} lines could not be parsed; {first})" if malformed else ""
             raise InvalidData(f"{shown_source} has no rows{why}; give a file with labelled records")
         warnings = self.warnings + [
             f"{count} values of {name} were longer than {self.mapping.limits[name]:,} characters "

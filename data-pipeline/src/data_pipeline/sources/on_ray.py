@@ -57,4 +57,6 @@ def stream_on_ray(
 
 
 def _read(mapping: ColumnMapping, task: ReadTask) -> Iterator[ReadEvent]:
-    yield from task.read(mapping)
+    # Not `yield from`: Ray sends values to this generator, which those inside do not take.
+    for event in task.read(mapping):  # noqa: UP028
+        yield event

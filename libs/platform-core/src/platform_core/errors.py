@@ -129,7 +129,7 @@ class BlobChanged(Conflict):
 
 
 class LedgerConflict(Conflict):
-    """Somebody else changed the environment in the meantime."""
+    """Another process changed the environment in the meantime."""
 
     code = "ledger-conflict"
 

@@ -91,8 +91,8 @@ class Ledger:
 
 def _conflict(change: Change) -> LedgerConflict:
     return LedgerConflict(
-        f"{change.use_case} {change.environment} was changed by somebody else "
-        "at the same time; look at `make releases` and try again"
+        f"{change.use_case} {change.environment} was changed by another process "
+        "at the same time; check `make releases` and try again"
     )
 
 

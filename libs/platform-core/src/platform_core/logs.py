@@ -1,4 +1,4 @@
-"""Logs that nobody can forge: what a caller sent may be in a line, but it never begins one."""
+"""Logs that callers cannot forge: input may appear within a line, but never starts one."""
 
 import logging
 import textwrap

@@ -1,5 +1,6 @@
 """The shell around every program: logging, signals, exit codes (0 done, 1 failed, 2 wrong use)."""
 
+import argparse
 import logging
 import signal
 import sys
@@ -62,6 +63,14 @@ def run_service(command: Callable[[], int | None], verbose: Sequence[str] = ()) 
     for name in verbose:
         logging.getLogger(name).setLevel(logging.INFO)
     return exit_code(command)
+
+
+def refuse_arguments(description: str | None) -> None:
+    """Exit with 2 if the program got arguments; print its description for `--help`.
+
+    A service reads its settings from the environment.
+    """
+    argparse.ArgumentParser(description=description).parse_args()
 
 
 def on_termination(handler: Callable[[], None]) -> None:

@@ -1,6 +1,7 @@
 """The commands that change or show what is served."""
 
 import getpass
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -160,4 +161,6 @@ def _releases() -> "Releases":
     from releases.bootstrap import build
     from releases.settings import ReleaseSettings
 
+    # A pod that is deleted gets SIGTERM: its change is undone, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return build(ReleaseSettings())

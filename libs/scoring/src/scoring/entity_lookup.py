@@ -68,7 +68,7 @@ class EntityLookup:
                 return None
             self._cache.put(fetched)
             values |= fetched
-        rows = [values.get(key, self._unknown) for key in keys]
+        rows = [self._unknown if key is None else values.get(key, self._unknown) for key in keys]
         columns = [pa.array(column, pa.float64()) for column in zip(*rows, strict=True)]
         return pa.record_batch(columns or self._no_rows(), names=list(self._names))
 

@@ -8,11 +8,12 @@ from api_gateway.bootstrap import build
 from api_gateway.http.app import create_app
 from api_gateway.http.connections import ConnectionLimits, limited_protocol, raise_file_limit
 from api_gateway.lean_arrow import keep_pandas_out
-from platform_core.programs import FAILED, on_termination, run_service
+from platform_core.programs import FAILED, on_termination, refuse_arguments, run_service
 
 
 def main() -> int:
     """Return 0 after a clean end, 1 if the gateway cannot run, 2 for wrong settings."""
+    refuse_arguments(__doc__)
     keep_pandas_out()
     return run_service(_serve, verbose=("api_gateway", "records", "uvicorn"))
 

@@ -45,7 +45,7 @@ def assemble(
     catalog = Catalog(store, clock)
     spool = Spool(settings.spool_folder, limits, clock)
     log = InferenceLog(spool, store, metrics, settings.answer_unlogged)
-    health = Health(catalog, upstream, log, runner, clock, settings.needed_environments)
+    health = Health(catalog, upstream, log, runner, clock)
     supervisor = JobSupervisor(store, runner, clock, settings.batch_max_attempts)
     jobs = BatchJobs(store, supervisor, clock)
     # A quarter of all requests in flight is always left for other use cases and environments.

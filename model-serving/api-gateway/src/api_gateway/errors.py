@@ -1,7 +1,7 @@
 """What only an HTTP caller can get wrong, as branches of the platform's error tree.
 
 Refused
-├── Unauthenticated         no key, or one nobody has
+├── Unauthenticated         no key, or an unknown one
 ├── Forbidden               the key's role is too low
 └── RateLimited             the key has used up its requests for now
 InvalidInput

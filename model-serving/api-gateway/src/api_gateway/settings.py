@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
-from platform_core.contracts.environments import Environment
 from platform_core.settings import Settings
 
 
@@ -39,21 +38,5 @@ class GatewaySettings(Settings):
     batch_supervise_seconds: float = Field(default=10.0, gt=0)
     batch_max_attempts: int = Field(default=5, ge=1)
 
-    ready_environments: str = ",".join(Environment)
     refresh_seconds: float = Field(default=5.0, gt=0)
     shutdown_seconds: float = Field(default=25.0, gt=0)
-
-    @field_validator("ready_environments")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        _environments(value)
-        return value
-
-    @property
-    def needed_environments(self) -> frozenset[Environment]:
-        """The environments that readiness requires."""
-        return _environments(self.ready_environments)
-
-
-def _environments(text: str) -> frozenset[Environment]:
-    return frozenset(Environment(part.strip()) for part in text.split(",") if part.strip())

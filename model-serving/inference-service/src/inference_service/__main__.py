@@ -3,6 +3,7 @@
 import sys
 
 from inference_service.bootstrap import build
-from platform_core.programs import exit_code
+from platform_core.programs import exit_code, refuse_arguments
 
+refuse_arguments(__doc__)
 sys.exit(exit_code(lambda: build().run()))

@@ -9,11 +9,12 @@ from drift_detector.log import configure_logging
 from drift_detector.loop import run_loop
 from drift_detector.settings import DriftSettings
 from platform_core.clock import SystemClock
-from platform_core.programs import exit_code, on_termination
+from platform_core.programs import exit_code, on_termination, refuse_arguments
 
 
 def main() -> None:
     """Measure windows until SIGTERM or SIGINT."""
+    refuse_arguments(__doc__)
     configure_logging()
     settings, clock, stop = DriftSettings(), SystemClock(), Event()
     on_termination(stop.set)

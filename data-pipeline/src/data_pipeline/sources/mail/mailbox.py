@@ -32,6 +32,8 @@ _ENVELOPE = re.compile(rb"From \S*[ \t].*\d:\d\d")
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,9})[ \t]*\r?\n", re.IGNORECASE)
 _LINE_BYTES = 1 << 16
+# Between a body whose length is known and the next envelope.
+MAX_EMPTY_LINES = 5
 
 
 def read_mails(files: Sequence[SourceFile], mapping: ColumnMapping) -> Iterator[ReadEvent]:
@@ -54,6 +56,8 @@ def read_mails(files: Sequence[SourceFile], mapping: ColumnMapping) -> Iterator[
         yield from rows.full()
     yield from rows.rest()
     yield from rejects.events()
+    if rejects.first:
+        yield Note(f"{MAILS}: the first message left out is {rejects.first}")
     yield from _without_text(rows, MAILS)
     yield Finished(MAILS, MESSAGES, total, sum(file.size for file in files), files=len(files))
 
@@ -135,7 +139,7 @@ class _Mailbox:
         data += self._stream.read(max(0, length - len(data)))
         self._again.extend(BytesIO(data[length:]))
         following = [self._line()]
-        if not following[0].strip():
+        while following[-1] and not following[-1].strip() and len(following) < MAX_EMPTY_LINES:
             following.append(self._line())
         self._again.extendleft(reversed(following))
         ends = not following[-1] or _ENVELOPE.match(following[-1]) is not None

@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
 
 class Change(Contract):
-    """What somebody did to an environment, before the ledger gives it a place."""
+    """A change of an environment, before the ledger assigns its position."""
 
     use_case: str
     environment: Environment

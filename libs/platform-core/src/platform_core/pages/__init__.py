@@ -23,7 +23,7 @@ def render(package: str, template: str, **values: Any) -> bytes:
     """Return a page: `template` in the folder `templates` of `package`, filled with `values`.
 
     Values are escaped; a `Figure` becomes an SVG picture in place. The same values give the
-    same bytes. A name the template uses but nobody gave raises `jinja2.UndefinedError`.
+    same bytes. A name that the template uses and that is not given raises `jinja2.UndefinedError`.
     """
     return _environment(package).get_template(template).render(**values).encode()
 

@@ -24,7 +24,7 @@ LOGS: dict[str, Path] = {}
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
+    """Return a free TCP port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -58,7 +58,7 @@ def answers(port: int, path: str) -> bool:
 
 
 def listens(port: int) -> bool:
-    """Say whether somebody accepts connections on a port of 127.0.0.1."""
+    """Return whether a process accepts connections on a port of 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -167,7 +167,7 @@ def mlflow_in(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    # Eight processes that wait for jobs nobody sends would take longer to start than the server.
+    # Eight idle job processes would take longer to start than the server.
     lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with running(command, partial(answers, port, "/health"), folder, lean, seconds=180) as process:
         yield process

@@ -6,7 +6,7 @@ from textwrap import wrap
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import LedgerEntry, Verdict
 from platform_core.contracts.release import Lineage
-from platform_core.errors import PlatformError
+from platform_core.errors import PlatformError, Unavailable
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
@@ -39,7 +39,11 @@ class ReleaseListing:
         if not admitted and not refused:
             yield f"{use_case}: no releases yet; `make run-pipeline USE_CASE={use_case}` trains one"
             return
-        versions = {v.release_id: v.version for v in self._registry.versions(use_case)}
+        try:
+            versions = {v.release_id: v.version for v in self._registry.versions(use_case)}
+        except Unavailable as error:  # the history is needed most when servers are down
+            versions = {}
+            yield from wrap(f"no versions: {error}", WIDTH)
         serving = {e: self._ledger.active(use_case, e) for e in Environment}
         rows = [_refused_row(lineage, metric) for lineage in refused]
         for release in admitted:

@@ -3,6 +3,9 @@
 uvicorn closes a connection that is idle after a response. It waits without limit for the first
 request on a connection, for the end of a request's head, for the rest of a body that was refused,
 and for a client that does not read. Here each of these has a time-out.
+
+At the end of the program uvicorn closes idle connections at once, so that a request that is just
+being sent fails. Here such a request is answered, with `Connection: close`.
 """
 
 import asyncio
@@ -21,6 +24,8 @@ logger = logging.getLogger(__name__)
 MAX_HEAD_BYTES = 64 << 10
 # Files the gateway needs in addition: connections to the services, the spool, logs.
 OWN_FILES = 512
+# How long an idle connection stays open at the end of the program.
+DRAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = False
+        self._draining = False
 
     def connection_made(  # type: ignore[override]  # uvicorn's protocols narrow it as well
         self, transport: asyncio.Transport
@@ -100,6 +106,16 @@ class LimitedConnection(HttpToolsProtocol):
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+        if self._draining and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """End the connection with the response to the next request, or when there is none."""
+        self._draining = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(DRAIN_SECONDS, super().shutdown)
+        else:
+            super().shutdown()
 
     def pause_writing(self) -> None:
         """Close the connection if the client does not read for `limits.seconds`."""

@@ -9,9 +9,12 @@ REQUEST_ID = "X-Request-ID"
 
 
 def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Return headers by lower-case name; the values of a repeated one are joined by a comma."""
+    """Return headers by lower-case name; the values of a repeated one are joined by a comma.
+
+    Blanks around a value do not belong to it (RFC 9110, section 5.5).
+    """
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(" \t")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers

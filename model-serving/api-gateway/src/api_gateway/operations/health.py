@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from api_gateway.routing.catalog import ActiveRelease, Catalog
 from api_gateway.routing.target import ServingTarget, all_targets
 from api_gateway.routing.upstream import ServiceClients
 from platform_core.clock import Clock
-from platform_core.contracts.environments import Environment
 from platform_core.errors import ModelNotReady, PlatformError, Unavailable
 from platform_core.ports.job_runner import JobRunner
 from records import InferenceLog
@@ -25,7 +23,7 @@ MAX_AGE_SECONDS = 1.0
 
 
 class NotReady(Unavailable):
-    """An environment that readiness requires cannot answer yet."""
+    """The gateway cannot answer yet."""
 
     code = "not-ready"
     retry_after = 5
@@ -56,28 +54,25 @@ class Health:
         log: InferenceLog,
         runner: JobRunner,
         clock: Clock,
-        ready_environments: Collection[Environment],
     ) -> None:
-        """`ready_environments` are those that readiness requires."""
         self._catalog = catalog
         self._upstream = upstream
         self._log = log
         self._runner = runner
         self._clock = clock
         self._versions: dict[tuple[ServingTarget, str], str] = {}
-        everywhere = list(all_targets())
-        needed = [target for target in everywhere if target.environment in ready_environments]
-        self._services = _Cached(partial(self._probe_services, everywhere))
-        # A service that scales to zero must not be woken by readiness probes.
-        self._needed = _Cached(partial(self._probe_services, needed))
+        self._services = _Cached(self._probe_services)
         self._ray = _Cached(self._probe_ray)
         self._spool = _Cached(log.probe)
 
     async def require_ready(self) -> None:
-        """Return if each required environment serves exactly its active release, if it has one.
+        """Return if the gateway can answer requests, be it with a 503 for one use case.
+
+        What all gateways see alike, such as a service that is down or serves another release than
+        the ledger names, must not take all of them out of their Kubernetes Service.
 
         Raises:
-            NotReady: an environment does not, or the ledger has not been read yet.
+            NotReady: the ledger has not been read yet.
             SpoolUnavailable: the inference log cannot be written, so no response may be given.
         """
         await self._spool.get()
@@ -85,10 +80,6 @@ class Health:
             raise outage
         if not self._catalog.loaded:
             raise NotReady(f"the ledger has not been read yet: {self._catalog.failure or 'wait'}")
-        states = await self._needed.get()
-        wrong = [f"{_label(p)}: {s.detail}" for p, s in states.items() if not s.healthy]
-        if wrong:
-            raise NotReady("; ".join(wrong))
 
     async def services(self) -> dict[ServingTarget, ServiceState]:
         """Return the state of the inference service of each use case and environment."""
@@ -117,9 +108,8 @@ class Health:
             "dependencies": parts,
         }
 
-    async def _probe_services(
-        self, where: Sequence[ServingTarget]
-    ) -> dict[ServingTarget, ServiceState]:
+    async def _probe_services(self) -> dict[ServingTarget, ServiceState]:
+        where = list(all_targets())
         states = await asyncio.gather(*map(self._probe_service, where))
         return dict(zip(where, states, strict=True))
 

@@ -1,6 +1,6 @@
 """`/model/info`, `/metrics`, `/metrics/drift`, `/health` and the upload of the inference log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter, FastAPI
@@ -14,6 +14,7 @@ from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
+from api_gateway.http.validation import find_use_case
 from api_gateway.operations.documents import (
     DriftInfo,
     HealthReport,
@@ -47,12 +48,13 @@ def add_operation_routes(app: FastAPI, gateway: Gateway) -> None:
 def _add_model_routes(router: APIRouter, gateway: Gateway) -> None:
     summary = "What each environment serves of each use case; null where nothing is served"
 
-    @router.get("/model/info", tags=["models"], **operation(summary, AccessRole.VIEWER))
-    async def info(request: Request) -> ByTarget[ModelInfo | None]:
+    @router.get("/model/info", tags=["models"], **operation(summary, AccessRole.VIEWER, [404]))
+    async def info(request: Request, use_case: str | None = None) -> ByTarget[ModelInfo | None]:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
+        names = _selected(request, use_case)
         services = await gateway.health.services()
         served = gateway.catalog.active
-        return _by_target(lambda t: model_info(served(t), services[t].model_version))
+        return _by_target(names, lambda t: model_info(served(t), services[t].model_version))
 
     summary = "The latest drift report of each use case and environment"
 
@@ -60,11 +62,12 @@ def _add_model_routes(router: APIRouter, gateway: Gateway) -> None:
         "/metrics/drift",
         tags=["models"],
         response_model_exclude_unset=True,
-        **operation(summary, AccessRole.VIEWER),
+        **operation(summary, AccessRole.VIEWER, [404]),
     )
-    async def drift(request: Request) -> ByTarget[DriftInfo]:
+    async def drift(request: Request, use_case: str | None = None) -> ByTarget[DriftInfo]:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
-        return _by_target(lambda target: drift_info(gateway.catalog.report(target)))
+        names = _selected(request, use_case)
+        return _by_target(names, lambda target: drift_info(gateway.catalog.report(target)))
 
 
 def _add_log_route(router: APIRouter, gateway: Gateway) -> None:
@@ -103,7 +106,7 @@ def _add_probes(router: APIRouter, gateway: Gateway) -> None:
     async def live() -> ProbeAnswer:
         return ProbeAnswer()
 
-    summary = "Whether every environment in READY_ENVIRONMENTS can be answered for"
+    summary = "Whether the gateway can answer requests; see /health for what it depends on"
 
     @router.get("/health/ready", tags=["operations"], **operation(summary, None, [503]))
     async def ready() -> ProbeAnswer:
@@ -111,8 +114,15 @@ def _add_probes(router: APIRouter, gateway: Gateway) -> None:
         return ProbeAnswer()
 
 
-def _by_target(value: Callable[[ServingTarget], Any]) -> dict[str, dict[Environment, Any]]:
+def _selected(request: Request, name: str | None) -> Sequence[str]:
+    """Return the use case that the query names, all of them where it names none."""
+    return use_case_names() if name is None else (find_use_case(request, name).name,)
+
+
+def _by_target(
+    names: Sequence[str], value: Callable[[ServingTarget], Any]
+) -> dict[str, dict[Environment, Any]]:
     return {
         name: {environment: value(ServingTarget(name, environment)) for environment in Environment}
-        for name in use_case_names()
+        for name in names
     }

@@ -106,7 +106,7 @@ class FeastFeatureStore:
         return history
 
     def _change(self, action: Callable[[FeatureStore], None]) -> None:
-        """Do `action` on the registry as it is now; again when somebody else was faster."""
+        """Apply `action` to the registry; repeat it if another program has written in between."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with translated("a change"):
@@ -118,7 +118,7 @@ class FeastFeatureStore:
                     raise
 
     def _prepare_online_file(self) -> None:
-        """Let readers of the SQLite file go on while somebody writes."""
+        """Let readers of the SQLite file continue during a write."""
         if self._redis:
             return
         path = self._settings.feast_online_path

@@ -47,7 +47,7 @@ class RayJobRunner:
             "runtime_env": {"env_vars": dict(environment)},
         }
         response = self._send("POST", "", job)
-        # Somebody else may have submitted it since: Ray has no status of its own for that.
+        # Another process may have submitted it since; Ray has no status for that.
         if response.is_error and self.state(job_id) is RunnerState.UNKNOWN:
             raise self._refusal(response)
 

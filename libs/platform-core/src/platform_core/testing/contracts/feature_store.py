@@ -110,7 +110,7 @@ class FeatureStoreContract:
         ]
 
     def test_unknown_view(self, store: FeatureStore, history: Path) -> None:
-        """Nothing is done with a view nobody registered."""
+        """A view that is not registered is ignored."""
         assert store.views() == []
         store.apply_view("stats_1", ENTITY, FEATURES, history)
         with pytest.raises(NotFound, match="stats_2"):

@@ -20,7 +20,7 @@ class JobRunnerContract:
 
     @pytest.fixture
     def job_id(self) -> str:
-        """Return an id nobody else uses."""
+        """Return a unique id."""
         return f"job-{uuid4().hex}"
 
     def settle(self, runner: JobRunner, job_id: str, expected: RunnerState) -> RunnerState:
@@ -52,7 +52,7 @@ class JobRunnerContract:
         assert runner.state(job_id) is RunnerState.STOPPED
 
     def test_unknown_job(self, runner: JobRunner, job_id: str) -> None:
-        """A job nobody submitted is unknown and may be stopped; its name may be odd."""
+        """A job that was never submitted is unknown and can be stopped, whatever its name."""
         for name in (job_id, f"{job_id}/../?x=1"):
             runner.stop(name)
             assert runner.state(name) is RunnerState.UNKNOWN

@@ -42,7 +42,7 @@ class OnlineStoreContract:
         assert found.to_pydict() == {"messages": [7.0, 4.0, 7.0], "spam_rate": [None, 0.25, None]}
 
     def test_unknown_key_is_null(self, store: OnlineStore, publish: Publish) -> None:
-        """Nobody knows it, so there is no value; it is not 0."""
+        """An unknown entity has no value; it is not 0."""
         publish("stats_1", ROWS)
         found = store.read("stats_1", ENTITY, ["nobody.test", "a.test", ""], FEATURES)
         expected = {"spam_rate": [None, 0.25, None], "messages": [None, 4.0, None]}

@@ -24,7 +24,7 @@ class ModelRegistryContract:
 
     @pytest.fixture
     def use_case(self) -> str:
-        """Return a name nobody else uses."""
+        """Return a unique name."""
         return f"case_{uuid4().hex}"
 
     def register(

@@ -247,7 +247,7 @@ SPAM = (
     ),
 )  # fmt: skip
 
-# Topics nobody wrote about when the first model was trained.
+# Topics that did not exist when the first model was trained.
 NEW_HAM = (
     Topic(
         (

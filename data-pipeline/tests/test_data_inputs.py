@@ -1,0 +1,191 @@
+"""Odd inputs: what becomes of each, and that a record has the same features however it came."""
+
+import csv
+import io
+import json
+from email.message import EmailMessage
+from pathlib import Path
+
+import input_reference
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from input_cases import CASES, ENVELOPE, mail, records
+
+from data_pipeline import read_manifest
+from data_pipeline.settings import IngestSettings
+from data_pipeline.sources import IngestRequest
+from data_pipeline.sources.columns import ColumnMapping
+from data_pipeline.sources.events import Failed, Finished, Rows, SetAside
+from data_pipeline.sources.formats.opening import Kind, SourceFile
+from data_pipeline.sources.ingestion import ingest
+from data_pipeline.sources.raw import RawRecords
+from data_pipeline.sources.tasks import FileTask
+from data_pipeline.validation.rows import without_nul
+from data_pipeline.versions.freeze import Rules, freeze
+from platform_core.clock import SystemClock
+from platform_core.errors import InvalidData
+from use_cases import use_case, validate_columns
+
+SPAM = use_case("spam")
+RUN = "models/spam/_runs/inputs"
+MAPPING = ColumnMapping.of(SPAM, {})
+
+
+def read(store, path: Path) -> RawRecords:
+    ingest(SPAM, store, RUN, IngestRequest(str(path)), lambda _: None, IngestSettings())
+    return RawRecords(store, RUN)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.format}, {case.oddity}")
+def test_an_odd_input_is_read_in_full_or_refused_by_name(blob_store, tmp_path, case) -> None:
+    path = case.write(tmp_path)
+    if case.refused:
+        with pytest.raises(InvalidData, match=case.refused):
+            read(blob_store, path)
+        return
+    raw = read(blob_store, path)
+    rows = [row for batch in raw.batches(5) for row in batch.to_pylist()]
+    expected = {r["email_id"]: r for r in records()}
+    lost = case.aside if case.oddity.startswith("quotes") else 0
+    assert len(rows) == len(expected) - lost
+    assert raw.summary.rows_malformed == case.aside
+    assert sum(batch.num_rows for batch in raw.set_aside()) == case.aside
+    for row in rows:
+        told = expected[row["email_id"]]
+        assert (row["subject"], row["sender"]) == (told["subject"], told["sender"])
+        assert told["body"] in row["body"]
+        assert str(row["label"]) in {told["label"], str(("ham", "spam").index(told["label"]))}
+        assert row["date"] is not None
+    assert len(raw.summary.columns) < 300
+    for account in raw.summary.inputs:
+        assert account.total == account.read + account.set_aside
+
+
+def test_the_page_about_inputs_is_current() -> None:
+    assert input_reference.PAGE.read_text() == input_reference.page(), input_reference.__doc__
+
+
+def test_a_dataset_version_accounts_for_every_row(blob_store, tmp_path: Path) -> None:
+    rows = [r | {"email_id": str(n), "body": f"{r['body']} {'ab'[n % 2] * n}"}
+            for n, r in enumerate(records() * 20)]  # fmt: skip
+    lines = [",".join(rows[0]), *(",".join(r.values()) for r in [*rows, rows[0], rows[1]])]
+    lines[7] = lines[7].replace("the body", '"the body')
+    lines[11] = lines[11].replace("ham", "?").replace("spam", "?")
+    (tmp_path / "s.csv").write_text("\n".join(lines) + "\n")
+    raw = read(blob_store, tmp_path / "s.csv")
+    manifest = read_manifest(
+        blob_store, "spam", freeze(blob_store, SPAM, raw, Rules(), SystemClock())
+    )
+    assert manifest.rows_read == 242
+    assert manifest.duplicates >= 2
+    assert sum((manifest.rows, manifest.rows_quarantined, manifest.duplicates)) == 242
+    (account,) = manifest.inputs
+    assert str(account) == "s.csv: 243 lines = 242 read + 1 set aside"
+    with pytest.raises(InvalidData, match="DATA_MAX_INVALID_SHARE"):
+        freeze(blob_store, SPAM, raw, Rules(max_invalid_share=0.001), SystemClock())
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
+PIECES = st.sampled_from(
+    ["fr<b></b>ee", "&#118;ia", "\u2062", "\u202e", "<style>x", "\x00", '"', "\\", ",", "\n", "a"]
+)
+BODIES = st.lists(TEXT | PIECES, max_size=6).map("".join)
+HEADER_SAFE = st.from_regex(r"[a-z$<>&;][a-z$<>&; ]{0,20}[a-z]", fullmatch=True)
+
+
+def _formats(record: dict[str, str]) -> dict[Kind, bytes]:
+    """Return a record in every format that can hold it."""
+    row = record | {"label": "ham"}
+    written, parquet = io.StringIO(), io.BytesIO()
+    writer = csv.DictWriter(written, list(row), quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerow(row)
+    pq.write_table(pa.Table.from_pylist([row]), parquet)
+    found = {
+        Kind.CSV: written.getvalue().encode(),
+        Kind.JSON: json.dumps(row).encode() + b"\n",
+        Kind.PARQUET: parquet.getvalue(),
+    }
+    if "\r" not in record["body"]:
+        message = EmailMessage()
+        message["Message-ID"], message["From"] = record["email_id"], record["sender"]
+        message["Subject"] = record["subject"]
+        message.set_content(record["body"].encode(), "text", "plain", cte="base64")
+        found |= {Kind.MAIL: bytes(message), Kind.MBOX: ENVELOPE.encode() + bytes(message)}
+    return found
+
+
+def _events(kind: Kind, data: bytes, folder: Path) -> list:
+    path = folder / f"ham.{kind.name.lower()}"
+    path.write_bytes(data)
+    file = SourceFile(path.name, str(path), len(data))
+    return list(FileTask(kind, (file,), len(data)).read(MAPPING))
+
+
+@settings(deadline=None, max_examples=50)
+@given(subject=HEADER_SAFE, body=BODIES)
+def test_a_record_has_the_same_features_however_it_came(tmp_path_factory, subject, body) -> None:
+    folder = tmp_path_factory.mktemp("same")
+    sent = {"email_id": "<1@x>", "subject": subject, "body": body, "sender": "a@b.c"}
+    model = SPAM.record.model_validate_json(json.dumps(sent), strict=True)
+    online = SPAM.features(SPAM.columns([model]))
+    batch = validate_columns(SPAM, pa.Table.from_pylist([sent])).records
+    assert SPAM.features(batch).equals(online)
+    for kind, data in _formats(sent).items():
+        (rows,) = (
+            e for e in _events(kind, data, folder) if isinstance(e, Rows) and e.batch.num_rows
+        )
+        ingested = validate_columns(SPAM, without_nul(SPAM, rows.batch)[0]).records
+        assert SPAM.features(ingested).equals(online), kind
+
+
+SEEDS = {
+    Kind.CSV: b'body,label\n"a ""b"" \\"c",ham\n"x\ny",spam\nplain,ham\n' * 3,
+    Kind.JSON: b'{"body": "a", "label": 1}\n{"body": "\\ud83d", "label": "x", "k": [1]}\n' * 3,
+    Kind.MAIL: mail(records()[0], "MIME-Version: 1.0\nContent-Type: text/html\n").encode(),
+    Kind.MBOX: "".join(ENVELOPE + mail(r) + "\n\n" for r in records()[:3]).encode(),
+    Kind.PARQUET: _formats(dict.fromkeys(SPAM.record_schema.names, "x"))[Kind.PARQUET],
+}
+BYTES = st.sampled_from(
+    [b'"', b"\n", b"\\", b"From x 1:1\n", b"\x00", b"\xef\xbb\xbf", b"\x1f\x8b"]
+)
+CHANGES = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 8), st.binary(max_size=6) | BYTES), max_size=8
+)
+
+
+def fuzz(kind: Kind, folder: Path, examples: int) -> None:
+    """Read `examples` mutations of a seed: nothing is raised, and nothing is unaccounted for."""
+
+    @settings(
+        deadline=5_000, max_examples=examples, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(CHANGES)
+    def check(changes) -> None:
+        data = SEEDS[kind]
+        for place, removed, added in changes:
+            at = int(place * len(data))
+            data = data[:at] + added + data[at + removed :]
+        events = _events(kind, data, folder)
+        ends = [event for event in events if isinstance(event, Finished | Failed)]
+        assert ends
+        total = sum(event.total for event in ends if isinstance(event, Finished))
+        aside = sum(p.units for e in events if isinstance(e, SetAside) for p in e.pieces)
+        rows = sum(event.batch.num_rows for event in events if isinstance(event, Rows))
+        if any(isinstance(event, Failed) for event in ends):
+            return
+        if kind in {Kind.MAIL, Kind.MBOX, Kind.PARQUET}:
+            assert rows + aside == total
+        else:
+            assert rows + aside <= total
+
+    check()
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_no_bytes_break_a_reader(kind: Kind, tmp_path: Path) -> None:
+    fuzz(kind, tmp_path, 60)
