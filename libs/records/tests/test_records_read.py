@@ -1,6 +1,8 @@
 """The inference log: what is written is read back, and only what the window holds."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -10,6 +12,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
 from platform_core.errors import InvalidData, InvalidInput
 from platform_core.parquet import write_table
+from platform_core.ports.blob_store import BlobInfo
 from platform_core.storage import log_object_path
 from records import LogColumns, read_log
 
@@ -138,3 +141,22 @@ def test_a_log_that_does_not_exist_is_empty(blob_store: LocalBlobStore) -> None:
 def test_a_window_without_time_zone_is_refused(blob_store: LocalBlobStore) -> None:
     with pytest.raises(InvalidInput, match="time zone"):
         ids(blob_store, NOON.replace(tzinfo=None), NOON)
+
+
+class CountingStore(LocalBlobStore):
+    """Counts the folders that are listed."""
+
+    listed = 0
+
+    def list(self, folder: str) -> Iterator[BlobInfo]:
+        self.listed += 1
+        return super().list(folder)
+
+
+def test_a_window_from_1970_lists_only_dates_with_records(tmp_path: Path) -> None:
+    store = CountingStore(tmp_path)
+    write(store, "a", record(1, NOON))
+    write(store, "b", record(2, NOON + timedelta(days=40)))
+    end = NOON + timedelta(days=40, hours=1)
+    assert ids(store, datetime(1970, 1, 1, tzinfo=UTC), end) == ["p1", "p2"]
+    assert store.listed <= 1 + NOON.hour + 1

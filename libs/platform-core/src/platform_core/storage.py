@@ -169,9 +169,14 @@ def log_object_path(use_case: str, environment: str, time: datetime, segment_id:
     return f"{log_hour_folder(use_case, environment, time)}/{segment_id}{PARQUET}"
 
 
+def log_folder(use_case: str, environment: str) -> str:
+    """Return the folder of a log; each date that has records is a folder in it."""
+    return _partition(INFERENCE_LOGS, use_case, environment)
+
+
 def log_hour_folder(use_case: str, environment: str, time: datetime) -> str:
     """Return the folder of the log segments of the hour of `time`."""
-    return _hour(_partition(INFERENCE_LOGS, use_case, environment), time)
+    return _hour(log_folder(use_case, environment), time)
 
 
 def log_window_folders(
@@ -182,7 +187,7 @@ def log_window_folders(
     Raises:
         InvalidInput: `start` or `end` has no time zone.
     """
-    folder = _partition(INFERENCE_LOGS, use_case, environment)
+    folder = log_folder(use_case, environment)
     hour, end = _utc(start).replace(minute=0, second=0, microsecond=0), _utc(end)
     while hour < end:
         if hour.hour == 0 and hour + _DAY <= end:

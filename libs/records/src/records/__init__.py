@@ -3,7 +3,7 @@
 from records.columns import LogColumns, log_columns
 from records.inference_log import InferenceLog, LogMetrics, UploadResult
 from records.logged_features import logged_block
-from records.read import read_log
+from records.read import log_objects, read_log
 from records.spool import SegmentLimits, Spool
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Spool",
     "UploadResult",
     "log_columns",
+    "log_objects",
     "logged_block",
     "read_log",
 ]

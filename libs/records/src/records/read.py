@@ -24,7 +24,7 @@ def read_log(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records with `start <= time < end`, object by object, in no particular order.
 
-    Only the folders of the window are listed. The string columns in `encoded` are read as
+    The string columns in `encoded` are read as
     dictionaries, which is cheaper for columns with few distinct values. A column of `columns`
     that an object does not have (another version of the use case wrote it) is missing from its
     batches.
@@ -34,15 +34,32 @@ def read_log(
         InvalidData: an object of the log is not Parquet.
     """
     selected = None if columns is None else list(dict.fromkeys([*columns, TIME]))
+    for path in log_objects(store, use_case, environment, start, end):
+        for batch in _read_object(store, path, selected, encoded):
+            rows = _within(batch, start, end)
+            if columns is not None:
+                rows = rows.select([c for c in columns if c in rows.schema.names])
+            if rows.num_rows:
+                yield rows
+
+
+def log_objects(
+    store: BlobStore, use_case: str, environment: str, start: datetime, end: datetime
+) -> Iterator[str]:
+    """Yield the paths of the log's objects in the hours from `start` to `end`.
+
+    Of the folders of the window only those of dates with records are listed, so that a window may
+    begin in 1970.
+
+    Raises:
+        InvalidInput: `start` or `end` has no time zone.
+    """
+    dates = set(store.folders(storage.log_folder(use_case, environment)))
     for folder in storage.log_window_folders(use_case, environment, start, end):
-        for blob in store.list(folder):
-            if blob.path.endswith(storage.PARQUET):
-                for batch in _read_object(store, blob.path, selected, encoded):
-                    rows = _within(batch, start, end)
-                    if columns is not None:
-                        rows = rows.select([c for c in columns if c in rows.schema.names])
-                    if rows.num_rows:
-                        yield rows
+        if folder in dates or folder.rpartition("/")[0] in dates:
+            for blob in store.list(folder):
+                if blob.path.endswith(storage.PARQUET):
+                    yield blob.path
 
 
 def _read_object(

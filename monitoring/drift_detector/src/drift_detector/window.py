@@ -1,12 +1,10 @@
 """The time window of a report."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from platform_core.errors import InvalidInput
 
-HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -28,13 +26,6 @@ class Window:
                 f"the window from {self.start.isoformat()} to {self.end.isoformat()} is empty; "
                 "FROM must be before TO"
             )
-
-    def hours(self) -> Iterator[datetime]:
-        """Yield the start of each clock hour that the window overlaps."""
-        hour = self.start.replace(minute=0, second=0, microsecond=0)
-        while hour < self.end:
-            yield hour
-            hour += HOUR
 
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%dT%H:%M:%SZ} to {self.end:%Y-%m-%dT%H:%M:%SZ}"

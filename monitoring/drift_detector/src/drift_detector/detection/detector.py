@@ -21,8 +21,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.errors import InvalidInput, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import log_hour_folder
-from records import read_log
+from records import log_objects, read_log
 from use_cases import UseCase
 
 
@@ -101,8 +100,7 @@ class DriftDetector:
 
     def log_objects(self, target: Target, window: Window) -> int:
         """Return the number of log objects in the hours of `window`."""
-        folders = [log_hour_folder(*_key(target), hour) for hour in window.hours()]
-        return sum(1 for folder in folders for _ in self.store.list(folder))
+        return sum(1 for _ in log_objects(self.store, *_key(target), window.start, window.end))
 
     def _no_traffic(self, target: Target, window: Window, objects: int) -> ReleaseReport:
         active = self.ledger.active(*_key(target))
