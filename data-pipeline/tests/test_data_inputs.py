@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from input_cases import CASES, ENVELOPE, mail, records
 
-from data_pipeline import read_manifest
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.columns import ColumnMapping
@@ -25,6 +24,7 @@ from data_pipeline.sources.raw import RawRecords
 from data_pipeline.sources.tasks import FileTask
 from data_pipeline.validation.rows import without_nul
 from data_pipeline.versions.freeze import Rules, freeze
+from data_pipeline.versions.manifest import read_manifest
 from platform_core.clock import SystemClock
 from platform_core.errors import InvalidData
 from use_cases import use_case, validate_columns

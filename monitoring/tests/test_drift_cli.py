@@ -1,6 +1,7 @@
 """The program: exit codes, output, the page, and the end of the loop."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -136,6 +137,9 @@ def test_the_page_shows_a_sample_and_explains_its_reference(world, records_of, e
     assert "a sample of 100 of 300 rows" in page
     assert "drawn from the baseline" in page
     assert "capital_share" in page
+    # The only verdict on the page is the report's.
+    assert not re.search(r"drift\s+(is\s+)?(not\s+)?detected", page, re.IGNORECASE)
+    assert f"UTC: {report.verdict}." in page
 
 
 def test_the_loop_starts_and_ends_on_sigterm(environment, tmp_path):

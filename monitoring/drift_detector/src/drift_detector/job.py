@@ -152,12 +152,7 @@ class DriftJob:
             self.detector.store.delete(path)
             return None
         try:
-            page = render_page(
-                computed.report,
-                computed.traffic.references,
-                sample,
-                self.detector.policy.psi_drift,
-            )
+            page = render_page(computed.report, computed.traffic.references, sample)
         except Unavailable as error:
             _log.warning(str(error))
             self.detector.store.delete(path)

@@ -19,7 +19,7 @@ SEED = 0
 
 
 def render_page(
-    report: DriftReport, references: Mapping[str, Reference], sample: pa.Table, psi_limit: float
+    report: DriftReport, references: Mapping[str, Reference], sample: pa.Table
 ) -> bytes:
     """Return an HTML page on `sample`: rows of the window, with null for missing values.
 
@@ -39,7 +39,7 @@ def render_page(
     reference = {name: _draw(references[name], len(current)) for name in names}
     numeric = [name for name in names if references[name].kind == "numeric"]
     try:
-        page = _evidently(pd.DataFrame(reference), current, numeric, psi_limit)
+        page = _evidently(pd.DataFrame(reference), current, numeric)
     except Exception as error:  # the library has no error type of its own
         raise Unavailable(
             f"Evidently could not render the page of report {report.report_id}: {error}; "
@@ -48,22 +48,22 @@ def render_page(
     return page.replace("<body>", f"<body>{_note(report, len(current))}", 1).encode()
 
 
-def _evidently(
-    reference: "pd.DataFrame", current: "pd.DataFrame", numeric: list[str], limit: float
-) -> str:
+def _evidently(reference: "pd.DataFrame", current: "pd.DataFrame", numeric: list[str]) -> str:
+    """Return both samples side by side.
+
+    Evidently's drift presets would judge the sample by limits of their own, and contradict the
+    verdict of the report, which is about all rows.
+    """
     from evidently import DataDefinition, Dataset, Report  # takes 6-10 s
-    from evidently.presets import DataDriftPreset
+    from evidently.presets import DataSummaryPreset
 
     others = [name for name in current.columns if name not in numeric]
     definition = DataDefinition(numerical_columns=numeric, categorical_columns=others)
-    preset = DataDriftPreset(
-        num_method="psi", cat_method="psi", num_threshold=limit, cat_threshold=limit
-    )
     datasets = (Dataset.from_pandas(f, data_definition=definition) for f in (current, reference))
     with warnings.catch_warnings():
         # Evidently divides by zero on constant columns; the page shows them correctly.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return str(Report([preset]).run(*datasets).get_html_str(as_iframe=False))
+        return str(Report([DataSummaryPreset()]).run(*datasets).get_html_str(as_iframe=False))
 
 
 def _has_values(sample: pa.Table, name: str) -> bool:
