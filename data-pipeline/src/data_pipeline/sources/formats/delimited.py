@@ -1,30 +1,32 @@
-"""Rows of a CSV file: the dialect is found out, every value stays text, every line is counted."""
+"""Rows of a CSV file: the dialect is found out, every value stays text, every line is counted.
 
+Arrow parses blocks in which no two readers can differ; the others go line by line through
+Python's strict parser, which tells what is wrong where. Both give the same rows.
+"""
+
+import codecs
 import csv
 import io
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
+import numpy as np
 import pyarrow as pa
+from pyarrow import csv as arrow_csv
 
 from data_pipeline.sources.columns import ColumnMapping, ColumnSelection
 from data_pipeline.sources.events import LINES, Finished, Note, ReadEvent, Rejects, Rows
-from data_pipeline.sources.formats.opening import (
-    BATCH_BYTES,
-    BATCH_ROWS,
-    PARQUET,
-    RECORD_BYTES,
-    SourceFile,
-)
+from data_pipeline.sources.formats.opening import MEGABYTE, PARQUET, RECORD_BYTES, SourceFile
 from data_pipeline.sources.formats.text import SAMPLE_BYTES, Utf8Stream
 from platform_core.errors import InvalidData
 
 DELIMITERS = ",;\t|"
 # Of the rows in the sample, this share must have as many fields as the header.
 CONSISTENT = 0.8
+# Arrow is given the larger number of bytes, and the smaller around what it cannot be given.
+BLOCK_BYTES, SMALL_BLOCK_BYTES = 4 * MEGABYTE, MEGABYTE // 4
 # How much may be read again behind quotes that are never closed.
 MAX_REREAD = 16 * RECORD_BYTES
 _OPEN = "the end of a quoted field is missing; is a quote never closed?"
@@ -49,7 +51,7 @@ class _Record:
     """The fields of one record, or why there are none, and the lines it was read from."""
 
     first: int
-    lines: Sequence[str]
+    lines: int
     fields: list[str]
     problem: str = ""
 
@@ -69,10 +71,8 @@ def read_csv(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iter
             yield Note(f"{file.name}: read with {dialect.delimiter!r} between the fields")
         selection = mapping.select(file, [pa.field(n, pa.string()) for n in dialect.header])
         yield from selection.notes(file.name)
-        text = io.TextIOWrapper(io.BufferedReader(data), "utf-8", newline="")
-        lines = _Lines(text, opened.skipped + 1, dialect)
-        records = _records(lines, dialect, _swallows(dialect, selection))
-        for batch in _batches(records, dialect, selection, rejects):
+        lines = RecordLines(io.BufferedReader(data), opened.skipped + 1, dialect)
+        for batch in _batches(lines, dialect, selection, rejects):
             yield Rows(file.name, selection.apply(batch, file.name))
             yield from rejects.events()
         notes = (*opened.notes, *data.notes())
@@ -114,8 +114,12 @@ def find_dialect(name: str, sample: bytes, known: Collection[str]) -> Dialect:
 
 
 def _sample_rows(text: str, dialect: Dialect) -> list[list[str]]:
-    lines = _Lines(io.StringIO(text, newline=""), 1, dialect)
-    return [record.fields for record in _records(lines, dialect) if record.fields or record.problem]
+    lines = RecordLines(io.BytesIO(text.encode()), 1, dialect)
+    return [
+        record.fields
+        for record in strict_records(lines, dialect)
+        if record.fields or record.problem
+    ]
 
 
 def _score(rows: Sequence[Sequence[str]], known: Collection[str]) -> tuple[int, float, int]:
@@ -127,69 +131,148 @@ def _score(rows: Sequence[Sequence[str]], known: Collection[str]) -> tuple[int, 
 
 
 def _batches(
-    records: Iterator[_Record], dialect: Dialect, selection: ColumnSelection, rejects: Rejects
+    lines: "RecordLines", dialect: Dialect, selection: ColumnSelection, rejects: Rejects
 ) -> Iterator[list[pa.Array]]:
-    """Yield the selected columns of the rows, a bounded number at a time."""
-    rows: list[list[str]] = []
-    size, width = 0, len(dialect.header)
+    """Yield the selected columns of the rows, those of about a block at a time."""
+    width, labelled = len(dialect.header), row_test(dialect, selection)
+    records = strict_records(lines, dialect, labelled)
     next((record for record in records if record.fields), None)
-    for record in records:
-        fields = record.fields
-        if len(fields) == width and not record.problem:
-            rows.append(fields)
-            size += sum(map(len, record.lines))
-            if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
-                yield _columns(rows, selection)
-                rows, size = [], 0
-        elif fields or record.problem:
-            wrong = f"{len(fields)} fields where the header has {width}"
-            rejects.add(record.first, len(record.lines), record.problem or wrong)
-    yield _columns(rows, selection)
+    size = BLOCK_BYTES
+    while data := lines.ahead(size):
+        block = RecordBlock(data, dialect.delimiter)
+        after = lines.number + max(1, block.lines)
+        if columns := block.columns(dialect, selection.indices, labelled):
+            lines.skip(block.size, block.lines)
+            yield columns
+            size = min(2 * size, BLOCK_BYTES)
+            continue
+        if size > SMALL_BLOCK_BYTES:
+            size = SMALL_BLOCK_BYTES
+            continue
+        rows: list[list[str]] = []
+        for record in records:
+            if len(record.fields) == width and not record.problem:
+                rows.append(record.fields)
+            elif record.fields or record.problem:
+                wrong = f"{len(record.fields)} fields where the header has {width}"
+                rejects.add(record.first, record.lines, record.problem or wrong)
+            if lines.number >= after:
+                break
+        yield [pa.array([row[i] for row in rows], pa.string()) for i in selection.indices]
 
 
-def _columns(rows: list[list[str]], selection: ColumnSelection) -> list[pa.Array]:
-    return [pa.array([row[i] for row in rows], pa.string()) for i in selection.indices]
+class RecordBlock:
+    """The records at the start of `data`: up to the last of its lines that ends outside quotes."""
+
+    def __init__(self, data: bytes, delimiter: str) -> None:
+        text = np.frombuffer(data, np.uint8)
+        quotes, ends = np.flatnonzero(text == ord('"')), np.flatnonzero(text == ord("\n"))
+        inside = np.searchsorted(quotes, ends) % 2 == 1
+        self.lines = 0 if inside.all() else len(inside) - int(np.argmin(inside[::-1]))
+        self._ends, self._inside = ends[: self.lines], inside[: self.lines]
+        self.size = int(self._ends[-1]) + 1 if self.lines else 0
+        self._data, self._bytes = data[: self.size], text[: self.size]
+        self._quotes, self._delimiter = quotes[quotes < self.size], delimiter
+
+    def columns(
+        self, dialect: Dialect, indices: Sequence[int], labelled: Callable[[bytes], bool]
+    ) -> list[pa.Array] | None:
+        """Return the columns at `indices`; `None` unless every line is well-formed beyond doubt."""
+        data, delimiter = self._data, self._delimiter
+        if (
+            not data
+            or delimiter not in DELIMITERS
+            or data.startswith(codecs.BOM_UTF8)  # Arrow would drop it
+            or (dialect.backslash and b"\\" in data)
+            or (self._bytes[np.flatnonzero(self._bytes == ord("\r")) + 1] != ord("\n")).any()
+            or not self._quotes_enclose_fields()
+            or any(map(labelled, self._inner_lines(len(dialect.header))))
+        ):
+            return None
+        names = [str(index) for index in range(len(dialect.header))]
+        try:
+            table = arrow_csv.read_csv(
+                pa.py_buffer(data),
+                arrow_csv.ReadOptions(
+                    use_threads=False, block_size=len(data) + 1, column_names=names
+                ),
+                arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                # Text such as "NA" is text: only the validation may call a value missing.
+                arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=[names[index] for index in indices],
+                    check_utf8=False,
+                ),
+            )
+        except pa.ArrowInvalid:  # another number of fields, or no row
+            return None
+        return [column.combine_chunks() for column in table.columns]
+
+    def _quotes_enclose_fields(self) -> bool:
+        """Return whether quotes are only around whole fields and, doubled, inside those."""
+        allowed = np.zeros(256, np.bool_)
+        allowed[list(f'{self._delimiter}\r\n"'.encode())] = True
+        before, after = self._quotes[::2] - 1, self._quotes[1::2] + 1
+        neighbours = self._bytes[np.concatenate([before[before >= 0], after])]
+        return bool(allowed[neighbours].all())
+
+    def _inner_lines(self, width: int) -> Iterator[bytes]:
+        """Yield the lines with `width` cells that begin and end inside one record."""
+        delimiters = np.flatnonzero(self._bytes == ord(self._delimiter))
+        cells = np.diff(np.searchsorted(delimiters, self._ends)) + 1
+        inner = self._inside[:-1] & self._inside[1:] & (cells == width)
+        for index in np.flatnonzero(inner):
+            yield self._data[self._ends[index] + 1 : self._ends[index + 1] + 1]
 
 
-class _Lines:
+class RecordLines:
     """Lines as `csv.reader` takes them; those of a record that never ends can be given again."""
 
-    def __init__(self, text: io.TextIOBase, first: int, dialect: Dialect) -> None:
-        self._read = partial(text.readline, RECORD_BYTES)
-        self._again: deque[str] = deque()
+    def __init__(self, file: io.BufferedIOBase, first: int, dialect: Dialect) -> None:
+        self._file, self._rest = file, b""
+        self._again: deque[bytes] = deque()
         self._backslash, self._quoted = dialect.backslash, False
         self._size = self._reread = 0
-        self.number, self.taken = first, list[str]()
+        self.number, self.taken = first, list[bytes]()
         """Where the present record begins, and its lines so far."""
-        line = self._read()
-        if _SEPARATOR.fullmatch(line):
+        if self._fill() and _SEPARATOR.fullmatch(self._again[0].decode(errors="replace")):
+            self._again.popleft()
             self.number += 1
-        elif line:
-            self._again.append(line)
 
-    def __iter__(self) -> "_Lines":
+    def __iter__(self) -> "RecordLines":
         return self
 
     def __next__(self) -> str:
-        if self._size > RECORD_BYTES:
-            raise StopIteration  # as at the end of the file: the record has no end
-        line = self._again.popleft() if self._again else self._read()
-        if not line:
+        # Beyond the limit it is as at the end of the file: the record has no end.
+        if self._size > RECORD_BYTES or not self._fill():
             raise StopIteration
+        line = self._again.popleft()
         self.taken.append(line)
         self._size += len(line)
-        if len(line) == RECORD_BYTES and not line.endswith(("\n", "\r")):
-            while (rest := self._read()) and not rest.endswith(("\n", "\r")):
-                pass
+        if len(line) > RECORD_BYTES:
             raise csv.Error(f"a line longer than {RECORD_BYTES >> 20} MB")
-        return self._doubled(line) if self._backslash else line
+        text = line.decode(errors="replace")
+        return self._doubled(text) if self._backslash else text
 
-    def end(self) -> list[str]:
-        """End the record and return its lines."""
-        taken, self.taken = self.taken, []
-        self.number += len(taken)
-        self._size, self._quoted = 0, False
-        return taken
+    def ahead(self, size: int) -> bytes:
+        """Return `size` to twice as many bytes that follow; fewer at the end of the file."""
+        self._rest = b"".join((*self._again, self._rest))
+        self._again.clear()
+        if len(self._rest) < size:
+            self._rest += self._file.read(size)
+        return self._rest[: 2 * size]
+
+    def skip(self, size: int, lines: int) -> None:
+        """Skip bytes of what is ahead, which are whole records of so many lines."""
+        self._rest = self._rest[size:]
+        self.number += lines
+
+    def end(self) -> int:
+        """End the record and return the number of its lines."""
+        count = len(self.taken)
+        self.taken, self._size, self._quoted = [], 0, False
+        self.number += count
+        return count
 
     def keep_first(self) -> None:
         """Take back all lines of the record but the first."""
@@ -198,6 +281,21 @@ class _Lines:
         del self.taken[1:]
         if self._reread > MAX_REREAD:
             raise InvalidData("too many quotes are never closed; write it with quotes doubled")
+
+    def _fill(self) -> bool:
+        """Return whether there is a line, reading on where needed."""
+        while not self._again:
+            *lines, self._rest = self._rest.splitlines(keepends=True) or [b""]
+            self._again.extend(lines)
+            if not lines:
+                data = self._file.read(SMALL_BLOCK_BYTES)
+                if not data:
+                    self._again.extend([self._rest] if self._rest else [])
+                    self._rest = b""
+                    break
+                # Of a line that is too long, the end is enough to find the next one.
+                self._rest = self._rest[-RECORD_BYTES - 1 :] + data
+        return bool(self._again)
 
     def _doubled(self, line: str) -> str:
         """Return a line with the quotes inside quotes doubled."""
@@ -212,11 +310,11 @@ class _Lines:
         return "".join(parts)
 
 
-def _records(
-    lines: _Lines, dialect: Dialect, swallows: Callable[[Sequence[str]], bool] = lambda _: False
+def strict_records(
+    lines: RecordLines, dialect: Dialect, labelled: Callable[[bytes], bool] = lambda _: False
 ) -> Iterator[_Record]:
     """Yield every record. Where a quote is never closed, its line alone is a problem, and reading
-    goes on with the line after it; `swallows` recognises lines that hold other records.
+    goes on with the line after it; so it is where half of the inner lines are `labelled` rows.
     """
     csv.field_size_limit(2 * RECORD_BYTES)
     while True:
@@ -224,10 +322,12 @@ def _records(
         problem = ""
         try:
             for fields in reader:
-                if len(lines.taken) > 2 and swallows(lines.taken):  # noqa: PLR2004
+                inner = lines.taken[1:-1]
+                if inner and 2 * sum(map(labelled, inner)) >= len(inner):
                     problem = _OPEN
                     break
-                yield _Record(lines.number, lines.end(), fields)
+                number = lines.number
+                yield _Record(number, lines.end(), fields)
         except csv.Error as error:
             problem = _OPEN if "unexpected end" in str(error) else f"no CSV: {error}"
         if not problem:
@@ -236,17 +336,15 @@ def _records(
         yield _Record(lines.number, lines.end(), [], problem)
 
 
-def _swallows(dialect: Dialect, selection: ColumnSelection) -> Callable[[Sequence[str]], bool]:
-    """Return whether the inner lines of a record look like rows of their own, labels included."""
+def row_test(dialect: Dialect, selection: ColumnSelection) -> Callable[[bytes], bool]:
+    """Return what says whether a line looks like a row, label included."""
     width, known = len(dialect.header), selection.mapping.label_values
     label = selection.inside.get(selection.mapping.label)
 
-    def swallows(lines: Sequence[str]) -> bool:
-        if label is None:
-            return False
-        inner = [line.split(dialect.delimiter) for line in lines[1:-1]]
-        rows = [cells for cells in inner if len(cells) == width]
-        labelled = sum(cells[label].strip(' "\r\n').lower() in known for cells in rows)
-        return labelled > 0 and 2 * labelled >= len(inner)
+    def labelled(line: bytes) -> bool:
+        cells = line.decode(errors="replace").split(dialect.delimiter)
+        return label is not None and (
+            len(cells) == width and cells[label].strip(' "\r\n').lower() in known
+        )
 
-    return swallows
+    return labelled

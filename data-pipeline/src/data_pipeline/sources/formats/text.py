@@ -96,8 +96,10 @@ class Utf8Stream(io.RawIOBase):
         self._raw, self._odd = raw, 0
         head = raw.read(SAMPLE_FOR_CHARSET)
         self.encoding = UTF8 if starts_utf8(head) else detect(head)
-        errors = "surrogateescape" if self.encoding == UTF8 else "replace"
-        self._decoder = codecs.getincrementaldecoder(self.encoding)(errors)
+        self._decoder = codecs.getincrementaldecoder(self.encoding)("replace")
+        if self.encoding == UTF8:
+            head = head.removeprefix(codecs.BOM_UTF8)
+        self._cut = b""
         self._ready, self._given = self._convert(head), 0
         self.sample = self._ready[:SAMPLE_BYTES]
 
@@ -126,13 +128,19 @@ class Utf8Stream(io.RawIOBase):
         return size
 
     def _convert(self, data: bytes, final: bool = False) -> bytes:
-        text = self._decoder.decode(data, final)
+        if self.encoding != UTF8:
+            return self._decoder.decode(data, final).encode(errors="replace")
+        data = self._cut + data
         try:
-            return text.encode()
-        except UnicodeEncodeError:
-            text, places = _ODD.subn(_western, text)
+            _, used = codecs.utf_8_decode(data, "strict", final)
+            ready = data[:used]
+        except UnicodeDecodeError:
+            escaped, used = codecs.utf_8_decode(data, "surrogateescape", final)
+            mended, places = _ODD.subn(_western, escaped)
             self._odd += places
-            return text.encode(errors="replace")
+            ready = mended.encode()
+        self._cut = data[used:]
+        return ready
 
 
 def _candidates(declared: str | None) -> Iterable[str]:
