@@ -15,7 +15,7 @@ class SpamRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    email_id: Annotated[str, Field(min_length=1), Truncated(256), RecordId()]
+    email_id: Annotated[str, Field(min_length=1), Truncated(1_000), RecordId()]
     subject: Annotated[str, Truncated(10_000)]
     body: Annotated[str, Truncated(10_000_000)]
     sender: Annotated[str, Truncated(1_000)]
