@@ -1,4 +1,4 @@
-"""Write docs/reference/inputs.md: what becomes of odd inputs. The tests check every row of it."""
+"""Write docs/reference/inputs.md: how odd inputs are read. The tests check every row of it."""
 
 import sys
 from pathlib import Path
@@ -11,13 +11,12 @@ from input_cases import CASES  # noqa: E402
 PAGE = ROOT / "docs" / "reference" / "inputs.md"
 HEAD = """# Inputs
 
-What becomes of inputs that are not as a standard says. A file's content decides what it is; a
-name that says something else is refused, never
-followed. Every line, message or row is accounted for: it is read, or it is set aside with its
-number and the reason. What is set aside is in
-`quarantine.parquet`, counts against `DATA_MAX_INVALID_SHARE`, and is in the manifest
-(`inputs`), where for each input `total` is `read` and
-`set_aside`, and of all rows `rows_read` is `rows`, `rows_quarantined` and `duplicates`.
+How the platform reads inputs that do not follow a standard. The content of a file decides its
+format; a file whose name promises another format is refused. Every line, message or row is
+accounted for: it is either read, or set aside with its number and the reason. What is set aside
+is in `quarantine.parquet`, counts against `DATA_MAX_INVALID_SHARE`, and is listed in the manifest
+(`inputs`): for each input, `total` is the sum of `read` and `set_aside`; for all rows,
+`rows_read` is the sum of `rows`, `rows_quarantined` and `duplicates`.
 
 This page is generated (`.venv/bin/python scripts/input_reference.py`), and a test reads every
 one of these inputs.
@@ -28,27 +27,27 @@ one of these inputs.
 TAIL = """
 ## Text
 
-Text is stored as it came and cleaned in one place, inside the features, so that training,
-`/predict` and batch jobs see the same words:
+Text is stored as it came. It is cleaned in one place, when features are computed, so that
+training, `/predict` and batch jobs see the same words:
 
-- NUL and other control characters are removed, and so is what Unicode calls default ignorable
-  or a format character (zero width, bidirectional
-  controls, variation selectors) and combining marks: they hide words.
-- Of HTML the visible text counts. Tags inside a line join what is around them: `fr<b></b>ee` is
-  `free`. Blocks and cells part words.
-- Accented, full-width and styled letters become plain ones.
-- Letters of other scripts that look like Latin ones (homoglyphs) stay what they are. To replace
-  them would garble honest Russian or Greek;
-  the words they split and the share of characters beyond ASCII show them.
-- Text after a right-to-left override is not turned round.
+- Characters that hide words are removed: NUL and other control characters, combining marks, and
+  what Unicode calls default ignorable or a format character (zero width, bidirectional controls,
+  variation selectors).
+- Only the visible text of HTML is used. Inline tags join the text around them: `fr<b></b>ee`
+  becomes `free`. Block elements and table cells separate words.
+- Accented, full-width and styled letters are replaced by plain ones.
+- Letters of other scripts that look like Latin ones (homoglyphs) are kept, because replacing them
+  would garble genuine Russian or Greek. The words they split and the share of characters beyond
+  ASCII show them.
+- Text after a right-to-left override keeps its stored order.
 
 ## Limits
 
-Of each text of a record only the start is read: `email_id` 256 characters, `subject` 10,000,
-`body` 10,000,000, `sender` 1,000. What is longer is cut:
-the answer names the fields in `truncated`, `gateway_truncated_fields_total` counts them, batch
-outputs have the column `truncated`, and dataset
-versions count them in their manifest. A request beyond 10 MiB is 413.
+Only the start of each text field is read: 1,000 characters of `email_id` (the longest line of a
+mail has 998), 10,000 of `subject`, 10,000,000 of `body` and 1,000 of `sender`. Longer values are
+cut: the response names the fields in `truncated`, `gateway_truncated_fields_total` counts them,
+batch outputs have a column `truncated`, and the manifest of a dataset version counts them. A
+request larger than 10 MiB is answered with 413.
 """
 
 

@@ -121,7 +121,7 @@ def test_a_mailbox_with_one_huge_mail_keeps_the_others(blob_store, tmp_path: Pat
 
 
 def test_what_is_called_mbox_and_is_none_is_refused(blob_store, tmp_path: Path) -> None:
-    with pytest.raises(InvalidData, match=r"ham\.mbox is no mbox"):
+    with pytest.raises(InvalidData, match=r"ham\.mbox is not an mbox"):
         read(blob_store, write(tmp_path / "ham.mbox", SIMPLE))
 
 
@@ -308,7 +308,9 @@ def test_a_bomb_costs_bounded_memory(name: str) -> None:
 
 def test_a_mail_of_ten_megabytes_keeps_to_the_limits_of_the_record(blob_store, tmp_path) -> None:
     text = "word " * 2_400_000
-    message = f"Subject: {'s' * 15_000}\nFrom: {'f' * 2_000}@x\nMessage-ID: <{'i' * 500}>\n\n{text}"
+    message = (
+        f"Subject: {'s' * 15_000}\nFrom: {'f' * 2_000}@x\nMessage-ID: <{'i' * 1_500}>\n\n{text}"
+    )
     (row,) = read(blob_store, write(tmp_path / "ham" / "1.eml", message.encode()))
     for name, limits in SPAM.limits.items():
         assert len(row[name]) == limits.maximum

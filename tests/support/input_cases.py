@@ -56,7 +56,7 @@ class InputCase:
         if self.refused:
             return f"refused: “{self.refused}”"
         if self.aside:
-            return f"{self.aside} set aside with number and reason, the others read"
+            return f"{self.aside} set aside with number and reason; all others read"
         return READ
 
 
@@ -185,9 +185,11 @@ _BOM = "\ufeff"
 CASES = (
     InputCase("CSV", "byte order mark", _file("s.csv", _BOM + _csv())),
     InputCase("CSV", "UTF-16, as Excel writes text", _file("s.csv", _csv("\t"), "utf-16")),
-    InputCase("CSV", "Excel's line `sep=;`", _file("s.csv", "sep=;\n" + _csv(";"))),
-    InputCase("CSV", "empty lines first, CRLF", _file("s.csv", "\r\n\r\n" + _csv(end="\r\n"))),
-    InputCase("CSV", "CR as the end of lines", _file("s.csv", _csv(end="\r"))),
+    InputCase(
+        "CSV", "a first line `sep=;`, as Excel writes it", _file("s.csv", "sep=;\n" + _csv(";"))
+    ),
+    InputCase("CSV", "leading empty lines, CRLF", _file("s.csv", "\r\n\r\n" + _csv(end="\r\n"))),
+    InputCase("CSV", "lines that end with CR", _file("s.csv", _csv(end="\r"))),
     InputCase("CSV", 'quotes written `\\"`, as Spark does', _file("s.csv", _spark())),
     InputCase("CSV", "quotes that are never closed", _file("s.csv", _unclosed()), aside=2),
     InputCase("CSV", "a row with too many fields", _file("s.csv", _csv() + "a,b,c,d,e,f,g\n"), 1),
@@ -199,13 +201,15 @@ CASES = (
         "CSV", "`.zst`", _file("s.csv.zst", pa.compress(_csv().encode(), "zstd", asbytes=True))
     ),
     InputCase("CSV", "in a `.zip`", _file("s.zip", _zip("deep/s.csv", _csv()))),
-    InputCase("CSV", "called `.gz`, not packed", _file("s.csv.gz", _csv()), refused="says gzip"),
+    InputCase("CSV", "named `.gz`, not compressed", _file("s.csv.gz", _csv()), refused="says gzip"),
     InputCase("JSON lines", "byte order mark", _file("s.jsonl", _BOM + _json())),
     InputCase("JSON lines", "UTF-16", _file("s.jsonl", _json(), "utf-16")),
     InputCase("JSON lines", "no suffix", _file("export", _json())),
     InputCase("JSON lines", "CRLF and empty lines", _file("s.jsonl", _json(end="\r\n\r\n"))),
-    InputCase("JSON lines", "keys of their own in each record", _file("s.json", _json(_many_keys))),
-    InputCase("JSON lines", "lines that are no object", _file("s.json", _json() + "{x\n[1]\n"), 2),
+    InputCase("JSON lines", "different keys in each record", _file("s.json", _json(_many_keys))),
+    InputCase(
+        "JSON lines", "lines that are not objects", _file("s.json", _json() + "{x\n[1]\n"), 2
+    ),
     InputCase("JSON lines", "one array", _file("s.json", "[{}]"), refused="one JSON array"),
     InputCase("Parquet", "text as binary", _parquet(_cast(pa.binary()))),
     InputCase("Parquet", "text as large strings", _parquet(_cast(pa.large_string()))),
@@ -226,19 +230,19 @@ CASES = (
             use_deprecated_int96_timestamps=True,
         ),
     ),
-    InputCase("Parquet", "two columns of one name", _parquet(_duplicated)),
+    InputCase("Parquet", "two columns with the same name", _parquet(_duplicated)),
     InputCase("Parquet", "lists and objects", _parquet(_with("to", pa.array([[{"a": 1}]] * 12)))),
     InputCase("Parquet", "no suffix", _parquet(lambda table: table, "export")),
     InputCase("Parquet", "columns in folder names (Hive, Spark)", _hive),
     InputCase("Parquet", "encrypted", _file("s.parquet", b"PARE" * 9), refused="encrypted Parquet"),
     InputCase(
-        "Parquet", "called `.csv`", _parquet(lambda table: table, "s.csv"), refused="name says CSV"
+        "Parquet", "named `.csv`", _parquet(lambda table: table, "s.csv"), refused="name says CSV"
     ),
     InputCase("mail", "byte order mark", _mails(lambda r: _BOM + mail(r))),
     InputCase("mail", "UTF-16", _mails(lambda r: mail(r).encode("utf-16"))),
-    InputCase("mail", "empty lines first", _mails(lambda r: "\n\r\n" + mail(r))),
-    InputCase("mail", "an envelope line first", _mails(lambda r: ENVELOPE + mail(r))),
-    InputCase("mail", "blanks before the colons", _mails(lambda r: mail(r).replace("m: ", "m : "))),
+    InputCase("mail", "leading empty lines", _mails(lambda r: "\n\r\n" + mail(r))),
+    InputCase("mail", "a leading envelope line", _mails(lambda r: ENVELOPE + mail(r))),
+    InputCase("mail", "spaces before the colons", _mails(lambda r: mail(r).replace("m: ", "m : "))),
     InputCase(
         "mail",
         "a stray line among the headers",
@@ -275,7 +279,7 @@ CASES = (
     InputCase("mailbox", "CRLF (Gmail Takeout)", _mailbox(mail, end="\r\n")),
     InputCase(
         "mailbox",
-        "`From ` and a time in a text",
+        "a line with `From ` and a time in a body",
         _mailbox(lambda r: mail(r, body=r["body"] + _IN_BODY)),
     ),
     InputCase("mailbox", "`Content-Length` (mboxcl)", _mailbox(_counted)),
@@ -284,8 +288,8 @@ CASES = (
     ),
     InputCase(
         "mailbox",
-        "called `.mbox`, one mail",
+        "named `.mbox`, one mail",
         _file("ham.mbox", mail(records()[0])),
-        refused="is no mbox",
+        refused="is not an mbox",
     ),
 )

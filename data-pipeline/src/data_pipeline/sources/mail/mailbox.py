@@ -72,7 +72,7 @@ def read_mbox(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Ite
     with file.open() as opened:
         if not is_mailbox(opened.stream.peek()):
             raise InvalidData(
-                f"{file.name} is no mbox: it does not begin with 'From ' and headers; name a "
+                f"{file.name} is not an mbox: it does not begin with 'From ' and headers; name a "
                 "single mail .eml"
             )
         for number, data in enumerate(_Mailbox(opened.stream).messages(), start=1):
