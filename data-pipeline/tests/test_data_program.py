@@ -40,7 +40,7 @@ def last_line(text: str) -> str:
 
 @pytest.fixture
 def flowers(tmp_path: Path) -> Path:
-    """Flowers under other names, with columns that nobody asked for: one gives the label away."""
+    """Flowers under other names, with unrequested columns, one of which leaks the label."""
     table = IRIS.training().generate(600, 1)
     species = table[IRIS.training().label.column].to_pylist()
     table = table.rename_columns([NAMES[name] for name in table.column_names])

@@ -13,6 +13,7 @@ def training(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
         "PLATFORM_CONFIG": "/dev/null",
         "TRAINING_IMAGE": "mlplatform/training:0.1.0",
         "BLOB_STORE_URL": f"file://{home}/blob",
+        "FEAST_OFFLINE_PATH": str(home / "offline"),
         "PATH": "/usr/bin:/bin",
         "HOME": str(home),
     }

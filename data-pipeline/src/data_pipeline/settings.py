@@ -1,4 +1,4 @@
-"""What the data pipeline reads from the environment beside the shared settings."""
+"""Settings of the data pipeline, in addition to the shared ones."""
 
 from pathlib import Path
 

@@ -303,7 +303,7 @@ print(*(f.__code__.co_names[:1] == ("typeguard",) for f in (FeatureView.__init__
 
 
 def test_feast_is_not_rewritten_and_others_still_are(tmp_path: Path) -> None:
-    """typeguard compiling Feast's classes anew takes seconds in every process."""
+    """Compiling Feast's classes with typeguard takes seconds in every process."""
     (tmp_path / "program.py").write_text(IMPORT)  # typeguard reads sources
     command = [sys.executable, "program.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)

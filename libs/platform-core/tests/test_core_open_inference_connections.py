@@ -101,7 +101,7 @@ async def test_a_late_answer_never_becomes_the_answer_to_the_next_request() -> N
     assert len(heard) == 2
 
 
-async def test_whoever_stops_waiting_gives_no_connection_back() -> None:
+async def test_a_cancelled_waiter_returns_no_connection() -> None:
     async with serving(b"", OK) as (connections, heard):
         task = asyncio.create_task(ask(connections))
         while not heard:
@@ -112,7 +112,7 @@ async def test_whoever_stops_waiting_gives_no_connection_back() -> None:
         assert await ask(connections) == (200, b"hi")
 
 
-async def test_nobody_listening_is_a_broken_connection() -> None:
+async def test_a_closed_port_is_a_broken_connection() -> None:
     connections = ConnectionPool(f"http://127.0.0.1:{free_port()}", max_idle=1)
     with pytest.raises(ConnectionBroken):
         await ask(connections)

@@ -158,7 +158,7 @@ class BreaksAtTheManifest(LocalBlobStore):
 
 
 def test_half_a_release_is_none(blob_store, make_release, tmp_path):
-    """The manifest is written last: whoever is interrupted leaves nothing to load."""
+    """The manifest is written last, so an interrupted write leaves nothing to load."""
     release = make_release(blob_store)
     lineage = load_lineage(blob_store, "iris", release.id)
     half = BreaksAtTheManifest(tmp_path / "half")

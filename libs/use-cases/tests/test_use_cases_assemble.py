@@ -15,7 +15,7 @@ def test_entity_features_follow_the_own_ones():
     assert model_schema(IRIS) == IRIS.feature_schema
 
 
-def test_what_nobody_knows_becomes_the_unknown_value():
+def test_a_missing_value_becomes_the_unknown_value():
     records = SPAM.golden_records().slice(0, 2)
     known = pa.record_batch(
         [pa.array([2.5, None]), pa.array([None, 0.1])], names=list(SPAM.entity_features.names)

@@ -1,4 +1,4 @@
-"""Pairs of words beside their words, whatever `max_features` cuts."""
+"""Pairs of words are kept only with their words, whatever `max_features` removes."""
 
 import numpy as np
 import pandas as pd

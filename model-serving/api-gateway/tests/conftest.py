@@ -164,7 +164,7 @@ async def v2(scorers: dict[str, Scorer]) -> AsyncIterator[SimpleNamespace]:
     port = site._server.sockets[0].getsockname()[1]
 
     async def stop() -> None:
-        """Stop listening, and hang up on whoever is connected."""
+        """Stop listening, and close every connection."""
         await site.stop()
         for connection in connections():
             connection.close()

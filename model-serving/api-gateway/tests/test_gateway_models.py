@@ -227,7 +227,7 @@ async def test_a_service_that_cannot_answer_leaves_the_gateway_ready(
 
 
 class UnreachableStore(LocalBlobStore):
-    """A store nobody can list."""
+    """A store that cannot be listed."""
 
     def list(self, prefix):
         raise UpstreamUnavailable(f"the store is down: {prefix}")

@@ -53,6 +53,7 @@ def test_scores_equal_the_scorer_in_the_order_of_the_input(
         *(f"probability.{c}" for c in case.classes),
         "release_id",
         "degraded",
+        "truncated",
     ]
     assert set(output["release_id"].to_pylist()) == {release.id}
     assert set(output["degraded"].to_pylist()) == {False}

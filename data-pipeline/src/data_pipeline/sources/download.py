@@ -25,7 +25,7 @@ CONNECT_SECONDS = 10
 SERVER_ERROR, BUSY = 500, 429
 HEAD_BYTES = 512
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
-# Where clouds answer machines about themselves, keys included, beside the link-local range.
+# Metadata services of clouds, which return credentials, outside the link-local range.
 METADATA = frozenset(
     ipaddress.ip_address(text) for text in ("168.63.129.16", "100.100.100.200", "fd00:ec2::254")
 )

@@ -20,7 +20,7 @@ SHORT = 400
 _BOUNDARY_LINE = re.compile(rb"^--\S", re.MULTILINE)
 _CONTAINER = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.MULTILINE | re.IGNORECASE)
 _LINE = re.compile(rb"\n")
-# "Your mail program cannot show HTML": what senders write into the part nobody should see.
+# "Your mail program cannot show HTML": placeholder text that senders put into the plain-text part.
 _PLACEHOLDER = re.compile(r"\bhtml\b|\bbrowser\b|\bview (?:it|this|the) (?:e-?mail|message) online")
 _HEAD_ENDS = (b"\n\n", b"\n\r\n", b"\n\r\r\n")
 _SPACED_COLON = re.compile(rb"([!-9;-~]+)[ \t]+:")

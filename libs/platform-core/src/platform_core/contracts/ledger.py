@@ -19,7 +19,7 @@ class Action(StrEnum):
 class Verdict(StrEnum):
     """How the change ended; only `served` changes what the environment answers with alone.
 
-    `shared`: beside it, a canary answers its share.
+    `shared`: a canary answers a share of the requests.
     """
 
     SERVED = "served"

@@ -1,6 +1,6 @@
-"""Words that tell what a mail is about, whoever wrote it: knowledge that no training set has to
-teach. Written for this project; digits stand as 0 and only words and pairs of words count, as in
-the normalised text.
+"""Words that show the topic of a mail regardless of its sender: prior knowledge that does not come
+from training data. Written for this project; a digit stands as 0, and only words and pairs of words
+count, as in the normalised text.
 """
 
 # What unwanted mail is about.
