@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SILENT:
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup setup-servers check test up down status logs clean run-pipeline \
+.PHONY: help setup setup-servers lint check test up down status logs clean run-pipeline \
 	data-report recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
 	validate setup-checkers deploy-all build-images push-images contract canary faults fuzz
 
@@ -93,11 +93,13 @@ contract: setup ## Test a gateway against its HTTP contract: BASE_URL=http://127
 	BASE_URL="$${GIVEN_BASE_URL:?say which gateway: BASE_URL=http://127.0.0.1:8000}" \
 		python -m pytest -q tests/contract
 
-check: setup ## Format, lint, layers, types, the two configurations
+lint: setup ## Format, lint, layers, types
 	ruff format --check --quiet . || { echo "ruff format . would change files" >&2; exit 1; }
 	ruff check --quiet .
 	lint-imports | tail -n 3
 	mypy
+
+check: lint ## `make lint` and the tests of the workspace: configurations, manifests, images, documents
 	python -m pytest -q -m 'not slow' tests
 
 test: setup ## Run the tests: ARGS="-k ledger", sequentially: ARGS="-n 0", with branch coverage: ARGS=--cov
