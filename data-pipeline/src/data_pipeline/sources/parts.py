@@ -75,7 +75,7 @@ class PartWriter:
             self._end_part()
 
     def set_aside(self, file: str, pieces: Sequence[Rejected]) -> None:
-        """Take what is no row of `file`."""
+        """Write the pieces of `file` that could not be read as rows."""
         if self._set_aside is None:
             self._set_aside = pq.ParquetWriter(self._path(SET_ASIDE), SET_ASIDE_SCHEMA)
         places = [f"{file}:{piece.first}" for piece in pieces]

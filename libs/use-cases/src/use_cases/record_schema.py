@@ -232,7 +232,7 @@ def _limits(metadata: Iterable[object], kind: pa.DataType) -> Limits | None:
 
 
 def _cut(text: str, most: int) -> str:
-    """Return the start of a text; NUL, which is no part of any feature, does not count."""
+    """Return the first `most` characters of a text, not counting NUL: no feature reads it."""
     return text.replace("\x00", "")[:most]
 
 

@@ -16,8 +16,8 @@ LOCK = "training.lock"
 def training_lock(runs: Path, name: str) -> Iterator[None]:
     """Show other processes of this machine that the run `name` is training.
 
-    The system releases the lock when the process dies, however it dies. A run that was not started
-    on this machine has no folder in `runs`, and no lock.
+    The system releases the lock when the process dies, however it dies. There is no lock for
+    a run that was started elsewhere: it has no folder in `runs`.
 
     Raises:
         Conflict: another process trains this run.

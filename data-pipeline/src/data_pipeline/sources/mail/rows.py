@@ -46,8 +46,9 @@ class MailRows:
         self._bytes = self.without_text = 0
 
     def add(self, file: SourceFile, data: bytes, place: str) -> str:
-        """Take one message of `file`, called `place` where it has no id of its own; return why it
-        is none, "" where it is one.
+        """Add one message of `file`; return why it cannot be read, "" if it can.
+
+        `place` is its id where the message has none.
         """
         mail = read_mail(data)
         if mail.problem:
