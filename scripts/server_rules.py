@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from kubernetes.utils.quantity import parse_quantity
 from manifest_rules import VOLUMES, Pod, Problems, pods
 from manifests import Manifest, names
 
 HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-SUFFIXES = {"m": "0.001", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12"}
-BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4}
 DEFAULT_REQUEST = {"cpu": "50m", "memory": "128Mi"}
 """`default_request` of the LimitRange in terraform/ml-platform/main.namespaces.tf."""
 Demands = Mapping[str, Any]
@@ -23,12 +22,7 @@ Demands = Mapping[str, Any]
 
 def quantity(text: str | int | float) -> Decimal:
     """Return a resource quantity as a number of cores or bytes."""
-    value = str(text)
-    if value[-2:] in BINARY:
-        return Decimal(value[:-2]) * 1024 ** BINARY[value[-2:]]
-    if value[-1:] in SUFFIXES:
-        return Decimal(value[:-1]) * Decimal(SUFFIXES[value[-1]])
-    return Decimal(value)
+    return parse_quantity(str(text))
 
 
 def refused(manifests: Sequence[Manifest]) -> list[str]:

@@ -86,7 +86,8 @@ def compute_features(
     holds a few narrow columns of all records, never their text.
     """
     path = dataset_path(case.name, version, RECORDS_FILE)
-    parent = _parent_features(store, case, read_manifest(store, case.name, version))
+    code = features_code(case)
+    parent = _parent_features(store, case, read_manifest(store, case.name, version), code)
     compute = OwnFeatures(case, parent)
     with open_parquet(store, path) as file:
         records = file.read(_columns_of_entities(case))
@@ -97,7 +98,7 @@ def compute_features(
         target = Path(name) / FEATURES_FILE
         _write(case, own, entities, target)
         store.upload(target, dataset_path(case.name, version, FEATURES_FILE))
-    made = json.dumps({FEATURES_CODE: features_code(case)}, indent=1)
+    made = json.dumps({FEATURES_CODE: code}, indent=1)
     store.write(dataset_path(case.name, version, FEATURES_CODE_FILE), made.encode())
     return view_version
 
@@ -112,13 +113,12 @@ def features_code(case: UseCase) -> str:
 
 
 def _parent_features(
-    store: BlobStore, case: UseCase, manifest: DatasetManifest
+    store: BlobStore, case: UseCase, manifest: DatasetManifest, code: str
 ) -> ds.Dataset | None:
+    """Return the features of a parent version that were computed by the same `code`."""
     for parent in manifest.parents:
         made = dataset_path(case.name, parent, FEATURES_CODE_FILE)
-        if store.exists(made) and json.loads(store.read(made))[FEATURES_CODE] == features_code(
-            case
-        ):
+        if store.exists(made) and json.loads(store.read(made))[FEATURES_CODE] == code:
             path = dataset_path(case.name, parent, FEATURES_FILE)
             return ds.dataset(path, filesystem=store.arrow_filesystem(), format="parquet")
     return None

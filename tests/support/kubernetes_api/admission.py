@@ -11,14 +11,13 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
+from kubernetes.utils.quantity import parse_quantity
 from kubernetes_api.store import Object, ObjectStore, StatusError
 
 MODE = "serving.kserve.io/deploymentMode"
 AGENT = "internal.serving.kserve.io/agent"
 STANDARD = "Standard"
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-UNITS = {"m": "0.001", "k": "1e3", "M": "1e6", "G": "1e9"}
-BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4}
 FIXED = ("maxReplicas", "scaleTarget", "scaleMetric", "autoScaling")
 """A canary has a fixed number of replicas."""
 AGENT_CONTAINER: Object = {
@@ -101,7 +100,7 @@ class Admission:
             for key, hard in quota["spec"]["hard"].items():
                 used = sum((_demand(p, key) for p in pods[:-1]), Decimal(0))
                 requested = _demand(pod, key)
-                if used + requested > _quantity(hard):
+                if used + requested > parse_quantity(hard):
                     raise _forbidden(
                         f'pods "{pod["metadata"]["name"]}" is forbidden: exceeded quota: '
                         f"{quota['metadata']['name']}, requested: {key}={requested}, "
@@ -180,17 +179,8 @@ def _demand(pod: Object, key: str) -> Decimal:
         return Decimal(1)
     kind, _, resource = key.partition(".")
     values = [(c.get("resources") or {}).get(kind) or {} for c in pod["spec"]["containers"]]
-    total: Decimal = sum((_quantity(v[resource]) for v in values if resource in v), Decimal(0))
+    total: Decimal = sum((parse_quantity(v[resource]) for v in values if resource in v), Decimal(0))
     return total
-
-
-def _quantity(text: str | int) -> Decimal:
-    value = str(text)
-    if value[-2:] in BINARY:
-        return Decimal(value[:-2]) * 1024 ** BINARY[value[-2:]]
-    if value[-1:] in UNITS:
-        return Decimal(value[:-1]) * Decimal(UNITS[value[-1]])
-    return Decimal(value)
 
 
 def _denied(webhook: str, reason: str) -> StatusError:

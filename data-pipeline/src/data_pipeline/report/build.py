@@ -20,6 +20,7 @@ from data_pipeline.report.contract import (
     RowGroup,
 )
 from data_pipeline.report.leakage import leak_warnings
+from data_pipeline.validation.rows import one_batch
 from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
@@ -157,7 +158,7 @@ def _clusters(
     names = pa.array([group.name for group in largest], pa.string())
     columns = [ROW_ID, *case.record_schema.names]
     found = records.to_table(columns, filter=ds.field(ROW_ID).isin(names))
-    batch = _batch(case, found)
+    batch = one_batch(found, case.record_schema)
     texts = pc.utf8_slice_codeunits(case.training().duplicate_text(batch), 0, 1_000).to_pylist()
     examples = dict(zip(found[ROW_ID].to_pylist(), texts, strict=True))
     return tuple(
@@ -166,7 +167,7 @@ def _clusters(
 
 
 def _slices(database: DuckDBPyConnection, case: UseCase, sample: pa.Table) -> tuple[RowGroup, ...]:
-    kinds = case.training().slices(_batch(case, sample))
+    kinds = case.training().slices(one_batch(sample, case.record_schema))
     found: list[RowGroup] = []
     for kind in kinds.schema.names:
         table = pa.table({"value": kinds[kind], LABEL: sample[LABEL]})
@@ -194,12 +195,7 @@ def _plain_warnings(manifest: DatasetManifest, columns: Sequence[ColumnReport]) 
         missing = 1 - column.known / max(column.rows, 1)
         # Entities are hidden from most training rows on purpose.
         if missing >= MANY_MISSING and column.role in (Role.FEATURE, Role.RECORD):
-            yield f"{column.name} ({column.role}) has no value in {missing:.0%} of the rows."
-
-
-def _batch(case: UseCase, table: pa.Table) -> pa.RecordBatch:
-    columns = [table[name].combine_chunks() for name in case.record_schema.names]
-    return pa.RecordBatch.from_arrays(columns, schema=case.record_schema)
+            yield f"{column.name} ({column.role}) is missing in {missing:.0%} of the rows."
 
 
 def _cut(text: str) -> str:

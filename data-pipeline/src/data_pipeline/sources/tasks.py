@@ -44,12 +44,9 @@ class FileTask:
         rejects = Rejects(self.files[0].name)
         try:
             yield from self._events(mapping, rejects)
-        except PlatformError as error:
-            if not isinstance(error, InvalidData):
-                raise
-            yield from (Failed(file.name, reason(error)) for file in self.files)
-            return
         except Exception as error:  # an input must not end the run by a traceback
+            if isinstance(error, PlatformError) and not isinstance(error, InvalidData):
+                raise
             yield from (Failed(file.name, reason(error)) for file in self.files)
             return
         yield from rejects.events()

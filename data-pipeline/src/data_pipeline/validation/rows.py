@@ -61,8 +61,7 @@ class RowChecker:
         reasons = pc.coalesce(checked.reasons, label_reasons)
         fits = reasons.is_null()
         accepted = self._accepted(raw, checked.records, labels).filter(fits)
-        kept = accepted.select(case.record_schema.names).combine_chunks()
-        batch = _one_batch(kept, case.record_schema)
+        batch = one_batch(accepted, case.record_schema)
         minhash, has_text = signatures(case.training().duplicate_text(batch))
         kept_raw = raw.filter(fits)
         times = self._times(kept_raw)
@@ -160,6 +159,7 @@ def _nothing(raw: pa.RecordBatch) -> pa.Array:
     return pa.nulls(raw.num_rows, pa.string())
 
 
-def _one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [column.combine_chunks() for column in table.columns]
+def one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the columns of `schema` of a table as one record batch."""
+    columns = [table[name].combine_chunks() for name in schema.names]
     return pa.record_batch(columns, schema=schema)

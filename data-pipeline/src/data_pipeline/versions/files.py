@@ -27,6 +27,7 @@ from data_pipeline.validation.rows import as_text, quarantine_schema
 from data_pipeline.versions.identity import ContentDigest
 from data_pipeline.versions.manifest import SourceCount
 from platform_core.parquet import COMPRESSION, table_bytes
+from platform_core.sql import quoted
 from use_cases import UseCase
 
 CONTRADICTION = "the same content has two labels"
@@ -108,7 +109,7 @@ def write_records(database: DuckDBPyConnection, case: UseCase, path: Path) -> st
 
 
 def write_index(database: DuckDBPyConnection, path: Path) -> None:
-    """Write `index.parquet`: what the next version needs to know of this one.
+    """Write `index.parquet`: the ids, clusters and signatures that the next version needs.
 
     Contents with contradictory labels are stored without a label, so that a later version
     recognises them.
@@ -178,7 +179,7 @@ def _write(
 
 def _identifiers(case: UseCase) -> str:
     """Return the columns of a record as a list of SQL identifiers of the table `r`."""
-    return ", ".join('r."' + name.replace('"', '""') + '"' for name in case.record_schema.names)
+    return ", ".join(f"r.{quoted(name)}" for name in case.record_schema.names)
 
 
 def _concatenated(tables: list[pa.Table]) -> pa.Table:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from data_pipeline.sources.columns import MAX_UNNAMED_COLUMNS, ColumnMapping
 from data_pipeline.sources.events import LINES, Finished, Note, ReadEvent, Rejects, Rows
 from data_pipeline.sources.formats.opening import BATCH_BYTES, BATCH_ROWS, RECORD_BYTES, SourceFile
-from data_pipeline.sources.formats.text import decode
+from data_pipeline.sources.formats.text import decode, without_surrogates
 from platform_core.errors import InvalidData
 
 INT64 = range(-(2**63), 2**63)
@@ -143,4 +143,4 @@ def _text(value: Any) -> str:
 
 def _sound(value: Any) -> Any:
     """Return text without lone surrogates, which JSON can write and nothing can store."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+    return without_surrogates(value) if isinstance(value, str) else value

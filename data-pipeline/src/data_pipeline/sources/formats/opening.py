@@ -252,7 +252,12 @@ def is_mail(head: bytes) -> bool:
 def is_mailbox(head: bytes) -> bool:
     """Say whether `head` begins as a mailbox does: the line `From <who> <when>`, then headers."""
     envelope, _, rest = head.partition(b"\n")
-    return _ENVELOPE.match(envelope) is not None and is_header(rest)
+    return is_envelope(envelope) and is_header(rest)
+
+
+def is_envelope(line: bytes) -> bool:
+    """Say whether `line` is the line `From <who> <when>` before a message (RFC 4155)."""
+    return _ENVELOPE.match(line) is not None
 
 
 def is_header(text: bytes) -> bool:

@@ -77,12 +77,16 @@ def starts_utf8(data: bytes) -> bool:
 
 def printable(text: str) -> str:
     """Return `text` without NUL and without what no encoding can hold (lone surrogates)."""
-    cleaned = text.replace("\x00", "") if "\x00" in text else text
+    return without_surrogates(text.replace("\x00", "") if "\x00" in text else text)
+
+
+def without_surrogates(text: str) -> str:
+    """Return `text` with `?` for each lone surrogate, which no encoding can hold."""
     try:
-        cleaned.encode()
+        text.encode()
     except UnicodeEncodeError:
-        return cleaned.encode(errors="replace").decode()
-    return cleaned
+        return text.encode(errors="replace").decode()
+    return text
 
 
 class Utf8Stream(io.RawIOBase):

@@ -17,6 +17,7 @@ from data_pipeline.sources.events import (
 from data_pipeline.sources.formats.opening import (
     MAIL_BYTES,
     SourceFile,
+    is_envelope,
     is_header,
     is_mailbox,
     reason,
@@ -26,9 +27,6 @@ from data_pipeline.sources.mail.rows import MailRows
 from platform_core.errors import InvalidData
 
 MAILS = "mail"
-# `From <who> <when>` parts messages where a header follows it (RFC 4155); the same words in a
-# text may look alike.
-_ENVELOPE = re.compile(rb"From \S*[ \t].*\d:\d\d")
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,9})[ \t]*\r?\n", re.IGNORECASE)
 _LINE_BYTES = 1 << 16
@@ -105,7 +103,8 @@ class _Mailbox:
             lines: list[bytes] = []
             size, length, in_headers, at_start, after_empty = 0, 0, True, True, False
             while line := self._line():
-                if at_start and after_empty and _ENVELOPE.match(line) and self._header_follows():
+                # A line in a text may look like an envelope line; then no header follows it.
+                if at_start and after_empty and is_envelope(line) and self._header_follows():
                     break
                 if size < MAIL_BYTES:
                     lines.append(line)
@@ -142,7 +141,7 @@ class _Mailbox:
         while following[-1] and not following[-1].strip() and len(following) < MAX_EMPTY_LINES:
             following.append(self._line())
         self._again.extendleft(reversed(following))
-        ends = not following[-1] or _ENVELOPE.match(following[-1]) is not None
+        ends = not following[-1] or is_envelope(following[-1])
         if len(data) >= length and ends:
             return [data[:length]]
         self._trust_lengths = False

@@ -89,9 +89,7 @@ def _repaired(data: bytes) -> bytes:
     The parser takes the first line that is no header for the body: an envelope line, blanks
     before a colon, or a stray line would hide all headers that follow.
     """
-    end = min(
-        at for at in (*map(data.find, (b"\n\n", b"\n\r\n", b"\n\r\r\n")), len(data)) if at >= 0
-    )
+    end = min(at for at in (*map(data.find, _HEAD_ENDS), len(data)) if at >= 0)
     lines = data[: end + 1].replace(b"\r\r\n", b"\r\n").splitlines(keepends=True)
     while len(lines) > 1 and lines[0].startswith((b"From ", b">From ")) and is_header(lines[1]):
         del lines[0]

@@ -21,6 +21,8 @@ from feast.infra.offline_stores.dask import (
 from feast.infra.offline_stores.file_source import FileSource
 from feast.infra.offline_stores.offline_store import RetrievalJob
 
+from platform_core.sql import quoted
+
 TYPE: Final = "platform_core.adapters.feature_store.latest_values.LatestValuesOfflineStore"
 EPOCH, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -64,8 +66,10 @@ class LatestValuesOfflineStore(DaskOfflineStore):
         """
         source: Any = data_source  # a FileSource
         path = FileSource.get_uri_for_file_path(config.repo_path, source.file_options.uri)
-        columns = ", ".join(_quoted([*join_key_columns, *feature_name_columns, timestamp_field]))
-        keys, (time,) = _quoted(join_key_columns), _quoted([timestamp_field])
+        columns = ", ".join(
+            map(quoted, [*join_key_columns, *feature_name_columns, timestamp_field])
+        )
+        keys, time = list(map(quoted, join_key_columns)), quoted(timestamp_field)
         known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
         query = f"""
         SELECT {columns} FROM history WHERE {known} AND {time} BETWEEN ? AND ?
@@ -80,7 +84,3 @@ class LatestValuesOfflineStore(DaskOfflineStore):
                 return database.sql(query, params=span).to_arrow_table()
 
         return TableJob(evaluate, full_feature_names=False, repo_path=str(config.repo_path))
-
-
-def _quoted(names: list[str]) -> list[str]:
-    return ['"' + name.replace('"', '""') + '"' for name in names]

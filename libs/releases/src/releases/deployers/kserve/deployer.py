@@ -73,7 +73,13 @@ class KServeDeployer:
         """
         image = self._image_of(use_case, release_id)
         release = deployed(use_case, release_id, release_uri, model_version, image)
-        self._change(use_case, environment, release)
+        deadline = time.monotonic() + self._timeout
+        before, after = self._apply(service_name(use_case, environment), release, deadline)
+        try:
+            self._wait(use_case, environment, before, after, deadline)
+        except BaseException as error:
+            self._restore(before, after, error)
+            raise
 
     def served(self, use_case: str, environment: Environment) -> str | None:
         """Return the id of the stable release if it answers, `None` if nothing is served."""
@@ -109,15 +115,6 @@ class KServeDeployer:
         """Have KServe stop the InferenceService."""
         deadline = time.monotonic() + self._timeout
         self._apply(service_name(use_case, environment), None, deadline)
-
-    def _change(self, use_case: str, environment: Environment, release: DeployedRelease) -> None:
-        deadline = time.monotonic() + self._timeout
-        before, after = self._apply(service_name(use_case, environment), release, deadline)
-        try:
-            self._wait(use_case, environment, before, after, deadline)
-        except BaseException as error:
-            self._restore(before, after, error)
-            raise
 
     def _apply(
         self,
