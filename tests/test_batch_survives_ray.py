@@ -18,7 +18,7 @@ from platform_core.parquet import read_table, write_table
 from platform_core.settings import RaySettings
 from platform_core.storage import checkpoints_folder
 from platform_core.testing.processes import wait_until
-from platform_core.testing.ray_cluster import RayCluster
+from platform_core.testing.ray_cluster import RayCluster, command_line
 from platform_core.testing.servers import RayHead, takes_jobs
 from use_cases import use_case
 
@@ -91,7 +91,7 @@ def test_a_killed_ray_head_loses_and_duplicates_no_row(
     assert set(output["release_id"].to_pylist()) == {job.release_id}
     # The first run outlives its head for up to a minute, unless it sees that it was replaced.
     _, left = psutil.wait_procs(orphans, timeout=20)
-    assert [process for process in left if "batch_inference" in " ".join(process.cmdline())] == []
+    assert [process for process in left if "batch_inference" in command_line(process)] == []
 
 
 def _runner(head: RayHead) -> RayJobRunner:

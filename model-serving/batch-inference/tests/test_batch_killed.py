@@ -14,7 +14,7 @@ from platform_core.parquet import read_table, write_table
 from platform_core.storage import checkpoints_folder, progress_path
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import wait_until
-from platform_core.testing.ray_cluster import workers
+from platform_core.testing.ray_cluster import kill, workers
 
 END_SECONDS = 60
 ROWS, CHUNK_ROWS, BROKEN = 50, 10, (3, 41)
@@ -156,7 +156,7 @@ def test_no_row_is_lost_when_ray_workers_are_killed(
         END_SECONDS,
     )
     for victim in victims:
-        victim.kill()
+        kill(victim)
     gone, _ = psutil.wait_procs(victims, END_SECONDS)
     done = BatchProgress.model_validate_json(blob_store.read(progress_path(job_id)))
     _, log = process.communicate(timeout=END_SECONDS)

@@ -1,6 +1,5 @@
 """One Ray head after the other on the same ports, so that a dead one can be replaced."""
 
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -45,22 +44,29 @@ class RayCluster:
         root = psutil.Process(head.process.pid)
         family = [root, *root.children(recursive=True)]
         for process in family:
-            if process.name() in {"ray", "raylet", "gcs_server"}:
-                process.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):  # a worker may exit at any time
+                if process.name() in {"ray", "raylet", "gcs_server"}:
+                    process.kill()
+            self._stack.callback(kill, process)
         head.process.wait()
-        for process in family:
-            self._stack.callback(_kill, process)
         return psutil.wait_procs(family, timeout=1)[1]
+
+
+def command_line(process: psutil.Process) -> str:
+    """Return the command line of a process, empty if it has exited."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def workers(head: RayHead, task: str) -> Iterator[psutil.Process]:
     """Yield the processes of this very cluster that run the task of this name."""
     for process in psutil.Process(head.process.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if f"ray::{task}" in " ".join(process.cmdline()):
-                yield process
+        if f"ray::{task}" in command_line(process):
+            yield process
 
 
-def _kill(process: psutil.Process) -> None:
+def kill(process: psutil.Process) -> None:
+    """Kill a process, unless it has exited."""
     with suppress(psutil.NoSuchProcess):
         process.kill()
