@@ -7,6 +7,7 @@ import codecs
 import io
 import lzma
 import os
+import posixpath
 import re
 import shutil
 import tempfile
@@ -14,7 +15,6 @@ import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import IO
 
 import pyarrow as pa
@@ -99,7 +99,7 @@ class SourceFile:
             OSError: it cannot be opened or, later, unpacked.
         """
         stream = self._unpacked()
-        promised = PACKED.get(PurePosixPath(self.name).suffix.lower())
+        promised = PACKED.get(posixpath.splitext(self.name)[1].lower())
         for _ in range(MAX_PACKINGS):
             head = stream.peek(8)
             packing = next((p for magic, p in _PACKINGS.items() if head.startswith(magic)), None)
@@ -214,13 +214,13 @@ def _normalised(stream: io.BufferedReader) -> OpenedFile:
 
 def kind_of_name(name: str) -> Kind | None:
     """Return the kind that a file's name promises, `None` for any other name."""
-    return KINDS.get(PurePosixPath(without_packing(name)).suffix.lower())
+    return KINDS.get(posixpath.splitext(without_packing(name))[1].lower())
 
 
 def without_packing(name: str) -> str:
     """Return a file's name without the suffix that says how it is packed."""
-    path = PurePosixPath(name)
-    return str(path.with_suffix("")) if path.suffix.lower() in PACKED else name
+    stem, suffix = posixpath.splitext(name)
+    return stem if suffix.lower() in PACKED else name
 
 
 def kind_of_content(file: SourceFile, known: Collection[str]) -> Kind:

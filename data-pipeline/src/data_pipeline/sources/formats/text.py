@@ -153,10 +153,13 @@ class Utf8Stream(io.RawIOBase):
 
 
 def _candidates(declared: str | None) -> Iterable[str]:
+    if not declared:
+        yield "utf-8"
+        return
     try:
-        name = codecs.lookup(declared or "utf-8").name.replace("-", "_")
+        name = codecs.lookup(declared).name.replace("-", "_")
     except (LookupError, ValueError):  # ValueError: a NUL in the name
-        name = str(declared).lower().replace("-", "_")
+        name = declared.lower().replace("-", "_")
     if name == "ascii":
         yield "utf-8"
     if name not in _UNUSABLE and "\0" not in name:

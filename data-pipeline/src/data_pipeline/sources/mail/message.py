@@ -71,7 +71,9 @@ def read_mail(data: bytes) -> Mail:
     the HTML; both where the plain text only says that there is HTML.
     """
     message = _parse(_bounded(_repaired(data[:MAIL_BYTES])))
-    leaves = [part for part in message.walk() if not part.is_multipart()]
+    parts = list(message.walk())
+    leaves = [part for part in parts if not part.is_multipart()]
+    kinds = {_type(part) for part in parts}
     headers = _headers(message)
     return Mail(
         message_id=headers.get("message-id", "").strip(),
@@ -79,10 +81,10 @@ def read_mail(data: bytes) -> Mail:
         body=printable(body := _visible(message) or _named_text(leaves)),
         sender=headers.get("from", ""),
         date=headers.get("date"),
-        attachments=sum(map(_is_attachment, message.walk())),
+        attachments=sum(_is_attachment(part, _type(part)) for part in parts),
         parts=len(leaves),
-        has_html=any(_type(part) == "text/html" for part in leaves),
-        problem=_encryption(message, body),
+        has_html="text/html" in kinds,
+        problem=_encryption(kinds, body),
     )
 
 
@@ -163,6 +165,8 @@ def _headers(message: Message) -> dict[str, str]:
 
 
 def _header(value: str) -> str:
+    if value.isascii() and "=?" not in value:
+        return printable(_FOLDED.sub(" ", value)).strip()
     # The parser leaves bytes beyond ASCII as surrogates.
     text = decode(value.encode(errors="surrogateescape"), None)
     unfolded = _FOLDED.sub(" ", text)
@@ -213,7 +217,7 @@ def _is_placeholder(plain: str) -> bool:
 
 
 def _leaf_text(part: Message, kind: str) -> str:
-    if _is_attachment(part) or not kind.startswith("text/"):
+    if not kind.startswith("text/") or _is_attachment(part, kind):
         return ""
     return _decoded(part, kind)
 
@@ -224,14 +228,12 @@ def _named_text(leaves: list[Message]) -> str:
     return next((text for text in texts if text.strip()), "")
 
 
-def _encryption(message: Message, body: str) -> str:
+def _encryption(kinds: set[str], body: str) -> str:
     """Say that a mail is encrypted (or signed in a form that hides its text), else ""."""
-    kinds = {_type(part) for part in message.walk()}
-    if (kinds & _ENCRYPTED and not body.strip()) or body.lstrip().startswith(
-        "-----BEGIN PGP MESSAGE-----"
-    ):
+    text = body.strip()
+    if text.startswith(_PGP) or (kinds & _ENCRYPTED and not text):
         return "is encrypted (PGP); its text cannot be read"
-    hidden = kinds & _SMIME and not body.strip()
+    hidden = kinds & _SMIME and not text
     return "is encrypted or signed (S/MIME); its text cannot be read" if hidden else ""
 
 
@@ -281,17 +283,22 @@ def _base64(raw: bytes) -> bytes:
     return b64decode(data + b"=" * (-len(data) % 4)) + rest
 
 
-def _is_attachment(part: Message) -> bool:
-    kind = _type(part)
+def _is_attachment(part: Message, kind: str) -> bool:
     if kind == "message/rfc822":
         return True
     if part.is_multipart():
         return False
+    return not kind.startswith("text/") or _is_named(part)
+
+
+def _is_named(part: Message) -> bool:
+    # Most texts have neither; the parser of parameters is slow.
+    if "content-disposition" not in part and "name" not in str(part["content-type"]).lower():
+        return False
     try:
-        named = part.get_content_disposition() == "attachment" or bool(part.get_filename())
+        return part.get_content_disposition() == "attachment" or bool(part.get_filename())
     except (ValueError, LookupError, TypeError, AttributeError):
-        named = True
-    return named or not kind.startswith("text/")
+        return True
 
 
 def _type(part: Message) -> str:
