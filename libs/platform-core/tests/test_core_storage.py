@@ -25,6 +25,9 @@ def test_the_layout():
     assert storage.drift_report_path("spam", "staging", NOON, "r", "html") == (
         "drift-reports/use_case=spam/environment=staging/date=2026-01-05/hour=12/r.html"
     )
+    assert storage.label_object_path("spam", NOON, "s") == (
+        "labels/use_case=spam/date=2026-01-05/s.parquet"
+    )
     assert storage.retrain_request_path("q", ".taken") == "drift-reports/_retrain-requests/q.taken"
     assert storage.webhook_path("r", "drift") == "drift-reports/_webhooks/r-drift.json"
     assert storage.job_path("j") == "batch/_jobs/j/job.json"

@@ -10,6 +10,7 @@ models/<use_case>/_runs/_finished/<step>-<key>.json      where the result of a s
 models/_feast/registry.db                                the registry of the feature store
 baselines/<use_case>/<release_id>.parquet
 inference-logs/use_case=/environment=/date=/hour=/<segment_id>.parquet
+labels/use_case=/date=/<segment_id>.parquet              labels by the date of their predictions
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
 drift-reports/_retrain-requests/<request_id><suffix>
 drift-reports/_webhooks/<report_id>-<verdict>.json
@@ -32,9 +33,10 @@ TRAINING_DATA = "training-data"
 MODELS = "models"
 BASELINES = "baselines"
 INFERENCE_LOGS = "inference-logs"
+LABELS = "labels"
 DRIFT_REPORTS = "drift-reports"
 BATCH = "batch"
-CONTAINERS = (TRAINING_DATA, MODELS, BASELINES, INFERENCE_LOGS, DRIFT_REPORTS, BATCH)
+CONTAINERS = (TRAINING_DATA, MODELS, BASELINES, INFERENCE_LOGS, LABELS, DRIFT_REPORTS, BATCH)
 
 MANIFEST_FILE = "manifest.json"
 RECORDS_FILE = "records.parquet"
@@ -199,6 +201,25 @@ def log_window_folders(
         else:
             yield _hour(folder, hour)
             hour += _HOUR
+
+
+def label_object_path(use_case: str, time: datetime, segment_id: str) -> str:
+    """Return the path of a segment of labels of predictions made on the day of `time`.
+
+    Raises:
+        InvalidInput: `time` has no time zone.
+    """
+    return f"{label_date_folder(use_case, time)}/{segment_id}{PARQUET}"
+
+
+def label_folder(use_case: str) -> str:
+    """Return the folder of the labels of a use case; each date with labels is a folder in it."""
+    return f"{LABELS}/use_case={use_case}"
+
+
+def label_date_folder(use_case: str, time: datetime) -> str:
+    """Return the folder of the labels of predictions made on the day of `time`."""
+    return _date(label_folder(use_case), time)
 
 
 def drift_report_path(
