@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+Metric = Literal["f1", "accuracy", "roc_auc", "average_precision", "f1_macro"]
+Duplicates = Literal["near", "exact", "none"]
+
 
 @dataclass(frozen=True)
 class LabelSpec:
@@ -72,7 +75,7 @@ class TrainingUseCase(ABC):
     """The optional column with the time of the event."""
     defaults: Mapping[str, Any] = MappingProxyType({})
     """The value of a record column that training data may lack altogether."""
-    metric: Literal["f1", "accuracy", "roc_auc", "average_precision", "f1_macro"]
+    metric: Metric
     """What candidates are chosen by; for two classes it is that of the positive class."""
     threshold: ThresholdRule | None = None
     """How training chooses the threshold; `None` keeps the use case's decision rule."""
@@ -89,6 +92,14 @@ class TrainingUseCase(ABC):
         the time column where there is one. The same seed gives the same table; `drift` from 0 to
         1 moves the distribution away from that of the training data.
         """
+
+    duplicates: Duplicates = "exact"
+    """Which rows repeat others. `exact`: those of the same content and label, of which one is kept;
+    a content with two labels is kept with both, because labels of real data are noisy. `near`: the
+    same content counts once whatever its label is, a content with two labels is refused, and rows
+    of similar text (`duplicate_text`) are never on both sides of a split. `none`: the id of a
+    record tells rows apart, and all of them are kept.
+    """
 
     def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
         """Return the text by which near duplicates are found (string, a row per record), null
