@@ -2,11 +2,15 @@
 
     make contract BASE_URL=https://api.example [CONTRACT_ENVIRONMENT=production]
 
-It changes nothing: predictions are marked as smoke, batch jobs are only asked for.
+It changes nothing: predictions are marked as smoke, batch jobs are only asked for, and the file
+that is uploaded is deleted.
 """
 
+import base64
+import hashlib
 import json
 from datetime import datetime
+from uuid import uuid4
 
 import pytest
 
@@ -111,6 +115,9 @@ def test_a_valid_request_id_is_returned_and_others_are_replaced(gateway, case, r
         ("POST", "/batch/submit"),
         ("GET", "/batch/none"),
         ("DELETE", "/batch/none"),
+        ("PUT", "/batch/files/none"),
+        ("GET", "/batch/files/none"),
+        ("DELETE", "/batch/files/none"),
         ("GET", "/model/info"),
         ("GET", "/metrics/drift"),
     ],
@@ -163,6 +170,41 @@ def test_batch_reads_permitted_paths_only(gateway, path):
     problem(answer, answer.status_code)
 
 
+def test_a_file_goes_in_by_pieces_and_comes_out_by_ranges(gateway):
+    data, path = b"0123456789" * 100, f"/batch/files/contract/{uuid4().hex}"
+    sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    digest = {"Repr-Digest": f"sha-256=:{sha256}:"}
+
+    def put(content, given):
+        headers = {"Content-Range": f"bytes {given}/{len(data)}", **digest}
+        return gateway.call("PUT", path, content=content, headers=headers)
+
+    try:
+        assert put(b"", "*").headers.get("range") is None
+        first = put(data[:400], "0-399")
+        assert (first.status_code, first.headers["range"]) == (308, "bytes=0-399"), first.text
+        problem(put(data[500:], "500-999"), 409, "upload-offset")
+        problem(gateway.call("GET", path), 404)
+        assert put(data[400:], "400-999").status_code == 201
+        assert put(b"", "*").status_code == 201
+        problem(gateway.call("PUT", path, content=b"other"), 409, "file-taken")
+        assert gateway.call("GET", path).content == data
+        part = gateway.call("GET", path, headers={"Range": "bytes=100-109"})
+        assert (part.status_code, part.content) == (206, data[100:110])
+        problem(gateway.call("GET", path, headers={"Range": "bytes=1000-"}), 416)
+    finally:
+        gateway.call("DELETE", path)
+    problem(gateway.call("GET", path), 404)
+
+
+@pytest.mark.parametrize("path", ["%2e%2e/models/x", "_jobs/x/job.json", "a//b", "a%5cb"])
+def test_files_outside_the_batch_container_are_refused(gateway, path):
+    for method in ("PUT", "GET", "DELETE"):
+        problem(gateway.call(method, f"/batch/files/{path}"), 422)
+    for method in ("PUT", "GET", "DELETE"):
+        problem(gateway.call(method, f"/batch/files/{path}", "viewer"), 403)
+
+
 def test_model_info_covers_every_environment(gateway, served):
     for info in gateway.call("GET", "/model/info", "viewer").json().values():
         assert set(info) == {"staging", "production"}
@@ -185,5 +227,5 @@ def test_the_documentation_lists_every_path(gateway):
     assert document.status_code == 200
     assert {
         "/predict", "/predict/batch-sync", "/models/{use_case}/predict", "/batch/submit",
-        "/batch/{job_id}", "/model/info", "/metrics/drift", "/health",
+        "/batch/{job_id}", "/batch/files/{path}", "/model/info", "/metrics/drift", "/health",
     } <= set(json.loads(document.text)["paths"])  # fmt: skip

@@ -82,7 +82,7 @@ import numpy as np, pyarrow as pa, ray
 from training.search.fitting import fit
 from training.search.models import probabilities
 from training.search.cross_validation import Budget, search
-from use_cases import ThresholdRule, assemble, use_case
+from use_cases import FalsePositiveRate, assemble, use_case
 from use_cases.testing import variant
 
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="error")
@@ -110,7 +110,7 @@ def found(budget, heard, **clock):
 runs = [found(Budget(6), []) for _ in range(2)]
 runs.append(found(Budget(12, minutes=1), [], clock=lambda: next(minutes)))
 
-spam = variant(use_case("spam"), training={"threshold": ThresholdRule(0.02)})
+spam = variant(use_case("spam"), training={"threshold": FalsePositiveRate(0.02)})
 mails = spam.training().generate(300, seed=1)
 rows = features(spam, mails, [str(n) for n in range(300)])
 best = search(spam, rows, Budget(1), 5, lambda _: None).best

@@ -9,7 +9,7 @@ from platform_core.contracts.release import DecisionRule
 from platform_core.errors import ConfigurationError
 from scoring import decide
 from training.search.threshold import choose_decision
-from use_cases import ThresholdRule, UseCase, use_case
+from use_cases import BestF1, CostMatrix, ErrorCosts, FalsePositiveRate, UseCase, use_case
 from use_cases.testing import variant
 
 # Scores close together and often equal, as small models give them.
@@ -21,7 +21,7 @@ TARGETS = st.sampled_from([0.0, 0.005, 0.05, 0.3, 0.5, 1.0])
 
 def spam_at(rate: float) -> UseCase:
     """Spam whose threshold is chosen for a rate of false positives."""
-    return variant(use_case("spam"), training={"threshold": ThresholdRule(rate)})
+    return variant(use_case("spam"), training={"threshold": FalsePositiveRate(rate)})
 
 
 def mail(labels, scores, case):
@@ -57,7 +57,33 @@ def test_a_use_case_that_asks_for_none_keeps_its_rule():
     assert decision.rule == case.decision
 
 
+def test_best_f1_and_costs_choose_on_the_same_rows():
+    labels, scores = ["ham", "spam", "ham", "spam"], [0.1, 0.3, 0.5, 0.9]
+    spam = use_case("spam")
+    for rule, threshold, why in [
+        (BestF1(), 0.2, "highest F1 on 4 training rows"),
+        (BestF1(at_least=0.4), 0.4, "not below 0.4"),
+        (ErrorCosts(3, 1), 0.7, "a false positive costs 3, a false negative 1"),
+    ]:
+        decision = mail(labels, scores, variant(spam, training={"threshold": rule}))
+        assert decision.rule.threshold == pytest.approx(threshold)
+        assert why in decision.why
+
+
+def test_a_cost_matrix_decides_for_the_lowest_expected_cost():
+    iris = use_case("iris")
+    costs = CostMatrix({"virginica": {"setosa": 10.0, "versicolor": 10.0}})
+    case = variant(iris, training={"threshold": costs})
+    rule = choose_decision(case, np.array(["setosa"]), np.array([[0.8, 0.1, 0.1]])).rule
+    assert rule.costs == ((0, 1, 1), (1, 0, 1), (10, 10, 0))
+    likely = np.array([[0.8, 0.1, 0.1], [0.95, 0.02, 0.03]])
+    assert decide(rule, case.classes, likely).to_pylist() == ["virginica", "setosa"]
+    unknown = variant(iris, training={"threshold": CostMatrix({"rose": {}})})
+    with pytest.raises(ConfigurationError, match="rose, which is not among"):
+        choose_decision(unknown, np.array(["setosa"]), likely[:1])
+
+
 def test_a_threshold_needs_two_classes():
-    wrong = variant(use_case("iris"), training={"threshold": ThresholdRule(0.1)})
+    wrong = variant(use_case("iris"), training={"threshold": FalsePositiveRate(0.1)})
     with pytest.raises(ConfigurationError, match="needs two classes"):
         choose_decision(wrong, np.array(["setosa"]), np.array([[0.8, 0.1, 0.1]]))

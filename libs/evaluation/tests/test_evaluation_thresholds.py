@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from evaluation import (
     threshold_at_false_positive_rate,
+    threshold_of_best_f1,
+    threshold_of_lowest_cost,
     unseen_rows,
     within_one_standard_error,
 )
@@ -61,3 +63,41 @@ def test_unseen_rows_leave_out_clusters_with_a_seen_row():
     unseen = unseen_rows(test, pa.array(["b", "3"]))
     assert unseen["row_id"].to_pylist() == ["c", "e"]
     assert unseen_rows(test, pa.array([], pa.string())).equals(test)
+
+
+LABELLED = st.lists(st.tuples(st.booleans(), SCORES), min_size=1, max_size=40)
+
+
+def f1(truth, called):
+    return 2 * (truth & called).sum() / max(truth.sum() + called.sum(), 1)
+
+
+def every_cut(scores):
+    """Each way to call the rows with the highest scores positive."""
+    rounded = scores.astype(np.float32)
+    return [rounded >= cut for cut in [*np.unique(rounded), np.float32(2)]]
+
+
+@given(LABELLED)
+def test_no_cut_has_a_higher_f1(rows):
+    truth, scores = np.array([t for t, _ in rows]), np.array([s for _, s in rows])
+    called = scores.astype(np.float32) >= threshold_of_best_f1(truth, scores)
+    assert f1(truth, called) == max(f1(truth, cut) for cut in every_cut(scores))
+
+
+@given(LABELLED, st.sampled_from([(1.0, 1.0), (1.0, 5.0), (10.0, 1.0)]))
+def test_no_cut_costs_less(rows, costs):
+    truth, scores = np.array([t for t, _ in rows]), np.array([s for _, s in rows])
+
+    def cost(called):
+        return costs[0] * (called & ~truth).sum() + costs[1] * (truth & ~called).sum()
+
+    called = scores.astype(np.float32) >= threshold_of_lowest_cost(truth, scores, *costs)
+    assert cost(called) == min(cost(cut) for cut in every_cut(scores))
+
+
+def test_a_dear_miss_lowers_the_threshold():
+    truth = np.array([False, True, False, True])
+    scores = np.array([0.1, 0.3, 0.5, 0.9])
+    assert threshold_of_lowest_cost(truth, scores, 3, 1) == pytest.approx(0.7)
+    assert threshold_of_lowest_cost(truth, scores, 1, 3) == pytest.approx(0.2)

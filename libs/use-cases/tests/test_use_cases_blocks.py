@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from platform_core.errors import InvalidInput
-from use_cases import UseCase, assemble, number_block, use_case, validate_columns
+from use_cases import BestF1, UseCase, assemble, number_block, use_case, validate_columns
 from use_cases.blocks import Category, Cleaning, Date, DeclaredUseCase, Id, Label, Number, Text
 from use_cases.blocks.generator import measure
 from use_cases.blocks.profile import Profile, read_profile
@@ -20,11 +20,8 @@ from use_cases.testing import UseCaseContract
 class VisitUseCase(DeclaredUseCase):
     """Visits of every kind of column."""
 
-    name, label, time_column = (
-        "visit",
-        Label("outcome", "stay", "leave", also={"0": "stay"}),
-        "when",
-    )
+    name, label = "visit", Label("outcome", "stay", "leave", also={"0": "stay"})
+    time_column, gates = "when", ("f1 >= 0.5", "recall >= 0.5 where city = Bern")
     fields = (
         Id("visit id"),
         Number("json", maximum=10),
@@ -38,7 +35,7 @@ class VisitUseCase(DeclaredUseCase):
     )
 
 
-VISIT = VisitUseCase()
+VISIT, CHURN = VisitUseCase(), use_case("churn")
 RECORD = {
     "visit id": "1",
     "json": 3,
@@ -187,12 +184,8 @@ def test_contradictions_are_refused_by_name():
         Number("_private"),
         Id("late"),
     )
-    attributes = {
-        "name": "bad",
-        "fields": fields,
-        "label": Label("y", "a", "A"),
-        "time_column": "z",
-    }
+    attributes = {"name": "bad", "fields": fields, "label": Label("y", "a", "A")}
+    attributes |= {"time_column": "z", "gates": ("recall >= 0.5 where same = c", "rmse <= 1")}
     with pytest.raises(InvalidInput, match="the use case 'bad': ") as raised:
         type("BadUseCase", (DeclaredUseCase,), attributes)
     for part in (
@@ -210,6 +203,8 @@ def test_contradictions_are_refused_by_name():
         "the id 'late' is not the first column",
         "the label 'y' has the class 'a' twice",
         "the time column 'z' is also a record column",
+        "the gate `recall >= 0.5 where same = c` is about rows that no column tells apart",
+        "the gate `rmse <= 1` is for another task",
     ):
         assert part in str(raised.value)
 
@@ -241,9 +236,19 @@ def test_lemmas_are_the_forms_of_a_dictionary():
     assert Cleaning()("<p>fr<b></b>ee</p> &amp; more") == "free more"
 
 
+def test_the_threshold_follows_from_the_gates():
+    assert VISIT.training().threshold == BestF1()
+    assert CHURN.training().threshold == BestF1()
+    even = type("Even", (VisitUseCase,), {"gates": ("accuracy >= 0.5",)})
+    assert even().training().threshold is None
+    with pytest.raises(InvalidInput, match=r"the use case 'visit': the gate 'f1 > 1' cannot be"):
+        type("Unreadable", (VisitUseCase,), {"gates": ("f1 > 1",)})
+
+
 def test_how_repeated_rows_are_found_follows_from_the_columns():
     def policy(*fields):
         attributes = {"name": "x", "fields": fields, "label": Label("y", "a", "b")}
+        attributes["gates"] = ("roc_auc >= 0.5",)
         return type("XUseCase", (DeclaredUseCase,), attributes)().training().duplicates
 
     assert policy(Id("id"), Number("x")) == "none"

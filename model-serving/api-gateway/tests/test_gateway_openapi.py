@@ -17,6 +17,9 @@ ROLES = {
     ("/batch/submit", "post"): "operator",
     ("/batch/{job_id}", "get"): "viewer",
     ("/batch/{job_id}", "delete"): "operator",
+    ("/batch/files/{path}", "put"): "operator",
+    ("/batch/files/{path}", "get"): "operator",
+    ("/batch/files/{path}", "delete"): "operator",
     ("/model/info", "get"): "viewer",
     ("/metrics/drift", "get"): "viewer",
     ("/admin/inference-log/flush", "post"): "admin",
@@ -71,14 +74,17 @@ async def test_every_status_of_the_contract_is_documented(document) -> None:
         expected = {"401", "403", "429"} if role else set()
         if path in WITH_BODY:
             expected |= {"400", "408", "413", "415", "422", "503"}
-        if "{" in path:
+        if "{" in path and method != "put":
             expected |= {"404"}
         assert expected <= statuses, (path, method)
-        for status in statuses - {"200", "202"}:
+        for status in statuses - {"200", "201", "202", "204", "206", "308"}:
             content = document["paths"][path][method]["responses"][status]["content"]
             assert list(content) == ["application/problem+json"]
     assert "409" in document["paths"]["/batch/{job_id}"]["delete"]["responses"]
     assert "409" in document["paths"]["/batch/submit"]["post"]["responses"]
+    files = document["paths"]["/batch/files/{path}"]
+    assert {"201", "308", "408", "409", "411", "413", "507"} <= set(files["put"]["responses"])
+    assert {"200", "206", "416"} <= set(files["get"]["responses"])
 
 
 async def test_the_header_parameters_are_documented(document) -> None:
@@ -88,6 +94,17 @@ async def test_the_header_parameters_are_documented(document) -> None:
         assert parameters["X-Request-ID"]["schema"] == {"type": "string"}
         if path in WITH_BODY:
             assert parameters["X-Environment"]["schema"]["enum"] == ["staging", "production"]
+
+
+async def test_files_are_documented_as_bytes(document) -> None:
+    item = document["paths"]["/batch/files/{path}"]
+    assert list(item["put"]["requestBody"]["content"]) == ["application/octet-stream"]
+    for status in ("200", "206"):
+        assert list(item["get"]["responses"][status]["content"]) == ["application/octet-stream"]
+    state = item["put"]["responses"]["308"]["content"]["application/json"]["schema"]
+    assert state == {"$ref": "#/components/schemas/UploadState"}
+    headers = {p["name"] for p in item["put"]["parameters"] if p["in"] == "header"}
+    assert headers == {"Content-Range", "Repr-Digest", "X-Request-ID"}
 
 
 async def test_every_reference_can_be_resolved(document) -> None:

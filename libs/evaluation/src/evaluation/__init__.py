@@ -12,7 +12,11 @@ from evaluation.intervals import Interval, bootstrap_intervals, resample_count
 from evaluation.metrics import classification_metrics, require_metric, weighted_metrics
 from evaluation.predictions import LabelledPredictions
 from evaluation.slices import MetricEstimate, SliceMetrics, slice_metric_names, slice_metrics
-from evaluation.thresholds import threshold_at_false_positive_rate
+from evaluation.thresholds import (
+    threshold_at_false_positive_rate,
+    threshold_of_best_f1,
+    threshold_of_lowest_cost,
+)
 
 __all__ = [
     "CalibrationBin",
@@ -33,6 +37,8 @@ __all__ = [
     "slice_metrics",
     "threshold_at_false_positive_rate",
     "threshold_counts",
+    "threshold_of_best_f1",
+    "threshold_of_lowest_cost",
     "unseen_rows",
     "weighted_metrics",
     "within_one_standard_error",

@@ -15,6 +15,8 @@ drift-reports/_retrain-requests/<request_id><suffix>
 drift-reports/_webhooks/<report_id>-<verdict>.json
 batch/<path>                                             inputs and outputs of batch jobs
 batch/_jobs/<job_id>/<file>                              the state of a batch job
+batch/_jobs/_uploads/<upload>/<file>                     the state and the parts of an uploaded file
+batch/_jobs/_uploads/_keys/<key>/<upload>-<bytes>        what an API key has uploaded
 
 Folders exist by name only. A function that takes `*names` returns the folder without them.
 """
@@ -53,6 +55,7 @@ FEATURE_REGISTRY = f"{MODELS}/_feast/registry.db"
 RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
 BATCH_JOBS = f"{BATCH}/_jobs"
 OPEN_JOBS = f"{BATCH_JOBS}/_open"
+UPLOADS = f"{BATCH_JOBS}/_uploads"
 
 PARQUET = ".parquet"
 INVALID = ".invalid.parquet"
@@ -286,8 +289,43 @@ def reservation_path(output_path: str, predecessor: str | None = None) -> str:
     When that job has ended, its successor creates the reservation that names the
     `predecessor`: creating is atomic, replacing is not.
     """
-    key = hashlib.sha256(output_path.encode()).hexdigest()
+    key = _digest(output_path)
     return f"{BATCH_JOBS}/_outputs/{key}" + (f".{predecessor}" if predecessor else "")
+
+
+def upload_path(path: str) -> str:
+    """Return the path of the object that says who uploads `path`, and what."""
+    return f"{UPLOADS}/{_digest(path)}/upload.json"
+
+
+def upload_parts_folder(path: str) -> str:
+    """Return the folder of the parts of `path` that have arrived; they sort by offset."""
+    return f"{UPLOADS}/{_digest(path)}/parts"
+
+
+def upload_part_path(path: str, offset: int) -> str:
+    """Return the path of the part of `path` that begins at `offset` (bytes)."""
+    return f"{upload_parts_folder(path)}/{offset:015d}"
+
+
+def parse_upload_offset(part: str) -> int:
+    """Return the offset of the part at this path."""
+    return int(part.rpartition("/")[2])
+
+
+def key_uploads_folder(key_name: str) -> str:
+    """Return the folder of the markers of all files that an API key has uploaded."""
+    return f"{UPLOADS}/_keys/{_digest(key_name)}"
+
+
+def key_upload_path(key_name: str, path: str, size: int) -> str:
+    """Return the path of the marker of one such file of `size` bytes."""
+    return f"{key_uploads_folder(key_name)}/{_digest(path)}-{size}"
+
+
+def parse_upload_size(marker: str) -> int:
+    """Return the size in bytes that a marker of an uploaded file names."""
+    return int(marker.rpartition("-")[2])
 
 
 def invalid_path(output_path: str) -> str:
@@ -308,6 +346,10 @@ def success_path(output_path: str) -> str:
 def is_within(path: str, folder: str) -> bool:
     """Say whether `path` is `folder` or below it."""
     return f"{path}/".startswith(f"{folder}/")
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def _join(*names: str) -> str:

@@ -22,4 +22,8 @@ def decided_classes(
         reached = (probabilities[:, positive] >= rule.threshold).tolist()
         names = (str(rule.negative), str(rule.positive))
         return [names[value] for value in reached]
+    if rule.kind == "costs":
+        # Expected cost of each answer: sum_c p_c cost[c][answer] (Elkan 2001, equation 1).
+        expected = probabilities.astype(np.float64) @ np.asarray(rule.costs)
+        return [classes[index] for index in expected.argmin(axis=1).tolist()]
     return [classes[index] for index in probabilities.argmax(axis=1).tolist()]

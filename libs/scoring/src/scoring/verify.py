@@ -57,6 +57,9 @@ def _rule_fits(manifest: ReleaseManifest) -> bool:
     rule = manifest.decision
     if rule.kind == "argmax":
         return True
+    if rule.kind == "costs":
+        classes = len(manifest.classes)
+        return [len(line) for line in rule.costs or ()] == [classes] * classes
     return (
         {rule.positive, rule.negative} <= set(manifest.classes)
         and rule.positive != rule.negative

@@ -5,15 +5,28 @@ from use_cases.feature_schema import FeatureSchema, number_block
 from use_cases.interface import EntityFeature, EntityFeatures, MonitoredColumn, UseCase
 from use_cases.record_schema import ColumnNames, Limits, RecordId, RecordSchema
 from use_cases.registry import use_case, use_case_names
-from use_cases.training import Candidate, Gates, LabelSpec, ThresholdRule, TrainingUseCase
+from use_cases.rules.gates import Gate, Gates
+from use_cases.rules.thresholds import (
+    BestF1,
+    CostMatrix,
+    ErrorCosts,
+    FalsePositiveRate,
+    ThresholdRule,
+)
+from use_cases.training import Candidate, LabelSpec, TrainingUseCase
 from use_cases.validation import Validation, validate_columns
 
 __all__ = [
+    "BestF1",
     "Candidate",
     "ColumnNames",
+    "CostMatrix",
     "EntityFeature",
     "EntityFeatures",
+    "ErrorCosts",
+    "FalsePositiveRate",
     "FeatureSchema",
+    "Gate",
     "Gates",
     "LabelSpec",
     "Limits",

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from platform_core.contracts.release import DecisionRule
+from platform_core.contracts.tasks import Task, task_of
 from use_cases.feature_schema import FeatureSchema
 from use_cases.record_schema import Limits, RecordSchema, record_schema
 from use_cases.training import TrainingUseCase
@@ -80,9 +81,9 @@ class UseCase(ABC):
     """For people."""
     record: type[BaseModel]
     """One record as a caller sends it. Columns, limits and checks derive from this model."""
-    classes: tuple[str, ...]
-    """The classes, in the order of the probabilities."""
-    decision: DecisionRule
+    classes: tuple[str, ...] = ()
+    """The classes, in the order of the probabilities; none where the label is a number."""
+    decision: DecisionRule = DecisionRule()
     """From probabilities to a class, where training does not choose a threshold."""
     feature_schema: FeatureSchema
     """What `features` returns: text columns and one block of numbers."""
@@ -128,6 +129,11 @@ class UseCase(ABC):
     def entity_keys(self, records: pa.RecordBatch) -> pa.Array:
         """Return the key of each record's entity (string; null where it has none)."""
         return pa.nulls(records.num_rows, pa.string())
+
+    @property
+    def task(self) -> Task:
+        """What a model predicts: derived from `classes`. A class attribute may state it."""
+        return task_of(len(self.classes))
 
     @property
     def declaration(self) -> RecordSchema:

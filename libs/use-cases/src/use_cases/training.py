@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
 import pyarrow as pa
 
-Metric = Literal["f1", "accuracy", "roc_auc", "average_precision", "f1_macro"]
+from platform_core.contracts.tasks import Metric
+from use_cases.rules.gates import Gates
+from use_cases.rules.thresholds import ThresholdRule
+
 Duplicates = Literal["near", "exact", "none"]
 
 
@@ -16,11 +19,12 @@ Duplicates = Literal["near", "exact", "none"]
 class LabelSpec:
     """The label of training data: its column, and the class of each of its spellings.
 
-    `values` maps each spelling (as text, lower case) to a class.
+    `values` maps each spelling (as text, lower case) to a class. Without any, the label is a
+    number (regression).
     """
 
     column: str
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,30 +44,6 @@ class Candidate:
     to_onnx: Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
-class Gates:
-    """What a release must reach on held-out rows before it may be served.
-
-    `minimum` is for the use case's metric; a candidate may be worse than production by at
-    most `margin`; ONNX probabilities may differ from the original's by `parity`.
-    """
-
-    minimum: float
-    margin: float
-    parity: float = 1e-5
-
-
-@dataclass(frozen=True)
-class ThresholdRule:
-    """How training chooses the threshold of a release: the lowest one whose share of false
-    positives among the negatives, on training rows the model was not fitted on, is at most
-    `false_positive_rate`, and never one below `at_least`.
-    """
-
-    false_positive_rate: float
-    at_least: float = 0.0
-
-
 class TrainingUseCase(ABC):
     """The training half. Import training libraries inside methods: monitoring and promotion
     read its attributes without having them installed.
@@ -78,7 +58,9 @@ class TrainingUseCase(ABC):
     metric: Metric
     """What candidates are chosen by; for two classes it is that of the positive class."""
     threshold: ThresholdRule | None = None
-    """How training chooses the threshold; `None` keeps the use case's decision rule."""
+    """How training chooses the decision rule; `None` keeps that of the use case."""
+    coverage: float = 0.9
+    """Regression: the share of labels that prediction intervals are to cover."""
     gates: Gates
     """What a release must reach."""
 

@@ -53,5 +53,5 @@ def assemble(
     concurrency = PredictionLimits(settings.upstream_connections, waiting)
     predictor = Predictor(upstream, log, metrics, clock, concurrency)
     return Gateway(
-        settings, keys, rate_limit, upstream, log, catalog, health, jobs, predictor, metrics
+        settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor, metrics
     )

@@ -3,17 +3,26 @@
 Refused
 ├── Unauthenticated         no key, or an unknown one
 ├── Forbidden               the key's role is too low
-└── RateLimited             the key has used up its requests for now
+├── RateLimited             the key has used up its requests for now
+└── QuotaExceeded           the key's files would take more space than it may use
 InvalidInput
 ├── MethodNotAllowed        the path is there, the method is not
 ├── UnsupportedMediaType    the body is not JSON by its own account
 ├── BodyTooLarge            more than 10 MiB
 ├── BodyTooSlow             it did not arrive in time
+├── LengthRequired          the size of a file is not declared
+├── InvalidRange            a range header is malformed
+├── RangeNotSatisfiable     a file has no such range
+├── ContentMismatch         an uploaded file does not have the declared digest
 ├── UnknownEnvironment      `X-Environment` is neither staging nor production
 └── UnknownPurpose          `X-Purpose` is none of live, smoke, drill
 NotFound
 ├── PathNotFound            there is no such endpoint
 └── UseCaseNotFound         the path names a use case that is not installed
+Conflict
+├── FileTaken               a file, or an upload of something else, is at this path already
+├── FileInUse               a batch job that has not ended reads or writes the file
+└── UploadOffset            a piece of an upload does not begin where the last one ended
 Unavailable
 └── Overloaded              as much is being answered as can be
 """
@@ -21,6 +30,7 @@ Unavailable
 from collections.abc import Mapping
 
 from platform_core.errors import (
+    Conflict,
     InvalidInput,
     NotFound,
     Refused,
@@ -106,3 +116,55 @@ class UnknownPurpose(InvalidInput):
     """`X-Purpose` is none of live, smoke, drill."""
 
     code = "unknown-purpose"
+
+
+class QuotaExceeded(Refused):
+    """The files of the key would take more space than it may use."""
+
+    code = "quota-exceeded"
+
+
+class LengthRequired(InvalidInput):
+    """The request does not declare how large the file is."""
+
+    code = "length-required"
+
+
+class InvalidRange(InvalidInput):
+    """A header that names a range or a digest of a file is malformed."""
+
+    code = "invalid-range"
+
+
+class RangeNotSatisfiable(InvalidInput):
+    """The file, of `size` bytes, has no such range."""
+
+    code = "range-not-satisfiable"
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class ContentMismatch(InvalidInput):
+    """The file that was uploaded does not have the declared digest."""
+
+    code = "content-mismatch"
+
+
+class FileTaken(Conflict):
+    """A file, or an upload of something else, is at this path already."""
+
+    code = "file-taken"
+
+
+class FileInUse(Conflict):
+    """A batch job that has not ended reads or writes the file."""
+
+    code = "file-in-use"
+
+
+class UploadOffset(Conflict):
+    """A piece of an upload does not begin where the last one ended."""
+
+    code = "upload-offset"

@@ -14,6 +14,7 @@ from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.upstream import ServiceClients
 from api_gateway.settings import GatewaySettings
 from platform_core.batch import BatchJobs
+from platform_core.ports.blob_store import BlobStore
 from records import InferenceLog
 from use_cases import UseCase, use_case
 
@@ -23,6 +24,7 @@ class Gateway:
     """The components that the routes use."""
 
     settings: GatewaySettings
+    store: BlobStore
     keys: ApiKeys
     rate_limit: RateLimit
     upstream: ServiceClients

@@ -37,6 +37,8 @@ class GatewaySettings(Settings):
 
     batch_supervise_seconds: float = Field(default=10.0, gt=0)
     batch_max_attempts: int = Field(default=5, ge=1)
+    batch_file_bytes: int = Field(default=5 << 30, gt=0)
+    batch_file_quota_bytes: int = Field(default=50 << 30, gt=0)
 
     refresh_seconds: float = Field(default=5.0, gt=0)
     shutdown_seconds: float = Field(default=25.0, gt=0)

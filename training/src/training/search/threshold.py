@@ -4,12 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation import threshold_at_false_positive_rate
+from evaluation import (
+    threshold_at_false_positive_rate,
+    threshold_of_best_f1,
+    threshold_of_lowest_cost,
+)
 from platform_core.contracts.release import DecisionRule
 from platform_core.errors import ConfigurationError
-from use_cases import ThresholdRule, UseCase
+from use_cases import BestF1, CostMatrix, ErrorCosts, FalsePositiveRate, UseCase
 
 TWO_CLASSES = 2
+ROWS = "training rows outside the fold's fit"
 
 
 @dataclass(frozen=True)
@@ -26,37 +31,80 @@ def choose_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray
 
     Raises:
         ConfigurationError: a threshold is wanted where there are not two classes, one of them
-            positive.
+            positive, or a cost matrix names a class that does not exist.
     """
     wanted = case.training().threshold
     if wanted is None:
         return Decision(case.decision, "the use case's own rule")
+    if isinstance(wanted, CostMatrix):
+        rule = DecisionRule(kind="costs", costs=_complete(case, wanted))
+        return Decision(rule, "the lowest expected cost by the cost matrix of the use case")
+    positive = _positive(case)
+    scores = probabilities[:, case.classes.index(positive)]
+    threshold, why = _threshold(wanted, labels == positive, scores)
+    (negative,) = set(case.classes) - {positive}
+    rule = DecisionRule(kind="threshold", positive=positive, negative=negative, threshold=threshold)
+    return Decision(rule, why)
+
+
+def _positive(case: UseCase) -> str:
     if case.positive is None or len(case.classes) != TWO_CLASSES:
         raise ConfigurationError(
-            f"{case.name} asks for a threshold (ThresholdRule), which needs two classes and "
-            "`positive`; name the positive class or leave `threshold` out"
+            f"{case.name} asks for a threshold, which needs two classes and `positive`; name the "
+            "positive class, use a CostMatrix, or leave `threshold` out"
         )
-    scores = probabilities[:, case.classes.index(case.positive)]
-    negatives = scores[labels != case.positive]
-    threshold = threshold_at_false_positive_rate(scores, negatives, wanted.false_positive_rate)
-    threshold = max(threshold, wanted.at_least)
-    (negative,) = set(case.classes) - {case.positive}
-    rule = DecisionRule(
-        kind="threshold", positive=case.positive, negative=negative, threshold=threshold
+    return case.positive
+
+
+def _complete(case: UseCase, wanted: CostMatrix) -> tuple[tuple[float, ...], ...]:
+    """Return the costs [label][answer] of all classes in their order."""
+    named = {*wanted.costs, *(name for line in wanted.costs.values() for name in line)}
+    if unknown := sorted(named - set(case.classes)):
+        raise ConfigurationError(
+            f"the cost matrix of {case.name} names {', '.join(unknown)}, which is not among the "
+            f"classes {', '.join(case.classes)}"
+        )
+    return tuple(
+        tuple(
+            float(wanted.costs.get(label, {}).get(answer, answer != label))
+            for answer in case.classes
+        )
+        for label in case.classes
     )
-    return Decision(rule, _why(wanted, negatives, threshold))
 
 
-def _why(rule: ThresholdRule, negatives: np.ndarray, threshold: float) -> str:
+def _threshold(
+    wanted: FalsePositiveRate | BestF1 | ErrorCosts, truth: np.ndarray, scores: np.ndarray
+) -> tuple[float, str]:
+    """Return the threshold, and in a sentence why it is this one."""
+    if isinstance(wanted, ErrorCosts):
+        costs = wanted.false_positive, wanted.false_negative
+        threshold = threshold_of_lowest_cost(truth, scores, *costs)
+        return threshold, (
+            f"the threshold of the lowest cost on {len(truth)} {ROWS}; a false positive costs "
+            f"{costs[0]:g}, a false negative {costs[1]:g}"
+        )
+    if isinstance(wanted, BestF1):
+        best = threshold_of_best_f1(truth, scores)
+        threshold, why = best, f"the threshold of the highest F1 on {len(truth)} {ROWS}"
+    else:
+        negatives = scores[~truth]
+        best = threshold_at_false_positive_rate(scores, negatives, wanted.rate)
+        threshold, why = best, _rate_reached(wanted, negatives, max(best, wanted.at_least))
+    if wanted.at_least > best:
+        threshold = wanted.at_least
+        why += f"; not below {threshold:g}, the least the use case allows"
+    if threshold > 1:
+        why += "; a negative scores as high as a probability can, so nothing is ever positive"
+    return threshold, why
+
+
+def _rate_reached(wanted: FalsePositiveRate, negatives: np.ndarray, threshold: float) -> str:
     passing = int((negatives.astype(np.float32) >= threshold).sum())
     text = (
-        f"the lowest threshold with at most {rule.false_positive_rate:g} false positives among "
-        f"negatives: {passing} of {len(negatives)} on training rows outside the fold's fit"
+        f"the lowest threshold with at most {wanted.rate:g} false positives among negatives: "
+        f"{passing} of {len(negatives)} on {ROWS}"
     )
-    if threshold == rule.at_least:
-        text += f"; not below {rule.at_least:g}, the least the use case allows"
-    if rule.false_positive_rate * len(negatives) < 1:
+    if wanted.rate * len(negatives) < 1:
         text += "; so few negatives cannot show a rate this low"
-    if threshold > 1:
-        text += "; negatives score as high as a probability can, so nothing is ever positive"
     return text

@@ -20,6 +20,7 @@ from scoring import Release, build_release
 from training.card.card import model_card
 from training.card.page import card_page
 from training.card.plots import evaluation_plots
+from training.card.slices import slices_of_test_part
 from training.progress import show
 from training.results import (
     EvaluationResult,
@@ -77,7 +78,8 @@ def _judge(
     test = read_features(store, case, dataset_version, TEST)
     current = load_champion(store, Ledger(store, context.services.clock), case.name)
     unseen = rows_unseen_by(current, test, store, case.name)
-    checks = run_gates(case, built, test, parity, current, unseen)
+    kinds = slices_of_test_part(store, case, dataset_version)
+    checks = run_gates(case, built, test, parity, current, unseen, kinds)
     for verdict in checks:
         value = "" if verdict.value is None else f" {verdict.value:.4g}"
         word = "passed" if verdict.passed else "FAILED"

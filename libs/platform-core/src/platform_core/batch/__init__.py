@@ -12,8 +12,9 @@ from platform_core.batch.contract import (
     run_command,
     run_id,
 )
-from platform_core.batch.job_objects import JobObjects
+from platform_core.batch.job_objects import JobObjects, create_once
 from platform_core.batch.jobs import BatchJobs
+from platform_core.batch.submission import check_file
 from platform_core.batch.supervision import JobSupervisor
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "JobObjects",
     "JobStatus",
     "JobSupervisor",
+    "check_file",
+    "create_once",
     "run_command",
     "run_id",
 ]

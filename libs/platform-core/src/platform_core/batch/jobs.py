@@ -4,9 +4,11 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Iterator
 
 from platform_core import storage
 from platform_core.batch.contract import BatchJob, BatchProgress, BatchSubmission
+from platform_core.batch.inputs import overlaps
 from platform_core.batch.job_objects import JobObjects
 from platform_core.batch.reservations import release, reserve
 from platform_core.batch.submission import check_free, check_paths
@@ -98,11 +100,31 @@ class BatchJobs:
         objects.request_cancellation()
         self.supervisor.stop(job)
 
+    def user_of(self, path: str) -> BatchJob | None:
+        """Return a job that has not ended and reads or writes the object at `path`."""
+        return next((job for job in self._open() if _uses(job, path)), None)
+
+    def _open(self) -> Iterator[BatchJob]:
+        for blob in self._store.list(storage.OPEN_JOBS):
+            objects = JobObjects(self._store, storage.parse_open_job(blob.path))
+            try:
+                job = objects.request()
+            except (JobNotFound, InvalidData):  # deleted, or of an incompatible version
+                continue
+            # The marker of a job that has just ended is still there.
+            if not objects.progress().status.final:
+                yield job
+
     def _has_ended(self, job_id: str) -> bool:
         try:
             return self.progress(self.find(job_id)).status.final
         except JobNotFound:  # jobs are written before they reserve: this one was deleted
             return True
+
+
+def _uses(job: BatchJob, path: str) -> bool:
+    outputs = (job.output_path, storage.invalid_path(job.output_path))
+    return any(overlaps(used, path) for used in (job.input_path, *outputs))
 
 
 def new_job_id() -> str:

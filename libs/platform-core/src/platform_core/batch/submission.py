@@ -33,6 +33,16 @@ def check_paths(store: BlobStore, source: str, target: str) -> None:
     check_free(store, target)
 
 
+def check_file(path: str) -> str:
+    """Return `path` when it is that of a file which callers may read or write.
+
+    Raises:
+        InvalidRecord: it is malformed, in another container than `batch`, or reserved.
+    """
+    _check("path", path, storage.validate_path, OUTPUT_CONTAINERS)
+    return path
+
+
 def check_free(store: BlobStore, target: str) -> None:
     """Refuse (`InvalidRecord`) an output or a side file that would replace something.
 
@@ -40,6 +50,8 @@ def check_free(store: BlobStore, target: str) -> None:
     """
     side = storage.invalid_path(target)
     for path in (target, side):
+        if store.exists(storage.upload_path(path)):
+            raise _invalid("output_path", f"a file is being uploaded to {path}; choose another")
         if _exists(store, path) and not (path == side and is_abandoned(store, path)):
             raise _invalid("output_path", f"{path} exists already; choose another or delete it")
 

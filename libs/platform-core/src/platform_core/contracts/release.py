@@ -29,13 +29,16 @@ class DecisionRule(Contract):
     """From probabilities to one class.
 
     `argmax` takes the most probable class (the first of equals); `threshold` answers
-    `positive` when its probability is at or above `threshold`, else `negative`.
+    `positive` when its probability is at or above `threshold`, else `negative`; `costs` takes the
+    class with the lowest expected cost (the first of equals), where `costs[label][answer]` are in
+    the order of the classes.
     """
 
-    kind: Literal["argmax", "threshold"] = "argmax"
+    kind: Literal["argmax", "threshold", "costs"] = "argmax"
     positive: str | None = None
     negative: str | None = None
     threshold: float | None = None
+    costs: tuple[tuple[float, ...], ...] | None = None
 
 
 class FeatureViewRef(Contract):

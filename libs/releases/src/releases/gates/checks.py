@@ -1,19 +1,13 @@
 """The gates, as one check each."""
 
-from collections.abc import Mapping
-
 import pyarrow as pa
 
 from evaluation import LabelledPredictions, classification_metrics, require_metric
 from platform_core.contracts.release import GateCheck
 from platform_core.errors import InvalidData, ReleaseRefused
+from releases.gates.minimums import AMPLE_ROWS, MIN_ROWS, ROUNDING, minimum_gates
 from scoring import Release, Scorer
 from use_cases import UseCase, model_schema
-
-MIN_ROWS = 20
-# With fewer rows, the standard error of a share can exceed 0.05; the check reports it.
-AMPLE_ROWS = 100
-ROUNDING = 1e-12
 
 
 def run_gates(
@@ -23,13 +17,15 @@ def run_gates(
     parity: float,
     champion: Release | None,
     unseen: pa.Table | None = None,
+    slices: pa.RecordBatch | None = None,
 ) -> tuple[GateCheck, ...]:
     """Return one check per gate of `release`.
 
     `test` holds features (`model_schema`) and `label` of the test part, which the release was not
     trained on. `unseen` are the rows of it that the champion was not trained on either (default:
     all). `parity` is the largest absolute difference between the probabilities of the ONNX graph
-    and of the original model. `champion` is the release in production, if any.
+    and of the original model. `champion` is the release in production, if any. `slices` assigns the
+    rows of `test` to slices, a column (string) per kind, for gates of a slice.
 
     Raises:
         InvalidData: `test` lacks a column, or a label is not a class of the use case.
@@ -44,13 +40,14 @@ def run_gates(
         passed=True,
         detail="inputs, outputs, features and classes are those of the use case",
     )
-    minimum = _minimum_gate(use_case, release_metrics(use_case, candidate, test))
+    gates = use_case.training().gates.minimums
+    minimums = minimum_gates(gates, labelled_predictions(use_case, candidate, test), slices)
     compared = champion_gate(use_case, candidate, test if unseen is None else unseen, champion)
-    return (*checks, signature, minimum, compared)
+    return (*checks, signature, *minimums, compared)
 
 
-def release_metrics(use_case: UseCase, scorer: Scorer, test: pa.Table) -> dict[str, float]:
-    """Return the metrics of a release on `test` (columns of `model_schema` and `label`).
+def labelled_predictions(use_case: UseCase, scorer: Scorer, test: pa.Table) -> LabelledPredictions:
+    """Return the answers of a release to `test` (columns of `model_schema` and `label`).
 
     Raises:
         InvalidData: a column is missing, or a label is not a class of the use case.
@@ -61,10 +58,9 @@ def release_metrics(use_case: UseCase, scorer: Scorer, test: pa.Table) -> dict[s
         raise InvalidData(f"the test rows of {use_case.name} lack the columns {missing}")
     scores = scorer.score_features(schema.select(test))
     labels = test.column("label").combine_chunks()
-    rows = LabelledPredictions.from_arrow(
+    return LabelledPredictions.from_arrow(
         use_case.classes, use_case.positive, labels, scores.probabilities, scores.predictions
     )
-    return classification_metrics(rows)
 
 
 def champion_gate(
@@ -106,10 +102,13 @@ def _margin_check(
     use_case: UseCase, candidate: Scorer, production: Scorer, rows: pa.Table
 ) -> GateCheck:
     metric, margin = use_case.training().metric, use_case.training().gates.margin
-    metrics = release_metrics(use_case, candidate, rows)
     try:
-        value = require_metric(metrics, metric)
-        reference = require_metric(release_metrics(use_case, production, rows), metric)
+        value, reference = (
+            require_metric(
+                classification_metrics(labelled_predictions(use_case, scorer, rows)), metric
+            )
+            for scorer in (candidate, production)
+        )
     except InvalidData as error:
         return GateCheck(name="champion", passed=False, detail=str(error))
     return GateCheck(
@@ -146,21 +145,6 @@ def _parity_gate(use_case: UseCase, parity: float) -> GateCheck:
         passed=parity <= limit,
         detail="largest difference between the ONNX graph's and the original's probabilities",
         value=parity,
-        limit=limit,
-    )
-
-
-def _minimum_gate(use_case: UseCase, metrics: Mapping[str, float]) -> GateCheck:
-    limit = use_case.training().gates.minimum
-    try:
-        value = require_metric(metrics, use_case.training().metric)
-    except InvalidData as error:
-        return GateCheck(name="minimum", passed=False, detail=str(error), limit=limit)
-    return GateCheck(
-        name="minimum",
-        passed=value >= limit - ROUNDING,
-        detail=f"{use_case.training().metric} on {metrics['rows']:g} rows of the test part",
-        value=value,
         limit=limit,
     )
 

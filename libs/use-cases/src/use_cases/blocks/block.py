@@ -110,6 +110,11 @@ class Block(ABC):
         del column
         return None
 
+    @property
+    def slice_names(self) -> tuple[str, ...]:
+        """The names that `slices` gives."""
+        return ()
+
     def problems(self, name: str) -> list[str]:
         """Return what contradicts itself in the declaration of a column."""
         del name

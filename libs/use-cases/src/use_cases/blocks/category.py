@@ -80,12 +80,17 @@ class Category(Block):
 
     def slices(self, column: pa.Array) -> pa.Array | None:
         """Return the value, with `other` and `missing` for what is neither."""
-        if len(self.levels) > MAX_SLICES:
+        if not self.slice_names:
             return None
         block = self.compute(column).numbers
         levels = pa.array(self.levels, pa.string())
         places = pa.array(block.argmax(axis=1), mask=~block.any(axis=1))
         return levels.take(places)
+
+    @property
+    def slice_names(self) -> tuple[str, ...]:
+        """The values, where they are not too many."""
+        return self.levels if len(self.levels) <= MAX_SLICES else ()
 
     def measure(self, column: pa.Array) -> ColumnProfile:
         """Return the share of each value, with `other` for what is not among them."""

@@ -81,6 +81,11 @@ class Fields:
         }
         return pa.RecordBatch.from_arrays(list(found.values()), names=list(found))
 
+    @property
+    def slice_names(self) -> Iterator[tuple[str, str]]:
+        """The slices that records may be in: the column, and the name of the slice."""
+        return ((name, level) for name, block in self.columns for level in block.slice_names)
+
     def golden(self, schema: pa.Schema) -> pa.RecordBatch:
         """Return records (`schema`) in which every golden value of every column occurs.
 

@@ -101,6 +101,11 @@ class Text(Block):
         longer = pc.if_else(pc.less(length, LONG), "medium", "long")
         return pc.if_else(pc.less(length, SHORT), "short", longer)
 
+    @property
+    def slice_names(self) -> tuple[str, ...]:
+        """The lengths."""
+        return ("short", "medium", "long")
+
     def problems(self, name: str) -> list[str]:
         """Return a limit that leaves nothing to read."""
         if self.maximum < 1:

@@ -8,8 +8,11 @@ import pyarrow.compute as pc
 
 from use_cases.blocks.fields import Fields
 from use_cases.blocks.generator import generate, with_times
+from use_cases.blocks.label import Label
 from use_cases.blocks.text import Id
-from use_cases.training import Candidate, Duplicates, Gates, LabelSpec, TrainingUseCase
+from use_cases.rules.gates import Gates
+from use_cases.rules.thresholds import BestF1, ThresholdRule
+from use_cases.training import Candidate, Duplicates, LabelSpec, TrainingUseCase
 
 if TYPE_CHECKING:
     from use_cases.blocks.use_case import DeclaredUseCase
@@ -27,7 +30,8 @@ class DeclaredTraining(TrainingUseCase):
         self.label = LabelSpec(label.column, label.values)
         self.time_column = case.time_column
         self.metric = case.metric or ("roc_auc" if case.positive else "f1_macro")
-        self.gates = _gates(self.metric, case.gates)
+        self.gates = Gates(case.gates, MARGIN)
+        self.threshold = case.threshold or _threshold(case.label, self.gates)
         self.duplicates = case.duplicates or _policy(case.declared)
 
     def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:
@@ -66,6 +70,7 @@ def _policy(fields: Fields) -> Duplicates:
     return "none" if fields.id else "exact"
 
 
-def _gates(metric: str, declared: Sequence[str]) -> Gates:
-    minima = {gate.split()[0]: float(gate.split()[2]) for gate in declared}
-    return Gates(minimum=minima.get(metric, 0.0), margin=MARGIN)
+def _threshold(label: Label, gates: Gates) -> ThresholdRule | None:
+    """Return the rule that gates on F1 ask for: on rare classes even odds seldom reach them."""
+    asked = label.positive is not None and any(gate.metric == "f1" for gate in gates.minimums)
+    return BestF1() if asked else None

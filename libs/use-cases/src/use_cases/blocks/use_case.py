@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from platform_core.contracts.release import DecisionRule
+from platform_core.contracts.tasks import TASK_METRICS, Metric, task_of
 from platform_core.errors import InvalidInput
 from use_cases.blocks.block import Block
 from use_cases.blocks.fields import Fields
@@ -19,7 +20,9 @@ from use_cases.blocks.profile import PROFILE_FILE, Profile, read_profile
 from use_cases.blocks.training import DeclaredTraining
 from use_cases.interface import UseCase
 from use_cases.record_schema import record_schema
-from use_cases.training import Duplicates, Metric, TrainingUseCase
+from use_cases.rules.gates import Gates
+from use_cases.rules.thresholds import ThresholdRule
+from use_cases.training import Duplicates, TrainingUseCase
 
 EVEN = 0.5
 
@@ -39,8 +42,12 @@ class DeclaredUseCase(UseCase):
     """The column with the label, and its classes."""
     time_column: str | None = None
     """The optional column with the time of the event; it is not part of a record."""
-    gates: tuple[str, ...] = ()
-    """What a release must reach, e.g. `accuracy >= 0.75`."""
+    gates: tuple[str, ...]
+    """What a release must reach: `accuracy >= 0.75`, `recall >= 0.6 where contract = monthly`."""
+    threshold: ThresholdRule | None = None
+    """How training chooses the threshold of two classes: even odds, or by best F1 where a gate asks
+    for F1.
+    """
     metric: Metric | None = None
     """What candidates are chosen by; ROC AUC for two classes, otherwise macro F1."""
     models: tuple[str, ...] | None = None
@@ -104,9 +111,30 @@ def _title(case: type[DeclaredUseCase]) -> str:
 
 def _check(case: type[DeclaredUseCase]) -> None:
     label = case.label
-    problems = [*case.declared.problems(label.column, case.time_column), *label.problems()]
+    problems = [
+        *case.declared.problems(label.column, case.time_column),
+        *label.problems(),
+        *_gate_problems(case),
+    ]
     if problems:
         raise InvalidInput(f"the use case {case.name!r}: {'; '.join(problems)}")
+
+
+def _gate_problems(case: type[DeclaredUseCase]) -> Iterator[str]:
+    """Yield gates that cannot be read, or are about slices that the columns do not make."""
+    try:
+        gates = Gates(getattr(case, "gates", ()), 0.0).minimums
+    except ValueError as error:
+        yield str(error)
+        return
+    if len(case.label.classes) == 1:
+        return
+    known = TASK_METRICS[task_of(len(case.label.classes))]
+    for gate in gates:
+        if gate.metric not in known:
+            yield f"the gate `{gate}` is for another task; use one of {', '.join(sorted(known))}"
+        if gate.slice and gate.slice_of not in set(case.declared.slice_names):
+            yield f"the gate `{gate}` is about rows that no column tells apart"
 
 
 def _decision(label: Label) -> DecisionRule:

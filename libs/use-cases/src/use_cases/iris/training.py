@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from use_cases.iris.record import COLUMNS
 from use_cases.iris.species import MEANS, SPECIES
-from use_cases.training import Candidate, Gates, LabelSpec, TrainingUseCase
+from use_cases.rules.gates import Gates
+from use_cases.training import Candidate, LabelSpec, TrainingUseCase
 
 # Standard deviations of the measurements whose means are `MEANS` (same source).
 DEVIATIONS = np.array(
@@ -21,7 +22,7 @@ class IrisTraining(TrainingUseCase):
 
     label = LabelSpec("species", {species: species for species in SPECIES})
     metric = "accuracy"
-    gates = Gates(minimum=0.85, margin=0.05)
+    gates = Gates(("accuracy >= 0.85",), margin=0.05)
 
     def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:
         """Return flowers drawn around each species' means; `drift` makes all petals longer."""

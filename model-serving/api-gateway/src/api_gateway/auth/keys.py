@@ -37,7 +37,7 @@ class AccessRole(IntEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """The owner of an API key; `rate_limit` and `quota` replace the general ones.
+    """The owner of an API key; a limit of its own replaces the general one.
 
     The name is chosen by the operator of the platform, so it is safe in logs and metrics.
     """
@@ -46,6 +46,7 @@ class Caller:
     role: AccessRole
     rate_limit: RateLimitItem | None = None
     quota: RateLimitItem | None = None
+    file_quota_bytes: int | None = None
 
 
 def _limit(text: str) -> str:
@@ -64,12 +65,14 @@ class KeyEntry(Contract):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     rate_limit: Limit | None = None
     quota: Limit | None = None
+    file_quota_bytes: Annotated[int, Field(gt=0)] | None = None
 
     @property
     def caller(self) -> Caller:
         """The caller with this key."""
         rate_limit, quota = (parse(t) if t else None for t in (self.rate_limit, self.quota))
-        return Caller(self.name, AccessRole[self.role.upper()], rate_limit, quota)
+        role = AccessRole[self.role.upper()]
+        return Caller(self.name, role, rate_limit, quota, self.file_quota_bytes)
 
 
 _FILE = TypeAdapter(list[KeyEntry])
@@ -136,7 +139,8 @@ class ApiKeys:
         except (OSError, ValidationError) as error:
             raise ConfigurationError(
                 f"API_KEYS_FILE={self._file} is not a list of keys with name, role "
-                f"(viewer, operator, admin), sha256 and optionally rate_limit and quota: {error}"
+                "(viewer, operator, admin), sha256 and optionally rate_limit, quota and "
+                f"file_quota_bytes: {error}"
             ) from error
         self._refuse_development_keys(entries)
         return tuple((entry.sha256, entry.caller) for entry in entries)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from api_gateway.auth.authentication import authorize
 from api_gateway.auth.keys import AccessRole
+from api_gateway.batch.files import add_file_routes
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.direct_dispatch import DirectRoute
@@ -72,9 +73,10 @@ class JobState(BaseModel):
 
 
 def add_batch_routes(app: FastAPI, gateway: Gateway) -> None:
-    """Add the routes of batch jobs."""
+    """Add the routes of batch jobs and their files."""
     _add_submit_route(app.router, gateway)
     _add_job_routes(app.router, gateway)
+    add_file_routes(app.router, gateway)
 
 
 def _add_submit_route(router: APIRouter, gateway: Gateway) -> None:

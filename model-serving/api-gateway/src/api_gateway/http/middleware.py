@@ -63,6 +63,8 @@ class RequestContextMiddleware:
         try:
             await self._app(scope, receive, response.send)
         except PlatformError as error:
+            if response.started:  # of a file that could not be read to its end
+                raise
             document = problem(error, scope["path"], context.request_id)
             await document(scope, receive, response.send)
         except ClientDisconnect:

@@ -33,6 +33,11 @@ Parameter = dict[str, Any]
 _API_KEY_SCHEME = APIKeyHeader(name=API_KEY, scheme_name="ApiKey", auto_error=False)
 
 
+def optional_header(name: str, description: str) -> Parameter:
+    """Return the description of a header with a text, which the route reads itself."""
+    return _header(name, {"type": "string"}, description)
+
+
 def _header(name: str, schema: dict[str, Any], description: str) -> Parameter:
     return {"name": name, "in": "header", "required": False, "schema": schema} | {
         "description": description
@@ -50,9 +55,8 @@ ENVIRONMENT_HEADER = _header(
 PURPOSE_HEADER = _header(
     PURPOSE, _choice(Purpose, Purpose.LIVE), "only `live` counts when drift is measured"
 )
-REQUEST_ID_HEADER = _header(
+REQUEST_ID_HEADER = optional_header(
     REQUEST_ID,
-    {"type": "string"},
     "returned with the response if it is 1 to 128 characters of `A-Z a-z 0-9 . _ : -`; "
     "otherwise the gateway generates one",
 )

@@ -9,7 +9,11 @@ from api_gateway.errors import (
     BodyTooLarge,
     BodyTooSlow,
     Forbidden,
+    InvalidRange,
+    LengthRequired,
     MethodNotAllowed,
+    QuotaExceeded,
+    RangeNotSatisfiable,
     RateLimited,
     Unauthenticated,
     UnknownEnvironment,
@@ -36,6 +40,10 @@ STATUSES: tuple[tuple[type[PlatformError], HTTPStatus], ...] = (
     (UnsupportedMediaType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (BodyTooSlow, HTTPStatus.REQUEST_TIMEOUT),
+    (LengthRequired, HTTPStatus.LENGTH_REQUIRED),
+    (RangeNotSatisfiable, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE),
+    (InvalidRange, HTTPStatus.BAD_REQUEST),
+    (QuotaExceeded, HTTPStatus.INSUFFICIENT_STORAGE),
     (UnknownEnvironment, HTTPStatus.BAD_REQUEST),
     (UnknownPurpose, HTTPStatus.BAD_REQUEST),
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -47,6 +55,7 @@ STATUSES: tuple[tuple[type[PlatformError], HTTPStatus], ...] = (
 _TITLES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "Range Not Satisfiable",
 }
 
 
@@ -124,6 +133,8 @@ def _headers(error: PlatformError) -> dict[str, str]:
         return {"Connection": "close"}  # the rest of the body is not read
     if isinstance(error, MethodNotAllowed):
         return error.headers
+    if isinstance(error, RangeNotSatisfiable):
+        return {"Content-Range": f"bytes */{error.size}"}
     if isinstance(error, (Unavailable, RateLimited)):
         return {"Retry-After": str(error.retry_after)}
     return {}

@@ -107,6 +107,11 @@ def _check_media_type(headers: Mapping[str, str]) -> None:
         raise UnsupportedMediaType(
             f"the Content-Type is {given or 'missing'!r:.100}; send {JSON} in UTF-8"
         )
+    require_uncompressed(headers)
+
+
+def require_uncompressed(headers: Mapping[str, str]) -> None:
+    """Check that the body is sent as it is; `UnsupportedMediaType` (415)."""
     encoding = headers.get("content-encoding") or IDENTITY
     if encoding.strip().lower() != IDENTITY:
         raise UnsupportedMediaType(

@@ -6,12 +6,14 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from use_cases.rules.gates import Gates
+from use_cases.rules.thresholds import FalsePositiveRate
 from use_cases.spam.classes import HAM, SPAM
 from use_cases.spam.domains import domain_history
 from use_cases.spam.features import normalised_texts
 from use_cases.spam.training.generator import generate
 from use_cases.spam.training.slices import spam_slices
-from use_cases.training import Candidate, Gates, LabelSpec, ThresholdRule, TrainingUseCase
+from use_cases.training import Candidate, LabelSpec, TrainingUseCase
 
 
 class SpamTraining(TrainingUseCase):
@@ -26,8 +28,8 @@ class SpamTraining(TrainingUseCase):
     metric = "f1"
     # On an easy training set nearly any threshold keeps the target, and then mail from elsewhere
     # is called spam for being different: more than even odds are required.
-    threshold = ThresholdRule(false_positive_rate=0.02, at_least=0.65)
-    gates = Gates(minimum=0.85, margin=0.01)
+    threshold = FalsePositiveRate(0.02, at_least=0.65)
+    gates = Gates(("f1 >= 0.85",), margin=0.01)
 
     def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:
         """Return generated mails; `drift` brings new topics, markup and senders."""

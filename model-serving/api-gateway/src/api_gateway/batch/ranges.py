@@ -1,0 +1,84 @@
+"""The headers of RFC 9110 and RFC 9530 that name a range of a file, or its digest."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from api_gateway.errors import InvalidRange, RangeNotSatisfiable
+
+_NUMBER = "([0-9]{1,18})"
+_CONTENT_RANGE = re.compile(rf"bytes (?:{_NUMBER}-{_NUMBER}|\*)/{_NUMBER}")
+_RANGE = re.compile(rf"bytes=(?:{_NUMBER}-{_NUMBER}?|-{_NUMBER})")
+_SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/=]*):")
+SHA256_BYTES = 32
+
+
+@dataclass(frozen=True)
+class ContentRange:
+    """The bytes `start` to `end` (exclusive) of a file of `size` bytes; none for a question."""
+
+    start: int | None
+    end: int | None
+    size: int
+
+
+def parse_content_range(text: str) -> ContentRange:
+    """Return the range of a `Content-Range`: `bytes 0-499/1234`, or `bytes */1234`.
+
+    Raises:
+        InvalidRange: it has another form, or names bytes that such a file does not have.
+    """
+    found = _CONTENT_RANGE.fullmatch(text)
+    if found is None:
+        raise InvalidRange(
+            f"the Content-Range is {text!r:.100}; send 'bytes <first>-<last>/<size>', or "
+            "'bytes */<size>' without a body to ask how much has arrived"
+        )
+    size = int(found[3])
+    if found[1] is None:
+        return ContentRange(None, None, size)
+    start, end = int(found[1]), int(found[2]) + 1
+    if not start < end <= size:
+        raise InvalidRange(f"the Content-Range {text!r:.100} names bytes that no such file has")
+    return ContentRange(start, end, size)
+
+
+def parse_range(text: str, size: int) -> tuple[int, int] | None:
+    """Return the first byte and the end (exclusive) of the one range that a `Range` asks for.
+
+    `None` for several ranges or another unit, which a server may ignore.
+
+    Raises:
+        RangeNotSatisfiable: the file, of `size` bytes, has no byte of it.
+    """
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        return None
+    if found[3] is not None:
+        start, end = size - min(size, int(found[3])), size
+    else:
+        start, end = int(found[1]), size if found[2] is None else min(size, int(found[2]) + 1)
+        if found[2] is not None and int(found[2]) < start:
+            return None
+    if start >= end:
+        raise RangeNotSatisfiable(f"the file has {size} bytes and none of {text:.100}", size)
+    return start, end
+
+
+def parse_digest(text: str) -> str | None:
+    """Return the SHA-256 (hexadecimal) of a `Repr-Digest`; `None` when it has other digests only.
+
+    Raises:
+        InvalidRange: the value is not that of a SHA-256.
+    """
+    found = _SHA256.search(text)
+    if found is None:
+        return None
+    try:
+        digest = base64.b64decode(found[1], validate=True)
+    except binascii.Error:
+        digest = b""
+    if len(digest) != SHA256_BYTES:
+        raise InvalidRange(f"the Repr-Digest is {text!r:.100}; send sha-256=:<32 bytes as base64>:")
+    return digest.hex()
