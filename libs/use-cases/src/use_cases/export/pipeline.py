@@ -29,6 +29,7 @@ from use_cases.export.graph_edit import (
     divide_by_norm,
     keep_prediction,
     keep_probabilities,
+    name_inputs,
     prune,
     take_block,
 )
@@ -126,6 +127,7 @@ def _converted(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
             target_opset=OPSET,
             name=GRAPH_NAME,
         )
+    name_inputs(model.graph, schema.names)
     return model
 
 
