@@ -86,9 +86,8 @@ def read(data: bytes, folder: Path) -> tuple[list, list, int]:
     return rows, aside, total
 
 
-def read_strictly(data: bytes, delimiter: str, backslash: bool) -> tuple[list, list, int]:
+def read_strictly(data: bytes, dialect: Dialect) -> tuple[list, list, int]:
     """Return the same as `read`, from the strict parser alone."""
-    dialect = Dialect(delimiter, backslash, tuple(HEADER))
     lines = RecordLines(io.BytesIO(data), 1, dialect)
     selection = MAPPING.select(
         SourceFile("s.csv", "s.csv", 1), [pa.field(name, pa.string()) for name in HEADER]
@@ -119,7 +118,7 @@ def test_blocks_and_the_strict_parser_give_the_same(
     dialect = find_dialect("s.csv", data, MAPPING.known)
     assume(dialect.header == tuple(HEADER))
     folder = tmp_path_factory.mktemp("same")
-    assert read(data, folder) == read_strictly(data, dialect.delimiter, dialect.backslash)
+    assert read(data, folder) == read_strictly(data, dialect)
 
 
 @pytest.mark.parametrize("writer", [WRITER, WRITER | {"quoting": csv.QUOTE_ALL}])
@@ -129,8 +128,8 @@ def test_lines_are_numbered_through_many_blocks(tmp_path: Path, writer) -> None:
     for n in (9_000, 30_000):
         rows[n] = (*rows[n], "one too many")
     data = written(rows, writer)
-    block = RecordBlock(data[:100_000], ",")
-    assert block.columns(Dialect(",", False, tuple(HEADER)), [0], lambda _: False) is not None
+    block = RecordBlock(data[:100_000], Dialect(",", header=tuple(HEADER)))
+    assert block.columns([0], lambda _: False) is not None
     assert data[block.size - 100 : block.size].endswith(b'"\n')
     found, aside, total = read(data, tmp_path)
     assert [row["subject"] for row in found] == [r[0] for r in rows if len(r) == len(HEADER)]

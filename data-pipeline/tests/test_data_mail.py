@@ -84,7 +84,7 @@ def test_files_that_are_no_mail_are_named(blob_store, tmp_path: Path) -> None:
     assert len(read(blob_store, tmp_path / "in")) == 2
     reasons = {f.file: f.reason for f in RawRecords(blob_store, RUN).summary.unreadable}
     assert reasons["ham/3.eml"] == "is empty"
-    assert "no mail" in reasons["notes.txt"]
+    assert "not supported" in reasons["notes.txt"]
 
 
 MBOX = b"""From alice@x Mon Jan  1 10:00:00 2024

@@ -203,12 +203,14 @@ def test_json_lines_keep_types_and_leave_out_what_is_nested(read, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('[{"body": "a"}]', "one JSON array"),
+        ('[{"body": "a"}', "not valid JSON after 1 records"),
         ('{"body": ["a"], "label": 1}', "column body of s.json holds lists or objects"),
-        ("hello\nworld\n", "no line of s.json is a JSON object"),
+        ("hello\nworld\n", "no value of s.json is a JSON object"),
         ('{"text": "a", "label": 1}', 'no column body.*COLUMNS="body=<your column>"'),
-        ("[" * 100_000, "one JSON array"),
-        ('{"a":' * 100_000, "no line of s.json"),
+        ("[" * 100_000, "more than 100 lists and objects"),
+        ("[1]", "no value of s.json is a JSON object"),
+        (f'["{"x" * (33 << 20)}"]', "a record longer than 32 MB"),
+        ('{"a":' * 100_000, "no value of s.json"),
     ],
 )
 def test_json_that_cannot_be_used_is_refused(read, tmp_path: Path, text, reason) -> None:
@@ -263,7 +265,7 @@ def test_an_unreadable_file_in_a_folder_is_named_and_left_out(read, tmp_path: Pa
     assert table.num_rows == 3
     reasons = {file.file: file.reason for file in read.summary.unreadable}
     assert "damaged" in reasons["0.parquet"]
-    assert "no known kind" in reasons["9.docx"]
+    assert "not supported" in reasons["9.docx"]
     assert "2 files unreadable" in read.said[-1]
     with pytest.raises(InvalidData, match=r"2 of 5 files cannot be read.*\(30%\)"):
         read(SPAM, folder, data_max_unreadable_share=0.3)
@@ -307,7 +309,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "no rows": (folder / "none.parquet", "has no rows"),
         "only a header": (folder / "head.csv", "has no rows"),
         "no body": (folder / "other.parquet", "has no column body"),
-        "no known kind": (folder / "mail.docx", "no known kind"),
+        "not supported": (folder / "mail.docx", "not supported"),
         "open quote": (folder / "quote.csv", "is a quote never closed"),
     }
 
@@ -315,7 +317,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
 BAD = (
     "absent", "absent pattern", "empty folder", "empty", "empty CSV", "CSV called Parquet",
     "Parquet cut off", "Parquet called CSV", "not packed", "no rows", "only a header", "no body",
-    "no known kind", "open quote",
+    "not supported", "open quote",
 )  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def test_redirects_are_followed_five_times(blob_store, site: Site) -> None:
 def test_a_redirect_to_a_forbidden_place_is_refused(blob_store, site: Site, target: str) -> None:
     site.pages["/x.csv"] = status(307, target)
     message = refusal(blob_store, site.url("/x.csv"))
-    assert re.search("metadata is served|no http or https", message)
+    assert re.search("metadata is served|not an http or https", message)
     if target.startswith("http"):
         assert "metadata is served" in refusal(blob_store, target)
 
@@ -221,4 +221,4 @@ def test_a_file_beyond_the_limit_is_refused_whatever_it_promises(blob_store, sit
 def test_a_machine_that_is_not_there(blob_store) -> None:
     message = refusal(blob_store, "http://127.0.0.1:1/a.csv", UpstreamUnavailable)
     assert "127.0.0.1:1/a.csv could not be fetched" in message
-    assert "no http or https" in refusal(blob_store, "http:///a.csv")
+    assert "not an http or https" in refusal(blob_store, "http:///a.csv")

@@ -42,7 +42,7 @@ def reasons(store, version: str) -> list[str]:
 def test_bad_rows_go_to_quarantine_with_the_reason(blob_store, frozen, many) -> None:
     table = many([None, "x" * 11, "y", "fine"], ["spam", "maybe", None, "ham"])
     version = frozen(SPAM, blob_store, table)
-    expected = ["body is missing", "label is no known label", "label is missing"]
+    expected = ["body is missing", "label is not a known label", "label is missing"]
     assert reasons(blob_store, version) == expected
     manifest = read_manifest(blob_store, "spam", version)
     assert (manifest.rows, manifest.reasons) == (201, dict.fromkeys(expected, 1))

@@ -8,7 +8,9 @@ import gzip
 import io
 import json
 import lzma
+import tarfile
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -85,6 +87,25 @@ def _spark() -> str:
     return "\n".join([",".join(NAMES), *(",".join(r.values()) for r in rows)]) + "\n"
 
 
+def _table(delimiter: str, cell: Callable[[str], str]) -> str:
+    lines = [NAMES, *(map(cell, record.values()) for record in records())]
+    return "\n".join(map(delimiter.join, lines)) + "\n"
+
+
+def _spaced() -> str:
+    return _table(", ", '"{}"'.format)
+
+
+def _escaped(tab: str, end: str) -> str:
+    return _table("\t", lambda value: value + (f' C:\\\\x{tab}"{end}' if "body" in value else ""))
+
+
+def _enclosed() -> str:
+    return _table(
+        ",", lambda value: f'"{value}' + (' C:\\\\x \\"\\\n"' if "body" in value else '"')
+    )
+
+
 def _unclosed() -> str:
     lines = _csv().split("\n")
     for number in (3, 9):
@@ -92,8 +113,8 @@ def _unclosed() -> str:
     return "\n".join(lines)
 
 
-def _json(change: Callable[[dict], dict] = dict, end: str = "\n") -> str:
-    return "".join(json.dumps(change(record)) + end for record in records())
+def _json(change: Callable[[dict], dict] = dict, end: str = "\n", indent: int | None = None) -> str:
+    return "".join(json.dumps(change(record), indent=indent) + end for record in records())
 
 
 def _many_keys(record: dict) -> dict:
@@ -113,6 +134,20 @@ def _parquet(change: Callable[[pa.Table], pa.Table], name: str = "s.parquet", **
         return folder / name
 
     return write
+
+
+def _packed_parquet(folder: Path) -> Path:
+    path = _parquet(lambda table: table)(folder)
+    packed = folder / "s.parquet.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    return packed
+
+
+def _tar(folder: Path) -> Path:
+    member = _file("s.csv", _csv())(folder)
+    with tarfile.open(folder / "s.tar.gz", "w:gz") as archive:
+        archive.add(member, "s.csv")
+    return folder / "s.tar.gz"
 
 
 def _cast(kind: pa.DataType) -> Callable[[pa.Table], pa.Table]:
@@ -171,6 +206,10 @@ def _mailbox(
     return write
 
 
+def _part(record: dict[str, str]) -> str:
+    return f"--other\nContent-Type: text/plain\n\n{record['body']}\n--other--"
+
+
 def _counted(record: dict[str, str]) -> str:
     body = record["body"] + f"\n\n{ENVELOPE}Subject: quoted\n"
     return mail(record, f"Content-Length: {len(body)}\n", body)
@@ -179,6 +218,10 @@ def _counted(record: dict[str, str]) -> str:
 _NAMED = 'MIME-Version: 1.0\nContent-Type: text/plain; name="m.txt"\nContent-Disposition: inline\n'
 _ENCRYPTED = "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n"
 _IN_BODY = "\n\nFrom Monday on we answer from 9:30 to 17:00.\n\nBye"
+_PARTS = "Content-Type: multipart/mixed\n"
+_BASE64 = "Content-Transfer-Encoding: base64\n"
+_QUOTED = 'Content-Transfer-Encoding: "Quoted-Printable" (by hand)\n'
+_FLOWED = "Content-Type: text/plain; format=flowed\n"
 _HTML = "Content-Type: text/html\n"
 _BOM = "\ufeff"
 
@@ -191,6 +234,11 @@ CASES = (
     InputCase("CSV", "leading empty lines, CRLF", _file("s.csv", "\r\n\r\n" + _csv(end="\r\n"))),
     InputCase("CSV", "lines that end with CR", _file("s.csv", _csv(end="\r"))),
     InputCase("CSV", 'quotes written `\\"`, as Spark does', _file("s.csv", _spark())),
+    InputCase("CSV", "blanks before quotes", _file("s.csv", _spaced())),
+    InputCase("CSV", "MySQL, in batch mode (`mysql -B`)", _file("s.tsv", _escaped("\\t", "\\n"))),
+    InputCase("CSV", "MySQL `INTO OUTFILE`", _file("s.tsv", _escaped("\\\t", "\\\n"))),
+    InputCase("CSV", "MySQL `ENCLOSED BY '\"'`", _file("s.csv", _enclosed())),
+    InputCase("CSV", "PostgreSQL `COPY`", _file("export.tsv", _escaped("\\t", "\\n"))),
     InputCase("CSV", "quotes that are never closed", _file("s.csv", _unclosed()), aside=2),
     InputCase("CSV", "a row with too many fields", _file("s.csv", _csv() + "a,b,c,d,e,f,g\n"), 1),
     InputCase("CSV", "no suffix", _file("export", _csv())),
@@ -201,6 +249,7 @@ CASES = (
         "CSV", "`.zst`", _file("s.csv.zst", pa.compress(_csv().encode(), "zstd", asbytes=True))
     ),
     InputCase("CSV", "in a `.zip`", _file("s.zip", _zip("deep/s.csv", _csv()))),
+    InputCase("CSV", "in a tar archive", _tar, refused="is a tar archive; unpack it"),
     InputCase("CSV", "named `.gz`, not compressed", _file("s.csv.gz", _csv()), refused="says gzip"),
     InputCase("JSON lines", "byte order mark", _file("s.jsonl", _BOM + _json())),
     InputCase("JSON lines", "UTF-16", _file("s.jsonl", _json(), "utf-16")),
@@ -210,7 +259,18 @@ CASES = (
     InputCase(
         "JSON lines", "lines that are not objects", _file("s.json", _json() + "{x\n[1]\n"), 2
     ),
-    InputCase("JSON lines", "one array", _file("s.json", "[{}]"), refused="one JSON array"),
+    InputCase("JSON", "one array", _file("s.json", json.dumps(records()))),
+    InputCase("JSON", "one array, no suffix", _file("export", json.dumps(records(), indent=1))),
+    InputCase("JSON", "objects on several lines (jq)", _file("s.json", _json(indent=2))),
+    InputCase(
+        "JSON", "an array with other values", _file("s.json", json.dumps([*records(), 1, "a"])), 2
+    ),
+    InputCase(
+        "JSON",
+        "an array cut off",
+        _file("s.json", json.dumps(records())[:-30]),
+        refused="not valid JSON after 11 records",
+    ),
     InputCase("Parquet", "text as binary", _parquet(_cast(pa.binary()))),
     InputCase("Parquet", "text as large strings", _parquet(_cast(pa.large_string()))),
     InputCase("Parquet", "text as views", _parquet(_cast(pa.string_view()))),
@@ -233,6 +293,7 @@ CASES = (
     InputCase("Parquet", "two columns with the same name", _parquet(_duplicated)),
     InputCase("Parquet", "lists and objects", _parquet(_with("to", pa.array([[{"a": 1}]] * 12)))),
     InputCase("Parquet", "no suffix", _parquet(lambda table: table, "export")),
+    InputCase("Parquet", "gzip", _packed_parquet),
     InputCase("Parquet", "columns in folder names (Hive, Spark)", _hive),
     InputCase("Parquet", "encrypted", _file("s.parquet", b"PARE" * 9), refused="encrypted Parquet"),
     InputCase(
@@ -252,6 +313,34 @@ CASES = (
         "mail",
         "lines that end with CR CR LF",
         _mails(lambda r: mail(r).replace("\n", "\r\r\n").encode()),
+    ),
+    InputCase("mail", "multipart without a boundary", _mails(lambda r: mail(r, _PARTS, _part(r)))),
+    InputCase(
+        "mail",
+        "multipart with another boundary in its body",
+        _mails(lambda r: mail(r, _PARTS.replace("\n", "; boundary=b\n"), _part(r))),
+    ),
+    InputCase("mail", "named base64, not encoded", _mails(lambda r: mail(r, _BASE64))),
+    InputCase(
+        "mail",
+        "base64 with a footer that is not encoded",
+        _mails(lambda r: mail(r, _BASE64, f"{b64encode(r['body'].encode()).decode()}\n\n-- \nx")),
+    ),
+    InputCase(
+        "mail",
+        "a comment behind the transfer encoding",
+        _mails(lambda r: mail(r, _QUOTED, r["body"].replace(" ", "=20"))),
+    ),
+    InputCase(
+        "mail",
+        "lines broken by the sender (format=flowed)",
+        _mails(lambda r: mail(r, _FLOWED, r["body"].replace(" ", " \n"))),
+    ),
+    InputCase(
+        "mail",
+        "encrypted in the text (PGP)",
+        _mails(lambda r: mail(r, body="-----BEGIN PGP MESSAGE-----\nx")),
+        refused="encrypted",
     ),
     InputCase("mail", "no suffix (Maildir)", _mails(mail, ".M1P2.host:2,S")),
     InputCase(

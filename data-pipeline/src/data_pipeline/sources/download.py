@@ -69,7 +69,7 @@ def download(url: str, folder: Path, settings: IngestSettings) -> Path:
                 ) from error
             time.sleep(settings.data_download_pause_seconds * attempt)
         except httpx.InvalidURL as error:
-            raise InvalidData(f"{shown(url)} is no URL: {error}") from error
+            raise InvalidData(f"{shown(url)} is not a valid URL: {error}") from error
     raise AssertionError("unreachable: an attempt returns or raises")
 
 
@@ -175,9 +175,9 @@ def _refuse_forbidden_host(url: str) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidData(f"{shown(url)} is no URL: {error}") from error
+        raise InvalidData(f"{shown(url)} is not a valid URL: {error}") from error
     if parts.scheme not in {"http", "https"} or not host:
-        raise InvalidData(f"{shown(url)} is no http or https address; give one, or a path")
+        raise InvalidData(f"{shown(url)} is not an http or https address; give one, or a path")
     try:
         found = socket.getaddrinfo(host, port or parts.scheme, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

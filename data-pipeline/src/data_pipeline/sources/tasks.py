@@ -10,7 +10,7 @@ from data_pipeline.sources.columns import ColumnMapping
 from data_pipeline.sources.events import ROWS, Failed, Finished, Note, ReadEvent, Rejects
 from data_pipeline.sources.events import Rows as RowsEvent
 from data_pipeline.sources.formats.delimited import read_csv
-from data_pipeline.sources.formats.json_lines import read_json_lines
+from data_pipeline.sources.formats.json_objects import read_json
 from data_pipeline.sources.formats.opening import MEGABYTE, Kind, SourceFile, reason
 from data_pipeline.sources.formats.parquet import read_parquet, row_groups
 from data_pipeline.sources.hugging_face import HuggingFaceData, read_hugging_face
@@ -63,7 +63,7 @@ class FileTask:
             case Kind.CSV:
                 return read_csv(file, mapping, rejects)
             case Kind.JSON:
-                return read_json_lines(file, mapping, rejects)
+                return read_json(file, mapping, rejects)
             case Kind.MBOX:
                 return read_mbox(file, mapping, rejects)
             case Kind.MAIL:

@@ -19,7 +19,7 @@ def read_labels(use_case: UseCase, column: pa.Array) -> tuple[pa.Array, pa.Array
     found = [_spelling(value) for value in encoded.dictionary]
     classes = pa.array([label.values.get(text) for text in found], pa.string())
     labels = classes.take(encoded.indices)
-    reasons = pc.if_else(labels.is_null(), f"{label.column} is no known label", None)
+    reasons = pc.if_else(labels.is_null(), f"{label.column} is not a known label", None)
     return labels, pc.if_else(column.is_null(), f"{label.column} is missing", reasons).cast(
         pa.string()
     )

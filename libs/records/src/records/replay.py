@@ -19,10 +19,10 @@ from use_cases import UseCase, number_block
 class Replay:
     """The differences between N logged predictions and the same records computed again.
 
-    `features` and `probabilities` hold the largest absolute difference per column and class,
-    infinite where only one side is a finite number; they are empty when `rows` is 0.
-    `predictions` counts the rows whose class differs. `incomplete` rows lack a logged value
-    and were skipped.
+    `features` and `probabilities` hold the largest absolute difference per column and class (for
+    regression, per predicted number), infinite where only one side is a finite number; they are
+    empty when `rows` is 0. `predictions` counts the rows whose class or number differs.
+    `incomplete` rows lack a logged value and were skipped.
     """
 
     rows: int
@@ -69,6 +69,10 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
         name: _difference(complete[column], scores.probabilities[:, index])
         for index, (name, column) in enumerate(columns.probabilities.items())
     }
+    if not use_case.classes:
+        probabilities[PREDICTION] = _difference(
+            complete[PREDICTION], np.asarray(scores.decided, np.float32)
+        )
     changed = pc.sum(pc.not_equal(complete[PREDICTION], scores.predictions)).as_py()
     return Replay(complete.num_rows, incomplete, features, probabilities, changed)
 

@@ -31,8 +31,9 @@ def build_baseline(
 ) -> pa.Table:
     """Return the reference distribution of every monitored column, one row each.
 
-    `features` are N rows of `model_schema`, `probabilities` [N, C] and `predictions` (string [N])
-    the model's outputs for them. The same arguments give the same table.
+    `features` are N rows of `model_schema`, `probabilities` [N, C] and `predictions` [N] the
+    model's outputs for them: classes (string), or for regression numbers (float32; C is 0). The
+    same arguments give the same table.
 
     Raises:
         InvalidInput: the arguments differ in length, or a monitored column is not a feature.
@@ -42,7 +43,9 @@ def build_baseline(
             f"{features.num_rows} rows of features, {len(probabilities)} of probabilities and "
             f"{len(predictions)} predictions; the lengths must be equal"
         )
-    outputs = {SCORE_COLUMN: score(use_case, probabilities), PREDICTION_COLUMN: predictions}
+    outputs = {PREDICTION_COLUMN: predictions}
+    if use_case.classes:
+        outputs[SCORE_COLUMN] = score(use_case, probabilities)
     references = []
     for column in monitored_columns(use_case):
         values = outputs.get(column.name)

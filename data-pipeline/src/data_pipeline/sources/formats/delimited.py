@@ -5,12 +5,9 @@ Python's strict parser, which tells what is wrong where. Both give the same rows
 """
 
 import codecs
-import csv
 import io
 import re
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +15,17 @@ from pyarrow import csv as arrow_csv
 
 from data_pipeline.sources.columns import ColumnMapping, ColumnSelection
 from data_pipeline.sources.events import LINES, Finished, Note, ReadEvent, Rejects, Rows
-from data_pipeline.sources.formats.opening import MEGABYTE, PARQUET, RECORD_BYTES, SourceFile
+from data_pipeline.sources.formats.csv_records import (
+    CHUNK_BYTES,
+    ESCAPE,
+    ONLY_ESCAPES,
+    SEPARATOR,
+    Dialect,
+    Quoting,
+    RecordLines,
+    strict_records,
+)
+from data_pipeline.sources.formats.opening import MEGABYTE, PARQUET, SourceFile
 from data_pipeline.sources.formats.text import SAMPLE_BYTES, Utf8Stream
 from platform_core.errors import InvalidData
 
@@ -26,34 +33,13 @@ DELIMITERS = ",;\t|"
 # Of the rows in the sample, this share must have as many fields as the header.
 CONSISTENT = 0.8
 # Arrow is given the larger number of bytes, and the smaller around what it cannot be given.
-BLOCK_BYTES, SMALL_BLOCK_BYTES = 4 * MEGABYTE, MEGABYTE // 4
-# How much may be read again behind quotes that are never closed.
-MAX_REREAD = 16 * RECORD_BYTES
-_OPEN = "the end of a quoted field is missing; is a quote never closed?"
-# Excel's first line, which names the delimiter.
-_SEPARATOR = re.compile(r"sep=(.)\r?\n")
-_ESCAPED = re.compile(r'(\\.|")')
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a file is written: with `backslash`, a quote inside quotes has one before it, as Spark
-    writes it; otherwise it is doubled (RFC 4180).
-    """
-
-    delimiter: str
-    backslash: bool
-    header: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Record:
-    """The fields of one record, or why there are none, and the lines it was read from."""
-
-    first: int
-    lines: int
-    fields: list[str]
-    problem: str = ""
+BLOCK_BYTES, SMALL_BLOCK_BYTES = 4 * MEGABYTE, CHUNK_BYTES
+# Bytes that Arrow would read differently.
+_UNUSUAL = {
+    Quoting.SPACED: re.compile(rb"[,;\t|] "),
+    Quoting.BACKSLASH: re.compile(rb"\\"),
+    Quoting.ESCAPED: re.compile(rb'[\\"]'),
+}
 
 
 def read_csv(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iterator[ReadEvent]:
@@ -69,6 +55,8 @@ def read_csv(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iter
         dialect = find_dialect(file.name, data.sample, mapping.known)
         if dialect.delimiter != ",":
             yield Note(f"{file.name}: read with {dialect.delimiter!r} between the fields")
+        if dialect.quoting is Quoting.ESCAPED:
+            yield Note(f"{file.name}: read with backslash escapes, as MySQL and PostgreSQL write")
         selection = mapping.select(file, [pa.field(n, pa.string()) for n in dialect.header])
         yield from selection.notes(file.name)
         lines = RecordLines(io.BufferedReader(data), opened.skipped + 1, dialect)
@@ -88,12 +76,12 @@ def find_dialect(name: str, sample: bytes, known: Collection[str]) -> Dialect:
     """
     text = sample.decode(errors="replace")
     whole = text if len(sample) < SAMPLE_BYTES // 2 else text[: text.rfind("\n") + 1] or text
-    separator = _SEPARATOR.match(whole)
+    separator = SEPARATOR.match(whole)
     tried = [
-        (_score(rows, known), Dialect(delimiter, backslash, tuple(c.strip() for c in rows[0])))
+        (_score(rows, known), Dialect(delimiter, quoting, _header(rows[0])))
         for delimiter in (separator[1] if separator else DELIMITERS)
-        for backslash in ((False, True) if '\\"' in whole else (False,))
-        if (rows := _sample_rows(whole, Dialect(delimiter, backslash)))
+        for quoting in _quotings(whole, delimiter)
+        if (rows := _sample_rows(whole, Dialect(delimiter, quoting)))
     ]
     if not tried:
         raise InvalidData(f"{name} is empty; give a file with labelled records")
@@ -113,7 +101,24 @@ def find_dialect(name: str, sample: bytes, known: Collection[str]) -> Dialect:
     return dialect
 
 
-def _sample_rows(text: str, dialect: Dialect) -> list[list[str]]:
+def _header(cells: Sequence[str | None]) -> tuple[str, ...]:
+    return tuple((cell or "").strip() for cell in cells)
+
+
+def _quotings(text: str, delimiter: str) -> Iterator[Quoting]:
+    """Yield how the fields of a file may be quoted, the likeliest first."""
+    if delimiter == "\t" and "\\" in text and ONLY_ESCAPES.fullmatch(text):
+        plain = ESCAPE.sub("", text)
+        if not plain.startswith('"') and '\t"' not in plain:
+            yield Quoting.ESCAPED
+    if text.count(f'{delimiter} "') > text.count(f'{delimiter}"'):
+        yield Quoting.SPACED
+    yield Quoting.DOUBLED
+    if '\\"' in text:
+        yield Quoting.BACKSLASH
+
+
+def _sample_rows(text: str, dialect: Dialect) -> list[list[str | None]]:
     lines = RecordLines(io.BytesIO(text.encode()), 1, dialect)
     return [
         record.fields
@@ -122,16 +127,16 @@ def _sample_rows(text: str, dialect: Dialect) -> list[list[str]]:
     ]
 
 
-def _score(rows: Sequence[Sequence[str]], known: Collection[str]) -> tuple[int, float, int]:
+def _score(rows: Sequence[Sequence[str | None]], known: Collection[str]) -> tuple[int, float, int]:
     """Return columns we know, the share of rows as wide as the header, and its width."""
-    header, body = [cell.strip() for cell in rows[0]], rows[1:]
+    header, body = _header(rows[0]), rows[1:]
     alike = sum(len(row) == len(header) for row in body) / len(body) if body else 1.0
     found = sum(name in known for name in header)
     return found, alike if len(header) > 1 else 0.0, len(header)
 
 
 def _batches(
-    lines: "RecordLines", dialect: Dialect, selection: ColumnSelection, rejects: Rejects
+    lines: RecordLines, dialect: Dialect, selection: ColumnSelection, rejects: Rejects
 ) -> Iterator[list[pa.Array]]:
     """Yield the selected columns of the rows, those of about a block at a time."""
     width, labelled = len(dialect.header), row_test(dialect, selection)
@@ -139,9 +144,9 @@ def _batches(
     next((record for record in records if record.fields), None)
     size = BLOCK_BYTES
     while data := lines.ahead(size):
-        block = RecordBlock(data, dialect.delimiter)
+        block = RecordBlock(data, dialect)
         after = lines.number + max(1, block.lines)
-        if columns := block.columns(dialect, selection.indices, labelled):
+        if columns := block.columns(selection.indices, labelled):
             lines.skip(block.size, block.lines)
             yield columns
             size = min(2 * size, BLOCK_BYTES)
@@ -149,7 +154,7 @@ def _batches(
         if size > SMALL_BLOCK_BYTES:
             size = SMALL_BLOCK_BYTES
             continue
-        rows: list[list[str]] = []
+        rows: list[list[str | None]] = []
         for record in records:
             if len(record.fields) == width and not record.problem:
                 rows.append(record.fields)
@@ -164,7 +169,7 @@ def _batches(
 class RecordBlock:
     """The records at the start of `data`: up to the last of its lines that ends outside quotes."""
 
-    def __init__(self, data: bytes, delimiter: str) -> None:
+    def __init__(self, data: bytes, dialect: Dialect) -> None:
         text = np.frombuffer(data, np.uint8)
         quotes, ends = np.flatnonzero(text == ord('"')), np.flatnonzero(text == ord("\n"))
         inside = np.searchsorted(quotes, ends) % 2 == 1
@@ -172,18 +177,18 @@ class RecordBlock:
         self._ends, self._inside = ends[: self.lines], inside[: self.lines]
         self.size = int(self._ends[-1]) + 1 if self.lines else 0
         self._data, self._bytes = data[: self.size], text[: self.size]
-        self._quotes, self._delimiter = quotes[quotes < self.size], delimiter
+        self._quotes, self._dialect = quotes[quotes < self.size], dialect
 
     def columns(
-        self, dialect: Dialect, indices: Sequence[int], labelled: Callable[[bytes], bool]
+        self, indices: Sequence[int], labelled: Callable[[bytes], bool]
     ) -> list[pa.Array] | None:
         """Return the columns at `indices`; `None` unless every line is well-formed beyond doubt."""
-        data, delimiter = self._data, self._delimiter
+        data, dialect, delimiter = self._data, self._dialect, self._dialect.delimiter
         if (
             not data
             or delimiter not in DELIMITERS
             or data.startswith(codecs.BOM_UTF8)  # Arrow would drop it
-            or (dialect.backslash and b"\\" in data)
+            or (dialect.quoting is not Quoting.DOUBLED and _UNUSUAL[dialect.quoting].search(data))
             or (self._bytes[np.flatnonzero(self._bytes == ord("\r")) + 1] != ord("\n")).any()
             or not self._quotes_enclose_fields()
             or any(map(labelled, self._inner_lines(len(dialect.header))))
@@ -211,129 +216,18 @@ class RecordBlock:
     def _quotes_enclose_fields(self) -> bool:
         """Return whether quotes are only around whole fields and, doubled, inside those."""
         allowed = np.zeros(256, np.bool_)
-        allowed[list(f'{self._delimiter}\r\n"'.encode())] = True
+        allowed[list(f'{self._dialect.delimiter}\r\n"'.encode())] = True
         before, after = self._quotes[::2] - 1, self._quotes[1::2] + 1
         neighbours = self._bytes[np.concatenate([before[before >= 0], after])]
         return bool(allowed[neighbours].all())
 
     def _inner_lines(self, width: int) -> Iterator[bytes]:
         """Yield the lines with `width` cells that begin and end inside one record."""
-        delimiters = np.flatnonzero(self._bytes == ord(self._delimiter))
+        delimiters = np.flatnonzero(self._bytes == ord(self._dialect.delimiter))
         cells = np.diff(np.searchsorted(delimiters, self._ends)) + 1
         inner = self._inside[:-1] & self._inside[1:] & (cells == width)
         for index in np.flatnonzero(inner):
             yield self._data[self._ends[index] + 1 : self._ends[index + 1] + 1]
-
-
-class RecordLines:
-    """Lines as `csv.reader` takes them; those of a record that never ends can be given again."""
-
-    def __init__(self, file: io.BufferedIOBase, first: int, dialect: Dialect) -> None:
-        self._file, self._rest = file, b""
-        self._again: deque[bytes] = deque()
-        self._backslash, self._quoted = dialect.backslash, False
-        self._size = self._reread = 0
-        self.number, self.taken = first, list[bytes]()
-        """Where the present record begins, and its lines so far."""
-        if self._fill() and _SEPARATOR.fullmatch(self._again[0].decode(errors="replace")):
-            self._again.popleft()
-            self.number += 1
-
-    def __iter__(self) -> "RecordLines":
-        return self
-
-    def __next__(self) -> str:
-        # Beyond the limit it is as at the end of the file: the record has no end.
-        if self._size > RECORD_BYTES or not self._fill():
-            raise StopIteration
-        line = self._again.popleft()
-        self.taken.append(line)
-        self._size += len(line)
-        if len(line) > RECORD_BYTES:
-            raise csv.Error(f"a line longer than {RECORD_BYTES >> 20} MB")
-        text = line.decode(errors="replace")
-        return self._doubled(text) if self._backslash else text
-
-    def ahead(self, size: int) -> bytes:
-        """Return `size` to twice as many bytes that follow; fewer at the end of the file."""
-        self._rest = b"".join((*self._again, self._rest))
-        self._again.clear()
-        if len(self._rest) < size:
-            self._rest += self._file.read(size)
-        return self._rest[: 2 * size]
-
-    def skip(self, size: int, lines: int) -> None:
-        """Skip bytes of what is ahead, which are whole records of so many lines."""
-        self._rest = self._rest[size:]
-        self.number += lines
-
-    def end(self) -> int:
-        """End the record and return the number of its lines."""
-        count = len(self.taken)
-        self.taken, self._size, self._quoted = [], 0, False
-        self.number += count
-        return count
-
-    def keep_first(self) -> None:
-        """Take back all lines of the record but the first."""
-        self._again.extendleft(reversed(self.taken[1:]))
-        self._reread += sum(map(len, self.taken[1:]))
-        del self.taken[1:]
-        if self._reread > MAX_REREAD:
-            raise InvalidData("too many quotes are never closed; write it with quotes doubled")
-
-    def _fill(self) -> bool:
-        """Return whether there is a line, reading on where needed."""
-        while not self._again:
-            *lines, self._rest = self._rest.splitlines(keepends=True) or [b""]
-            self._again.extend(lines)
-            if not lines:
-                data = self._file.read(SMALL_BLOCK_BYTES)
-                if not data:
-                    self._again.extend([self._rest] if self._rest else [])
-                    self._rest = b""
-                    break
-                # Of a line that is too long, the end is enough to find the next one.
-                self._rest = self._rest[-RECORD_BYTES - 1 :] + data
-        return bool(self._again)
-
-    def _doubled(self, line: str) -> str:
-        """Return a line with the quotes inside quotes doubled."""
-        parts = _ESCAPED.split(line)
-        for index in range(1, len(parts), 2):
-            if parts[index] == '"':
-                self._quoted = not self._quoted
-            elif self._quoted and parts[index] == '\\"':
-                parts[index] = '""'
-            elif self._quoted and parts[index] == "\\\\":
-                parts[index] = "\\"
-        return "".join(parts)
-
-
-def strict_records(
-    lines: RecordLines, dialect: Dialect, labelled: Callable[[bytes], bool] = lambda _: False
-) -> Iterator[_Record]:
-    """Yield every record. Where a quote is never closed, its line alone is a problem, and reading
-    goes on with the line after it; so it is where half of the inner lines are `labelled` rows.
-    """
-    csv.field_size_limit(2 * RECORD_BYTES)
-    while True:
-        reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
-        problem = ""
-        try:
-            for fields in reader:
-                inner = lines.taken[1:-1]
-                if inner and 2 * sum(map(labelled, inner)) >= len(inner):
-                    problem = _OPEN
-                    break
-                number = lines.number
-                yield _Record(number, lines.end(), fields)
-        except csv.Error as error:
-            problem = _OPEN if "unexpected end" in str(error) else f"no CSV: {error}"
-        if not problem:
-            return
-        lines.keep_first()
-        yield _Record(lines.number, lines.end(), [], problem)
 
 
 def row_test(dialect: Dialect, selection: ColumnSelection) -> Callable[[bytes], bool]:

@@ -7,12 +7,14 @@ import codecs
 import io
 import lzma
 import os
+import posixpath
 import re
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import IO
 
 import pyarrow as pa
@@ -30,6 +32,7 @@ RECORD_BYTES = 32 * MEGABYTE
 MAIL_BYTES = 32 * MEGABYTE
 SNIFFED_BYTES = 8_192
 MAX_PACKINGS = 2
+TAR_MAGIC_AT = 257
 LOCAL = fs.LocalFileSystem()
 
 
@@ -38,7 +41,7 @@ class Kind(StrEnum):
 
     PARQUET = "Parquet"
     CSV = "CSV"
-    JSON = "JSON lines"
+    JSON = "JSON"
     MAIL = "mail"
     MBOX = "mbox"
 
@@ -49,8 +52,8 @@ KINDS = {
     ".mbox": Kind.MBOX,
 }  # fmt: skip
 SUPPORTED = (
-    ".parquet, .csv, .tsv, .jsonl, .ndjson, .json (a record per line), .eml, .mbox; all but "
-    "Parquet also packed as .gz, .zst, .bz2, .xz or .zip"
+    ".parquet, .csv, .tsv, .jsonl, .ndjson, .json, .eml, .mbox; each also packed as .gz, .zst, "
+    ".bz2, .xz or .zip"
 )
 PACKED = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2", ".xz": "xz"}
 ZIP, PARQUET = b"PK\x03\x04", b"PAR1"
@@ -71,6 +74,7 @@ _HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:(?:[ \t\r]|$)")
 # Every mail has one of these headers; a file with other ones is something else.
 _MAIL_HEADERS = frozenset(b"from subject date received message-id return-path".split())
 _ENVELOPE = re.compile(rb"From \S*[ \t].*\d:\d\d")
+_JSON = re.compile(rb"\{|\[\s*\{")
 _EMLX_LENGTH = re.compile(rb"\d{1,10}[ \t]*\r?\n(?=[A-Za-z])")
 
 
@@ -95,7 +99,7 @@ class SourceFile:
             OSError: it cannot be opened or, later, unpacked.
         """
         stream = self._unpacked()
-        promised = PACKED.get(PurePosixPath(self.name).suffix.lower())
+        promised = PACKED.get(posixpath.splitext(self.name)[1].lower())
         for _ in range(MAX_PACKINGS):
             head = stream.peek(8)
             packing = next((p for magic, p in _PACKINGS.items() if head.startswith(magic)), None)
@@ -107,8 +111,14 @@ class SourceFile:
         return _normalised(stream)
 
     def open_random(self) -> pa.NativeFile:
-        """Open the file as stored, to read anywhere in it."""
-        return self.filesystem.open_input_file(self.path)
+        """Open the content, to read anywhere in it; unpacked on disk where it is packed."""
+        if not self.member and without_packing(self.name) == self.name:
+            return self.filesystem.open_input_file(self.path)
+        unpacked = tempfile.TemporaryFile()  # noqa: SIM115
+        with self.open() as opened:
+            shutil.copyfileobj(opened.stream, unpacked)
+        unpacked.seek(0)
+        return pa.PythonFile(unpacked, "r")
 
     def members(self) -> "list[SourceFile]":
         """Return the files in a zip archive.
@@ -131,7 +141,8 @@ class SourceFile:
             file = self.filesystem.open_input_stream(self.path, compression=None)
             return io.BufferedReader(file, SNIFFED_BYTES)
         try:
-            member = zipfile.ZipFile(self.open_random()).open(self.member)  # noqa: SIM115
+            archive = self.filesystem.open_input_file(self.path)
+            member = zipfile.ZipFile(archive).open(self.member)  # noqa: SIM115
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, KeyError) as error:
             raise OSError(f"cannot be unpacked ({error}); unpack the archive first") from error
         return io.BufferedReader(_Unpacking(member), SNIFFED_BYTES)
@@ -183,6 +194,8 @@ def _normalised(stream: io.BufferedReader) -> OpenedFile:
     head = stream.peek(SNIFFED_BYTES)
     if head.startswith(PARQUET):
         return OpenedFile(stream)
+    if head[TAR_MAGIC_AT:].startswith(b"ustar"):
+        raise OSError("is a tar archive; unpack it")
     skipped, notes = 0, []
     if byte_order_mark(head) not in {None, "utf-8-sig"}:
         text = Utf8Stream(stream)
@@ -201,14 +214,13 @@ def _normalised(stream: io.BufferedReader) -> OpenedFile:
 
 def kind_of_name(name: str) -> Kind | None:
     """Return the kind that a file's name promises, `None` for any other name."""
-    kind = KINDS.get(PurePosixPath(without_packing(name)).suffix.lower())
-    return None if kind is Kind.PARQUET and without_packing(name) != name else kind
+    return KINDS.get(posixpath.splitext(without_packing(name))[1].lower())
 
 
 def without_packing(name: str) -> str:
     """Return a file's name without the suffix that says how it is packed."""
-    path = PurePosixPath(name)
-    return str(path.with_suffix("")) if path.suffix.lower() in PACKED else name
+    stem, suffix = posixpath.splitext(name)
+    return stem if suffix.lower() in PACKED else name
 
 
 def kind_of_content(file: SourceFile, known: Collection[str]) -> Kind:
@@ -230,11 +242,11 @@ def kind_of_content(file: SourceFile, known: Collection[str]) -> Kind:
         return Kind.MBOX
     if is_mail(_EMLX_LENGTH.sub(b"", head, count=1)):
         return Kind.MAIL
-    if head.startswith(b"{"):
+    if _JSON.match(head):
         return Kind.JSON
     if len(cells & set(known)) > 1:
         return Kind.CSV
-    raise OSError(f"is of no known kind ({SUPPORTED}) and no mail; convert it or rename it")
+    raise OSError(f"has a format that is not supported (supported: {SUPPORTED}); convert it")
 
 
 def is_mail(head: bytes) -> bool:

@@ -18,6 +18,11 @@ _ODD = re.compile("[\udc80-\udcff]+")
 LONG_SAMPLE, LATIN_SHARE = 1_000, 0.5
 # When nothing is known: what Windows calls ANSI, and what never fails.
 FALLBACK, LAST = "cp1252", "latin-1"
+# What senders mean by these names (WHATWG Encoding Standard, "Names and labels").
+_MEANT = {
+    "iso8859_1": FALLBACK, "ascii": FALLBACK, "gb2312": "gb18030", "gbk": "gb18030",
+    "shift_jis": "cp932", "x_sjis": "cp932", "euc_kr": "cp949",
+}  # fmt: skip
 # Text encodings by name only: slow or with a meaning of their own.
 _UNUSABLE = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"}
 _ASCII = re.compile(rb"[\x00-\x7f]")
@@ -148,13 +153,18 @@ class Utf8Stream(io.RawIOBase):
 
 
 def _candidates(declared: str | None) -> Iterable[str]:
-    if declared:
-        try:
-            name = codecs.lookup(declared).name.replace("-", "_")
-        except (LookupError, ValueError):  # ValueError: a NUL in the name
-            name = ""
-        if name and name not in _UNUSABLE:
-            yield declared
+    if not declared:
+        yield "utf-8"
+        return
+    try:
+        name = codecs.lookup(declared).name.replace("-", "_")
+    except (LookupError, ValueError):  # ValueError: a NUL in the name
+        name = declared.lower().replace("-", "_")
+    if name == "ascii":
+        yield "utf-8"
+    if name not in _UNUSABLE and "\0" not in name:
+        yield _MEANT.get(name, name)
+        yield name
     yield "utf-8"
 
 

@@ -1,6 +1,7 @@
 """One mail, from its bytes to what a reader sees. No input makes this fail."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import MessageError
@@ -8,6 +9,7 @@ from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
+from itertools import takewhile
 
 from data_pipeline.sources.formats.opening import MAIL_BYTES, is_header
 from data_pipeline.sources.formats.text import decode, printable
@@ -17,6 +19,9 @@ from use_cases.visible_text import visible_text
 MAX_PARTS, MAX_CONTAINERS, MAX_LINES = 2_000, 30, 500_000
 MAX_HEADER_CHARACTERS = 20_000
 SHORT = 400
+_BOUNDARY = re.compile(
+    r"^--([^\s-][^\r\n]{0,68}?)[ \t]*\r?\ncontent-", re.MULTILINE | re.IGNORECASE
+)
 _BOUNDARY_LINE = re.compile(rb"^--\S", re.MULTILINE)
 _CONTAINER = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.MULTILINE | re.IGNORECASE)
 _LINE = re.compile(rb"\n")
@@ -31,6 +36,14 @@ _KNOWN_HEADER = re.compile(
 )
 _ENCRYPTED = frozenset(("multipart/encrypted", "application/pgp-encrypted"))
 _SMIME = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
+_TRANSFER_ENCODING = re.compile(r"[A-Za-z0-9-]+")
+_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]*={0,3}[ \t]*\r?\n?")
+_META_CHARSET = re.compile(
+    rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE
+)
+META_BYTES = 1024
+_SOFT_BREAK = re.compile(r"(?<=[^ \n])(?<!^--) \n(?!-- \n)", re.MULTILINE)
+_PGP = "-----BEGIN PGP MESSAGE-----"
 _FOLDED = re.compile(r"\r?\n[ \t]*")
 
 
@@ -58,7 +71,9 @@ def read_mail(data: bytes) -> Mail:
     the HTML; both where the plain text only says that there is HTML.
     """
     message = _parse(_bounded(_repaired(data[:MAIL_BYTES])))
-    leaves = [part for part in message.walk() if not part.is_multipart()]
+    parts = list(message.walk())
+    leaves = [part for part in parts if not part.is_multipart()]
+    kinds = {_type(part) for part in parts}
     headers = _headers(message)
     return Mail(
         message_id=headers.get("message-id", "").strip(),
@@ -66,21 +81,38 @@ def read_mail(data: bytes) -> Mail:
         body=printable(body := _visible(message) or _named_text(leaves)),
         sender=headers.get("from", ""),
         date=headers.get("date"),
-        attachments=sum(map(_is_attachment, message.walk())),
+        attachments=sum(_is_attachment(part, _type(part)) for part in parts),
         parts=len(leaves),
-        has_html=any(_type(part) == "text/html" for part in leaves),
-        problem="" if body.strip() else _encryption(message),
+        has_html="text/html" in kinds,
+        problem=_encryption(kinds, body),
     )
 
 
 def _parse(data: bytes) -> Message:
     try:
-        return BytesParser(policy=compat32).parsebytes(data)
+        message = BytesParser(policy=compat32).parsebytes(data)
+        return _with_found_boundary(message) or message
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         # A header that Python's parser stumbles over: the text is worth more than the parts.
         message = Message()
         message.set_payload(decode(data, None))
         return message
+
+
+def _with_found_boundary(message: Message) -> Message | None:
+    """Return a multipart mail parsed by the boundary in its body, where it names another or none.
+
+    Without one in the body, it is a mail with one text.
+    """
+    if message.get_content_maintype() != "multipart" or message.is_multipart():
+        return None
+    payload = str(message.get_payload())
+    del message["content-transfer-encoding"]
+    if not (found := _BOUNDARY.search(payload)):
+        message.set_type("text/plain")
+        return message
+    message.set_param("boundary", found[1])
+    return BytesParser(policy=compat32).parsebytes(message.as_bytes())
 
 
 def _repaired(data: bytes) -> bytes:
@@ -89,26 +121,28 @@ def _repaired(data: bytes) -> bytes:
     The parser takes the first line that is no header for the body: an envelope line, blanks
     before a colon, or a stray line would hide all headers that follow.
     """
-    end = min(at for at in (*map(data.find, _HEAD_ENDS), len(data)) if at >= 0)
+    end = _end_of_headers(data)
     lines = data[: end + 1].replace(b"\r\r\n", b"\r\n").splitlines(keepends=True)
     while len(lines) > 1 and lines[0].startswith((b"From ", b">From ")) and is_header(lines[1]):
         del lines[0]
-    last = max((n for n, line in enumerate(lines) if _KNOWN_HEADER.match(line)), default=0)
-    for number, line in enumerate(lines[:last]):
+    last = max((n for n, line in enumerate(lines) if _KNOWN_HEADER.match(line)), default=-1)
+    for number, line in enumerate(lines[: last + 1]):
         if _SPACED_COLON.match(line):
-            lines[number] = _SPACED_COLON.sub(rb"\1:", line)
+            lines[number] = _SPACED_COLON.sub(rb"\1:", line, count=1)
         elif not _ANY_HEADER.match(line):
             lines[number] = b"X-Stray-Line: " + line
-    if last and _SPACED_COLON.match(lines[last]):
-        lines[last] = _SPACED_COLON.sub(rb"\1:", lines[last])
     return b"".join(lines) + data[end + 1 :]
+
+
+def _end_of_headers(data: bytes) -> int:
+    """Return where the last line of the headers ends."""
+    return min(at for at in (*map(data.find, _HEAD_ENDS), len(data)) if at >= 0)
 
 
 def _bounded(data: bytes) -> bytes:
     """Return the start of `data` that has a bounded number of lines and, if MIME, of parts."""
     data = _cut(data, _LINE, MAX_LINES)
-    head = data[: data.find(b"\n\n") + 1 or data.find(b"\r\n\r\n") + 1 or len(data)]
-    if _CONTAINER.search(head) is None:
+    if _CONTAINER.search(data, 0, _end_of_headers(data) + 1) is None:
         return data
     return _cut(_cut(data, _BOUNDARY_LINE, MAX_PARTS), _CONTAINER, MAX_CONTAINERS)
 
@@ -131,6 +165,8 @@ def _headers(message: Message) -> dict[str, str]:
 
 
 def _header(value: str) -> str:
+    if value.isascii() and "=?" not in value:
+        return printable(_FOLDED.sub(" ", value)).strip()
     # The parser leaves bytes beyond ASCII as surrogates.
     text = decode(value.encode(errors="surrogateescape"), None)
     unfolded = _FOLDED.sub(" ", text)
@@ -181,7 +217,7 @@ def _is_placeholder(plain: str) -> bool:
 
 
 def _leaf_text(part: Message, kind: str) -> str:
-    if _is_attachment(part) or not kind.startswith("text/"):
+    if not kind.startswith("text/") or _is_attachment(part, kind):
         return ""
     return _decoded(part, kind)
 
@@ -192,40 +228,77 @@ def _named_text(leaves: list[Message]) -> str:
     return next((text for text in texts if text.strip()), "")
 
 
-def _encryption(message: Message) -> str:
+def _encryption(kinds: set[str], body: str) -> str:
     """Say that a mail is encrypted (or signed in a form that hides its text), else ""."""
-    kinds = {_type(part) for part in message.walk()}
-    if kinds & _ENCRYPTED:
+    text = body.strip()
+    if text.startswith(_PGP) or (kinds & _ENCRYPTED and not text):
         return "is encrypted (PGP); its text cannot be read"
-    return "is encrypted or signed (S/MIME); its text cannot be read" if kinds & _SMIME else ""
+    hidden = kinds & _SMIME and not text
+    return "is encrypted or signed (S/MIME); its text cannot be read" if hidden else ""
 
 
 def _decoded(part: Message, kind: str) -> str:
-    text = decode(_content(part), _charset(part))
-    return visible_text(text) if kind == "text/html" else text.replace("\r\n", "\n")
+    content = _content(part)
+    if kind == "text/html":
+        return visible_text(decode(content, _charset(part) or _charset_in_html(content)))
+    text = decode(content, _charset(part)).replace("\r\n", "\n")
+    return _unwrapped(part, text) if "flowed" in str(part["content-type"]).lower() else text
+
+
+def _charset_in_html(content: bytes) -> str | None:
+    """Return the character set that the start of an HTML document declares."""
+    found = _META_CHARSET.search(content, 0, META_BYTES)
+    return found[1].decode() if found else None
+
+
+def _unwrapped(part: Message, text: str) -> str:
+    """Return flowed text (RFC 3676) without the line breaks that its sender's program added."""
+    deleted = "delsp=yes" in str(part["content-type"]).lower().replace('"', "")
+    return _SOFT_BREAK.sub("" if deleted else " ", text)
 
 
 def _content(part: Message) -> bytes:
+    """Return the bytes of a part, decoded by its transfer encoding where it is encoded so."""
+    named = _TRANSFER_ENCODING.search(str(part["content-transfer-encoding"]))
+    encoding = named[0].lower() if named else ""
+    del part["content-transfer-encoding"]
+    part["content-transfer-encoding"] = "8bit" if encoding == "base64" else encoding
     try:
         content = part.get_payload(decode=True)
     except (ValueError, LookupError, TypeError, AttributeError):
         content = None
-    if isinstance(content, bytes):
-        return content
-    return str(part.get_payload()).encode(errors="surrogateescape")
+    if not isinstance(content, bytes):
+        content = str(part.get_payload()).encode(errors="surrogateescape")
+    return _base64(content) if encoding == "base64" else content
 
 
-def _is_attachment(part: Message) -> bool:
-    kind = _type(part)
+def _base64(raw: bytes) -> bytes:
+    """Return base64 decoded, and as it is what is not base64: a footer, or the whole text."""
+    lines = raw.splitlines(keepends=True)
+    encoded = list(takewhile(_BASE64_LINE.fullmatch, lines))
+    data = b"".join(b"".join(encoded).split()).rstrip(b"=")
+    # One character alone in the last group encodes nothing.
+    data = data[: len(data) - (len(data) % 4 == 1)]
+    rest = b"".join(lines[len(encoded) :])
+    return b64decode(data + b"=" * (-len(data) % 4)) + rest
+
+
+def _is_attachment(part: Message, kind: str) -> bool:
     if kind == "message/rfc822":
         return True
     if part.is_multipart():
         return False
+    return not kind.startswith("text/") or _is_named(part)
+
+
+def _is_named(part: Message) -> bool:
+    # Most texts have neither; the parser of parameters is slow.
+    if "content-disposition" not in part and "name" not in str(part["content-type"]).lower():
+        return False
     try:
-        named = part.get_content_disposition() == "attachment" or bool(part.get_filename())
+        return part.get_content_disposition() == "attachment" or bool(part.get_filename())
     except (ValueError, LookupError, TypeError, AttributeError):
-        named = True
-    return named or not kind.startswith("text/")
+        return True
 
 
 def _type(part: Message) -> str:

@@ -1,7 +1,7 @@
 """Mails as rows: in batches of bounded size, with the label that their place gives them."""
 
 from collections.abc import Collection, Iterator
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 import pyarrow as pa
 
@@ -95,12 +95,12 @@ def label_of(file: SourceFile, known: Collection[str]) -> str | None:
     Words go before numbers: a folder called `1` below `ham` is the first of several. Folders may
     be Maildir's (`.Spam`), Hive's (`label=spam`) or a mailbox (`spam.mbox`).
     """
-    path = PurePosixPath(without_packing(file.name))
-    folders = [_bare(part) for part in (*reversed(path.parent.parts), file.under)]
-    stem = path.stem.lower()
+    *above, own = without_packing(file.name).split("/")
+    folders = [_bare(part) for part in (*reversed(above), file.under)]
+    stem, suffix = splitext(own.lower())
     words = [name for name in (stem, *folders) if not name.isdigit()]
     # The number of a mail is no label; the name of a mailbox may be one.
-    numbers = [stem, *folders] if path.suffix.lower() == ".mbox" else folders
+    numbers = [stem, *folders] if suffix == ".mbox" else folders
     return next((name for name in (*words, *numbers) if name in known), None)
 
 

@@ -12,13 +12,13 @@ import httpx
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Refused, UpstreamUnavailable
+from platform_core.storage import BATCH
 
 PIECE_BYTES = 8 << 20
 """What one request carries: below the body limits that proxies have by default."""
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further attempt at a request that was not answered."""
 TIMEOUT_SECONDS = 120.0
-CONTAINER = "batch/"
 _LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
 _UNFINISHED = HTTPStatus.PERMANENT_REDIRECT
 MAX_REASON = 500
@@ -75,7 +75,7 @@ class BatchGateway:
         Raises:
             Refused: the file changed while it was read.
         """
-        url = f"/batch/files/{path.removeprefix(CONTAINER)}"
+        url = f"/batch/files/{_name(path)}"
         partial = target.with_name(f".{target.name}.part")
         try:
             with partial.open("wb") as file:
@@ -86,7 +86,7 @@ class BatchGateway:
 
     def delete(self, path: str) -> None:
         """Delete a file that was uploaded."""
-        self._request("DELETE", f"/batch/files/{path.removeprefix(CONTAINER)}")
+        self._request("DELETE", f"/batch/files/{_name(path)}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -165,6 +165,10 @@ class _Upload:
     def __init__(self, url: str, source: BinaryIO, size: int, digest: str) -> None:
         self.url, self.source, self.size = url, source, size
         self.question = {"Content-Range": f"bytes */{size}", "Repr-Digest": digest}
+
+
+def _name(path: str) -> str:
+    return path.removeprefix(f"{BATCH}/")
 
 
 def _digest(source: BinaryIO) -> str:
