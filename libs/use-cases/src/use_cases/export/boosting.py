@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping
+from math import log
 from typing import Any
 
 import numpy as np
 from lightgbm import LGBMClassifier, LGBMRegressor
-from scipy.special import logit
 from skl2onnx import update_registered_converter
 from skl2onnx.common.shape_calculator import (
     calculate_linear_classifier_output_shapes,
@@ -28,7 +28,7 @@ _LIGHT_OBJECTIVES = (
     "quantile",
 )
 _EXTREME_LINKS: Mapping[str, Callable[[float], float]] = {
-    "binary:logistic": logit,
+    "binary:logistic": lambda share: log(share / (1 - share)),
     "multi:softprob": float,
     "reg:squarederror": float,
     "reg:absoluteerror": float,
