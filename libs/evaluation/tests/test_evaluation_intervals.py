@@ -10,7 +10,7 @@ from evaluation import (
     Interval,
     LabelledPredictions,
     bootstrap_intervals,
-    classification_metrics,
+    prediction_metrics,
     resample_count,
     weighted_metrics,
 )
@@ -51,7 +51,7 @@ def test_a_weight_of_two_counts_a_row_twice(rows):
     spam, score, times = (np.array(column) for column in zip(*rows, strict=True))
     predictions = binary(spam > 0, score)
     values = weighted_metrics(predictions, times[None, :].astype(float))
-    expected = classification_metrics(predictions.take(np.repeat(np.arange(len(rows)), times)))
+    expected = prediction_metrics(predictions.take(np.repeat(np.arange(len(rows)), times)))
     for name, (value,) in values.items():
         assert value == pytest.approx(expected.get(name, np.nan), nan_ok=True), name
 
@@ -66,7 +66,7 @@ def test_multiclass_weighted_metrics_are_means_against_the_rest(rows):
         truth.astype(np.int64), said.astype(np.int64), probabilities, None
     )
     values = weighted_metrics(predictions, np.ones((1, len(rows))))
-    expected = classification_metrics(predictions)
+    expected = prediction_metrics(predictions)
     for name, (value,) in values.items():
         assert value == pytest.approx(expected.get(name, np.nan), nan_ok=True), name
 
@@ -76,7 +76,7 @@ def test_an_interval_contains_the_metric_and_is_reproducible():
     intervals = bootstrap_intervals(rows, own_clusters(400), seed=1)
     assert intervals == bootstrap_intervals(rows, own_clusters(400), seed=1)
     assert intervals != bootstrap_intervals(rows, own_clusters(400), seed=2)
-    metrics = classification_metrics(rows)
+    metrics = prediction_metrics(rows)
     assert {"f1", "recall", "false_positive_rate", "roc_auc"} <= set(intervals)
     for name, interval in intervals.items():
         assert interval.low < metrics[name] < interval.high, name
@@ -86,7 +86,7 @@ def test_its_width_matches_theory():
     """The standard error of a share among n rows is sqrt(p (1 - p) / n)."""
     rows = mails(2_000)
     interval = bootstrap_intervals(rows, own_clusters(2_000), seed=0)["accuracy"]
-    share = classification_metrics(rows)["accuracy"]
+    share = prediction_metrics(rows)["accuracy"]
     width = 2 * 1.96 * np.sqrt(share * (1 - share) / 2_000)
     assert interval.high - interval.low == pytest.approx(width, rel=0.1)
 

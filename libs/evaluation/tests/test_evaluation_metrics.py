@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 
 from evaluation import (
     LabelledPredictions,
-    classification_metrics,
+    prediction_metrics,
     require_metric,
     weighted_metrics,
 )
@@ -45,7 +45,7 @@ def multiclass(truth, predicted, probabilities=None):
 @given(st.lists(st.tuples(st.booleans(), SCORES), min_size=1, max_size=40))
 def test_binary_metrics_are_their_formulas(rows):
     y, p = np.array([spam for spam, _ in rows]), np.array([score for _, score in rows], np.float32)
-    metrics = classification_metrics(binary(y, p))
+    metrics = prediction_metrics(binary(y, p))
     p = p.astype(float)
     said = p >= 0.5
     tp, fp, fn, tn = (y & said).sum(), (~y & said).sum(), (y & ~said).sum(), (~y & ~said).sum()
@@ -72,7 +72,7 @@ def test_binary_metrics_are_their_formulas(rows):
 def test_multiclass_metrics_are_means_of_each_class_against_the_rest(rows):
     truth, said = np.array(rows).T
     evaluated = multiclass(truth, said)
-    metrics = classification_metrics(evaluated)
+    metrics = prediction_metrics(evaluated)
     y, z = np.eye(3)[truth], np.eye(3)[said]
     assert metrics["accuracy"] == pytest.approx((truth == said).mean())
     brier = ((evaluated.probabilities - y) ** 2).sum(axis=1).mean()
@@ -93,7 +93,7 @@ def test_multiclass_metrics_are_means_of_each_class_against_the_rest(rows):
 def test_binary_metrics_equal_scikit_learns(rows):
     y, p = np.array([spam for spam, _ in rows]), np.array([score for _, score in rows])
     evaluated = binary(y, p)
-    metrics, said, p = classification_metrics(evaluated), p >= 0.5, evaluated.probabilities[:, 1]
+    metrics, said, p = prediction_metrics(evaluated), p >= 0.5, evaluated.probabilities[:, 1]
     expected = {
         "rows": len(y),
         "accuracy": sk.accuracy_score(y, said),
@@ -128,7 +128,7 @@ def test_multiclass_metrics_equal_scikit_learns(rows):
     said = scores.argmax(axis=1)
     evaluated = multiclass(truth, said, scores)
     # Scaled once more: the rounding must not decide ties differently.
-    metrics, scores = classification_metrics(evaluated), evaluated.probabilities
+    metrics, scores = prediction_metrics(evaluated), evaluated.probabilities
     expected = {
         "rows": len(truth),
         "accuracy": sk.accuracy_score(truth, said),
@@ -177,7 +177,7 @@ def test_weighted_metrics_equal_scikit_learns(rows):
 
 
 def test_no_rows_give_no_metric():
-    metrics = classification_metrics(binary(np.array([], bool), np.array([])))
+    metrics = prediction_metrics(binary(np.array([], bool), np.array([])))
     assert metrics == {"rows": 0.0}
     with pytest.raises(InvalidData, match="f1 is undefined on these 0 rows: a class is missing"):
         require_metric(metrics, "f1")

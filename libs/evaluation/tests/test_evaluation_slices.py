@@ -11,8 +11,8 @@ from evaluation import (
     LabelledPredictions,
     calibration_curve,
     calibration_targets,
-    classification_metrics,
     expected_calibration_error,
+    prediction_metrics,
     slice_metric_names,
     slice_metrics,
 )
@@ -44,7 +44,7 @@ def test_a_slice_has_the_metrics_of_its_rows():
     length = ["short"] * 150 + ["long"] * 250
     long, short = slice_metrics(rows, clusters, kinds(length=length), METRICS, seed=0)
     assert (short.kind, short.name, short.rows, short.note) == ("length", "short", 150, "")
-    expected = classification_metrics(rows.take(np.arange(150)))
+    expected = prediction_metrics(rows.take(np.arange(150)))
     assert set(short.metrics) == {"f1", "false_positive_rate", "recall"}
     for name, estimate in short.metrics.items():
         assert estimate.value == pytest.approx(expected[name])

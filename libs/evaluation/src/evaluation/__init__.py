@@ -7,9 +7,16 @@ from evaluation.calibration import (
     expected_calibration_error,
 )
 from evaluation.comparison import unseen_rows, within_one_standard_error
+from evaluation.conformal import calibration_rows_needed, conformal_widths
 from evaluation.curves import average_precision, roc_auc, threshold_counts
 from evaluation.intervals import Interval, bootstrap_intervals, resample_count
-from evaluation.metrics import classification_metrics, require_metric, weighted_metrics
+from evaluation.metrics import (
+    Predictions,
+    prediction_metrics,
+    require_metric,
+    weighted_metrics,
+)
+from evaluation.numbers import NumberPredictions
 from evaluation.predictions import LabelledPredictions
 from evaluation.slices import MetricEstimate, SliceMetrics, slice_metric_names, slice_metrics
 from evaluation.thresholds import (
@@ -23,13 +30,17 @@ __all__ = [
     "Interval",
     "LabelledPredictions",
     "MetricEstimate",
+    "NumberPredictions",
+    "Predictions",
     "SliceMetrics",
     "average_precision",
     "bootstrap_intervals",
     "calibration_curve",
+    "calibration_rows_needed",
     "calibration_targets",
-    "classification_metrics",
+    "conformal_widths",
     "expected_calibration_error",
+    "prediction_metrics",
     "require_metric",
     "resample_count",
     "roc_auc",

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from evaluation.curves import Floats
-from evaluation.metrics import weighted_metrics
+from evaluation.metrics import Predictions, weighted_metrics
 from evaluation.predictions import LabelledPredictions
 
 CONFIDENCE = 0.95
@@ -36,9 +36,7 @@ class Interval:
     high: float
 
 
-def bootstrap_intervals(
-    rows: LabelledPredictions, clusters: pa.Array, seed: int
-) -> dict[str, Interval]:
+def bootstrap_intervals(rows: Predictions, clusters: pa.Array, seed: int) -> dict[str, Interval]:
     """Return 95 % intervals, by name, of the metrics of `weighted_metrics`.
 
     `clusters` [N] names the cluster of each row. The same seed gives the same intervals.
@@ -54,7 +52,7 @@ def bootstrap_intervals(
     for weights in _resampled_weights(numbers, seed):
         for name, values in weighted_metrics(rows, weights).items():
             samples.setdefault(name, []).append(values)
-    exact = _exact_intervals(rows, numbers)
+    exact = _exact_intervals(rows, numbers) if isinstance(rows, LabelledPredictions) else {}
     intervals = {
         name: _percentile_interval(np.concatenate(parts)) or exact.get(name)
         for name, parts in samples.items()

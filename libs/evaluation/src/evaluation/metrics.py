@@ -1,4 +1,4 @@
-"""Classification metrics.
+"""Metrics of classifications, and of either kind of predictions.
 
 A metric that the rows do not define is absent, never 0: without both labels there is no ROC curve,
 and without a positive prediction there is no precision.
@@ -9,46 +9,55 @@ from collections.abc import Mapping
 import numpy as np
 
 from evaluation.curves import Floats, average_precision, ratio, roc_auc, threshold_counts
+from evaluation.numbers import NumberPredictions, weighted_number_metrics
 from evaluation.predictions import LabelledPredictions
 from platform_core.errors import InvalidData
 
+Predictions = LabelledPredictions | NumberPredictions
+"""N predictions with their labels: of a class, or of a number."""
 
-def classification_metrics(rows: LabelledPredictions) -> dict[str, float]:
-    """Return the metrics of N rows by name.
 
-    With a positive class, `f1`, `precision`, `recall`, `false_positive_rate`, `roc_auc`,
-    `average_precision` and `brier` describe it. Without one, they are means over the classes,
-    each against the rest (`f1_macro` instead of `f1`), and `brier` is summed over the classes.
-    `rows` is always there; `accuracy`, `brier` and `log_loss` are when there are rows.
+def prediction_metrics(rows: Predictions) -> dict[str, float]:
+    """Return the metrics of N rows by name; `rows` is always there.
+
+    For numbers they are those of `weighted_number_metrics`. For classes with a positive one, `f1`,
+    `precision`, `recall`, `false_positive_rate`, `roc_auc`, `average_precision` and `brier`
+    describe it. Without one, they are means over the classes, each against the rest (`f1_macro`
+    instead of `f1`), and `brier` is summed over the classes. `accuracy`, `brier` and `log_loss` are
+    there when there are rows.
     """
     if not len(rows):
         return {"rows": 0.0}
     weighted = weighted_metrics(rows, np.ones((1, len(rows))))
     metrics = {name: float(value) for name, (value,) in weighted.items() if not np.isnan(value)}
-    scores = {"rows": float(len(rows)), "brier": brier_score(rows), "log_loss": log_loss(rows)}
+    scores = {"rows": float(len(rows))}
+    if isinstance(rows, LabelledPredictions):
+        scores |= {"brier": brier_score(rows), "log_loss": log_loss(rows)}
     return scores | metrics
 
 
 def require_metric(metrics: Mapping[str, float], name: str) -> float:
-    """Return one of the metrics of `classification_metrics`.
+    """Return one of the metrics of `prediction_metrics`.
 
     Raises:
         InvalidData: it is undefined on these rows.
     """
     if name not in metrics:
         raise InvalidData(
-            f"{name} is undefined on these {metrics.get('rows', 0):g} rows: a class is missing; "
-            "use more labelled data"
+            f"{name} is undefined on these {metrics.get('rows', 0):g} rows: a class is missing, or "
+            "all labels are the same number; use more labelled data"
         )
     return metrics[name]
 
 
-def weighted_metrics(rows: LabelledPredictions, weights: Floats) -> dict[str, Floats]:
+def weighted_metrics(rows: Predictions, weights: Floats) -> dict[str, Floats]:
     """Return metrics [B], by name, under B weightings [B, N] of the rows.
 
     A weight of 2 counts a row twice. NaN stands where a metric is undefined because a class has
-    no weight.
+    no weight, or because all labels are the same number.
     """
+    if isinstance(rows, NumberPredictions):
+        return weighted_number_metrics(rows, weights)
     per_class = [_one_against_rest(rows, number, weights) for number in rows.evaluated_classes]
     metrics = {name: np.mean([one[name] for one in per_class], axis=0) for name in per_class[0]}
     if rows.positive is None:

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from evaluation.intervals import Interval, bootstrap_intervals
-from evaluation.metrics import classification_metrics
+from evaluation.metrics import Predictions, prediction_metrics
 from evaluation.predictions import LabelledPredictions
 from platform_core.contracts.base import Contract
+from platform_core.contracts.tasks import TASK_METRICS
 
 TOO_FEW_ROWS = "too few rows"
 MIN_ROWS = 30
@@ -38,7 +39,7 @@ class SliceMetrics(Contract):
 
 
 def slice_metrics(
-    rows: LabelledPredictions,
+    rows: Predictions,
     clusters: pa.Array,
     kinds: pa.RecordBatch,
     metrics: Sequence[str],
@@ -58,8 +59,13 @@ def slice_metrics(
 
 
 def slice_metric_names(metric: str) -> tuple[str, ...]:
-    """Return the metrics that slices show: `metric`, the false positive rate and recall."""
-    return tuple(dict.fromkeys((metric, "false_positive_rate", "recall")))
+    """Return the metrics that slices show: `metric` with the false positive rate and recall, or for
+    numbers with the coverage of the intervals.
+    """
+    others: tuple[str, ...] = ("false_positive_rate", "recall")
+    if metric in TASK_METRICS["regression"]:
+        others = ("mae", "interval_coverage")
+    return tuple(dict.fromkeys((metric, *others)))
 
 
 def _largest_slices(column: pa.Array) -> Iterator[tuple[str, NDArray[np.intp]]]:
@@ -72,7 +78,7 @@ def _largest_slices(column: pa.Array) -> Iterator[tuple[str, NDArray[np.intp]]]:
 
 
 def _one_slice(
-    rows: LabelledPredictions,
+    rows: Predictions,
     clusters: pa.Array,
     metrics: Sequence[str],
     seed: int,
@@ -81,10 +87,9 @@ def _one_slice(
     members: NDArray[np.intp],
 ) -> SliceMetrics:
     part = rows.take(members)
-    classes = part.probabilities.shape[1]
-    if len(part) < MIN_ROWS or len(np.unique(part.labels)) < classes:
+    if len(part) < MIN_ROWS or _lacks_class(part):
         return SliceMetrics(kind=kind, name=name, rows=len(part), note=TOO_FEW_ROWS)
-    values = classification_metrics(part)
+    values = prediction_metrics(part)
     intervals = bootstrap_intervals(part, clusters.take(pa.array(members)), seed)
     estimates = {
         metric: _estimate(values[metric], intervals.get(metric))
@@ -92,6 +97,12 @@ def _one_slice(
         if metric in values
     }
     return SliceMetrics(kind=kind, name=name, rows=len(part), metrics=estimates)
+
+
+def _lacks_class(part: Predictions) -> bool:
+    if not isinstance(part, LabelledPredictions):
+        return False
+    return bool(len(np.unique(part.labels)) < part.probabilities.shape[1])
 
 
 def _estimate(value: float, interval: Interval | None) -> MetricEstimate:

@@ -7,7 +7,7 @@ from model_server.requests import read_tensors
 from model_server.responses import (
     ReleaseIdentity,
     ScoredRecords,
-    probability_tensor,
+    graph_tensor,
     release_response,
     scored_response,
 )
@@ -23,7 +23,7 @@ __all__ = [
     "ReleaseRepository",
     "ReleaseServer",
     "ScoredRecords",
-    "probability_tensor",
+    "graph_tensor",
     "read_tensors",
     "release_response",
     "scored_response",

@@ -10,7 +10,14 @@ import pyarrow as pa
 from kserve import InferOutput, InferRequest, InferResponse
 
 from model_server.requests import features_requested
-from platform_core.open_inference import FEATURES, NUMBERS, PREDICTION, PROBABILITIES, number_block
+from platform_core.open_inference import (
+    FEATURES,
+    INTERVAL,
+    NUMBERS,
+    PREDICTION,
+    PROBABILITIES,
+    number_block,
+)
 
 
 @dataclass(frozen=True)
@@ -28,12 +35,15 @@ class ReleaseIdentity:
 
 @dataclass(frozen=True)
 class ScoredRecords:
-    """Answers to N records: features (N rows), probabilities [N, C], predictions (N strings)."""
+    """Answers to N records: features (N rows), probabilities [N, C], predictions (N strings). For
+    regression C is 0, the predictions are N numbers and `intervals` [N, 2] are theirs.
+    """
 
     features: pa.RecordBatch
     probabilities: np.ndarray
-    predictions: Sequence[str]
+    predictions: Sequence[str] | Sequence[float]
     degraded: bool = False
+    intervals: np.ndarray | None = None
 
     def slice(self, start: int, rows: int) -> "ScoredRecords":
         """Return the answers to `rows` records from `start` on."""
@@ -42,24 +52,30 @@ class ScoredRecords:
             self.probabilities[start : start + rows],
             self.predictions[start : start + rows],
             self.degraded,
+            None if self.intervals is None else self.intervals[start : start + rows],
         )
 
 
 def answer_tensors(scored: ScoredRecords, with_features: bool) -> list[InferOutput]:
-    """Return the output tensors of the contract: probabilities, prediction, features."""
-    outputs = [
-        probability_tensor(scored.probabilities),
-        InferOutput(PREDICTION, [len(scored.predictions)], "BYTES", list(scored.predictions)),
-    ]
+    """Return the output tensors of the contract: probabilities and prediction, or for regression
+    prediction and interval; then the features.
+    """
+    rows = len(scored.predictions)
+    if scored.intervals is None:
+        decided = InferOutput(PREDICTION, [rows], "BYTES", list(scored.predictions))
+        outputs = [graph_tensor(scored), decided]
+    else:
+        outputs = [graph_tensor(scored), _float_tensor(INTERVAL, scored.intervals)]
     if with_features:
         outputs += _feature_tensors(scored.features)
     return outputs
 
 
-def probability_tensor(probabilities: np.ndarray) -> InferOutput:
-    """Return probabilities [N, C] as an FP32 tensor, row by row."""
-    shape = list(probabilities.shape)
-    return InferOutput(PROBABILITIES, shape, "FP32", probabilities.ravel().tolist())
+def graph_tensor(scored: ScoredRecords) -> InferOutput:
+    """Return what the graph itself answers: probabilities, for regression numbers [N]."""
+    if scored.intervals is None:
+        return _float_tensor(PROBABILITIES, scored.probabilities)
+    return InferOutput(PREDICTION, [len(scored.predictions)], "FP32", list(scored.predictions))
 
 
 def release_response(
@@ -80,7 +96,7 @@ def release_response(
 def scored_response(
     request: InferRequest, identity: ReleaseIdentity, scored: ScoredRecords
 ) -> InferResponse:
-    """Return the response with probabilities, predictions and, if requested, features."""
+    """Return the response with the answer's tensors and, if requested, features."""
     outputs = answer_tensors(scored, features_requested(request))
     return release_response(request, identity, outputs, degraded=scored.degraded)
 
@@ -89,5 +105,9 @@ def _feature_tensors(features: pa.RecordBatch) -> list[InferOutput]:
     """Return the numbers a model saw, `features` [N, K]; nothing where it takes texts alone."""
     if NUMBERS not in features.schema.names:
         return []
-    block = number_block(features)
-    return [InferOutput(FEATURES, list(block.shape), "FP32", block.ravel().tolist())]
+    return [_float_tensor(FEATURES, number_block(features))]
+
+
+def _float_tensor(name: str, values: np.ndarray) -> InferOutput:
+    """Return `values` [N, M] as an FP32 tensor, row by row."""
+    return InferOutput(name, list(values.shape), "FP32", values.ravel().tolist())

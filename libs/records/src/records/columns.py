@@ -1,11 +1,12 @@
 """The columns of the inference log: the only mapping between a record and its Parquet row."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 import pyarrow as pa
 
 from platform_core.contracts.inference_record import InferenceRecord
+from platform_core.contracts.tasks import INTERVAL_ENDS
 from platform_core.errors import InvalidData
 from use_cases import UseCase
 
@@ -22,7 +23,6 @@ COMMON_COLUMNS = (
     pa.field("use_case", pa.string()),
     pa.field("environment", pa.string()),
     pa.field(RELEASE_ID, pa.string()),
-    pa.field(PREDICTION, pa.string()),
     pa.field(PURPOSE, pa.string()),
     pa.field("degraded", pa.bool_()),
     pa.field("latency_ms", pa.float64()),
@@ -34,18 +34,23 @@ class LogColumns:
 
     `inputs` and `probabilities` give the column of each field and class. The numbers a model saw
     are one list per row, `features`, entity features last; text features have no column: they
-    follow from the input.
+    follow from the input. Without classes the prediction is a number, with the columns
+    `interval.low` and `interval.high`.
     """
 
-    def __init__(self, record_schema: pa.Schema, classes: Iterable[str]) -> None:
+    def __init__(self, record_schema: pa.Schema, classes: Collection[str]) -> None:
+        self.interval = () if classes else INTERVAL_ENDS
+        self.prediction_type = pa.string() if classes else pa.float64()
         self.inputs = {name: f"input.{name}" for name in record_schema.names}
         self.probabilities = {name: f"probability.{name}" for name in classes}
         self.schema = pa.schema(
             [
                 *COMMON_COLUMNS,
+                pa.field(PREDICTION, self.prediction_type),
                 *(pa.field(self.inputs[field.name], field.type) for field in record_schema),
                 pa.field(FEATURES, pa.list_(pa.float32())),
                 *(pa.field(column, pa.float64()) for column in self.probabilities.values()),
+                *(pa.field(column, pa.float64()) for column in self.interval),
             ]
         )
 
@@ -56,9 +61,14 @@ class LogColumns:
             InvalidData: a value does not fit its column.
         """
         values = [[getattr(record, field.name) for record in records] for field in COMMON_COLUMNS]
+        values += [[record.prediction for record in records]]
         values += _values(self.inputs, [record.input for record in records])
         values += [[record.features for record in records]]
         values += _values(self.probabilities, [record.probabilities for record in records])
+        values += [
+            [None if record.interval is None else record.interval[end] for record in records]
+            for end in range(len(self.interval))
+        ]
         try:
             columns = [
                 pa.array(column, type_)

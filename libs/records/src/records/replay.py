@@ -19,10 +19,10 @@ from use_cases import UseCase, number_block
 class Replay:
     """The differences between N logged predictions and the same records computed again.
 
-    `features` and `probabilities` hold the largest absolute difference per column and class,
-    infinite where only one side is a finite number; they are empty when `rows` is 0.
-    `predictions` counts the rows whose class differs. `incomplete` rows lack a logged value
-    and were skipped.
+    `features` and `probabilities` hold the largest absolute difference per column and class (for
+    regression, per predicted number), infinite where only one side is a finite number; they are
+    empty when `rows` is 0. `predictions` counts the rows whose class or number differs.
+    `incomplete` rows lack a logged value and were skipped.
     """
 
     rows: int
@@ -54,7 +54,7 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
     columns = log_columns(use_case)
     _check(records, columns, scorer.release_id)
     table = records if isinstance(records, pa.Table) else pa.Table.from_batches([records])
-    complete = table.filter(_complete(table, _required(columns), use_case))
+    complete = table.filter(_complete(table, _never_null(columns, use_case), use_case))
     incomplete = table.num_rows - complete.num_rows
     if complete.num_rows == 0:
         return Replay(0, incomplete, {}, {}, 0)
@@ -69,6 +69,10 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
         name: _difference(complete[column], scores.probabilities[:, index])
         for index, (name, column) in enumerate(columns.probabilities.items())
     }
+    if not use_case.classes:
+        probabilities[PREDICTION] = _difference(
+            complete[PREDICTION], np.asarray(scores.decided, np.float32)
+        )
     changed = pc.sum(pc.not_equal(complete[PREDICTION], scores.predictions)).as_py()
     return Replay(complete.num_rows, incomplete, features, probabilities, changed)
 
@@ -76,6 +80,12 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
 def _required(columns: LogColumns) -> list[str]:
     """Return the columns that are read for a comparison."""
     return [*columns.inputs.values(), FEATURES, *columns.probabilities.values(), PREDICTION]
+
+
+def _never_null(columns: LogColumns, use_case: UseCase) -> list[str]:
+    """Return the columns without which a prediction cannot be computed again."""
+    nullable = {columns.inputs[name] for name in use_case.declaration.nullable}
+    return [name for name in _required(columns) if name not in nullable]
 
 
 def _check(records: pa.RecordBatch | pa.Table, columns: LogColumns, release_id: str) -> None:

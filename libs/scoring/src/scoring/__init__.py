@@ -1,6 +1,6 @@
 """The release format, its verification and the one way from records to decisions."""
 
-from scoring.decision import decide, decided_classes
+from scoring.decision import decide, decided_classes, prediction_intervals
 from scoring.entity_lookup import EntityLookup
 from scoring.feature_transformer import FeatureTransformer, TransformedRecords
 from scoring.release import (
@@ -29,6 +29,7 @@ __all__ = [
     "load_lineage",
     "load_manifest",
     "load_release",
+    "prediction_intervals",
     "store_release",
     "verify",
 ]

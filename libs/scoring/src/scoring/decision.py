@@ -1,11 +1,11 @@
-"""From probabilities to one class, by the decision rule of the release."""
+"""From probabilities to one class, and from a number to its interval, by the release's rule."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from platform_core.contracts.release import DecisionRule
+from platform_core.contracts.release import DecisionRule, IntervalRule
 
 
 def decide(rule: DecisionRule, classes: Sequence[str], probabilities: np.ndarray) -> pa.Array:
@@ -27,3 +27,9 @@ def decided_classes(
         expected = probabilities.astype(np.float64) @ np.asarray(rule.costs)
         return [classes[index] for index in expected.argmin(axis=1).tolist()]
     return [classes[index] for index in probabilities.argmax(axis=1).tolist()]
+
+
+def prediction_intervals(rule: IntervalRule, predictions: np.ndarray) -> np.ndarray:
+    """Return the intervals [N, 2] float32 of N predictions."""
+    ends = [predictions - rule.below, predictions + rule.above]
+    return np.stack(ends, axis=1).astype(np.float32, copy=False)

@@ -7,7 +7,7 @@ import onnxruntime as ort
 import pyarrow as pa
 
 from platform_core.errors import ReleaseRefused
-from platform_core.open_inference import NUMBERS, PROBABILITIES
+from platform_core.open_inference import NUMBERS, PREDICTION, PROBABILITIES
 from use_cases import FeatureSchema, number_block
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 
@@ -16,7 +16,9 @@ CHUNK_ROWS = 512
 
 
 class Graph:
-    """A loaded graph that takes the features of `schema` and returns probabilities."""
+    """A loaded graph that takes the features of `schema` and returns probabilities of `classes`
+    classes, or numbers where there is none.
+    """
 
     def __init__(self, model: bytes, schema: FeatureSchema, classes: int, threads: int = 1) -> None:
         """Load `model`.
@@ -34,6 +36,8 @@ class Graph:
             raise ReleaseRefused(f"the ONNX graph cannot be loaded: {error}") from error
         self._schema = schema
         self._classes = classes
+        self._output = PROBABILITIES if classes else PREDICTION
+        self._row = (classes,) if classes else ()
         self._check()
 
     def probabilities(self, features: pa.RecordBatch) -> np.ndarray:
@@ -46,7 +50,15 @@ class Graph:
         if 0 < features.num_rows <= CHUNK_ROWS:
             return self._run(features)
         parts = [self._run(chunk) for chunk in _chunks(features)]
-        return np.concatenate(parts) if parts else np.empty((0, self._classes), np.float32)
+        return np.concatenate(parts) if parts else np.empty((0, *self._row), np.float32)
+
+    def numbers(self, features: pa.RecordBatch) -> np.ndarray:
+        """Return [N] float32 of a regression for `features` of the schema.
+
+        Raises:
+            ReleaseRefused: the graph answered something that is not one finite number per record.
+        """
+        return self.probabilities(features)
 
     def _run(self, features: pa.RecordBatch) -> np.ndarray:
         feed: dict[str, np.ndarray] = {
@@ -56,10 +68,10 @@ class Graph:
         if self._schema.numbers:
             feed[NUMBERS] = number_block(features)
         try:
-            result = np.asarray(self._session.run([PROBABILITIES], feed)[0])
+            result = np.asarray(self._session.run([self._output], feed)[0])
         except Exception as error:  # as above
             raise ReleaseRefused(f"the ONNX graph cannot be run: {error}") from error
-        if result.shape != (features.num_rows, self._classes) or not np.isfinite(result).all():
+        if result.shape != (features.num_rows, *self._row) or not np.isfinite(result).all():
             raise ReleaseRefused(
                 f"the ONNX graph answered shape {result.shape} for {features.num_rows} records "
                 f"and {self._classes} classes, or values that are not finite"
@@ -78,10 +90,10 @@ class Graph:
             expected[NUMBERS] = ("tensor(float)", len(self._schema.numbers))
         actual = {t.name: (t.type, t.shape[-1]) for t in self._session.get_inputs()}
         outputs = [tensor.name for tensor in self._session.get_outputs()]
-        if actual != expected or PROBABILITIES not in outputs:
+        if actual != expected or self._output not in outputs:
             raise ReleaseRefused(
                 f"the ONNX graph takes {actual} and answers {outputs}, "
-                f"expected {expected} and {PROBABILITIES!r}"
+                f"expected {expected} and {self._output!r}"
             )
 
 

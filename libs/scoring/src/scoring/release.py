@@ -7,17 +7,17 @@ from pydantic import ValidationError
 
 from platform_core.contracts.release import (
     FORMAT,
-    DecisionRule,
     FeatureViewRef,
     GoldenRecords,
     Lineage,
     ReleaseManifest,
+    Rule,
     StoredFormat,
     TensorSpec,
 )
 from platform_core.errors import BlobNotFound, ReleaseNotFound, ReleaseRefused
 from platform_core.hashing import sha256_bytes, sha256_json
-from platform_core.open_inference import PREDICTION, PROBABILITIES, tensor_specs
+from platform_core.open_inference import INTERVAL, PREDICTION, PROBABILITIES, tensor_specs
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, release_path
 from scoring.triton import triton_config
@@ -59,12 +59,13 @@ def build_release(
     model: bytes,
     baseline: bytes,
     feature_view_version: str | None,
-    decision: DecisionRule | None = None,
+    decision: Rule | None = None,
 ) -> Release:
     """Return the release of an ONNX graph; the same arguments and code give the same id.
 
     `baseline` is the Parquet file that is stored next to the release; `feature_view_version`
-    names the version of the feature view it reads; `decision` replaces the use case's rule.
+    names the version of the feature view it reads; `decision` replaces the use case's rule, and is
+    an `IntervalRule` for regression.
     """
     config = triton_config(use_case).encode()
     files = {
@@ -73,6 +74,7 @@ def build_release(
     }
     manifest = ReleaseManifest(
         use_case=use_case.name,
+        task=use_case.task,
         classes=use_case.classes,
         inputs=tensor_specs(use_case.record_schema),
         outputs=output_specs(use_case),
@@ -87,7 +89,14 @@ def build_release(
 
 
 def output_specs(use_case: UseCase) -> tuple[TensorSpec, ...]:
-    """Return what a release answers with: probabilities [N, C] and the prediction [N]."""
+    """Return what a release answers with: probabilities [N, C] and the prediction [N], or for a
+    number the prediction [N] and its interval [N, 2].
+    """
+    if use_case.task == "regression":
+        return (
+            TensorSpec(name=PREDICTION, datatype="FP32", shape=(-1,)),
+            TensorSpec(name=INTERVAL, datatype="FP32", shape=(-1, 2)),
+        )
     return (
         TensorSpec(name=PROBABILITIES, datatype="FP32", shape=(-1, len(use_case.classes))),
         TensorSpec(name=PREDICTION, datatype="BYTES", shape=(-1,)),

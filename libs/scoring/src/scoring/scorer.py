@@ -1,4 +1,4 @@
-"""Features → probabilities → decision: the one way, shared by online, batch and gates."""
+"""Features → graph → decision or interval: the one way, shared by online, batch and gates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from platform_core.contracts.release import IntervalRule
 from platform_core.errors import ReleaseRefused
-from scoring.decision import decided_classes
+from scoring.decision import decided_classes, prediction_intervals
 from scoring.graph import Graph
 from scoring.release import Release
 from scoring.verify import verify
@@ -21,17 +22,19 @@ class Scores:
     """Answers to N records.
 
     `features` as the model saw them (`model_schema`, N rows), `probabilities` [N, C] float32
-    in the order of the classes, `decided` N classes.
+    in the order of the classes, `decided` N classes. For regression C is 0, `decided` are N
+    numbers and `intervals` [N, 2] float32 are theirs.
     """
 
     features: pa.RecordBatch
     probabilities: np.ndarray
-    decided: Sequence[str]
+    decided: Sequence[str] | Sequence[float]
+    intervals: np.ndarray | None = None
 
     @property
     def predictions(self) -> pa.Array:
-        """The N classes as an Arrow array."""
-        return pa.array(self.decided, pa.string())
+        """The N classes (string), or the N numbers (float32), as an Arrow array."""
+        return pa.array(self.decided, pa.string() if self.intervals is None else pa.float32())
 
 
 class Scorer:
@@ -50,7 +53,9 @@ class Scorer:
         verify(release.manifest, use_case)
         schema = model_schema(use_case)
         self._graph = Graph(release.model, schema, len(use_case.classes), threads)
-        _check_probabilities(self.score(use_case.golden_records()).probabilities)
+        answers = self.score(use_case.golden_records())  # refuses numbers that are not finite
+        if use_case.classes:
+            _check_probabilities(answers.probabilities)
 
     def score(self, records: pa.RecordBatch, entities: pa.RecordBatch | None = None) -> Scores:
         """Return the answers to `records` (`record_schema`) with their entity features."""
@@ -58,8 +63,12 @@ class Scorer:
 
     def score_features(self, features: pa.RecordBatch) -> Scores:
         """Return the answers to records whose features are computed already."""
-        probabilities = self._graph.probabilities(features)
         rule, classes = self.manifest.decision, self.manifest.classes
+        if isinstance(rule, IntervalRule):
+            numbers = self._graph.numbers(features)
+            none = np.empty((len(numbers), 0), np.float32)
+            return Scores(features, none, numbers.tolist(), prediction_intervals(rule, numbers))
+        probabilities = self._graph.probabilities(features)
         return Scores(features, probabilities, decided_classes(rule, classes, probabilities))
 
 

@@ -2,7 +2,8 @@
 
 import math
 
-from platform_core.contracts.release import ReleaseManifest
+from platform_core.contracts.release import IntervalRule, ReleaseManifest
+from platform_core.contracts.tasks import Task
 from platform_core.errors import ReleaseRefused
 from platform_core.open_inference import tensor_specs
 from scoring.release import golden, model_file, output_specs
@@ -30,6 +31,7 @@ def _check_contract(manifest: ReleaseManifest, use_case: UseCase) -> None:
         "record schema": manifest.inputs == tensor_specs(use_case.record_schema),
         "outputs": manifest.outputs == output_specs(use_case),
         "feature schema": manifest.features == model_schema(use_case).spec,
+        "task": manifest.task == use_case.task,
         "classes": manifest.classes == tuple(use_case.classes),
         "feature views": _views_fit(manifest, use_case),
         "decision rule": _rule_fits(manifest),
@@ -55,6 +57,8 @@ def _views_fit(manifest: ReleaseManifest, use_case: UseCase) -> bool:
 
 def _rule_fits(manifest: ReleaseManifest) -> bool:
     rule = manifest.decision
+    if isinstance(rule, IntervalRule) or manifest.task == "regression":
+        return isinstance(rule, IntervalRule) and _interval_fits(manifest.task, rule)
     if rule.kind == "argmax":
         return True
     if rule.kind == "costs":
@@ -65,6 +69,15 @@ def _rule_fits(manifest: ReleaseManifest) -> bool:
         and rule.positive != rule.negative
         and rule.threshold is not None
         and 0 <= rule.threshold <= 1
+    )
+
+
+def _interval_fits(task: Task, rule: IntervalRule) -> bool:
+    widths = (rule.below, rule.above)
+    return (
+        task == "regression"
+        and 0 < rule.coverage < 1
+        and all(math.isfinite(width) and width >= 0 for width in widths)
     )
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_inference.input.reader import Chunk
+from platform_core.contracts.tasks import INTERVAL_ENDS
 from platform_core.ports.online_store import OnlineStore
 from scoring import FeatureTransformer, Release, Scorer
 from use_cases import UseCase, use_case, validate_columns
@@ -48,11 +49,16 @@ class ScoredChunk:
 
 
 def output_schema(case: UseCase) -> pa.Schema:
-    """Return the columns of the output; `truncated` names the fields of which only the start was
-    read, with commas between them, null where there is none.
+    """Return the columns of the output: the prediction with a probability per class, or for
+    regression with the ends of its interval; `truncated` names the fields of which only the
+    start was read, with commas between them, null where there is none.
     """
-    probabilities = [pa.field(PROBABILITY_PREFIX + name, pa.float32()) for name in case.classes]
-    names = [pa.field(PREDICTION, pa.string()), *probabilities, pa.field(RELEASE_ID, pa.string())]
+    numbers = [PROBABILITY_PREFIX + name for name in case.classes] or [*INTERVAL_ENDS]
+    answer = [
+        pa.field(PREDICTION, pa.string() if case.classes else pa.float32()),
+        *(pa.field(name, pa.float32()) for name in numbers),
+    ]
+    names = [*answer, pa.field(RELEASE_ID, pa.string())]
     flags = [pa.field(DEGRADED, pa.bool_()), pa.field(TRUNCATED, pa.string())]
     return pa.schema([_id_field(case), *names, *flags])
 
@@ -99,10 +105,11 @@ class ChunkScorer:
         transformed = self._transformer.transform(records)
         scores = self._scorer.score_features(transformed.features)
         rows, identity = records.num_rows, self._case.id_column
+        answer = scores.probabilities if scores.intervals is None else scores.intervals
         columns = [
             numbers if identity is None else records.column(identity),
             scores.predictions,
-            *(pa.array(column) for column in np.ascontiguousarray(scores.probabilities.T)),
+            *(pa.array(column) for column in np.ascontiguousarray(answer.T)),
             pa.repeat(self._scorer.release_id, rows),
             pa.repeat(transformed.degraded, rows),
             truncated,

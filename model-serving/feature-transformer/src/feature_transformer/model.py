@@ -3,9 +3,10 @@
 import asyncio
 from typing import Any
 
+import numpy as np
 from kserve import InferRequest, InferResponse, Model
 
-from feature_transformer.predictor import PredictedProbabilities, PredictorClient
+from feature_transformer.predictor import PredictorAnswer, PredictorClient
 from feature_transformer.releases import ReleaseLoader, TransformerRelease
 from model_server import (
     ReleaseIdentity,
@@ -14,9 +15,10 @@ from model_server import (
     read_tensors,
     scored_response,
 )
+from platform_core.contracts.release import IntervalRule
 from platform_core.errors import ModelNotReady, PlatformError
 from platform_core.open_inference import TensorReader
-from scoring import TransformedRecords, decided_classes
+from scoring import TransformedRecords, decided_classes, prediction_intervals
 
 # The predictor may change its release between two calls; after this many the request fails.
 ATTEMPTS = 3
@@ -73,8 +75,8 @@ class TransformerModel(Model):
 
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
-    ) -> tuple[TransformedRecords, PredictedProbabilities]:
-        records = read_tensors(payload, self._reader)
+    ) -> tuple[TransformedRecords, PredictorAnswer]:
+        records = read_tensors(payload, self._reader, release.use_case.declaration.nullable)
         transformed = await release.transform(records)
         classes = len(release.manifest.classes)
         prediction = await self._predictor.predict(self.name, transformed.features, classes)
@@ -111,11 +113,21 @@ def _response(
     request: InferRequest,
     release: TransformerRelease,
     transformed: TransformedRecords,
-    prediction: PredictedProbabilities,
+    prediction: PredictorAnswer,
 ) -> InferResponse:
-    manifest, probabilities = release.manifest, prediction.probabilities
-    predictions = decided_classes(manifest.decision, manifest.classes, probabilities)
     version = prediction.model_version or release.identity.model_version
     identity = ReleaseIdentity(release.identity.release_id, version)
-    answer = ScoredRecords(transformed.features, probabilities, predictions, transformed.degraded)
-    return scored_response(request, identity, answer)
+    return scored_response(request, identity, _scored(release, transformed, prediction.values))
+
+
+def _scored(
+    release: TransformerRelease, transformed: TransformedRecords, values: np.ndarray
+) -> ScoredRecords:
+    """Return the answers that follow from what the predictor's graph answered."""
+    manifest, features, degraded = release.manifest, transformed.features, transformed.degraded
+    if isinstance(manifest.decision, IntervalRule):
+        intervals = prediction_intervals(manifest.decision, values)
+        none = np.empty((len(values), 0), np.float32)
+        return ScoredRecords(features, none, values.tolist(), degraded, intervals)
+    predictions = decided_classes(manifest.decision, manifest.classes, values)
+    return ScoredRecords(features, values, predictions, degraded)

@@ -7,15 +7,17 @@ import numpy as np
 import pyarrow as pa
 
 from platform_core.errors import NotFound
-from platform_core.open_inference import PROBABILITIES, tensors_from_batch
+from platform_core.open_inference import PREDICTION, PROBABILITIES, tensors_from_batch
 from platform_core.open_inference.client import InferenceResult, V2Client
 
 
 @dataclass(frozen=True)
-class PredictedProbabilities:
-    """Probabilities [N, C] float32, and the release that the predictor says it serves."""
+class PredictorAnswer:
+    """Probabilities [N, C] float32, or the numbers [N] of a regression, and the release that the
+    predictor says it serves.
+    """
 
-    probabilities: np.ndarray
+    values: np.ndarray
     release_id: str | None
     model_version: str | None
 
@@ -28,8 +30,9 @@ class PredictorClient:
 
     async def predict(
         self, use_case: str, features: pa.RecordBatch, classes: int
-    ) -> PredictedProbabilities:
-        """Return the probabilities of N rows, sent as texts [N, 1] and one block [N, K].
+    ) -> PredictorAnswer:
+        """Return what the graph answers to N rows, sent as texts [N, 1] and one block [N, K]:
+        probabilities of `classes`, or numbers where there is none.
 
         Raises:
             ModelNotReady: it has no such model.
@@ -38,9 +41,10 @@ class PredictorClient:
         rows = features.num_rows
         tensors = tensors_from_batch(features)
         inputs = [t | {"shape": [rows, 1]} if t["shape"] == [rows] else t for t in tensors]
-        result = await self._client.infer(use_case, inputs, outputs=[{"name": PROBABILITIES}])
-        return PredictedProbabilities(
-            probabilities=self._probabilities(result, rows, classes),
+        name = PROBABILITIES if classes else PREDICTION
+        result = await self._client.infer(use_case, inputs, outputs=[{"name": name}])
+        return PredictorAnswer(
+            values=self._values(result, name, (rows, classes) if classes else (rows,)),
             release_id=result.parameters.get("release_id"),
             model_version=result.parameters.get("model_version"),
         )
@@ -69,14 +73,12 @@ class PredictorClient:
         """Close the connections."""
         self._client.close()
 
-    def _probabilities(self, result: InferenceResult, rows: int, classes: int) -> np.ndarray:
+    def _values(self, result: InferenceResult, name: str, shape: tuple[int, ...]) -> np.ndarray:
         try:
-            data = result.outputs[PROBABILITIES]["data"]
-            values = np.asarray(data, dtype=np.float32).reshape(rows, classes)
+            data = result.outputs[name]["data"]
+            values = np.asarray(data, dtype=np.float32).reshape(shape)
         except (KeyError, TypeError, ValueError) as error:
-            raise self._client.not_v2(
-                f"no {PROBABILITIES!r} [{rows}, {classes}]: {error!r}"
-            ) from error
+            raise self._client.not_v2(f"no {name!r} {list(shape)}: {error!r}") from error
         if not np.isfinite(values).all():
-            raise self._client.not_v2("the probabilities are not finite")
+            raise self._client.not_v2(f"values of {name!r} are not finite")
         return values

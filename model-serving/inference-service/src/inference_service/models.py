@@ -10,7 +10,7 @@ from model_server import (
     RecordBatcher,
     ReleaseIdentity,
     ScoredRecords,
-    probability_tensor,
+    graph_tensor,
     read_tensors,
     release_response,
     scored_response,
@@ -18,7 +18,7 @@ from model_server import (
 from platform_core.contracts.release import TensorSpec
 from platform_core.errors import ModelNotReady, ReleaseRefused
 from platform_core.open_inference import TensorReader, tensor_specs
-from scoring import FeatureTransformer, Scorer, TransformedRecords
+from scoring import FeatureTransformer, Scorer, Scores, TransformedRecords
 from use_cases import UseCase, model_schema
 
 
@@ -81,7 +81,8 @@ class RecordModel(ReleaseModel):
         return _dump(self._scorer.manifest.outputs)
 
     async def _answer(self, request: InferRequest) -> InferResponse:
-        records = read_tensors(request, self._reader)
+        nullable = self._use_case.declaration.nullable
+        records = read_tensors(request, self._reader, nullable)
         return scored_response(request, self._identity, await self._compute(records))
 
     def _score(self, records: pa.RecordBatch) -> ScoredRecords:
@@ -92,14 +93,11 @@ class RecordModel(ReleaseModel):
         return None if transformed is None else self._score_transformed(transformed)
 
     def _score_transformed(self, transformed: TransformedRecords) -> ScoredRecords:
-        scores = self._scorer.score_features(transformed.features)
-        return ScoredRecords(
-            scores.features, scores.probabilities, scores.decided, transformed.degraded
-        )
+        return _scored(self._scorer.score_features(transformed.features), transformed.degraded)
 
 
 class FeatureModel(ReleaseModel):
-    """Takes texts [N] or [N, 1] and a block of numbers [N, K]; returns probabilities."""
+    """Takes texts [N] or [N, 1] and a block of numbers [N, K]; returns what the graph answers."""
 
     def __init__(self, use_case: UseCase, scorer: Scorer, identity: ReleaseIdentity) -> None:
         super().__init__(use_case, scorer, identity)
@@ -112,17 +110,22 @@ class FeatureModel(ReleaseModel):
         return _dump(tensor_specs(self._schema.arrow))
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        """Return the tensor of the probabilities."""
+        """Return the graph's own tensor, the first one of a release."""
         return _dump(self._scorer.manifest.outputs[:1])
 
     async def _answer(self, request: InferRequest) -> InferResponse:
         features = read_tensors(request, self._reader)
         answer = await self._compute(features)
-        return release_response(request, self._identity, [probability_tensor(answer.probabilities)])
+        return release_response(request, self._identity, [graph_tensor(answer)])
 
     def _score(self, features: pa.RecordBatch) -> ScoredRecords:
-        scores = self._scorer.score_features(features)
-        return ScoredRecords(scores.features, scores.probabilities, scores.decided)
+        return _scored(self._scorer.score_features(features))
+
+
+def _scored(scores: Scores, degraded: bool = False) -> ScoredRecords:
+    return ScoredRecords(
+        scores.features, scores.probabilities, scores.decided, degraded, scores.intervals
+    )
 
 
 def _dump(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ PREDICTION_COLUMN = "prediction"
 
 
 def monitored_columns(use_case: UseCase) -> tuple[MonitoredColumn, ...]:
-    """Return the use case's monitored features, then the model's score and its prediction.
+    """Return the use case's monitored features, then the model's score and its prediction, or for
+    regression the predicted number.
 
     Raises:
         InvalidInput: a feature is named like the score or the prediction.
@@ -24,6 +25,8 @@ def monitored_columns(use_case: UseCase) -> tuple[MonitoredColumn, ...]:
             f"the use case {use_case.name!r} monitors a feature named {taken.pop()!r}, which is "
             "the name of a model output; rename the feature"
         )
+    if use_case.task == "regression":
+        return (*use_case.monitored, MonitoredColumn(PREDICTION_COLUMN, "numeric"))
     outputs = (
         MonitoredColumn(SCORE_COLUMN, "numeric"),
         MonitoredColumn(PREDICTION_COLUMN, "categorical"),

@@ -24,8 +24,7 @@ from records import log_columns, logged_block
 from records.columns import FEATURES, PURPOSE, RELEASE_ID, column
 from use_cases import UseCase, model_schema
 
-ENCODED = (RELEASE_ID, PURPOSE, PREDICTION_COLUMN)
-"""Columns of the log with few distinct values, which are read as dictionaries."""
+ENCODED = (RELEASE_ID, PURPOSE)
 
 
 @dataclass
@@ -71,7 +70,8 @@ class ReleaseTraffic:
         self.rows += records.num_rows
         for name, array in values.items():
             self.tallies.setdefault(name, Tally()).add(array, self.references.get(name))
-        for entry in pc.value_counts(values[PREDICTION_COLUMN]).to_pylist():
+        classes = values[PREDICTION_COLUMN] if use_case.classes else pa.array([], pa.string())
+        for entry in pc.value_counts(classes).to_pylist():
             known = self.predictions.get(entry["values"], 0)
             self.predictions[entry["values"]] = known + entry["counts"]
         self.sample.add(pa.record_batch(list(values.values()), names=list(values)))
@@ -99,10 +99,15 @@ def count_traffic(
     return [traffic[release_id] for release_id in sorted(traffic)]
 
 
+def encoded_columns(use_case: UseCase) -> tuple[str, ...]:
+    """Return the columns with few distinct values, which are read as dictionaries."""
+    return (*ENCODED, PREDICTION_COLUMN) if use_case.classes else ENCODED
+
+
 def columns_to_read(use_case: UseCase) -> list[str]:
     """Return the columns of the inference log from which the monitored values are computed."""
     columns, replayed = log_columns(use_case), _replayed(use_case)
-    names = [*ENCODED, *columns.probabilities.values()]
+    names = [*ENCODED, PREDICTION_COLUMN, *columns.probabilities.values()]
     if len(replayed) < len(use_case.monitored):
         names.append(FEATURES)
     if replayed:
@@ -114,12 +119,14 @@ def monitored_values(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa
     """Return the values of every monitored column, N each; null where the log has none."""
     columns, rows = log_columns(use_case), records.num_rows
     values = _numbers(use_case, records) | _replay(use_case, records)
+    values[PREDICTION_COLUMN] = records.column(PREDICTION_COLUMN)
+    if not use_case.classes:
+        return values
     probabilities = [column(records, name) for name in columns.probabilities.values()]
     if any(array is None for array in probabilities):
         values[SCORE_COLUMN] = pa.nulls(rows, pa.float32())
     else:
         values[SCORE_COLUMN] = score(use_case, np.column_stack([_floats(p) for p in probabilities]))
-    values[PREDICTION_COLUMN] = records.column(PREDICTION_COLUMN)
     return values
 
 
@@ -130,14 +137,21 @@ def _replayed(use_case: UseCase) -> list[str]:
 
 
 def _numbers(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
-    """Return the monitored numbers as they were logged, null where they were not."""
-    numbers = model_schema(use_case).numbers
-    names = [monitored.name for monitored in use_case.monitored if monitored.name in numbers]
-    logged = column(records, FEATURES)
+    """Return the monitored numbers and categories as they were logged, null where they were not."""
+    schema, logged = model_schema(use_case), column(records, FEATURES)
+    found = [m for m in use_case.monitored if m.levels or m.name in schema.numbers]
     if logged is None:
-        return {name: pa.nulls(records.num_rows, pa.float32()) for name in names}
+        return {
+            m.name: pa.nulls(records.num_rows, pa.string() if m.levels else pa.float32())
+            for m in found
+        }
     block, _ = logged_block(use_case, logged)
-    return {name: pa.array(block[:, numbers.index(name)], from_pandas=True) for name in names}
+    return {
+        m.name: schema.category(block, m.name, m.levels)
+        if m.levels
+        else pa.array(block[:, schema.numbers.index(m.name)], from_pandas=True)
+        for m in found
+    }
 
 
 def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:

@@ -10,8 +10,8 @@ from evaluation import (
     SliceMetrics,
     bootstrap_intervals,
     calibration_targets,
-    classification_metrics,
     expected_calibration_error,
+    prediction_metrics,
     slice_metric_names,
     slice_metrics,
 )
@@ -51,7 +51,7 @@ def evaluate_answers(
     labelled = LabelledPredictions.from_arrow(
         case.classes, case.positive, labels, probabilities, predictions
     )
-    metrics = classification_metrics(labelled)
+    metrics = prediction_metrics(labelled)
     metrics["calibration_error"] = expected_calibration_error(*calibration_targets(labelled))
     for name, interval in bootstrap_intervals(labelled, clusters, seed).items():
         metrics |= {f"{name}{LOW}": interval.low, f"{name}{HIGH}": interval.high}

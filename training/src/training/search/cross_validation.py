@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import ray
 
-from evaluation import LabelledPredictions, classification_metrics, require_metric
+from evaluation import LabelledPredictions, prediction_metrics, require_metric
 from scoring.decision import decide
 from training.search.fitting import Answers, answer_fold
 from training.search.folds import folds
@@ -142,7 +142,7 @@ class _CrossValidation:
         answers = pooled[rows]
         predictions = decide(decision.rule, self._case.classes, answers)
         case, labels = self._case, self._labels.take(pa.array(rows))
-        return classification_metrics(
+        return prediction_metrics(
             LabelledPredictions.from_arrow(
                 case.classes, case.positive, labels, answers, predictions
             )

@@ -21,7 +21,8 @@ class InferenceRecord(Contract):
 
     `input` is the record after the use case's redaction; `features` are
     the numbers the model saw, entity features last, in the order of the release's manifest, so
-    that the answer can be recomputed; `probabilities` by class.
+    that the answer can be recomputed; `probabilities` by class. For regression there are none,
+    `prediction` is a number and `interval` has its low and high end.
     """
 
     prediction_id: str
@@ -33,7 +34,8 @@ class InferenceRecord(Contract):
     input: dict[str, Any]
     features: list[float | None]
     probabilities: dict[str, float]
-    prediction: str
+    prediction: str | float
+    interval: tuple[float, float] | None = None
     degraded: bool
     purpose: Purpose
     latency_ms: float

@@ -1,11 +1,12 @@
 """The release as it is stored: what decides its behaviour, and where it came from."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from platform_core.contracts.base import Contract
+from platform_core.contracts.tasks import Task
 
 FORMAT = 2
 
@@ -41,6 +42,21 @@ class DecisionRule(Contract):
     costs: tuple[tuple[float, ...], ...] | None = None
 
 
+class IntervalRule(Contract):
+    """From a predicted number to its interval: [prediction - `below`, prediction + `above`] holds
+    the label with a probability of `coverage` (split conformal prediction).
+    """
+
+    kind: Literal["interval"] = "interval"
+    coverage: float
+    below: float
+    above: float
+
+
+Rule = Annotated[DecisionRule | IntervalRule, Field(discriminator="kind")]
+"""What a release makes of its graph's output: a class, or the interval of a number."""
+
+
 class FeatureViewRef(Contract):
     """A feature view a release reads: `name` is versioned, `unknown` replaces what is missing."""
 
@@ -68,11 +84,12 @@ class ReleaseManifest(Contract):
 
     format: Literal[2] = 2
     use_case: str
+    task: Task
     classes: tuple[str, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     features: FeatureSpec
-    decision: DecisionRule
+    decision: Rule
     feature_views: tuple[FeatureViewRef, ...]
     golden: GoldenRecords
     baseline_sha256: str

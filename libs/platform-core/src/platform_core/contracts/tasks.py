@@ -37,6 +37,9 @@ TASK_METRICS: Mapping[Task, frozenset[Metric]] = {
 ERROR_METRICS: frozenset[Metric] = frozenset(("false_positive_rate", "mae", "rmse"))
 """Metrics that are better when they are lower."""
 
+INTERVAL_ENDS = ("interval.low", "interval.high")
+"""The columns of a predicted number's interval in the inference log and in batch outputs."""
+
 
 def task_of(classes: int) -> Task:
     """Return the task of a use case with so many classes: none means that it predicts a number.

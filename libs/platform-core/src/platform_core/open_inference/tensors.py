@@ -20,6 +20,7 @@ _DATATYPES = tuple(DATATYPES.items())
 
 PROBABILITIES = "probabilities"
 PREDICTION = "prediction"
+INTERVAL = "interval"
 FEATURES = "features"
 NUMBERS = "numbers"
 RETURN_FEATURES = "return_features"

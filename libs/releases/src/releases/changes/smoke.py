@@ -3,7 +3,7 @@
 import math
 import time
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import httpx
 from pydantic import SecretStr
@@ -42,7 +42,9 @@ class GatewaySmokeTest:
         self._retry_seconds = retry_seconds
 
     def check(self, use_case: UseCase, environment: Environment, release_id: str) -> None:
-        """Return if the release answers every example with valid probabilities."""
+        """Return if the release answers every example with valid probabilities, or with a
+        number inside its interval.
+        """
         headers = {
             "X-API-Key": self._key.get_secret_value(),
             "X-Environment": environment,
@@ -99,12 +101,29 @@ def _problem(response: httpx.Response, release_id: str, use_case: UseCase) -> st
         return f"not a JSON object: {response.text[:MAX_REASON]}"
     if body.get("release_id") != release_id:
         return f"release {body.get('release_id')} answered, expected {release_id}"
+    return (
+        _number_problem(body) if use_case.task == "regression" else _class_problem(body, use_case)
+    )
+
+
+def _class_problem(body: dict[str, Any], use_case: UseCase) -> str | None:
     if body.get("prediction") not in use_case.classes:
         return f"the prediction {body.get('prediction')!r} is not a class"
     by_class = body.get("probabilities")
     values = [body.get("probability"), *(by_class.values() if isinstance(by_class, dict) else ())]
     if not all(_is_probability(value) for value in values):
         return f"{values} are not probabilities"
+    return None
+
+
+def _number_problem(body: dict[str, Any]) -> str | None:
+    prediction, interval = body.get("prediction"), body.get("interval")
+    values = [prediction, *(interval if isinstance(interval, list) else ())]
+    if len(values) != 3 or not all(_is_finite(value) for value in values):  # noqa: PLR2004
+        return f"{prediction!r} with the interval {interval!r} is not a number with its interval"
+    _, low, high = values
+    if not low <= values[0] <= high:
+        return f"the interval [{low}, {high}] does not hold the prediction {prediction}"
     return None
 
 
@@ -117,6 +136,10 @@ def _json(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def _is_probability(value: object) -> bool:
+    return _is_finite(value) and 0 <= value <= 1
+
+
+def _is_finite(value: object) -> TypeGuard[int | float]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and 0 <= value <= 1
+    return math.isfinite(value)

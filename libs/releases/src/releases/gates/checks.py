@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from evaluation import LabelledPredictions, classification_metrics, require_metric
+from evaluation import LabelledPredictions, prediction_metrics, require_metric
 from platform_core.contracts.release import GateCheck
 from platform_core.errors import InvalidData, ReleaseRefused
 from releases.gates.minimums import AMPLE_ROWS, MIN_ROWS, ROUNDING, minimum_gates
@@ -104,9 +104,7 @@ def _margin_check(
     metric, margin = use_case.training().metric, use_case.training().gates.margin
     try:
         value, reference = (
-            require_metric(
-                classification_metrics(labelled_predictions(use_case, scorer, rows)), metric
-            )
+            require_metric(prediction_metrics(labelled_predictions(use_case, scorer, rows)), metric)
             for scorer in (candidate, production)
         )
     except InvalidData as error:

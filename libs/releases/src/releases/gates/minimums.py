@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evaluation import LabelledPredictions, classification_metrics, require_metric
+from evaluation import LabelledPredictions, prediction_metrics, require_metric
 from platform_core.contracts.release import GateCheck
 from platform_core.errors import InvalidData
 from use_cases import Gate
@@ -35,7 +35,7 @@ def minimum_gates(
 
 
 def _check(name: str, gate: Gate, rows: LabelledPredictions) -> GateCheck:
-    value = require_metric(classification_metrics(rows), gate.metric)
+    value = require_metric(prediction_metrics(rows), gate.metric)
     return GateCheck(
         name=name,
         passed=gate.passed_by(value, ROUNDING),

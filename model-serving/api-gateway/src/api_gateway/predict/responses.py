@@ -19,17 +19,14 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
-class PredictionResponse(BaseModel):
-    """The response to one record; a use case adds its id column and fields of its own (spam:
-    `email_id`, `spam_probability`, `confidence`).
+class PredictedRecord(BaseModel):
+    """What every response to one record has; a use case adds its id column and fields of its own
+    (spam: `email_id`, `spam_probability`, `confidence`).
     """
 
     model_config = ConfigDict(extra="allow")
 
     prediction_id: HexId
-    prediction: str
-    probability: Annotated[Probability, Field(description="of the predicted class")]
-    probabilities: dict[str, Probability]
     model_version: str
     release_id: str
     environment: Environment
@@ -39,6 +36,28 @@ class PredictionResponse(BaseModel):
     ]
     latency_ms: Annotated[float, Field(ge=0)]
     timestamp: datetime
+
+
+class PredictionResponse(PredictedRecord):
+    """The class of one record."""
+
+    prediction: str
+    probability: Annotated[Probability, Field(description="of the predicted class")]
+    probabilities: dict[str, Probability]
+
+
+class NumberResponse(PredictedRecord):
+    """The predicted number of one record (regression)."""
+
+    prediction: float
+    interval: Annotated[
+        list[float],
+        Field(
+            min_length=2,
+            max_length=2,
+            description="low and high: holds the label with the coverage of the release",
+        ),
+    ]
 
 
 class ItemError(BaseModel):
@@ -59,7 +78,7 @@ class InvalidItemResponse(BaseModel):
 class BatchPredictionResponse(BaseModel):
     """One entry per item, in the same order; `errors` of the `count` items are invalid."""
 
-    predictions: list[PredictionResponse | InvalidItemResponse]
+    predictions: list[PredictionResponse | NumberResponse | InvalidItemResponse]
     count: int
     errors: int
 
@@ -103,6 +122,7 @@ class PredictedBatch:
         scores, case = self._scores, self._case
         prediction = scores.predictions[row]
         probabilities = dict(zip(case.classes, scores.probabilities[row], strict=True))
+        interval = None if scores.intervals is None else scores.intervals[row]
         prediction_id = secrets.token_hex(PREDICTION_ID_BYTES)
         environment = request.target.environment.value
         self.log_records.append(
@@ -120,15 +140,13 @@ class PredictedBatch:
                 "features": scores.features[row],
                 "probabilities": probabilities,
                 "prediction": prediction,
+                **({} if interval is None else {"interval": interval}),
             }
         )
         return {
             "prediction_id": prediction_id,
             **self._record_id(row),
-            "prediction": prediction,
-            **case.answer(probabilities, prediction),
-            "probability": probabilities[prediction],
-            "probabilities": probabilities,
+            **self._answer(prediction, probabilities, interval),
             "model_version": scores.model_version,
             "release_id": scores.release_id,
             "environment": environment,
@@ -136,6 +154,18 @@ class PredictedBatch:
             **self._truncated(record),
             "latency_ms": latency,
             "timestamp": self._now,
+        }
+
+    def _answer(
+        self, prediction: Any, probabilities: dict[str, float], interval: list[float] | None
+    ) -> dict[str, Any]:
+        if interval is not None:
+            return {"prediction": prediction, "interval": interval}
+        return {
+            "prediction": prediction,
+            **self._case.answer(probabilities, prediction),
+            "probability": probabilities[prediction],
+            "probabilities": probabilities,
         }
 
     def _truncated(self, record: BaseModel) -> dict[str, Any]:

@@ -26,7 +26,11 @@ from api_gateway.http.validation import environment_of, find_use_case, purpose_o
 from api_gateway.predict.bodies import batch_body, record_body
 from api_gateway.predict.parsing import MAX_RECORDS, InvalidItem, parse, parse_batch, parse_off_loop
 from api_gateway.predict.requests import PredictionRequest
-from api_gateway.predict.responses import BatchPredictionResponse, PredictionResponse
+from api_gateway.predict.responses import (
+    BatchPredictionResponse,
+    NumberResponse,
+    PredictionResponse,
+)
 from api_gateway.routing.target import ServingTarget
 from platform_core.errors import ModelNotReady
 from platform_core.open_inference.client import ServiceUnreachable
@@ -48,7 +52,7 @@ def _add_routes(
 ) -> None:
     """Add the route of one record and that of a batch."""
     for path, handler, response, body, summary in (
-        ("/predict", _predict, PredictionResponse, record_body(cases), "one record"),
+        ("/predict", _predict, _response_model(cases), record_body(cases), "one record"),
         (
             "/predict/batch-sync",
             _predict_batch,
@@ -73,6 +77,13 @@ def _add_routes(
                 [*in_path, json_body(*body)],
             ),
         )
+
+
+def _response_model(cases: list[UseCase]) -> Any:
+    """Return the type of the response to one record of any of `cases`."""
+    if len(cases) > 1:
+        return PredictionResponse | NumberResponse
+    return NumberResponse if cases[0].task == "regression" else PredictionResponse
 
 
 def _endpoint(gateway: Gateway, handler: Handler) -> Callable[[Request], Awaitable[Response]]:

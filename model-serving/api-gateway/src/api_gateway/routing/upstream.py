@@ -1,5 +1,6 @@
 """The inference services of the environments, by the Open Inference Protocol (V2) over REST."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,7 @@ from platform_core.contracts.release import TensorSpec
 from platform_core.errors import Unavailable
 from platform_core.open_inference import (
     FEATURES,
+    INTERVAL,
     PREDICTION,
     PROBABILITIES,
     RETURN_FEATURES,
@@ -25,10 +27,13 @@ PROBE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class ServedScores:
-    """Answers to N records: `probabilities` N rows of C, `features` N rows of K numbers."""
+    """Answers to N records: `probabilities` N rows of C, `features` N rows of K numbers. For
+    regression C is 0, the predictions are numbers and `intervals` has N rows of low and high.
+    """
 
     probabilities: list[list[float]]
-    predictions: list[str]
+    predictions: list[str] | list[float]
+    intervals: list[list[float]] | None
     features: list[list[float | None]]
     release_id: str
     model_version: str
@@ -115,19 +120,21 @@ def _input_tensors(use_case_name: str, columns: Mapping[str, Sequence[Any]]) -> 
 
 
 def _scores(result: InferenceResult, rows: int, name: str, client: V2Client) -> ServedScores:
+    classes = use_case(name).classes
     try:
         outputs, parameters = result.outputs, result.parameters
         scores = ServedScores(
-            _matrix(outputs[PROBABILITIES]),
+            _matrix(outputs[PROBABILITIES]) if classes else [[] for _ in range(rows)],
             outputs[PREDICTION]["data"],
+            None if classes else _matrix(outputs[INTERVAL]),
             _matrix(outputs[FEATURES]) if FEATURES in outputs else [[] for _ in range(rows)],
             parameters["release_id"],
             str(parameters["model_version"]),
             bool(parameters["degraded"]),
         )
+        mismatch = _mismatch(scores, rows, classes)
     except (KeyError, TypeError, ValueError) as error:
         raise client.not_v2(f"{error!r:.100}") from error
-    mismatch = _mismatch(scores, rows, use_case(name).classes)
     if mismatch:
         raise client.not_v2(mismatch)
     return scores
@@ -147,6 +154,19 @@ def _mismatch(scores: ServedScores, rows: int, classes: Sequence[str]) -> str | 
         return f"its tensors do not have {rows} rows"
     if any(len(row) != len(classes) for row in scores.probabilities):
         return f"its probabilities are not for {len(classes)} classes"
+    if scores.intervals is not None:
+        return _interval_mismatch(scores.predictions, scores.intervals)
     if not set(scores.predictions) <= set(classes):
         return "it predicts a class that the use case does not have"
+    return None
+
+
+def _interval_mismatch(
+    predictions: Sequence[Any], intervals: Sequence[Sequence[float]]
+) -> str | None:
+    if len(intervals) != len(predictions):
+        return f"its tensors do not have {len(predictions)} rows"
+    for prediction, (low, high) in zip(predictions, intervals, strict=True):
+        if not -math.inf < low <= prediction <= high < math.inf:
+            return f"its interval [{low}, {high}] does not hold the prediction {prediction}"
     return None

@@ -13,7 +13,12 @@ from drift_detector.detection.verdicts import (
 )
 from drift_detector.reports.storage import report_id
 from drift_detector.sample import RowSample
-from drift_detector.traffic import ENCODED, ReleaseTraffic, columns_to_read, count_traffic
+from drift_detector.traffic import (
+    ReleaseTraffic,
+    columns_to_read,
+    count_traffic,
+    encoded_columns,
+)
 from drift_detector.window import Window
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
@@ -76,9 +81,9 @@ class DriftDetector:
             return ReleaseTraffic(release_id, references, RowSample(size, seed))
 
         objects = self.log_objects(target, window)
-        columns = columns_to_read(target.use_case)
+        columns, encoded = columns_to_read(target.use_case), encoded_columns(target.use_case)
         records = read_log(
-            self.store, *_key(target), window.start, window.end, columns, encoded=ENCODED
+            self.store, *_key(target), window.start, window.end, columns, encoded=encoded
         )
         traffic = count_traffic(target.use_case, records, start)
         if not traffic:
