@@ -53,7 +53,11 @@ def test_sources_have_different_names():
 def test_relative_paths_are_made_absolute_each(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     absolute = SourceParameters(data="a.csv 'b c.csv' hf://owner/name").absolute().data
-    assert split_sources(absolute) == [f"{tmp_path}/a.csv", f"{tmp_path}/b c.csv", "hf://owner/name"]
+    assert split_sources(absolute) == [
+        f"{tmp_path}/a.csv",
+        f"{tmp_path}/b c.csv",
+        "hf://owner/name",
+    ]
 
 
 @pytest.fixture
@@ -91,7 +95,9 @@ def test_a_column_must_be_in_each_source_under_one_of_its_names(store, tmp_path)
 def test_a_dataset_version_tells_its_sources_apart(store, tmp_path):
     raw = pooled(store, tmp_path, "body=text")
     clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
-    plain = variant(SPAM, training={"duplicate_text": lambda _, rows: pa.nulls(rows.num_rows, pa.string())})
+    plain = variant(
+        SPAM, training={"duplicate_text": lambda _, rows: pa.nulls(rows.num_rows, pa.string())}
+    )
     version = freeze(store, plain, raw, Rules(), clock)
     assert read_manifest(store, "spam", version).pooled == ("a.parquet", "more")
     sources = read_records(store, "spam", version)["source"].to_pylist()

@@ -41,7 +41,7 @@ class OwnFeatures:
     parent: ds.Dataset | None
 
     def __call__(self, records: pa.Table) -> pa.Table:
-        """Return `row_id`, `label`, `part`, `cluster`, `source` and the features of each of `records`."""
+        """Return the columns `KEPT` and the features of each of `records`."""
         case, ids = self.case, records[ROW_ID].combine_chunks()
         known = self._known(ids)
         new = records.filter(pc.invert(pc.is_in(ids, known[ROW_ID].combine_chunks())))

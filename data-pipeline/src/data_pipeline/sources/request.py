@@ -53,7 +53,9 @@ def split_sources(data: str) -> list[str]:
     """Return the sources that DATA names, separated by spaces; quotes keep a path with spaces
     together. An existing path, or a pattern that matches, is one source as it is.
     """
-    if len(data.split()) <= 1 or Path(data).exists() or any(glob.iglob(data)):
+    if len(data.split()) <= 1 or Path(data).exists():
+        return [data]
+    if any(glob.iglob(data)):  # noqa: PTH207 (`Path.glob` takes no absolute pattern)
         return [data]
     try:
         return shlex.split(data)

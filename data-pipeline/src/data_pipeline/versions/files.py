@@ -89,9 +89,7 @@ class Quarantine:
             self.add(pa.table({name: as_text(rows[name]) for name in self._schema.names}))
 
 
-def write_records(
-    database: DuckDBPyConnection, case: UseCase, path: Path, *, sources: bool
-) -> str:
+def write_records(database: DuckDBPyConnection, case: UseCase, path: Path, *, sources: bool) -> str:
     """Write the rows of `selected`, of the tables `accepted` and `base_records`, ordered by
     `row_id`; create the view `records` of the file and return the hash of its content, which
     includes where each row came from if `sources`.
