@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id, prediction_time
 from platform_core.errors import InvalidInput
-from platform_core.prediction_ids import milliseconds, new_prediction_id, prediction_time
 
 TIMES = st.integers(0, 253_402_000_000_000_000).map(
     lambda value: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)

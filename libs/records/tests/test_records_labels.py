@@ -12,8 +12,8 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.label import Label
+from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id, prediction_time
 from platform_core.errors import InvalidData, InvalidInput
-from platform_core.prediction_ids import milliseconds, new_prediction_id, prediction_time
 from records import (
     InferenceLog,
     SegmentLimits,

@@ -27,7 +27,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from platform_core.errors import InvalidInput, InvalidPath
+from platform_core.errors import InvalidInput
 
 TRAINING_DATA = "training-data"
 MODELS = "models"
@@ -64,39 +64,8 @@ INVALID = ".invalid.parquet"
 PART = "part-"
 SUCCESS = "_SUCCESS"
 
-MAX_PATH_CHARACTERS = 1000
-MAX_SEGMENT_BYTES = 200
-_SEGMENT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff/\\%?#*:|<>\"]+")
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
-
-
-def validate_path(path: str) -> str:
-    """Return `path` when it is a well-formed `<container>/<path>`.
-
-    Raises:
-        InvalidPath: absolute, empty or `..` segments, other schemes, control or
-            percent-encoded characters, over-long names, or a container the platform
-            does not have.
-    """
-    segments = path.split("/")
-    fits = len(path) <= MAX_PATH_CHARACTERS and len(segments) >= 2  # noqa: PLR2004
-    if not fits or not all(_well_formed(segment) for segment in segments):
-        raise InvalidPath(
-            f"{path!r:.200} is not a path of the form <container>/<path>; "
-            "use plain names without '..', empty or encoded parts"
-        )
-    if segments[0] not in CONTAINERS:
-        raise InvalidPath(
-            f"unknown container {segments[0]!r:.100}; the containers are {', '.join(CONTAINERS)}"
-        )
-    return path
-
-
-def validate_folder(folder: str) -> str:
-    """Return `folder` when it is a container or a well-formed path; `InvalidPath` otherwise."""
-    validate_path(folder if "/" in folder else f"{folder}/_")
-    return folder
 
 
 def dataset_path(use_case: str, version: str, *names: str) -> str:
@@ -399,11 +368,3 @@ def _utc(time: datetime) -> datetime:
     if time.tzinfo is None:
         raise InvalidInput(f"{time.isoformat()} has no time zone; use UTC")
     return time.astimezone(UTC)
-
-
-def _well_formed(segment: str) -> bool:
-    """Say whether every store can keep a name: no `..`, no dot or space at its ends that
-    Azure or Windows would drop, and short enough for a file name.
-    """
-    plain = _SEGMENT.fullmatch(segment) is not None and segment == segment.strip()
-    return plain and not segment.endswith(".") and len(segment.encode()) <= MAX_SEGMENT_BYTES

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.label import Label
+from platform_core.contracts.prediction_ids import prediction_time
 from platform_core.errors import InvalidInput, PlatformError, SpoolUnavailable, UpstreamUnavailable
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
-from platform_core.prediction_ids import prediction_time
 from records.columns import log_columns
 from records.labels import label_table
 from records.segments import LABELS, frame, read_label_segment, read_segment

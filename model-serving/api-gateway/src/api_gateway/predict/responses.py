@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.routing.upstream import ServedScores
-from platform_core import prediction_ids
+from platform_core.contracts import prediction_ids
 from platform_core.contracts.environments import Environment
 
 LATENCY_DIGITS = 3
