@@ -11,7 +11,7 @@ import pytest
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.label import Label
+from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id, prediction_time
 from platform_core.errors import InvalidData, InvalidInput
 from records import (
@@ -63,9 +63,11 @@ def prediction(time: datetime = NOON) -> str:
     return new_prediction_id(milliseconds(time))
 
 
-def label(prediction_id: str, value: str | float, after: int = 1, received: int = 0) -> Label:
+def label(
+    prediction_id: str, value: str | float, after: int = 1, received: int = 0
+) -> PredictionLabel:
     known = prediction_time(prediction_id) + timedelta(minutes=after)
-    return Label(
+    return PredictionLabel(
         prediction_id=prediction_id,
         use_case="iris",
         label=value,

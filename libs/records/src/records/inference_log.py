@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.label import Label
+from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.prediction_ids import prediction_time
 from platform_core.errors import InvalidInput, PlatformError, SpoolUnavailable, UpstreamUnavailable
 from platform_core.parquet import write_table
@@ -108,7 +108,7 @@ class InferenceLog:
         else:
             self._set_failure(None)
 
-    def append_labels(self, labels: Sequence[Label]) -> None:
+    def append_labels(self, labels: Sequence[PredictionLabel]) -> None:
         """Append labels, which are on disk when it returns.
 
         Raises:

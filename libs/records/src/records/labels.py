@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from platform_core import storage
-from platform_core.contracts.label import Label
+from platform_core.contracts.label import PredictionLabel
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
@@ -42,7 +42,7 @@ def label_schema(case: UseCase) -> pa.Schema:
     )
 
 
-def label_table(case: UseCase, labels: Sequence[Label]) -> pa.Table:
+def label_table(case: UseCase, labels: Sequence[PredictionLabel]) -> pa.Table:
     """Return one row per label.
 
     Raises:

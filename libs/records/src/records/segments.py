@@ -21,7 +21,7 @@ from platform_core import storage
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord
-from platform_core.contracts.label import Label
+from platform_core.contracts.label import PredictionLabel
 from platform_core.errors import InvalidData
 
 SUFFIX = ".log"
@@ -124,13 +124,13 @@ def read_segment(file: Path) -> SegmentContent[InferenceRecord]:
     return _read(file, InferenceRecord, "an inference record")
 
 
-def read_label_segment(file: Path) -> SegmentContent[Label]:
+def read_label_segment(file: Path) -> SegmentContent[PredictionLabel]:
     """Return the intact labels of a segment file.
 
     Raises:
         InvalidData: an intact line is not a label of this version.
     """
-    return _read(file, Label, "a label")
+    return _read(file, PredictionLabel, "a label")
 
 
 def _read(file: Path, contract: type[Record], kind: str) -> SegmentContent[Record]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from platform_core.contracts.base import Contract
 
 
-class Label(Contract):
+class PredictionLabel(Contract):
     """What a prediction should have been: a class, or a number for regression.
 
     `known_at` is when it became known, `received_at` when the platform received it (UTC);
