@@ -16,9 +16,9 @@ from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
 
-import use_cases.export.boosting
-import use_cases.export.vectorisers  # noqa: F401  (as well)
+import use_cases.export.vectorisers  # noqa: F401  (registers its converters)
 from platform_core.errors import InvalidInput
+from use_cases.export.boosting import register_converters
 from use_cases.export.graph_edit import (
     divide_by_norm,
     keep_prediction,
@@ -98,6 +98,7 @@ def _check_pipeline(fitted: object) -> None:
 
 
 def _converted(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
+    register_converters()
     model: onnx.ModelProto = to_onnx(
         fitted,
         initial_types=[
