@@ -173,3 +173,18 @@ def test_thousands_of_near_duplicates_are_one_cluster(count: int) -> None:
     minhash, _ = signatures(pa.array([f"{base} {n}" for n in range(count)]))
     rows = np.arange(count)
     assert set(cluster(minhash, rows, THRESHOLD, rows.copy(), 0)) == {0}
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("near", (201, 0)), ("exact", (203, 1)), ("none", (204, 0))]
+)
+def test_which_rows_repeat_others_is_a_property_of_the_use_case(
+    blob_store, frozen, many, policy, expected
+):
+    """One content three times, once with another label: in real data that may be noise."""
+    case = variant(use_case("spam"), training={**PLAIN, "duplicates": policy})
+    table = many(["the same", "The same ", "the same", "other"], ["spam", "spam", "ham", "ham"])
+    version = frozen(case, blob_store, table)
+    manifest = read_manifest(blob_store, "spam", version)
+    assert (manifest.rows, manifest.duplicates) == expected
+    assert manifest.rows + manifest.duplicates + manifest.rows_quarantined == 204

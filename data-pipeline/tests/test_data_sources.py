@@ -294,7 +294,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     pq.write_table(pa.table({"text": ["a"], "label": [1]}), folder / "other.parquet")
     (folder / "mail.docx").write_text("hello")
     (folder / "head.csv").write_text("body,label\n")
-    (folder / "quote.csv").write_text('body,label\n"' + "never closed\n" * 3_000_000)
+    (folder / "quote.csv").write_text('body,label\n"' + ("never closed " * 200 + "\n") * 15_000)
     (folder / "nothing").mkdir()
     return {
         "absent": (folder / "absent.parquet", "there is no file"),

@@ -16,7 +16,7 @@ from use_cases import number_block, use_case
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
-@pytest.fixture(params=["iris", "spam"])
+@pytest.fixture(params=["iris", "spam", "churn"])
 def answered(request, blob_store, make_release):
     """Return a use case, its scorer, and 30 of its answers as the gateway logs them."""
     case = use_case(request.param)

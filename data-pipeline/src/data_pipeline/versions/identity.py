@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_pipeline.columns import LABEL
 from platform_core.hashing import canonical_json
 from use_cases import UseCase
 
@@ -14,10 +15,18 @@ CHUNK_ROWS = 1 << 16
 
 
 def content_ids(use_case: UseCase, records: pa.Table) -> pa.Array:
-    """Return the id of each record's content: case, outer white space and its id do not count."""
+    """Return the id of each record's content: case and outer white space do not count.
+
+    What else belongs to it follows from the use case's `duplicates`: `near` the record without its
+    id; `exact` its label as well, so that a content with two labels is two rows; `none` also its
+    id.
+    """
+    policy = use_case.training().duplicates
+    left_out = set() if policy == "none" else {use_case.id_column}
+    label = [] if policy == "near" else [LABEL]
     parts = []
-    for name in use_case.record_schema.names:
-        if name != use_case.id_column:
+    for name in (*use_case.record_schema.names, *label):
+        if name not in left_out:
             text = _normalised(records[name]).cast(pa.string())
             # The length keeps a text apart from the same characters in two columns.
             parts += [pc.binary_length(text).cast(pa.string()).fill_null("-"), text.fill_null("")]

@@ -1,30 +1,39 @@
 """V2 requests, from REST or gRPC, as Arrow record batches."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from kserve import InferInput, InferRequest
 
 from platform_core.errors import InvalidInput
 from platform_core.open_inference import RETURN_FEATURES, Tensor, TensorReader
 
 
-def read_tensors(request: InferRequest, reader: TensorReader) -> pa.RecordBatch:
+def read_tensors(
+    request: InferRequest, reader: TensorReader, nullable: Collection[str] = ()
+) -> pa.RecordBatch:
     """Return the columns of the reader's schema from the input tensors of a request.
+
+    In a column that `nullable` names a value may be missing: null in JSON, or NaN where the
+    protocol has no null; both become null.
 
     Raises:
         InvalidInput: a tensor is missing, does not fit, or has a null or non-finite value.
     """
     batch = reader.read(map(_tensor, request.inputs))
-    for index, column in enumerate(batch.columns):
+    for name in nullable:
+        index = batch.schema.get_field_index(name)
+        batch = batch.set_column(index, batch.schema.field(index), _without_nan(batch[name]))
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
         values = column.values if pa.types.is_fixed_size_list(column.type) else column
-        if values.null_count or not _finite(values):
+        if (values.null_count and name not in nullable) or not _finite(values):
             raise InvalidInput(
-                f"the input tensor {batch.schema.names[index]!r} has values that are null or not "
-                "finite; every record needs every field"
+                f"the input tensor {name!r} has values that are null or not finite; every record "
+                "needs every field"
             )
     return batch
 
@@ -66,7 +75,15 @@ def _flat(values: Iterable[Any]) -> list[Any]:
     return values
 
 
+def _without_nan(column: pa.Array) -> pa.Array:
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+
+
 def _finite(column: pa.Array) -> bool:
     if not pa.types.is_floating(column.type):
         return True
+    if column.null_count:
+        column = column.drop_null()
     return bool(np.isfinite(column.to_numpy(zero_copy_only=False)).all())

@@ -54,7 +54,7 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
     columns = log_columns(use_case)
     _check(records, columns, scorer.release_id)
     table = records if isinstance(records, pa.Table) else pa.Table.from_batches([records])
-    complete = table.filter(_complete(table, _required(columns), use_case))
+    complete = table.filter(_complete(table, _never_null(columns, use_case), use_case))
     incomplete = table.num_rows - complete.num_rows
     if complete.num_rows == 0:
         return Replay(0, incomplete, {}, {}, 0)
@@ -80,6 +80,12 @@ def replay(records: pa.RecordBatch | pa.Table, use_case: UseCase, scorer: Scorer
 def _required(columns: LogColumns) -> list[str]:
     """Return the columns that are read for a comparison."""
     return [*columns.inputs.values(), FEATURES, *columns.probabilities.values(), PREDICTION]
+
+
+def _never_null(columns: LogColumns, use_case: UseCase) -> list[str]:
+    """Return the columns without which a prediction cannot be computed again."""
+    nullable = {columns.inputs[name] for name in use_case.declaration.nullable}
+    return [name for name in _required(columns) if name not in nullable]
 
 
 def _check(records: pa.RecordBatch | pa.Table, columns: LogColumns, release_id: str) -> None:

@@ -22,7 +22,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from platform_core.errors import InvalidInput
 from use_cases.closed_vectoriser import TOKEN_PATTERN, ClosedTfidfVectorizer, open_terms
 from use_cases.feature_schema import FeatureSchema
-from use_cases.graph_edit import divide_by_norm, keep_probabilities, prune, take_block
+from use_cases.graph_edit import divide_by_norm, keep_probabilities, name_inputs, prune, take_block
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 from use_cases.text_fold import fold_text
 
@@ -96,6 +96,7 @@ def _converted(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
             target_opset=OPSET,
             name=GRAPH_NAME,
         )
+    name_inputs(model.graph, schema.names)
     return model
 
 

@@ -80,6 +80,15 @@ class FeatureSchema:
             return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         return pa.array(number_block(features)[:, self.numbers.index(name)])
 
+    def category(self, block: np.ndarray, name: str, levels: Sequence[str]) -> pa.Array:
+        """Return a category (string [N]) from its 0/1 numbers in `block` [N, K], null where it has
+        none of them or one is NaN. `levels` are the numbers' names, `<name>=<value>`.
+        """
+        chosen = block[:, [self.numbers.index(level) for level in levels]]
+        values = pa.array([level.removeprefix(f"{name}=") for level in levels], pa.string())
+        known = np.nansum(chosen, axis=1) == 1
+        return values.take(pa.array(np.nan_to_num(chosen).argmax(axis=1), mask=~known))
+
     def columns(self, features: pa.RecordBatch | pa.Table) -> pa.Table:
         """Return the features as a table with a column per feature."""
         return pa.table({name: self.column(features, name) for name in self.names})

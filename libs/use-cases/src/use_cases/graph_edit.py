@@ -34,6 +34,17 @@ def keep_probabilities(graph: onnx.GraphProto, order: Sequence[int]) -> None:
     prune(graph)
 
 
+def name_inputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
+    """Give the inputs of a converted graph the names of the features, in their order: the
+    converter replaces what no identifier has, such as `=` and blanks.
+    """
+    for given, name in zip(list(graph.input), names, strict=True):
+        if given.name != name:
+            for node in graph.node:
+                _rename(node.input, given.name, name)
+            given.name = name
+
+
 def take_block(graph: onnx.GraphProto, numbers: Sequence[str]) -> None:
     """Replace the inputs `numbers`, K of [N, 1], by one input `numbers` [N, K].
 

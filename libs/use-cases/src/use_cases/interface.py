@@ -52,10 +52,20 @@ class EntityFeatures:
 
 @dataclass(frozen=True)
 class MonitoredColumn:
-    """A feature whose distribution is monitored."""
+    """A feature whose distribution is monitored.
+
+    A category that the model sees as one 0/1 number per value is monitored as one column:
+    `levels` are the names of these numbers, `<name>=<value>`.
+    """
 
     name: str
     kind: Literal["numeric", "categorical"] = "numeric"
+    levels: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The features that it is made from."""
+        return self.levels or (self.name,)
 
 
 class UseCase(ABC):

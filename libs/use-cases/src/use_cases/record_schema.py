@@ -1,14 +1,16 @@
 """Everything that follows from the pydantic model of a record: columns, limits, messages, checks.
 
-A field is text (`str`), a number (`float`) or a whole number (`int`) and becomes one column; a
-list of numbers with `ColumnNames` becomes one column per number.
+A field is text (`str`), a number (`float`), a whole number (`int`) or one of a few texts
+(`Literal`), and becomes one column; a list of numbers with `ColumnNames` becomes one column per
+number. A number or a text may be missing (`float | None`); the column then holds null.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +35,7 @@ _MESSAGES = {
     "less_than_equal": "is greater than {le:g}",
     "greater_than": "is not greater than {gt:g}",
     "less_than": "is not less than {lt:g}",
+    "literal_error": "is not one of {expected}",
 }
 
 
@@ -75,6 +78,7 @@ class _Field:
     default: Any
     required: bool
     is_list: bool
+    nullable: bool
 
 
 class RecordSchema:
@@ -84,7 +88,8 @@ class RecordSchema:
         """Derive the columns of `model`.
 
         Raises:
-            TypeError: a field is neither text, a number nor a list of numbers with `ColumnNames`.
+            TypeError: a field is neither text, a number, a `Literal` of texts nor a list of numbers
+                with `ColumnNames`.
         """
         self.model = model
         self._fields = tuple(_field(name, info) for name, info in model.model_fields.items())
@@ -96,6 +101,8 @@ class RecordSchema:
         self.defaults: Mapping[str, Any] = {
             name: field.default for name, field in of_column.items() if not field.required
         }
+        self.nullable = frozenset(name for name, field in of_column.items() if field.nullable)
+        """The columns whose values may be missing."""
         self.id_column = _id_column(model)
         self.truncated: Mapping[str, int] = {
             name: mark.maximum
@@ -105,7 +112,7 @@ class RecordSchema:
         }
         """The most characters of the texts that are cut."""
         self._by_key = {field.key: field for field in self._fields}
-        self._getters = [(attrgetter(field.name), field) for field in self._fields]
+        self._getters = [(_getter(field.name), field) for field in self._fields]
         self._flat = not any(field.is_list for field in self._fields)
 
     def values(self, records: Sequence[BaseModel]) -> dict[str, Sequence[Any]]:
@@ -119,12 +126,14 @@ class RecordSchema:
             else:
                 found[field.name] = values
         for name, most in self.truncated.items():
-            found[name] = [v if len(v) <= most else _cut(v, most) for v in found[name]]
+            found[name] = [v if v is None or len(v) <= most else _cut(v, most) for v in found[name]]
         return found
 
     def truncated_fields(self, record: BaseModel) -> list[str]:
         """Return the fields of a record that `values` cuts."""
-        return [name for name, most in self.truncated.items() if len(getattr(record, name)) > most]
+        return [
+            name for name, most in self.truncated.items() if len(getattr(record, name) or "") > most
+        ]
 
     def truncate(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, pa.BooleanArray]]:
         """Return `batch` with its texts cut as `values` cuts them, and by column which were."""
@@ -198,11 +207,11 @@ def _field(name: str, info: FieldInfo) -> _Field:
     is_list = get_origin(info.annotation) is list
     if is_list:
         inner = FieldInfo.from_annotation(get_args(info.annotation)[0])
-    kind = _TYPES.get(inner.annotation)
+    kind, nullable = _column_type(inner.annotation)
     if kind is None or is_list != (names is not None):
         raise TypeError(
-            f"the record's field {name!r} has type {info.annotation}; use str, float, int, or a "
-            "list of numbers with ColumnNames"
+            f"the record's field {name!r} has type {info.annotation}; use str, float, int, a "
+            "Literal of texts, str | None, float | None, or a list of numbers with ColumnNames"
         )
     alias = info.validation_alias
     required = info.is_required()
@@ -215,7 +224,30 @@ def _field(name: str, info: FieldInfo) -> _Field:
         default=None if required else info.get_default(call_default_factory=True),
         required=required,
         is_list=is_list,
+        nullable=nullable,
     )
+
+
+def _column_type(annotation: Any) -> tuple[pa.DataType | None, bool]:
+    """Return the type of a field's column, `None` if there is none, and whether it may be null.
+
+    A whole number has no missing value in a tensor of 64-bit integers: `int | None` has no type.
+    """
+    nullable = False
+    if get_origin(annotation) in {Union, UnionType}:
+        arguments = [argument for argument in get_args(annotation) if argument is not NoneType]
+        nullable = len(arguments) == 1
+        annotation = arguments[0] if nullable else annotation
+    if get_origin(annotation) is Literal:
+        texts = all(isinstance(value, str) for value in get_args(annotation))
+        return (pa.string() if texts else None), nullable
+    kind = _TYPES.get(annotation)
+    return (None if nullable and kind == pa.int64() else kind), nullable
+
+
+def _getter(name: str) -> Callable[[BaseModel], Any]:
+    # (`attrgetter` would take a dot for an attribute of an attribute.)
+    return attrgetter(name) if "." not in name else lambda record: getattr(record, name)
 
 
 def _limits(metadata: Iterable[object], kind: pa.DataType) -> Limits | None:

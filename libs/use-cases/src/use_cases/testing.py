@@ -87,7 +87,8 @@ class UseCaseContract:
 
     def test_what_it_monitors_are_inputs_of_the_model(self, case: UseCase) -> None:
         """A column that no model takes has no distribution to watch."""
-        assert {column.name for column in case.monitored} <= set(model_schema(case).names)
+        inputs = {name for column in case.monitored for name in column.inputs}
+        assert inputs <= set(model_schema(case).names)
 
     def test_its_examples_are_records_and_survive_the_way_to_columns(self, case: UseCase) -> None:
         """A record becomes one row, and the row becomes a request for the same record."""

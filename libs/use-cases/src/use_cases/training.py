@@ -4,13 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from platform_core.contracts.tasks import Metric
 from use_cases.rules.gates import Gates
 from use_cases.rules.thresholds import ThresholdRule
+
+Duplicates = Literal["near", "exact", "none"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,14 @@ class TrainingUseCase(ABC):
         the time column where there is one. The same seed gives the same table; `drift` from 0 to
         1 moves the distribution away from that of the training data.
         """
+
+    duplicates: Duplicates = "exact"
+    """Which rows repeat others. `exact`: those of the same content and label, of which one is kept;
+    a content with two labels is kept with both, because labels of real data are noisy. `near`: the
+    same content counts once whatever its label is, a content with two labels is refused, and rows
+    of similar text (`duplicate_text`) are never on both sides of a split. `none`: the id of a
+    record tells rows apart, and all of them are kept.
+    """
 
     def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
         """Return the text by which near duplicates are found (string, a row per record), null

@@ -11,6 +11,8 @@ from platform_core.errors import InvalidData
 from use_cases.interface import UseCase
 
 CHUNK_ROWS = 1_000
+MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none", "?")
+"""How files spell a missing number, in lower case."""
 _UNREADABLE = object()
 
 
@@ -48,7 +50,8 @@ def validate_columns(use_case: UseCase, table: pa.Table | pa.RecordBatch) -> Val
             f'name them by COLUMNS="{missing[0]}=<your column>"'
         )
     defaults = use_case.declaration.defaults
-    given = [_given(table, field) for field in declared]
+    nullable = use_case.declaration.nullable
+    given = [_given(table, field, field.name in nullable) for field in declared]
     precise = [
         cast_column(column, pa.float64() if field.type == pa.float32() else field.type)
         for column, field in zip(given, declared, strict=True)
@@ -71,11 +74,27 @@ def validate_columns(use_case: UseCase, table: pa.Table | pa.RecordBatch) -> Val
     return Validation(fitting, pa.array(reasons, pa.string()), truncated)
 
 
-def _given(table: pa.Table | pa.RecordBatch, field: pa.Field) -> pa.Array:
+def _given(table: pa.Table | pa.RecordBatch, field: pa.Field, nullable: bool) -> pa.Array:
     if field.name not in table.schema.names:
         return pa.nulls(table.num_rows, field.type)
     column = table[field.name]
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return without_blanks(column, field.type) if nullable else column
+
+
+def without_blanks(column: pa.Array, target: pa.DataType) -> pa.Array:
+    """Return a nullable column with null where a file says in another way that there is no value:
+    NaN, blank text, and for a number (`target`) the spellings in `MISSING_NUMBERS` as well.
+    """
+    if pa.types.is_floating(column.type):
+        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    text = pc.ascii_lower(pc.ascii_trim_whitespace(column))  # (bytes may not be UTF-8)
+    spellings = MISSING_NUMBERS if target == pa.float32() else ("",)
+    blank = pc.is_in(text, pa.array(spellings, text.type))
+    return pc.if_else(blank, pa.scalar(None, column.type), column)
 
 
 def _filled(column: pa.Array, default: Any) -> pa.Array:

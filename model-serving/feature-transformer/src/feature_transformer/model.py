@@ -76,7 +76,7 @@ class TransformerModel(Model):
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
     ) -> tuple[TransformedRecords, PredictorAnswer]:
-        records = read_tensors(payload, self._reader)
+        records = read_tensors(payload, self._reader, release.use_case.declaration.nullable)
         transformed = await release.transform(records)
         classes = len(release.manifest.classes)
         prediction = await self._predictor.predict(self.name, transformed.features, classes)

@@ -81,7 +81,8 @@ class RecordModel(ReleaseModel):
         return _dump(self._scorer.manifest.outputs)
 
     async def _answer(self, request: InferRequest) -> InferResponse:
-        records = read_tensors(request, self._reader)
+        nullable = self._use_case.declaration.nullable
+        records = read_tensors(request, self._reader, nullable)
         return scored_response(request, self._identity, await self._compute(records))
 
     def _score(self, records: pa.RecordBatch) -> ScoredRecords:

@@ -16,7 +16,7 @@ from baseline.columns import (
 from baseline.reference import CategoricalReference, NumericReference, Reference
 from baseline.storage import references_table
 from platform_core.errors import InvalidInput
-from use_cases import MonitoredColumn, UseCase, model_schema
+from use_cases import MonitoredColumn, UseCase, model_schema, number_block
 
 BINS = 10
 GRID = 1000
@@ -50,18 +50,20 @@ def build_baseline(
     for column in monitored_columns(use_case):
         values = outputs.get(column.name)
         if values is None:
-            values = _feature(use_case, features, column.name)
+            values = _feature(use_case, features, column)
         references.append(reference_of(use_case, column, values))
     return references_table(references)
 
 
-def _feature(use_case: UseCase, features: pa.RecordBatch, name: str) -> pa.Array:
-    schema = model_schema(use_case)
-    if name not in schema.names or features.schema.names != schema.arrow.names:
+def _feature(use_case: UseCase, features: pa.RecordBatch, column: MonitoredColumn) -> pa.Array:
+    schema, name = model_schema(use_case), column.name
+    if not set(column.inputs) <= set(schema.names) or features.schema.names != schema.arrow.names:
         raise InvalidInput(
             f"the use case {use_case.name!r} monitors {name!r}, which is not one of its features "
             f"{list(schema.names)}; correct `monitored`"
         )
+    if column.levels:
+        return schema.category(number_block(features), name, column.levels)
     return schema.column(features, name)
 
 

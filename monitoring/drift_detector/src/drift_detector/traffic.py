@@ -137,14 +137,21 @@ def _replayed(use_case: UseCase) -> list[str]:
 
 
 def _numbers(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
-    """Return the monitored numbers as they were logged, null where they were not."""
-    numbers = model_schema(use_case).numbers
-    names = [monitored.name for monitored in use_case.monitored if monitored.name in numbers]
-    logged = column(records, FEATURES)
+    """Return the monitored numbers and categories as they were logged, null where they were not."""
+    schema, logged = model_schema(use_case), column(records, FEATURES)
+    found = [m for m in use_case.monitored if m.levels or m.name in schema.numbers]
     if logged is None:
-        return {name: pa.nulls(records.num_rows, pa.float32()) for name in names}
+        return {
+            m.name: pa.nulls(records.num_rows, pa.string() if m.levels else pa.float32())
+            for m in found
+        }
     block, _ = logged_block(use_case, logged)
-    return {name: pa.array(block[:, numbers.index(name)], from_pandas=True) for name in names}
+    return {
+        m.name: schema.category(block, m.name, m.levels)
+        if m.levels
+        else pa.array(block[:, schema.numbers.index(m.name)], from_pandas=True)
+        for m in found
+    }
 
 
 def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:

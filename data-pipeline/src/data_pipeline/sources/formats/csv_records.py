@@ -13,7 +13,7 @@ from platform_core.errors import InvalidData
 
 CHUNK_BYTES = MEGABYTE // 4
 # How much may be read again behind quotes that are never closed.
-MAX_REREAD = 16 * RECORD_BYTES
+MAX_REREAD = 4 * RECORD_BYTES
 _OPEN = "the end of a quoted field is missing; is a quote never closed?"
 # Excel's first line, which names the delimiter.
 SEPARATOR = re.compile(r"sep=(.)\r?\n")

@@ -23,6 +23,7 @@ class SpamTraining(TrainingUseCase):
         "label", {"spam": SPAM, "1": SPAM, "true": SPAM, "ham": HAM, "0": HAM, "false": HAM}
     )
     time_column = "date"
+    duplicates = "near"
     defaults = MappingProxyType({"subject": "", "sender": ""})
     metric = "f1"
     # On an easy training set nearly any threshold keeps the target, and then mail from elsewhere

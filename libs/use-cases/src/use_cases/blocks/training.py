@@ -1,0 +1,76 @@
+"""The training half of a declared use case."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from use_cases.blocks.fields import Fields
+from use_cases.blocks.generator import generate, with_times
+from use_cases.blocks.label import Label
+from use_cases.blocks.text import Id
+from use_cases.rules.gates import Gates
+from use_cases.rules.thresholds import BestF1, ThresholdRule
+from use_cases.training import Candidate, Duplicates, LabelSpec, TrainingUseCase
+
+if TYPE_CHECKING:
+    from use_cases.blocks.use_case import DeclaredUseCase
+
+MARGIN = 0.02
+
+
+class DeclaredTraining(TrainingUseCase):
+    """Label, gates, generator and candidates as the use case declares them."""
+
+    case: ClassVar["type[DeclaredUseCase]"]
+
+    def __init__(self) -> None:
+        label, case = self.case.label, self.case
+        self.label = LabelSpec(label.column, label.values)
+        self.time_column = case.time_column
+        self.metric = case.metric or ("roc_auc" if case.positive else "f1_macro")
+        self.gates = Gates(case.gates, MARGIN)
+        self.threshold = case.threshold or _threshold(case.label, self.gates)
+        self.duplicates = case.duplicates or _policy(case.declared)
+
+    def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:
+        """Return records drawn from the use case's profile; `drift` moves every column."""
+        case = self.case
+        table = generate(case.declared, case.label, case.profile, rows, seed, drift)
+        return table if self.time_column is None else with_times(table, self.time_column, seed)
+
+    def candidates(self) -> Sequence[Candidate]:
+        """Return the stock candidates that suit the columns."""
+        from use_cases.blocks.candidates import candidates
+
+        case = self.case
+        return candidates(case.feature_schema, case.classes, case.models)
+
+    def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
+        """Return the texts of a record that has nothing but texts, otherwise null."""
+        if self.duplicates != "near":
+            return super().duplicate_text(records)
+        texts = [pc.fill_null(records[name], "") for name in self.case.declared.texts]
+        joined = pc.binary_join_element_wise(*texts, "\n")
+        blank = pc.equal(pc.utf8_trim_whitespace(joined), "")
+        return pc.if_else(blank, pa.scalar(None, pa.string()), joined)
+
+    def slices(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the category of each record, and the length of its texts."""
+        return self.case.declared.slices(records)
+
+
+def _policy(fields: Fields) -> Duplicates:
+    """Return how repeated rows are found: by similar text where there is nothing but texts, not
+    at all where an id tells rows apart, and otherwise by equal content and label.
+    """
+    if fields.texts and all(block.is_text or isinstance(block, Id) for block in fields.blocks):
+        return "near"
+    return "none" if fields.id else "exact"
+
+
+def _threshold(label: Label, gates: Gates) -> ThresholdRule | None:
+    """Return the rule that gates on F1 ask for: on rare classes even odds seldom reach them."""
+    asked = label.positive is not None and any(gate.metric == "f1" for gate in gates.minimums)
+    return BestF1() if asked else None
