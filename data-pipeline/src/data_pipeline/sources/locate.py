@@ -5,8 +5,8 @@ import os
 import stat
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,8 +23,15 @@ from data_pipeline.sources.formats.opening import (
 )
 from data_pipeline.sources.hugging_face import SCHEME, HuggingFaceData
 from data_pipeline.sources.raw import UnreadableFile
-from data_pipeline.sources.request import IngestRequest, shown
-from data_pipeline.sources.tasks import HuggingFaceTask, ReadTask, file_tasks, generator_tasks
+from data_pipeline.sources.request import IngestRequest, shown, source_names, split_sources
+from data_pipeline.sources.tasks import (
+    HuggingFaceTask,
+    PooledTask,
+    ReadTask,
+    file_tasks,
+    generator_tasks,
+    pooled_name,
+)
 from platform_core.errors import InvalidData, InvalidPath
 from platform_core.ports.blob_store import BlobStore
 from use_cases import UseCase
@@ -34,7 +41,7 @@ from use_cases import UseCase
 class Source:
     """Tasks in order; `unreadable` files of it; `here` where other machines cannot read it."""
 
-    tasks: list[ReadTask]
+    tasks: Sequence[ReadTask]
     unreadable: tuple[UnreadableFile, ...] = ()
     files: int = 1
     here: bool = False
@@ -53,7 +60,7 @@ def open_source(
     settings: IngestSettings,
     known: Collection[str],
 ) -> Iterator[Source]:
-    """Give the source; what had to be downloaded is deleted afterwards.
+    """Give the source, or several as one; what had to be downloaded is deleted afterwards.
 
     `known` are the column names that tell a CSV file where its name does not.
 
@@ -61,6 +68,38 @@ def open_source(
         InvalidData: DATA names nothing that can be read, or by a scheme that is not supported.
         UpstreamUnavailable: a server does not answer.
     """
+    names = source_names(request.data)
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(_open_one(case, store, replace(request, data=one), settings, known))
+            for one in split_sources(request.data)
+        ]
+        yield _pooled(names, opened) if names else opened[0]
+
+
+def _pooled(names: Sequence[str], sources: Sequence[Source]) -> Source:
+    """Return several sources as one, whose files are named after their source."""
+    parts = list(zip(names, sources, strict=True))
+    return Source(
+        [PooledTask(name, task) for name, source in parts for task in source.tasks],
+        tuple(
+            UnreadableFile(file=pooled_name(name, bad.file), reason=bad.reason)
+            for name, source in parts
+            for bad in source.unreadable
+        ),
+        sum(source.files for source in sources),
+        any(source.here for source in sources),
+    )
+
+
+@contextmanager
+def _open_one(
+    case: UseCase,
+    store: BlobStore,
+    request: IngestRequest,
+    settings: IngestSettings,
+    known: Collection[str],
+) -> Iterator[Source]:
     data, here = request.data, not settings.data_workers_share_files
     scheme = data.partition("://")[0].lower() if "://" in data else ""
     if not data:
