@@ -12,11 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-<<<<<<< HEAD
-from data_pipeline.columns import CLUSTER, EVENT_TIMESTAMP, LABEL, PART, ROW_ID, label_type
-=======
-from data_pipeline.columns import CLUSTER, EVENT_TIMESTAMP, LABEL, PART, ROW_ID, SOURCE
->>>>>>> main
+from data_pipeline.columns import (
+    CLUSTER,
+    EVENT_TIMESTAMP,
+    LABEL,
+    PART,
+    ROW_ID,
+    SOURCE,
+    label_type,
+)
 from data_pipeline.entity_features import entity_features
 from data_pipeline.versions.manifest import DatasetManifest, read_manifest
 from platform_core.hashing import sha256_json

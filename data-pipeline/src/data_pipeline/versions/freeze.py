@@ -130,16 +130,11 @@ class _Freezing:
             allowed = self.rules.max_invalid_share
             check_selection(case, scanned, selection, quarantine.reasons, allowed)
             quarantine.add_selected(database, case)
-<<<<<<< HEAD
-        version = write_records(database, case, folder / RECORDS_FILE)
-        write_index(database, case, folder / INDEX_FILE)
-=======
         pooled = tuple(
             dict.fromkeys([*(self.base.pooled if self.base else ()), *raw.summary.pooled])
         )
         version = write_records(database, case, folder / RECORDS_FILE, sources=bool(pooled))
-        write_index(database, folder / INDEX_FILE)
->>>>>>> main
+        write_index(database, case, folder / INDEX_FILE)
         extra = self._base_extra_columns()
         write_extra_columns(database, folder / EXTRA, extra, folder / EXTRA_COLUMNS_FILE)
         manifest = self._manifest(version, raw, scanned, selection, quarantine)
