@@ -50,6 +50,6 @@ class RentsUseCase(UseCase):
 
     def training(self) -> TrainingUseCase:
         """Return labels, generator and candidates."""
-        from rents.training import RentsTraining
+        from rents_training import RentsTraining
 
         return RentsTraining()
