@@ -153,6 +153,11 @@ def log_hour_folder(use_case: str, environment: str, time: datetime) -> str:
     return _hour(log_folder(use_case, environment), time)
 
 
+def log_date_folder(use_case: str, environment: str, time: datetime) -> str:
+    """Return the folder of the log segments of the day of `time`."""
+    return _date(log_folder(use_case, environment), time)
+
+
 def log_window_folders(
     use_case: str, environment: str, start: datetime, end: datetime
 ) -> Iterator[str]:

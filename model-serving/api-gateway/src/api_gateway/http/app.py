@@ -15,6 +15,7 @@ from api_gateway.auth.authentication import authenticate
 from api_gateway.auth.in_flight import InFlightMiddleware
 from api_gateway.batch.routes import add_batch_routes
 from api_gateway.errors import MethodNotAllowed, PathNotFound
+from api_gateway.feedback.routes import add_feedback_routes
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import BodyLimits, context_of
 from api_gateway.http.direct_dispatch import DirectRouteMiddleware
@@ -52,6 +53,7 @@ def create_app(gateway: Gateway) -> ASGIApp:
     )
     add_predict_routes(app, gateway)
     add_batch_routes(app, gateway)
+    add_feedback_routes(app, gateway)
     add_operation_routes(app, gateway)
     add_swagger_page(app)
     document(app)

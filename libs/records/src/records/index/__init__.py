@@ -1,0 +1,6 @@
+"""The record index: inference records and labels by id and by text, rebuilt from their objects."""
+
+from records.index.database import INDEX_ROWS, IndexedRecord, KnownLabel, RecordIndex
+from records.index.indexer import Indexer
+
+__all__ = ["INDEX_ROWS", "IndexedRecord", "Indexer", "KnownLabel", "RecordIndex"]
