@@ -2,5 +2,16 @@
 
 from records.index.database import INDEX_ROWS, IndexedRecord, KnownLabel, RecordIndex
 from records.index.indexer import Indexer
+from records.index.search import FoundRecord, RecordPage, RecordQuery, search
 
-__all__ = ["INDEX_ROWS", "IndexedRecord", "Indexer", "KnownLabel", "RecordIndex"]
+__all__ = [
+    "INDEX_ROWS",
+    "FoundRecord",
+    "IndexedRecord",
+    "Indexer",
+    "KnownLabel",
+    "RecordIndex",
+    "RecordPage",
+    "RecordQuery",
+    "search",
+]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import orjson
 
@@ -128,8 +129,13 @@ class RecordIndex:
     def add_labels(self, labels: Iterable[PredictionLabel], path: str | None = None) -> None:
         """Add labels, those of the object at `path` where they come from one."""
         rows = [
-            (one.prediction_id, one.use_case, orjson.dumps(one.label).decode())
-            + (_text(one.known_at), _text(one.received_at))
+            (
+                one.prediction_id,
+                one.use_case,
+                orjson.dumps(one.label).decode(),
+                _text(one.known_at),
+                _text(one.received_at),
+            )
             for one in labels
         ]
         with self.transaction() as database:
@@ -142,14 +148,14 @@ class RecordIndex:
         """Remove the records of objects that no longer exist."""
         with self.transaction() as database:
             for path in paths:
-                _remove(database, "path = ?", path)
+                _remove(database, "path", path)
                 database.execute("delete from objects where path = ?", [path])
 
     def erase(self, prediction_ids: Iterable[str]) -> None:
         """Remove predictions, and keep them out from now on; their text leaves the file."""
         with self.transaction() as database:
             for one in prediction_ids:
-                _remove(database, "prediction_id = ?", one)
+                _remove(database, "prediction_id", one)
                 database.execute("delete from labels where prediction_id = ?", [one])
                 database.execute("insert or ignore into erased values (?)", [one])
             database.execute("insert into texts (texts) values ('optimize')")
@@ -226,9 +232,10 @@ def _text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _remove(database: sqlite3.Connection, condition: str, value: str) -> None:
-    """Delete the records that meet a condition, and their texts."""
-    database.execute(
-        f"delete from texts where rowid in (select number from records where {condition})", [value]
-    )
-    database.execute(f"delete from records where {condition}", [value])
+def _remove(
+    database: sqlite3.Connection, column: Literal["path", "prediction_id"], value: str
+) -> None:
+    """Delete the records with this value, and their texts."""
+    numbers = f"select number from records where {column} = ?"  # noqa: S608 - two constants
+    database.execute(f"delete from texts where rowid in ({numbers})", [value])  # noqa: S608
+    database.execute(f"delete from records where {column} = ?", [value])  # noqa: S608

@@ -25,6 +25,7 @@ from api_gateway.http.swagger_page import add_swagger_page
 from api_gateway.http.validation import MAX_BODY_BYTES
 from api_gateway.operations.routes import add_operation_routes
 from api_gateway.predict.routes import add_predict_routes
+from api_gateway.predictions.routes import add_prediction_routes
 from use_cases import use_case_names
 
 
@@ -54,6 +55,7 @@ def create_app(gateway: Gateway) -> ASGIApp:
     add_predict_routes(app, gateway)
     add_batch_routes(app, gateway)
     add_feedback_routes(app, gateway)
+    add_prediction_routes(app, gateway)
     add_operation_routes(app, gateway)
     add_swagger_page(app)
     document(app)
