@@ -162,6 +162,11 @@ class RecordIndex:
         with self.connection() as database:
             database.execute("vacuum")
 
+    def all_erased(self) -> set[str]:
+        """Return every prediction that was erased."""
+        with self.connection() as database:
+            return {one for (one,) in database.execute("select prediction_id from erased")}
+
     def erased(self, prediction_ids: Sequence[str]) -> set[str]:
         """Return which of the predictions were erased."""
         query = "select * from erased where prediction_id in (select value from json_each(?))"

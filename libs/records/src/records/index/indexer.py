@@ -51,6 +51,7 @@ class Indexer:
         added = 0
         for name in use_case_names():
             case = use_case(name)
+            self._erase(name)
             for path in self._objects(case, None if everything else now):
                 found.add(path)
                 if path not in known:
@@ -60,6 +61,14 @@ class Indexer:
             self._index.forget_objects(known - found)
             self._index.set_state("complete", now.isoformat())
         return added
+
+    def _erase(self, name: str) -> None:
+        """Remove the predictions that were erased since the last update."""
+        tombstones = self._store.list(storage.tombstones_folder(name))
+        ids = {storage.parse_tombstone(blob.path) for blob in tombstones} - {None}
+        new = ids - self._index.all_erased() if ids else ids
+        if new:
+            self._index.erase(sorted(one for one in new if one))
 
     def _objects(self, case: UseCase, now: datetime | None) -> Iterator[str]:
         """Yield the objects of a use case: all of them, or those of today and yesterday."""
