@@ -39,7 +39,9 @@ def may(component: str, word: str, path: str) -> bool:
 
 NEEDED = [
     ("api-gateway", "append", LOG),
+    ("api-gateway", "read", LOG),
     ("api-gateway", "append", LABELS),
+    ("api-gateway", "read", LABELS),
     ("api-gateway", "read", LEDGER),
     ("api-gateway", "read", MANIFEST),
     ("api-gateway", "read", LINEAGE),
@@ -84,7 +86,6 @@ NEEDED = [
 ]
 FORBIDDEN = [
     ("api-gateway", "read", MODEL),
-    ("api-gateway", "read", LOG),
     ("api-gateway", "delete", LOG),
     ("api-gateway", "delete", LABELS),
     ("api-gateway", "append", LEDGER),
