@@ -12,7 +12,7 @@ import pytest
 
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
 from platform_core.errors import InvalidData, Refused, UpstreamUnavailable
-from records.label_files import SentLabels, read_label_rows, send_labels
+from records.labels.files import SentLabels, read_label_rows, send_labels
 from use_cases import use_case
 
 SPAM = use_case("spam")

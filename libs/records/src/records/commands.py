@@ -34,7 +34,7 @@ def feedback(
     import httpx
 
     from platform_core.settings import GatewayClientSettings
-    from records.label_files import TIMEOUT_SECONDS, read_label_rows, send_labels
+    from records.labels.files import TIMEOUT_SECONDS, read_label_rows, send_labels
     from use_cases import use_case as installed
 
     settings = GatewayClientSettings()

@@ -21,7 +21,7 @@ from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
 from records.columns import PREDICTION_ID, log_columns
 from records.erasure import without_values
-from records.labels import label_table
+from records.labels.join import label_table
 from records.segments import LABELS, frame, read_label_segment, read_segment
 from records.spool import SealedSegment, Spool
 from use_cases import UseCase, use_case

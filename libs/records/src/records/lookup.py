@@ -16,7 +16,7 @@ from platform_core.parquet import open_parquet
 from platform_core.ports.blob_store import BlobStore
 from records.columns import PREDICTION_ID, log_columns
 from records.index import RecordIndex
-from records.labels import KNOWN_AT, RECEIVED_AT, read_labels
+from records.labels.join import KNOWN_AT, RECEIVED_AT, read_labels
 from records.segments import (
     HOUR_FORMAT,
     LABELS,

@@ -9,8 +9,8 @@ from pydantic_core import from_json, to_json
 
 from api_gateway.predict.parsing import parse
 from platform_core.errors import FieldError, InvalidRecord
-from records.feedback import RejectedLabel, Rejection, SentLabel
 from records.index import INDEX_ROWS
+from records.labels.intake import RejectedLabel, Rejection, SentLabel
 from use_cases import use_case_names
 
 LABELS = "labels"

@@ -2,6 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -17,11 +18,11 @@ from api_gateway.http.direct_dispatch import DirectRoute
 from api_gateway.http.json_response import json_response
 from api_gateway.http.openapi import BODY, json_body, operation
 from api_gateway.http.validation import read_json
-from records.feedback import Feedback, LabelFate, Rejection
+from records.labels.intake import Feedback, LabelFate, Rejection
 from use_cases import use_case
 
 EXAMPLE_ID = "019b8e0f5a107c3e8f1d2a3b4c5d6e7f"
-EXAMPLES = {
+EXAMPLES: dict[str, dict[str, Any]] = {
     "one label": {"use_case": "spam", "prediction_id": EXAMPLE_ID, "label": "ham"},
     "several": {
         "use_case": "spam",

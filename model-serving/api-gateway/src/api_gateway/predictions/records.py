@@ -13,8 +13,8 @@ from platform_core.contracts.label import PredictionLabel
 from platform_core.errors import InvalidInput
 from platform_core.ports.blob_store import BlobStore
 from records import InferenceLog
-from records.feedback import Feedback, LabelIntake, SentLabel
 from records.index import Indexer, RecordIndex, RecordPage, RecordQuery, search
+from records.labels.intake import Feedback, LabelIntake, SentLabel
 from records.lookup import RecordLookup
 from use_cases import UseCase, use_case
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from platform_core.errors import InvalidData, Refused, UpstreamUnavailable
-from records.feedback import LabelFate, Rejection
 from records.index import INDEX_ROWS
+from records.labels.intake import LabelFate, Rejection
 from use_cases import UseCase
 
 COLUMNS = ("prediction_id", "label", "known_at")
