@@ -44,6 +44,7 @@ NEEDED = [
     ("api-gateway", "read", LABELS),
     ("api-gateway", "read", LEDGER),
     ("api-gateway", "read", MANIFEST),
+    ("api-gateway", "read", MODEL),
     ("api-gateway", "read", LINEAGE),
     ("api-gateway", "read", REPORT),
     ("api-gateway", "append", f"{BATCH_JOBS}/j/job.json"),
@@ -85,7 +86,6 @@ NEEDED = [
     ("mlflow", "append", "mlflow/1/run/artifacts/model"),
 ]
 FORBIDDEN = [
-    ("api-gateway", "read", MODEL),
     ("api-gateway", "delete", LOG),
     ("api-gateway", "delete", LABELS),
     ("api-gateway", "append", LEDGER),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api_gateway.predictions.replay import Replays
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
 
@@ -48,6 +49,34 @@ async def test_a_passport_has_record_lineage_and_labels(
     assert passport["lineage"]["release_id"] == passport["record"]["release_id"]
     assert [label["label"] for label in passport["labels"]] == ["ham", "spam"]
     assert passport["labels"][0]["said_by"] == "test-operator"
+
+
+async def test_a_replay_computes_the_same_again(
+    running, releases, activate, monkeypatch, tmp_path
+) -> None:
+    activate(running.store, releases["spam"], Environment.STAGING)
+    monkeypatch.setenv("BLOB_STORE_URL", running.store.uri("models/x").removesuffix("/models/x"))
+    one = (await predict(running))["prediction_id"]
+    passport = (await running.ask("GET", f"/predictions/{one}?replay=true")).json()
+    replay = passport["replay"]
+    assert (replay["rows"], replay["predictions"], replay["problem"]) == (1, 0, None)
+    assert set(replay["probabilities"]) == {"ham", "spam"}
+    assert max(*replay["probabilities"].values(), *replay["features"].values()) < 1e-6
+
+
+async def test_a_replay_without_its_release_says_so(running, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("BLOB_STORE_URL", f"file://{tmp_path}/empty")
+    one = (await predict(running))["prediction_id"]
+    replay = (await running.ask("GET", f"/predictions/{one}?replay=true")).json()["replay"]
+    assert replay["rows"] == 0
+    assert "release" in replay["problem"]
+
+
+async def test_a_replay_that_takes_too_long_ends(running) -> None:
+    one = (await predict(running))["prediction_id"]
+    record, _ = await running.gateway.records.find(one)
+    replay = await Replays(seconds=0.01).replay(record)
+    assert replay.problem == "not finished after 0.01 s"
 
 
 async def test_an_unknown_prediction_is_404(running) -> None:

@@ -60,8 +60,8 @@ run "the_gateway_cannot_read_models" {
   }
 
   assert {
-    condition     = alltrue([for path in local.blob_grants["api-gateway/models/read"].paths : contains(["*/_ledger/*", "*/release.json", "*/lineage.json"], path)])
-    error_message = "Of models the gateway may read the ledger and descriptions only."
+    condition     = alltrue([for path in local.blob_grants["api-gateway/models/read"].paths : contains(["*/_ledger/*", "*/release.json", "*/lineage.json", "*/model/*"], path)])
+    error_message = "Of models the gateway may read the ledger and releases only."
   }
 
   assert {

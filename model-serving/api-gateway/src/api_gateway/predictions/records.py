@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from api_gateway.errors import PredictionErased, PredictionNotFound
+from api_gateway.predictions.replay import Replays
 from api_gateway.settings import GatewaySettings
 from platform_core.clock import Clock
 from platform_core.contracts.inference_record import InferenceRecord
@@ -35,6 +36,7 @@ class RecordAccess:
         self._index = RecordIndex(settings.record_index_file)
         self._indexer = Indexer(self._index, store, clock, settings.record_search_text)
         self._lookup = RecordLookup(store, settings.spool_folder, self._index)
+        self.replays = Replays()
         self._own_process = settings.record_index_seconds > 0
 
     async def current(self) -> RecordIndex:

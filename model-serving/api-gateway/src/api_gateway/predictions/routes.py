@@ -14,6 +14,7 @@ from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.validation import find_use_case
+from api_gateway.predictions.replay import ReplayedPrediction
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
 from platform_core.contracts.label import PredictionLabel
@@ -54,6 +55,9 @@ class PredictionPassport(BaseModel):
     record: InferenceRecord
     lineage: Lineage | None
     labels: list[PredictionLabel]
+    replay: Annotated[
+        ReplayedPrediction | None, Field(description="what `replay=true` computed")
+    ] = None
 
 
 class PredictionSummary(BaseModel):
@@ -88,15 +92,22 @@ def _add_passport(router: APIRouter, gateway: Gateway) -> None:
     @router.get(
         "/predictions/{prediction_id}",
         tags=["predictions"],
-        **operation(summary, AccessRole.OPERATOR, [404, 410]),
+        **operation(summary, AccessRole.OPERATOR, [404, 410, 503]),
     )
-    async def passport(request: Request, prediction_id: PredictionIdPath) -> PredictionPassport:
+    async def passport(
+        request: Request,
+        prediction_id: PredictionIdPath,
+        replay: Annotated[
+            str, Query(description="true: compute the prediction again with its release")
+        ] = "false",
+    ) -> PredictionPassport:
         await gateway.admit(authorize(context_of(request), AccessRole.OPERATOR))
         record, labels = await gateway.records.find(prediction_id)
         context_of(request).use_case = record.use_case
         of_release = record.use_case, record.release_id
         lineage = await asyncio.to_thread(gateway.catalog.lineage, *of_release)
-        return PredictionPassport(record=record, lineage=lineage, labels=labels)
+        again = await gateway.records.replays.replay(record) if replay == "true" else None
+        return PredictionPassport(record=record, lineage=lineage, labels=labels, replay=again)
 
 
 def _add_search(router: APIRouter, gateway: Gateway) -> None:
