@@ -21,7 +21,7 @@ class TrialSummary(Contract):
 
     `score` is the metric over all out-of-fold predictions, `folds` that of each fold, `ranking`
     their average precision (for numbers their R2), `seconds` the time to fit and `threshold` the
-    chosen one, if any.
+    chosen one, if any; `excluded` says why the trial could not win.
     """
 
     number: int
@@ -32,6 +32,7 @@ class TrialSummary(Contract):
     ranking: float
     seconds: float
     threshold: float | None = None
+    excluded: str | None = None
 
 
 class DataSummary(Contract):
