@@ -13,12 +13,13 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from use_cases.feature_schema import FeatureSchema
 from use_cases.search_space import Integers, LogUniform, Space
+from use_cases.stock.bayes import DoubleGaussianNB
 
 TERMS = 50_000
 # Trees look at one value after the other: more terms than these cost time and add little.
@@ -89,7 +90,7 @@ def _naive_bayes(schema: FeatureSchema) -> Family:
     # Without smoothing, an indicator that one class never has would decide alone.
     return Family(
         schema,
-        lambda p, _: GaussianNB(**p),
+        lambda p, _: DoubleGaussianNB(**p),
         "standard",
         {"var_smoothing": LogUniform(1e-4, 0.5, 1e-2)},
     )
