@@ -71,7 +71,7 @@ def _train(
     test = read_features(context.store, case, dataset_version, TEST)
     results, model, decision = _winner(case, rows, test, found.results, given.seed)
     best = results[0]
-    show(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {best.decision.why}")
+    show(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {decision.why}")
     if reason := explained(results, case.training().metric):
         show(reason)
     seconds = time.perf_counter() - start
