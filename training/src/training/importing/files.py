@@ -22,6 +22,7 @@ PICKLES = (
     b"\x80",
     b"\x1f\x8b",
     b"x\x01",
+    b"x^",
     b"x\x9c",
     b"x\xda",
     b"BZh",
@@ -41,7 +42,7 @@ TRUSTED = frozenset(
         "xgboost.sklearn.XGBRegressor",
     }
 )
-"""What may be in a skops file beyond what skops trusts itself: these restore themselves from data."""
+"""What may be in a skops file beyond what skops trusts itself: they are restored from data."""
 PICKLE_SUFFIXES = frozenset({".joblib", ".pkl", ".pickle"})
 
 

@@ -1,7 +1,7 @@
 """The inputs of a foreign ONNX graph, fed from the features of a use case."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from platform_core.errors import InvalidData
 from platform_core.open_inference import NUMBERS
 from use_cases import FeatureSchema
 
-NUMERIC = {
+NUMERIC: Mapping[int, str] = {
     TensorProto.FLOAT: "float32",
     TensorProto.DOUBLE: "float64",
     TensorProto.FLOAT16: "float16",
@@ -100,7 +100,7 @@ class _Feeding:
     def __init__(self, schema: FeatureSchema, columns: Sequence[str] | None) -> None:
         self._schema = schema
         self._columns = columns
-        self._names = {_plain(name): name for name in schema.names}
+        self._names = {plain(name): name for name in schema.names}
         self._used: set[str] = set()
         self.differences: list[str] = []
         self.notes: list[str] = []
@@ -136,7 +136,7 @@ class _Feeding:
             return self._differ(f"{one.shown} is not one column [N] or one block [N, K]")
         if not one.text and one.kind not in NUMERIC:
             return self._differ(f"{one.shown} has a type that no feature can be turned into")
-        name = self._names.get(_plain(one.name))
+        name = self._names.get(plain(one.name))
         width = one.shape[1] if len(one.shape) == MATRIX else 1
         if name is not None and width in {1, None}:
             return self._column(one, name)
@@ -183,7 +183,7 @@ class _Feeding:
         return numbers
 
     def _named_columns(self, one: ForeignInput, columns: Sequence[str]) -> tuple[str, ...] | None:
-        known = [self._names.get(_plain(name)) for name in columns]
+        known = [self._names.get(plain(name)) for name in columns]
         numbers = [name for name in known if name in self._schema.numbers]
         missing = [name for name, found in zip(columns, known, strict=True) if found not in numbers]
         if missing:
@@ -212,8 +212,9 @@ class _Feeding:
         if unused and not self.differences:
             self.notes.append(f"The model does not use the features {', '.join(unused)}.")
 
-    def _differ(self, difference: str) -> None:
+    def _differ(self, difference: str) -> tuple[str, ...] | None:
         self.differences.append(difference)
+        return None
 
 
 def _feed_text(
@@ -225,6 +226,6 @@ def _feed_text(
     return [helper.make_node("Reshape", [name, shape.name], [target])], [shape]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a name as most tools would write it: what is no letter or digit becomes `_`."""
     return re.sub(r"\W+", "_", name).strip("_").lower()

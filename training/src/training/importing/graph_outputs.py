@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from use_cases import UseCase
 
 FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
 LABELS = frozenset({TensorProto.INT64, TensorProto.INT32, TensorProto.STRING})
+ML = "ai.onnx.ml"
 MATRIX = 2
 SUM_TOLERANCE = 1e-3
 RANGE_TOLERANCE = 1e-6
@@ -33,28 +35,28 @@ class ForeignOutput:
 
 
 def finish_outputs(
-    graph: onnx.GraphProto,
+    model: onnx.ModelProto,
     case: UseCase,
     declared: Declared,
     labels: Sequence[str] | None,
     run: Run,
     prefix: str,
 ) -> tuple[str, ...]:
-    """Replace the outputs of `graph` by `probabilities` [N, C], or for a regression `prediction`
+    """Replace the outputs of a graph by `probabilities` [N, C], or for a regression `prediction`
     [N, 1], and return what was assumed.
 
     Raises:
         InvalidData: the output is not what the use case answers with, or is not declared enough.
     """
-    chosen = _chosen(foreign_outputs(graph), declared, prefix)
-    adding = _Adding(graph)
+    chosen = _chosen(foreign_outputs(model.graph), declared, prefix)
+    adding = _Adding(model)
     if not case.classes:
         _require_number(chosen, run(chosen.name), prefix)
         adding.node("Cast", [chosen.name], to=TensorProto.FLOAT)
         adding.reshape([-1, 1])
         adding.finish(PREDICTION, 1)
         return ()
-    names = declared.classes or chosen.labels or labels
+    names = declared.classes or labels or chosen.labels
     order, notes = _order(case, names)
     if chosen.kind not in FLOATS:
         notes += _one_hot(adding, chosen, names, order, run)
@@ -204,10 +206,7 @@ def _one_hot(
             "name its labels with --classes"
         )
     if chosen.kind == TensorProto.STRING:
-        adding.node(
-            "LabelEncoder", [chosen.name], domain="ai.onnx.ml",
-            keys_strings=names, values_int64s=list(range(len(names))), default_int64=-1,
-        )  # fmt: skip
+        adding.number_labels(chosen.name, names)
         numbers = list(range(len(names)))
     else:
         adding.node("Cast", [chosen.name], to=TensorProto.INT64)
@@ -231,14 +230,13 @@ def _require_number(chosen: ForeignOutput, values: np.ndarray, prefix: str) -> N
 class _Adding:
     """Appends nodes to a graph, each to the output of the last one."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self._graph = graph
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._graph = model.graph
+        self._versions = {one.domain: one.version for one in model.opset_import}
         self._count = 0
         self.last = ""
 
-    def node(
-        self, operator: str, inputs: list[str], domain: str = "", **attributes: object
-    ) -> None:
+    def node(self, operator: str, inputs: list[str], domain: str = "", **attributes: Any) -> None:
         self._count += 1
         self.last = f"{_MADE}_{self._count}"
         made = helper.make_node(operator, inputs, [self.last], domain=domain, **attributes)
@@ -249,6 +247,14 @@ class _Adding:
         name = f"{_MADE}_constant_{self._count}"
         self._graph.initializer.append(numpy_helper.from_array(value, name))
         return name
+
+    def number_labels(self, source: str, labels: list[str]) -> None:
+        """Turn labels (string) into their positions, -1 for any other text."""
+        if self._versions[ML] == 1:
+            given: dict[str, Any] = {"classes_strings": labels}
+        else:
+            given = {"keys_strings": labels, "values_int64s": list(range(len(labels)))}
+        self.node("LabelEncoder", [source], domain=ML, default_int64=-1, **given)
 
     def reshape(self, shape: list[int]) -> None:
         self.node("Reshape", [self.last, self.constant(np.array(shape, np.int64))])

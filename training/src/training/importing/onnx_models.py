@@ -12,7 +12,7 @@ from platform_core.open_inference import NUMBERS, number_block
 from scoring.graph import Graph
 from training.importing.found import AdaptedModel, Declared, FoundModel
 from training.importing.graph_inputs import feed_inputs
-from training.importing.graph_outputs import finish_outputs
+from training.importing.graph_outputs import ML, finish_outputs
 from use_cases import UseCase, assemble, model_schema
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 
@@ -56,7 +56,7 @@ def adapt_graph(found: FoundModel, case: UseCase, declared: Declared) -> Adapted
     def run(name: str) -> np.ndarray:
         return _value(model, name, golden, found.source)
 
-    notes += finish_outputs(model.graph, case, declared, found.labels, run, PREFIX)
+    notes += finish_outputs(model, case, declared, found.labels, run, PREFIX)
     _drop_zip_maps(model.graph)
     del model.graph.value_info[:]
     helper.set_model_props(model, {FEATURE_SCHEMA_KEY: feature_schema_hash(schema)})
@@ -78,7 +78,7 @@ def _drop_zip_maps(graph: onnx.GraphProto) -> None:
 def _import_operators(model: onnx.ModelProto) -> None:
     """Name the versions of the operators that are added, where the graph has none."""
     used = {one.domain for one in model.opset_import}
-    for domain, version in (("", OPSET), ("ai.onnx.ml", ML_OPSET)):
+    for domain, version in (("", OPSET), (ML, ML_OPSET)):
         if domain not in used and not (domain == "" and "ai.onnx" in used):
             model.opset_import.append(helper.make_opsetid(domain, version))
 

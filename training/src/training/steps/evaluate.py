@@ -10,7 +10,7 @@ from platform_core.parquet import table_bytes
 from training.card.evaluation import evaluate_answers, labelled_predictions
 from training.card.slices import slices_of_test_part
 from training.progress import show
-from training.results import EvaluationResult, FeaturesResult, RocCurve, TrainResult
+from training.results import EvaluationResult, FeaturesResult, ModelResult, RocCurve, TrainResult
 from training.search.models import (
     Array,
     candidate,
@@ -33,13 +33,31 @@ def run(context: StepContext, features: FeaturesResult, model: TrainResult) -> E
     fitted = load_model(store, model.model_path)
     answers = probabilities(case, fitted, test)
     graph: bytes = candidate(case, model.candidate).to_onnx(fitted).SerializeToString()
+    return measure(context, version, model, graph, answers)
+
+
+def measure(
+    context: StepContext,
+    version: str,
+    model: ModelResult,
+    graph: bytes,
+    answers: Array | None,
+) -> EvaluationResult:
+    """Measure `answers` [N, C] of a model to the test part of a dataset version; `None` takes
+    those of its `graph`, which is then not compared with an original.
+    """
+    case, store = context.case, context.store
+    test = read_features(store, case, version, TEST)
+    given = graph_probabilities(case, graph, test) if answers is None else answers
     kinds = slices_of_test_part(store, case, version)
-    found = evaluate_answers(case, test, answers, model.decision, kinds, model.seed)
+    found = evaluate_answers(case, test, given, model.decision, kinds, model.seed)
     labelled = labelled_predictions(case, found.answers)
     return EvaluationResult(
         graph_path=context.write("model.onnx", graph),
         graph_bytes=len(graph),
-        largest_difference=_largest_difference(case, graph, test, answers),
+        largest_difference=(
+            None if answers is None else _largest_difference(case, graph, test, answers)
+        ),
         metrics=found.metrics,
         slices=tuple(found.slices),
         classes=tuple(case.classes),

@@ -57,7 +57,10 @@ class DataSummary(Contract):
 
 
 class ModelCard(Contract):
-    """`model_card.json`. `limits` are sentences about what the metrics do not cover."""
+    """`model_card.json`. `limits` are sentences about what the metrics do not cover.
+
+    Without `data` the model was judged on no rows.
+    """
 
     format: Literal[1] = 1
     title: str
@@ -69,7 +72,7 @@ class ModelCard(Contract):
     decision: DecisionRule
     decision_why: str
     slices: tuple[SliceMetrics, ...]
-    data: DataSummary
+    data: DataSummary | None
     trials: tuple[TrialSummary, ...]
     search_complete: bool
     lineage: Lineage
