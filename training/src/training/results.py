@@ -9,7 +9,7 @@ from typing import Any
 
 from evaluation import SliceMetrics
 from platform_core.contracts.base import Contract
-from platform_core.contracts.release import DecisionRule, ImportedModel
+from platform_core.contracts.release import ImportedModel, Rule
 from releases.catalogue.model_card import TrialSummary
 
 
@@ -73,7 +73,7 @@ class ModelResult(StepResult):
     candidate: str
     parameters: dict[str, Any]
     seed: int
-    decision: DecisionRule
+    decision: Rule
     decision_why: str
     complete: bool
     trials: tuple[TrialSummary, ...]
@@ -116,7 +116,7 @@ class EvaluationResult(StepResult):
     `largest_difference` is the one between the graph's and the original's probabilities, `None`
     for a graph that was not converted;
     `confusion` counts rows by label, then by prediction, in the order of `classes`; `roc` only
-    with a positive class.
+    with a positive class. For regression there are neither.
     """
 
     graph_path: str
