@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skops import io as skops
 from xgboost import XGBClassifier
 
+from drift_detector.detection.references import load_references
 from platform_core.clock import SystemClock
 from platform_core.errors import GateRefused, InvalidData, Refused
 from platform_core.ledger import Ledger
@@ -118,6 +119,8 @@ def test_without_rows_nothing_is_measured_and_production_asks(services, tmp_path
     assert [check.name for check in lineage.gates] == ["signature"]
     assert (card.data, card.metrics) == (None, {})
     assert "Not measured" in services.store.read(released.card_path).decode()
+    with pytest.raises(InvalidData, match="was not measured"):
+        load_references(services.store, IRIS, released.release_id)
     verification = Verification(services.store, Ledger(services.store, SystemClock()))
     verification.for_staging(IRIS, released.release_id)
     with pytest.raises(GateRefused, match="--accept-unmeasured"):
@@ -136,6 +139,7 @@ def test_a_bad_model_is_refused_by_its_gates(services, tmp_path, holdout) -> Non
 def test_a_holdout_that_the_platform_trained_on_is_said(services, tmp_path) -> None:
     from data_pipeline.preparation import DataPreparation
     from data_pipeline.sources import IngestRequest
+    from data_pipeline.versions.manifest import find_base
 
     file = tmp_path / "rows.parquet"
     pq.write_table(rows(200, 9), file)
@@ -143,6 +147,8 @@ def test_a_holdout_that_the_platform_trained_on_is_said(services, tmp_path) -> N
     manifest = preparation.freeze(IngestRequest(str(file), {}, 0, 0), "models/iris/_runs/x")
     skops.dump(fitted(), tmp_path / "model.skops")
     _, lineage, card = bring(services, tmp_path / "model.skops", holdout=str(file))
+    # What is held out is nothing to add later rows to.
+    assert find_base(services.store, "iris", "latest").dataset_version == manifest.dataset_version
     (said,) = [note for note in lineage.imported.notes if "declared unseen" in note]
     assert manifest.dataset_version in said
     assert said in card.limits

@@ -36,7 +36,7 @@ def load_references(store: BlobStore, use_case: UseCase, release_id: str) -> dic
     references = read_baseline(data)
     if not references:
         raise InvalidData(
-            f"release {release_id:.12} was imported without rows to judge it on, so its baseline is "
-            "not measured; import it again with --holdout"
+            f"the baseline of release {release_id:.12} was not measured: it was imported without "
+            "rows; import it again with --holdout"
         )
     return {name: r for name, r in references.items() if kinds.get(name) == r.kind}
