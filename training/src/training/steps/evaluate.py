@@ -10,7 +10,7 @@ from platform_core.parquet import table_bytes
 from training.card.evaluation import evaluate_answers, labelled_predictions
 from training.card.slices import slices_of_test_part
 from training.progress import show
-from training.results import EvaluationResult, FeaturesResult, RocCurve, TrainResult
+from training.results import EvaluationResult, FeaturesResult, ModelResult, RocCurve, TrainResult
 from training.search.models import (
     Array,
     answers,
@@ -33,15 +33,33 @@ def run(context: StepContext, features: FeaturesResult, model: TrainResult) -> E
     case, store, version = context.case, context.store, features.dataset_version
     test = read_features(store, case, version, TEST)
     fitted = load_model(store, model.model_path)
-    given = answers(case, fitted, test)
+    original = answers(case, fitted, test)
     graph: bytes = candidate(case, model.candidate).to_onnx(fitted).SerializeToString()
+    return measure(context, version, model, graph, original)
+
+
+def measure(
+    context: StepContext,
+    version: str,
+    model: ModelResult,
+    graph: bytes,
+    original: Array | None,
+) -> EvaluationResult:
+    """Measure the answers [N, C], for numbers [N], of an `original` model to the test part of a
+    dataset version; `None` takes those of its `graph`, which is then compared with nothing.
+    """
+    case, store = context.case, context.store
+    test = read_features(store, case, version, TEST)
+    given = graph_answers(case, graph, test) if original is None else original
     kinds = slices_of_test_part(store, case, version)
     found = evaluate_answers(case, test, given, model.decision, kinds, model.seed)
     labelled = labelled_predictions(case, found.answers)
     return EvaluationResult(
         graph_path=context.write("model.onnx", graph),
         graph_bytes=len(graph),
-        largest_difference=_largest_difference(case, graph, test, given),
+        largest_difference=(
+            None if original is None else _largest_difference(case, graph, test, original)
+        ),
         metrics=found.metrics,
         slices=tuple(found.slices),
         classes=tuple(case.classes),

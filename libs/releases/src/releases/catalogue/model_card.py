@@ -60,7 +60,10 @@ class DataSummary(Contract):
 
 
 class ModelCard(Contract):
-    """`model_card.json`. `limits` are sentences about what the metrics do not cover."""
+    """`model_card.json`. `limits` are sentences about what the metrics do not cover.
+
+    Without `data` the model was judged on no rows.
+    """
 
     format: Literal[1] = 1
     title: str
@@ -73,7 +76,7 @@ class ModelCard(Contract):
     decision: Rule
     decision_why: str
     slices: tuple[SliceMetrics, ...]
-    data: DataSummary
+    data: DataSummary | None
     trials: tuple[TrialSummary, ...]
     search_complete: bool
     lineage: Lineage
