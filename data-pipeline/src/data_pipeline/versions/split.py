@@ -48,6 +48,14 @@ class _NoTimeSplitError(Exception):
     """The rows cannot be split by time; the message says why."""
 
 
+def hold_out(database: DuckDBPyConnection, rows: str) -> SplitSummary:
+    """Create the table `parts` with every cluster of the table `rows` in the test part."""
+    database.execute(
+        f"CREATE TABLE parts AS SELECT DISTINCT cluster, '{TEST}' AS part FROM {rows}"  # noqa: S608
+    )
+    return SplitSummary(method="declared", why="all rows are declared unseen by the model")
+
+
 def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> SplitSummary:
     """Create the table `parts` (`cluster`, `part`) for the rows of the table `rows` (`cluster` as
     16 hexadecimal digits, `label`, `time` in microseconds or null) and return how it was split.
@@ -58,6 +66,7 @@ def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> Sp
     earliest row decides. Clusters without a time, and all of them in a split by content, are
     divided by a hash of their id.
     """
+    of_classes = " of every class" if classes else ""
     database.execute(_CLUSTERS.format(rows=rows, stratum=stratum(classes)))
     try:
         boundaries = _boundaries(database, rows, classes)
@@ -67,7 +76,7 @@ def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> Sp
     else:
         summary = SplitSummary(
             method="time",
-            why=f"at least {TIMED_SHARE:.0%} of the rows of every class have a time",
+            why=f"at least {TIMED_SHARE:.0%} of the rows{of_classes} have a time",
             boundaries={n: _EPOCH + timedelta(microseconds=v) for n, v in boundaries.items()},
         )
     database.execute("CREATE TABLE boundaries (label VARCHAR, time BIGINT)")
