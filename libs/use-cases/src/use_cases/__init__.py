@@ -4,7 +4,7 @@ from use_cases.assemble import assemble, model_schema
 from use_cases.feature_schema import FeatureSchema, number_block
 from use_cases.interface import EntityFeature, EntityFeatures, MonitoredColumn, UseCase
 from use_cases.record_schema import ColumnNames, Limits, RecordId, RecordSchema
-from use_cases.registry import use_case, use_case_names
+from use_cases.registry import InstalledUseCases, discover, use_case, use_case_names
 from use_cases.rules.gates import Gate, Gates
 from use_cases.rules.thresholds import (
     BestF1,
@@ -28,6 +28,7 @@ __all__ = [
     "FeatureSchema",
     "Gate",
     "Gates",
+    "InstalledUseCases",
     "LabelSpec",
     "Limits",
     "MonitoredColumn",
@@ -38,6 +39,7 @@ __all__ = [
     "UseCase",
     "Validation",
     "assemble",
+    "discover",
     "model_schema",
     "number_block",
     "use_case",

@@ -10,7 +10,7 @@ from drift_detector.settings import DriftSettings
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import Clock
 from platform_core.ledger import Ledger
-from use_cases import use_case, use_case_names
+from use_cases import InstalledUseCases
 
 
 def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
@@ -32,7 +32,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         webhook = Webhook(store, url, timeout)
     return DriftJob(
         detector=DriftDetector(store, Ledger(store, clock), clock, policy, page_rows),
-        use_cases={name: use_case(name) for name in use_case_names()},
+        use_cases=InstalledUseCases(),
         flush=gateway_flush(
             settings.gateway_url,
             settings.gateway_api_key.get_secret_value(),

@@ -45,11 +45,8 @@ class Predictor:
         self._metrics = metrics
         self._clock = clock
         self._max_pending = limits.pending_requests
-        batch = BatchLimits(BATCH_ROWS, BATCH_BYTES, limits.concurrent_calls)
-        self._batchers: dict[ServingTarget, MicroBatcher[PredictionRequest, Responses]] = {
-            target: MicroBatcher(partial(self._predict, target), batch, UnusableResponse)
-            for target in upstream.targets
-        }
+        self._batch = BatchLimits(BATCH_ROWS, BATCH_BYTES, limits.concurrent_calls)
+        self._batchers: dict[ServingTarget, MicroBatcher[PredictionRequest, Responses]] = {}
 
     async def predict(self, request: PredictionRequest) -> Responses:
         """Return one response per record, in order; each is in the inference log by then.
@@ -60,7 +57,11 @@ class Predictor:
             Overloaded: too many requests wait for it already.
             SpoolUnavailable: the inference log cannot be written.
         """
-        batcher = self._batchers[request.target]
+        batcher = self._batchers.get(request.target)
+        if batcher is None:
+            predict = partial(self._predict, request.target)
+            batcher = MicroBatcher(predict, self._batch, UnusableResponse)
+            self._batchers[request.target] = batcher
         if batcher.pending >= self._max_pending:
             raise Overloaded("too many requests wait for this inference service; retry shortly")
         return await batcher(request, request.rows, request.size)
