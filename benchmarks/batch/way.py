@@ -19,8 +19,11 @@ import pyarrow.parquet as pq
 import ray
 
 from batch.data import CASE, COLUMNS, MODEL
-from batch_inference import BatchSettings, Executor, LocalExecutor, Services, run_job
+from batch_inference.executors import Executor, LocalExecutor
+from batch_inference.job import run_job
 from batch_inference.ray_executor import RayExecutor
+from batch_inference.services import Services
+from batch_inference.settings import BatchSettings
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.connect import online_store
 from platform_core.batch import BatchJob, JobStatus

@@ -166,6 +166,7 @@ def _served_equals_stored(store: LocalBlobStore, versions: dict[UseCase, str]) -
             "row_id",
             "label",
             "cluster",
+            "source",
             *model_schema(case).arrow.names,
         ]
         assert model_schema(case).select(stored).equals(served)

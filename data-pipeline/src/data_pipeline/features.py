@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from data_pipeline.columns import CLUSTER, EVENT_TIMESTAMP, LABEL, PART, ROW_ID
+from data_pipeline.columns import CLUSTER, EVENT_TIMESTAMP, LABEL, PART, ROW_ID, SOURCE
 from data_pipeline.entity_features import entity_features
 from data_pipeline.versions.manifest import DatasetManifest, read_manifest
 from platform_core.hashing import sha256_json
@@ -24,7 +24,7 @@ from use_cases import UseCase, model_schema
 from use_cases.assemble import join_entities, without_entities
 
 FEATURES_CODE = "features_code"
-KEPT = [ROW_ID, LABEL, PART, CLUSTER]
+KEPT = [ROW_ID, LABEL, PART, CLUSTER, SOURCE]
 """The columns of the records that are stored with the features."""
 BATCH_ROWS = 4_096
 
@@ -41,7 +41,7 @@ class OwnFeatures:
     parent: ds.Dataset | None
 
     def __call__(self, records: pa.Table) -> pa.Table:
-        """Return `row_id`, `label`, `part`, `cluster` and the features of each of `records`."""
+        """Return the columns `KEPT` and the features of each of `records`."""
         case, ids = self.case, records[ROW_ID].combine_chunks()
         known = self._known(ids)
         new = records.filter(pc.invert(pc.is_in(ids, known[ROW_ID].combine_chunks())))
@@ -79,7 +79,7 @@ def compute_features(
 ) -> str | None:
     """Write `features.parquet` of a dataset version and return its feature view's version.
 
-    Columns: `row_id`, `label`, `part`, `cluster`, then the model's input, ordered by `row_id`.
+    Columns: `row_id`, `label`, `part`, `cluster`, `source`, then the model's input, by `row_id`.
     `history` is the folder where Feast finds the entity histories; `feature_store` may be `None`
     for a use case without entity features. With `on_ray` own features are computed on Ray Data
     (needs a connected Ray), otherwise in this process. `batch_rows` are computed at once; memory

@@ -5,7 +5,14 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from data_pipeline.sources.request import DEFAULT_ROWS, IngestRequest, parse_columns, shown
+from data_pipeline.sources import (
+    DEFAULT_ROWS,
+    IngestRequest,
+    join_sources,
+    parse_columns,
+    shown,
+    split_sources,
+)
 from platform_core.contracts.base import Contract
 from platform_core.errors import InvalidData
 
@@ -20,7 +27,9 @@ class SourceParameters(Contract):
     """
 
     data: str = Field(
-        default="", description="A path, pattern, folder or URL; without it records are generated."
+        default="",
+        description="A path, pattern, folder or URL, or several in quotes, which are pooled; "
+        "without it records are generated.",
     )
     columns: str = Field(default="", description='Your names, e.g. "body=text email_id=sms_id".')
     base: str = Field(
@@ -47,11 +56,18 @@ class SourceParameters(Contract):
         return IngestRequest(self.data, parse_columns(self.columns), self.rows, self.seed)
 
     def public(self) -> dict[str, Any]:
-        """Return the parameters as lineage keeps them: without credentials in the address."""
-        return {**self.model_dump(), "data": shown(self.data) if self.data else ""}
+        """Return the parameters as lineage keeps them: without credentials in the address, and
+        the rows to generate only where rows were generated.
+        """
+        if not self.data:
+            return self.model_dump()
+        return {**self.model_dump(exclude={"rows"}), "data": shown(self.data)}
 
     def absolute(self) -> Self:
-        """Return the parameters with a relative path made absolute; a URL stays as it is."""
-        if not self.data or "://" in self.data:
+        """Return the parameters with relative paths made absolute; a URL stays as it is."""
+        if not self.data:
             return self
-        return self.model_copy(update={"data": str(Path.cwd() / self.data)})
+        sources = [
+            one if "://" in one else str(Path.cwd() / one) for one in split_sources(self.data)
+        ]
+        return self.model_copy(update={"data": join_sources(sources)})

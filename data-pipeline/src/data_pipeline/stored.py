@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID
+from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID, SOURCE
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import FEATURES_FILE, RECORDS_FILE, dataset_path
 from use_cases import UseCase, model_schema
 
 
 def read_features(store: BlobStore, case: UseCase, version: str, part: str) -> pa.Table:
-    """Return `row_id`, `label`, `cluster` and the model's input of the rows of `part` (`train`,
-    `test`).
+    """Return `row_id`, `label`, `cluster`, `source` and the model's input of the rows of `part`
+    (`train`, `test`).
     """
-    columns = [ROW_ID, LABEL, CLUSTER, *model_schema(case).arrow.names]
+    columns = [ROW_ID, LABEL, CLUSTER, SOURCE, *model_schema(case).arrow.names]
     return _rows(store, dataset_path(case.name, version, FEATURES_FILE), part, columns)
 
 

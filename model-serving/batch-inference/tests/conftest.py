@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from batch_inference import BatchSettings, LocalExecutor, Services, run_job
-from batch_inference.executors import Executor
+from batch_inference.executors import Executor, LocalExecutor
+from batch_inference.job import run_job
+from batch_inference.services import Services
+from batch_inference.settings import BatchSettings
 from platform_core.batch import BatchJob, BatchProgress, run_command
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment

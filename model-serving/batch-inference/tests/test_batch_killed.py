@@ -23,7 +23,10 @@ ROWS, CHUNK_ROWS, BROKEN = 50, 10, (3, 41)
 PROGRAM = """
 import json, os, signal, sys
 from pathlib import Path
-from batch_inference import BatchSettings, LocalExecutor, Services, run_job
+from batch_inference.executors import LocalExecutor
+from batch_inference.job import run_job
+from batch_inference.services import Services
+from batch_inference.settings import BatchSettings
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 

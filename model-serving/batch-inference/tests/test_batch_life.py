@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from batch_inference import LocalExecutor
+from batch_inference.executors import LocalExecutor
 from platform_core.batch import BatchProgress, JobStatus
 from platform_core.clock import ManualClock
 from platform_core.parquet import read_table, write_table

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from batch_inference import LocalExecutor
+from batch_inference.executors import LocalExecutor
 from platform_core.batch import BatchAttempt, BatchProgress, JobObjects, JobStatus
 from platform_core.errors import UpstreamUnavailable
 from platform_core.parquet import read_table, write_table

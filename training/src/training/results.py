@@ -65,7 +65,10 @@ class FeaturesResult(StepResult):
 
 
 class TrainResult(StepResult):
-    """The best model of a search; `run_id` is its MLflow run, `cross_validated` its score."""
+    """The best model of a search; `run_id` is its MLflow run, `cross_validated` its score.
+
+    `libraries` are the versions of what it was made with.
+    """
 
     run_id: str
     candidate: str
@@ -78,6 +81,7 @@ class TrainResult(StepResult):
     complete: bool
     trials: tuple[TrialSummary, ...]
     model_path: str
+    libraries: dict[str, str]
 
     def location(self) -> str:
         """Return the path of the fitted model."""

@@ -4,8 +4,20 @@ from data_pipeline.sources.request import (
     DEFAULT_ROWS,
     GENERATED,
     IngestRequest,
+    join_sources,
     parse_columns,
     shown,
+    source_names,
+    split_sources,
 )
 
-__all__ = ["DEFAULT_ROWS", "GENERATED", "IngestRequest", "parse_columns", "shown"]
+__all__ = [
+    "DEFAULT_ROWS",
+    "GENERATED",
+    "IngestRequest",
+    "join_sources",
+    "parse_columns",
+    "shown",
+    "source_names",
+    "split_sources",
+]

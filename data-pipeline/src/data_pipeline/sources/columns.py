@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -35,7 +35,8 @@ class ColumnMapping:
     """What a use case needs of a source, in a form that travels to other processes.
 
     `limits` are the most characters of text columns; `label_values` the known spellings;
-    `renaming` maps names of the source to ours.
+    `renaming` maps names of the source to ours; where several sources are `pooled`, a file need not
+    have each of them.
     """
 
     names: tuple[str, ...]
@@ -46,9 +47,12 @@ class ColumnMapping:
     limits: Mapping[str, int]
     label_values: frozenset[str]
     renaming: Mapping[str, str]
+    pooled: bool = False
 
     @classmethod
-    def of(cls, case: UseCase, renaming: Mapping[str, str]) -> "ColumnMapping":
+    def of(
+        cls, case: UseCase, renaming: Mapping[str, str], *, pooled: bool = False
+    ) -> "ColumnMapping":
         """Return what `case` needs."""
         schema, training = case.record_schema, case.training()
         defaults = {n: pa.scalar(v, schema.field(n).type) for n, v in training.defaults.items()}
@@ -62,6 +66,7 @@ class ColumnMapping:
             limits={name: int(case.limits[name].maximum) for name in texts},
             label_values=frozenset(training.label.values),
             renaming=dict(renaming),
+            pooled=pooled,
         )
 
     @property
@@ -88,6 +93,9 @@ class ColumnMapping:
         names = [field.name for field in fields]
         partitions = {k: v for k, v in _partitions(file).items() if k not in names}
         absent = [name for name in self.renaming if name not in {*names, *partitions}]
+        if absent and self.pooled:
+            present = {ours: to for ours, to in self.renaming.items() if ours not in absent}
+            return replace(self, renaming=present).select(file, fields)
         if absent:
             raise InvalidData(
                 f"COLUMNS names {', '.join(absent)}, which {file.name} does not have; "

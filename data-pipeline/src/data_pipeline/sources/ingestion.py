@@ -14,7 +14,7 @@ from data_pipeline.sources.events import Failed, Finished, Note, ReadEvent, Rows
 from data_pipeline.sources.locate import Source, open_source
 from data_pipeline.sources.parts import PartWriter
 from data_pipeline.sources.raw import IngestSummary, InputCount, UnreadableFile, raw_folder
-from data_pipeline.sources.request import IngestRequest, shown
+from data_pipeline.sources.request import IngestRequest, shown, source_names
 from platform_core.errors import InvalidData
 from platform_core.ports.blob_store import BlobStore
 from use_cases import UseCase
@@ -55,7 +55,8 @@ def ingest(
         UpstreamUnavailable: a server or the cluster does not answer.
         ConfigurationError: a library for this kind of source is not installed.
     """
-    mapping = ColumnMapping.of(case, request.renaming)
+    names = source_names(request.data)
+    mapping = ColumnMapping.of(case, request.renaming, pooled=bool(names))
     meter = ProgressMeter(progress, time.monotonic)
     with (
         PartWriter(store, raw_folder(folder)) as writer,
@@ -66,7 +67,7 @@ def ingest(
             ingestion.take(event)
         ingestion.refuse(source, settings.data_max_unreadable_share)
         writer.finish()
-        summary = ingestion.summary(shown(request.data))
+        summary = ingestion.summary(shown(request.data), names)
         writer.seal(summary)
     return summary
 
@@ -152,7 +153,7 @@ class _Ingestion:
                 f"DATA_MAX_UNREADABLE_SHARE allows ({max_share:.0%}); the first is {first}"
             )
 
-    def summary(self, shown_source: str) -> IngestSummary:
+    def summary(self, shown_source: str, pooled: tuple[str, ...]) -> IngestSummary:
         """Return what was found; raises `InvalidData` when no rows are left."""
         counts = self.inputs.values()
         rows, malformed = sum(c.rows for c in counts), sum(c.pieces for c in counts)
@@ -160,12 +161,14 @@ class _Ingestion:
             first = "; ".join(self.warnings[-1:])
             why = f" ({malformed} lines could not be parsed; {first})" if malformed else ""
             raise InvalidData(f"{shown_source} has no rows{why}; give a file with labelled records")
+        self._refuse_empty(pooled)
         warnings = self.warnings + [
             f"{count} values of {name} were longer than {self.mapping.limits[name]:,} characters "
             "and were cut" for name, count in self.truncated.items() if count
         ]  # fmt: skip
         return IngestSummary(
             source=shown_source,
+            pooled=pooled,
             rows=rows,
             files=sum(c.files for c in counts),
             seconds=self.meter.end(rows, self._note(malformed)),
@@ -178,6 +181,18 @@ class _Ingestion:
             warnings=tuple(warnings),
             parts=tuple(self.writer.names),
         )
+
+    def _refuse_empty(self, pooled: tuple[str, ...]) -> None:
+        """Raise `InvalidData` where one of several sources gave no row."""
+        given = {name.partition("/")[0] for name, counts in self.inputs.items() if counts.rows}
+        for name in pooled:
+            if name not in given:
+                bad = (one for one in self.unreadable if one.file.partition("/")[0] == name)
+                why = "".join(f": {one.reason}" for one in bad)
+                raise InvalidData(
+                    f"the source {name} of DATA has no rows{why}; give labelled records or "
+                    "leave it out"
+                )
 
     def _counts(self) -> Iterator[InputCount]:
         """Yield the account of each input; what is beyond a thousand of them in one."""

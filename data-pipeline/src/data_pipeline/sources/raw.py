@@ -52,7 +52,8 @@ class InputCount(Contract):
 
 
 class IngestSummary(Contract):
-    """What one ingest found. `source` is free of credentials and query strings.
+    """What one ingest found. `source` is free of credentials and query strings; `pooled` names each
+    of several sources: the names of their files begin with it.
 
     `rows`, `files` and `bytes` count what was read (bytes as stored, packed or not);
     `rows_malformed` are pieces that were set aside, `inputs` accounts for each input,
@@ -61,6 +62,7 @@ class IngestSummary(Contract):
     """
 
     source: str
+    pooled: tuple[str, ...] = ()
     rows: int = Field(ge=0)
     files: int = Field(ge=0)
     seconds: float = Field(ge=0)

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_pipeline.sources.columns import ColumnMapping
 from data_pipeline.sources.events import ROWS, Failed, Finished, Note, ReadEvent, Rejects
@@ -114,7 +115,43 @@ class HuggingFaceTask:
         return read_hugging_face(self.data, mapping)
 
 
-ReadTask = FileTask | GeneratorTask | HuggingFaceTask
+@dataclass(frozen=True)
+class PooledTask:
+    """A task of one of several sources; `name` is put in front of the names of its files."""
+
+    name: str
+    task: "ReadTask"
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes it will read."""
+        return self.task.bytes
+
+    def read(self, mapping: ColumnMapping) -> Iterator[ReadEvent]:
+        """Yield the events of the task."""
+        for event in self.task.read(mapping):
+            if isinstance(event, Note):
+                yield Note(f"{self.name}: {event.text}")
+                continue
+            named = replace(event, file=pooled_name(self.name, event.file))
+            if isinstance(named, RowsEvent):
+                files = named.batch[SOURCE_COLUMN]
+                alone = pc.equal(files, self.name)
+                inside = pc.binary_join_element_wise(self.name, files, "/")
+                number = named.batch.schema.get_field_index(SOURCE_COLUMN)
+                column = pc.if_else(alone, files, inside)
+                named = replace(named, batch=named.batch.set_column(number, SOURCE_COLUMN, column))
+            yield named
+
+
+def pooled_name(source: str, file: str) -> str:
+    """Return the name of a file of one of several sources: what is before the first slash names
+    the source.
+    """
+    return file if file == source else f"{source}/{file}"
+
+
+ReadTask = FileTask | GeneratorTask | HuggingFaceTask | PooledTask
 
 
 def generator_tasks(case: UseCase, rows: int, seed: int) -> list[ReadTask]:

@@ -89,12 +89,14 @@ class Quarantine:
             self.add(pa.table({name: as_text(rows[name]) for name in self._schema.names}))
 
 
-def write_records(database: DuckDBPyConnection, case: UseCase, path: Path) -> str:
+def write_records(database: DuckDBPyConnection, case: UseCase, path: Path, *, sources: bool) -> str:
     """Write the rows of `selected`, of the tables `accepted` and `base_records`, ordered by
-    `row_id`; create the view `records` of the file and return the hash of its content.
+    `row_id`; create the view `records` of the file and return the hash of its content, which
+    includes where each row came from if `sources`.
     """
     names, schema = _identifiers(case), records_schema(case)
-    digest = ContentDigest(pa.schema([field for field in schema if field.name != SOURCE]))
+    hashed = [field for field in schema if sources or field.name != SOURCE]
+    digest = ContentDigest(pa.schema(hashed))
     query = f"""
     SELECT {names}, r.label, make_timestamptz(s.time), r.row_id, s.cluster, s.part, r.source
     FROM accepted r JOIN selected s ON r._arrival = s.arrival

@@ -130,11 +130,15 @@ class _Freezing:
             allowed = self.rules.max_invalid_share
             check_selection(case, scanned, selection, quarantine.reasons, allowed)
             quarantine.add_selected(database, case)
-        version = write_records(database, case, folder / RECORDS_FILE)
+        pooled = tuple(
+            dict.fromkeys([*(self.base.pooled if self.base else ()), *raw.summary.pooled])
+        )
+        version = write_records(database, case, folder / RECORDS_FILE, sources=bool(pooled))
         write_index(database, folder / INDEX_FILE)
         extra = self._base_extra_columns()
         write_extra_columns(database, folder / EXTRA, extra, folder / EXTRA_COLUMNS_FILE)
-        return self._publish(self._manifest(version, raw, scanned, selection, quarantine))
+        manifest = self._manifest(version, raw, scanned, selection, quarantine)
+        return self._publish(manifest.model_copy(update={"pooled": pooled}))
 
     def _load_base(self) -> None:
         """Create the tables `base` and `base_records`, empty without a version to add to.

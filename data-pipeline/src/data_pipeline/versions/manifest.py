@@ -47,7 +47,8 @@ class DatasetManifest(Contract):
     one), `times_unknown` and `sources` are about all records; the other counts, `reasons`,
     `warnings` and `split` about the rows of this ingest, which is all of them without `parents`:
     then `rows_read` is `rows`, `rows_quarantined` and `duplicates`. `inputs` accounts for each
-    input in its own unit; what was set aside there is in quarantine.
+    input in its own unit; what was set aside there is in quarantine. `pooled` names the sources
+    where there are several; then what is before the first slash in the column `source` is one.
     """
 
     dataset_version: str
@@ -69,6 +70,7 @@ class DatasetManifest(Contract):
     sources: tuple[SourceCount, ...] = ()
     times_unknown: int = 0
     data_source: str = ""
+    pooled: tuple[str, ...] = ()
     unreadable_files: int = 0
     inputs: tuple[InputCount, ...] = ()
     truncated: dict[str, int] = Field(default_factory=dict)

@@ -80,6 +80,7 @@ def _train(
         complete=found.complete,
         trials=tuple(_trial(result) for result in found.results),
         model_path=path,
+        libraries=libraries(model),
     )
 
 

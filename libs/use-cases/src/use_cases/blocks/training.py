@@ -48,10 +48,11 @@ class DeclaredTraining(TrainingUseCase):
 
     def candidates(self) -> Sequence[Candidate]:
         """Return the stock candidates that suit the columns."""
-        from use_cases.blocks.candidates import candidates
+        from use_cases.stock import candidates
 
         case = self.case
-        return candidates(case.feature_schema, case.classes, case.models)
+        task = task_of(len(case.classes))
+        return candidates(case.feature_schema, task, case.classes, case.models)
 
     def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
         """Return the texts of a record that has nothing but texts, otherwise null."""

@@ -15,16 +15,27 @@ from skl2onnx.operator_converters.tfidf_vectoriser import convert_sklearn_tfidf_
 from skl2onnx.shape_calculators.text_vectorizer import (
     calculate_sklearn_text_vectorizer_output_shapes,
 )
+from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
 
+import use_cases.export.boosting  # noqa: F401  (registers its converters)
 from platform_core.errors import InvalidInput
 from use_cases.closed_vectoriser import TOKEN_PATTERN, ClosedTfidfVectorizer, open_terms
+from use_cases.export.graph_edit import (
+    divide_by_norm,
+    keep_prediction,
+    keep_probabilities,
+    name_inputs,
+    prune,
+    take_block,
+)
+from use_cases.export.text_fold import fold_text
 from use_cases.feature_schema import FeatureSchema
-from use_cases.graph_edit import divide_by_norm, keep_probabilities, name_inputs, prune, take_block
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
-from use_cases.text_fold import fold_text
 
 OPSET = {"": 18, "ai.onnx.ml": 3}
 GRAPH_NAME = "model"
@@ -59,11 +70,7 @@ def export(fitted: Pipeline, schema: FeatureSchema, classes: Sequence[str]) -> o
         InvalidInput: the estimator is not a pipeline or was fitted on other classes, or a
             vectoriser cannot be expressed in ONNX.
     """
-    if not isinstance(fitted, Pipeline):
-        raise InvalidInput(
-            f"{type(fitted).__name__} takes one array; put it into a Pipeline behind a "
-            "ColumnTransformer or a scaler, so that its columns have names"
-        )
+    _check_pipeline(fitted)
     learned = [str(label) for label in fitted.classes_]
     if sorted(learned) != sorted(classes):
         raise InvalidInput(
@@ -74,12 +81,36 @@ def export(fitted: Pipeline, schema: FeatureSchema, classes: Sequence[str]) -> o
     take_block(model.graph, schema.numbers)
     keep_probabilities(model.graph, [learned.index(name) for name in classes])
     fold_text(model.graph)
-    prune(model.graph)
-    divide_by_norm(model.graph)
-    helper.set_model_props(model, {FEATURE_SCHEMA_KEY: feature_schema_hash(schema)})
-    _sort_operator_sets(model)
-    onnx.checker.check_model(model)
-    return model
+    return _finished(model, schema)
+
+
+def export_regressor(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
+    """Return the graph of a fitted regressor.
+
+    Args:
+        fitted: pipeline that ends in a regressor of one target, fitted on a pandas frame with the
+            columns of `schema`. Text vectorisers are limited as in `export`.
+        schema: the model's features.
+
+    Returns:
+        A graph with the inputs of `export` and one output `prediction` [N, 1] float32.
+
+    Raises:
+        InvalidInput: the estimator is not a pipeline, or a vectoriser cannot be expressed in ONNX.
+    """
+    _check_pipeline(fitted)
+    model = _converted(fitted, schema)
+    take_block(model.graph, schema.numbers)
+    keep_prediction(model.graph)
+    return _finished(model, schema)
+
+
+def _check_pipeline(fitted: object) -> None:
+    if not isinstance(fitted, Pipeline):
+        raise InvalidInput(
+            f"{type(fitted).__name__} takes one array; put it into a Pipeline behind a "
+            "ColumnTransformer or a scaler, so that its columns have names"
+        )
 
 
 def _converted(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
@@ -100,6 +131,15 @@ def _converted(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
     return model
 
 
+def _finished(model: onnx.ModelProto, schema: FeatureSchema) -> onnx.ModelProto:
+    prune(model.graph)
+    divide_by_norm(model.graph)
+    helper.set_model_props(model, {FEATURE_SCHEMA_KEY: feature_schema_hash(schema)})
+    _sort_operator_sets(model)
+    onnx.checker.check_model(model)
+    return model
+
+
 def _sort_operator_sets(model: onnx.ModelProto) -> None:
     """Order what the converter collected in a set, so that every process writes the same bytes."""
     ordered = sorted(model.opset_import, key=lambda operator_set: operator_set.domain)
@@ -108,8 +148,14 @@ def _sort_operator_sets(model: onnx.ModelProto) -> None:
 
 
 def _options(fitted: Pipeline) -> dict[int, dict[str, Any]]:
-    options: dict[int, dict[str, Any]] = {id(fitted): {"zipmap": False}}
+    options: dict[int, dict[str, Any]] = {}
+    if is_classifier(fitted):
+        options[id(fitted)] = {"zipmap": False}
+    linear = isinstance(fitted.steps[-1][1], LinearClassifierMixin | LinearModel)
     for step in _steps(fitted):
+        if isinstance(step, StandardScaler | RobustScaler | MaxAbsScaler) and not linear:
+            # Divided as scikit-learn divides: a tree may split between two neighbouring float32.
+            options[id(step)] = {"div": "div"}
         if isinstance(step, CountVectorizer):
             _check_vectoriser(step)
             # Slim images lack every locale but C, and the session would fail to load.
