@@ -9,7 +9,7 @@ from typing import Any
 
 from evaluation import SliceMetrics
 from platform_core.contracts.base import Contract
-from platform_core.contracts.release import DecisionRule
+from platform_core.contracts.release import Rule
 from releases.catalogue.model_card import TrialSummary
 
 
@@ -76,7 +76,7 @@ class TrainResult(StepResult):
     cross_validated: float
     fit_seconds: float
     seed: int
-    decision: DecisionRule
+    decision: Rule
     decision_why: str
     complete: bool
     trials: tuple[TrialSummary, ...]
@@ -110,7 +110,7 @@ class EvaluationResult(StepResult):
 
     `largest_difference` is the one between the graph's and the original's probabilities;
     `confusion` counts rows by label, then by prediction, in the order of `classes`; `roc` only
-    with a positive class.
+    with a positive class. For regression there are neither.
     """
 
     graph_path: str

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from platform_core.errors import InvalidData
 from training.search.trials import Fold
@@ -20,12 +20,15 @@ def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
     """Return row numbers to fit on and to judge on, once per fold.
 
     `features` has `label` and `cluster`. Every row is judged once. The classes' shares are about
-    those of all rows; no near duplicates and no group of `case.fold_groups` lie on both sides.
+    those of all rows; where labels are numbers, folds are random. No near duplicates and no group
+    of `case.fold_groups` lie on both sides.
 
     Raises:
-        InvalidData: the groups leave a side of a fold without one of the classes.
+        InvalidData: the groups leave a side of a fold without rows, or without one of the classes.
     """
     labels = np.asarray(features["label"].to_pylist())
+    if case.task == "regression":
+        return _unstratified(case, features, seed)
     together = groups(features["cluster"], case.training().fold_groups(features))
     _check(case, labels, together)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
@@ -38,6 +41,17 @@ def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
         if absent:
             raise _impossible(case, absent[0], "they cannot be spread over the folds")
     return made
+
+
+def _unstratified(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
+    together = groups(features["cluster"], case.training().fold_groups(features))
+    if (count := len(np.unique(together))) < FOLDS:
+        raise InvalidData(
+            f"cross-validation of {case.name} needs {FOLDS} folds, and near duplicates and rows of "
+            f"one group stay together: the training rows form only {count} groups; give more "
+            "independent rows, or smaller groups (`fold_groups` of the use case)"
+        )
+    return list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(together, groups=together))
 
 
 def groups(*groupings: pa.ChunkedArray | pa.Array | None) -> np.ndarray:

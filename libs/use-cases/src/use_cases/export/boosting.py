@@ -1,24 +1,21 @@
 """Converters of histogram gradient boosting, LightGBM and XGBoost (see `trees`)."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from math import log
 from typing import Any
 
 import numpy as np
-from lightgbm import LGBMClassifier, LGBMRegressor
 from skl2onnx import update_registered_converter
 from skl2onnx.common.shape_calculator import (
     calculate_linear_classifier_output_shapes,
     calculate_linear_regressor_output_shapes,
 )
 from sklearn.base import is_classifier
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from xgboost import XGBClassifier, XGBRegressor
 
 from platform_core.errors import InvalidInput
 from use_cases.export.trees import Ensemble, Tree, add_probabilities, attributes
-from use_cases.stock.xgboost import XGBoostClassifier
 
 _LIGHT_OBJECTIVES = (
     "binary sigmoid:1",
@@ -172,28 +169,32 @@ def _converter(read: Read) -> Callable[[Any, Any, Any], None]:
     return convert
 
 
-def _register() -> None:
-    options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
-    for read, classifiers, regressor in (
-        (histogram, [HistGradientBoostingClassifier], HistGradientBoostingRegressor),
-        (light, [LGBMClassifier], LGBMRegressor),
-        (extreme, [XGBClassifier, XGBoostClassifier], XGBRegressor),
-    ):
-        convert = _converter(read)
-        for kind in classifiers:
-            update_registered_converter(
-                kind,
-                f"Exact{kind.__name__}",
-                calculate_linear_classifier_output_shapes,
-                convert,
-                options=options,
-            )
+_REGISTERED = (
+    (histogram, "sklearn.ensemble", "HistGradientBoostingClassifier", True),
+    (histogram, "sklearn.ensemble", "HistGradientBoostingRegressor", False),
+    (light, "lightgbm", "LGBMClassifier", True),
+    (light, "lightgbm", "LGBMRegressor", False),
+    (extreme, "xgboost", "XGBClassifier", True),
+    (extreme, "use_cases.stock.xgboost", "XGBoostClassifier", True),
+    (extreme, "xgboost", "XGBRegressor", False),
+)
+_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
+
+
+def register_converters() -> None:
+    """Register the converters of the libraries that are loaded, as that of a fitted model is.
+
+    The others are not imported: they take seconds, and LightGBM needs OpenMP on the system.
+    """
+    for read, library, name, classifies in _REGISTERED:
+        if library not in sys.modules:
+            continue
         update_registered_converter(
-            regressor,
-            f"Exact{regressor.__name__}",
-            calculate_linear_regressor_output_shapes,
-            convert,
+            getattr(sys.modules[library], name),
+            f"Exact{name}",
+            calculate_linear_classifier_output_shapes
+            if classifies
+            else calculate_linear_regressor_output_shapes,
+            _converter(read),
+            options=_OPTIONS if classifies else None,
         )
-
-
-_register()

@@ -22,9 +22,9 @@ from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
 
-import use_cases.export.boosting  # noqa: F401  (registers its converters)
 from platform_core.errors import InvalidInput
 from use_cases.closed_vectoriser import TOKEN_PATTERN, ClosedTfidfVectorizer, open_terms
+from use_cases.export.boosting import register_converters
 from use_cases.export.graph_edit import (
     divide_by_norm,
     keep_prediction,
@@ -114,6 +114,7 @@ def _check_pipeline(fitted: object) -> None:
 
 
 def _converted(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
+    register_converters()
     with warnings.catch_warnings():
         # skl2onnx warns of character n-grams; `_check_vectoriser` admits only the exact ones.
         warnings.filterwarnings("ignore", "The conversion of .* may not work", UserWarning)
