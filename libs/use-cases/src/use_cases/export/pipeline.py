@@ -3,27 +3,21 @@
 Needs the `training` extra. The same fitted estimator gives the same bytes.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import onnx
 from onnx import helper
-from skl2onnx import to_onnx, update_registered_converter
+from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
-from skl2onnx.operator_converters.tfidf_vectoriser import convert_sklearn_tfidf_vectoriser
-from skl2onnx.shape_calculators.text_vectorizer import (
-    calculate_sklearn_text_vectorizer_output_shapes,
-)
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
 
+import use_cases.export.vectorisers  # noqa: F401  (registers its converters)
 from platform_core.errors import InvalidInput
-from use_cases.closed_vectoriser import TOKEN_PATTERN, ClosedTfidfVectorizer, open_terms
 from use_cases.export.boosting import register_converters
 from use_cases.export.graph_edit import (
     divide_by_norm,
@@ -40,25 +34,15 @@ from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 OPSET = {"": 18, "ai.onnx.ml": 3}
 GRAPH_NAME = "model"
 
-update_registered_converter(
-    ClosedTfidfVectorizer,
-    "ClosedTfidfVectorizer",
-    calculate_sklearn_text_vectorizer_output_shapes,
-    convert_sklearn_tfidf_vectoriser,
-    options=dict.fromkeys(("tokenexp", "separators", "locale"))
-    | {name: [True, False] for name in ("nan", "keep_empty_string")},
-)
-
 
 def export(fitted: Pipeline, schema: FeatureSchema, classes: Sequence[str]) -> onnx.ModelProto:
     """Return the graph of a fitted classifier.
 
     Args:
         fitted: pipeline that ends in a classifier, fitted on a pandas frame with the columns
-            of `schema` and labels out of `classes`. Text vectorisers must use
-            `lowercase=False` and plain or binary counts; those of words
-            `token_pattern=TOKEN_PATTERN`, those of characters (`analyzer="char"`) text without
-            two spaces in a row, which scikit-learn counts as one and ONNX Runtime does not.
+            of `schema` and labels out of `classes`. `CountVectorizer` and `TfidfVectorizer` may
+            have any setting but functions of their own and token patterns of more than one
+            repeated class of characters.
         schema: the model's features.
         classes: the order of the probability columns.
 
@@ -89,7 +73,7 @@ def export_regressor(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto
 
     Args:
         fitted: pipeline that ends in a regressor of one target, fitted on a pandas frame with the
-            columns of `schema`. Text vectorisers are limited as in `export`.
+            columns of `schema`, with vectorisers as in `export`.
         schema: the model's features.
 
     Returns:
@@ -115,19 +99,16 @@ def _check_pipeline(fitted: object) -> None:
 
 def _converted(fitted: Pipeline, schema: FeatureSchema) -> onnx.ModelProto:
     register_converters()
-    with warnings.catch_warnings():
-        # skl2onnx warns of character n-grams; `_check_vectoriser` admits only the exact ones.
-        warnings.filterwarnings("ignore", "The conversion of .* may not work", UserWarning)
-        model: onnx.ModelProto = to_onnx(
-            fitted,
-            initial_types=[
-                *((name, StringTensorType([None, 1])) for name in schema.texts),
-                *((name, FloatTensorType([None, 1])) for name in schema.numbers),
-            ],
-            options=_options(fitted),
-            target_opset=OPSET,
-            name=GRAPH_NAME,
-        )
+    model: onnx.ModelProto = to_onnx(
+        fitted,
+        initial_types=[
+            *((name, StringTensorType([None, 1])) for name in schema.texts),
+            *((name, FloatTensorType([None, 1])) for name in schema.numbers),
+        ],
+        options=_options(fitted),
+        target_opset=OPSET,
+        name=GRAPH_NAME,
+    )
     name_inputs(model.graph, schema.names)
     return model
 
@@ -157,45 +138,7 @@ def _options(fitted: Pipeline) -> dict[int, dict[str, Any]]:
         if isinstance(step, StandardScaler | RobustScaler | MaxAbsScaler) and not linear:
             # Divided as scikit-learn divides: a tree may split between two neighbouring float32.
             options[id(step)] = {"div": "div"}
-        if isinstance(step, CountVectorizer):
-            _check_vectoriser(step)
-            # Slim images lack every locale but C, and the session would fail to load.
-            options[id(step)] = {"locale": "C"}
-            if step.analyzer == "word":
-                options[id(step)]["tokenexp"] = TOKEN_PATTERN
     return options
-
-
-def _check_vectoriser(step: CountVectorizer) -> None:
-    name = type(step).__name__
-    if step.analyzer not in ("word", "char"):
-        raise InvalidInput(
-            f"{name} must have analyzer='word' or 'char': {step.analyzer!r} has no conversion"
-        )
-    if step.analyzer == "char" and step.lowercase:
-        raise InvalidInput(f"{name} must have lowercase=False: the graph takes text as it is")
-    if step.analyzer == "word":
-        _check_words(step)
-    if getattr(step, "sublinear_tf", False):
-        raise InvalidInput(
-            f"{name} must have sublinear_tf=False: its conversion takes log(1 + n) instead of "
-            "1 + log(n); binary=True is close to it and converts"
-        )
-
-
-def _check_words(step: CountVectorizer) -> None:
-    name = type(step).__name__
-    if step.token_pattern != TOKEN_PATTERN or step.lowercase:
-        raise InvalidInput(
-            f"{name} must have token_pattern={TOKEN_PATTERN!r} and lowercase=False: other "
-            "settings cut text differently in ONNX Runtime"
-        )
-    # A vocabulary of pairs alone works; together with single words each pair needs its words.
-    if step.ngram_range[0] == 1 and (cut := open_terms(step.vocabulary_)):
-        raise InvalidInput(
-            f"{name} keeps {cut[0]!r} without its words, and ONNX Runtime would not find it: use "
-            "use_cases.closed_vectoriser.ClosedTfidfVectorizer, or leave max_features out"
-        )
 
 
 def _steps(estimator: object) -> Iterator[object]:

@@ -11,12 +11,12 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from use_cases.closed_vectoriser import TOKEN_PATTERN, ClosedTfidfVectorizer
 from use_cases.feature_schema import FeatureSchema
 
 TERMS = 50_000
@@ -68,13 +68,12 @@ def family(name: str, schema: FeatureSchema, *, regression: bool) -> Family:
     return Family(schema, regressor if regression else classifier, "raw", space, dense)
 
 
-def _words(terms: int) -> ClosedTfidfVectorizer:
-    return ClosedTfidfVectorizer(
-        token_pattern=TOKEN_PATTERN,
-        lowercase=False,
+def _words(terms: int) -> TfidfVectorizer:
+    return TfidfVectorizer(
+        token_pattern=r"\w+",  # noqa: S106 (a regular expression)
         ngram_range=(1, 2),
         max_features=terms,
-        binary=True,
+        sublinear_tf=True,
     )
 
 
