@@ -22,7 +22,6 @@ from platform_core.open_inference import TensorReader, tensor_specs
 from scoring import FeatureTransformer, Scorer, Scores, TransformedRecords
 from use_cases import UseCase, model_schema
 
-
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PREPROCESSING = Histogram(
     "inference_preprocessing_seconds",

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pyarrow as pa
@@ -49,7 +49,7 @@ class DriftJob:
     retrain: RetrainPolicy
     webhook: Webhook | None
     revise_period: timedelta
-    dominance: DominancePolicy = DominancePolicy()
+    dominance: DominancePolicy = field(default_factory=DominancePolicy)
 
     def run(
         self, window: Window, use_case: str | None = None, environment: Environment | None = None
@@ -122,6 +122,8 @@ class DriftJob:
             computed = self._computed(target, window)
             if only_alarms:
                 computed = [one for one in computed if is_dominated(one)]
+            if not computed:
+                return
             written = [self._publish(target, one, warning) for one in computed]
             remove_superseded(self.detector.store, written)
         except ERRORS as error:

@@ -8,4 +8,4 @@ class SentimentUseCase(DeclaredUseCase):
 
     name, gates = "sentiment", ("accuracy >= 0.8",)
     label = Label("label", "negative", "positive", also=SPELLINGS)
-    fields = (Text("text", cleaning=Cleaning(numbers=True)),)
+    fields = (Text("text", cleaning=Cleaning(urls=True, punctuation=True)),)

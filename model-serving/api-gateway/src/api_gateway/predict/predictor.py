@@ -42,7 +42,7 @@ class Predictor:
         metrics: GatewayMetrics,
         clock: Clock,
         limits: PredictionLimits,
-        candidate_of: CandidateOf = lambda target, release_id: None,
+        candidate_of: CandidateOf,
     ) -> None:
         self._upstream = upstream
         self._candidate_of = candidate_of

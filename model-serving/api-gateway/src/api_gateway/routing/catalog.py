@@ -70,7 +70,7 @@ class Catalog:
         return self._active.get(target)
 
     def candidate(self, target: ServingTarget, release_id: str) -> str | None:
-        """Return the kind of model of a release that is served, `None` where it is not known yet."""
+        """Return the kind of model of a release that is served, `None` where it is unknown."""
         active = self._active.get(target)
         if active is None or active.release_id != release_id or active.lineage is None:
             return None
