@@ -57,19 +57,8 @@ class GatewayMetrics:
             ["use_case", "field"],
             registry=self._registry,
         )
-        self._predictions = Counter(
-            "gateway_predictions",
-            "Records answered, by the predicted class.",
-            ["use_case", "environment", "prediction"],
-            registry=self._registry,
-        )
-        self._words = Histogram(
-            "gateway_input_words",
-            "Length of the texts of records in words, of use cases that are about texts.",
-            ["use_case"],
-            buckets=WORD_BUCKETS,
-            registry=self._registry,
-        )
+        self._predictions = _predictions(self._registry)
+        self._words = _words(self._registry)
         self._unlogged = Counter(
             "gateway_unlogged_answers",
             "Records answered although the inference log could not be written.",
@@ -166,6 +155,25 @@ class GatewayMetrics:
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _predictions(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gateway_predictions",
+        "Records answered, by the predicted class.",
+        ["use_case", "environment", "prediction"],
+        registry=registry,
+    )
+
+
+def _words(registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        "gateway_input_words",
+        "Length of the texts of records in words, of use cases that are about texts.",
+        ["use_case"],
+        buckets=WORD_BUCKETS,
+        registry=registry,
+    )
 
 
 class _ScrapedValues(Collector):

@@ -96,6 +96,6 @@ class Predictor:
         scores: ServedScores,
     ) -> None:
         if case.classes:
-            self._metrics.count_predictions(*target, scores.predictions)
+            self._metrics.count_predictions(*target, map(str, scores.predictions))
         for name in case.measured_texts:
             self._metrics.observe_words(target.use_case, columns[name])
