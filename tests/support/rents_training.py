@@ -64,11 +64,10 @@ def _ridge(parameters: Mapping[str, Any], seed: int) -> Any:
 
 
 def _forest(parameters: Mapping[str, Any], seed: int) -> Any:
+    from rents import NUMBERS
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.pipeline import make_pipeline
-
-    from rents import NUMBERS
 
     columns = ColumnTransformer([("numbers", "passthrough", [*NUMBERS, "central"])])
     return make_pipeline(columns, RandomForestRegressor(40, random_state=seed, **parameters))
@@ -76,6 +75,7 @@ def _forest(parameters: Mapping[str, Any], seed: int) -> Any:
 
 def _to_onnx(fitted: Any) -> Any:
     from rents import RentsUseCase
+
     from use_cases.export import export_regressor
 
     return export_regressor(fitted, RentsUseCase.feature_schema)

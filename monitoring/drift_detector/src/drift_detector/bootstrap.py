@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from drift_detector.alerts import RetrainPolicy, Webhook
 from drift_detector.detection import DriftDetector, DriftPolicy
+from drift_detector.detection.dominance import DominancePolicy
 from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
 from drift_detector.settings import DriftSettings
@@ -43,5 +44,10 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             environments=settings.drift_retrain_environments,
         ),
         webhook=webhook,
+        dominance=DominancePolicy(
+            share=settings.drift_dominant_class_share,
+            rows=settings.drift_dominant_class_rows,
+            length=timedelta(minutes=settings.drift_dominant_class_minutes),
+        ),
         revise_period=timedelta(hours=settings.drift_revise_hours),
     )

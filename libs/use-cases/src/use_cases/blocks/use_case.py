@@ -76,6 +76,7 @@ class DeclaredUseCase(UseCase):
             positive=lambda: cls.label.positive,
             decision=lambda: _decision(cls.label),
             feature_schema=lambda: fields.feature_schema,
+            measured_texts=lambda: fields.texts,
             monitored=lambda: fields.monitored,
             profile=lambda: _profile(cls),
             examples=lambda: _examples(cls),

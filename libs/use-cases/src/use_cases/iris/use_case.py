@@ -1,6 +1,7 @@
 """The smallest use case: four floats, no text, no entities."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,11 @@ class IrisUseCase(UseCase):
         """Return the measurements as they are."""
         numbers = np.stack([column.to_numpy() for column in records.columns], axis=1)
         return self.feature_schema.batch([], numbers)
+
+    def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
+        """Return the number of the species, from 0, in the order of `classes`."""
+        del probabilities
+        return {"class_number": SPECIES.index(prediction)}
 
     def golden_records(self) -> pa.RecordBatch:
         """Return the mean flower of each species."""

@@ -1,6 +1,6 @@
 """From records to predictions: call the inference service, log, respond."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,13 +10,16 @@ from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.predict.responses import PredictedBatch
 from api_gateway.routing.target import ServingTarget
-from api_gateway.routing.upstream import ServiceClients
+from api_gateway.routing.upstream import ServedScores, ServiceClients
 from platform_core.clock import Clock
 from platform_core.micro_batching import BatchLimits, MicroBatcher
 from platform_core.open_inference.client import UnusableResponse
 from records import InferenceLog
+from use_cases import UseCase
 
 Responses = list[dict[str, Any]]
+CandidateOf = Callable[[ServingTarget, str], str | None]
+"""Returns the kind of model of a release, `None` where it is unknown."""
 BATCH_ROWS = 32
 BATCH_BYTES = 256 << 10
 
@@ -39,8 +42,10 @@ class Predictor:
         metrics: GatewayMetrics,
         clock: Clock,
         limits: PredictionLimits,
+        candidate_of: CandidateOf,
     ) -> None:
         self._upstream = upstream
+        self._candidate_of = candidate_of
         self._log = log
         self._metrics = metrics
         self._clock = clock
@@ -75,8 +80,22 @@ class Predictor:
         columns = first.case.declaration.values(records)
         scores = await self._upstream.infer(target, columns, first.context.request_id)
         now = self._clock.now()
-        predicted = PredictedBatch(requests, columns, scores, now)
+        candidate = self._candidate_of(target, scores.release_id)
+        predicted = PredictedBatch(requests, columns, scores, now, candidate)
         self._log.append(*target, now, predicted.log_records)
         self._metrics.count_answers(*target, scores.release_id, scores.degraded, len(records))
         self._metrics.count_truncated(target.use_case, predicted.truncated)
+        self._measure(target, first.case, columns, scores)
         return predicted.responses
+
+    def _measure(
+        self,
+        target: ServingTarget,
+        case: UseCase,
+        columns: Mapping[str, Sequence[Any]],
+        scores: ServedScores,
+    ) -> None:
+        if case.classes:
+            self._metrics.count_predictions(*target, map(str, scores.predictions))
+        for name in case.measured_texts:
+            self._metrics.observe_words(target.use_case, columns[name])

@@ -69,6 +69,13 @@ class Catalog:
         """Return the release that is served, `None` if there is none."""
         return self._active.get(target)
 
+    def candidate(self, target: ServingTarget, release_id: str) -> str | None:
+        """Return the kind of model of a release that is served, `None` where it is unknown."""
+        active = self._active.get(target)
+        if active is None or active.release_id != release_id or active.lineage is None:
+            return None
+        return active.lineage.candidate
+
     def report(self, target: ServingTarget) -> DriftReport | None:
         """Return the latest drift report, `None` before the first one."""
         return self._reports.get(target)
