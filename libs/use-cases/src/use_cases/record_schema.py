@@ -45,13 +45,6 @@ class RecordId:
 
 
 @dataclass(frozen=True)
-class NoColumn:
-    """Marks a field that a caller may send and that is not a column: no model reads it. It must
-    have a default.
-    """
-
-
-@dataclass(frozen=True)
 class ColumnNames:
     """Marks a list of numbers: the names of its columns."""
 
@@ -99,8 +92,7 @@ class RecordSchema:
                 with `ColumnNames`.
         """
         self.model = model
-        columns = {n: i for n, i in model.model_fields.items() if NoColumn() not in i.metadata}
-        self._fields = tuple(_field(name, info) for name, info in columns.items())
+        self._fields = tuple(_field(name, info) for name, info in model.model_fields.items())
         of_column = {column: field for field in self._fields for column in field.columns}
         self.arrow = pa.schema([pa.field(name, field.type) for name, field in of_column.items()])
         self.limits: Mapping[str, Limits] = {

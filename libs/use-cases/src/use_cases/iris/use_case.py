@@ -26,7 +26,7 @@ class IrisUseCase(UseCase):
     monitored = tuple(MonitoredColumn(name) for name in COLUMNS)
     examples: ClassVar = {
         "setosa": {"features": [5.1, 3.5, 1.4, 0.2]},
-        "virginica": {"features": [6.7, 3.0, 5.2, 2.3]},
+        "virginica": {"features": [6.7, 3.0, 5.2, 2.3], "model_version": "latest"},
     }
 
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
@@ -35,7 +35,7 @@ class IrisUseCase(UseCase):
         return self.feature_schema.batch([], numbers)
 
     def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
-        """Return the number of the species, from 0, in the order of `classes`."""
+        """Return the number of the species, from 0."""
         del probabilities
         return {"class_number": SPECIES.index(prediction)}
 
