@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from use_cases import Candidate, assemble, model_schema, use_case
+from use_cases import Candidate, assemble, default_parameters, model_schema, use_case
 
 SPAM = use_case("spam")
 ROOT = Path(__file__).parents[3]
@@ -40,7 +40,7 @@ def first() -> Candidate:
 
 def fit(inputs: pd.DataFrame, spam: np.ndarray) -> object:
     candidate = first()
-    model = candidate.build({name: values[0] for name, values in candidate.space.items()}, 0)
+    model = candidate.build(default_parameters(candidate.space), 0)
     return model.fit(inputs, np.where(spam, "spam", "ham"))
 
 

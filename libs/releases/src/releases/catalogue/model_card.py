@@ -21,7 +21,7 @@ class TrialSummary(Contract):
 
     `score` is the metric over all out-of-fold predictions, `folds` that of each fold, `ranking`
     their average precision (for numbers their R2), `seconds` the time to fit and `threshold` the
-    chosen one, if any.
+    chosen one, if any; `excluded` says why the trial could not win.
     """
 
     number: int
@@ -32,6 +32,7 @@ class TrialSummary(Contract):
     ranking: float
     seconds: float
     threshold: float | None = None
+    excluded: str | None = None
 
 
 class DataSummary(Contract):
@@ -59,7 +60,10 @@ class DataSummary(Contract):
 
 
 class ModelCard(Contract):
-    """`model_card.json`. `limits` are sentences about what the metrics do not cover."""
+    """`model_card.json`. `limits` are sentences about what the metrics do not cover.
+
+    Without `data` the model was judged on no rows.
+    """
 
     format: Literal[1] = 1
     title: str
@@ -72,7 +76,7 @@ class ModelCard(Contract):
     decision: Rule
     decision_why: str
     slices: tuple[SliceMetrics, ...]
-    data: DataSummary
+    data: DataSummary | None
     trials: tuple[TrialSummary, ...]
     search_complete: bool
     lineage: Lineage
