@@ -21,6 +21,7 @@ from platform_core.errors import BlobNotFound, PlatformError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, release_path
+from use_cases import discover
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Catalog:
         self._ledger = Ledger(cast(BlobStore, self._immutable), clock)  # it only reads
         self._active: dict[ServingTarget, ActiveRelease | None] = {}
         self._reports: dict[ServingTarget, DriftReport] = {}
+        self._loaded = False
         self._refreshing = asyncio.Lock()
         self._failures: list[str] = []
         self._outdated = asyncio.Event()
@@ -56,7 +58,7 @@ class Catalog:
     @property
     def loaded(self) -> bool:
         """Whether the ledger of every environment has been read at least once."""
-        return len(self._active) == len(list(all_targets()))
+        return self._loaded
 
     @property
     def failure(self) -> str | None:
@@ -66,6 +68,13 @@ class Catalog:
     def active(self, target: ServingTarget) -> ActiveRelease | None:
         """Return the release that is served, `None` if there is none."""
         return self._active.get(target)
+
+    def candidate(self, target: ServingTarget, release_id: str) -> str | None:
+        """Return the kind of model of a release that is served, `None` where it is unknown."""
+        active = self._active.get(target)
+        if active is None or active.release_id != release_id or active.lineage is None:
+            return None
+        return active.lineage.candidate
 
     def report(self, target: ServingTarget) -> DriftReport | None:
         """Return the latest drift report, `None` before the first one."""
@@ -96,17 +105,22 @@ class Catalog:
                 await asyncio.wait_for(self._outdated.wait(), seconds)
 
     async def refresh(self) -> None:
-        """Read everything again. What cannot be read keeps its previous state."""
+        """Read everything again, newly installed use cases included. What cannot be read keeps its
+        previous state.
+        """
         async with self._refreshing:
             await asyncio.to_thread(self._read)
 
     def _read(self) -> None:
         failures: list[str] = []
-        for target in all_targets():
+        discover()
+        targets = list(all_targets())
+        for target in targets:
             try:
                 self._active[target] = self._read_active(target)
             except PlatformError as error:
                 failures.append(str(error))
+        self._loaded = self._loaded or all(target in self._active for target in targets)
         try:
             reports = latest_reports(self._store)
             self._reports = {ServingTarget(r.use_case, r.environment): r for r in reports}
