@@ -40,6 +40,7 @@ class Program:
         return {
             "BLOB_STORE_URL": f"file://{self.home}/blob",
             "SPOOL_FOLDER": str(self.home / "spool"),
+            "RECORD_INDEX_FILE": str(self.home / "records.db"),
             "API_KEYS_FILE": str(self.home / "keys.json"),
             "GATEWAY_PORT": str(self.port),
             "INFERENCE_URL_STAGING": self.v2_url,

@@ -15,6 +15,7 @@ from api_gateway.auth.authentication import authenticate
 from api_gateway.auth.in_flight import InFlightMiddleware
 from api_gateway.batch.routes import add_batch_routes
 from api_gateway.errors import MethodNotAllowed, PathNotFound
+from api_gateway.feedback.routes import add_feedback_routes
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import BodyLimits, context_of
 from api_gateway.http.direct_dispatch import DirectRouteMiddleware
@@ -24,6 +25,7 @@ from api_gateway.http.swagger_page import add_swagger_page
 from api_gateway.http.validation import MAX_BODY_BYTES
 from api_gateway.operations.routes import add_operation_routes
 from api_gateway.predict.routes import add_predict_routes
+from api_gateway.predictions.routes import add_prediction_routes
 from use_cases import use_case_names
 
 
@@ -76,6 +78,8 @@ def _routes(gateway: Gateway) -> ASGIApp:
     )
     add_predict_routes(app, gateway)
     add_batch_routes(app, gateway)
+    add_feedback_routes(app, gateway)
+    add_prediction_routes(app, gateway)
     add_operation_routes(app, gateway)
     add_swagger_page(app)
     document(app)

@@ -80,6 +80,10 @@ class Catalog:
         """Return the latest drift report, `None` before the first one."""
         return self._reports.get(target)
 
+    def lineage(self, use_case: str, release_id: str) -> Lineage | None:
+        """Return where a release came from, `None` where that cannot be read. It may block."""
+        return self._document(release_path(use_case, release_id, LINEAGE_FILE), Lineage)
+
     @property
     def reports(self) -> tuple[DriftReport, ...]:
         """The latest report of each use case and environment that has one."""
