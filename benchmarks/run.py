@@ -31,6 +31,7 @@ SECTIONS = {
     "stages": "bench_stages",
     "dispatch": "bench_dispatch",
     "byo": "bench_byo",
+    "parity": "bench_parity",
 }
 # `make bench-quality` measures the models, not speed.
 BY_ITSELF = "quality"
