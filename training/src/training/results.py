@@ -65,7 +65,9 @@ class FeaturesResult(StepResult):
 
 
 class TrainResult(StepResult):
-    """The best model of a search; `run_id` is its MLflow run, `cross_validated` its score."""
+    """The best model of a search; `run_id` is its MLflow run, `cross_validated` its score and
+    `unseen` the metrics of each of several sources under models that have not seen it.
+    """
 
     run_id: str
     candidate: str
@@ -77,6 +79,7 @@ class TrainResult(StepResult):
     decision_why: str
     complete: bool
     trials: tuple[TrialSummary, ...]
+    unseen: tuple[SliceMetrics, ...] = ()
     model_path: str
 
     def location(self) -> str:

@@ -36,11 +36,12 @@ def model_card(
         decision=manifest.decision,
         decision_why=model.decision_why,
         slices=evaluation.slices,
+        unseen=model.unseen,
         data=_data(store, case, data),
         trials=model.trials,
         search_complete=model.complete,
         lineage=lineage,
-        limits=tuple(_limits(case, data, evaluation.slices, lineage, model.complete)),
+        limits=tuple(_limits(case, data, evaluation.slices, lineage, model)),
     )
 
 
@@ -91,13 +92,20 @@ def _limits(
     data: DatasetManifest,
     slices: tuple[SliceMetrics, ...],
     lineage: Lineage,
-    complete: bool,
+    model: TrainResult,
 ) -> Iterator[str]:
     """Yield the limits of what the figures of the card show."""
-    yield (
-        "Not measured: how good it is on data of another origin. The test rows come from the "
-        f"same source as the training rows ({lineage.data_source})."
-    )
+    if model.unseen:
+        yield (
+            "On data of another origin, expect the figures of the sources never seen, not those of "
+            "the test rows, which come from the same sources as the training rows "
+            f"({lineage.data_source})."
+        )
+    else:
+        yield (
+            "Not measured: how good it is on data of another origin. The test rows come from the "
+            f"same source as the training rows ({lineage.data_source})."
+        )
     if data.split.method != "time":
         yield (
             "Not measured: how good it is on later data. Test rows were chosen by content, so "
@@ -124,6 +132,6 @@ def _limits(
         "The best trial's cross-validated score is the best of several and so slightly "
         "optimistic; the metrics above come from rows that no trial saw."
     )
-    if not complete:
+    if not model.complete:
         yield "The search ended by its time budget: its result depends on the machine's speed."
     yield "Labels are taken as correct; how many are wrong was not measured."

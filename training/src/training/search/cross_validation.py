@@ -19,6 +19,7 @@ from scoring.decision import decide
 from training.search.fitting import Answers, answer_fold
 from training.search.folds import folds
 from training.search.ranking import ranked
+from training.search.sources import unseen_sources
 from training.search.suggestions import rounds
 from training.search.threshold import Decision, choose_decision
 from training.search.trials import Fold, Trial, TrialResult
@@ -94,7 +95,7 @@ class _CrossValidation:
 
     def __init__(self, case: UseCase, features: pa.Table, made: list[Fold], seed: int) -> None:
         self._case, self._folds, self._seed = case, made, seed
-        self._labels = features["label"].combine_chunks()
+        self._features, self._labels = features, features["label"].combine_chunks()
         self._shared = [ray.put(features), *(ray.put(fold) for fold in made)]
 
     def run(self, trials: Sequence[Trial]) -> Iterator[TrialResult]:
@@ -127,6 +128,7 @@ class _CrossValidation:
         decision = choose_decision(self._case, truth, pooled)
         everything = self._metrics(decision, np.arange(len(pooled)), pooled)
         folds = [self._metrics(decision, rows, pooled) for _, rows in self._folds]
+        unseen = unseen_sources(self._case, self._features, self._folds, pooled)
         return TrialResult(
             trial=trial,
             score=require_metric(everything, self._case.training().metric),
@@ -134,6 +136,7 @@ class _CrossValidation:
             ranking=everything["average_precision"],
             seconds=sum(answer.seconds for answer in answers.values()),
             decision=decision,
+            unseen=tuple(unseen),
         )
 
     def _metrics(

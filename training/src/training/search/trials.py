@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation import SliceMetrics
 from training.search.threshold import Decision
 from use_cases import UseCase
 
@@ -28,7 +29,8 @@ class TrialResult:
     `decision` was chosen on the out-of-fold answers to all training rows, `score` is the use
     case's metric of all of them together under it and `folds` that of each fold; `ranking` is
     their average precision, which no threshold enters; `seconds` is the time its models took to
-    fit.
+    fit. `unseen` has the metrics of each source under models that have not seen it, where the
+    rows come from several.
     """
 
     trial: Trial
@@ -37,6 +39,7 @@ class TrialResult:
     ranking: float
     seconds: float
     decision: Decision
+    unseen: tuple[SliceMetrics, ...] = ()
 
 
 def defaults(case: UseCase) -> list[Trial]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from data_pipeline.columns import TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
+from data_pipeline.versions.manifest import read_manifest
 from releases.catalogue.model_card import TrialSummary
 from training.progress import show
 from training.results import FeaturesResult, TrainResult
@@ -50,9 +51,14 @@ def _train(
 ) -> TrainResult:
     # The workers start while this process imports scikit-learn.
     from training.search.cross_validation import Budget, search
+    from training.search.sources import with_origins
 
     case, given = context.case, context.parameters
-    rows = read_features(context.store, case, dataset_version, TRAIN)
+    rows = with_origins(
+        read_features(context.store, case, dataset_version, TRAIN),
+        read_manifest(context.store, case.name, dataset_version).pooled,
+        given.source_weights,
+    )
     planned = min(given.trials, settings(case))
     start = time.perf_counter()
     budget = Budget(given.trials, given.budget_minutes)
@@ -62,6 +68,10 @@ def _train(
         show(_budget_spent(len(found.results), planned, given.budget_minutes))
     best = found.best
     show(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {best.decision.why}")
+    for one in best.unseen:
+        show(
+            f"{one.name}, unseen: {', '.join(f'{n} {m.value:.4f}' for n, m in one.metrics.items())}"
+        )
     model = fit(case, rows, best.trial, given.seed)
     seconds = time.perf_counter() - start
     path = context.write("model.pkl", pickle.dumps(model))
@@ -79,6 +89,7 @@ def _train(
         decision_why=best.decision.why,
         complete=found.complete,
         trials=tuple(_trial(result) for result in found.results),
+        unseen=best.unseen,
         model_path=path,
     )
 

@@ -57,7 +57,9 @@ class DataSummary(Contract):
 
 
 class ModelCard(Contract):
-    """`model_card.json`. `limits` are sentences about what the metrics do not cover."""
+    """`model_card.json`. `limits` are sentences about what the metrics do not cover, `unseen` the
+    metrics of each of several sources under models that have not seen it.
+    """
 
     format: Literal[1] = 1
     title: str
@@ -69,6 +71,7 @@ class ModelCard(Contract):
     decision: DecisionRule
     decision_why: str
     slices: tuple[SliceMetrics, ...]
+    unseen: tuple[SliceMetrics, ...] = ()
     data: DataSummary
     trials: tuple[TrialSummary, ...]
     search_complete: bool
