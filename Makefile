@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers lint check test up down status logs clean run-pipeline \
 	data-report recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
-	validate setup-checkers deploy-all build-images push-images contract canary faults fuzz
+	validate setup-checkers deploy-all build-images push-images contract canary faults fuzz fuzz-inputs
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -153,6 +153,9 @@ bench-quality: setup ## Measure spam on real mail, beside a plain baseline (SHAR
 
 faults: setup ## Break the servers under load and check that nothing is lost: ARGS="--quick kill-gateway"
 	mlplatform faults $(ARGS)
+
+fuzz-inputs: setup ## Read 10,000 mutated files of each format: nothing crashes, hangs or is lost
+	python -m pytest -q -n 0 --timeout 0 --hypothesis-profile fuzz -k no_bytes_break_a_reader data-pipeline/tests/test_data_inputs.py
 
 fuzz: setup ## Send the gateway thousands of requests generated from its OpenAPI document
 	mlplatform faults openapi-fuzz

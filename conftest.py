@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
+from hypothesis import settings
 
 # pytest names test modules after their folders; a folder that is called like a package (`training`,
 # `embedded`) would hide it unless the package is imported first.
@@ -15,6 +16,8 @@ import training  # noqa: F401
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from scoring import Release
 from scoring import testing as scoring_testing
+
+settings.register_profile("fuzz", max_examples=10_000)
 
 pytest_plugins = ["platform_core.testing.servers"]
 

@@ -3,8 +3,16 @@
 # where uv installs what uv.lock says. scripts/build-images builds these two first.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
+FROM ${PYTHON_IMAGE} AS openmp
+# LightGBM brings everything but OpenMP.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgomp1 \
+    && install -D --target-directory=/openmp /usr/lib/*/libgomp.so.1
+
 FROM ${PYTHON_IMAGE} AS runtime
-RUN groupadd --gid 10001 app \
+COPY --from=openmp /openmp/ /usr/local/lib/
+RUN ldconfig \
+    && groupadd --gid 10001 app \
     && useradd --uid 10001 --gid app --no-create-home --home-dir /tmp --shell /usr/sbin/nologin app \
     && install -d -o app -g app /var/lib/mlplatform /var/spool/mlplatform
 ENV PATH=/app/.venv/bin:$PATH \

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -16,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import yaml
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.parquet import read_table, write_table
-from use_cases import use_case
+from use_cases import number_block, use_case
 
 pytestmark = pytest.mark.slow
 
@@ -200,16 +202,21 @@ def test_a_local_run_has_the_steps_of_the_compiled_pipeline(served: Platform) ->
                 assert served.store.path(artifact["uri"]), artifact
 
 
-def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:
-    mails = SPAM.training().generate(300, seed=11).select(SPAM.record_schema.names)
-    write_table(served.store, "batch/in/mails.parquet", mails)
-    body = {"input_path": "batch/in/mails.parquet", "output_path": "batch/out/mails.parquet"}
+def _score(served: Platform, given: str, output: str) -> dict[str, Any]:
+    body = {"input_path": given, "output_path": output}
     submitted = served.call("POST", "/batch/submit", body, "production")
     assert submitted.status_code == 202, submitted.text
     path = f"/batch/{submitted.json()['job_id']}"
     final = {"succeeded", "failed", "cancelled"}
     job = eventually(lambda: (j := served.call("GET", path).json())["status"] in final and j)
     assert job["status"] == "succeeded", job
+    return job
+
+
+def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:
+    mails = SPAM.training().generate(300, seed=11).select(SPAM.record_schema.names)
+    write_table(served.store, "batch/in/mails.parquet", mails)
+    job = _score(served, "batch/in/mails.parquet", "batch/out/mails.parquet")
     assert (job["rows_done"], job["rows_invalid"], job["progress"]) == (300, 0, 100)
     scored = read_table(served.store, "batch/out/mails.parquet")
     assert scored["email_id"].equals(mails["email_id"])
@@ -217,6 +224,48 @@ def test_a_batch_job_scores_parquet_to_parquet(served: Platform) -> None:
     assert scored["probability.spam"][0].as_py() == pytest.approx(
         online["spam_probability"], abs=1e-6
     )
+
+
+PIECES = (
+    "fr<b></b>ee",
+    "&#118;ia",
+    "\u2062",
+    "\u202e",
+    "<style>x",
+    "\x00",
+    '"',
+    "\\",
+    "\n",
+    " win ",
+)
+
+
+def test_a_record_has_the_same_features_however_it_is_sent(served: Platform) -> None:
+    draw = random.Random(0)
+    mails = [
+        MAIL | {"email_id": f"odd {n}", "body": "".join(draw.choices(PIECES, k=n))}
+        for n in range(20)
+    ]
+    answers = {m["email_id"]: served.answer("/predict", m, "production") for m in mails}
+    served.call("POST", "/admin/inference-log/flush")
+    logged = pa.concat_tables(
+        table.select(["prediction_id", "features"])
+        for blob in served.store.list("inference-logs/use_case=spam")
+        for table in [read_table(served.store, blob.path)]
+    )
+    features = dict(zip(*logged.to_pydict().values(), strict=True))
+    write_table(served.store, "batch/in/odd.parquet", pa.Table.from_pylist(mails))
+    _score(served, "batch/in/odd.parquet", "batch/out/odd.parquet")
+    scored = read_table(served.store, "batch/out/odd.parquet").to_pylist()
+    expected = number_block(
+        SPAM.features(SPAM.columns(list(map(SPAM.record.model_validate, mails))))
+    )
+    assert len(scored) == len(mails)
+    for row, own in zip(scored, expected, strict=True):
+        answer = answers[row["email_id"]]
+        assert features[answer["prediction_id"]][: len(own)] == own.tolist()
+        probability = pytest.approx(answer["spam_probability"], abs=1e-6)
+        assert row["probability.spam"] == probability
 
 
 def _send(served: Platform, records: list[dict], environment: str) -> None:

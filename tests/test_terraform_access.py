@@ -20,6 +20,7 @@ MODEL, MANIFEST, LINEAGE = (
 )
 LEDGER = "models/spam/_ledger/production/00000001.json"
 LOG = "inference-logs/use_case=spam/environment=production/date=2026-01-02/hour=03/a.parquet"
+LABELS = "labels/use_case=spam/date=2026-01-02/a.parquet"
 REPORT = "drift-reports/use_case=spam/environment=production/date=2026-01-02/hour=03/a.json"
 BASELINE = baseline_path("spam", "0123456789abcdef0123456789abcdef")
 RECORDS = "training-data/spam/v1/records.parquet"
@@ -38,6 +39,7 @@ def may(component: str, word: str, path: str) -> bool:
 
 NEEDED = [
     ("api-gateway", "append", LOG),
+    ("api-gateway", "append", LABELS),
     ("api-gateway", "read", LEDGER),
     ("api-gateway", "read", MANIFEST),
     ("api-gateway", "read", LINEAGE),
@@ -72,6 +74,7 @@ NEEDED = [
     ("release-manager", "read", BASELINE),
     ("release-manager", "read", RECORDS),
     ("drift-detector", "read", LOG),
+    ("drift-detector", "read", LABELS),
     ("drift-detector", "read", BASELINE),
     ("drift-detector", "read", MANIFEST),
     ("drift-detector", "read", LEDGER),
@@ -83,6 +86,7 @@ FORBIDDEN = [
     ("api-gateway", "read", MODEL),
     ("api-gateway", "read", LOG),
     ("api-gateway", "delete", LOG),
+    ("api-gateway", "delete", LABELS),
     ("api-gateway", "append", LEDGER),
     ("api-gateway", "append", "batch/answers.parquet"),
     ("api-gateway", "append", RECORDS),

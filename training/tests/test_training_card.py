@@ -51,6 +51,7 @@ def card(found: Evaluation, **changes) -> ModelCard:
     given = {
         "title": SPAM.title,
         "use_case": "spam",
+        "task": "binary",
         "classes": SPAM.classes,
         "positive": "spam",
         "metric": "f1",

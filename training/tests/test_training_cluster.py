@@ -175,6 +175,7 @@ def trained() -> TrainResult:
         complete=True,
         trials=(),
         model_path="models/iris/_runs/run-1/train/model.pkl",
+        libraries={},
     )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,16 @@ def test_the_card_tells_how_good_it_is_and_what_was_tried(card: ModelCard) -> No
     assert card.decision.kind == "argmax"
     assert [gate.passed for gate in card.lineage.gates] == [True] * len(card.lineage.gates)
     assert any(limit.startswith("Not measured") for limit in card.limits)
+
+
+def test_lineage_names_the_package_the_libraries_and_the_rows(card: ModelCard) -> None:
+    package = card.lineage.use_case_package
+    assert package is not None
+    assert (package.name, package.version) == (
+        "mlplatform-use-cases", version("mlplatform-use-cases")
+    )  # fmt: skip
+    assert card.lineage.libraries["scikit-learn"] == version("scikit-learn")
+    assert card.lineage.rows == card.data.rows + card.data.duplicates + card.data.quarantined
 
 
 def test_the_card_is_a_page_that_needs_nothing_else(home: Path, released: list[str]) -> None:

@@ -12,7 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from data_pipeline.columns import CLUSTER, EVENT_TIMESTAMP, LABEL, PART, ROW_ID, SOURCE
+from data_pipeline.columns import (
+    CLUSTER,
+    EVENT_TIMESTAMP,
+    LABEL,
+    PART,
+    ROW_ID,
+    SOURCE,
+    label_type,
+)
 from data_pipeline.entity_features import entity_features
 from data_pipeline.versions.manifest import DatasetManifest, read_manifest
 from platform_core.hashing import sha256_json
@@ -158,13 +166,15 @@ def _on_ray(
 def _write(
     case: UseCase, own: Iterator[pa.Table], entities: pa.RecordBatch | None, target: Path
 ) -> None:
-    schema = pa.schema([*((name, pa.string()) for name in KEPT), *model_schema(case).arrow])
+    types = {LABEL: label_type(case)}
+    kept = [pa.field(name, types.get(name, pa.string())) for name in KEPT]
+    schema = pa.schema([*kept, *model_schema(case).arrow])
     start = 0
     with pq.ParquetWriter(target, schema, compression=COMPRESSION) as writer:
         for table in own:
             of_rows = None if entities is None else entities.slice(start, table.num_rows)
             complete = join_entities(case, case.feature_schema.select(table), of_rows)
-            kept = table.select(KEPT).columns
-            rows = pa.table([*kept, *complete.columns], names=schema.names).cast(schema)
+            columns = [*table.select(KEPT).columns, *complete.columns]
+            rows = pa.table(columns, names=schema.names).cast(schema)
             writer.write_table(rows, row_group_size=BATCH_ROWS)
             start += table.num_rows

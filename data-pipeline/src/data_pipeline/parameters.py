@@ -56,8 +56,12 @@ class SourceParameters(Contract):
         return IngestRequest(self.data, parse_columns(self.columns), self.rows, self.seed)
 
     def public(self) -> dict[str, Any]:
-        """Return the parameters as lineage keeps them: without credentials in the address."""
-        return {**self.model_dump(), "data": shown(self.data) if self.data else ""}
+        """Return the parameters as lineage keeps them: without credentials in the address, and
+        the rows to generate only where rows were generated.
+        """
+        if not self.data:
+            return self.model_dump()
+        return {**self.model_dump(exclude={"rows"}), "data": shown(self.data)}
 
     def absolute(self) -> Self:
         """Return the parameters with relative paths made absolute; a URL stays as it is."""

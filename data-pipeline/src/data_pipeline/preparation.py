@@ -19,6 +19,7 @@ from data_pipeline.versions.freeze import Rules, freeze
 from data_pipeline.versions.manifest import DatasetManifest, read_manifest
 from data_pipeline.versions.scan import Apply
 from use_cases import UseCase
+from use_cases.rules.consistency import check_consistency
 
 Show = Callable[[str], None]
 
@@ -46,7 +47,9 @@ class DataPreparation:
             InvalidData: the source cannot be used, too many rows are invalid, a class is missing,
                 or `base` does not exist.
             UpstreamUnavailable: a server that holds the source, or Ray, does not answer.
+            ConfigurationError: the use case contradicts itself.
         """
+        check_consistency(self.case)
         services, settings = self.services, self.services.settings
         rules = Rules(
             settings.data_max_invalid_share, settings.data_near_duplicate_similarity, base

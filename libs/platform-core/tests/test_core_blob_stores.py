@@ -26,8 +26,9 @@ from platform_core.errors import (
     InvalidPath,
     UpstreamUnavailable,
 )
+from platform_core.ports.blob_paths import validate_path
 from platform_core.settings import StorageSettings
-from platform_core.storage import CONTAINERS, validate_path
+from platform_core.storage import CONTAINERS
 from platform_core.testing.contracts import BlobStoreContract
 from platform_core.testing.processes import free_port
 from platform_core.testing.servers import AZURITE_ACCOUNT, Azurite, S3Emulator

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from platform_core import storage
 from platform_core.errors import InvalidInput, InvalidPath
+from platform_core.ports.blob_paths import validate_folder, validate_path
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RELEASE = "0123456789abcdef0123456789abcdef"
@@ -25,6 +26,9 @@ def test_the_layout():
     assert storage.drift_report_path("spam", "staging", NOON, "r", "html") == (
         "drift-reports/use_case=spam/environment=staging/date=2026-01-05/hour=12/r.html"
     )
+    assert storage.label_object_path("spam", NOON, "s") == (
+        "labels/use_case=spam/date=2026-01-05/s.parquet"
+    )
     assert storage.retrain_request_path("q", ".taken") == "drift-reports/_retrain-requests/q.taken"
     assert storage.webhook_path("r", "drift") == "drift-reports/_webhooks/r-drift.json"
     assert storage.job_path("j") == "batch/_jobs/j/job.json"
@@ -40,7 +44,7 @@ def test_every_path_is_valid():
         storage.attempt_path("j", 1),
         storage.open_path("j"),
     ]
-    assert [storage.validate_path(path) for path in paths] == paths
+    assert [validate_path(path) for path in paths] == paths
 
 
 def test_a_manifest_names_its_dataset_version():
@@ -96,7 +100,7 @@ def test_a_path_is_within_its_folder_and_no_other(name: str):
 
 
 def test_a_folder_may_be_a_container():
-    assert storage.validate_folder("batch") == "batch"
+    assert validate_folder("batch") == "batch"
     for folder in ("secrets", "batch/", "batch/../models", ""):
         with pytest.raises(InvalidPath):
-            storage.validate_folder(folder)
+            validate_folder(folder)

@@ -218,11 +218,12 @@ def test_a_champion_is_not_compared_on_rows_it_was_trained_on(blob_store, make_r
     test = pa.concat_tables([seen, new])
     trained_on(blob_store, seen)
     unseen = rows_unseen_by(champion, test, blob_store, "iris")
-    assert unseen["row_id"].to_pylist() == new["row_id"].to_pylist()
+    assert unseen.known
+    assert unseen.rows["row_id"].to_pylist() == new["row_id"].to_pylist()
     (gate,) = (
         c for c in run_gates(IRIS, candidate, test, 0.0, champion, unseen) if c.name == "champion"
     )
-    assert "on the same 60 rows" in gate.detail
+    assert "on the same 60 rows, which neither was trained on" in gate.detail
 
 
 def test_near_duplicates_of_training_rows_count_as_seen(blob_store, make_release):
@@ -233,15 +234,18 @@ def test_near_duplicates_of_training_rows_count_as_seen(blob_store, make_release
     seen = pa.table({"row_id": [test["row_id"][0].as_py(), "x"], "cluster": ["other", "known"]})
     trained_on(blob_store, seen)
     unseen = rows_unseen_by(champion, test, blob_store, "iris")
-    assert unseen["row_id"].to_pylist() == test["row_id"].to_pylist()[15:]
+    assert unseen.known
+    assert unseen.rows["row_id"].to_pylist() == test["row_id"].to_pylist()[15:]
 
 
 def test_within_a_chain_of_versions_no_row_is_dropped(blob_store, make_release):
     champion = make_release(blob_store, "iris", 1)
     test = with_ids(features(IRIS, 30))
     trained_on(blob_store, test, part="test")
-    assert rows_unseen_by(champion, test, blob_store, "iris").equals(test)
-    assert rows_unseen_by(None, test, blob_store, "iris").equals(test)
+    for release in (champion, None):
+        unseen = rows_unseen_by(release, test, blob_store, "iris")
+        assert unseen.rows.equals(test)
+        assert unseen.known
 
 
 @pytest.mark.parametrize("known", [90, 100])
@@ -263,7 +267,11 @@ def test_too_few_rows_that_are_new_to_the_champion_give_no_comparison(
 def test_without_the_champions_dataset_version_all_rows_count(blob_store, make_release):
     champion = make_release(blob_store, "iris", 1)
     test = with_ids(features(IRIS, 30))
-    assert rows_unseen_by(champion, test, blob_store, "iris").equals(test)
+    unseen = rows_unseen_by(champion, test, blob_store, "iris")
+    assert unseen.rows.equals(test)
+    assert not unseen.known
+    checks = run_gates(IRIS, make_release(blob_store, "iris", 0), test, 0.0, champion, unseen)
+    assert "may have been trained on some" in checks[-1].detail
 
 
 def with_gates(*minimums):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from pydantic import SecretStr
+from rents import RentsUseCase
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Refused, UpstreamUnavailable
@@ -96,3 +97,24 @@ def test_a_stopped_gateway_is_unavailable(serve):
         pass
     with pytest.raises(UpstreamUnavailable, match="does not answer"):
         GatewaySmokeTest(url, SecretStr("key")).check(IRIS, Environment.STAGING, RELEASE)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "interval", "problem"),
+    [
+        (812.5, [700.0, 950.0], None),
+        ("812.5", [700.0, 950.0], "is not a number with its interval"),
+        (812.5, None, "is not a number with its interval"),
+        (812.5, [700.0], "is not a number with its interval"),
+        (812.5, [820.0, 950.0], "does not hold the prediction"),
+    ],
+)
+def test_a_number_must_lie_in_its_interval(serve, prediction, interval, problem):
+    answer = {"prediction": prediction, "interval": interval, "release_id": RELEASE}
+    with serve(Gateway(answer)) as url:
+        smoke = GatewaySmokeTest(url, SecretStr("key"))
+        if problem is None:
+            smoke.check(RentsUseCase(), Environment.PRODUCTION, RELEASE)
+            return
+        with pytest.raises(Refused, match=problem):
+            smoke.check(RentsUseCase(), Environment.PRODUCTION, RELEASE)

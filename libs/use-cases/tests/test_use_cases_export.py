@@ -73,42 +73,6 @@ def test_vectorisers_inside_unions_are_found():
     np.testing.assert_allclose(run_graph(graph, FRAME, TEXT), model.predict_proba(FRAME), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "vectoriser", [TfidfVectorizer(), TfidfVectorizer(token_pattern=TOKEN_PATTERN)]
-)
-def test_a_vectoriser_that_would_cut_differently_is_refused(vectoriser):
-    with pytest.raises(InvalidInput, match="lowercase=False"):
-        export(on_text(vectoriser), TEXT, "xyz")
-
-
-def test_sublinear_counts_are_refused_because_they_convert_wrongly():
-    with pytest.raises(InvalidInput, match="sublinear_tf"):
-        export(on_text(words(sublinear_tf=True)), TEXT, "xyz")
-
-
-@pytest.mark.parametrize("lengths", [(1, 2), (3, 4)])
-def test_characters_are_cut_alike(lengths):
-    grams = TfidfVectorizer(analyzer="char", lowercase=False, ngram_range=lengths)
-    model = on_text(grams)
-    graph = export(model, TEXT, "xyz").SerializeToString()
-    unseen = FRAME.assign(text=["go od", "x", "", "a b c", "d", "very very bad days"] * 4)
-    for frame in (FRAME, unseen):
-        expected = model.predict_proba(frame)
-        np.testing.assert_allclose(run_graph(graph, frame, TEXT), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("vectoriser", "reason"),
-    [
-        (TfidfVectorizer(analyzer="char"), "lowercase=False"),
-        (TfidfVectorizer(analyzer="char_wb", lowercase=False), "no conversion"),
-    ],
-)
-def test_characters_that_would_be_cut_differently_are_refused(vectoriser, reason):
-    with pytest.raises(InvalidInput, match=reason):
-        export(on_text(vectoriser), TEXT, "xyz")
-
-
 def on_two_classes(classifier, *vectorisers: TfidfVectorizer, weight: float = 0.5) -> Pipeline:
     texts = [(f"text{n}", one, "text") for n, one in enumerate(vectorisers)]
     columns = ColumnTransformer(

@@ -156,6 +156,18 @@ async def test_metrics_count_requests_and_answers(running, releases) -> None:
     assert "gateway_request_seconds_bucket" in response.text
 
 
+async def test_metrics_show_where_another_release_serves(running, v2, releases, activate) -> None:
+    activate(running.store, releases["spam"], STAGING)
+    activate(running.store, releases["iris"], STAGING)
+    await running.gateway.catalog.refresh()
+    del v2.server.scorers["iris"]
+    text = (await running.client.get("/metrics")).text
+    sample = 'gateway_serves_ledger_release{{environment="{}",use_case="{}"}} {}'
+    assert sample.format("staging", "spam", "1.0") in text
+    assert sample.format("staging", "iris", "0.0") in text
+    assert 'gateway_serves_ledger_release{environment="production"' not in text
+
+
 async def test_callers_cannot_invent_labels(running) -> None:
     await running.ask("GET", "/evil-path")
     await running.ask("EVIL", "/predict")

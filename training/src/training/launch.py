@@ -11,6 +11,7 @@ from training.pipeline.bootstrap import here, runner
 from training.pipeline.runner import EndedRun
 from training.progress import show
 from use_cases import use_case
+from use_cases.rules.consistency import check_consistency
 
 
 def run_request(use_case_name: str, parameters: RunParameters) -> RunRequest:
@@ -18,8 +19,10 @@ def run_request(use_case_name: str, parameters: RunParameters) -> RunRequest:
 
     Raises:
         UnknownUseCase: no installed package has the use case.
+        ConfigurationError: the use case contradicts itself.
     """
     case, parameters = use_case(use_case_name), parameters.absolute()
+    check_consistency(case)
     if not parameters.git_sha:
         parameters = parameters.model_copy(update={"git_sha": _git_sha()})
     return RunRequest(use_case=case.name, parameters=parameters)

@@ -9,7 +9,7 @@ from typing import Any
 
 from evaluation import SliceMetrics
 from platform_core.contracts.base import Contract
-from platform_core.contracts.release import DecisionRule
+from platform_core.contracts.release import Rule
 from releases.catalogue.model_card import TrialSummary
 
 
@@ -65,8 +65,10 @@ class FeaturesResult(StepResult):
 
 
 class TrainResult(StepResult):
-    """The best model of a search; `run_id` is its MLflow run, `cross_validated` its score and
-    `unseen` the metrics of each of several sources under models that have not seen it.
+    """The best model of a search; `run_id` is its MLflow run, `cross_validated` its score.
+
+    `unseen` has the metrics of each of several sources under models that have not seen it.
+    `libraries` are the versions of what it was made with.
     """
 
     run_id: str
@@ -75,12 +77,13 @@ class TrainResult(StepResult):
     cross_validated: float
     fit_seconds: float
     seed: int
-    decision: DecisionRule
+    decision: Rule
     decision_why: str
     complete: bool
     trials: tuple[TrialSummary, ...]
     unseen: tuple[SliceMetrics, ...] = ()
     model_path: str
+    libraries: dict[str, str]
 
     def location(self) -> str:
         """Return the path of the fitted model."""
@@ -109,7 +112,7 @@ class EvaluationResult(StepResult):
 
     `largest_difference` is the one between the graph's and the original's probabilities;
     `confusion` counts rows by label, then by prediction, in the order of `classes`; `roc` only
-    with a positive class.
+    with a positive class. For regression there are neither.
     """
 
     graph_path: str

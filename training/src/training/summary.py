@@ -8,7 +8,7 @@ from training.card.evaluation import HIGH, LOW
 from training.pipeline.runner import Timings
 from use_cases import UseCase
 
-SHOWN = ("accuracy", "f1", "f1_macro", "roc_auc", "false_positive_rate")
+SHOWN = ("accuracy", "f1", "f1_macro", "roc_auc", "false_positive_rate", "mae", "rmse", "r2")
 
 
 def summary(case: UseCase, lineage: Lineage, timings: Timings) -> str:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from duckdb import DuckDBPyConnection
 
-from data_pipeline.columns import LABEL, REASON, ROW_ID, SOURCE
+from data_pipeline.columns import ALL_ROWS, LABEL, REASON, ROW_ID, SOURCE
 from data_pipeline.report.columns import column_reports, sample_columns
 from data_pipeline.report.contract import (
     ClassSummary,
@@ -19,6 +19,7 @@ from data_pipeline.report.contract import (
     Role,
     RowGroup,
 )
+from data_pipeline.report.label_groups import label_groups
 from data_pipeline.report.leakage import leak_warnings
 from data_pipeline.validation.rows import one_batch
 from data_pipeline.versions.manifest import DatasetManifest
@@ -82,13 +83,17 @@ def data_report(
         return dataset(name).head(sample_rows) if store.exists(path) else None
 
     records = dataset(RECORDS_FILE)
-    sample = records.head(sample_rows)
-    features, extra = optional_sample(FEATURES_FILE), optional_sample(EXTRA_COLUMNS_FILE)
-    columns = column_reports(case, sample_columns(case, sample, features, extra), leak_auc)
+    groups = label_groups(case, records)
+    sample = groups.named(records.head(sample_rows))
+    features = groups.named(optional_sample(FEATURES_FILE))
+    extra = groups.named(optional_sample(EXTRA_COLUMNS_FILE))
+    found = sample_columns(case, sample, features, extra)
+    columns = column_reports(case, found, leak_auc, groups.names)
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
-        database.register("records", records)
-        edges, classes = _classes(database, case.classes, manifest)
+        database.register("labelled", records)
+        database.execute(groups.view("records", "labelled"))
+        edges, classes = _classes(database, groups.names, manifest)
         return DataReport(
             title=case.title,
             manifest=manifest,
@@ -115,6 +120,7 @@ def _classes(
     """Return the edges of equal intervals of time, none where no row has a time, and a summary
     of each class.
     """
+    boundaries = manifest.split.boundaries
     found = database.sql(_CLASSES).fetchall()
     counts = {label: numbers for label, *numbers in found}
     times = {name: [0] * TIME_INTERVALS for name in classes}
@@ -130,7 +136,7 @@ def _classes(
         ClassSummary(
             name=name,
             **dict(zip(_COUNTED, counts.get(name, (0, 0, 0, 0, None, None)), strict=True)),
-            boundary=manifest.split.boundaries.get(name),
+            boundary=boundaries.get(name, boundaries.get(ALL_ROWS)),
             times=tuple(times[name]),
         )
         for name in classes

@@ -57,20 +57,27 @@ def sample_columns(
 
 
 def column_reports(
-    case: UseCase, columns: Iterable[Column], limit: float
+    case: UseCase,
+    columns: Iterable[Column],
+    limit: float,
+    classes: Sequence[str] | None = None,
 ) -> tuple[ColumnReport, ...]:
-    """Return the reports of `columns`, the strongest predictor of the label first.
+    """Return the reports of `columns`, the strongest predictor of the label first; their labels are
+    `classes`, by default those of the use case.
 
     A column warns when one of its encodings has an AUC above `limit`. With two classes the AUC
     is that of the positive class, with more that of each against the others.
     """
-    several = len(case.classes) > 2  # noqa: PLR2004
-    watched = case.classes if several else [case.positive or case.classes[-1]]
-    found = [_report(case, column, watched, limit) for column in columns]
+    classes = classes or case.classes
+    several = len(classes) > 2  # noqa: PLR2004
+    watched = classes if several else [case.positive or classes[-1]]
+    found = [_report(case, column, classes, watched, limit) for column in columns]
     return tuple(sorted(found, key=lambda one: (-one.aucs[0].auc if one.aucs else 0, one.name)))
 
 
-def _report(case: UseCase, column: Column, watched: Sequence[str], limit: float) -> ColumnReport:
+def _report(
+    case: UseCase, column: Column, classes: Sequence[str], watched: Sequence[str], limit: float
+) -> ColumnReport:
     values = known_values(column.values)
     aucs = column_aucs(values, column.labels, watched)
     described = column.role in _WITH_QUANTILES and column.name != case.id_column
@@ -82,7 +89,7 @@ def _report(case: UseCase, column: Column, watched: Sequence[str], limit: float)
         aucs=aucs,
         warning=bool(aucs) and aucs[0].auc > limit,
         text=is_text(values.type),
-        quantiles=dict(_quantiles(values, column.labels, case.classes)) if described else {},
+        quantiles=dict(_quantiles(values, column.labels, classes)) if described else {},
     )
 
 

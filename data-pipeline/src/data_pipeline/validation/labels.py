@@ -7,14 +7,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from use_cases import UseCase
+from use_cases.validation import cast_column
 
 SHOWN = 8
 MAX_CHARACTERS = 40
+MAX_SPELLINGS = 10_000
+# So many distinct numbers are no classes.
+MANY_NUMBERS = 20
 
 
 def read_labels(use_case: UseCase, column: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Return each row's class and what is wrong with its label, both null where not so."""
+    """Return each row's class, or number, and what is wrong with its label, both null where not
+    so.
+    """
     label = use_case.training().label
+    if use_case.task == "regression":
+        return _read_numbers(label.column, column)
     encoded = column.dictionary_encode()
     found = [_spelling(value) for value in encoded.dictionary]
     classes = pa.array([label.values.get(text) for text in found], pa.string())
@@ -23,6 +31,29 @@ def read_labels(use_case: UseCase, column: pa.Array) -> tuple[pa.Array, pa.Array
     return labels, pc.if_else(column.is_null(), f"{label.column} is missing", reasons).cast(
         pa.string()
     )
+
+
+def _read_numbers(name: str, column: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return the numbers (float64) of a label column, and the reason where there is none."""
+    given = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_boolean(given.type):
+        return pa.nulls(len(given), pa.float64()), _repeated(f"{name} is not a number", given)
+    if pa.types.is_string(given.type) or pa.types.is_large_string(given.type):
+        given = pc.utf8_trim_whitespace(given)
+    numbers = cast_column(given, pa.float64())
+    missing = pc.or_(given.is_null(), pc.fill_null(pc.is_nan(numbers), False))
+    infinite = pc.fill_null(pc.is_inf(numbers), False)
+    reasons = pc.case_when(
+        pc.make_struct(missing, numbers.is_null(), infinite),
+        f"{name} is missing",
+        f"{name} cannot be read as a number",
+        f"{name} is not a finite number",
+    )
+    return pc.if_else(reasons.is_null(), numbers, None), reasons.cast(pa.string())
+
+
+def _repeated(reason: str, column: pa.Array) -> pa.Array:
+    return pa.repeat(pa.scalar(reason), len(column))
 
 
 def count_spellings(column: pa.Array) -> Counter[str]:
@@ -42,6 +73,19 @@ def explain_labels(use_case: UseCase, found: Mapping[str, int]) -> str:
         f"{name}: {', '.join(_spellings(use_case, name))}" for name in use_case.classes
     )
     column = use_case.training().label.column
+    if use_case.task == "regression":
+        return (
+            f"the column {column} holds {seen or 'no label at all'}{more}, but {use_case.name} "
+            "predicts a number (task regression). Name the column with the numbers by "
+            f'COLUMNS="{column}=<your column>", or give the use case `classes` and the label '
+            "spellings of each (task binary or multiclass)"
+        )
+    if (numbers := sum(map(_is_number, found))) >= MANY_NUMBERS:
+        many = f"{numbers:,}" if numbers < MAX_SPELLINGS else f"more than {MAX_SPELLINGS:,}"
+        return (
+            f"the label column {column} has {many} distinct numbers ({seen}{more}); "
+            f"use task regression: a use case without `classes`, whose LabelSpec has no `values`"
+        )
     return (
         f"the column {column} holds {seen or 'no label at all'}{more}; understood "
         f"are {known}. Name the column with the labels by "
@@ -54,6 +98,14 @@ def _spellings(use_case: UseCase, name: str) -> list[str]:
     return sorted(
         text for text, target in use_case.training().label.values.items() if target == name
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _spelling(value: pa.Scalar) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from data_pipeline.columns import strata
 from data_pipeline.validation.labels import explain_labels
 from data_pipeline.versions.files import CONTRADICTION
 from data_pipeline.versions.scan import Scanned
@@ -12,6 +13,7 @@ from use_cases import UseCase
 
 MIN_ROWS_PER_CLASS = 10
 MIN_TEST_ROWS = 20
+MIN_NUMBERS = 3
 RARE_SHARE = 0.01
 REASONS_SHOWN = 3
 
@@ -75,29 +77,37 @@ def selection_warnings(
 
 
 def _check_classes(case: UseCase, scanned: Scanned, selection: Selection) -> None:
+    if case.task == "regression" and selection.labels < MIN_NUMBERS:
+        raise InvalidData(
+            f"the label column {case.training().label.column} has only {selection.labels} distinct "
+            "numbers; use task binary (a use case with `classes` and the label spellings of each)"
+        )
     if min(selection.classes.values()) >= MIN_ROWS_PER_CLASS:
         return
     seen = ", ".join(f"{name}: {count}" for name, count in selection.classes.items())
     repeated = selection.duplicates
     lost = f"; {repeated} rows repeat others and were dropped" if repeated else ""
     rows = "1 row" if scanned.rows == 1 else f"{scanned.rows} rows"
+    of = ", ".join(case.classes) or case.training().label.column
+    each = " of each class" if case.classes else ""
     raise InvalidData(
-        f"a model of {', '.join(case.classes)} needs at least {MIN_ROWS_PER_CLASS} "
-        f"different rows of each class, the data has {seen} (of {rows} read{lost})"
+        f"a model of {of} needs at least {MIN_ROWS_PER_CLASS} different rows{each}, the data has "
+        f"{seen} (of {rows} read{lost})"
         f"{_about_labels(case, scanned)}"
     )
 
 
 def _check_test(case: UseCase, selection: Selection) -> None:
     enough = selection.test_rows >= MIN_TEST_ROWS
-    if enough and selection.test_classes == len(case.classes):
+    if enough and selection.test_classes == len(strata(case.classes)):
         return
     near = selection.near_duplicates
     alike = f" ({near} rows are near duplicates, in {selection.clusters} groups)" if near else ""
+    seen = f", with {selection.test_classes} of {len(case.classes)} classes" if case.classes else ""
+    every = " with every class" if case.classes else ""
     raise InvalidData(
-        f"only {selection.test_rows} of {selection.rows} rows{alike} are kept for the test, with "
-        f"{selection.test_classes} of {len(case.classes)} classes; at least "
-        f"{MIN_TEST_ROWS} with every class are needed: give more data"
+        f"only {selection.test_rows} of {selection.rows} rows{alike} are kept for the test{seen}; "
+        f"at least {MIN_TEST_ROWS}{every} are needed: give more data"
     )
 
 

@@ -20,6 +20,7 @@ from data_pipeline.columns import (
     ROW_ID,
     SOURCE,
     TIMESTAMP,
+    label_type,
 )
 from data_pipeline.near_duplicates import SCHEME
 from data_pipeline.sources.raw import SOURCE_COLUMN
@@ -35,16 +36,19 @@ STRADDLING = "nearly the same as records on both sides of the split"
 GROUP_ROWS = 4_096
 MAX_EXTRA_ROWS = 50_000
 MAX_SOURCES, OTHER_SOURCES = 1_000, "other files"
-INDEX_SCHEMA = pa.schema(
-    [*((name, pa.string()) for name in (ROW_ID, LABEL, CLUSTER, PART)), (MINHASH, pa.binary())],
-    metadata={MINHASH: SCHEME},
-)
+
+
+def index_schema(case: UseCase) -> pa.Schema:
+    """Return the columns of `index.parquet`."""
+    text = [pa.field(name, pa.string()) for name in (CLUSTER, PART)]
+    names = [pa.field(ROW_ID, pa.string()), pa.field(LABEL, label_type(case))]
+    return pa.schema([*names, *text, (MINHASH, pa.binary())], metadata={MINHASH: SCHEME})
 
 
 def records_schema(case: UseCase) -> pa.Schema:
     """Return the columns of `records.parquet`."""
     text = [pa.field(name, pa.string()) for name in (ROW_ID, CLUSTER, PART, SOURCE)]
-    label, time = pa.field(LABEL, pa.string()), pa.field(EVENT_TIMESTAMP, TIMESTAMP)
+    label, time = pa.field(LABEL, label_type(case)), pa.field(EVENT_TIMESTAMP, TIMESTAMP)
     return pa.schema([*case.record_schema, label, time, *text])
 
 
@@ -110,7 +114,7 @@ def write_records(database: DuckDBPyConnection, case: UseCase, path: Path, *, so
     return digest.hexdigest()
 
 
-def write_index(database: DuckDBPyConnection, path: Path) -> None:
+def write_index(database: DuckDBPyConnection, case: UseCase, path: Path) -> None:
     """Write `index.parquet`: the ids, clusters and signatures that the next version needs.
 
     Contents with contradictory labels are stored without a label, so that a later version
@@ -120,7 +124,7 @@ def write_index(database: DuckDBPyConnection, path: Path) -> None:
     (SELECT s.row_id, s.label, s.cluster, s.part, n.minhash
      FROM selected s JOIN nodes n ON s.row_id = n.row_id ORDER BY s.row_id)
     UNION ALL (SELECT row_id, NULL, NULL, NULL, NULL FROM contradictory ORDER BY row_id)"""
-    for _ in _write(database, query, path, INDEX_SCHEMA):
+    for _ in _write(database, query, path, index_schema(case)):
         pass
 
 

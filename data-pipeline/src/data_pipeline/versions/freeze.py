@@ -23,9 +23,9 @@ from data_pipeline.sources.raw import RawRecords
 from data_pipeline.validation.rows import RowChecker
 from data_pipeline.versions.checks import check_selection, selection_warnings
 from data_pipeline.versions.files import (
-    INDEX_SCHEMA,
     Quarantine,
     count_sources,
+    index_schema,
     records_schema,
     write_extra_columns,
     write_index,
@@ -134,7 +134,7 @@ class _Freezing:
             dict.fromkeys([*(self.base.pooled if self.base else ()), *raw.summary.pooled])
         )
         version = write_records(database, case, folder / RECORDS_FILE, sources=bool(pooled))
-        write_index(database, folder / INDEX_FILE)
+        write_index(database, case, folder / INDEX_FILE)
         extra = self._base_extra_columns()
         write_extra_columns(database, folder / EXTRA, extra, folder / EXTRA_COLUMNS_FILE)
         manifest = self._manifest(version, raw, scanned, selection, quarantine)
@@ -148,7 +148,7 @@ class _Freezing:
         """
         index, records = (self.folder / f"base-{name}" for name in (INDEX_FILE, RECORDS_FILE))
         if self.base is None:
-            pq.write_table(INDEX_SCHEMA.empty_table(), index)
+            pq.write_table(index_schema(self.case).empty_table(), index)
             pq.write_table(records_schema(self.case).empty_table(), records)
         else:
             names = self.base.use_case, self.base.dataset_version

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 
 from data_pipeline.near_duplicates import PERMUTATIONS
 from data_pipeline.sources.raw import RawRecords
+from data_pipeline.validation.labels import MAX_SPELLINGS
 from data_pipeline.validation.rows import CheckedBatch, RowChecker
 from data_pipeline.versions.files import Quarantine
 
 BATCH_ROWS = 8_192
-MAX_SPELLINGS = 1_000
 ACCEPTED, EXTRA = "accepted.parquet", "extra.parquet"
 MINHASH_COLUMN = "_minhash"
 

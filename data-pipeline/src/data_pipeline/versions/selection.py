@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from data_pipeline.columns import strata, stratum
 from data_pipeline.near_duplicates import PERMUTATIONS, cluster
 from data_pipeline.versions.manifest import SplitSummary
 from data_pipeline.versions.split import split
@@ -85,12 +86,14 @@ _COUNTS = """
 SELECT * EXCLUDE (arrivals, new), arrivals - new - contradictory_rows AS duplicates
 FROM (
     SELECT count(*) AS rows, count(*) FILTER (part = 'test') AS test_rows,
-           count(DISTINCT label) FILTER (part = 'test') AS test_classes
+           count(DISTINCT {stratum}) FILTER (part = 'test') AS test_classes,
+           count(DISTINCT label) AS labels
     FROM selected
 ), (
     SELECT count(*) AS clusters, coalesce(sum(size) FILTER (size > 1), 0)::BIGINT
            AS near_duplicates, count(*) FILTER (mixed) AS mixed_clusters
-    FROM (SELECT count(*) AS size, min(label) <> max(label) AS mixed FROM selected GROUP BY cluster)
+    FROM (SELECT count(*) AS size, min({stratum}) <> max({stratum}) AS mixed
+          FROM selected GROUP BY cluster)
 ), (
     SELECT (SELECT count(*) FROM arrivals) AS arrivals,
            (SELECT count(*) FROM nodes WHERE NOT old) AS new,
@@ -105,6 +108,7 @@ FROM (
 class Selection:
     """Counts of the rows that were selected, and of those that were not.
 
+    `classes` counts the rows per class, for numbers those of all; `labels` are the distinct labels;
     `clusters` are groups of near duplicates, also of one row; `near_duplicates` the rows in
     clusters of more than one; `mixed_clusters` have several classes. `duplicates`,
     `contradictory_rows` and `straddling` count new rows that were left out, `unknown_times` the
@@ -115,6 +119,7 @@ class Selection:
     classes: dict[str, int]
     test_rows: int
     test_classes: int
+    labels: int
     clusters: int
     near_duplicates: int
     mixed_clusters: int
@@ -145,12 +150,13 @@ def select_rows(
     database.execute(_PLACED)
     summary = split(database, "undivided", classes)
     database.execute(_SELECTED)
-    (counts,) = database.sql(_COUNTS).to_arrow_table().to_pylist()
-    found = _counts(database, "SELECT label, count(*) FROM selected GROUP BY label")
+    (counts,) = database.sql(_COUNTS.format(stratum=stratum(classes))).to_arrow_table().to_pylist()
+    group = stratum(classes)
+    found = _counts(database, f"SELECT {group}, count(*) FROM selected GROUP BY ALL")  # noqa: S608 (a column)
     problems = "SELECT problem, count(*) FROM arrivals WHERE problem IS NOT NULL GROUP BY problem"
     return Selection(
         **counts,
-        classes={name: found.get(name, 0) for name in classes},
+        classes={name: found.get(name, 0) for name in strata(classes)},
         unknown_times=_counts(database, problems),
         split=summary,
     )

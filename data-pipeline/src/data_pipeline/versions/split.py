@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from duckdb import DuckDBPyConnection
 
-from data_pipeline.columns import TEST, TRAIN
+from data_pipeline.columns import TEST, TRAIN, strata, stratum
 from data_pipeline.versions.manifest import SplitSummary
 
 TEST_SHARE = 0.2
@@ -16,12 +16,12 @@ MIN_TEST_SHARE, MAX_TEST_SHARE = 0.05, 0.5
 _SPLIT_SALT = "mlplatform split 1:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# The class and the time of a cluster are those of its earliest row.
+# The class (or the one group) and the time of a cluster are those of its earliest row.
 _CLUSTERS = """
 CREATE TABLE clusters AS
 SELECT cluster, size, earliest.label AS label, nullif(earliest.time, latest) AS time
 FROM (SELECT cluster, count(*) AS size, 9223372036854775807 AS latest,
-             min({{'time': coalesce(time, 9223372036854775807), 'label': label}}) AS earliest
+             min({{'time': coalesce(time, 9223372036854775807), 'label': {stratum}}}) AS earliest
       FROM {rows} GROUP BY cluster)
 """
 # The time that leaves nearest to a fifth of the rows of each class for the test.
@@ -53,11 +53,12 @@ def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> Sp
     16 hexadecimal digits, `label`, `time` in microseconds or null) and return how it was split.
 
     The split is by time when at least 80 % of the rows of every class have a time and these
-    differ: the test part is then the latest fifth of each class. A cluster is never divided; its
+    differ: the test part is then the latest fifth of each class. Without `classes` (labels are
+    numbers) the same holds for all rows together. A cluster is never divided; its
     earliest row decides. Clusters without a time, and all of them in a split by content, are
     divided by a hash of their id.
     """
-    database.execute(_CLUSTERS.format(rows=rows))
+    database.execute(_CLUSTERS.format(rows=rows, stratum=stratum(classes)))
     try:
         boundaries = _boundaries(database, rows, classes)
     except _NoTimeSplitError as reason:
@@ -79,14 +80,15 @@ def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> Sp
 def _boundaries(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> dict[str, int]:
     """Return per class the time from which on its clusters are for the test."""
     counts = database.sql(
-        f"SELECT label, count(*), count(time), count(DISTINCT time) FROM {rows} GROUP BY label"  # noqa: S608 (a table of the caller)
+        f"""SELECT {stratum(classes)} AS label, count(*), count(time), count(DISTINCT time)
+            FROM {rows} GROUP BY ALL"""  # noqa: S608 (a table of the caller)
     ).fetchall()
     known = {label: tuple(numbers) for label, *numbers in counts}
     if not any(timed for _, timed, _ in known.values()):
         raise _NoTimeSplitError("the records have no time")
     nearest = {label: (time, share) for label, time, share in database.sql(_NEAREST).fetchall()}
     found = {}
-    for name in classes:
+    for name in strata(classes):
         total, timed, different = known.get(name, (0, 0, 0))
         if timed == 0:
             raise _NoTimeSplitError(f"no row of {name} has a time")

@@ -10,6 +10,7 @@ models/<use_case>/_runs/_finished/<step>-<key>.json      where the result of a s
 models/_feast/registry.db                                the registry of the feature store
 baselines/<use_case>/<release_id>.parquet
 inference-logs/use_case=/environment=/date=/hour=/<segment_id>.parquet
+labels/use_case=/date=/<segment_id>.parquet              labels by the date of their predictions
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
 drift-reports/_retrain-requests/<request_id><suffix>
 drift-reports/_webhooks/<report_id>-<verdict>.json
@@ -26,15 +27,16 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from platform_core.errors import InvalidInput, InvalidPath
+from platform_core.errors import InvalidInput
 
 TRAINING_DATA = "training-data"
 MODELS = "models"
 BASELINES = "baselines"
 INFERENCE_LOGS = "inference-logs"
+LABELS = "labels"
 DRIFT_REPORTS = "drift-reports"
 BATCH = "batch"
-CONTAINERS = (TRAINING_DATA, MODELS, BASELINES, INFERENCE_LOGS, DRIFT_REPORTS, BATCH)
+CONTAINERS = (TRAINING_DATA, MODELS, BASELINES, INFERENCE_LOGS, LABELS, DRIFT_REPORTS, BATCH)
 
 MANIFEST_FILE = "manifest.json"
 RECORDS_FILE = "records.parquet"
@@ -62,39 +64,8 @@ INVALID = ".invalid.parquet"
 PART = "part-"
 SUCCESS = "_SUCCESS"
 
-MAX_PATH_CHARACTERS = 1000
-MAX_SEGMENT_BYTES = 200
-_SEGMENT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff/\\%?#*:|<>\"]+")
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
-
-
-def validate_path(path: str) -> str:
-    """Return `path` when it is a well-formed `<container>/<path>`.
-
-    Raises:
-        InvalidPath: absolute, empty or `..` segments, other schemes, control or
-            percent-encoded characters, over-long names, or a container the platform
-            does not have.
-    """
-    segments = path.split("/")
-    fits = len(path) <= MAX_PATH_CHARACTERS and len(segments) >= 2  # noqa: PLR2004
-    if not fits or not all(_well_formed(segment) for segment in segments):
-        raise InvalidPath(
-            f"{path!r:.200} is not a path of the form <container>/<path>; "
-            "use plain names without '..', empty or encoded parts"
-        )
-    if segments[0] not in CONTAINERS:
-        raise InvalidPath(
-            f"unknown container {segments[0]!r:.100}; the containers are {', '.join(CONTAINERS)}"
-        )
-    return path
-
-
-def validate_folder(folder: str) -> str:
-    """Return `folder` when it is a container or a well-formed path; `InvalidPath` otherwise."""
-    validate_path(folder if "/" in folder else f"{folder}/_")
-    return folder
 
 
 def dataset_path(use_case: str, version: str, *names: str) -> str:
@@ -199,6 +170,25 @@ def log_window_folders(
         else:
             yield _hour(folder, hour)
             hour += _HOUR
+
+
+def label_object_path(use_case: str, time: datetime, segment_id: str) -> str:
+    """Return the path of a segment of labels of predictions made on the day of `time`.
+
+    Raises:
+        InvalidInput: `time` has no time zone.
+    """
+    return f"{label_date_folder(use_case, time)}/{segment_id}{PARQUET}"
+
+
+def label_folder(use_case: str) -> str:
+    """Return the folder of the labels of a use case; each date with labels is a folder in it."""
+    return f"{LABELS}/use_case={use_case}"
+
+
+def label_date_folder(use_case: str, time: datetime) -> str:
+    """Return the folder of the labels of predictions made on the day of `time`."""
+    return _date(label_folder(use_case), time)
 
 
 def drift_report_path(
@@ -378,11 +368,3 @@ def _utc(time: datetime) -> datetime:
     if time.tzinfo is None:
         raise InvalidInput(f"{time.isoformat()} has no time zone; use UTC")
     return time.astimezone(UTC)
-
-
-def _well_formed(segment: str) -> bool:
-    """Say whether every store can keep a name: no `..`, no dot or space at its ends that
-    Azure or Windows would drop, and short enough for a file name.
-    """
-    plain = _SEGMENT.fullmatch(segment) is not None and segment == segment.strip()
-    return plain and not segment.endswith(".") and len(segment.encode()) <= MAX_SEGMENT_BYTES

@@ -1,20 +1,34 @@
-"""The inference log: append records durably, upload them as Parquet, read and replay them."""
+"""The inference log and labels: append durably, upload as Parquet, read, join and replay."""
 
 from records.columns import LogColumns, log_columns
 from records.inference_log import InferenceLog, LogMetrics, UploadResult
+from records.labels import (
+    LABEL_COLUMNS,
+    current_labels,
+    join_labels,
+    label_table,
+    read_labelled,
+    read_labels,
+)
 from records.logged_features import logged_block
 from records.read import log_objects, read_log
 from records.spool import SegmentLimits, Spool
 
 __all__ = [
+    "LABEL_COLUMNS",
     "InferenceLog",
     "LogColumns",
     "LogMetrics",
     "SegmentLimits",
     "Spool",
     "UploadResult",
+    "current_labels",
+    "join_labels",
+    "label_table",
     "log_columns",
     "log_objects",
     "logged_block",
+    "read_labelled",
+    "read_labels",
     "read_log",
 ]

@@ -10,6 +10,7 @@ from platform_core.contracts.tasks import INTERVAL_ENDS
 from platform_core.errors import InvalidData
 from use_cases import UseCase
 
+PREDICTION_ID = "prediction_id"
 TIME = "time"
 TIME_TYPE = pa.timestamp("us", tz="UTC")
 RELEASE_ID = "release_id"
@@ -17,7 +18,7 @@ PURPOSE = "purpose"
 PREDICTION = "prediction"
 FEATURES = "features"
 COMMON_COLUMNS = (
-    pa.field("prediction_id", pa.string()),
+    pa.field(PREDICTION_ID, pa.string()),
     pa.field("request_id", pa.string()),
     pa.field(TIME, TIME_TYPE),
     pa.field("use_case", pa.string()),

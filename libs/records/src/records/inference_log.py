@@ -1,4 +1,6 @@
-"""The inference log: from predictions to segments on disk to Parquet objects in the blob store."""
+"""The inference log: from predictions and their labels to segments on disk to Parquet objects in
+the blob store.
+"""
 
 import asyncio
 import logging
@@ -8,15 +10,19 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
+import pyarrow as pa
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.label import PredictionLabel
+from platform_core.contracts.prediction_ids import prediction_time
 from platform_core.errors import InvalidInput, PlatformError, SpoolUnavailable, UpstreamUnavailable
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
 from records.columns import log_columns
-from records.segments import frame, read_segment
+from records.labels import label_table
+from records.segments import LABELS, frame, read_label_segment, read_segment
 from records.spool import SealedSegment, Spool
-from use_cases import use_case
+from use_cases import UseCase, use_case
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +107,27 @@ class InferenceLog:
             self._metrics.count_unlogged(len(lines))
         else:
             self._set_failure(None)
+
+    def append_labels(self, labels: Sequence[PredictionLabel]) -> None:
+        """Append labels, which are on disk when it returns.
+
+        Raises:
+            InvalidInput: a label has no prediction's id.
+            SpoolUnavailable: they cannot be appended; some of them may have been.
+        """
+        partitions: dict[tuple[str, datetime], list[bytes]] = {}
+        for label in labels:
+            made = prediction_time(label.prediction_id)
+            day = made.replace(hour=0, minute=0, second=0, microsecond=0)
+            line = frame(orjson.dumps(label.model_dump()))
+            partitions.setdefault((label.use_case, day), []).append(line)
+        try:
+            for (use_case, day), lines in partitions.items():
+                self._spool.append(use_case, LABELS, day, lines)
+        except SpoolUnavailable as error:
+            self._set_failure(error)
+            raise
+        self._set_failure(None)
 
     async def probe(self) -> None:
         """Check whether the spool is writable and update `failure` and `outage`."""
@@ -190,11 +217,20 @@ def upload_segment(segment: SealedSegment, store: BlobStore) -> tuple[int, int]:
     """Write a segment as one Parquet object; return its records and the lines it dropped.
 
     Raises:
-        InvalidInput: the segment holds something other than records of an installed use case.
+        InvalidInput: the segment holds something other than records or labels of an installed
+            use case.
         UpstreamUnavailable: the blob store cannot be reached.
     """
+    table, damaged = _segment_table(segment, use_case(segment.name.use_case))
+    if table.num_rows:
+        write_table(store, segment.name.object_path, table)
+    return table.num_rows, damaged
+
+
+def _segment_table(segment: SealedSegment, case: UseCase) -> tuple[pa.Table, int]:
+    """Return the rows of a segment, and the number of lines that were dropped."""
+    if segment.name.stream == LABELS:
+        labels = read_label_segment(segment.file)
+        return label_table(case, labels.records), labels.damaged
     content = read_segment(segment.file)
-    if content.records:
-        columns = log_columns(use_case(segment.name.use_case))
-        write_table(store, segment.name.object_path, columns.table(content.records))
-    return len(content.records), content.damaged
+    return log_columns(case).table(content.records), content.damaged

@@ -14,9 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from platform_core.clock import Clock
-from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError, Conflict, InvalidData, SpoolUnavailable
-from records.segments import SUFFIX, OpenSegment, SegmentName
+from records.segments import SUFFIX, OpenSegment, SegmentName, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ PROBE = "probe"
 # A disk with less free space than this counts as full.
 PROBE_BYTES = 64 << 10
 
-_Partition = tuple[str, Environment, datetime]
+_Partition = tuple[str, Stream, datetime]
 
 
 @dataclass(frozen=True)
@@ -79,15 +78,13 @@ class Spool:
         """The segments that are ready to be uploaded, oldest first."""
         return tuple(self._sealed)
 
-    def append(
-        self, use_case: str, environment: Environment, time: datetime, lines: Sequence[bytes]
-    ) -> None:
+    def append(self, use_case: str, stream: Stream, time: datetime, lines: Sequence[bytes]) -> None:
         """Append the framed records `lines`, all of them or none.
 
         Raises:
             SpoolUnavailable: the disk is full or not writable.
         """
-        key = (use_case, environment, time.replace(minute=0, second=0, microsecond=0))
+        key = (use_case, stream, time.replace(minute=0, second=0, microsecond=0))
         try:
             segment = self._open.get(key) or self._create(key)
             segment.append(lines)

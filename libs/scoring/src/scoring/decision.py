@@ -30,6 +30,6 @@ def decided_classes(
 
 
 def prediction_intervals(rule: IntervalRule, predictions: np.ndarray) -> np.ndarray:
-    """Return the intervals [N, 2] float32 of N predictions."""
+    """Return the intervals [N, 2] of N predictions, in their type."""
     ends = [predictions - rule.below, predictions + rule.above]
-    return np.stack(ends, axis=1).astype(np.float32, copy=False)
+    return np.stack(ends, axis=1).astype(predictions.dtype, copy=False)

@@ -71,6 +71,8 @@ class Graph:
             result = np.asarray(self._session.run([self._output], feed)[0])
         except Exception as error:  # as above
             raise ReleaseRefused(f"the ONNX graph cannot be run: {error}") from error
+        if not self._classes and result.shape == (features.num_rows, 1):
+            result = result[:, 0]
         if result.shape != (features.num_rows, *self._row) or not np.isfinite(result).all():
             raise ReleaseRefused(
                 f"the ONNX graph answered shape {result.shape} for {features.num_rows} records "

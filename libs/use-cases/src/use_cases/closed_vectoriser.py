@@ -1,4 +1,4 @@
-"""TF-IDF whose vocabulary ONNX Runtime finds completely (needs the `training` extra)."""
+"""TF-IDF of pairs of words that are kept with their words (needs the `training` extra)."""
 
 from collections.abc import Collection, Iterable
 from typing import Any, Self
@@ -6,15 +6,15 @@ from typing import Any, Self
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-# ONNX Runtime's tokenizer and scikit-learn's must cut alike; ASCII words are what both agree on.
+# ONNX Runtime's own tokenizer cuts these words as scikit-learn does, so they convert to the fastest
+# graph.
 TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 (a regular expression)
 
 
 class ClosedTfidfVectorizer(TfidfVectorizer):  # type: ignore[misc]  # sklearn has no types
     """Keeps a pair of words only together with both of its words.
 
-    `max_features` may keep a pair and cut one of its words. scikit-learn still finds such a pair,
-    ONNX Runtime does not, and the two answer differently.
+    `max_features` may keep a pair and cut one of its words.
     """
 
     def fit(self, raw_documents: Iterable[str], y: Any = None) -> Self:

@@ -9,6 +9,7 @@ A package offers a use case by the entry point group `mlplatform.use_cases`:
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
@@ -93,6 +94,8 @@ class UseCase(ABC):
     """The class of interest where there are two."""
     monitored: tuple[MonitoredColumn, ...] = ()
     """The features, entity features included, whose drift is monitored."""
+    label_maturity: timedelta = timedelta(days=30)
+    """How long after a prediction its label may become known. Until then no label says nothing."""
     examples: ClassVar[Mapping[str, dict[str, Any]]]
     """Records for the documentation, by name."""
 

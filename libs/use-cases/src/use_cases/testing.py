@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from platform_core.open_inference import PROBABILITIES
+from platform_core.open_inference import PREDICTION, PROBABILITIES
 from use_cases.assemble import assemble, model_schema
 from use_cases.feature_schema import NUMBERS, FeatureSchema, number_block
 from use_cases.interface import UseCase
@@ -193,12 +193,21 @@ class UseCaseContract:
 
 def run_graph(graph: bytes, features: pd.DataFrame, schema: FeatureSchema) -> np.ndarray:
     """Return the probabilities [N, C] of an ONNX graph for N rows with a column per feature."""
+    return _run(graph, features, schema, PROBABILITIES)
+
+
+def run_regressor(graph: bytes, features: pd.DataFrame, schema: FeatureSchema) -> np.ndarray:
+    """Return the predictions [N] of an ONNX graph for N rows with a column per feature."""
+    return _run(graph, features, schema, PREDICTION)[:, 0]
+
+
+def _run(graph: bytes, features: pd.DataFrame, schema: FeatureSchema, output: str) -> np.ndarray:
     import onnxruntime as ort
 
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     stamp: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
     assert stamp[FEATURE_SCHEMA_KEY] == feature_schema_hash(schema)
-    assert [output.name for output in session.get_outputs()] == [PROBABILITIES]
+    assert [given.name for given in session.get_outputs()] == [output]
     feed = {name: features[[name]].to_numpy(object) for name in schema.texts}
     if schema.numbers:
         feed[NUMBERS] = features[list(schema.numbers)].to_numpy(np.float32)

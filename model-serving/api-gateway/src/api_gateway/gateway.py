@@ -47,7 +47,11 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the background tasks; at the end upload the inference log to the blob store."""
-        self.metrics.watch(lambda: self.log.backlog, lambda: self.catalog.reports)
+        self.metrics.watch(
+            lambda: self.log.backlog,
+            lambda: self.catalog.reports,
+            lambda: self.health.known_services,
+        )
         background = (
             self.log.run(),
             self.catalog.keep_fresh(self.settings.refresh_seconds),

@@ -29,6 +29,7 @@ def model_card(
     return ModelCard(
         title=case.title,
         use_case=case.name,
+        task=case.task,
         classes=tuple(case.classes),
         positive=case.positive,
         metric=case.training().metric,
@@ -122,7 +123,13 @@ def _limits(
         f"({resample_count(data.test_rows):,} resamples of whole clusters of near duplicates); "
         "not how far a change in the world would."
     )
-    if case.training().threshold is not None:
+    if case.task == "regression":
+        yield (
+            f"The intervals hold {case.training().coverage:.0%} of the labels on average over rows "
+            "like the training rows, all as wide as each other; within a group of rows the share "
+            "can be lower or higher."
+        )
+    elif case.training().threshold is not None:
         yield (
             "The threshold was chosen on out-of-fold answers of models fitted on a part of the "
             "training rows; the released model is fitted on all of them, so its rate of false "

@@ -1,5 +1,6 @@
 """The evaluation of a model on the test part: metrics with intervals, slices, and the answers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,8 @@ import pyarrow as pa
 
 from evaluation import (
     LabelledPredictions,
+    NumberPredictions,
+    Predictions,
     SliceMetrics,
     bootstrap_intervals,
     calibration_targets,
@@ -15,8 +18,9 @@ from evaluation import (
     slice_metric_names,
     slice_metrics,
 )
-from platform_core.contracts.release import DecisionRule
-from scoring.decision import decide
+from platform_core.contracts.release import Rule
+from platform_core.contracts.tasks import INTERVAL_ENDS
+from training.search.answers import labelled_answers
 from use_cases import UseCase
 
 LOW, HIGH = "_low", "_high"
@@ -25,7 +29,8 @@ PROBABILITY = "probability."
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`answers`: `row_id`, `label`, `cluster`, `prediction` and `probability.<class>` of N rows;
+    """`answers`: `row_id`, `label`, `cluster`, `prediction` and `probability.<class>` (for
+    regression, `interval.low` and `interval.high`) of N rows;
     `metrics` by name, with the ends of their 95 % intervals as `<name>_low` and `<name>_high`.
     """
 
@@ -37,37 +42,48 @@ class Evaluation:
 def evaluate_answers(
     case: UseCase,
     rows: pa.Table,
-    probabilities: np.ndarray,
-    decision: DecisionRule,
+    answers: np.ndarray,
+    rule: Rule,
     kinds: pa.RecordBatch,
     seed: int,
 ) -> Evaluation:
-    """Evaluate `probabilities` [N, C] of N `rows` (`row_id`, `label`, `cluster`) under `decision`.
+    """Evaluate the `answers` (see `search.models.answers`) to N `rows` (`row_id`, `label`,
+    `cluster`) under `rule`.
 
     `kinds` has a column of slices each (see `UseCase.slices`).
     """
-    predictions = decide(decision, case.classes, probabilities)
     labels, clusters = rows["label"].combine_chunks(), rows["cluster"].combine_chunks()
-    labelled = LabelledPredictions.from_arrow(
-        case.classes, case.positive, labels, probabilities, predictions
-    )
+    labelled = labelled_answers(case, labels, answers, rule)
     metrics = prediction_metrics(labelled)
-    metrics["calibration_error"] = expected_calibration_error(*calibration_targets(labelled))
+    if isinstance(labelled, LabelledPredictions):
+        targets = calibration_targets(labelled)
+        metrics["calibration_error"] = expected_calibration_error(*targets)
     for name, interval in bootstrap_intervals(labelled, clusters, seed).items():
         metrics |= {f"{name}{LOW}": interval.low, f"{name}{HIGH}": interval.high}
-    answers = rows.select(["row_id", "label", "cluster"]).append_column("prediction", predictions)
     slices = slice_metrics(
         labelled, clusters, kinds, slice_metric_names(case.training().metric), seed
     )
-    for name, column in zip(case.classes, probabilities.T, strict=True):
-        answers = answers.append_column(f"{PROBABILITY}{name}", pa.array(column))
-    return Evaluation(answers, metrics, slices)
+    table = rows.select(["row_id", "label", "cluster"])
+    for name, column in _answer_columns(case, labelled):
+        table = table.append_column(name, column)
+    return Evaluation(table, metrics, slices)
 
 
-def labelled_predictions(case: UseCase, answers: pa.Table) -> LabelledPredictions:
+def labelled_predictions(case: UseCase, answers: pa.Table) -> Predictions:
     """Return the predictions that `Evaluation.answers` hold."""
-    columns = [answers[f"{PROBABILITY}{name}"].to_numpy() for name in case.classes]
     labels, predictions = (answers[name].combine_chunks() for name in ("label", "prediction"))
-    return LabelledPredictions.from_arrow(
-        case.classes, case.positive, labels, np.stack(columns, axis=1), predictions
-    )
+    names = [f"{PROBABILITY}{name}" for name in case.classes] or INTERVAL_ENDS
+    numbers = np.stack([answers[name].to_numpy() for name in names], axis=1)
+    if not case.classes:
+        return NumberPredictions.from_arrow(labels, predictions, numbers)
+    return LabelledPredictions.from_arrow(case.classes, case.positive, labels, numbers, predictions)
+
+
+def _answer_columns(case: UseCase, rows: Predictions) -> Iterator[tuple[str, pa.Array]]:
+    if isinstance(rows, NumberPredictions):
+        yield "prediction", pa.array(rows.predictions)
+        yield from zip(INTERVAL_ENDS, map(pa.array, (rows.low, rows.high)), strict=True)
+        return
+    yield "prediction", pa.array([case.classes[n] for n in rows.predictions], pa.string())
+    for name, column in zip(case.classes, rows.probabilities.T, strict=True):
+        yield f"{PROBABILITY}{name}", pa.array(column)

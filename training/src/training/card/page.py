@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from evaluation import MetricEstimate, slice_metric_names
+from platform_core.contracts.release import IntervalRule
 from platform_core.pages import render
 from releases.catalogue.model_card import ModelCard
 from use_cases import UseCase
@@ -19,13 +20,22 @@ EXPLAINED = {
     "average_precision": "area below the precision-recall curve",
     "brier": "mean squared error of the probabilities; lower is better",
     "calibration_error": "mean gap between probability and observed frequency; lower is better",
+    "mae": "mean absolute error, in units of the label; lower is better",
+    "rmse": "root of the mean squared error, in units of the label; lower is better",
+    "r2": "share of the variance of the labels that is explained (R²); 0 is the mean label",
+    "interval_coverage": "share of labels within their prediction interval",
+    "interval_width": "mean width of the prediction intervals, in units of the label",
     "log_loss": "mean negative log-likelihood of the label, natural logarithm; lower is better",
 }
+UPPER = ("mae", "rmse", "r2")
 CAPTIONS = {
     "confusion_matrix.svg": "Confusion matrix at the decision rule",
     "roc_curve.svg": "ROC curve: true positive rate against false positive rate",
     "precision_recall_curve.svg": "Precision and recall at every threshold",
     "calibration.svg": "Calibration curve, with the number of rows per point",
+    "predicted_actual.svg": "Label against prediction, with the ends of the prediction intervals",
+    "residuals.svg": "Residual (label minus prediction) against prediction",
+    "residual_distribution.svg": "Distribution of the residuals, with the ends of the intervals",
     "scores.svg": "Distribution of scores by label (counts, logarithmic above 10)",
     "thresholds.svg": "Recall and false positive rate at every threshold",
 }
@@ -94,6 +104,13 @@ def _unseen_rows(card: ModelCard) -> Iterator[list[object]]:
 
 def _rule(card: ModelCard) -> str:
     rule = card.decision
+    if isinstance(rule, IntervalRule):
+        return (
+            f"a number p, and the interval from p - {rule.below:.4g} to p + {rule.above:.4g}, "
+            f"which is to hold {rule.coverage:.0%} of the labels"
+        )
+    if rule.kind == "costs":
+        return "the class with the lowest expected cost"
     if rule.kind == "threshold":
         return (
             f"{rule.positive} when its probability is at or above {rule.threshold:.4f}, "
@@ -103,4 +120,6 @@ def _rule(card: ModelCard) -> str:
 
 
 def _words(name: str) -> str:
+    if name in UPPER:
+        return name.upper()
     return name.replace("_", " ").replace("roc auc", "ROC AUC").replace("f1", "F1")

@@ -9,27 +9,34 @@ from matplotlib.figure import Figure
 
 from evaluation import (
     LabelledPredictions,
+    NumberPredictions,
     average_precision,
     calibration_curve,
     calibration_targets,
     roc_auc,
     threshold_counts,
 )
-from platform_core.contracts.release import DecisionRule
+from platform_core.contracts.release import DecisionRule, IntervalRule, Rule
 from training.card.evaluation import labelled_predictions
+from training.card.number_plots import number_plots
 from use_cases import UseCase
 
 SIZE = (4.4, 3.4)
 THRESHOLDS = 201
 
 
-def evaluation_plots(case: UseCase, answers: pa.Table, rule: DecisionRule) -> dict[str, Figure]:
+def evaluation_plots(case: UseCase, answers: pa.Table, rule: Rule) -> dict[str, Figure]:
     """Return figures by file name: the confusion matrix; ROC, precision-recall and reliability
     curves; the distribution of scores; and, with a positive class, the effect of each threshold.
+    For numbers those of `number_plots`.
 
     `answers` are those of an `Evaluation`.
     """
     rows = labelled_predictions(case, answers)
+    if isinstance(rows, NumberPredictions):
+        return number_plots(rows)
+    if isinstance(rule, IntervalRule):
+        raise TypeError("the rule of classes is a decision, not an interval")
     watched = [case.positive] if case.positive else list(case.classes)
     truth = {name: rows.labels == case.classes.index(name) for name in case.classes}
     scores = {name: rows.probabilities[:, case.classes.index(name)] for name in watched}

@@ -74,6 +74,8 @@ def _write(path: Path, content: bytes) -> None:
 def _log_classification(artifact: dsl.ClassificationMetrics, result: StepResult) -> None:
     if not isinstance(result, EvaluationResult):
         raise TypeError(f"{type(result).__name__} has no confusion matrix")
+    if not result.classes:  # a regression has neither a confusion matrix nor a ROC curve
+        return
     artifact.log_confusion_matrix(list(result.classes), [list(row) for row in result.confusion])
     if (roc := result.roc) is not None:
         artifact.log_roc_curve(

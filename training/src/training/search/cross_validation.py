@@ -14,15 +14,17 @@ import numpy as np
 import pyarrow as pa
 import ray
 
-from evaluation import LabelledPredictions, prediction_metrics, require_metric
-from scoring.decision import decide
+from evaluation import prediction_metrics, require_metric
+from platform_core.contracts.tasks import ERROR_METRICS
+from training.search.answers import labelled_answers
+from training.search.calibration import interval_decision
 from training.search.fitting import Answers, answer_fold
 from training.search.folds import folds
 from training.search.ranking import ranked
-from training.search.sources import unseen_sources
 from training.search.suggestions import rounds
 from training.search.threshold import Decision, choose_decision
 from training.search.trials import Fold, Trial, TrialResult
+from training.search.unseen import unseen_sources
 from use_cases import UseCase
 
 SECONDS_PER_MINUTE = 60
@@ -116,37 +118,40 @@ class _CrossValidation:
                 yield self._result(trial, answers.pop(trial.number))
 
     def _result(self, trial: Trial, answers: dict[int, Answers]) -> TrialResult:
-        """Pool the answers of the folds, choose the decision on them, and measure them under it.
+        """Pool the answers of the folds, choose the decision (for numbers, the intervals) on them,
+        and measure them under it.
 
         The threshold is chosen on the pooled answers, so candidates are compared on them as well:
         each at the threshold that it would get.
         """
-        pooled = np.empty((len(self._labels), len(self._case.classes)))
+        columns = [len(self._case.classes)] if self._case.classes else []
+        pooled = np.empty((len(self._labels), *columns))
         for number, (_, held_out) in enumerate(self._folds):
-            pooled[held_out] = answers[number].probabilities
-        truth = np.asarray(self._labels.to_pylist())
-        decision = choose_decision(self._case, truth, pooled)
+            pooled[held_out] = answers[number].values
+        decision = self._decision(pooled)
         everything = self._metrics(decision, np.arange(len(pooled)), pooled)
         folds = [self._metrics(decision, rows, pooled) for _, rows in self._folds]
         unseen = unseen_sources(self._case, self._features, self._folds, pooled)
+        metric = self._case.training().metric
         return TrialResult(
             trial=trial,
-            score=require_metric(everything, self._case.training().metric),
-            folds=tuple(require_metric(metrics, self._case.training().metric) for metrics in folds),
-            ranking=everything["average_precision"],
+            score=require_metric(everything, metric),
+            folds=tuple(require_metric(metrics, metric) for metrics in folds),
+            ranking=everything["average_precision" if self._case.classes else "r2"],
             seconds=sum(answer.seconds for answer in answers.values()),
             decision=decision,
             unseen=tuple(unseen),
+            lower_is_better=metric in ERROR_METRICS,
         )
+
+    def _decision(self, pooled: np.ndarray) -> Decision:
+        truth = np.asarray(self._labels.to_pylist())
+        if self._case.classes:
+            return choose_decision(self._case, truth, pooled)
+        return interval_decision(self._case, truth, pooled)
 
     def _metrics(
         self, decision: Decision, rows: np.ndarray, pooled: np.ndarray
     ) -> dict[str, float]:
-        answers = pooled[rows]
-        predictions = decide(decision.rule, self._case.classes, answers)
-        case, labels = self._case, self._labels.take(pa.array(rows))
-        return prediction_metrics(
-            LabelledPredictions.from_arrow(
-                case.classes, case.positive, labels, answers, predictions
-            )
-        )
+        labels = self._labels.take(pa.array(rows))
+        return prediction_metrics(labelled_answers(self._case, labels, pooled[rows], decision.rule))

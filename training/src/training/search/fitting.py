@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from platform_core.errors import InvalidInput
-from training.search.models import candidate, model_input, probabilities
+from training.search.models import answers, candidate, model_input
 from training.search.sources import WEIGHT
 from training.search.trials import Fold, Trial
 from use_cases import UseCase, use_case
@@ -26,9 +26,11 @@ MAX_STARTED_WORKERS = 16
 
 @dataclass(frozen=True)
 class Answers:
-    """Probabilities [n, C] of the rows a fold held out, and the seconds its model took to fit."""
+    """Answers (see `models.answers`) to the rows a fold held out, and the seconds its model took to
+    fit.
+    """
 
-    probabilities: np.ndarray
+    values: np.ndarray
     seconds: float
 
 
@@ -61,7 +63,7 @@ def answer_fold(name: str, features: pa.Table, fold: Fold, trial: Trial, seed: i
     case = use_case(name)
     train, held_out = fold
     model, seconds = _fit_here(case, features.take(train), trial, seed)
-    return Answers(probabilities(case, model, features.take(held_out)), seconds)
+    return Answers(answers(case, model, features.take(held_out)), seconds)
 
 
 def _fit_here(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> tuple[Any, float]:

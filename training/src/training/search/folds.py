@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from platform_core.errors import InvalidData
 from training.search.sources import source_folds
@@ -22,15 +22,17 @@ def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
 
     `features` has `label` and `cluster`. Every row is judged once. Rows of several sources
     (`origin`) are judged by models that have not seen their source, see `source_folds`. Otherwise
-    the classes' shares are about those of all rows, and no near duplicates and no group of
-    `case.fold_groups` lie on both sides.
+    the classes' shares are about those of all rows; where labels are numbers, folds are random. No
+    near duplicates and no group of `case.fold_groups` lie on both sides.
 
     Raises:
-        InvalidData: the groups leave a side of a fold without one of the classes.
+        InvalidData: the groups leave a side of a fold without rows, or without one of the classes.
     """
     if by_source := source_folds(case, features):
         return by_source
     labels = np.asarray(features["label"].to_pylist())
+    if case.task == "regression":
+        return _unstratified(case, features, seed)
     together = groups(features["cluster"], case.training().fold_groups(features))
     _check(case, labels, together)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
@@ -43,6 +45,17 @@ def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
         if absent:
             raise _impossible(case, absent[0], "they cannot be spread over the folds")
     return made
+
+
+def _unstratified(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
+    together = groups(features["cluster"], case.training().fold_groups(features))
+    if (count := len(np.unique(together))) < FOLDS:
+        raise InvalidData(
+            f"cross-validation of {case.name} needs {FOLDS} folds, and near duplicates and rows of "
+            f"one group stay together: the training rows form only {count} groups; give more "
+            "independent rows, or smaller groups (`fold_groups` of the use case)"
+        )
+    return list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(together, groups=together))
 
 
 def groups(*groupings: pa.ChunkedArray | pa.Array | None) -> np.ndarray:

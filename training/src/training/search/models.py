@@ -31,8 +31,18 @@ def probabilities(case: UseCase, model: Any, features: pa.Table) -> Array:
     return answers
 
 
-def graph_probabilities(case: UseCase, graph: bytes, features: pa.Table) -> Array:
-    """Return [N, C] float32 of an ONNX graph, the columns in the order of `case.classes`."""
+def answers(case: UseCase, model: Any, features: pa.Table) -> Array:
+    """Return probabilities [N, C] (see `probabilities`), or the numbers [N] of a regression."""
+    if case.classes:
+        return probabilities(case, model, features)
+    numbers: Array = np.asarray(model.predict(model_input(case, features)), np.float64)
+    return numbers.reshape(features.num_rows)
+
+
+def graph_answers(case: UseCase, graph: bytes, features: pa.Table) -> Array:
+    """Return [N, C] float32 of an ONNX graph, the columns in the order of `case.classes`, or the
+    numbers [N] of a regression.
+    """
     return load_graph(case, graph).probabilities(model_schema(case).select(features))
 
 

@@ -17,13 +17,17 @@ def ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
     if not results:
         return []
     first = min(results, key=_by_score)
-    tied = [result for result in results if within_one_standard_error(first.folds, result.folds)]
+    tied = [
+        result
+        for result in results
+        if within_one_standard_error(first.fold_merits, result.fold_merits)
+    ]
     others = [result for result in results if result not in tied]
     return [*sorted(tied, key=_by_ranking), *sorted(others, key=_by_score)]
 
 
 def _by_score(result: TrialResult) -> tuple[float, int]:
-    return -result.score, result.trial.number
+    return -result.merit, result.trial.number
 
 
 def _by_ranking(result: TrialResult) -> tuple[float, float, int]:

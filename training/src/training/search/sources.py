@@ -1,21 +1,12 @@
-"""Rows of several sources: leave-one-source-out folds, weights, and figures on unseen sources."""
+"""Rows of several sources: leave-one-source-out folds, and weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import CLUSTER, LABEL, SOURCE
-from evaluation import (
-    LabelledPredictions,
-    MetricEstimate,
-    SliceMetrics,
-    prediction_metrics,
-    slice_metric_names,
-)
-from scoring.decision import decide
-from training.search.threshold import choose_decision
 from training.search.trials import Fold
 from use_cases import UseCase
 
@@ -79,39 +70,3 @@ def _fold(features: pa.Table, judged: np.ndarray) -> Fold:
     seen = clusters.filter(pa.array(judged)).drop_null()
     near = pc.is_in(clusters, value_set=seen).to_numpy(zero_copy_only=False)
     return np.flatnonzero(~judged & ~near), np.flatnonzero(judged)
-
-
-def unseen_sources(
-    case: UseCase, features: pa.Table, folds: Sequence[Fold], answers: np.ndarray
-) -> Iterator[SliceMetrics]:
-    """Yield the metrics of each source under out-of-fold `answers` [N, C] of `source_folds`; none
-    where `features` have no origins.
-
-    The decision is chosen on the other sources, as it would be if this one were unknown. A
-    source without rows of every class has only its accuracy.
-    """
-    if not source_folds(case, features):
-        return
-    labels, origins = (np.asarray(features[name].to_pylist()) for name in (LABEL, ORIGIN))
-    for _, held_out in folds:
-        others = np.setdiff1d(np.arange(len(labels)), held_out)
-        rule = choose_decision(case, labels[others], answers[others]).rule
-        for name in np.unique(origins[held_out]).tolist():
-            rows = np.flatnonzero(origins == name)
-            found = decide(rule, case.classes, answers[rows])
-            truth = pa.array(labels[rows], pa.string())
-            metrics = prediction_metrics(
-                LabelledPredictions.from_arrow(
-                    case.classes, case.positive, truth, answers[rows], found
-                )
-            )
-            yield SliceMetrics(
-                kind=SOURCE,
-                name=name,
-                rows=len(rows),
-                metrics={m: MetricEstimate(value=metrics[m]) for m in _shown(case) if m in metrics},
-            )
-
-
-def _shown(case: UseCase) -> tuple[str, ...]:
-    return (*slice_metric_names(case.training().metric), "roc_auc", "accuracy")

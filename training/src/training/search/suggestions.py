@@ -71,7 +71,7 @@ class _Suggestions:
     def learn(self, results: Sequence[TrialResult]) -> None:
         """Give the study the scores that are new."""
         for result in results[self._told :]:
-            self._study.tell(self._asked[result.trial.number], result.score)
+            self._study.tell(self._asked[result.trial.number], result.merit)
         self._told = len(results)
 
     def ask(self, count: int) -> list[Trial]:

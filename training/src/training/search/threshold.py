@@ -9,7 +9,7 @@ from evaluation import (
     threshold_of_best_f1,
     threshold_of_lowest_cost,
 )
-from platform_core.contracts.release import DecisionRule
+from platform_core.contracts.release import DecisionRule, Rule
 from platform_core.errors import ConfigurationError
 from use_cases import BestF1, CostMatrix, ErrorCosts, FalsePositiveRate, UseCase
 
@@ -21,7 +21,7 @@ ROWS = "training rows outside the fold's fit"
 class Decision:
     """A rule, and in a sentence why it is this one."""
 
-    rule: DecisionRule
+    rule: Rule
     why: str
 
 

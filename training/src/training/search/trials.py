@@ -28,9 +28,9 @@ class TrialResult:
 
     `decision` was chosen on the out-of-fold answers to all training rows, `score` is the use
     case's metric of all of them together under it and `folds` that of each fold; `ranking` is
-    their average precision, which no threshold enters; `seconds` is the time its models took to
-    fit. `unseen` has the metrics of each source under models that have not seen it, where the
-    rows come from several.
+    their average precision, which no threshold enters (for numbers their R2); `seconds` is the time
+    its models took to fit. `lower_is_better` says that the metric is an error. `unseen` has the
+    metrics of each of several sources under models that have not seen it.
     """
 
     trial: Trial
@@ -40,6 +40,17 @@ class TrialResult:
     seconds: float
     decision: Decision
     unseen: tuple[SliceMetrics, ...] = ()
+    lower_is_better: bool = False
+
+    @property
+    def merit(self) -> float:
+        """The score, negated where the metric is an error: higher is better."""
+        return -self.score if self.lower_is_better else self.score
+
+    @property
+    def fold_merits(self) -> tuple[float, ...]:
+        """The scores of the folds, negated where the metric is an error."""
+        return tuple(-one if self.lower_is_better else one for one in self.folds)
 
 
 def defaults(case: UseCase) -> list[Trial]:

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from data_pipeline.columns import TEST
 from data_pipeline.stored import read_features
-from evaluation import LabelledPredictions, threshold_counts
+from evaluation import LabelledPredictions, Predictions, threshold_counts
 from platform_core.parquet import table_bytes
 from training.card.evaluation import evaluate_answers, labelled_predictions
 from training.card.slices import slices_of_test_part
@@ -13,10 +13,10 @@ from training.progress import show
 from training.results import EvaluationResult, FeaturesResult, RocCurve, TrainResult
 from training.search.models import (
     Array,
+    answers,
     candidate,
-    graph_probabilities,
+    graph_answers,
     load_model,
-    probabilities,
 )
 from training.steps.context import StepContext
 from use_cases import UseCase
@@ -26,20 +26,21 @@ MAX_ROC_POINTS = 200
 
 def run(context: StepContext, features: FeaturesResult, model: TrainResult) -> EvaluationResult:
     """Measure the model on the test part, in all and by slice, and write it as an ONNX graph, with
-    its largest difference from the original's probabilities over every test row.
+    its largest difference from the original's answers over every test row (numbers: relative to
+    answers above 1).
     """
     case, store, version = context.case, context.store, features.dataset_version
     test = read_features(store, case, version, TEST)
     fitted = load_model(store, model.model_path)
-    answers = probabilities(case, fitted, test)
+    given = answers(case, fitted, test)
     graph: bytes = candidate(case, model.candidate).to_onnx(fitted).SerializeToString()
     kinds = slices_of_test_part(store, case, version)
-    found = evaluate_answers(case, test, answers, model.decision, kinds, model.seed)
+    found = evaluate_answers(case, test, given, model.decision, kinds, model.seed)
     labelled = labelled_predictions(case, found.answers)
     return EvaluationResult(
         graph_path=context.write("model.onnx", graph),
         graph_bytes=len(graph),
-        largest_difference=_largest_difference(case, graph, test, answers),
+        largest_difference=_largest_difference(case, graph, test, given),
         metrics=found.metrics,
         slices=tuple(found.slices),
         classes=tuple(case.classes),
@@ -49,8 +50,11 @@ def run(context: StepContext, features: FeaturesResult, model: TrainResult) -> E
     )
 
 
-def _largest_difference(case: UseCase, graph: bytes, test: pa.Table, answers: Array) -> float:
-    largest = float(np.abs(answers - graph_probabilities(case, graph, test)).max())
+def _largest_difference(case: UseCase, graph: bytes, test: pa.Table, given: Array) -> float:
+    difference = np.abs(given - graph_answers(case, graph, test))
+    if not case.classes:
+        difference /= np.maximum(1, np.abs(given))
+    largest = float(difference.max())
     show(
         f"parity: {test.num_rows} rows, largest difference {largest:.2e}, "
         f"tolerance {case.training().gates.parity:.0e}"
@@ -58,13 +62,15 @@ def _largest_difference(case: UseCase, graph: bytes, test: pa.Table, answers: Ar
     return largest
 
 
-def _confusion(rows: LabelledPredictions) -> tuple[tuple[int, ...], ...]:
+def _confusion(rows: Predictions) -> tuple[tuple[int, ...], ...]:
+    if not isinstance(rows, LabelledPredictions):
+        return ()
     return tuple(tuple(line) for line in rows.confusion().tolist())
 
 
-def _roc_curve(rows: LabelledPredictions) -> RocCurve | None:
+def _roc_curve(rows: Predictions) -> RocCurve | None:
     """Return at most `MAX_ROC_POINTS` points of the curve of the positive class."""
-    if rows.positive is None:
+    if not isinstance(rows, LabelledPredictions) or rows.positive is None:
         return None
     scores = rows.probabilities[:, rows.positive]
     counts = threshold_counts(rows.labels == rows.positive, scores, np.ones((1, len(rows))))

@@ -12,7 +12,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
 from platform_core.errors import Refused, UpstreamUnavailable
 from platform_core.settings import GatewayClientSettings
-from scoring import FeatureTransformer, Scorer, load_release
+from scoring import FeatureTransformer, Scorer, Scores, load_release
 from training.bootstrap import TrainingServices
 from use_cases import UseCase, use_case
 
@@ -25,7 +25,8 @@ def compare_online(
     services: TrainingServices, name: str, dataset_version: str, release_id: str
 ) -> float:
     """Send test records through the gateway's staging; return the largest difference of a
-    probability from the offline score with the same entity features.
+    probability, or of a number and its interval, from the offline score with the same entity
+    features.
 
     Raises:
         UpstreamUnavailable: the gateway did not answer.
@@ -38,17 +39,26 @@ def compare_online(
     others = {str(answer.get("release_id", answer)) for answer in answers} - {release_id}
     if others:
         raise Refused(f"staging answered {sorted(others)[0]:.300} instead of {release_id}")
-    online = np.array([[a["probabilities"][c] for c in case.classes] for a in answers])
     store = services.online_store if scorer.manifest.feature_views else None
     transformer = FeatureTransformer(case, scorer.manifest, store)
-    offline = scorer.score_features(transformer.transform(records).features).probabilities
-    worst = float(np.abs(online - offline).max())
+    offline = scorer.score_features(transformer.transform(records).features)
+    worst = _largest_difference(case, answers, offline)
     if worst > TOLERANCE:
         raise Refused(
             f"the gateway's answers differ from the offline scores by {worst:.2e}, "
             f"more than {TOLERANCE:.0e}: training and serving compute different things"
         )
     return worst
+
+
+def _largest_difference(case: UseCase, answers: list[dict[str, Any]], offline: Scores) -> float:
+    """Return the largest difference of a probability, or of a number relative to it above 1."""
+    if offline.intervals is None:
+        online = np.array([[a["probabilities"][c] for c in case.classes] for a in answers])
+        return float(np.abs(online - offline.probabilities).max())
+    online = np.array([[a["prediction"], *a["interval"]] for a in answers])
+    numbers = np.column_stack([np.asarray(offline.decided, np.float64), offline.intervals])
+    return float((np.abs(online - numbers) / np.maximum(1, np.abs(numbers))).max())
 
 
 def _records(services: TrainingServices, case: UseCase, dataset_version: str) -> pa.RecordBatch:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from data_pipeline.columns import TEST
 from data_pipeline.sources import shown
 from data_pipeline.stored import read_features
+from data_pipeline.versions.manifest import read_manifest
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.errors import GateRefused
 from platform_core.ledger import Ledger
@@ -30,7 +31,7 @@ from training.results import (
 )
 from training.steps.context import StepContext
 from training.steps.served_baseline import served_baseline
-from training.tracking.libraries import libraries
+from training.tracking.libraries import use_case_package
 
 
 def run(
@@ -131,7 +132,9 @@ def _lineage(
         git_sha=parameters.git_sha or None,
         image_digest=settings.training_image,
         serving_image=pinned_image(settings.serving_image),
-        libraries=libraries(),
+        rows=read_manifest(context.store, context.case.name, features.dataset_version).rows_read,
+        use_case_package=use_case_package(context.case.name),
+        libraries=model.libraries,
     )
 
 

@@ -5,12 +5,13 @@ as of each record's own time, while a caller gets an entity's latest values: a b
 former would call that difference drift.
 """
 
+import numpy as np
 import pyarrow as pa
 
 from baseline import baseline_bytes, build_baseline
 from data_pipeline.columns import TEST
 from data_pipeline.stored import read_part
-from platform_core.contracts.release import DecisionRule
+from platform_core.contracts.release import IntervalRule, Rule
 from platform_core.errors import UpstreamUnavailable
 from scoring import EntityLookup, decide, feature_views
 from training.search.models import load_graph
@@ -21,7 +22,7 @@ from use_cases import UseCase, assemble
 def served_baseline(
     context: StepContext,
     graph: bytes,
-    decision: DecisionRule,
+    decision: Rule,
     dataset_version: str,
     view_version: str | None,
 ) -> bytes:
@@ -34,6 +35,9 @@ def served_baseline(
     records = read_part(context.store, case, dataset_version, TEST)
     features = _as_served(context, case, records, view_version)
     answers = load_graph(case, graph).probabilities(features)
+    if isinstance(decision, IntervalRule):
+        none = np.empty((len(answers), 0), np.float32)
+        return baseline_bytes(build_baseline(case, features, none, pa.array(answers)))
     predictions = decide(decision, case.classes, answers)
     return baseline_bytes(build_baseline(case, features, answers, predictions))
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import pickle
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data_pipeline.columns import TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
 from data_pipeline.versions.manifest import read_manifest
+from platform_core.contracts.release import DecisionRule
 from releases.catalogue.model_card import TrialSummary
 from training.progress import show
 from training.results import FeaturesResult, TrainResult
 from training.search.fitting import fit, start_workers
+from training.search.threshold import Decision
 from training.search.trials import TrialResult, settings
 from training.steps.context import StepContext
 from training.tracking.libraries import libraries
+from use_cases import UseCase
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from training.tracking.experiment import Experiment
 
 
@@ -72,7 +77,7 @@ def _train(
         show(
             f"{one.name}, unseen: {', '.join(f'{n} {m.value:.4f}' for n, m in one.metrics.items())}"
         )
-    model = fit(case, rows, best.trial, given.seed)
+    model, decision = _fitted(case, rows, best, given.seed)
     seconds = time.perf_counter() - start
     path = context.write("model.pkl", pickle.dumps(model))
     best_score = {f"cv_{case.training().metric}": best.score}
@@ -85,13 +90,27 @@ def _train(
         cross_validated=best.score,
         fit_seconds=seconds,
         seed=given.seed,
-        decision=best.decision.rule,
-        decision_why=best.decision.why,
+        decision=decision.rule,
+        decision_why=decision.why,
         complete=found.complete,
         trials=tuple(_trial(result) for result in found.results),
         unseen=best.unseen,
         model_path=path,
+        libraries=libraries(model),
     )
+
+
+def _fitted(case: UseCase, rows: pa.Table, best: TrialResult, seed: int) -> tuple[Any, Decision]:
+    """Return the best trial's model fitted on all rows with its decision; for a number on all but
+    those that its intervals are calibrated on.
+    """
+    if case.task != "regression":
+        return fit(case, rows, best.trial, seed), best.decision
+    from training.search.calibration import calibrated, calibration_rows
+
+    fitting, calibrating = calibration_rows(case, rows, seed)
+    model = fit(case, rows.take(fitting), best.trial, seed)
+    return model, calibrated(case, model, rows.take(calibrating))
 
 
 class _FinishedTrials:
@@ -139,15 +158,22 @@ def _start(context: StepContext, experiment: Experiment, dataset_version: str) -
 
 def _metrics(metric: str, result: TrialResult) -> dict[str, float]:
     folds = {f"fold_{number}_{metric}": score for number, score in enumerate(result.folds)}
+    rule = result.decision.rule
+    ranking = "cv_average_precision" if isinstance(rule, DecisionRule) else "cv_r2"
     metrics = {
-        "cv_average_precision": result.ranking,
+        ranking: result.ranking,
         f"cv_{metric}": result.score,
         "fit_seconds": result.seconds,
         **folds,
     }
-    if (threshold := result.decision.rule.threshold) is not None:
+    if (threshold := _threshold(result)) is not None:
         metrics["threshold"] = threshold
     return metrics
+
+
+def _threshold(result: TrialResult) -> float | None:
+    rule = result.decision.rule
+    return rule.threshold if isinstance(rule, DecisionRule) else None
 
 
 def _budget_spent(done: int, planned: int, minutes: float) -> str:
@@ -166,5 +192,5 @@ def _trial(result: TrialResult) -> TrialSummary:
         folds=result.folds,
         ranking=result.ranking,
         seconds=result.seconds,
-        threshold=result.decision.rule.threshold,
+        threshold=_threshold(result),
     )

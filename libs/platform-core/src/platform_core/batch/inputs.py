@@ -10,15 +10,9 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 
 from platform_core.errors import InvalidData, InvalidPath
+from platform_core.ports.blob_paths import validate_path
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import (
-    BATCH_JOBS,
-    PARQUET,
-    invalid_path,
-    is_within,
-    part_path,
-    validate_path,
-)
+from platform_core.storage import BATCH_JOBS, PARQUET, invalid_path, is_within, part_path
 
 HIDDEN = ("_", ".")
 ANY_FOLDERS = "**"

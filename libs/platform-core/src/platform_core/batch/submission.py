@@ -6,6 +6,7 @@ from platform_core import storage
 from platform_core.batch.inputs import input_objects, require_apart, validate_input
 from platform_core.batch.outputs import is_abandoned
 from platform_core.errors import FieldError, InvalidData, InvalidPath, InvalidRecord
+from platform_core.ports.blob_paths import validate_path
 from platform_core.ports.blob_store import BlobStore
 
 INPUT_CONTAINERS = (storage.BATCH, storage.TRAINING_DATA)
@@ -20,8 +21,8 @@ def check_paths(store: BlobStore, source: str, target: str) -> None:
             does; the error names the field.
     """
     _check("input_path", source, validate_input, INPUT_CONTAINERS)
-    _check("output_path", target, storage.validate_path, OUTPUT_CONTAINERS)
-    _check("output_path", storage.invalid_path(target), storage.validate_path, OUTPUT_CONTAINERS)
+    _check("output_path", target, validate_path, OUTPUT_CONTAINERS)
+    _check("output_path", storage.invalid_path(target), validate_path, OUTPUT_CONTAINERS)
     try:
         require_apart(source, target)
     except InvalidPath as error:
@@ -39,7 +40,7 @@ def check_file(path: str) -> str:
     Raises:
         InvalidRecord: it is malformed, in another container than `batch`, or reserved.
     """
-    _check("path", path, storage.validate_path, OUTPUT_CONTAINERS)
+    _check("path", path, validate_path, OUTPUT_CONTAINERS)
     return path
 
 

@@ -106,10 +106,19 @@ class GateCheck(Contract):
     limit: float | None = None
 
 
+class PackageVersion(Contract):
+    """An installed package."""
+
+    name: str
+    version: str
+
+
 class Lineage(Contract):
     """`lineage.json`: where a release came from. None of it enters the release id.
 
-    `image_digest` is the image that trained it, `serving_image` the one it is pinned to.
+    `rows` is how many rows were read from the source. `use_case_package` offered the use case,
+    `libraries` are the versions of what built the model. `image_digest` is the image that
+    trained it, `serving_image` the one it is pinned to.
     """
 
     release_id: str
@@ -126,6 +135,8 @@ class Lineage(Contract):
     git_sha: str | None = None
     image_digest: str | None = None
     serving_image: str | None = None
+    rows: int | None = None
+    use_case_package: PackageVersion | None = None
     libraries: dict[str, str] = Field(default_factory=dict)
 
 

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from evaluation import MetricEstimate, SliceMetrics
 from platform_core.contracts.base import Contract
-from platform_core.contracts.release import DecisionRule, Lineage
+from platform_core.contracts.release import Lineage, Rule
+from platform_core.contracts.tasks import Task
 
 CARD_JSON, CARD_HTML = "model_card.json", "model_card.html"
 
@@ -19,7 +20,8 @@ class TrialSummary(Contract):
     """One trial of the search.
 
     `score` is the metric over all out-of-fold predictions, `folds` that of each fold, `ranking`
-    their average precision, `seconds` the time to fit and `threshold` the chosen one, if any.
+    their average precision (for numbers their R2), `seconds` the time to fit and `threshold` the
+    chosen one, if any.
     """
 
     number: int
@@ -64,11 +66,12 @@ class ModelCard(Contract):
     format: Literal[1] = 1
     title: str
     use_case: str
+    task: Task
     classes: tuple[str, ...]
     positive: str | None
     metric: str
     metrics: dict[str, MetricEstimate]
-    decision: DecisionRule
+    decision: Rule
     decision_why: str
     slices: tuple[SliceMetrics, ...]
     unseen: tuple[SliceMetrics, ...] = ()

@@ -1,5 +1,7 @@
 """The release in production, and the test rows on which a candidate is compared with it."""
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -36,19 +38,32 @@ def load_test_rows(store: BlobStore, use_case: str, dataset_version: str) -> pa.
     return table.filter(pc.equal(table.column("part"), "test"))
 
 
+@dataclass(frozen=True)
+class UnseenRows:
+    """Test rows to compare two releases on; `known` says that the champion was trained on none."""
+
+    rows: pa.Table
+    known: bool
+
+
 def rows_unseen_by(
     champion: Release | None, test: pa.Table, store: BlobStore, use_case: str
-) -> pa.Table:
+) -> UnseenRows:
     """Return the rows of `test` that `champion` was trained on neither directly nor through near
     duplicates.
 
     Within a chain of dataset versions these are all rows. Without the columns `row_id` and
-    `cluster`, or if the champion's dataset version does not exist, all rows are returned.
+    `cluster`, or if the champion's dataset version does not exist, it is not known, and all rows
+    are returned.
     """
-    if champion is None or not {"row_id", "cluster"} <= set(test.column_names):
-        return test
-    trained = _training_ids(store, use_case, champion)
-    return test if trained is None else unseen_rows(test, trained)
+    if champion is None:
+        return UnseenRows(test, known=True)
+    trained = None
+    if {"row_id", "cluster"} <= set(test.column_names):
+        trained = _training_ids(store, use_case, champion)
+    if trained is None:
+        return UnseenRows(test, known=False)
+    return UnseenRows(unseen_rows(test, trained), known=True)
 
 
 def _training_ids(store: BlobStore, use_case: str, champion: Release) -> pa.Array | None:

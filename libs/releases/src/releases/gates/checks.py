@@ -2,12 +2,22 @@
 
 import pyarrow as pa
 
-from evaluation import LabelledPredictions, prediction_metrics, require_metric
+from evaluation import (
+    LabelledPredictions,
+    NumberPredictions,
+    Predictions,
+    prediction_metrics,
+    require_metric,
+)
 from platform_core.contracts.release import GateCheck
+from platform_core.contracts.tasks import ERROR_METRICS
 from platform_core.errors import InvalidData, ReleaseRefused
+from releases.gates.champion import UnseenRows
 from releases.gates.minimums import AMPLE_ROWS, MIN_ROWS, ROUNDING, minimum_gates
 from scoring import Release, Scorer
-from use_cases import UseCase, model_schema
+from use_cases import Gate, UseCase, model_schema
+
+_TRAINING_UNKNOWN = "of which production's may have been trained on some: its rows are not known"
 
 
 def run_gates(
@@ -16,16 +26,16 @@ def run_gates(
     test: pa.Table,
     parity: float,
     champion: Release | None,
-    unseen: pa.Table | None = None,
+    unseen: UnseenRows | None = None,
     slices: pa.RecordBatch | None = None,
 ) -> tuple[GateCheck, ...]:
     """Return one check per gate of `release`.
 
     `test` holds features (`model_schema`) and `label` of the test part, which the release was not
     trained on. `unseen` are the rows of it that the champion was not trained on either (default:
-    all). `parity` is the largest absolute difference between the probabilities of the ONNX graph
-    and of the original model. `champion` is the release in production, if any. `slices` assigns the
-    rows of `test` to slices, a column (string) per kind, for gates of a slice.
+    all, and that is not known). `parity` is the largest difference between the answers of the ONNX
+    graph and of the original model. `champion` is the release in production, if any. `slices`
+    assigns the rows of `test` to slices, a column (string) per kind, for gates of a slice.
 
     Raises:
         InvalidData: `test` lacks a column, or a label is not a class of the use case.
@@ -42,11 +52,12 @@ def run_gates(
     )
     gates = use_case.training().gates.minimums
     minimums = minimum_gates(gates, labelled_predictions(use_case, candidate, test), slices)
-    compared = champion_gate(use_case, candidate, test if unseen is None else unseen, champion)
+    common = UnseenRows(test, known=False) if unseen is None else unseen
+    compared = champion_gate(use_case, candidate, common, champion)
     return (*checks, signature, *minimums, compared)
 
 
-def labelled_predictions(use_case: UseCase, scorer: Scorer, test: pa.Table) -> LabelledPredictions:
+def labelled_predictions(use_case: UseCase, scorer: Scorer, test: pa.Table) -> Predictions:
     """Return the answers of a release to `test` (columns of `model_schema` and `label`).
 
     Raises:
@@ -58,26 +69,30 @@ def labelled_predictions(use_case: UseCase, scorer: Scorer, test: pa.Table) -> L
         raise InvalidData(f"the test rows of {use_case.name} lack the columns {missing}")
     scores = scorer.score_features(schema.select(test))
     labels = test.column("label").combine_chunks()
+    if scores.intervals is not None:
+        return NumberPredictions.from_arrow(labels, scores.predictions, scores.intervals)
     return LabelledPredictions.from_arrow(
         use_case.classes, use_case.positive, labels, scores.probabilities, scores.predictions
     )
 
 
 def champion_gate(
-    use_case: UseCase, candidate: Scorer, unseen: pa.Table, champion: Release | None
+    use_case: UseCase, candidate: Scorer, unseen: UnseenRows, champion: Release | None
 ) -> GateCheck:
-    """Compare `candidate` with the champion on test rows that neither was trained on.
+    """Compare `candidate` with the champion on test rows that neither was trained on, as far as
+    that is known; the check says where it is not.
 
     The candidate may be worse by at most `gates.margin`. The gate passes, and says so, when there
     is no champion that the installed code can load, or too few rows to compare on.
     """
     if champion is None:
         return _not_compared("production serves no release that can be loaded")
-    absent = _absent_classes(use_case, unseen)
-    if unseen.num_rows < MIN_ROWS or absent:
+    rows = unseen.rows
+    absent = _absent_classes(use_case, rows)
+    if rows.num_rows < MIN_ROWS or absent:
         none_of = f", none of them {', '.join(absent)}" if absent else ""
         return _not_compared(
-            f"only {unseen.num_rows} test rows{none_of} are new to production's "
+            f"only {rows.num_rows} test rows{none_of} are new to production's "
             f"{champion.id:.12}; {MIN_ROWS} with every class are needed: underpowered"
         )
     try:
@@ -99,23 +114,27 @@ def failure_reasons(checks: tuple[GateCheck, ...]) -> str:
 
 
 def _margin_check(
-    use_case: UseCase, candidate: Scorer, production: Scorer, rows: pa.Table
+    use_case: UseCase, candidate: Scorer, production: Scorer, unseen: UnseenRows
 ) -> GateCheck:
     metric, margin = use_case.training().metric, use_case.training().gates.margin
     try:
         value, reference = (
-            require_metric(prediction_metrics(labelled_predictions(use_case, scorer, rows)), metric)
+            require_metric(
+                prediction_metrics(labelled_predictions(use_case, scorer, unseen.rows)), metric
+            )
             for scorer in (candidate, production)
         )
     except InvalidData as error:
         return GateCheck(name="champion", passed=False, detail=str(error))
+    limit = Gate(metric, reference + margin if metric in ERROR_METRICS else reference - margin)
     return GateCheck(
         name="champion",
-        passed=value >= reference - margin - ROUNDING,
+        passed=limit.passed_by(value, ROUNDING),
         detail=f"{metric}, compared with {reference:.4f} of production's "
-        f"{production.release_id:.12}, margin {margin:g}, on the same {rows.num_rows} rows",
+        f"{production.release_id:.12}, margin {margin:g}, on the same {unseen.rows.num_rows} rows, "
+        + ("which neither was trained on" if unseen.known else _TRAINING_UNKNOWN),
         value=value,
-        limit=reference - margin,
+        limit=limit.limit,
     )
 
 
@@ -124,7 +143,7 @@ def _rows_gate(use_case: UseCase, test: pa.Table) -> GateCheck:
     detail = "rows of the test part"
     if absent:
         detail += f", none of them {', '.join(absent)}"
-    if rows < AMPLE_ROWS:
+    if rows < AMPLE_ROWS and use_case.classes:
         error = 0.5 / max(rows, 1) ** 0.5
         detail += f"; underpowered: the standard error of a share may reach {error:.2f}"
     enough = rows >= MIN_ROWS and not absent
@@ -141,7 +160,7 @@ def _parity_gate(use_case: UseCase, parity: float) -> GateCheck:
     return GateCheck(
         name="parity",
         passed=parity <= limit,
-        detail="largest difference between the ONNX graph's and the original's probabilities",
+        detail="largest difference between the ONNX graph's and the original's answers",
         value=parity,
         limit=limit,
     )

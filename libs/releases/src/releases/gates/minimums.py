@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evaluation import LabelledPredictions, prediction_metrics, require_metric
+from evaluation import Predictions, prediction_metrics, require_metric
 from platform_core.contracts.release import GateCheck
 from platform_core.errors import InvalidData
 from use_cases import Gate
@@ -17,7 +17,7 @@ ROUNDING = 1e-12
 
 
 def minimum_gates(
-    gates: tuple[Gate, ...], rows: LabelledPredictions, slices: pa.RecordBatch | None
+    gates: tuple[Gate, ...], rows: Predictions, slices: pa.RecordBatch | None
 ) -> Iterator[GateCheck]:
     """Yield one check per gate on N `rows` of the test part.
 
@@ -34,7 +34,7 @@ def minimum_gates(
             yield GateCheck(name=name + where, passed=False, detail=str(error), limit=gate.limit)
 
 
-def _check(name: str, gate: Gate, rows: LabelledPredictions) -> GateCheck:
+def _check(name: str, gate: Gate, rows: Predictions) -> GateCheck:
     value = require_metric(prediction_metrics(rows), gate.metric)
     return GateCheck(
         name=name,
@@ -45,9 +45,7 @@ def _check(name: str, gate: Gate, rows: LabelledPredictions) -> GateCheck:
     )
 
 
-def _members(
-    gate: Gate, rows: LabelledPredictions, slices: pa.RecordBatch | None
-) -> LabelledPredictions:
+def _members(gate: Gate, rows: Predictions, slices: pa.RecordBatch | None) -> Predictions:
     """Return the rows that a gate is about.
 
     Raises:

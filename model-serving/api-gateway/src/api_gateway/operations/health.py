@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -85,6 +85,11 @@ class Health:
         """Return the state of the inference service of each use case and environment."""
         return await self._services.get()
 
+    @property
+    def known_services(self) -> Mapping[ServingTarget, ServiceState]:
+        """What `services` returned last; nothing before its first call."""
+        return self._services.latest or {}
+
     async def report(self) -> dict[str, Any]:
         """Return the state of every dependency; `status` is `ok` or `degraded`."""
         services, ray, _ = await asyncio.gather(
@@ -151,6 +156,11 @@ class _Cached(Generic[Value]):
         self._probe = probe
         self._lock = asyncio.Lock()
         self._result: tuple[float, Value] | None = None
+
+    @property
+    def latest(self) -> Value | None:
+        """The last result, however old; `None` before the first one."""
+        return self._result[1] if self._result else None
 
     async def get(self) -> Value:
         async with self._lock:

@@ -14,6 +14,8 @@ from prometheus_client.registry import Collector
 from starlette.types import Scope
 
 from api_gateway.http.context import RequestContext
+from api_gateway.operations.health import ServiceState
+from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 
@@ -122,9 +124,12 @@ class GatewayMetrics:
         self,
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
+        services: Callable[[], Mapping[ServingTarget, ServiceState]],
     ) -> None:
-        """Read the spool's backlog (segments, bytes) and the drift reports at every scrape."""
-        self._registry.register(_ScrapedValues(backlog, reports))
+        """Read the spool's backlog (segments, bytes), the drift reports and the state of the
+        inference services at every scrape.
+        """
+        self._registry.register(_ScrapedValues(backlog, reports, services))
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
@@ -138,9 +143,11 @@ class _ScrapedValues(Collector):
         self,
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
+        services: Callable[[], Mapping[ServingTarget, ServiceState]],
     ) -> None:
         self._backlog = backlog
         self._reports = reports
+        self._services = services
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return the current values."""
@@ -152,6 +159,15 @@ class _ScrapedValues(Collector):
             "gateway_log_backlog_bytes", "Bytes not in the blob store yet.", size
         )
         yield from _drift(list(self._reports()))
+        serves = GaugeMetricFamily(
+            "gateway_serves_ledger_release",
+            "1 if the inference service answers with the release that the ledger names.",
+            labels=["use_case", "environment"],
+        )
+        for target, state in self._services().items():
+            if state.expected is not None:
+                serves.add_metric([target.use_case, target.environment.value], float(state.healthy))
+        yield serves
 
 
 def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:

@@ -94,6 +94,7 @@ def _add_probes(router: APIRouter, gateway: Gateway) -> None:
         **operation(summary, None),
     )
     async def metrics() -> Response:
+        await gateway.health.services()  # a scrape reads their state
         return Response(gateway.metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/health", tags=["operations"], **operation("The state of each dependency", None))

@@ -1,6 +1,5 @@
 """From what an inference service returned to responses and inference records."""
 
-import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.routing.upstream import ServedScores
+from platform_core.contracts import prediction_ids
 from platform_core.contracts.environments import Environment
 
 LATENCY_DIGITS = 3
-PREDICTION_ID_BYTES = 16
 Probability = Annotated[float, Field(ge=0, le=1)]
-HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+PredictionId = Annotated[str, Field(pattern=prediction_ids.PATTERN)]
 
 
 class PredictedRecord(BaseModel):
@@ -26,7 +25,7 @@ class PredictedRecord(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    prediction_id: HexId
+    prediction_id: PredictionId
     model_version: str
     release_id: str
     environment: Environment
@@ -105,6 +104,7 @@ class PredictedBatch:
         self._case = case = requests[0].case
         self._scores = scores
         self._now = now
+        self._milliseconds = prediction_ids.milliseconds(now)
         self._inputs = [case.redact_row(row) for row in _rows(columns)]
         self._id_values = columns[case.id_column] if case.id_column else None
         finished, row = time.perf_counter(), 0
@@ -123,7 +123,7 @@ class PredictedBatch:
         prediction = scores.predictions[row]
         probabilities = dict(zip(case.classes, scores.probabilities[row], strict=True))
         interval = None if scores.intervals is None else scores.intervals[row]
-        prediction_id = secrets.token_hex(PREDICTION_ID_BYTES)
+        prediction_id = prediction_ids.new_prediction_id(self._milliseconds)
         environment = request.target.environment.value
         self.log_records.append(
             {

@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -162,7 +163,7 @@ class BatchGateway:
 class _Upload:
     """One file on its way; `question` are the headers that ask how much has arrived."""
 
-    def __init__(self, url: str, source: BinaryIO, size: int, digest: str) -> None:
+    def __init__(self, url: str, source: BufferedReader, size: int, digest: str) -> None:
         self.url, self.source, self.size = url, source, size
         self.question = {"Content-Range": f"bytes */{size}", "Repr-Digest": digest}
 
@@ -171,7 +172,7 @@ def _name(path: str) -> str:
     return path.removeprefix(f"{BATCH}/")
 
 
-def _digest(source: BinaryIO) -> str:
+def _digest(source: BufferedReader) -> str:
     sha256 = hashlib.file_digest(source, "sha256").digest()
     return f"sha-256=:{base64.b64encode(sha256).decode()}:"
 

@@ -17,8 +17,8 @@ from obstore.store import LocalStore, ObjectStore
 
 from platform_core.adapters.blob_store.objects import ObjectBlobStore
 from platform_core.errors import BlobChanged, BlobNotFound, InvalidPath, UpstreamUnavailable
+from platform_core.ports.blob_paths import validate_folder, validate_path
 from platform_core.ports.blob_store import BlobInfo
-from platform_core.storage import validate_folder, validate_path
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOCK = ".lock"

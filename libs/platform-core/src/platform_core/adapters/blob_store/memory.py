@@ -6,7 +6,7 @@ from obstore.store import MemoryStore
 
 from platform_core.adapters.blob_store.objects import ObjectBlobStore
 from platform_core.errors import InvalidPath
-from platform_core.storage import validate_path
+from platform_core.ports.blob_paths import validate_path
 
 ROOT = "memory://blobs/"
 

@@ -19,8 +19,8 @@ from pyarrow import fs
 
 from platform_core.adapters.blob_store.arrow import ArrowFiles, BlobFile
 from platform_core.errors import BlobChanged, BlobExists, BlobNotFound, UpstreamUnavailable
+from platform_core.ports.blob_paths import validate_folder, validate_path
 from platform_core.ports.blob_store import BlobInfo
-from platform_core.storage import validate_folder, validate_path
 
 if TYPE_CHECKING:  # obstore has these types in its stubs only
     from obstore import ObjectMeta, PutResult

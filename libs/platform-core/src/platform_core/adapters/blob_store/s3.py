@@ -8,8 +8,8 @@ from obstore.store import S3Store
 from platform_core.adapters.blob_store.network import RETRIES, client_options, retry_options
 from platform_core.adapters.blob_store.objects import ObjectBlobStore
 from platform_core.errors import ConfigurationError, InvalidPath
+from platform_core.ports.blob_paths import validate_path
 from platform_core.settings import StorageSettings
-from platform_core.storage import validate_path
 
 
 class S3BlobStore(ObjectBlobStore):

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from platform_core.open_inference import NUMBERS, PROBABILITIES
+from platform_core.open_inference import NUMBERS, PREDICTION, PROBABILITIES
 
 _SORTED = "probabilities_in_sorted_order"
 _ORDER = "class_order"
@@ -32,6 +32,18 @@ def keep_probabilities(graph: onnx.GraphProto, order: Sequence[int]) -> None:
         helper.make_tensor_value_info(PROBABILITIES, onnx.TensorProto.FLOAT, [None, len(order)])
     )
     prune(graph)
+
+
+def keep_prediction(graph: onnx.GraphProto) -> None:
+    """Make `prediction` [N, 1] float32 the name of the only output, the converter's first."""
+    values = graph.output[0].name
+    for node in graph.node:
+        _rename(node.input, values, PREDICTION)
+        _rename(node.output, values, PREDICTION)
+    del graph.output[:]
+    graph.output.append(
+        helper.make_tensor_value_info(PREDICTION, onnx.TensorProto.FLOAT, [None, 1])
+    )
 
 
 def name_inputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
@@ -143,8 +155,8 @@ def _rename(names: MutableSequence[str], old: str, new: str) -> None:
 
 
 def prune(graph: onnx.GraphProto) -> None:
-    """Remove nodes and initialisers that do not lead to `probabilities`."""
-    needed = {PROBABILITIES}
+    """Remove nodes and initialisers that do not lead to an output."""
+    needed = {output.name for output in graph.output}
     kept = []
     for node in reversed(graph.node):
         if needed & set(node.output):

@@ -1,0 +1,105 @@
+"""The stock candidates: which there are, and which suit the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from platform_core.errors import InvalidInput
+from use_cases.feature_schema import FeatureSchema
+from use_cases.training import Candidate
+
+if TYPE_CHECKING:
+    import onnx
+
+CLASSIFIERS = (
+    "logistic_regression",
+    "sgd",
+    "naive_bayes",
+    "random_forest",
+    "hist_gradient_boosting",
+    "xgboost",
+    "lightgbm",
+)
+REGRESSORS = ("ridge", "random_forest", "hist_gradient_boosting", "xgboost", "lightgbm")
+TEXT_CLASSIFIERS = ("logistic_regression", "sgd", "naive_bayes")
+TEXT_REGRESSORS = ("ridge",)
+REGRESSION = "regression"
+
+
+def candidates(
+    schema: FeatureSchema,
+    task: str,
+    classes: Sequence[str] = (),
+    names: Sequence[str] | None = None,
+) -> tuple[Candidate, ...]:
+    """Return stock candidates for the features of `schema` (needs the `training` extra).
+
+    Texts are given to a model as TF-IDF values. Numbers are scaled for linear models and naive
+    Bayes, and given to trees as they are; they must be finite.
+
+    Args:
+        schema: the model's features.
+        task: `binary`, `multiclass` or `regression`.
+        classes: the order of the probabilities; none for regression.
+        names: out of `CLASSIFIERS`, or of `REGRESSORS` for regression. The default is every one
+            for tables, and the linear models and naive Bayes for texts: trees on thousands of
+            words are slow and seldom better.
+
+    Raises:
+        InvalidInput: a name is unknown for the task, the schema has no feature, or the classes do
+            not fit the task.
+    """
+    _check(schema, task, classes)
+    known = REGRESSORS if task == REGRESSION else CLASSIFIERS
+    suited = TEXT_REGRESSORS if task == REGRESSION else TEXT_CLASSIFIERS
+    chosen = names or (suited if schema.texts else known)
+    if unknown := [name for name in chosen if name not in known]:
+        raise InvalidInput(
+            f"there is no stock candidate {unknown[0]!r} for {task}; there are {', '.join(known)}"
+        )
+    return tuple(_candidate(name, schema, task, classes) for name in chosen)
+
+
+def _check(schema: FeatureSchema, task: str, classes: Sequence[str]) -> None:
+    if not schema.names:
+        raise InvalidInput("stock candidates need features; the schema has neither text nor number")
+    if task not in ("binary", "multiclass", REGRESSION):
+        raise InvalidInput(f"task {task!r} is unknown; use binary, multiclass or regression")
+    few = 0 if task == REGRESSION else 2
+    if len(classes) < few or (len(classes) > few and task != "multiclass"):
+        raise InvalidInput(f"{task} does not fit {len(classes)} classes: {list(classes)}")
+
+
+def _candidate(name: str, schema: FeatureSchema, task: str, classes: Sequence[str]) -> Candidate:
+    from use_cases.stock.families import family
+
+    kind = family(name, schema, regression=task == REGRESSION)
+    to_onnx = (
+        partial(_regressor, schema=schema)
+        if task == REGRESSION
+        else partial(_classifier, schema=schema, classes=tuple(classes))
+    )
+    return Candidate(name, partial(_build, name, schema, task), kind.space, to_onnx)
+
+
+def _build(
+    name: str, schema: FeatureSchema, task: str, parameters: Mapping[str, Any], seed: int
+) -> Any:
+    from use_cases.stock.families import family
+
+    return family(name, schema, regression=task == REGRESSION).pipeline(parameters, seed)
+
+
+def _classifier(fitted: Any, schema: FeatureSchema, classes: Sequence[str]) -> onnx.ModelProto:
+    # Workers that only fit models do not wait for the converters.
+    from use_cases.export import export
+
+    return export(fitted, schema, classes)
+
+
+def _regressor(fitted: Any, schema: FeatureSchema) -> onnx.ModelProto:
+    from use_cases.export import export_regressor
+
+    return export_regressor(fitted, schema)

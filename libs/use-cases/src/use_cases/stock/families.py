@@ -1,0 +1,190 @@
+"""The model families behind the stock candidates: estimators, their inputs and search spaces."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from use_cases.feature_schema import FeatureSchema
+
+TERMS = 50_000
+# Trees look at one value after the other: more terms than these cost time and add little.
+TREE_TERMS = 2_000
+Numbers = Literal["standard", "non_negative", "raw"]
+Build = Callable[[Mapping[str, Any], int], Any]
+
+
+@dataclass(frozen=True)
+class Family:
+    """An estimator of the features of `schema`: `numbers` is how it takes them, `space` the
+    parameters to search.
+    """
+
+    schema: FeatureSchema
+    estimator: Build
+    numbers: Numbers
+    space: Mapping[str, Sequence[Any]]
+    dense: bool = False
+
+    def pipeline(self, parameters: Mapping[str, Any], seed: int) -> Pipeline:
+        """Return the unfitted pipeline of a frame with the columns of the schema."""
+        terms = TREE_TERMS if self.numbers == "raw" else TERMS
+        steps: list[tuple[str, Any, Any]] = [
+            (f"text_{name}", _words(terms), name) for name in self.schema.texts
+        ]
+        if self.schema.numbers:
+            steps.append(("numbers", _SCALERS[self.numbers](), list(self.schema.numbers)))
+        inputs = ColumnTransformer(steps, sparse_threshold=0 if self.dense else 0.3)
+        return Pipeline([("inputs", inputs), ("model", self.estimator(parameters, seed))])
+
+
+_SCALERS: Mapping[str, Callable[[], Any]] = {
+    "standard": StandardScaler,
+    "non_negative": lambda: MinMaxScaler(clip=True),
+    "raw": lambda: "passthrough",
+}
+
+
+def family(name: str, schema: FeatureSchema, *, regression: bool) -> Family:
+    """Return a stock family by name."""
+    if name == "naive_bayes":
+        return _naive_bayes(schema)
+    if name in _LINEAR:
+        estimator, tables, texts = _LINEAR[name]
+        return Family(schema, estimator, "standard", texts if schema.texts else tables)
+    classifier, regressor, space, dense = _TREES[name]
+    return Family(schema, regressor if regression else classifier, "raw", space, dense)
+
+
+def _words(terms: int) -> TfidfVectorizer:
+    return TfidfVectorizer(
+        token_pattern=r"\w+",  # noqa: S106 (a regular expression)
+        ngram_range=(1, 2),
+        max_features=terms,
+        sublinear_tf=True,
+    )
+
+
+def _naive_bayes(schema: FeatureSchema) -> Family:
+    if schema.texts:
+        return Family(
+            schema, lambda p, _: MultinomialNB(**p), "non_negative", {"alpha": (0.1, 1.0, 0.01)}
+        )
+    # Without smoothing, an indicator that one class never has would decide alone.
+    return Family(
+        schema, lambda p, _: GaussianNB(**p), "standard", {"var_smoothing": (1e-2, 1e-1, 1e-3)}
+    )
+
+
+def _logistic(parameters: Mapping[str, Any], seed: int) -> Any:
+    return LogisticRegression(max_iter=1000, random_state=seed, **parameters)
+
+
+def _sgd(parameters: Mapping[str, Any], seed: int) -> Any:
+    # Averaged weights depend less on the order of the rows.
+    return SGDClassifier(loss="log_loss", average=True, random_state=seed, **parameters)
+
+
+def _ridge(parameters: Mapping[str, Any], seed: int) -> Any:
+    return Ridge(random_state=seed, **parameters)
+
+
+def _forest(parameters: Mapping[str, Any], seed: int) -> Any:
+    return RandomForestClassifier(random_state=seed, **parameters)
+
+
+def _forest_regressor(parameters: Mapping[str, Any], seed: int) -> Any:
+    return RandomForestRegressor(random_state=seed, **parameters)
+
+
+def _histogram(parameters: Mapping[str, Any], seed: int) -> Any:
+    return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **parameters)
+
+
+def _histogram_regressor(parameters: Mapping[str, Any], seed: int) -> Any:
+    return HistGradientBoostingRegressor(random_state=seed, early_stopping=False, **parameters)
+
+
+def _xgboost(parameters: Mapping[str, Any], seed: int) -> Any:
+    from use_cases.stock.xgboost import XGBoostClassifier
+
+    return XGBoostClassifier(random_state=seed, n_jobs=1, tree_method="hist", **parameters)
+
+
+def _xgboost_regressor(parameters: Mapping[str, Any], seed: int) -> Any:
+    from xgboost import XGBRegressor
+
+    return XGBRegressor(random_state=seed, n_jobs=1, tree_method="hist", **parameters)
+
+
+_LIGHT: Mapping[str, Any] = {
+    "n_jobs": 1,
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+
+
+def _lightgbm(parameters: Mapping[str, Any], seed: int) -> Any:
+    from lightgbm import LGBMClassifier
+
+    return LGBMClassifier(random_state=seed, **_LIGHT, **parameters)
+
+
+def _lightgbm_regressor(parameters: Mapping[str, Any], seed: int) -> Any:
+    from lightgbm import LGBMRegressor
+
+    return LGBMRegressor(random_state=seed, **_LIGHT, **parameters)
+
+
+_LINEAR: Mapping[str, tuple[Build, Mapping[str, Sequence[Any]], Mapping[str, Sequence[Any]]]] = {
+    "logistic_regression": (
+        _logistic,
+        {"C": (1.0, 0.1, 10.0)},
+        {"C": (10.0, 3.0, 30.0)},
+    ),
+    "sgd": (
+        _sgd,
+        {"alpha": (1e-4, 1e-3, 1e-2)},
+        {"alpha": (1e-5, 5e-6, 2e-5)},
+    ),
+    "ridge": (_ridge, {"alpha": (1.0, 0.1, 10.0)}, {"alpha": (1.0, 0.3, 3.0)}),
+}
+_TREES: Mapping[str, tuple[Build, Build, Mapping[str, Sequence[Any]], bool]] = {
+    "random_forest": (
+        _forest,
+        _forest_regressor,
+        {"n_estimators": (200, 100), "max_depth": (12, 6, 20), "min_samples_leaf": (3, 1, 10)},
+        False,
+    ),
+    "hist_gradient_boosting": (
+        _histogram,
+        _histogram_regressor,
+        {"max_iter": (100, 50, 200), "learning_rate": (0.05, 0.1), "max_leaf_nodes": (15, 31)},
+        True,
+    ),
+    "xgboost": (
+        _xgboost,
+        _xgboost_regressor,
+        {"n_estimators": (100, 50, 200), "learning_rate": (0.1, 0.05), "max_depth": (4, 3, 6)},
+        False,
+    ),
+    "lightgbm": (
+        _lightgbm,
+        _lightgbm_regressor,
+        {"n_estimators": (100, 50, 200), "learning_rate": (0.05, 0.1), "num_leaves": (15, 31)},
+        False,
+    ),
+}
