@@ -125,7 +125,8 @@ class DataPreparation:
             self.show(warning)
 
     def _show_manifest(self, manifest: DatasetManifest) -> None:
-        classes = ", ".join(f"{name} {count}" for name, count in sorted(manifest.classes.items()))
+        counts = manifest.classes if self.case.classes else {"numbers": manifest.rows}
+        classes = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         added = f", added to {', '.join(manifest.parents)}" if manifest.parents else ""
         self.show(
             f"dataset version {manifest.dataset_version}: {manifest.rows} rows ({classes}), "

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pytest
+from rents_release import RENTS, flats, records, rents_release
 
 from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
 from platform_core.errors import GateRefused, InvalidData
@@ -303,3 +304,31 @@ def test_every_gate_is_a_check_and_a_slice_can_fail_alone(blob_store, make_relea
     assert "maximum false_positive_rate" in stated
     assert "0 rows of this slice" in stated["minimum accuracy where petals = none"].detail
     assert "no slices by colour" in stated["minimum accuracy where colour = red"].detail
+
+
+def numbers(rows, seed=5):
+    table = flats(rows, seed)
+    batch = assemble(RENTS, records(table))
+    return pa.Table.from_batches([batch]).append_column("label", table["rent"])
+
+
+def test_gates_of_numbers_are_maximums_and_the_champion_has_the_lower_error():
+    rows, release = numbers(200), rents_release()
+    slices = RENTS.training().slices(records(flats(200)))
+    checks = run_gates(RENTS, release, rows, 1e-7, None, None, slices)
+    assert all_passed(checks), failure_reasons(checks)
+    assert {c.name for c in checks} >= {
+        "minimum r2", "maximum mae", "maximum rmse where district = centre",
+    }  # fmt: skip
+    strict = variant(RENTS, training={"gates": Gates(["mae <= 1"], margin=5)})
+    (failed,) = (c for c in run_gates(strict, release, rows, 0.0, None) if not c.passed)
+    assert (failed.name, failed.limit) == ("maximum mae", 1)
+    wrong = rows.set_column(rows.schema.get_field_index("label"), "label", pa.array([3.0] * 200))
+    assert "all labels are the same number" in failure_reasons(
+        run_gates(RENTS, release, wrong, 0.0, None, None, slices)
+    )
+    champion = next(
+        c for c in run_gates(RENTS, release, rows, 0.0, release) if c.name == "champion"
+    )
+    assert champion.passed
+    assert champion.limit == pytest.approx(champion.value + 5)

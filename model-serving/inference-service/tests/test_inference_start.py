@@ -37,14 +37,14 @@ def lives(own_stage, records):
     good = home.store.read(graph)
     home.store.write(graph, good[::-1])
     home.point("iris", iris.id)
-    home.point("churn", "0" * 32)
+    home.point("fraud", "0" * 32)
     with home.serve("inference_service", "INFERENCE") as server:
         first = {
             "spam": server.infer("spam", records("spam", 1)),
             "iris": server.infer("iris", records("iris", 1)),
             "iris metadata": server.get("/v2/models/iris"),
             "iris ready": server.get("/v2/models/iris/ready"),
-            "churn": server.get("/v2/models/churn"),
+            "fraud": server.get("/v2/models/fraud"),
         }
         home.store.write(graph, good)
         first["load"] = server.load("iris")
@@ -65,8 +65,8 @@ def test_what_was_refused_says_why(lives):
         assert lives.first[answer].status_code == 503
         assert "does not hash" in lives.first[answer].json()["error"]
     assert lives.first["iris"].headers["Retry-After"]
-    assert lives.first["churn"].status_code == 503
-    assert "no use case 'churn'" in lives.first["churn"].json()["error"]
+    assert lives.first["fraud"].status_code == 503
+    assert "no use case 'fraud'" in lives.first["fraud"].json()["error"]
     assert "iris is not served" in lives.log
 
 

@@ -58,6 +58,7 @@ def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> Sp
     earliest row decides. Clusters without a time, and all of them in a split by content, are
     divided by a hash of their id.
     """
+    of_classes = " of every class" if classes else ""
     database.execute(_CLUSTERS.format(rows=rows, stratum=stratum(classes)))
     try:
         boundaries = _boundaries(database, rows, classes)
@@ -67,7 +68,7 @@ def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> Sp
     else:
         summary = SplitSummary(
             method="time",
-            why=f"at least {TIMED_SHARE:.0%} of the rows of every class have a time",
+            why=f"at least {TIMED_SHARE:.0%} of the rows{of_classes} have a time",
             boundaries={n: _EPOCH + timedelta(microseconds=v) for n, v in boundaries.items()},
         )
     database.execute("CREATE TABLE boundaries (label VARCHAR, time BIGINT)")

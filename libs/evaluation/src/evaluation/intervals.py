@@ -27,6 +27,9 @@ CHUNK = 500_000
 # If a metric exists in fewer resamples, its quantiles describe those resamples, not the metric.
 DEFINED_SHARE = 0.95
 
+# Resamples that differ by less than this share are the same.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -82,7 +85,9 @@ def _resampled_weights(clusters: NDArray[np.integer], seed: int) -> Iterator[Flo
 
 def _percentile_interval(values: Floats) -> Interval | None:
     defined = values[~np.isnan(values)]
-    if len(defined) < DEFINED_SHARE * len(values) or not np.ptp(defined) > 0:
+    if len(defined) < DEFINED_SHARE * len(values):
+        return None
+    if not np.ptp(defined) > ROUNDING * np.abs(defined).max():
         return None
     low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(float(low), float(high))

@@ -80,7 +80,9 @@ class InferenceLog:
 
     @property
     def outage(self) -> SpoolUnavailable | None:
-        """Why requests must be refused for now; `None` when they may be answered."""
+        """Why answers cannot be logged, for readiness and for callers over their limit; `None` when
+        they can, or may be sent unlogged.
+        """
         if self._failure is None or self._answer_unlogged:
             return None
         return SpoolUnavailable(self._failure)

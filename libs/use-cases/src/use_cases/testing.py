@@ -20,12 +20,12 @@ from platform_core.open_inference import PREDICTION, PROBABILITIES
 from use_cases.assemble import assemble, model_schema
 from use_cases.feature_schema import NUMBERS, FeatureSchema, number_block
 from use_cases.interface import UseCase
+from use_cases.rules.consistency import check_consistency
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 from use_cases.training import Candidate
 from use_cases.validation import validate_columns
 
 RECORD_TYPES = {pa.string(), pa.float32(), pa.int64()}
-TWO_CLASSES = 2
 
 
 def generated_records(case: UseCase, rows: int, seed: int = 0) -> pa.RecordBatch:
@@ -39,10 +39,11 @@ def fit_default(case: UseCase, candidate: Candidate, rows: int, seed: int = 0) -
     defaults = {name: values[0] for name, values in candidate.space.items()}
     training = case.training()
     labels = training.generate(rows, seed)[training.label.column].to_pylist()
-    classes = [training.label.values[str(label).lower()] for label in labels]
+    if case.classes:
+        labels = [training.label.values[str(label).lower()] for label in labels]
     batch = assemble(case, generated_records(case, rows, seed))
     features = model_schema(case).frame(batch)
-    return candidate.build(defaults, seed).fit(features, classes)
+    return candidate.build(defaults, seed).fit(features, labels)
 
 
 def variant(
@@ -78,12 +79,10 @@ class UseCaseContract:
         assert set(case.limits) <= set(case.record_schema.names)
 
     def test_its_classes_labels_and_decision_fit_together(self, case: UseCase) -> None:
-        """Every spelling of a label is a class, and every class has one."""
-        assert len(set(case.classes)) == len(case.classes) >= TWO_CLASSES
-        assert set(case.training().label.values.values()) == set(case.classes)
+        """Task, classes, spellings, metric, gates and threshold do not contradict each other."""
+        check_consistency(case)
         assert all(label == label.lower() for label in case.training().label.values)
         assert {case.decision.positive, case.decision.negative} - {None} <= set(case.classes)
-        assert case.positive in {None, *case.classes}
 
     def test_what_it_monitors_are_inputs_of_the_model(self, case: UseCase) -> None:
         """A column that no model takes has no distribution to watch."""
@@ -107,7 +106,11 @@ class UseCaseContract:
         assert set(table.schema.names) == {*case.record_schema.names, *extra}
         assert table.num_rows == self.rows
         assert pc.all(validate_columns(case, table).fits).as_py()
-        labels = {str(label).lower() for label in table[training.label.column].to_pylist()}
+        given = table[training.label.column]
+        if case.task == "regression":
+            assert np.isfinite(given.cast(pa.float64()).to_numpy()).all()
+            return
+        labels = {str(label).lower() for label in given.to_pylist()}
         assert {training.label.values[label] for label in labels} == set(case.classes)
 
     def test_the_generator_repeats_itself_and_drifts(self, case: UseCase) -> None:
@@ -173,12 +176,8 @@ class UseCaseContract:
         for candidate in case.training().candidates():
             fitted = fit_default(case, candidate, self.rows)
             graph = candidate.to_onnx(fitted).SerializeToString()
-            order = [list(fitted.classes_).index(name) for name in case.classes]
             for features in (unseen, golden):
-                expected = fitted.predict_proba(features)[:, order]
-                actual = run_graph(graph, features, model_schema(case))
-                assert actual.dtype == np.float32
-                difference = np.abs(actual - expected).max()
+                difference = _difference(case, fitted, graph, features)
                 assert difference <= case.training().gates.parity, f"{candidate.name}: {difference}"
 
     def test_every_candidate_gives_the_same_bytes_for_the_same_seed(self, case: UseCase) -> None:
@@ -189,6 +188,20 @@ class UseCaseContract:
                 for _ in range(2)
             )
             assert first == second, candidate.name
+
+
+def _difference(case: UseCase, fitted: Any, graph: bytes, features: pd.DataFrame) -> float:
+    """Return the largest difference of a probability, or of a number relative to it above 1."""
+    if case.task == "regression":
+        expected = fitted.predict(features)
+        actual = run_regressor(graph, features, model_schema(case))
+        scale = np.maximum(1, np.abs(expected))
+    else:
+        order = [list(fitted.classes_).index(name) for name in case.classes]
+        expected, scale = fitted.predict_proba(features)[:, order], 1.0
+        actual = run_graph(graph, features, model_schema(case))
+    assert actual.dtype == np.float32
+    return float((np.abs(actual - expected) / scale).max())
 
 
 def run_graph(graph: bytes, features: pd.DataFrame, schema: FeatureSchema) -> np.ndarray:

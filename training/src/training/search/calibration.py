@@ -36,10 +36,16 @@ def calibrated(case: UseCase, model: Any, rows: pa.Table) -> Decision:
     Raises:
         InvalidData: there are too few rows for the coverage of the use case.
     """
-    return interval_decision(case, rows["label"].to_numpy(), answers(case, model, rows))
+    why = (
+        f"split conformal prediction: the residuals of {rows.num_rows:,} training rows that the "
+        "model was not fitted on"
+    )
+    return interval_decision(case, rows["label"].to_numpy(), answers(case, model, rows), why)
 
 
-def interval_decision(case: UseCase, labels: np.ndarray, predictions: np.ndarray) -> Decision:
+def interval_decision(
+    case: UseCase, labels: np.ndarray, predictions: np.ndarray, why: str
+) -> Decision:
     """Return the intervals from N labels and predictions of rows outside the fit.
 
     Raises:
@@ -47,8 +53,4 @@ def interval_decision(case: UseCase, labels: np.ndarray, predictions: np.ndarray
     """
     coverage = case.training().coverage
     below, above = conformal_widths(labels - predictions, coverage)
-    return Decision(
-        IntervalRule(coverage=coverage, below=below, above=above),
-        f"split conformal prediction: the residuals of {len(labels):,} training rows that the "
-        "model was not fitted on",
-    )
+    return Decision(IntervalRule(coverage=coverage, below=below, above=above), why)

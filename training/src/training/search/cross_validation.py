@@ -148,7 +148,8 @@ class _CrossValidation:
         truth = np.asarray(self._labels.to_pylist())
         if self._case.classes:
             return choose_decision(self._case, truth, pooled)
-        return interval_decision(self._case, truth, pooled)
+        why = "the residuals of the answers outside each fold's fit"
+        return interval_decision(self._case, truth, pooled, why)
 
     def _metrics(
         self, decision: Decision, rows: np.ndarray, pooled: np.ndarray

@@ -1,7 +1,6 @@
 """Prepare data: from a source to a dataset version."""
 
 from data_pipeline.preparation import DataPreparation
-from data_pipeline.sources import IngestRequest, parse_columns
 from platform_core.errors import DataUnchanged
 from platform_core.storage import dataset_path
 from training.progress import show
@@ -19,9 +18,8 @@ def run(context: StepContext) -> DatasetResult:
         DataUnchanged: the dataset version is the one that the run was not to repeat.
     """
     given = context.parameters
-    request = IngestRequest(given.data, parse_columns(given.columns), given.rows, given.seed)
     preparation = DataPreparation(context.services.data, context.case, show)
-    manifest = preparation.freeze(request, f"{context.folder}/source", given.base)
+    manifest = preparation.freeze(given.request, f"{context.folder}/source", given.base)
     if manifest.dataset_version == given.unless_version:
         raise DataUnchanged(
             f"the source still gives dataset version {given.unless_version}, which the release was "

@@ -72,12 +72,12 @@ def _train(
     if not found.complete:
         show(_budget_spent(len(found.results), planned, given.budget_minutes))
     best = found.best
-    show(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {best.decision.why}")
     for one in best.unseen:
         show(
             f"{one.name}, unseen: {', '.join(f'{n} {m.value:.4f}' for n, m in one.metrics.items())}"
         )
     model, decision = _fitted(case, rows, best, given.seed)
+    show(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {decision.why}")
     seconds = time.perf_counter() - start
     path = context.write("model.pkl", pickle.dumps(model))
     best_score = {f"cv_{case.training().metric}": best.score}

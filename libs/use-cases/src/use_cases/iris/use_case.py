@@ -1,6 +1,7 @@
 """The smallest use case: four floats, no text, no entities."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,13 +26,18 @@ class IrisUseCase(UseCase):
     monitored = tuple(MonitoredColumn(name) for name in COLUMNS)
     examples: ClassVar = {
         "setosa": {"features": [5.1, 3.5, 1.4, 0.2]},
-        "virginica": {"features": [6.7, 3.0, 5.2, 2.3]},
+        "virginica": {"features": [6.7, 3.0, 5.2, 2.3], "model_version": "latest"},
     }
 
     def features(self, records: pa.RecordBatch) -> pa.RecordBatch:
         """Return the measurements as they are."""
         numbers = np.stack([column.to_numpy() for column in records.columns], axis=1)
         return self.feature_schema.batch([], numbers)
+
+    def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
+        """Return the number of the species, from 0."""
+        del probabilities
+        return {"class_number": SPECIES.index(prediction)}
 
     def golden_records(self) -> pa.RecordBatch:
         """Return the mean flower of each species."""
