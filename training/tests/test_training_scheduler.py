@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from platform_core.contracts.drift_report import RetrainRequest
+from platform_core.contracts.release import ImportedModel
 from platform_core.errors import DataUnchanged, PlatformError, Refused, UpstreamUnavailable
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
@@ -96,6 +97,19 @@ def test_a_request_for_a_release_that_is_gone_is_marked(blob_store, ask) -> None
     blob_store.delete(f"models/iris/{request.release_id}/lineage.json")
     Scheduler(blob_store, Runs()).run_pending()
     assert b"no lineage" in blob_store.read(f"{RETRAIN_REQUESTS}/one.failed")
+
+
+def test_an_imported_release_has_no_training_to_repeat(blob_store, ask) -> None:
+    request = ask("one")
+    path = f"models/iris/{request.release_id}/lineage.json"
+    imported = ImportedModel(source="model.onnx", kind="ONNX", sha256="0" * 64)
+    lineage = load_lineage(blob_store, "iris", request.release_id)
+    lineage = lineage.model_copy(update={"imported": imported})
+    blob_store.write(path, lineage.model_dump_json().encode())
+    runs = Runs()
+    Scheduler(blob_store, runs).run_pending()
+    assert runs.started == []
+    assert b"was imported" in blob_store.read(f"{RETRAIN_REQUESTS}/one.failed")
 
 
 def test_a_request_whose_data_did_not_change_is_not_marked_as_done(blob_store, ask) -> None:

@@ -37,11 +37,14 @@ class DataPreparation:
     case: UseCase
     show: Show
 
-    def freeze(self, request: IngestRequest, folder: str, base: str = "") -> DatasetManifest:
+    def freeze(
+        self, request: IngestRequest, folder: str, base: str = "", *, held_out: bool = False
+    ) -> DatasetManifest:
         """Read a source, freeze its valid rows as a dataset version and return the manifest.
 
         `folder` (`<container>/<path>`) takes the raw records while this runs. The rows are added
-        to the dataset version `base`, if one is named; "latest" is the newest.
+        to the dataset version `base`, if one is named; "latest" is the newest. With `held_out`
+        every row is in the test part.
 
         Raises:
             InvalidData: the source cannot be used, too many rows are invalid, a class is missing,
@@ -52,7 +55,10 @@ class DataPreparation:
         check_consistency(self.case)
         services, settings = self.services, self.services.settings
         rules = Rules(
-            settings.data_max_invalid_share, settings.data_near_duplicate_similarity, base
+            settings.data_max_invalid_share,
+            settings.data_near_duplicate_similarity,
+            base,
+            held_out,
         )
         with self._raw_records(request, folder) as raw:
             large = raw.summary.rows > settings.data_in_process_rows

@@ -17,7 +17,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
-from use_cases import assemble, model_schema, use_case
+from use_cases import assemble, default_parameters, model_schema, use_case
 
 SPAM = use_case("spam")
 ROOT = Path(__file__).parents[3]
@@ -59,7 +59,7 @@ def mail(name: str) -> Mail:
 def spam_probabilities(train: Mail, test: Mail) -> np.ndarray:
     """Return what the first candidate, with its defaults, answers."""
     candidate = SPAM.training().candidates()[0]
-    model = candidate.build({name: values[0] for name, values in candidate.space.items()}, 0)
+    model = candidate.build(default_parameters(candidate.space), 0)
     model.fit(train.inputs, np.where(train.spam, "spam", "ham"))
     return model.predict_proba(test.inputs)[:, list(model.classes_).index("spam")]
 

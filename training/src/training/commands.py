@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
-from platform_core.command_line import PIPELINE, UseCaseOption, command_group, with_options
+from platform_core.command_line import (
+    PIPELINE,
+    JsonOption,
+    UseCaseOption,
+    command_group,
+    show,
+    with_options,
+)
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.programs import CommandInterrupted
-from training.parameters import RunParameters
+from training.parameters import ImportOptions, RunParameters
 
 commands = command_group()
 
@@ -70,6 +77,26 @@ def compile_pipeline(
 
     output.parent.mkdir(parents=True, exist_ok=True)
     typer.echo(compile_to(TrainingServices().settings.training_image, output))
+
+
+@commands.command("import-model", rich_help_panel=PIPELINE)
+@with_options(ImportOptions)
+def import_model(
+    options: ImportOptions,
+    source: Annotated[
+        str, typer.Argument(help="An ONNX, skops or joblib file, or a URI or folder of MLflow.")
+    ],
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring in a finished model: adapt, judge, register and stage it."""
+    from training.bootstrap import TrainingServices
+    from training.importing.bring import import_model as bring
+    from training.importing.bring import outcome_lines
+
+    with _interruptible("the model is not staged; run the command again"):
+        outcome = bring(TrainingServices(), source, use_case, options)
+    show(outcome, as_json, outcome_lines(use_case, outcome))
 
 
 @contextmanager

@@ -73,6 +73,26 @@ class RunParameters(SourceParameters):
         return weights
 
 
+class ImportOptions(Contract):
+    """What the caller of an import may say about a model; descriptions are the help of options."""
+
+    holdout: str = Field(
+        default="", description="Labelled rows that the model has not seen: a path or a URL."
+    )
+    columns: str = Field(default="", description='Your names, e.g. "body=text email_id=sms_id".')
+    classes: str = Field(
+        default="", description='Its labels in the order of its output, e.g. "ham spam".'
+    )
+    output: str = Field(default="", description="Name of the output to use.")
+    logits: bool = Field(default=False, description="The output are logits, not probabilities.")
+    threshold: float | None = Field(
+        default=None, ge=0, le=1, description="Answer the positive class from this probability on."
+    )
+    trust_pickle: bool = Field(
+        default=False, description="Read a pickle, which runs code that its author chose."
+    )
+
+
 class RunRequest(Contract):
     """One run of the pipeline: its arguments are the inputs of the KFP pipeline."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from evaluation import SliceMetrics
 from platform_core.contracts.base import Contract
-from platform_core.contracts.release import Rule
+from platform_core.contracts.release import ImportedModel, Rule
 from releases.catalogue.model_card import TrialSummary
 
 
@@ -64,26 +64,31 @@ class FeaturesResult(StepResult):
         return self.report_path
 
 
-class TrainResult(StepResult):
-    """The best model of a search; `run_id` is its MLflow run, `cross_validated` its score.
-
-    `unseen` has the metrics of each of several sources under models that have not seen it.
-    `libraries` are the versions of what it was made with.
+class ModelResult(StepResult):
+    """A fitted model: `run_id` is its MLflow run, `libraries` the versions of what it was made
+    with, `complete` whether its search was, `unseen` the metrics of each of several sources under
+    models that have not seen it.
     """
 
     run_id: str
     candidate: str
     parameters: dict[str, Any]
-    cross_validated: float
-    fit_seconds: float
     seed: int
     decision: Rule
     decision_why: str
     complete: bool
     trials: tuple[TrialSummary, ...]
     unseen: tuple[SliceMetrics, ...] = ()
-    model_path: str
     libraries: dict[str, str]
+    imported: ImportedModel | None = None
+
+
+class TrainResult(ModelResult):
+    """The best model of a search; `cross_validated` is its score."""
+
+    cross_validated: float
+    fit_seconds: float
+    model_path: str
 
     def location(self) -> str:
         """Return the path of the fitted model."""
@@ -110,14 +115,15 @@ class RocCurve(Contract):
 class EvaluationResult(StepResult):
     """The ONNX graph of the model with its metrics on the test part.
 
-    `largest_difference` is the one between the graph's and the original's probabilities;
+    `largest_difference` is the one between the graph's and the original's probabilities, `None`
+    for a graph that was not converted;
     `confusion` counts rows by label, then by prediction, in the order of `classes`; `roc` only
     with a positive class. For regression there are neither.
     """
 
     graph_path: str
     graph_bytes: int
-    largest_difference: float
+    largest_difference: float | None
     metrics: dict[str, float]
     slices: tuple[SliceMetrics, ...]
     classes: tuple[str, ...]
@@ -135,7 +141,7 @@ class EvaluationResult(StepResult):
 
 
 class ReleaseResult(StepResult):
-    """A release that passed its gates."""
+    """A release that passed its gates; `dataset_version` is empty when it was judged on no rows."""
 
     release_id: str
     release_path: str

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pydantic import ValidationError
 
 from platform_core.contracts.drift_report import RetrainRequest
-from platform_core.errors import BlobExists, DataUnchanged, PlatformError, Unavailable
+from platform_core.errors import BlobExists, DataUnchanged, PlatformError, Refused, Unavailable
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
@@ -73,6 +73,11 @@ class Scheduler:
 
     def _parameters(self, request: RetrainRequest) -> RunParameters:
         lineage = load_lineage(self._store, request.use_case, request.release_id)
+        if lineage.imported is not None:
+            raise Refused(
+                f"release {request.release_id:.12} was imported: there is no training to repeat; "
+                "bring in a newer model, or run the pipeline"
+            )
         given = {**lineage.pipeline_parameters, "unless_version": lineage.dataset_version}
         return RunParameters(**given)
 

@@ -55,12 +55,13 @@ MEMORY_LIMIT = "256MB"
 class Rules:
     """The parameters of a dataset version: the share of rows that may be refused, the estimated
     Jaccard similarity from which on two texts are near duplicates, and the version that the rows
-    are added to ("" is none, "latest" the newest).
+    are added to ("" is none, "latest" the newest). With `held_out` every row is in the test part.
     """
 
     max_invalid_share: float = 0.5
     near_duplicate_similarity: float = 0.8
     base: str = ""
+    held_out: bool = False
 
 
 def freeze(
@@ -126,7 +127,9 @@ class _Freezing:
             rows = database.read_parquet(str(folder / ACCEPTED), file_row_number=True)
             rows.project("*, file_row_number AS _arrival").create_view("accepted")
             similarity, now = self.rules.near_duplicate_similarity, self.clock.now()
-            selection = select_rows(database, similarity, case.classes, now, folder)
+            selection = select_rows(
+                database, similarity, case.classes, now, folder, self.rules.held_out
+            )
             allowed = self.rules.max_invalid_share
             check_selection(case, scanned, selection, quarantine.reasons, allowed)
             quarantine.add_selected(database, case)

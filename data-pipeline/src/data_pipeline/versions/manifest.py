@@ -25,10 +25,10 @@ LATEST = "latest"
 
 class SplitSummary(Contract):
     """How the sides of the split were chosen and why so. `boundaries` has, for a split by time,
-    the first time of the test part per class.
+    the first time of the test part per class. `declared`: there is only a test part.
     """
 
-    method: Literal["time", "content"]
+    method: Literal["time", "content", "declared"]
     why: str
     boundaries: dict[str, datetime] = Field(default_factory=dict)
 
@@ -106,7 +106,8 @@ def find_base(store: BlobStore, use_case: str, base: str) -> DatasetManifest | N
     if not base:
         return None
     if base == LATEST:
-        newest = next(manifests(store, use_case), None)
+        split = (one for one in manifests(store, use_case) if one.split.method != "declared")
+        newest = next(split, None)
         if newest is None:
             raise InvalidData(
                 f"there is no dataset version of {use_case} to add to; leave BASE out once"

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from data_pipeline.columns import strata, stratum
 from data_pipeline.near_duplicates import PERMUTATIONS, cluster
 from data_pipeline.versions.manifest import SplitSummary
-from data_pipeline.versions.split import split
+from data_pipeline.versions.split import hold_out, split
 
 FUTURE_TOLERANCE = timedelta(days=1)
 SIGNATURE_ROWS = 1 << 16
@@ -136,19 +136,21 @@ def select_rows(
     classes: Sequence[str],
     now: datetime,
     folder: Path,
+    held_out: bool = False,
 ) -> Selection:
     """Create the tables `selected` (`row_id`, `label`, `cluster`, `part`, `arrival`, `time`),
     `contradictory` and `straddling`.
 
     Reads the tables `accepted` and `base`. A content with two labels is contradictory. A new row
     joins a cluster of the base that it resembles; where it resembles both parts it is left out.
-    `folder` takes a file of signatures.
+    `folder` takes a file of signatures. With `held_out` every row is in the test part.
     """
     _create_arrivals(database, now)
     database.execute(_CONTENTS)
     database.register("groups", _groups(database, threshold, folder / "signatures"))
     database.execute(_PLACED)
-    summary = split(database, "undivided", classes)
+    rows = "undivided"
+    summary = hold_out(database, rows) if held_out else split(database, rows, classes)
     database.execute(_SELECTED)
     (counts,) = database.sql(_COUNTS.format(stratum=stratum(classes))).to_arrow_table().to_pylist()
     group = stratum(classes)

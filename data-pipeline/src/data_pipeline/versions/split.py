@@ -48,6 +48,14 @@ class _NoTimeSplitError(Exception):
     """The rows cannot be split by time; the message says why."""
 
 
+def hold_out(database: DuckDBPyConnection, rows: str) -> SplitSummary:
+    """Create the table `parts` with every cluster of the table `rows` in the test part."""
+    database.execute(
+        f"CREATE TABLE parts AS SELECT DISTINCT cluster, '{TEST}' AS part FROM {rows}"  # noqa: S608
+    )
+    return SplitSummary(method="declared", why="all rows are declared unseen by the model")
+
+
 def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> SplitSummary:
     """Create the table `parts` (`cluster`, `part`) for the rows of the table `rows` (`cluster` as
     16 hexadecimal digits, `label`, `time` in microseconds or null) and return how it was split.

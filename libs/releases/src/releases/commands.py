@@ -34,10 +34,15 @@ def promote(
     use_case: UseCaseOption = DEFAULT_USE_CASE,
     release: ReleaseOption = None,
     reason: ReasonOption = "promoted by hand",
+    accept_unmeasured: Annotated[
+        bool, typer.Option("--accept-unmeasured", help="Serve an import that has no metrics.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Serve a release in production."""
-    outcome = _releases().service.promote(use_case, release, actor=_actor(), reason=reason)
+    outcome = _releases().service.promote(
+        use_case, release, actor=_actor(), reason=reason, accept_unmeasured=accept_unmeasured
+    )
     show(outcome, as_json, [_sentence(outcome)])
 
 

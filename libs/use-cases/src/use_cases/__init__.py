@@ -13,6 +13,14 @@ from use_cases.rules.thresholds import (
     FalsePositiveRate,
     ThresholdRule,
 )
+from use_cases.search_space import (
+    Integers,
+    LogUniform,
+    Uniform,
+    When,
+    combinations,
+    default_parameters,
+)
 from use_cases.training import Candidate, LabelSpec, TrainingUseCase
 from use_cases.validation import Validation, validate_columns
 
@@ -28,16 +36,22 @@ __all__ = [
     "FeatureSchema",
     "Gate",
     "Gates",
+    "Integers",
     "LabelSpec",
     "Limits",
+    "LogUniform",
     "MonitoredColumn",
     "RecordId",
     "RecordSchema",
     "ThresholdRule",
     "TrainingUseCase",
+    "Uniform",
     "UseCase",
     "Validation",
+    "When",
     "assemble",
+    "combinations",
+    "default_parameters",
     "model_schema",
     "number_block",
     "use_case",

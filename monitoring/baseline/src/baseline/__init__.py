@@ -17,7 +17,7 @@ from baseline.statistics import (
     psi,
     psi_critical,
 )
-from baseline.storage import baseline_bytes, read_baseline
+from baseline.storage import baseline_bytes, empty_baseline, read_baseline
 
 __all__ = [
     "PREDICTION_COLUMN",
@@ -27,6 +27,7 @@ __all__ = [
     "Reference",
     "baseline_bytes",
     "build_baseline",
+    "empty_baseline",
     "ks_p_value",
     "ks_statistic",
     "ks_two_sample",

@@ -35,6 +35,11 @@ def references_table(references: list[Reference]) -> pa.Table:
     return pa.Table.from_pylist([_row(reference) for reference in references], schema=SCHEMA)
 
 
+def empty_baseline() -> pa.Table:
+    """Return the baseline of a release that was measured on no rows: it has no reference."""
+    return SCHEMA.empty_table()
+
+
 def baseline_bytes(table: pa.Table) -> bytes:
     """Return a baseline as a Parquet file; the same table gives the same bytes."""
     return table_bytes(table)

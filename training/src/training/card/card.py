@@ -12,7 +12,7 @@ from platform_core.errors import BlobNotFound
 from platform_core.ports.blob_store import BlobStore
 from releases.catalogue.model_card import DataSummary, ModelCard
 from training.card.evaluation import HIGH, LOW
-from training.results import EvaluationResult, TrainResult
+from training.results import EvaluationResult, ModelResult
 from use_cases import UseCase
 
 
@@ -21,7 +21,7 @@ def model_card(
     case: UseCase,
     manifest: ReleaseManifest,
     lineage: Lineage,
-    model: TrainResult,
+    model: ModelResult,
     evaluation: EvaluationResult,
 ) -> ModelCard:
     """Return the card of a release that was judged."""
@@ -44,6 +44,40 @@ def model_card(
         lineage=lineage,
         limits=tuple(_limits(case, data, evaluation.slices, lineage, model)),
     )
+
+
+def unmeasured_card(
+    case: UseCase, manifest: ReleaseManifest, lineage: Lineage, model: ModelResult
+) -> ModelCard:
+    """Return the card of a model that was imported without rows to judge it on."""
+    return ModelCard(
+        title=case.title,
+        use_case=case.name,
+        task=case.task,
+        classes=tuple(case.classes),
+        positive=case.positive,
+        metric=case.training().metric,
+        metrics={},
+        decision=manifest.decision,
+        decision_why=model.decision_why,
+        slices=(),
+        data=None,
+        trials=(),
+        search_complete=True,
+        lineage=lineage,
+        limits=(
+            "Not measured: how good it is. It was imported without rows to judge it on.",
+            "Not measured: its baseline, so drift of live traffic cannot be found.",
+            *_unknown(lineage),
+        ),
+    )
+
+
+def _unknown(lineage: Lineage) -> Iterator[str]:
+    """Yield what is not known about an imported model."""
+    if lineage.imported is not None:
+        yield "Not known: which rows it was trained on, how, and how it was chosen."
+        yield from lineage.imported.notes
 
 
 def measured(metrics: Mapping[str, float]) -> dict[str, MetricEstimate]:
@@ -88,26 +122,32 @@ def _warnings(store: BlobStore, case: UseCase, version: str) -> tuple[str, ...] 
         return None
 
 
+def _other_origin(lineage: Lineage, model: ModelResult) -> str:
+    if model.unseen:
+        return (
+            "On data of another origin, expect the figures of the sources never seen, not those of "
+            "the test rows, which come from the same sources as the training rows "
+            f"({lineage.data_source})."
+        )
+    return (
+        "Not measured: how good it is on data of another origin. The test rows come from one "
+        f"source ({lineage.data_source})."
+    )
+
+
 def _limits(
     case: UseCase,
     data: DatasetManifest,
     slices: tuple[SliceMetrics, ...],
     lineage: Lineage,
-    model: TrainResult,
+    model: ModelResult,
 ) -> Iterator[str]:
     """Yield the limits of what the figures of the card show."""
-    if model.unseen:
-        yield (
-            "On data of another origin, expect the figures of the sources never seen, not those of "
-            "the test rows, which come from the same sources as the training rows "
-            f"({lineage.data_source})."
-        )
-    else:
-        yield (
-            "Not measured: how good it is on data of another origin. The test rows come from the "
-            f"same source as the training rows ({lineage.data_source})."
-        )
-    if data.split.method != "time":
+    yield from _unknown(lineage)
+    yield _other_origin(lineage, model)
+    if data.split.method == "declared":
+        yield "The test rows count as unseen because the user says so."
+    elif data.split.method != "time":
         yield (
             "Not measured: how good it is on later data. Test rows were chosen by content, so "
             "they are as old as the training rows."
@@ -129,16 +169,17 @@ def _limits(
             "like the training rows, all as wide as each other; within a group of rows the share "
             "can be lower or higher."
         )
-    elif case.training().threshold is not None:
+    elif case.training().threshold is not None and lineage.imported is None:
         yield (
             "The threshold was chosen on out-of-fold answers of models fitted on a part of the "
             "training rows; the released model is fitted on all of them, so its rate of false "
             "positives on new data may differ from the target: see the figure on the test part."
         )
-    yield (
-        "The best trial's cross-validated score is the best of several and so slightly "
-        "optimistic; the metrics above come from rows that no trial saw."
-    )
+    if lineage.imported is None:
+        yield (
+            "The best trial's cross-validated score is the best of several and so slightly "
+            "optimistic; the metrics above come from rows that no trial saw."
+        )
     if not model.complete:
         yield "The search ended by its time budget: its result depends on the machine's speed."
     yield "Labels are taken as correct; how many are wrong was not measured."

@@ -20,7 +20,7 @@ from training.search.answers import labelled_answers
 from training.search.calibration import interval_decision
 from training.search.fitting import Answers, answer_fold
 from training.search.folds import folds
-from training.search.ranking import ranked
+from training.search.ranking import ranked, winner
 from training.search.suggestions import rounds
 from training.search.threshold import Decision, choose_decision
 from training.search.trials import Fold, Trial, TrialResult
@@ -51,8 +51,12 @@ class SearchResult:
 
     @property
     def best(self) -> TrialResult:
-        """The best trial."""
-        return self.results[0]
+        """The best trial.
+
+        Raises:
+            ReleaseRefused: no trial may win; the message says why.
+        """
+        return winner(self.results)
 
 
 def search(
@@ -104,7 +108,10 @@ class _CrossValidation:
         """Yield the results as the trials end."""
         features, *shared = self._shared
         tasks = {
-            answer_fold.remote(self._case.name, features, fold, trial, self._seed): (trial, number)
+            answer_fold.remote(self._case.name, features, fold, trial, self._seed, number == 0): (
+                trial,
+                number,
+            )
             for trial in trials
             for number, fold in enumerate(shared)
         }
@@ -142,6 +149,7 @@ class _CrossValidation:
             decision=decision,
             unseen=tuple(unseen),
             lower_is_better=metric in ERROR_METRICS,
+            parity=answers[0].parity,
         )
 
     def _decision(self, pooled: np.ndarray) -> Decision:

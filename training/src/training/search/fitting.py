@@ -17,6 +17,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from platform_core.errors import InvalidInput
 from training.search.models import answers, candidate, model_input
+from training.search.parity import Parity, compared
 from training.search.sources import WEIGHT
 from training.search.trials import Fold, Trial
 from use_cases import UseCase, use_case
@@ -26,12 +27,13 @@ MAX_STARTED_WORKERS = 16
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers (see `models.answers`) to the rows a fold held out, and the seconds its model took to
-    fit.
+    """Answers (see `models.answers`) to the rows a fold held out, the seconds its model took to
+    fit, and how its graph compares on these rows where that was wanted.
     """
 
     values: np.ndarray
     seconds: float
+    parity: Parity | None = None
 
 
 def start_workers(case: UseCase) -> None:
@@ -57,13 +59,27 @@ def _fit(name: str, features: pa.Table, trial: Trial, seed: int) -> Any:
     return _fit_here(use_case(name), features, trial, seed)[0]
 
 
+def compare(case: UseCase, trial: Trial, model: Any, rows: pa.Table) -> Parity:
+    """Compare a trial's fitted model with its graph in a Ray task (see `compared`)."""
+    return ray.get(_compare.remote(case.name, trial, model, rows))
+
+
 @ray.remote(num_cpus=1)
-def answer_fold(name: str, features: pa.Table, fold: Fold, trial: Trial, seed: int) -> Answers:
-    """Fit a trial on one side of a fold and answer the other."""
+def _compare(name: str, trial: Trial, model: Any, rows: pa.Table) -> Parity:
+    return compared(use_case(name), trial.candidate, model, rows)
+
+
+@ray.remote(num_cpus=1)
+def answer_fold(
+    name: str, features: pa.Table, fold: Fold, trial: Trial, seed: int, compare: bool
+) -> Answers:
+    """Fit a trial on one side of a fold and answer the other; `compare` its graph there."""
     case = use_case(name)
     train, held_out = fold
     model, seconds = _fit_here(case, features.take(train), trial, seed)
-    return Answers(answers(case, model, features.take(held_out)), seconds)
+    rows = features.take(held_out)
+    parity = compared(case, trial.candidate, model, rows) if compare else None
+    return Answers(answers(case, model, rows), seconds, parity)
 
 
 def _fit_here(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> tuple[Any, float]:

@@ -29,8 +29,11 @@ def unseen_sources(
     labels, origins = (np.asarray(features[name].to_pylist()) for name in (LABEL, ORIGIN))
     for _, held_out in folds:
         others = np.setdiff1d(np.arange(len(labels)), held_out)
-        choose = choose_decision if case.classes else interval_decision
-        rule = choose(case, labels[others], answers[others]).rule
+        known = labels[others], answers[others]
+        chosen = (
+            choose_decision(case, *known) if case.classes else interval_decision(case, *known, "")
+        )
+        rule = chosen.rule
         for name in np.unique(origins[held_out]).tolist():
             rows = np.flatnonzero(origins == name)
             truth = pa.array(labels[rows])

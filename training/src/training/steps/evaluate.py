@@ -10,7 +10,7 @@ from platform_core.parquet import table_bytes
 from training.card.evaluation import evaluate_answers, labelled_predictions
 from training.card.slices import slices_of_test_part
 from training.progress import show
-from training.results import EvaluationResult, FeaturesResult, RocCurve, TrainResult
+from training.results import EvaluationResult, FeaturesResult, ModelResult, RocCurve, TrainResult
 from training.search.models import (
     Array,
     answers,
@@ -18,6 +18,7 @@ from training.search.models import (
     graph_answers,
     load_model,
 )
+from training.search.parity import largest_difference
 from training.steps.context import StepContext
 from use_cases import UseCase
 
@@ -32,15 +33,33 @@ def run(context: StepContext, features: FeaturesResult, model: TrainResult) -> E
     case, store, version = context.case, context.store, features.dataset_version
     test = read_features(store, case, version, TEST)
     fitted = load_model(store, model.model_path)
-    given = answers(case, fitted, test)
+    original = answers(case, fitted, test)
     graph: bytes = candidate(case, model.candidate).to_onnx(fitted).SerializeToString()
+    return measure(context, version, model, graph, original)
+
+
+def measure(
+    context: StepContext,
+    version: str,
+    model: ModelResult,
+    graph: bytes,
+    original: Array | None,
+) -> EvaluationResult:
+    """Measure the answers [N, C], for numbers [N], of an `original` model to the test part of a
+    dataset version; `None` takes those of its `graph`, which is then compared with nothing.
+    """
+    case, store = context.case, context.store
+    test = read_features(store, case, version, TEST)
+    given = graph_answers(case, graph, test) if original is None else original
     kinds = slices_of_test_part(store, case, version)
     found = evaluate_answers(case, test, given, model.decision, kinds, model.seed)
     labelled = labelled_predictions(case, found.answers)
     return EvaluationResult(
         graph_path=context.write("model.onnx", graph),
         graph_bytes=len(graph),
-        largest_difference=_largest_difference(case, graph, test, given),
+        largest_difference=(
+            None if original is None else _largest_difference(case, graph, test, original)
+        ),
         metrics=found.metrics,
         slices=tuple(found.slices),
         classes=tuple(case.classes),
@@ -51,10 +70,7 @@ def run(context: StepContext, features: FeaturesResult, model: TrainResult) -> E
 
 
 def _largest_difference(case: UseCase, graph: bytes, test: pa.Table, given: Array) -> float:
-    difference = np.abs(given - graph_answers(case, graph, test))
-    if not case.classes:
-        difference /= np.maximum(1, np.abs(given))
-    largest = float(difference.max())
+    largest = largest_difference(case, given, graph_answers(case, graph, test))
     show(
         f"parity: {test.num_rows} rows, largest difference {largest:.2e}, "
         f"tolerance {case.training().gates.parity:.0e}"

@@ -24,8 +24,9 @@ TOLERANCE = 1e-5
 def compare_online(
     services: TrainingServices, name: str, dataset_version: str, release_id: str
 ) -> float:
-    """Send test records through the gateway's staging; return the largest difference of a
-    probability, or of a number and its interval, from the offline score with the same entity
+    """Send test records, golden ones without a dataset version, through the gateway's staging;
+    return the largest difference of a probability, or of a number and its interval, from the
+    offline score with the same entity
     features.
 
     Raises:
@@ -62,6 +63,8 @@ def _largest_difference(case: UseCase, answers: list[dict[str, Any]], offline: S
 
 
 def _records(services: TrainingServices, case: UseCase, dataset_version: str) -> pa.RecordBatch:
+    if not dataset_version:
+        return case.golden_records()
     test = read_part(services.store, case, dataset_version, TEST)
     return test.slice(0, services.settings.smoke_rows)
 

@@ -26,6 +26,7 @@ from training.progress import show
 from training.results import (
     EvaluationResult,
     FeaturesResult,
+    ModelResult,
     ReleaseResult,
     TrainResult,
 )
@@ -46,6 +47,16 @@ def run(
         GateRefused: a gate did not pass; the release is kept under `refused/`.
         UpstreamUnavailable: the online store does not answer.
     """
+    return release_model(context, features, model, evaluated)
+
+
+def release_model(
+    context: StepContext,
+    features: FeaturesResult,
+    model: ModelResult,
+    evaluated: EvaluationResult,
+) -> ReleaseResult:
+    """Do so for any model that was evaluated."""
     store, case = context.store, context.case
     version, view = features.dataset_version, features.feature_view_version
     onnx = store.read(evaluated.graph_path)
@@ -73,7 +84,7 @@ def run(
 
 
 def _judge(
-    context: StepContext, built: Release, dataset_version: str, parity: float
+    context: StepContext, built: Release, dataset_version: str, parity: float | None
 ) -> tuple[GateCheck, ...]:
     store, case = context.store, context.case
     test = read_features(store, case, dataset_version, TEST)
@@ -81,18 +92,23 @@ def _judge(
     unseen = rows_unseen_by(current, test, store, case.name)
     kinds = slices_of_test_part(store, case, dataset_version)
     checks = run_gates(case, built, test, parity, current, unseen, kinds)
+    show_checks(checks)
+    return checks
+
+
+def show_checks(checks: tuple[GateCheck, ...]) -> None:
+    """Show the verdict of each gate."""
     for verdict in checks:
         value = "" if verdict.value is None else f" {verdict.value:.4g}"
         word = "passed" if verdict.passed else "FAILED"
         show(f"{word}  {verdict.name}{value}: {verdict.detail}")
-    return checks
 
 
 def _documents(
     context: StepContext,
     built: Release,
     lineage: Lineage,
-    model: TrainResult,
+    model: ModelResult,
     evaluation: EvaluationResult,
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Return the model card and its figures by file name."""
@@ -112,7 +128,7 @@ def _lineage(
     context: StepContext,
     release_id: str,
     features: FeaturesResult,
-    model: TrainResult,
+    model: ModelResult,
     evaluation: EvaluationResult,
     checks: tuple[GateCheck, ...],
 ) -> Lineage:
@@ -135,6 +151,7 @@ def _lineage(
         rows=read_manifest(context.store, context.case.name, features.dataset_version).rows_read,
         use_case_package=use_case_package(context.case.name),
         libraries=model.libraries,
+        imported=model.imported,
     )
 
 

@@ -31,8 +31,14 @@ def libraries(model: object = None) -> dict[str, str]:
     """Return the versions that a run was made with: Python, the libraries of the pipeline, and
     those that the parts of a fitted `model` come from.
     """
-    names = {*LIBRARIES, *(_distributions(modules_of(model)) if model is not None else ())}
-    return {"python": platform.python_version(), **{name: version(name) for name in sorted(names)}}
+    used = libraries_of(model) if model is not None else {}
+    versions = used | {name: version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), **dict(sorted(versions.items()))}
+
+
+def libraries_of(model: object) -> dict[str, str]:
+    """Return the versions of the libraries that the parts of a fitted model come from."""
+    return {name: version(name) for name in sorted(_distributions(modules_of(model)))}
 
 
 def use_case_package(name: str) -> PackageVersion | None:

@@ -113,12 +113,25 @@ class PackageVersion(Contract):
     version: str
 
 
+class ImportedModel(Contract):
+    """A finished model that was brought in: where from, its format, the hash of its file, and
+    sentences about what was assumed of it.
+    """
+
+    source: str
+    kind: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
 class Lineage(Contract):
     """`lineage.json`: where a release came from. None of it enters the release id.
 
     `rows` is how many rows were read from the source. `use_case_package` offered the use case,
     `libraries` are the versions of what built the model. `image_digest` is the image that
-    trained it, `serving_image` the one it is pinned to.
+    trained it, `serving_image` the one it is pinned to. The rows that an `imported` model was
+    trained on are not known; without `measured` it was judged on no rows, and `dataset_version`
+    is empty.
     """
 
     release_id: str
@@ -137,6 +150,8 @@ class Lineage(Contract):
     serving_image: str | None = None
     rows: int | None = None
     use_case_package: PackageVersion | None = None
+    imported: ImportedModel | None = None
+    measured: bool = True
     libraries: dict[str, str] = Field(default_factory=dict)
 
 

@@ -99,11 +99,18 @@ class ReleaseService:
         return self._execute(change, target, entries, self._verification.for_staging)
 
     def promote(
-        self, use_case: str, release_id: str | None = None, *, actor: str, reason: str
+        self,
+        use_case: str,
+        release_id: str | None = None,
+        *,
+        actor: str,
+        reason: str,
+        accept_unmeasured: bool = False,
     ) -> ChangeOutcome:
         """Serve a release in production; default: the release that staging serves.
 
-        It is compared again with the release that production serves now.
+        It is compared again with the release that production serves now. One whose metrics were
+        not measured is refused without `accept_unmeasured`.
         """
         installed(use_case)
         requested = release_id or self._ledger.active(use_case, Environment.STAGING)
@@ -115,7 +122,11 @@ class ReleaseService:
         target = resolve_release(self._store, use_case, requested)
         change = _change(use_case, Environment.PRODUCTION, Action.PROMOTE, target, actor, reason)
         entries = self._ledger.entries(use_case, Environment.PRODUCTION)
-        return self._execute(change, target, entries, self._verification.for_production)
+
+        def check(case: UseCase, release: str) -> None:
+            self._verification.for_production(case, release, accept_unmeasured)
+
+        return self._execute(change, target, entries, check)
 
     def rollback(
         self, use_case: str, environment: Environment, actor: str, reason: str

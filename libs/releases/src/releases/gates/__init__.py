@@ -2,7 +2,13 @@
 
 from releases.gates.admission import admit, refusal
 from releases.gates.champion import UnseenRows, load_champion, load_test_rows, rows_unseen_by
-from releases.gates.checks import all_passed, champion_gate, failure_reasons, run_gates
+from releases.gates.checks import (
+    all_passed,
+    champion_gate,
+    failure_reasons,
+    run_gates,
+    structural_gates,
+)
 from releases.gates.verification import Verification
 
 __all__ = [
@@ -17,4 +23,5 @@ __all__ = [
     "refusal",
     "rows_unseen_by",
     "run_gates",
+    "structural_gates",
 ]

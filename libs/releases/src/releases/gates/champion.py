@@ -53,8 +53,8 @@ def rows_unseen_by(
     duplicates.
 
     Within a chain of dataset versions these are all rows. Without the columns `row_id` and
-    `cluster`, or if the champion's dataset version does not exist, it is not known, and all rows
-    are returned.
+    `cluster`, or if the champion was imported or its dataset version does not exist, it is not
+    known, and all rows are returned.
     """
     if champion is None:
         return UnseenRows(test, known=True)
@@ -68,7 +68,10 @@ def rows_unseen_by(
 
 def _training_ids(store: BlobStore, use_case: str, champion: Release) -> pa.Array | None:
     """Return the ids of the rows, and of their clusters, in the champion's training part."""
-    version = load_lineage(store, use_case, champion.id).dataset_version
+    lineage = load_lineage(store, use_case, champion.id)
+    if lineage.imported is not None:
+        return None
+    version = lineage.dataset_version
     try:
         index = read_table(store, dataset_path(use_case, version, INDEX_FILE), _COLUMNS)
     except BlobNotFound:

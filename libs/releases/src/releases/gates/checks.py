@@ -24,7 +24,7 @@ def run_gates(
     use_case: UseCase,
     release: Release,
     test: pa.Table,
-    parity: float,
+    parity: float | None,
     champion: Release | None,
     unseen: UnseenRows | None = None,
     slices: pa.RecordBatch | None = None,
@@ -34,27 +34,38 @@ def run_gates(
     `test` holds features (`model_schema`) and `label` of the test part, which the release was not
     trained on. `unseen` are the rows of it that the champion was not trained on either (default:
     all, and that is not known). `parity` is the largest difference between the answers of the ONNX
-    graph and of the original model. `champion` is the release in production, if any. `slices`
-    assigns the rows of `test` to slices, a column (string) per kind, for gates of a slice.
+    graph and of the original model, `None` where nothing was converted. `champion` is the release
+    in production, if any. `slices` assigns the rows of `test` to slices, a column (string) per
+    kind, for gates of a slice.
 
     Raises:
         InvalidData: `test` lacks a column, or a label is not a class of the use case.
     """
-    checks = (_rows_gate(use_case, test), _parity_gate(use_case, parity))
-    try:
-        candidate = Scorer(release, use_case)
-    except ReleaseRefused as error:
-        return (*checks, GateCheck(name="signature", passed=False, detail=str(error)))
-    signature = GateCheck(
-        name="signature",
-        passed=True,
-        detail="inputs, outputs, features and classes are those of the use case",
-    )
+    structural = structural_gates(use_case, release, parity)
+    checks = (_rows_gate(use_case, test), *structural)
+    if not structural[-1].passed:
+        return checks
+    candidate = Scorer(release, use_case)
     gates = use_case.training().gates.minimums
     minimums = minimum_gates(gates, labelled_predictions(use_case, candidate, test), slices)
     common = UnseenRows(test, known=False) if unseen is None else unseen
     compared = champion_gate(use_case, candidate, common, champion)
-    return (*checks, signature, *minimums, compared)
+    return (*checks, *minimums, compared)
+
+
+def structural_gates(
+    use_case: UseCase, release: Release, parity: float | None
+) -> tuple[GateCheck, ...]:
+    """Return the checks that need no rows: `parity` where a model was converted, and last whether
+    the release fits the use case.
+    """
+    checks = () if parity is None else (_parity_gate(use_case, parity),)
+    try:
+        Scorer(release, use_case)
+    except ReleaseRefused as error:
+        return (*checks, GateCheck(name="signature", passed=False, detail=str(error)))
+    fits = "inputs, outputs, features and classes are those of the use case"
+    return (*checks, GateCheck(name="signature", passed=True, detail=fits))
 
 
 def labelled_predictions(use_case: UseCase, scorer: Scorer, test: pa.Table) -> Predictions:

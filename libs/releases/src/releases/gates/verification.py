@@ -34,15 +34,21 @@ class Verification:
         self._check_admission(use_case, release_id)
         self._load(use_case, release_id)
 
-    def for_production(self, use_case: UseCase, release_id: str) -> None:
+    def for_production(
+        self, use_case: UseCase, release_id: str, accept_unmeasured: bool = False
+    ) -> None:
         """Check as for staging, and compare with the release that production serves now.
 
         That release may have changed since training. The rows are the test part of the
         candidate's dataset version without those production was trained on; without a test part
-        there is no comparison and no promotion.
+        there is no comparison and no promotion. A release whose metrics were not measured needs
+        `accept_unmeasured`, and is not compared.
         """
         self._check_admission(use_case, release_id)
         scorer = self._load(use_case, release_id)
+        if not load_lineage(self._store, use_case.name, release_id).measured:
+            _require_acceptance(use_case, release_id, accept_unmeasured)
+            return
         if self._ledger.active(use_case.name, Environment.PRODUCTION) is not None:
             self._compare_with_champion(use_case, scorer)
 
@@ -79,3 +85,12 @@ class Verification:
         check = champion_gate(use_case, scorer, unseen, champion)
         if not check.passed:
             raise refusal(use_case.name, scorer.release_id, (check,))
+
+
+def _require_acceptance(use_case: UseCase, release_id: str, accepted: bool) -> None:
+    if not accepted:
+        raise GateRefused(
+            f"release {release_id:.12} of {use_case.name} was imported without rows to judge it "
+            "on, so its metrics are not measured; import it again with --holdout, or promote it "
+            "with --accept-unmeasured"
+        )

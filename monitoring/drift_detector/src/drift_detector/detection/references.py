@@ -15,7 +15,7 @@ def load_references(store: BlobStore, use_case: UseCase, release_id: str) -> dic
     A column whose kind differs in the installed use case is left out.
 
     Raises:
-        InvalidData: the baseline is missing, unreadable, or does not match the release.
+        InvalidData: the baseline is missing, empty, unreadable, or does not match the release.
         ReleaseNotFound: the release does not exist.
         ReleaseRefused: its manifest is corrupt.
     """
@@ -34,4 +34,9 @@ def load_references(store: BlobStore, use_case: UseCase, release_id: str) -> dic
         )
     kinds = {column.name: column.kind for column in monitored_columns(use_case)}
     references = read_baseline(data)
+    if not references:
+        raise InvalidData(
+            f"the baseline of release {release_id:.12} was not measured: it was imported without "
+            "rows; import it again with --holdout"
+        )
     return {name: r for name, r in references.items() if kinds.get(name) == r.kind}

@@ -1,0 +1,1 @@
+"""Finished models of other tools, brought in as releases."""

@@ -1,0 +1,132 @@
+"""Files with models: what they are, by their content, and whether they may be read.
+
+A pickle runs code of its author while it is read: joblib and MLflow's scikit-learn models are
+pickles. An ONNX file and a skops file are data.
+"""
+
+import pickle
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from skops import io as skops
+
+from platform_core.errors import InvalidData, Refused
+from platform_core.hashing import sha256_bytes
+from training.importing.found import FoundModel
+from training.importing.onnx_models import read_graph
+
+SKOPS_SCHEMA = "schema.json"
+PICKLES = (
+    b"\x80",
+    b"\x1f\x8b",
+    b"x\x01",
+    b"x^",
+    b"x\x9c",
+    b"x\xda",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b'\x04"M\x18',
+)
+"""How a pickle of protocol 2 or later begins, and how joblib's compressed ones do."""
+TRUSTED = frozenset(
+    {
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRegressor",
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRegressor",
+    }
+)
+"""What may be in a skops file beyond what skops trusts itself: they are restored from data."""
+PICKLE_SUFFIXES = frozenset({".joblib", ".pkl", ".pickle"})
+
+
+def read_model_file(file: Path, source: str, trust_pickle: bool) -> FoundModel:
+    """Return the model in a file.
+
+    Raises:
+        InvalidData: the file cannot be read, or is none of the formats.
+        Refused: it is a pickle, or a skops file with untrusted types.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InvalidData(f"{source} cannot be read: {error.strerror}") from error
+    digest = sha256_bytes(data)
+    if _is_skops(file):
+        return FoundModel(
+            source, "scikit-learn (skops)", digest, estimator=read_skops(file, source)
+        )
+    if data.startswith(PICKLES) or file.suffix in PICKLE_SUFFIXES:
+        require_trust(source, trust_pickle)
+        return FoundModel(
+            source, "scikit-learn (pickle)", digest, estimator=read_pickle(file, source)
+        )
+    return FoundModel(source, "ONNX", digest, graph=read_graph(data, source))
+
+
+def require_trust(source: str, trust_pickle: bool) -> None:
+    """Refuse a pickle unless the user trusts it."""
+    if not trust_pickle:
+        raise Refused(
+            f"{source} is a pickle: reading it runs code that its author chose. Save the model "
+            "with skops or as ONNX, or, if you trust where it comes from, add --trust-pickle"
+        )
+
+
+def read_skops(file: Path, source: str) -> Any:
+    """Return the estimator in a skops file.
+
+    Raises:
+        Refused: it has types that skops does not trust; they are named.
+        InvalidData: it cannot be read.
+    """
+    try:
+        unknown = set(skops.get_untrusted_types(file=file))
+    except Exception as error:  # of zipfile, json and skops
+        raise InvalidData(f"{source} cannot be read by skops: {error}") from error
+    if untrusted := sorted(unknown - TRUSTED):
+        raise Refused(
+            f"{source} has types that skops does not trust: {', '.join(untrusted)}; use "
+            "estimators of scikit-learn, XGBoost or LightGBM alone, or save the model as ONNX"
+        )
+    try:
+        return skops.load(file, trusted=sorted(unknown))
+    except Exception as error:  # as above
+        raise InvalidData(f"{source} cannot be loaded by skops: {error}") from error
+
+
+def read_pickle(file: Path, source: str) -> Any:
+    """Return what a trusted pickle or joblib file holds.
+
+    Raises:
+        InvalidData: it cannot be read here, or is no fitted estimator.
+    """
+    import joblib
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # above all scikit-learn's about another version
+            model = joblib.load(file)
+    except (pickle.UnpicklingError, EOFError, ImportError, AttributeError) as error:
+        raise InvalidData(f"{source} cannot be read here: {error}") from error
+    except Warning as error:
+        raise InvalidData(
+            f"{source} was written by other versions of its libraries: {error}; export it to ONNX "
+            "where it was made"
+        ) from error
+    if not hasattr(model, "predict"):
+        raise InvalidData(f"{source} holds a {type(model).__name__}, which is no fitted model")
+    return model
+
+
+def _is_skops(file: Path) -> bool:
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return SKOPS_SCHEMA in archive.namelist()

@@ -1,0 +1,31 @@
+"""Whether rows that are declared unseen are among those that the platform trained on."""
+
+from collections.abc import Iterator
+
+import pyarrow.compute as pc
+
+from data_pipeline.columns import PART, ROW_ID, TRAIN
+from data_pipeline.versions.manifest import DatasetManifest, manifests
+from platform_core.parquet import read_table
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import INDEX_FILE, dataset_path
+from use_cases import UseCase
+
+
+def overlaps(store: BlobStore, case: UseCase, holdout: DatasetManifest) -> Iterator[str]:
+    """Yield a sentence for each dataset version whose training part has rows of the
+    holdout.
+    """
+    index = dataset_path(case.name, holdout.dataset_version, INDEX_FILE)
+    given = read_table(store, index, [ROW_ID])[ROW_ID]
+    for other in manifests(store, case.name):
+        path = dataset_path(case.name, other.dataset_version, INDEX_FILE)
+        rows = read_table(store, path, [ROW_ID, PART])
+        trained = rows.filter(pc.equal(rows[PART], TRAIN))[ROW_ID].combine_chunks()
+        count = pc.sum(pc.is_in(given, trained)).as_py() or 0
+        if count:
+            yield (
+                f"{count} of {len(given)} rows that were declared unseen are in the training part "
+                f"of dataset version {other.dataset_version}; if the model was trained on it, its "
+                "figures are too good."
+            )

@@ -1,0 +1,276 @@
+"""From a finished model to a judged release, with MLflow and real files."""
+
+from pathlib import Path
+
+import joblib
+import mlflow
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from lightgbm import LGBMClassifier
+from mlflow.models import infer_signature
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from skops import io as skops
+from xgboost import XGBClassifier
+
+from drift_detector.detection.references import load_references
+from platform_core.clock import SystemClock
+from platform_core.errors import GateRefused, InvalidData, Refused
+from platform_core.ledger import Ledger
+from releases.catalogue.model_card import ModelCard
+from releases.gates import Verification
+from scoring import Scorer, load_lineage, load_release
+from training.bootstrap import TrainingServices
+from training.importing.bring import import_context, judge
+from training.parameters import ImportOptions
+from training.steps import stage
+from use_cases import assemble, model_schema, use_case
+
+IRIS = use_case("iris")
+LABEL = IRIS.training().label.column
+
+
+def rows(count: int, seed: int):
+    return IRIS.training().generate(count, seed).combine_chunks()
+
+
+def frame(table):
+    records = table.select(IRIS.record_schema.names).to_batches()[0]
+    return model_schema(IRIS).frame(assemble(IRIS, records))
+
+
+TRAINING = rows(300, 1)
+LABELS = TRAINING[LABEL].to_pylist()
+
+
+@pytest.fixture
+def services(tmp_path: Path, mlflow_server: str, monkeypatch) -> TrainingServices:
+    settings = {
+        "PLATFORM_HOME": tmp_path,
+        "TRAINING_IMAGE": "mlplatform/training:0.1.0",
+        "BLOB_STORE_URL": f"file://{tmp_path}/blob",
+        "MLFLOW_TRACKING_URI": mlflow_server,
+        "FEAST_OFFLINE_PATH": tmp_path / "offline",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, str(value))
+    return TrainingServices()
+
+
+@pytest.fixture(scope="module")
+def holdout(tmp_path_factory) -> str:
+    file = tmp_path_factory.mktemp("data") / "holdout.parquet"
+    pq.write_table(rows(200, 9), file)
+    return str(file)
+
+
+def fitted(model=None, named=True):
+    steps = [StandardScaler(), LogisticRegression() if model is None else model]
+    data = frame(TRAINING)
+    return make_pipeline(*steps).fit(data if named else data.to_numpy(), LABELS)
+
+
+def bring(services, source, **options):
+    """Judge a model; return its id, lineage and card."""
+    given = ImportOptions(**options)
+    context = import_context(services, "iris", given)
+    released, _ = judge(context, str(source), given)
+    lineage = load_lineage(services.store, "iris", released.release_id)
+    card = services.store.read(f"{released.release_path}/model_card.json")
+    return released, lineage, ModelCard.model_validate_json(card)
+
+
+def same_answers(services, release_id: str, model) -> None:
+    test = rows(50, 5)
+    scorer = Scorer(load_release(services.store, "iris", release_id), IRIS)
+    records = test.select(IRIS.record_schema.names).to_batches()[0]
+    order = [list(map(str, model.classes_)).index(name) for name in IRIS.classes]
+    wanted = model.predict_proba(frame(test))[:, order]
+    assert scorer.score(records).probabilities == pytest.approx(wanted, abs=1e-5)
+
+
+def test_a_skops_file_is_judged_on_rows_that_it_has_not_seen(services, tmp_path, holdout) -> None:
+    model = fitted()
+    skops.dump(model, tmp_path / "model.skops")
+    released, lineage, card = bring(services, tmp_path / "model.skops", holdout=holdout)
+    same_answers(services, released.release_id, model)
+    assert released.metrics["accuracy"] > 0.85
+    assert (lineage.measured, lineage.rows) == (True, 200)
+    assert lineage.imported.kind == "scikit-learn (skops)"
+    assert {check.name for check in lineage.gates} >= {"rows", "parity", "signature", "champion"}
+    assert card.data.test_rows == card.data.rows
+    assert lineage.libraries.keys() == {"numpy", "scikit-learn"} | lineage.libraries.keys()
+    assert any(limit.startswith("Not known: which rows it was trained on") for limit in card.limits)
+    page = services.store.read(released.card_path).decode()
+    assert "the user declares unseen" in page
+    assert "neither training nor" not in page
+    version = stage.register(import_context(services, "iris", ImportOptions()), released)
+    assert version
+
+
+def test_without_rows_nothing_is_measured_and_production_asks(services, tmp_path) -> None:
+    skops.dump(fitted(), tmp_path / "model.skops")
+    released, lineage, card = bring(services, tmp_path / "model.skops")
+    assert (lineage.measured, lineage.metrics, released.metrics) == (False, {}, {})
+    assert [check.name for check in lineage.gates] == ["signature"]
+    assert (card.data, card.metrics) == (None, {})
+    assert "Not measured" in services.store.read(released.card_path).decode()
+    with pytest.raises(InvalidData, match="was not measured"):
+        load_references(services.store, IRIS, released.release_id)
+    verification = Verification(services.store, Ledger(services.store, SystemClock()))
+    verification.for_staging(IRIS, released.release_id)
+    with pytest.raises(GateRefused, match="--accept-unmeasured"):
+        verification.for_production(IRIS, released.release_id)
+    verification.for_production(IRIS, released.release_id, accept_unmeasured=True)
+
+
+def test_a_bad_model_is_refused_by_its_gates(services, tmp_path, holdout) -> None:
+    shuffled = list(np.random.default_rng(0).permutation(LABELS))
+    model = LogisticRegression().fit(frame(TRAINING), shuffled)
+    skops.dump(model, tmp_path / "model.skops")
+    with pytest.raises(GateRefused, match="minimum"):
+        bring(services, tmp_path / "model.skops", holdout=holdout)
+
+
+def test_a_holdout_that_the_platform_trained_on_is_said(services, tmp_path) -> None:
+    from data_pipeline.preparation import DataPreparation
+    from data_pipeline.sources import IngestRequest
+    from data_pipeline.versions.manifest import find_base
+
+    file = tmp_path / "rows.parquet"
+    pq.write_table(rows(200, 9), file)
+    preparation = DataPreparation(services.data, IRIS, lambda _: None)
+    manifest = preparation.freeze(IngestRequest(str(file), {}, 0, 0), "models/iris/_runs/x")
+    skops.dump(fitted(), tmp_path / "model.skops")
+    _, lineage, card = bring(services, tmp_path / "model.skops", holdout=str(file))
+    # What is held out is nothing to add later rows to.
+    assert find_base(services.store, "iris", "latest").dataset_version == manifest.dataset_version
+    (said,) = [note for note in lineage.imported.notes if "declared unseen" in note]
+    assert manifest.dataset_version in said
+    assert said in card.limits
+
+
+def test_a_pickle_is_read_only_when_it_is_trusted(services, tmp_path) -> None:
+    model = fitted(RandomForestClassifier(5, random_state=0), named=False)
+    for compress in (0, 3):
+        joblib.dump(model, tmp_path / "model.bin", compress=compress)
+        with pytest.raises(Refused, match=r"is a pickle.*--trust-pickle"):
+            bring(services, tmp_path / "model.bin")
+    released, lineage, _ = bring(services, tmp_path / "model.bin", trust_pickle=True)
+    assert lineage.imported.kind == "scikit-learn (pickle)"
+    assert any("does not name its columns" in note for note in lineage.imported.notes)
+    assert released.release_id
+
+
+def test_a_pickle_does_not_run_before_it_is_trusted(services, tmp_path) -> None:
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    joblib.dump(Trap(), tmp_path / "model.joblib")
+    with pytest.raises(Refused):
+        bring(services, tmp_path / "model.joblib")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_skops_file_with_other_types_is_refused(services, tmp_path) -> None:
+    model = make_pipeline(FunctionTransformer(frame), LogisticRegression())
+    skops.dump(model, tmp_path / "model.skops")
+    with pytest.raises(Refused, match=r"does not trust: .*frame"):
+        bring(services, tmp_path / "model.skops")
+
+
+def test_columns_by_name_are_exported_like_candidates(services, tmp_path, holdout) -> None:
+    names = list(model_schema(IRIS).numbers)
+    columns = ColumnTransformer([("scale", StandardScaler(), names[:2])], remainder="drop")
+    model = make_pipeline(columns, LogisticRegression()).fit(frame(TRAINING), LABELS)
+    joblib.dump(model, tmp_path / "model.joblib")
+    released, _, _ = bring(services, tmp_path / "model.joblib", trust_pickle=True)
+    same_answers(services, released.release_id, model)
+
+
+def test_columns_that_are_no_features_are_named(services, tmp_path) -> None:
+    data = frame(TRAINING).set_axis(["a", "b", *model_schema(IRIS).numbers[2:]], axis=1)
+    skops.dump(LogisticRegression(max_iter=1000).fit(data, LABELS), tmp_path / "model.skops")
+    with pytest.raises(InvalidData, match="takes the columns a, b, which are no numbers"):
+        bring(services, tmp_path / "model.skops")
+
+
+def test_labels_that_are_no_classes_are_named(services, tmp_path) -> None:
+    labels = [f"{name}!" for name in LABELS]
+    skops.dump(
+        LogisticRegression(max_iter=1000).fit(frame(TRAINING), labels), tmp_path / "model.skops"
+    )
+    with pytest.raises(InvalidData, match="unknown: setosa!"):
+        bring(services, tmp_path / "model.skops")
+
+
+@pytest.mark.parametrize("name", ["absent.onnx", "text.onnx"])
+def test_files_that_are_no_models(services, tmp_path, name) -> None:
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(InvalidData, match=name):
+        bring(services, tmp_path / name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    """Return a function that saves a model as a folder of MLflow."""
+
+    def save(module, model, name, signature=True, **options) -> Path:
+        given = infer_signature(frame(TRAINING), model.predict(frame(TRAINING)))
+        path = tmp_path / name
+        module.save_model(
+            model, str(path), signature=given if signature else None,
+            pip_requirements=[], **options,
+        )  # fmt: skip
+        return path
+
+    return save
+
+
+def test_mlflow_folders_by_flavour(services, folder) -> None:
+    model = fitted()
+    path = folder(mlflow.sklearn, model, "skops", serialization_format="skops")
+    released, lineage, _ = bring(services, path)
+    assert lineage.imported.kind.startswith("MLflow sklearn")
+    same_answers(services, released.release_id, model)
+    path = folder(mlflow.sklearn, model, "pickle", serialization_format="cloudpickle")
+    with pytest.raises(Refused, match="--trust-pickle"):
+        bring(services, path)
+    assert bring(services, path, trust_pickle=True)[0].release_id
+
+
+def test_an_mlflow_model_without_signature_is_refused(services, folder) -> None:
+    path = folder(mlflow.sklearn, fitted(), "bare", signature=False, serialization_format="skops")
+    with pytest.raises(InvalidData, match="has no signature"):
+        bring(services, path)
+
+
+def test_a_signature_that_does_not_fit_is_named(services, folder) -> None:
+    path = folder(mlflow.sklearn, fitted(), "other", serialization_format="skops")
+    file = path / "MLmodel"
+    file.write_text(file.read_text().replace("sepal_length", "age"))
+    with pytest.raises(InvalidData, match=r"age .* is no feature of the use case"):
+        bring(services, path)
+
+
+def test_boosted_trees_of_mlflow(services, folder, tmp_path) -> None:
+    numbers = [IRIS.classes.index(label) for label in LABELS]
+    extreme = XGBClassifier(n_estimators=5, max_depth=2).fit(frame(TRAINING), numbers)
+    with pytest.raises(InvalidData, match="unknown: 0, 1, 2"):
+        bring(services, folder(mlflow.xgboost, extreme, "xgboost"))
+    released, _, _ = bring(services, tmp_path / "xgboost", classes=" ".join(IRIS.classes))
+    test = rows(50, 5)
+    records = test.select(IRIS.record_schema.names).to_batches()[0]
+    scorer = Scorer(load_release(services.store, "iris", released.release_id), IRIS)
+    wanted = extreme.predict_proba(frame(test))
+    assert scorer.score(records).probabilities == pytest.approx(wanted, abs=1e-5)
+    light = LGBMClassifier(n_estimators=5, num_leaves=4, verbose=-1).fit(frame(TRAINING), LABELS)
+    path = folder(mlflow.lightgbm, light, "lightgbm")
+    released, lineage, _ = bring(services, path, trust_pickle=True)
+    assert "lightgbm" in lineage.libraries
+    same_answers(services, released.release_id, light)
