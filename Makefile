@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers lint check test up down status logs clean run-pipeline \
-	data-report recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
+	data-report new-use-case recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
 	validate setup-checkers deploy-all build-images push-images contract canary faults fuzz fuzz-inputs
 
 CONFIG ?= config/embedded.env
@@ -27,6 +27,11 @@ given = $(if $(findstring command,$(origin $(1))),$($(1)))
 export GIVEN_CALLED_FROM := $(CALLED_FROM)
 export GIVEN_USE_CASE := $(call given,USE_CASE)
 export GIVEN_DATA := $(call given,DATA)
+export GIVEN_NAME := $(call given,NAME)
+export GIVEN_LABEL := $(call given,LABEL)
+export GIVEN_ID := $(call given,ID)
+export GIVEN_TIME := $(call given,TIME)
+export GIVEN_TASK := $(call given,TASK)
 export GIVEN_COLUMNS := $(call given,COLUMNS)
 export GIVEN_BASE := $(call given,BASE)
 export GIVEN_ROWS := $(call given,ROWS)
@@ -47,7 +52,7 @@ export GIVEN_USE_CASE_PACKAGES := $(call given,USE_CASE_PACKAGES)
 export GIVEN_PERCENT := $(call given,PERCENT)
 export GIVEN_BASE_URL := $(call given,BASE_URL)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
-unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS
+unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS NAME LABEL ID TIME TASK
 
 SOURCE_PARAMETERS := USE_CASE DATA COLUMNS BASE ROWS SEED
 RUN_PARAMETERS := $(SOURCE_PARAMETERS) WEIGHTS TRIALS BUDGET_MINUTES
@@ -129,6 +134,9 @@ recurring-pipeline: setup ## Train repeatedly on KFP_ENDPOINT: CRON="0 0 3 * * 1
 
 data-report: up ## Create a dataset version and show what is in it: USE_CASE=spam DATA= COLUMNS= BASE= ROWS=
 	cd "$$GIVEN_CALLED_FROM" && mlplatform data-report $(call options,$(SOURCE_PARAMETERS))
+
+new-use-case: setup ## Write the package of a use case for your data: NAME=churn DATA=path-or-url LABEL=column ID= TIME= TASK= OUTPUT=
+	cd "$$GIVEN_CALLED_FROM" && mlplatform new-use-case $(call options,DATA LABEL ID TIME TASK OUTPUT) "$${GIVEN_NAME:?give it a name: NAME=churn}"
 
 compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist/pipeline.yaml
 	cd "$$GIVEN_CALLED_FROM" && mlplatform compile-pipeline $(call options,OUTPUT)

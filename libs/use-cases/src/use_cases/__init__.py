@@ -4,7 +4,7 @@ from use_cases.assemble import assemble, model_schema
 from use_cases.feature_schema import FeatureSchema, number_block
 from use_cases.interface import EntityFeature, EntityFeatures, MonitoredColumn, UseCase
 from use_cases.record_schema import ColumnNames, Limits, RecordId, RecordSchema
-from use_cases.registry import use_case, use_case_names
+from use_cases.registry import InstalledUseCases, discover, use_case, use_case_names
 from use_cases.rules.gates import Gate, Gates
 from use_cases.rules.thresholds import (
     BestF1,
@@ -36,6 +36,7 @@ __all__ = [
     "FeatureSchema",
     "Gate",
     "Gates",
+    "InstalledUseCases",
     "Integers",
     "LabelSpec",
     "Limits",
@@ -52,6 +53,7 @@ __all__ = [
     "assemble",
     "combinations",
     "default_parameters",
+    "discover",
     "model_schema",
     "number_block",
     "use_case",
