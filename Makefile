@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers lint check test up down status logs clean run-pipeline \
-	data-report recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
+	data-report new-use-case recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
 	validate setup-checkers deploy-all build-images push-images contract canary faults fuzz fuzz-inputs
 
 CONFIG ?= config/embedded.env
@@ -27,10 +27,16 @@ given = $(if $(findstring command,$(origin $(1))),$($(1)))
 export GIVEN_CALLED_FROM := $(CALLED_FROM)
 export GIVEN_USE_CASE := $(call given,USE_CASE)
 export GIVEN_DATA := $(call given,DATA)
+export GIVEN_NAME := $(call given,NAME)
+export GIVEN_LABEL := $(call given,LABEL)
+export GIVEN_ID := $(call given,ID)
+export GIVEN_TIME := $(call given,TIME)
+export GIVEN_TASK := $(call given,TASK)
 export GIVEN_COLUMNS := $(call given,COLUMNS)
 export GIVEN_BASE := $(call given,BASE)
 export GIVEN_ROWS := $(call given,ROWS)
 export GIVEN_SEED := $(call given,SEED)
+export GIVEN_WEIGHTS := $(call given,WEIGHTS)
 export GIVEN_TRIALS := $(call given,TRIALS)
 export GIVEN_BUDGET_MINUTES := $(call given,BUDGET_MINUTES)
 export GIVEN_RELEASE := $(call given,RELEASE)
@@ -46,10 +52,10 @@ export GIVEN_USE_CASE_PACKAGES := $(call given,USE_CASE_PACKAGES)
 export GIVEN_PERCENT := $(call given,PERCENT)
 export GIVEN_BASE_URL := $(call given,BASE_URL)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
-unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS
+unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS NAME LABEL ID TIME TASK
 
 SOURCE_PARAMETERS := USE_CASE DATA COLUMNS BASE ROWS SEED
-RUN_PARAMETERS := $(SOURCE_PARAMETERS) TRIALS BUDGET_MINUTES
+RUN_PARAMETERS := $(SOURCE_PARAMETERS) WEIGHTS TRIALS BUDGET_MINUTES
 # `$(call options,USE_CASE RELEASE)` passes the variables that were given: --use-case … --release …
 option = $${GIVEN_$(1):+--$(subst _,-,$(shell echo $(1) | tr A-Z a-z)) "$$GIVEN_$(1)"}
 options = $(foreach name,$(1),$(call option,$(name)))
@@ -120,7 +126,7 @@ logs: setup ## Show the logs: PROGRAM=gateway FOLLOW=1
 clean: setup ## Delete the state of the stack (models, data, logs); the tools stay
 	mlplatform clean
 
-run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA="path-or-url …" COLUMNS="body=text" BASE=latest ROWS= TRIALS=4 BUDGET_MINUTES=
+run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA="path-or-url …" COLUMNS="body=text" BASE=latest WEIGHTS= ROWS= TRIALS=4 BUDGET_MINUTES=
 	cd "$$GIVEN_CALLED_FROM" && mlplatform run-pipeline $(call options,$(RUN_PARAMETERS))
 
 recurring-pipeline: setup ## Train repeatedly on KFP_ENDPOINT: CRON="0 0 3 * * 1" USE_CASE=spam and so on
@@ -128,6 +134,9 @@ recurring-pipeline: setup ## Train repeatedly on KFP_ENDPOINT: CRON="0 0 3 * * 1
 
 data-report: up ## Create a dataset version and show what is in it: USE_CASE=spam DATA= COLUMNS= BASE= ROWS=
 	cd "$$GIVEN_CALLED_FROM" && mlplatform data-report $(call options,$(SOURCE_PARAMETERS))
+
+new-use-case: setup ## Write the package of a use case for your data: NAME=churn DATA=path-or-url LABEL=column ID= TIME= TASK= OUTPUT=
+	cd "$$GIVEN_CALLED_FROM" && mlplatform new-use-case $(call options,DATA LABEL ID TIME TASK OUTPUT) "$${GIVEN_NAME:?give it a name: NAME=churn}"
 
 compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist/pipeline.yaml
 	cd "$$GIVEN_CALLED_FROM" && mlplatform compile-pipeline $(call options,OUTPUT)

@@ -30,6 +30,8 @@ SECTIONS = {
     "growth": "growth.section",
     "stages": "bench_stages",
     "dispatch": "bench_dispatch",
+    "byo": "bench_byo",
+    "parity": "bench_parity",
 }
 # `make bench-quality` measures the models, not speed.
 BY_ITSELF = "quality"

@@ -126,6 +126,7 @@ class Testbed:
             "BLOB_STORE_URL": azurite_at(self.blobs.port).account_url,
             "AZURE_STORAGE_KEY": self.azurite.account_key,
             "SPOOL_FOLDER": str(self.home / "spool"),
+            "RECORD_INDEX_FILE": str(self.home / "records.db"),
             "API_KEYS_FILE": str(self.home / "keys.json"),
             "GATEWAY_PORT": str(self.port),
             "INFERENCE_URL_STAGING": self.serving.inference_url_staging,

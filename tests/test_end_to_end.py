@@ -3,113 +3,28 @@
 import json
 import os
 import random
-import re
 import signal
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+import every_use_case
 import httpx
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import yaml
+from embedded_platform import ROOT, Platform, embedded_settings, eventually
 
-from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.parquet import read_table, write_table
 from use_cases import number_block, use_case
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parent.parent
-CONFIG = ROOT / "config" / "embedded.env"
-WITH_A_PORT = re.compile("URL|PORT|ADDRESS|URI")
-PORT = re.compile(r"(?<=:)\d{4,5}\b|^\d{4,5}$")
-DEADLINE_SECONDS = 600
 SPAM, IRIS = use_case("spam"), use_case("iris")
 MAIL = SPAM.examples["spam"]
-
-
-@dataclass(frozen=True)
-class Platform:
-    """A running stack: its settings, and the actions of a user."""
-
-    home: Path
-    settings: dict[str, str]
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", *command],
-            env={**os.environ, **self.settings}, cwd=self.home,
-            capture_output=True, text=True, check=False, timeout=600,
-        )  # fmt: skip
-
-    def done(self, *command: str) -> str:
-        result = self.run(*command)
-        said = f"{command}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
-        assert result.returncode == 0, said
-        return result.stdout
-
-    def call(
-        self, method: str, path: str, body: Any = None, environment: str = "staging", **headers: str
-    ) -> httpx.Response:
-        given = {"X-API-Key": "test-admin-key", "X-Environment": environment, **headers}
-        url = f"{self.settings['GATEWAY_URL']}{path}"
-        return httpx.request(method, url, json=body, headers=given, timeout=30)
-
-    def answer(self, path: str, body: Any, environment: str = "staging") -> dict[str, Any]:
-        response = self.call("POST", path, body, environment)
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    def serves(self, name: str, environment: str) -> str:
-        information = self.call("GET", "/model/info").json()[name][environment]
-        return information["release_id"]
-
-    @property
-    def store(self) -> LocalBlobStore:
-        return LocalBlobStore(self.home / "blob")
-
-
-def embedded_settings(home: Path) -> dict[str, str]:
-    """Return the embedded settings with free ports."""
-    command = ["dotenv", "-f", str(CONFIG), "list", "--format", "json"]
-    given = {**os.environ, "PLATFORM_HOME": str(home), "PLATFORM_ROOT": str(ROOT)}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    listed = subprocess.run(command, env={**given, "PATH": path}, capture_output=True, check=True)
-    moved: dict[str, str] = {}
-
-    def move(match: re.Match[str]) -> str:
-        if match[0] not in moved:
-            moved[match[0]] = str(_free_port())
-        return moved[match[0]]
-
-    values = {k: v or "" for k, v in json.loads(listed.stdout).items()}
-    values = {k: PORT.sub(move, v) if WITH_A_PORT.search(k) else v for k, v in values.items()}
-    quick = {"DRIFT_PAGES": "false", "REFRESH_SECONDS": "1", "SCHEDULER_INTERVAL_SECONDS": "1"}
-    return {**values, **quick, "PLATFORM_HOME": str(home), "PLATFORM_ROOT": str(ROOT), "PATH": path}
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def eventually(check: Callable[[], Any]) -> Any:
-    """Return the first true result of `check`."""
-    pause, end = threading.Event(), time.monotonic() + DEADLINE_SECONDS
-    while not (value := check()):
-        assert time.monotonic() < end, "it did not happen in time"
-        pause.wait(0.2)
-    return value
 
 
 @pytest.fixture(scope="module")
@@ -420,3 +335,50 @@ def test_a_corrupt_release_is_refused_and_the_old_one_keeps_serving(served: Plat
     ledger = served.done("cli", "release", "list", "--use-case", "iris")
     assert "refused" in ledger
     assert "rollback" in ledger
+
+
+@pytest.fixture(scope="module")
+def all_served(served: Platform) -> Platform:
+    """The stack with a release of every built-in use case in staging and production."""
+    every_use_case.train(served, 500)
+    every_use_case.promote(served)
+    return served
+
+
+@pytest.mark.parametrize("name", every_use_case.EVERY)
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_every_use_case_is_predicted(all_served: Platform, name: str, environment: str) -> None:
+    case = use_case(name)
+    for record in case.examples.values():
+        answer = all_served.answer(f"/models/{name}/predict", record, environment)
+        assert answer["prediction"] in case.classes
+        assert answer["release_id"] == all_served.serves(name, environment)
+
+
+def test_an_email_category_has_its_number_and_the_model_that_answered(all_served: Platform) -> None:
+    text = {"email_text": "Your verification code is 123456, it expires in 10 minutes"}
+    answer = all_served.answer("/models/email_categories/predict", text)
+    lineage = all_served.call("GET", "/model/info").json()["email_categories"]["staging"]["lineage"]
+    assert (answer["label"], answer["predicted_label"]) == ("Verify Code", 5)
+    assert (answer["input_length"], answer["model_used"]) == (58, lineage["candidate"])
+
+
+def test_every_use_case_is_scored_in_batches(all_served: Platform) -> None:
+    for name, job in every_use_case.score_batches(all_served, 60).items():
+        assert (job["status"], job["rows_done"], job["rows_invalid"]) == ("succeeded", 60, 0), name
+
+
+def test_drift_of_every_use_case_is_detected(all_served: Platform) -> None:
+    for name, report in every_use_case.drift_reports(all_served, 250).items():
+        assert report["status"] == "drift", (name, report)
+
+
+def test_every_use_case_rolls_back(all_served: Platform) -> None:
+    names = every_use_case.NEW
+    before = {name: all_served.serves(name, "production") for name in names}
+    every_use_case.train(all_served, 400)
+    every_use_case.promote(all_served)
+    for name in names:
+        assert eventually(lambda n=name: all_served.serves(n, "production") != before[n])
+        all_served.done("cli", "rollback", "--use-case", name)
+        assert eventually(lambda n=name: all_served.serves(n, "production") == before[n])

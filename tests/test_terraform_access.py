@@ -39,9 +39,12 @@ def may(component: str, word: str, path: str) -> bool:
 
 NEEDED = [
     ("api-gateway", "append", LOG),
+    ("api-gateway", "read", LOG),
     ("api-gateway", "append", LABELS),
+    ("api-gateway", "read", LABELS),
     ("api-gateway", "read", LEDGER),
     ("api-gateway", "read", MANIFEST),
+    ("api-gateway", "read", MODEL),
     ("api-gateway", "read", LINEAGE),
     ("api-gateway", "read", REPORT),
     ("api-gateway", "append", f"{BATCH_JOBS}/j/job.json"),
@@ -83,8 +86,6 @@ NEEDED = [
     ("mlflow", "append", "mlflow/1/run/artifacts/model"),
 ]
 FORBIDDEN = [
-    ("api-gateway", "read", MODEL),
-    ("api-gateway", "read", LOG),
     ("api-gateway", "delete", LOG),
     ("api-gateway", "delete", LABELS),
     ("api-gateway", "append", LEDGER),

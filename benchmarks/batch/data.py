@@ -14,11 +14,11 @@ from platform_core.clock import SystemClock
 from platform_core.contracts.release import Lineage
 from platform_core.storage import release_path
 from scoring import Release, build_release, store_release
-from use_cases import assemble, model_schema, use_case
+from use_cases import assemble, default_parameters, model_schema, use_case
 
 CASE = use_case("spam")
 COLUMNS = CASE.record_schema.names
-CANDIDATE, TERMS = "guided_sgd", 20_000
+CANDIDATE, TERMS = "guided_words", 20_000
 TRAINING_ROWS, PART_ROWS, BASE_ROWS = 4_000, 50_000, 4_000
 RARE_WORDS = 85
 MODEL = "fitted.pickle"
@@ -30,7 +30,7 @@ def release_in(folder: Path) -> Release:
     rows = next(_parts(TRAINING_ROWS, seed=0))
     records = rows.select(COLUMNS).combine_chunks().to_batches()[0]
     candidate = next(each for each in CASE.training().candidates() if each.name == CANDIDATE)
-    parameters = {name: values[0] for name, values in candidate.space.items()}
+    parameters = default_parameters(candidate.space)
     model = candidate.build(parameters, 0)
     model.set_params(inputs__text__max_features=TERMS, inputs__text__min_df=1)
     features = model_schema(CASE).frame(assemble(CASE, records))

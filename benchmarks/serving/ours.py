@@ -68,6 +68,7 @@ class Home:
             "GATEWAY_PORT": str(self.gateway_port),
             "API_KEYS_FILE": str(self.folder / "keys.json"),
             "SPOOL_FOLDER": str(self.folder / "spool"),
+            "RECORD_INDEX_FILE": str(self.folder / "records.db"),
             "RATE_LIMIT": BUSY_LIMIT,
             "INFERENCE_URL_STAGING": service,
             "INFERENCE_URL_PRODUCTION": service,

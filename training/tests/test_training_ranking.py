@@ -1,9 +1,14 @@
 """Which trial a search takes where scores alone do not tell them apart."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.search.ranking import ranked
+from platform_core.errors import ReleaseRefused
+from training.search.parity import Parity
+from training.search.ranking import explained, ranked, winner
 from training.search.threshold import Decision
 from training.search.trials import Trial, TrialResult
 from use_cases import use_case
@@ -40,6 +45,40 @@ def test_equal_trials_keep_their_order() -> None:
 def test_a_single_fold_ties_only_what_is_as_good() -> None:
     one, other = result(0, 0.9, (0.9,), 0.5), result(1, 0.8, (0.8,), 0.9)
     assert numbers([one, other]) == [0, 1]
+
+
+def excluded(one: TrialResult, largest: float = 0.1, problem: str | None = None) -> TrialResult:
+    return replace(one, parity=Parity(50, largest, 1e-5, problem))
+
+
+def test_a_trial_whose_graph_answers_otherwise_cannot_win() -> None:
+    best = excluded(result(0, 0.99, (0.99, 0.99), 0.99))
+    second, third = (result(n, 0.9 - n / 10, (0.9 - n / 10,) * 2, 0.5) for n in (1, 2))
+    ordered = ranked([best, third, second])
+    assert [one.trial.number for one in ordered] == [1, 2, 0]
+    assert winner(ordered) is second
+    assert best.excluded == (
+        "its ONNX graph differs from the model by 1.00e-01 on 50 rows outside the fit; "
+        "1e-05 is allowed"
+    )
+
+
+def test_without_a_trial_that_may_win_every_reason_is_said() -> None:
+    results = ranked([
+        excluded(result(0, 0.9, (0.9,), 0.9)),
+        excluded(result(1, 0.8, (0.8,), 0.9), problem="RuntimeError: no converter"),
+    ])  # fmt: skip
+    with pytest.raises(ReleaseRefused, match=r"c0: .*1.00e-01.*c1: .*no converter"):
+        winner(results)
+
+
+def test_a_best_trial_without_the_highest_score_is_explained() -> None:
+    one = result(0, 0.911, (0.811, 0.964, 0.941), ranking=0.958)
+    other = result(1, 0.909, (0.755, 0.968, 0.973), ranking=0.971)
+    why = explained(ranked([one, other]), "f1")
+    assert "c0 {} has the best f1 (0.9110, chosen 0.9090)" in why
+    assert "higher average precision decides (0.9710 against 0.9580)" in why
+    assert explained(ranked([one]), "f1") is None
 
 
 def test_no_trials_no_order() -> None:

@@ -5,16 +5,27 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from training.search.folds import FOLDS
+from training.search.parity import Parity
 from training.search.suggestions import ROUND, rounds
 from training.search.threshold import Decision
 from training.search.trials import Trial, TrialResult, settings
-from use_cases import use_case
+from use_cases import (
+    Candidate,
+    Integers,
+    LogUniform,
+    Uniform,
+    When,
+    default_parameters,
+    use_case,
+)
+from use_cases.testing import variant
 
 IRIS = use_case("iris")
 
@@ -37,7 +48,7 @@ def test_first_every_candidate_is_tried_with_its_defaults(name: str) -> None:
     first = next(rounds(use_case(name), 50, 1, []))
     assert [t.candidate for t in first] == [c.name for c in candidates]
     for trial, candidate in zip(first, candidates, strict=True):
-        assert trial.parameters == {key: values[0] for key, values in candidate.space.items()}
+        assert trial.parameters == default_parameters(candidate.space)
 
 
 def test_fewer_trials_than_candidates_take_the_first_ones() -> None:
@@ -74,6 +85,65 @@ def test_suggestions_follow_the_scores() -> None:
         trials = suggested("iris", 14, seed, lambda t: float(t.candidate == "gradient_boosting"))
         shares.append(np.mean([t.candidate == "gradient_boosting" for t in trials[4:]]))
     assert np.mean(shares) > 0.4
+
+
+RANGES = {
+    "kind": ("a", "b"),
+    "c": LogUniform(0.01, 100, 1.0),
+    "share": When("kind", "b", Uniform(0, 1, 0.5)),
+    "depth": When("kind", "a", Integers(1, 64, 8, log=True)),
+}
+
+
+def ranges(*spaces):
+    candidates = [Candidate(f"c{n}", None, space, None) for n, space in enumerate(spaces)]
+    return variant(IRIS, training={"candidates": lambda _: candidates})
+
+
+def searched(case, trials: int, seed: int, result=told) -> list[TrialResult]:
+    results: list[TrialResult] = []
+    for round_ in rounds(case, trials, seed, results):
+        results.extend(result(trial, 0.5) for trial in round_)
+    return results
+
+
+def test_ranges_are_searched_within_their_bounds_and_conditions() -> None:
+    trials = [one.trial for one in searched(ranges(RANGES), 30, 0)]
+    assert trials[0].parameters == {"kind": "a", "c": 1.0, "depth": 8}
+    assert len({str(trial.parameters) for trial in trials}) == 30
+    for parameters in (trial.parameters for trial in trials):
+        assert 0.01 <= parameters["c"] <= 100
+        assert ("share" in parameters) == (parameters["kind"] == "b")
+        assert parameters.get("depth", 8) in range(1, 65)
+    assert {trial.parameters["kind"] for trial in trials} == {"a", "b"}
+    again = [one.trial for one in searched(ranges(RANGES), 30, 0)]
+    assert again == trials
+
+
+def test_a_space_of_lists_with_a_condition_ends_when_all_is_tried() -> None:
+    case = ranges({"kind": ("a", "b"), "n": When("kind", "b", (1, 2, 3)), "m": (1, 2)})
+    assert len(searched(case, 100, 0)) == settings(case) == 8
+
+
+def test_a_candidate_without_a_graph_is_not_suggested_again() -> None:
+    def result(trial: Trial, score: float) -> TrialResult:
+        problem = "no converter" if trial.candidate == "c0" else None
+        return replace(told(trial, score), parity=Parity(0, 0.0, 1e-5, problem))
+
+    case = ranges({"a": tuple(range(9))}, {"b": (1, 2, 3, 4)})
+    assert [one.trial.candidate for one in searched(case, 20, 0, result)] == ["c0", *["c1"] * 4]
+
+
+@pytest.mark.parametrize("given", [(2, 1, 1), (0, 1, 2), (0, float("inf"), 1), (1, 1, 1)], ids=str)
+def test_a_range_without_values_or_with_a_default_outside_is_refused(given) -> None:
+    with pytest.raises(ValueError, match="low must be below high"):
+        Uniform(*given)
+
+
+def test_a_condition_on_a_later_parameter_is_refused() -> None:
+    space = {"n": When("kind", "b", (1, 2)), "kind": ("a", "b")}
+    with pytest.raises(ValueError, match="which must be before it"):
+        default_parameters(space)
 
 
 ON_RAY = """

@@ -1,11 +1,18 @@
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from onnx import TensorProto
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from platform_core.errors import ReleaseRefused
 from scoring import Scorer, build_release
-from use_cases import use_case
+from scoring.graph import Graph
+from use_cases import FeatureSchema, use_case
+from use_cases.export import export
 
 IRIS = use_case("iris")
 
@@ -72,3 +79,16 @@ def test_no_records_give_no_answers(iris_graph):
     assert scores.probabilities.shape == (0, 3)
     assert len(scores.predictions) == 0
     assert scores.predictions.type == pa.string()
+
+
+def test_long_texts_are_answered_in_smaller_chunks_with_the_same_answers() -> None:
+    schema = FeatureSchema(texts=("text",))
+    frame = pd.DataFrame({"text": ["good day", "bad day"] * 4})
+    columns = ColumnTransformer([("text", TfidfVectorizer(), "text")])
+    model = make_pipeline(columns, LogisticRegression()).fit(frame, ["x", "y"] * 4)
+    graph = Graph(export(model, schema, "xy").SerializeToString(), schema, 2)
+    texts = ["good " * (40_000 if place % 40 == 39 else 1) for place in range(100)]
+    batch = schema.batch([pa.array(texts)], np.empty((100, 0)))
+    together = graph.probabilities(batch)
+    alone = [graph.probabilities(batch.slice(place, 1)) for place in (0, 39, 40, 99)]
+    np.testing.assert_allclose(together[[0, 39, 40, 99]], np.concatenate(alone), atol=1e-6)

@@ -8,14 +8,14 @@ import pytest
 
 PROGRAM = """
 import hashlib, sys
-from use_cases import assemble, model_schema, use_case
+from use_cases import assemble, default_parameters, model_schema, use_case
 
 case = use_case(sys.argv[1])
 table = case.training().generate(300, 0).combine_chunks()
 batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
 features = model_schema(case).frame(batch)
 for candidate in case.training().candidates():
-    defaults = {name: values[0] for name, values in candidate.space.items()}
+    defaults = default_parameters(candidate.space)
     labels = table[case.training().label.column].to_pylist()
     model = candidate.build(defaults, 0).fit(features, labels)
     graph = candidate.to_onnx(model).SerializeToString()

@@ -43,14 +43,19 @@ def test_an_unknown_name_lists_what_there_is():
         use_case("weather")
 
 
-def test_a_use_case_of_another_package_is_found(tmp_path):
-    (tmp_path / "tulips.py").write_text(OUT_OF_TREE)
-    metadata = tmp_path / "tulips-1.0.dist-info"
+def install(folder: Path, package: str = "tulips", name: str = "tulip") -> None:
+    """Install a package as pip does: the module, and metadata with its entry point."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{package}.py").write_text(OUT_OF_TREE)
+    metadata = folder / f"{package}-1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: tulips\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[mlplatform.use_cases]\ntulip = tulips:TulipUseCase\n"
-    )
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    entry = f"[mlplatform.use_cases]\n{name} = {package}:TulipUseCase\n"
+    (metadata / "entry_points.txt").write_text(entry)
+
+
+def test_a_use_case_of_another_package_is_found(tmp_path):
+    install(tmp_path)
     code = """
 from use_cases import use_case, use_case_names
 print(*use_case_names(), use_case("tulip").features(use_case("tulip").golden_records()).num_rows)
@@ -77,3 +82,58 @@ for name in use_case_names():
     case.training().generate(5, seed=0)
 """
     run(code)
+
+
+INSTALL_LATER = """
+import os, shutil, sys
+from use_cases import InstalledUseCases, discover, use_case, use_case_names
+from platform_core.errors import UnknownUseCase
+before = use_case_names()
+assert not discover() and use_case_names() is before
+try:
+    use_case("tulip")
+except UnknownUseCase:
+    pass
+for name in ("tulips.pth", "tulips-1.0.dist-info"):
+    shutil.move(os.path.join(source, name), site)
+os.utime(site, ns=(1, 1))
+assert use_case("tulip").name == "tulip"
+assert set(use_case_names()) - set(before) == {"tulip"}
+assert "tulip" in set(InstalledUseCases())
+"""
+
+
+def test_a_package_is_found_that_was_installed_after_the_start(tmp_path):
+    """As an editable installation: metadata, and a `.pth` file that names the module's folder."""
+    site, later = tmp_path / "site-packages", tmp_path / "later"
+    site.mkdir()
+    install(later)
+    (later / "tulips-1.0.dist-info").rename(tmp_path / "tulips-1.0.dist-info")
+    (tmp_path / "tulips.pth").write_text(f"{later}\n")
+    run(f"source, site = {str(tmp_path)!r}, {str(site)!r}\n{INSTALL_LATER}", site)
+
+
+SHOW_REFUSAL = """
+from platform_core.errors import ConfigurationError
+from use_cases import InstalledUseCases, use_case
+try:
+    use_case(name)
+except ConfigurationError as error:
+    print(error)
+assert name not in set(InstalledUseCases())
+"""
+
+
+def test_two_packages_with_the_same_use_case_are_refused_by_name(tmp_path):
+    install(tmp_path, "tulips")
+    install(tmp_path, "more_tulips")
+    said = run(f"name = 'tulip'\n{SHOW_REFUSAL}", tmp_path)
+    assert "the use case 'tulip' is offered by 2 packages: " in said
+    assert "more_tulips 1.0" in said
+    assert " tulips 1.0" in said
+
+
+def test_an_entry_point_has_the_name_of_its_use_case(tmp_path):
+    install(tmp_path, name="rose")
+    expected = "tulips 1.0 offers the use case 'tulip' under the name 'rose'"
+    assert run(f"name = 'rose'\n{SHOW_REFUSAL}", tmp_path).startswith(expected)

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from platform_core.errors import InvalidInput
+from use_cases import default_parameters
 from use_cases.feature_schema import FeatureSchema
 from use_cases.stock import candidates
 from use_cases.stock.candidates import CLASSIFIERS, REGRESSORS, TEXT_CLASSIFIERS
@@ -55,7 +56,7 @@ def labels(score: np.ndarray, task: str) -> np.ndarray:
 
 def fitted(schema: FeatureSchema, task: str, name: str, target: np.ndarray, frame) -> Pipeline:
     (one,) = candidates(schema, task, CLASSES.get(task, ()), [name])
-    parameters = {key: values[0] for key, values in one.space.items()}
+    parameters = default_parameters(one.space)
     return one, one.build(parameters, 0).fit(frame[list(schema.names)], target)
 
 

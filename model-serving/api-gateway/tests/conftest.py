@@ -302,6 +302,7 @@ async def serve(
             given = {
                 "api_keys_file": keys_file,
                 "spool_folder": tmp_path / "spool",
+                "record_index_file": tmp_path / "records.db",
                 "refresh_seconds": 600,
                 "batch_supervise_seconds": 600,
                 "shutdown_seconds": 5,

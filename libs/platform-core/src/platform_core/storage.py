@@ -11,6 +11,8 @@ models/_feast/registry.db                                the registry of the fea
 baselines/<use_case>/<release_id>.parquet
 inference-logs/use_case=/environment=/date=/hour=/<segment_id>.parquet
 labels/use_case=/date=/<segment_id>.parquet              labels by the date of their predictions
+labels/_erased/use_case=/date=/<prediction_id>           a prediction that was erased
+labels/_erased/use_case=/_records/<digest>               a record that was erased, by its id's hash
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
 drift-reports/_retrain-requests/<request_id><suffix>
 drift-reports/_webhooks/<report_id>-<verdict>.json
@@ -153,6 +155,11 @@ def log_hour_folder(use_case: str, environment: str, time: datetime) -> str:
     return _hour(log_folder(use_case, environment), time)
 
 
+def log_date_folder(use_case: str, environment: str, time: datetime) -> str:
+    """Return the folder of the log segments of the day of `time`."""
+    return _date(log_folder(use_case, environment), time)
+
+
 def log_window_folders(
     use_case: str, environment: str, start: datetime, end: datetime
 ) -> Iterator[str]:
@@ -173,11 +180,7 @@ def log_window_folders(
 
 
 def label_object_path(use_case: str, time: datetime, segment_id: str) -> str:
-    """Return the path of a segment of labels of predictions made on the day of `time`.
-
-    Raises:
-        InvalidInput: `time` has no time zone.
-    """
+    """Return the path of a segment of labels of predictions made on the day of `time`."""
     return f"{label_date_folder(use_case, time)}/{segment_id}{PARQUET}"
 
 
@@ -189,6 +192,32 @@ def label_folder(use_case: str) -> str:
 def label_date_folder(use_case: str, time: datetime) -> str:
     """Return the folder of the labels of predictions made on the day of `time`."""
     return _date(label_folder(use_case), time)
+
+
+def tombstones_folder(use_case: str) -> str:
+    """Return the folder of the predictions and records of a use case that were erased."""
+    return f"{LABELS}/_erased/use_case={use_case}"
+
+
+def tombstones_date_folder(use_case: str, time: datetime) -> str:
+    """Return the folder of the erased predictions that were made on the day of `time`."""
+    return _date(tombstones_folder(use_case), time)
+
+
+def tombstone_path(use_case: str, time: datetime, prediction_id: str) -> str:
+    """Return the path of the tombstone of a prediction that was made at `time`."""
+    return f"{tombstones_date_folder(use_case, time)}/{prediction_id}"
+
+
+def record_tombstone_path(use_case: str, digest: str) -> str:
+    """Return the path of the tombstone of a record, named by the SHA-256 of its id."""
+    return f"{tombstones_folder(use_case)}/_records/{digest}"
+
+
+def parse_tombstone(path: str) -> str | None:
+    """Return the prediction whose tombstone is at `path`; `None` for that of a record."""
+    folder, _, name = path.rpartition("/")
+    return name if is_partition(folder, "date") else None
 
 
 def drift_report_path(

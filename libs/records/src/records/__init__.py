@@ -2,7 +2,7 @@
 
 from records.columns import LogColumns, log_columns
 from records.inference_log import InferenceLog, LogMetrics, UploadResult
-from records.labels import (
+from records.labels.join import (
     LABEL_COLUMNS,
     current_labels,
     join_labels,

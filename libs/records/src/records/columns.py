@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import pyarrow as pa
 
@@ -79,6 +80,19 @@ class LogColumns:
             raise InvalidData(f"inference records do not fit the log's schema: {error}") from error
         return pa.table(columns, schema=self.schema)
 
+    def record(self, row: Mapping[str, Any]) -> InferenceRecord:
+        """Return the record of a row of `table`."""
+        common = {field.name: row[field.name] for field in COMMON_COLUMNS}
+        ends = [row[end] for end in self.interval]
+        return InferenceRecord(
+            **common,
+            prediction=row[PREDICTION],
+            input=_present(self.inputs, row),
+            features=row[FEATURES] or [],
+            probabilities=_present(self.probabilities, row),
+            interval=(ends[0], ends[1]) if ends and None not in ends else None,
+        )
+
 
 @cache
 def log_columns(case: UseCase) -> LogColumns:
@@ -90,6 +104,10 @@ def column(records: pa.RecordBatch, name: str | None) -> pa.Array | None:
     """Return a column of the log; `None` when these records were written without it."""
     index = -1 if name is None else records.schema.get_field_index(name)
     return None if index < 0 else records.column(index)
+
+
+def _present(columns: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[column] for name, column in columns.items() if row.get(column) is not None}
 
 
 def _values(columns: Iterable[str], documents: list[Mapping[str, object]]) -> list[list[object]]:

@@ -12,14 +12,16 @@ from typing import Any, Protocol
 import orjson
 import pyarrow as pa
 
+from platform_core import storage
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.prediction_ids import prediction_time
 from platform_core.errors import InvalidInput, PlatformError, SpoolUnavailable, UpstreamUnavailable
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
-from records.columns import log_columns
-from records.labels import label_table
+from records.columns import PREDICTION_ID, log_columns
+from records.erasure import without_values
+from records.labels.join import label_table
 from records.segments import LABELS, frame, read_label_segment, read_segment
 from records.spool import SealedSegment, Spool
 from use_cases import UseCase, use_case
@@ -224,6 +226,10 @@ def upload_segment(segment: SealedSegment, store: BlobStore) -> tuple[int, int]:
         UpstreamUnavailable: the blob store cannot be reached.
     """
     table, damaged = _segment_table(segment, use_case(segment.name.use_case))
+    folder = storage.tombstones_date_folder(segment.name.use_case, segment.name.hour)
+    erased = {storage.parse_tombstone(blob.path) or "" for blob in store.list(folder)}
+    if erased:
+        table = without_values(table, PREDICTION_ID, erased)
     if table.num_rows:
         write_table(store, segment.name.object_path, table)
     return table.num_rows, damaged

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import onnxruntime as ort
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from platform_core.errors import ReleaseRefused
 from platform_core.open_inference import NUMBERS, PREDICTION, PROBABILITIES
@@ -13,6 +14,11 @@ from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 
 # The TF-IDF output is dense (rows x terms); more rows at once cost gigabytes, not time.
 CHUNK_ROWS = 512
+# A graph may look at every byte of a text, and each row then takes as much room as the longest: 4
+# million bytes are about 0.5 GB.
+CHUNK_BYTES = 4_000_000
+# The most rows of an online request; so few are not measured.
+FEW_ROWS = 32
 
 
 class Graph:
@@ -47,9 +53,9 @@ class Graph:
             ReleaseRefused: the graph answered something that is not one row of finite
                 probabilities per record.
         """
-        if 0 < features.num_rows <= CHUNK_ROWS:
+        if 0 < features.num_rows <= FEW_ROWS:
             return self._run(features)
-        parts = [self._run(chunk) for chunk in _chunks(features)]
+        parts = [self._run(chunk) for chunk in self._chunks(features)]
         return np.concatenate(parts) if parts else np.empty((0, *self._row), np.float32)
 
     def numbers(self, features: pa.RecordBatch) -> np.ndarray:
@@ -59,6 +65,19 @@ class Graph:
             ReleaseRefused: the graph answered something that is not one finite number per record.
         """
         return self.probabilities(features)
+
+    def _chunks(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        lengths = np.zeros(batch.num_rows, np.int64)
+        for name in self._schema.texts:
+            sizes = pc.binary_length(batch.column(name)).fill_null(0)
+            lengths = np.maximum(lengths, sizes.to_numpy(zero_copy_only=False))
+        start = 0
+        while start < batch.num_rows:
+            longest = np.maximum.accumulate(lengths[start : start + CHUNK_ROWS])
+            room = longest * np.arange(1, len(longest) + 1)
+            rows = max(1, int(np.searchsorted(room, CHUNK_BYTES, side="right")))
+            yield batch.slice(start, rows)
+            start += rows
 
     def _run(self, features: pa.RecordBatch) -> np.ndarray:
         feed: dict[str, np.ndarray] = {
@@ -97,8 +116,3 @@ class Graph:
                 f"the ONNX graph takes {actual} and answers {outputs}, "
                 f"expected {expected} and {self._output!r}"
             )
-
-
-def _chunks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    for start in range(0, batch.num_rows, CHUNK_ROWS):
-        yield batch.slice(start, CHUNK_ROWS)

@@ -7,7 +7,7 @@ from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import baseline_path, release_path
 from scoring import Release, build_release, store_release
-from use_cases import assemble, model_schema, use_case
+from use_cases import assemble, default_parameters, model_schema, use_case
 
 ROWS = 400
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ def train(name: str, seed: int = 0) -> bytes:
     table = case.training().generate(ROWS, seed).combine_chunks()
     records = table.select(case.record_schema.names).to_batches()[0]
     candidate = case.training().candidates()[0]
-    defaults = {parameter: values[0] for parameter, values in candidate.space.items()}
+    defaults = default_parameters(candidate.space)
     model = candidate.build(defaults, seed)
     features = model_schema(case).frame(assemble(case, records))
     model.fit(features, table[case.training().label.column].to_pylist())

@@ -92,6 +92,10 @@ class UseCase(ABC):
     """Features that come from the feature store, `None` where there are none."""
     positive: str | None = None
     """The class of interest where there are two."""
+    expects_every_class: bool = False
+    """Whether one class in most of the answers of a few minutes is drift, whatever the inputs."""
+    measured_texts: tuple[str, ...] = ()
+    """The texts of a record whose length in words the gateway measures."""
     monitored: tuple[MonitoredColumn, ...] = ()
     """The features, entity features included, whose drift is monitored."""
     label_maturity: timedelta = timedelta(days=30)
@@ -127,6 +131,13 @@ class UseCase(ABC):
     def answer(self, probabilities: Mapping[str, float], prediction: str) -> dict[str, Any]:
         """Return fields of the answer beyond the common ones."""
         del probabilities, prediction
+        return {}
+
+    def details(self, row: Mapping[str, Any], candidate: str | None) -> dict[str, Any]:
+        """Return fields of the answer that follow from the record, one row of `record_schema`, or
+        from the kind of model that answered (`None` where it is unknown).
+        """
+        del row, candidate
         return {}
 
     def entity_keys(self, records: pa.RecordBatch) -> pa.Array:

@@ -21,6 +21,7 @@ from use_cases.assemble import assemble, model_schema
 from use_cases.feature_schema import NUMBERS, FeatureSchema, number_block
 from use_cases.interface import UseCase
 from use_cases.rules.consistency import check_consistency
+from use_cases.search_space import default_parameters
 from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 from use_cases.training import Candidate
 from use_cases.validation import validate_columns
@@ -36,7 +37,7 @@ def generated_records(case: UseCase, rows: int, seed: int = 0) -> pa.RecordBatch
 
 def fit_default(case: UseCase, candidate: Candidate, rows: int, seed: int = 0) -> Any:
     """Return `candidate`, with its default parameters, fitted on generated records."""
-    defaults = {name: values[0] for name, values in candidate.space.items()}
+    defaults = default_parameters(candidate.space)
     training = case.training()
     labels = training.generate(rows, seed)[training.label.column].to_pylist()
     if case.classes:

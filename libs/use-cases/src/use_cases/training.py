@@ -11,6 +11,7 @@ import pyarrow as pa
 from platform_core.contracts.tasks import Metric
 from use_cases.rules.gates import Gates
 from use_cases.rules.thresholds import ThresholdRule
+from use_cases.search_space import Space
 
 Duplicates = Literal["near", "exact", "none"]
 
@@ -33,14 +34,15 @@ class Candidate:
 
     `build(parameters, seed)` returns an unfitted scikit-learn estimator that takes a pandas
     frame with the columns of the feature schema. `space` maps a parameter to the values it may
-    take; the first value of each is its default. `to_onnx(fitted)` returns an
-    `onnx.ModelProto` with one string input [N, 1] per text, one float input `numbers` [N, K] and
-    the output `probabilities` [N, C]: `use_cases.export` does.
+    take (see `use_cases.search_space`); the first value of a list is its default.
+    `to_onnx(fitted)` returns an `onnx.ModelProto` with one string input [N, 1] per text, one float
+    input `numbers` [N, K] and the output `probabilities` [N, C] or, for numbers, `prediction`
+    [N, 1]: `use_cases.export` does.
     """
 
     name: str
     build: Callable[[Mapping[str, Any], int], Any]
-    space: Mapping[str, Sequence[Any]]
+    space: Space
     to_onnx: Callable[[Any], Any]
 
 

@@ -8,6 +8,7 @@ from api_gateway.gateway import Gateway
 from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import PredictionLimits, Predictor
+from api_gateway.predictions.records import RecordAccess
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.circuit import CircuitBreakingClients, CircuitLimits
 from api_gateway.settings import GatewaySettings
@@ -51,7 +52,6 @@ def assemble(
     # A quarter of all requests in flight is always left for other use cases and environments.
     waiting = max(1, settings.max_in_flight * 3 // 4)
     concurrency = PredictionLimits(settings.upstream_connections, waiting)
-    predictor = Predictor(upstream, log, metrics, clock, concurrency)
-    return Gateway(
-        settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor, metrics
-    )
+    predictor = Predictor(upstream, log, metrics, clock, concurrency, catalog.candidate)
+    own = (settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor)
+    return Gateway(*own, metrics, RecordAccess(settings, store, log, clock))

@@ -18,7 +18,9 @@ InvalidInput
 └── UnknownPurpose          `X-Purpose` is none of live, smoke, drill
 NotFound
 ├── PathNotFound            there is no such endpoint
-└── UseCaseNotFound         the path names a use case that is not installed
+├── UseCaseNotFound         the path names a use case that is not installed
+├── PredictionNotFound      there is no prediction of this id
+└── PredictionErased        there was one; its record and its labels were erased
 Conflict
 ├── FileTaken               a file, or an upload of something else, is at this path already
 ├── FileInUse               a batch job that has not ended reads or writes the file
@@ -76,6 +78,18 @@ class UseCaseNotFound(NotFound):
     """The path names a use case that is not installed."""
 
     code = "use-case-not-found"
+
+
+class PredictionNotFound(NotFound):
+    """There is no prediction of this id."""
+
+    code = "prediction-not-found"
+
+
+class PredictionErased(NotFound):
+    """The record and the labels of a prediction were erased."""
+
+    code = "prediction-erased"
 
 
 class MethodNotAllowed(InvalidInput):

@@ -10,6 +10,7 @@ from api_gateway.auth.rate_limit import RateLimit
 from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import Predictor
+from api_gateway.predictions.records import RecordAccess
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.upstream import ServiceClients
 from api_gateway.settings import GatewaySettings
@@ -34,6 +35,7 @@ class Gateway:
     jobs: BatchJobs
     predictor: Predictor
     metrics: GatewayMetrics
+    records: RecordAccess
 
     @property
     def default_use_case(self) -> UseCase:
@@ -54,6 +56,7 @@ class Gateway:
         )
         background = (
             self.log.run(),
+            self.records.run(),
             self.catalog.keep_fresh(self.settings.refresh_seconds),
             self.jobs.supervisor.run(self.settings.batch_supervise_seconds),
         )

@@ -35,6 +35,10 @@ class GatewaySettings(Settings):
     spool_segment_bytes: int = Field(default=64 << 20, gt=0)
     answer_unlogged: bool = False
 
+    record_index_file: Path
+    record_index_seconds: float = Field(default=0.0, ge=0)
+    record_search_text: bool = False
+
     batch_supervise_seconds: float = Field(default=10.0, gt=0)
     batch_max_attempts: int = Field(default=5, ge=1)
     batch_file_bytes: int = Field(default=5 << 30, gt=0)

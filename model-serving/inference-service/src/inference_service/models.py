@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 from kserve import InferRequest, InferResponse, Model
+from prometheus_client import Histogram
 
 from model_server import (
     RecordBatcher,
@@ -20,6 +21,20 @@ from platform_core.errors import ModelNotReady, ReleaseRefused
 from platform_core.open_inference import TensorReader, tensor_specs
 from scoring import FeatureTransformer, Scorer, Scores, TransformedRecords
 from use_cases import UseCase, model_schema
+
+_SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+PREPROCESSING = Histogram(
+    "inference_preprocessing_seconds",
+    "Time from records to features, entity lookup included, of one batch.",
+    ["use_case"],
+    buckets=_SECONDS,
+)
+INFERENCE = Histogram(
+    "inference_model_seconds",
+    "Time from features to predictions of one batch.",
+    ["use_case"],
+    buckets=_SECONDS,
+)
 
 
 class ReleaseModel(Model):
@@ -71,6 +86,8 @@ class RecordModel(ReleaseModel):
         self._transformer = transformer
         self._reader = TensorReader(use_case.record_schema)
         self._compute = RecordBatcher(self._score, self._score_at_once)
+        self._preprocessing = PREPROCESSING.labels(use_case.name)
+        self._inference = INFERENCE.labels(use_case.name)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return the record's tensors."""
@@ -86,13 +103,20 @@ class RecordModel(ReleaseModel):
         return scored_response(request, self._identity, await self._compute(records))
 
     def _score(self, records: pa.RecordBatch) -> ScoredRecords:
-        return self._score_transformed(self._transformer.transform(records))
+        with self._preprocessing.time():
+            transformed = self._transformer.transform(records)
+        return self._score_transformed(transformed)
 
     def _score_at_once(self, records: pa.RecordBatch) -> ScoredRecords | None:
-        transformed = self._transformer.transform_at_once(records)
+        with self._preprocessing.time():
+            transformed = self._transformer.transform_at_once(records)
         return None if transformed is None else self._score_transformed(transformed)
 
     def _score_transformed(self, transformed: TransformedRecords) -> ScoredRecords:
+        with self._inference.time():
+            return self._scored(transformed)
+
+    def _scored(self, transformed: TransformedRecords) -> ScoredRecords:
         return _scored(self._scorer.score_features(transformed.features), transformed.degraded)
 
 

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from drift_detector.alerts import RetrainPolicy, Webhook
 from drift_detector.detection import DriftDetector, DriftPolicy
+from drift_detector.detection.dominance import DominancePolicy
 from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
 from drift_detector.settings import DriftSettings
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import Clock
 from platform_core.ledger import Ledger
-from use_cases import use_case, use_case_names
+from use_cases import InstalledUseCases
 
 
 def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
@@ -32,7 +33,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         webhook = Webhook(store, url, timeout)
     return DriftJob(
         detector=DriftDetector(store, Ledger(store, clock), clock, policy, page_rows),
-        use_cases={name: use_case(name) for name in use_case_names()},
+        use_cases=InstalledUseCases(),
         flush=gateway_flush(
             settings.gateway_url,
             settings.gateway_api_key.get_secret_value(),
@@ -43,5 +44,10 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             environments=settings.drift_retrain_environments,
         ),
         webhook=webhook,
+        dominance=DominancePolicy(
+            share=settings.drift_dominant_class_share,
+            rows=settings.drift_dominant_class_rows,
+            length=timedelta(minutes=settings.drift_dominant_class_minutes),
+        ),
         revise_period=timedelta(hours=settings.drift_revise_hours),
     )

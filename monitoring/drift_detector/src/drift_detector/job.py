@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pyarrow as pa
 
 from drift_detector.alerts import RetrainPolicy, Webhook, log_alarms, request_retraining
 from drift_detector.detection import DriftDetector, ReleaseReport, Target
+from drift_detector.detection.dominance import DominancePolicy, is_dominated
 from drift_detector.gateway import Flush
 from drift_detector.log import LOGGER
 from drift_detector.reports.page import render_page
@@ -48,6 +49,7 @@ class DriftJob:
     retrain: RetrainPolicy
     webhook: Webhook | None
     revise_period: timedelta
+    dominance: DominancePolicy = field(default_factory=DominancePolicy)
 
     def run(
         self, window: Window, use_case: str | None = None, environment: Environment | None = None
@@ -69,6 +71,9 @@ class DriftJob:
         reports: list[DriftReport] = []
         failures: list[str] = []
         for target in self._targets(use_case, environment):
+            for part in self.dominance.slices(target.use_case, window):
+                if self.detector.log_objects(target, part):
+                    self._measure(target, part, warning, reports, failures, only_alarms=True)
             if explicit or self._is_relevant(target, window):
                 self._measure(target, window, warning, reports, failures)
         return JobOutcome(tuple(reports), tuple(failures))
@@ -110,9 +115,15 @@ class DriftJob:
         warning: str,
         reports: list[DriftReport],
         failures: list[str],
+        *,
+        only_alarms: bool = False,
     ) -> None:
         try:
-            computed = self.detector.reports(target, window)
+            computed = self._computed(target, window)
+            if only_alarms:
+                computed = [one for one in computed if is_dominated(one)]
+            if not computed:
+                return
             written = [self._publish(target, one, warning) for one in computed]
             remove_superseded(self.detector.store, written)
         except ERRORS as error:
@@ -121,6 +132,13 @@ class DriftJob:
             return
         reports.extend(written)
         failures.extend(f"{target}, {window}: {one.problem}" for one in computed if one.problem)
+
+    def _computed(self, target: Target, window: Window) -> list[ReleaseReport]:
+        if not self.dominance.applies(target.use_case, window):
+            return self.detector.reports(target, window)
+        policy = self.dominance.stricter(self.detector.policy)
+        computed = replace(self.detector, policy=policy).reports(target, window)
+        return [self.dominance.judge(one) for one in computed]
 
     def _publish(self, target: Target, computed: ReleaseReport, warning: str) -> DriftReport:
         store = self.detector.store

@@ -23,6 +23,9 @@ class DriftSettings(StorageSettings, GatewayClientSettings):
     drift_alpha: float = Field(default=0.01, gt=0, lt=1)
     drift_min_columns: int = Field(default=1, gt=0)
     drift_max_class_share: Share = 0.9
+    drift_dominant_class_share: Share = 0.7
+    drift_dominant_class_rows: int = Field(default=50, gt=0)
+    drift_dominant_class_minutes: int = Field(default=15, gt=0)
     drift_max_missing_increase: Share = 0.1
     drift_pages: bool = True
     drift_page_rows: int = Field(default=2000, gt=0)

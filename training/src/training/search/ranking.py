@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from evaluation import within_one_standard_error
+from platform_core.errors import ReleaseRefused
 from training.search.trials import TrialResult
 
 
@@ -12,8 +13,45 @@ def ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
     A metric of decisions (F1 and others) depends on a few rows near the threshold. Trials whose
     folds do not tell them apart from the highest score come first, ordered by how well their
     probabilities rank the rows, which every row takes part in; then the others by score. What is
-    still equal keeps the order of the trials.
+    still equal keeps the order of the trials. Trials that may not win come last.
     """
+    allowed = [result for result in results if result.excluded is None]
+    last = sorted((one for one in results if one.excluded is not None), key=_by_score)
+    return [*_ranked(allowed), *last]
+
+
+def winner(results: Sequence[TrialResult]) -> TrialResult:
+    """Return the first of ranked results.
+
+    Raises:
+        ReleaseRefused: no trial may win; the message says why.
+    """
+    best = results[0]
+    if best.excluded is None:
+        return best
+    reasons = {one.trial.candidate: one.excluded for one in reversed(results)}
+    raise ReleaseRefused(
+        "no candidate has an ONNX graph that answers as it does: "
+        + "; ".join(f"{name}: {why}" for name, why in sorted(reasons.items()))
+    )
+
+
+def explained(results: Sequence[TrialResult], metric: str) -> str | None:
+    """Return why the first of ranked results is not the one with the highest score, if so."""
+    best = results[0]
+    highest = min((one for one in results if one.excluded is None), key=_by_score)
+    if highest.merit <= best.merit:
+        return None
+    measure = "R2" if best.lower_is_better or metric == "r2" else "average precision"
+    return (
+        f"{highest.trial.candidate} {highest.trial.parameters} has the best {metric} "
+        f"({highest.score:.4f}, chosen {best.score:.4f}), but the folds do not tell the two apart "
+        f"(one standard error); among such trials the higher {measure} decides "
+        f"({best.ranking:.4f} against {highest.ranking:.4f})"
+    )
+
+
+def _ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
     if not results:
         return []
     first = min(results, key=_by_score)

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from evaluation import SliceMetrics
+from training.search.parity import Parity
 from training.search.threshold import Decision
-from use_cases import UseCase
+from use_cases import UseCase, combinations, default_parameters
 
 Fold = tuple[np.ndarray, np.ndarray]
 """Row numbers to fit on, and to judge on."""
@@ -28,7 +30,9 @@ class TrialResult:
     `decision` was chosen on the out-of-fold answers to all training rows, `score` is the use
     case's metric of all of them together under it and `folds` that of each fold; `ranking` is
     their average precision, which no threshold enters (for numbers their R2); `seconds` is the time
-    its models took to fit. `lower_is_better` says that the metric is an error.
+    its models took to fit. `lower_is_better` says that the metric is an error; `parity` compares
+    the model of one fold with its graph. `unseen` has the metrics of each of several sources under
+    models that have not seen it.
     """
 
     trial: Trial
@@ -37,7 +41,14 @@ class TrialResult:
     ranking: float
     seconds: float
     decision: Decision
+    unseen: tuple[SliceMetrics, ...] = ()
     lower_is_better: bool = False
+    parity: Parity | None = None
+
+    @property
+    def excluded(self) -> str | None:
+        """Why the trial may not win; `None`: it may."""
+        return None if self.parity is None else self.parity.excluded
 
     @property
     def merit(self) -> float:
@@ -53,12 +64,11 @@ class TrialResult:
 def defaults(case: UseCase) -> list[Trial]:
     """Return one trial per candidate, with its defaults."""
     return [
-        Trial(number, one.name, {name: values[0] for name, values in one.space.items()})
+        Trial(number, one.name, default_parameters(one.space))
         for number, one in enumerate(case.training().candidates())
     ]
 
 
-def settings(case: UseCase) -> int:
-    """Return how many different trials there can be."""
-    sizes = ([len(values) for values in one.space.values()] for one in case.training().candidates())
-    return sum(int(np.prod(size, dtype=np.int64)) for size in sizes)
+def settings(case: UseCase) -> float:
+    """Return how many different trials there can be; infinite with ranges of numbers."""
+    return sum(combinations(one.space) for one in case.training().candidates())

@@ -18,6 +18,7 @@ from training.search.models import (
     graph_answers,
     load_model,
 )
+from training.search.parity import largest_difference
 from training.steps.context import StepContext
 from use_cases import UseCase
 
@@ -69,10 +70,7 @@ def measure(
 
 
 def _largest_difference(case: UseCase, graph: bytes, test: pa.Table, given: Array) -> float:
-    difference = np.abs(given - graph_answers(case, graph, test))
-    if not case.classes:
-        difference /= np.maximum(1, np.abs(given))
-    largest = float(difference.max())
+    largest = largest_difference(case, given, graph_answers(case, graph, test))
     show(
         f"parity: {test.num_rows} rows, largest difference {largest:.2e}, "
         f"tolerance {case.training().gates.parity:.0e}"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pickle
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.columns import TRAIN
+from data_pipeline.columns import TEST, TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
+from data_pipeline.versions.manifest import read_manifest
 from platform_core.contracts.release import DecisionRule
 from releases.catalogue.model_card import TrialSummary
 from training.progress import show
 from training.results import FeaturesResult, TrainResult
-from training.search.fitting import fit, start_workers
+from training.search.fitting import compare, fit, start_workers
 from training.search.threshold import Decision
 from training.search.trials import TrialResult, settings
 from training.steps.context import StepContext
@@ -34,6 +36,7 @@ def run(context: StepContext, features: FeaturesResult) -> TrainResult:
     Raises:
         Conflict: another process trains this run.
         InvalidData: the rows cannot be split into folds.
+        ReleaseRefused: no candidate has an ONNX graph that answers as it does.
         UpstreamUnavailable: Ray or MLflow does not answer.
     """
     with ray_session():
@@ -55,19 +58,31 @@ def _train(
 ) -> TrainResult:
     # The workers start while this process imports scikit-learn.
     from training.search.cross_validation import Budget, search
+    from training.search.ranking import explained
+    from training.search.sources import with_origins
 
     case, given = context.case, context.parameters
-    rows = read_features(context.store, case, dataset_version, TRAIN)
-    planned = min(given.trials, settings(case))
+    rows = with_origins(
+        read_features(context.store, case, dataset_version, TRAIN),
+        read_manifest(context.store, case.name, dataset_version).pooled,
+        given.source_weights,
+    )
+    planned = int(min(given.trials, settings(case)))
     start = time.perf_counter()
     budget = Budget(given.trials, given.budget_minutes)
     finished = _FinishedTrials(context, experiment, run_id, planned)
     found = search(case, rows, budget, given.seed, finished)
     if not found.complete:
         show(_budget_spent(len(found.results), planned, given.budget_minutes))
-    best = found.best
-    model, decision = _fitted(case, rows, best, given.seed)
+    test = read_features(context.store, case, dataset_version, TEST)
+    results, model, decision = _winner(case, rows, test, found.results, given.seed)
+    best = results[0]
+    for one in best.unseen:
+        figures = ", ".join(f"{name} {m.value:.4f}" for name, m in one.metrics.items())
+        show(f"{one.name}, unseen: {figures}")
     show(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {decision.why}")
+    if reason := explained(results, case.training().metric):
+        show(reason)
     seconds = time.perf_counter() - start
     path = context.write("model.pkl", pickle.dumps(model))
     best_score = {f"cv_{case.training().metric}": best.score}
@@ -83,10 +98,39 @@ def _train(
         decision=decision.rule,
         decision_why=decision.why,
         complete=found.complete,
-        trials=tuple(_trial(result) for result in found.results),
+        trials=tuple(_trial(result) for result in results),
+        unseen=best.unseen,
         model_path=path,
         libraries=libraries(model),
     )
+
+
+def _winner(
+    case: UseCase, rows: pa.Table, test: pa.Table, results: list[TrialResult], seed: int
+) -> tuple[list[TrialResult], Any, Decision]:
+    """Return the results, the winner first, with its model fitted on `rows` and its decision.
+
+    The graph must answer the rows of the test part as the model does (their labels are not used);
+    otherwise the next best trial wins.
+
+    Raises:
+        ReleaseRefused: no trial may win; the message says why.
+    """
+    from training.search.ranking import ranked, winner
+
+    while True:
+        best = winner(results)
+        model, decision = _fitted(case, rows, best, seed)
+        checked = replace(best, parity=compare(case, best.trial, model, test))
+        if checked.excluded is None:
+            return results, model, decision
+        show(_exclusion(checked))
+        results = ranked([checked, *results[1:]])
+
+
+def _exclusion(result: TrialResult) -> str:
+    trial = result.trial
+    return f"excluded: {trial.candidate} {trial.parameters}: {result.excluded}"
 
 
 def _fitted(case: UseCase, rows: pa.Table, best: TrialResult, seed: int) -> tuple[Any, Decision]:
@@ -119,6 +163,8 @@ class _FinishedTrials:
             f"trial {self._done}/{self._planned}: {trial.candidate} {self._metric} "
             f"{result.score:.4f} in {result.seconds:.1f} s {trial.parameters}"
         )
+        if result.excluded is not None:
+            show(_exclusion(result))
         child = self._experiment.start(
             f"{trial.candidate}-{trial.number}",
             {"candidate": trial.candidate, **trial.parameters},
@@ -181,5 +227,6 @@ def _trial(result: TrialResult) -> TrialSummary:
         folds=result.folds,
         ranking=result.ranking,
         seconds=result.seconds,
+        excluded=result.excluded,
         threshold=_threshold(result),
     )

@@ -21,7 +21,7 @@ class TrialSummary(Contract):
 
     `score` is the metric over all out-of-fold predictions, `folds` that of each fold, `ranking`
     their average precision (for numbers their R2), `seconds` the time to fit and `threshold` the
-    chosen one, if any.
+    chosen one, if any; `excluded` says why the trial could not win.
     """
 
     number: int
@@ -32,6 +32,7 @@ class TrialSummary(Contract):
     ranking: float
     seconds: float
     threshold: float | None = None
+    excluded: str | None = None
 
 
 class DataSummary(Contract):
@@ -59,7 +60,8 @@ class DataSummary(Contract):
 
 
 class ModelCard(Contract):
-    """`model_card.json`. `limits` are sentences about what the metrics do not cover.
+    """`model_card.json`. `limits` are sentences about what the metrics do not cover, `unseen` the
+    metrics of each of several sources under models that have not seen it.
 
     Without `data` the model was judged on no rows.
     """
@@ -75,6 +77,7 @@ class ModelCard(Contract):
     decision: Rule
     decision_why: str
     slices: tuple[SliceMetrics, ...]
+    unseen: tuple[SliceMetrics, ...] = ()
     data: DataSummary | None
     trials: tuple[TrialSummary, ...]
     search_complete: bool

@@ -120,7 +120,7 @@ class Fields:
         if self.id is not None and self.names[0] != self.id:
             yield f"the id {self.id!r} is not the first column; put it in front"
         for name in self.names:
-            yield from _name_problems(name)
+            yield from name_problems(name)
         for name, block in self.columns:
             yield from block.problems(name)
         yield from self._clashes()
@@ -142,7 +142,8 @@ def _at(values: Sequence[Any], row: int) -> Any:
     return values[(row + row // len(values)) % len(values)]
 
 
-def _name_problems(name: str) -> Iterator[str]:
+def name_problems(name: str) -> Iterator[str]:
+    """Yield why a column cannot have this name."""
     if name in RESERVED or name == NUMBERS:
         yield f"the column {name!r} has a name that the platform uses itself; rename it"
     if not re.match(r"[^\W_]", name):

@@ -1,6 +1,7 @@
 """Labelled records drawn from a profile."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,7 +10,8 @@ import pyarrow.compute as pc
 
 from use_cases.blocks.block import Draw
 from use_cases.blocks.fields import Fields
-from use_cases.blocks.label import Label
+from use_cases.blocks.label import THIRDS, Label
+from use_cases.blocks.number import Number
 from use_cases.blocks.profile import DIGITS, Profile
 
 END = datetime(2026, 1, 5, tzinfo=UTC)
@@ -27,19 +29,26 @@ def generate(
     each other.
     """
     random = np.random.default_rng([seed, round(drift * 1_000)])
-    places = _classes(label, profile, random, rows, drift)
-    columns: Mapping[str, list[pa.Array]] = {name: [] for name in fields.names}
+    places = _groups(label, profile, random, rows, drift)
+    names = (*fields.names, label.column)
+    columns: Mapping[str, list[pa.Array]] = {name: [] for name in names}
     order = []
-    for place, of_class in enumerate(label.classes):
+    for place, group in enumerate(label.groups):
         chosen = np.flatnonzero(places == place)
         order.append(chosen)
         draw = Draw(random, len(chosen), drift)
         for name, block in fields.columns:
-            columns[name].append(block.sample(profile.column(of_class, name), draw))
+            columns[name].append(block.sample(profile.column(group, name), draw))
+        columns[label.column].append(_labels(label, profile, group, replace(draw, drift=0.0)))
     back = pa.array(np.argsort(np.concatenate(order), kind="stable"))
     drawn = [pa.concat_arrays(parts).take(back) for parts in columns.values()]
-    labels = pa.array(label.classes, pa.string()).take(pa.array(places))
-    return pa.table([*drawn, labels], names=[*fields.names, label.column])
+    return pa.table(drawn, names=names)
+
+
+def _labels(label: Label, profile: Profile, group: str, draw: Draw) -> pa.Array:
+    if label.classes:
+        return pa.repeat(group, draw.rows)
+    return pa.array(draw.numbers(profile.label[group]))
 
 
 def with_times(table: pa.Table, name: str, seed: int) -> pa.Table:
@@ -49,39 +58,60 @@ def with_times(table: pa.Table, name: str, seed: int) -> pa.Table:
     return table.append_column(name, pa.array(times, pa.timestamp("us", tz="UTC")))
 
 
-def measure(fields: Fields, label: Label, records: pa.RecordBatch, classes: pa.Array) -> Profile:
-    """Return the profile of N records (the record schema) with their classes (string [N])."""
-    found = {}
-    for of_class in label.classes:
-        rows = records.filter(pc.fill_null(pc.equal(classes, of_class), False))
-        found[of_class] = {
-            name: block.measure(rows.column(index))
-            for index, (name, block) in enumerate(fields.columns)
-        }
-    counts = {name: pc.sum(pc.equal(classes, name)).as_py() or 0 for name in label.classes}
+def measure(fields: Fields, label: Label, records: pa.RecordBatch, labels: pa.Array) -> Profile:
+    """Return the profile of N records (the record schema) with their labels: classes (string [N])
+    or numbers.
+    """
+    numbers = None if label.classes else labels.cast(pa.float64())
+    groups = labels if numbers is None else _thirds(numbers)
+    chosen = {name: pc.fill_null(pc.equal(groups, name), False) for name in label.groups}
+    counts = {name: pc.sum(rows).as_py() or 0 for name, rows in chosen.items()}
     total = max(1, sum(counts.values()))
-    shares = {name: round(count / total, DIGITS) for name, count in counts.items()}
-    return Profile(classes=shares, columns=found)
+    return Profile(
+        classes={name: round(count / total, DIGITS) for name, count in counts.items()},
+        columns={
+            group: {
+                name: block.measure(records.column(index).filter(rows))
+                for index, (name, block) in enumerate(fields.columns)
+            }
+            for group, rows in chosen.items()
+        },
+        label={}
+        if numbers is None
+        else {group: Number().measure(numbers.filter(rows)) for group, rows in chosen.items()},
+    )
+
+
+def _thirds(numbers: pa.Array) -> pa.Array:
+    values = numbers.to_numpy(zero_copy_only=False)
+    edges = np.nanquantile(values, (1 / 3, 2 / 3))
+    places = pa.array(np.searchsorted(edges, values), mask=np.isnan(values))
+    return pa.array(THIRDS).take(places)
 
 
 def assumed(fields: Fields, label: Label) -> Profile:
     """Return a plausible profile for columns that were never measured."""
-    places = np.linspace(0, 1, len(label.classes))
+    groups = label.groups
+    places = dict(zip(groups, np.linspace(0, 1, len(groups)).tolist(), strict=True))
+    target = Number(maximum=100.0)
     return Profile(
-        classes={name: 1 / len(label.classes) for name in label.classes},
+        classes={name: 1 / len(groups) for name in groups},
         columns={
-            of_class: {name: block.assumed(float(place)) for name, block in fields.columns}
-            for of_class, place in zip(label.classes, places, strict=True)
+            group: {name: block.assumed(place) for name, block in fields.columns}
+            for group, place in places.items()
         },
+        label={}
+        if label.classes
+        else {group: target.assumed(place) for group, place in places.items()},
     )
 
 
-def _classes(
+def _groups(
     label: Label, profile: Profile, random: np.random.Generator, rows: int, drift: float
 ) -> np.ndarray:
     """Return the place of each row's class; drift brings the shares of the classes together."""
-    count = len(label.classes)
-    shares = np.array([profile.classes[name] for name in label.classes])
+    count = len(label.groups)
+    shares = np.array([profile.classes[name] for name in label.groups])
     shares = np.maximum((1 - drift / 2) * shares + drift / 2 / count, LEAST_SHARE / count)
     places = random.choice(count, rows, p=shares / shares.sum())
     # So that every class occurs, however rare it is.

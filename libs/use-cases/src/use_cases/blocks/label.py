@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 TWO = 2
+THIRDS = ("low", "middle", "high")
 
 
 @dataclass(frozen=True, init=False)
 class Label:
-    """The column with the label, and its classes as the data spells them.
+    """The column with the label, and its classes as the data spells them; without classes the
+    label is a number.
 
     Of two classes the second is the one of interest (`positive`). `also` maps further spellings
     to a class.
@@ -37,13 +39,18 @@ class Label:
         """The class of interest, where there are two."""
         return self.classes[1] if len(self.classes) == TWO else None
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """What rows are described by: the classes, or the thirds of a number."""
+        return self.classes or THIRDS
+
     def problems(self) -> list[str]:
         """Return classes that are too few or the same, and spellings of unknown classes."""
         found = []
-        if len(self.classes) < TWO:
+        if len(self.classes) == 1:
             found.append(
-                f"the label {self.column!r} has the classes {list(self.classes)}; a model needs "
-                "at least two"
+                f"the label {self.column!r} has one class, {self.classes[0]!r}; name at least "
+                "two, or none for a number"
             )
         lower = [name.strip().lower() for name in self.classes]
         twice = sorted({name for name in lower if lower.count(name) > 1})

@@ -36,10 +36,14 @@ class ColumnProfile(Contract):
 
 
 class Profile(Contract):
-    """The share of each class, and its columns by name."""
+    """The share of each class, and its columns by name.
+
+    Where the label is a number, its thirds stand for classes, and `label` describes it in each.
+    """
 
     classes: Mapping[str, float]
     columns: Mapping[str, Mapping[str, ColumnProfile]]
+    label: Mapping[str, ColumnProfile] = {}
 
     def column(self, of_class: str, name: str) -> ColumnProfile:
         """Return a column of one class."""

@@ -1,11 +1,12 @@
 """The training half of a declared use case."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from platform_core.contracts.tasks import Metric, Task, task_of
 from use_cases.blocks.fields import Fields
 from use_cases.blocks.generator import generate, with_times
 from use_cases.blocks.label import Label
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from use_cases.blocks.use_case import DeclaredUseCase
 
 MARGIN = 0.02
+METRICS: Mapping[Task, Metric] = {
+    "binary": "roc_auc",
+    "multiclass": "f1_macro",
+    "regression": "rmse",
+}
 
 
 class DeclaredTraining(TrainingUseCase):
@@ -27,9 +33,9 @@ class DeclaredTraining(TrainingUseCase):
 
     def __init__(self) -> None:
         label, case = self.case.label, self.case
-        self.label = LabelSpec(label.column, label.values)
+        self.label = LabelSpec(label.column, label.values if label.classes else {})
         self.time_column = case.time_column
-        self.metric = case.metric or ("roc_auc" if case.positive else "f1_macro")
+        self.metric = case.metric or METRICS[task_of(len(label.classes))]
         self.gates = Gates(case.gates, MARGIN)
         self.threshold = case.threshold or _threshold(case.label, self.gates)
         self.duplicates = case.duplicates or _policy(case.declared)
@@ -42,10 +48,11 @@ class DeclaredTraining(TrainingUseCase):
 
     def candidates(self) -> Sequence[Candidate]:
         """Return the stock candidates that suit the columns."""
-        from use_cases.blocks.candidates import candidates
+        from use_cases.stock import candidates
 
         case = self.case
-        return candidates(case.feature_schema, case.classes, case.models)
+        task = task_of(len(case.classes))
+        return candidates(case.feature_schema, task, case.classes, case.models)
 
     def duplicate_text(self, records: pa.RecordBatch) -> pa.Array:
         """Return the texts of a record that has nothing but texts, otherwise null."""

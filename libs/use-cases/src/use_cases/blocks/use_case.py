@@ -49,7 +49,7 @@ class DeclaredUseCase(UseCase):
     for F1.
     """
     metric: Metric | None = None
-    """What candidates are chosen by; ROC AUC for two classes, otherwise macro F1."""
+    """What candidates are chosen by: ROC AUC of two classes, macro F1 of more, RMSE of numbers."""
     models: tuple[str, ...] | None = None
     """The names of the stock candidates to try; all that suit the columns by default."""
     duplicates: Duplicates | None = None
@@ -76,6 +76,7 @@ class DeclaredUseCase(UseCase):
             positive=lambda: cls.label.positive,
             decision=lambda: _decision(cls.label),
             feature_schema=lambda: fields.feature_schema,
+            measured_texts=lambda: fields.texts,
             monitored=lambda: fields.monitored,
             profile=lambda: _profile(cls),
             examples=lambda: _examples(cls),
@@ -138,6 +139,8 @@ def _gate_problems(case: type[DeclaredUseCase]) -> Iterator[str]:
 
 
 def _decision(label: Label) -> DecisionRule:
+    if not label.classes:
+        return DecisionRule()
     if label.positive is None:
         return DecisionRule(kind="argmax")
     negative = label.classes[0]
@@ -150,17 +153,18 @@ def _profile(case: type[DeclaredUseCase]) -> Profile:
     module = sys.modules[case.__module__].__file__
     file = Path(module or "").with_name(PROFILE_FILE)
     fields, label = case.declared, case.label
-    return read_profile(file, label.classes, fields.names) or assumed(fields, label)
+    return read_profile(file, label.groups, fields.names) or assumed(fields, label)
 
 
 def _examples(case: type[DeclaredUseCase]) -> Mapping[str, dict[str, Any]]:
     """Return a generated record of each class."""
-    rows = generate(case.declared, case.label, case.profile, 4 * len(case.classes), 0, 0.0)
-    schema = record_schema(case.record)
+    label, schema = case.label, record_schema(case.record)
+    rows = generate(case.declared, label, case.profile, 4 * len(label.groups), 0, 0.0).to_pylist()
     found: dict[str, dict[str, Any]] = {}
-    for row in rows.to_pylist():
-        found.setdefault(row[case.label.column], schema.request(_shown(row)))
-    return {name: found[name] for name in case.classes}
+    for row in rows:
+        found.setdefault(str(row[label.column]), schema.request(_shown(row)))
+    names = label.classes or (str(rows[0][label.column]),)
+    return {name: found[name] for name in names}
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,13 +43,17 @@ class Nodes:
             self._constants[key] = name
         return self._constants[key]
 
+    def doubles(self, values: Any) -> str:
+        """Return a constant float64 tensor."""
+        return self._numbers(TensorProto.DOUBLE, np.asarray(values, np.float64))
+
     def floats(self, values: Any) -> str:
         """Return a constant float32 tensor."""
-        array = np.asarray(values, np.float32)
+        return self._numbers(TensorProto.FLOAT, np.asarray(values, np.float32))
+
+    def _numbers(self, kind: int, values: np.ndarray) -> str:
         name = str(self._scope.get_unique_variable_name("constant"))
-        self._container.add_initializer(
-            name, TensorProto.FLOAT, list(array.shape), array.ravel().tolist()
-        )
+        self._container.add_initializer(name, kind, list(values.shape), values.ravel().tolist())
         return name
 
     def slice(self, tensor: str, start: int, end: int = LAST) -> str:

@@ -108,7 +108,13 @@ def add_probabilities(
         container.add_node("Concat", [negative, positive], probabilities, axis=1, op_version=13)
     else:
         container.add_node("Softmax", scores, probabilities, axis=1, op_version=13)
-    best, names = name("best"), name("classes")
+    add_label(scope, container, probabilities, classes, label)
+
+
+def add_label(scope: Any, container: Any, probabilities: str, classes: Array, label: str) -> None:
+    """Add the nodes from probabilities [N, C] to the most probable class [N]."""
+    best = scope.get_unique_variable_name("best")
+    names = scope.get_unique_variable_name("classes")
     container.add_initializer(
         names, TensorProto.STRING, [len(classes)], [str(one).encode() for one in classes]
     )

@@ -1,6 +1,6 @@
 """The model families behind the stock candidates: estimators, their inputs and search spaces."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,11 +13,13 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from use_cases.feature_schema import FeatureSchema
+from use_cases.search_space import Integers, LogUniform, Space
+from use_cases.stock.bayes import DoubleGaussianNB
 
 TERMS = 50_000
 # Trees look at one value after the other: more terms than these cost time and add little.
@@ -35,7 +37,7 @@ class Family:
     schema: FeatureSchema
     estimator: Build
     numbers: Numbers
-    space: Mapping[str, Sequence[Any]]
+    space: Space
     dense: bool = False
 
     def pipeline(self, parameters: Mapping[str, Any], seed: int) -> Pipeline:
@@ -80,11 +82,17 @@ def _words(terms: int) -> TfidfVectorizer:
 def _naive_bayes(schema: FeatureSchema) -> Family:
     if schema.texts:
         return Family(
-            schema, lambda p, _: MultinomialNB(**p), "non_negative", {"alpha": (0.1, 1.0, 0.01)}
+            schema,
+            lambda p, _: MultinomialNB(**p),
+            "non_negative",
+            {"alpha": LogUniform(0.01, 2, 0.1)},
         )
     # Without smoothing, an indicator that one class never has would decide alone.
     return Family(
-        schema, lambda p, _: GaussianNB(**p), "standard", {"var_smoothing": (1e-2, 1e-1, 1e-3)}
+        schema,
+        lambda p, _: DoubleGaussianNB(**p),
+        "standard",
+        {"var_smoothing": LogUniform(1e-4, 0.5, 1e-2)},
     )
 
 
@@ -149,42 +157,58 @@ def _lightgbm_regressor(parameters: Mapping[str, Any], seed: int) -> Any:
     return LGBMRegressor(random_state=seed, **_LIGHT, **parameters)
 
 
-_LINEAR: Mapping[str, tuple[Build, Mapping[str, Sequence[Any]], Mapping[str, Sequence[Any]]]] = {
+_LINEAR: Mapping[str, tuple[Build, Space, Space]] = {
     "logistic_regression": (
         _logistic,
-        {"C": (1.0, 0.1, 10.0)},
-        {"C": (10.0, 3.0, 30.0)},
+        {"C": LogUniform(0.01, 100, 1.0)},
+        {"C": LogUniform(0.3, 100, 10.0)},
     ),
     "sgd": (
         _sgd,
-        {"alpha": (1e-4, 1e-3, 1e-2)},
-        {"alpha": (1e-5, 5e-6, 2e-5)},
+        {"alpha": LogUniform(1e-5, 0.1, 1e-4)},
+        {"alpha": LogUniform(1e-6, 1e-4, 1e-5)},
     ),
-    "ridge": (_ridge, {"alpha": (1.0, 0.1, 10.0)}, {"alpha": (1.0, 0.3, 3.0)}),
+    "ridge": (_ridge, {"alpha": LogUniform(1e-3, 1e3, 1.0)}, {"alpha": LogUniform(0.05, 20, 1.0)}),
 }
-_TREES: Mapping[str, tuple[Build, Build, Mapping[str, Sequence[Any]], bool]] = {
+_TREES: Mapping[str, tuple[Build, Build, Space, bool]] = {
     "random_forest": (
         _forest,
         _forest_regressor,
-        {"n_estimators": (200, 100), "max_depth": (12, 6, 20), "min_samples_leaf": (3, 1, 10)},
+        {
+            "n_estimators": Integers(100, 300, 200),
+            "max_depth": Integers(4, 24, 12),
+            "min_samples_leaf": Integers(1, 20, 3, log=True),
+        },
         False,
     ),
     "hist_gradient_boosting": (
         _histogram,
         _histogram_regressor,
-        {"max_iter": (100, 50, 200), "learning_rate": (0.05, 0.1), "max_leaf_nodes": (15, 31)},
+        {
+            "max_iter": Integers(50, 300, 100),
+            "learning_rate": LogUniform(0.02, 0.3, 0.05),
+            "max_leaf_nodes": Integers(4, 63, 15, log=True),
+        },
         True,
     ),
     "xgboost": (
         _xgboost,
         _xgboost_regressor,
-        {"n_estimators": (100, 50, 200), "learning_rate": (0.1, 0.05), "max_depth": (4, 3, 6)},
+        {
+            "n_estimators": Integers(50, 300, 100),
+            "learning_rate": LogUniform(0.02, 0.3, 0.1),
+            "max_depth": Integers(2, 8, 4),
+        },
         False,
     ),
     "lightgbm": (
         _lightgbm,
         _lightgbm_regressor,
-        {"n_estimators": (100, 50, 200), "learning_rate": (0.05, 0.1), "num_leaves": (15, 31)},
+        {
+            "n_estimators": Integers(50, 300, 100),
+            "learning_rate": LogUniform(0.02, 0.3, 0.05),
+            "num_leaves": Integers(4, 63, 15, log=True),
+        },
         False,
     ),
 }

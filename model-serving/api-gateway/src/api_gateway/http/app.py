@@ -9,12 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_gateway.auth.authentication import authenticate
 from api_gateway.auth.in_flight import InFlightMiddleware
 from api_gateway.batch.routes import add_batch_routes
 from api_gateway.errors import MethodNotAllowed, PathNotFound
+from api_gateway.feedback.routes import add_feedback_routes
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import BodyLimits, context_of
 from api_gateway.http.direct_dispatch import DirectRouteMiddleware
@@ -24,6 +25,7 @@ from api_gateway.http.swagger_page import add_swagger_page
 from api_gateway.http.validation import MAX_BODY_BYTES
 from api_gateway.operations.routes import add_operation_routes
 from api_gateway.predict.routes import add_predict_routes
+from api_gateway.predictions.routes import add_prediction_routes
 from use_cases import use_case_names
 
 
@@ -33,6 +35,30 @@ def create_app(gateway: Gateway) -> ASGIApp:
     The middleware wraps FastAPI instead of being added to it: requests that `DirectRouteMiddleware`
     dispatches skip FastAPI's own layers, and every error ends in `RequestContextMiddleware`.
     """
+    limits = BodyLimits(MAX_BODY_BYTES, gateway.settings.body_timeout_seconds)
+    limited = InFlightMiddleware(UseCaseRoutes(gateway), gateway.settings.max_in_flight)
+    return RequestContextMiddleware(limited, gateway.keys, gateway.metrics, limits)
+
+
+class UseCaseRoutes:
+    """ASGI application with the routes, and their documentation, of all installed use cases. It
+    makes them again when a package with a use case was installed or removed.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._names = use_case_names()
+        self._app = _routes(gateway)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if use_case_names() is not self._names:
+            self._names = use_case_names()
+            self._app = _routes(self._gateway)
+        await self._app(scope, receive, send)
+
+
+def _routes(gateway: Gateway) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,13 +78,12 @@ def create_app(gateway: Gateway) -> ASGIApp:
     )
     add_predict_routes(app, gateway)
     add_batch_routes(app, gateway)
+    add_feedback_routes(app, gateway)
+    add_prediction_routes(app, gateway)
     add_operation_routes(app, gateway)
     add_swagger_page(app)
     document(app)
-    limits = BodyLimits(MAX_BODY_BYTES, gateway.settings.body_timeout_seconds)
-    direct = DirectRouteMiddleware(app, app.routes, use_case_names())
-    limited = InFlightMiddleware(direct, gateway.settings.max_in_flight)
-    return RequestContextMiddleware(limited, gateway.keys, gateway.metrics, limits)
+    return DirectRouteMiddleware(app, app.routes, use_case_names())
 
 
 async def _raise(request: Request, error: Exception) -> Response:

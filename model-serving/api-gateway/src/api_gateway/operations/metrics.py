@@ -21,6 +21,7 @@ from platform_core.contracts.environments import Environment
 
 UNMATCHED = "unmatched"
 BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
+WORD_BUCKETS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 # Any other method is counted as `other`: clients can invent methods.
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
 
@@ -56,6 +57,8 @@ class GatewayMetrics:
             ["use_case", "field"],
             registry=self._registry,
         )
+        self._predictions = _predictions(self._registry)
+        self._words = _words(self._registry)
         self._unlogged = Counter(
             "gateway_unlogged_answers",
             "Records answered although the inference log could not be written.",
@@ -75,6 +78,7 @@ class GatewayMetrics:
         # Looking a child up by its labels costs as much as counting three times.
         self._request_counters: dict[tuple[str, str, str, str, int], tuple[Counter, Histogram]] = {}
         self._answer_counters: dict[tuple[str, str, str, str], Counter] = {}
+        self._prediction_counters: dict[tuple[str, str, str], Counter] = {}
 
     def observe_request(
         self, scope: Scope, context: RequestContext, status: int, seconds: float
@@ -102,6 +106,23 @@ class GatewayMetrics:
         if counter is None:
             counter = self._answer_counters[key] = self._answers.labels(*key)
         counter.inc(records)
+
+    def count_predictions(
+        self, use_case: str, environment: Environment, predictions: Iterable[str]
+    ) -> None:
+        """Count records by their predicted class."""
+        for prediction in predictions:
+            key = (use_case, environment.value, prediction)
+            counter = self._prediction_counters.get(key)
+            if counter is None:
+                counter = self._prediction_counters[key] = self._predictions.labels(*key)
+            counter.inc()
+
+    def observe_words(self, use_case: str, texts: Iterable[str | None]) -> None:
+        """Count the words of each text."""
+        histogram = self._words.labels(use_case)
+        for text in texts:
+            histogram.observe(len(text.split()) if text else 0)
 
     def count_truncated(self, use_case: str, fields: Mapping[str, int]) -> None:
         """Count fields that were longer than what is read of them."""
@@ -134,6 +155,25 @@ class GatewayMetrics:
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _predictions(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gateway_predictions",
+        "Records answered, by the predicted class.",
+        ["use_case", "environment", "prediction"],
+        registry=registry,
+    )
+
+
+def _words(registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        "gateway_input_words",
+        "Length of the texts of records in words, of use cases that are about texts.",
+        ["use_case"],
+        buckets=WORD_BUCKETS,
+        registry=registry,
+    )
 
 
 class _ScrapedValues(Collector):

@@ -12,6 +12,7 @@ from api_gateway.predict.requests import PredictionRequest
 from api_gateway.routing.upstream import ServedScores
 from platform_core.contracts import prediction_ids
 from platform_core.contracts.environments import Environment
+from use_cases import UseCase
 
 LATENCY_DIGITS = 3
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -96,8 +97,11 @@ class PredictedBatch:
         columns: Mapping[str, Sequence[Any]],
         scores: ServedScores,
         now: datetime,
+        candidate: str | None = None,
     ) -> None:
-        """Combine `columns` (the values of the N records of `requests`) with their `scores`."""
+        """Combine `columns` (the values of the N records of `requests`) with their `scores`, which
+        a model of the kind `candidate` gave.
+        """
         self.responses: list[list[dict[str, Any]]] = []
         self.log_records: list[dict[str, Any]] = []
         self.truncated: Counter[str] = Counter()
@@ -105,7 +109,10 @@ class PredictedBatch:
         self._scores = scores
         self._now = now
         self._milliseconds = prediction_ids.milliseconds(now)
-        self._inputs = [case.redact_row(row) for row in _rows(columns)]
+        records = _rows(columns)
+        detailed = type(case).details is not UseCase.details
+        self._details = [case.details(row, candidate) for row in records] if detailed else None
+        self._inputs = [case.redact_row(row) for row in records]
         self._id_values = columns[case.id_column] if case.id_column else None
         finished, row = time.perf_counter(), 0
         for request in requests:
@@ -147,6 +154,7 @@ class PredictedBatch:
             "prediction_id": prediction_id,
             **self._record_id(row),
             **self._answer(prediction, probabilities, interval),
+            **(self._details[row] if self._details else {}),
             "model_version": scores.model_version,
             "release_id": scores.release_id,
             "environment": environment,

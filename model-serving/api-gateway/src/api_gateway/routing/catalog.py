@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
@@ -15,12 +16,14 @@ from pydantic import ValidationError
 from api_gateway.routing.target import ServingTarget, all_targets
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.ledger import LedgerEntry, Verdict
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, release_path
+from use_cases import discover
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Catalog:
         self._ledger = Ledger(cast(BlobStore, self._immutable), clock)  # it only reads
         self._active: dict[ServingTarget, ActiveRelease | None] = {}
         self._reports: dict[ServingTarget, DriftReport] = {}
+        self._loaded = False
         self._refreshing = asyncio.Lock()
         self._failures: list[str] = []
         self._outdated = asyncio.Event()
@@ -56,7 +60,7 @@ class Catalog:
     @property
     def loaded(self) -> bool:
         """Whether the ledger of every environment has been read at least once."""
-        return len(self._active) == len(list(all_targets()))
+        return self._loaded
 
     @property
     def failure(self) -> str | None:
@@ -67,9 +71,33 @@ class Catalog:
         """Return the release that is served, `None` if there is none."""
         return self._active.get(target)
 
+    def candidate(self, target: ServingTarget, release_id: str) -> str | None:
+        """Return the kind of model of a release that is served, `None` where it is unknown."""
+        active = self._active.get(target)
+        if active is None or active.release_id != release_id or active.lineage is None:
+            return None
+        return active.lineage.candidate
+
     def report(self, target: ServingTarget) -> DriftReport | None:
         """Return the latest drift report, `None` before the first one."""
         return self._reports.get(target)
+
+    def served_at(self, target: ServingTarget, at: datetime) -> LedgerEntry | None:
+        """Return the change that decided what an environment served at a time. It may block.
+
+        `None` means that nothing had been served by then.
+
+        Raises:
+            ReleaseRefused: the ledger was altered.
+            UpstreamUnavailable: it cannot be read.
+        """
+        before = (entry for entry in self._ledger.entries(*target) if entry.time <= at)
+        served = [entry for entry in before if entry.change.verdict is Verdict.SERVED]
+        return served[-1] if served else None
+
+    def lineage(self, use_case: str, release_id: str) -> Lineage | None:
+        """Return where a release came from, `None` where that cannot be read. It may block."""
+        return self._document(release_path(use_case, release_id, LINEAGE_FILE), Lineage)
 
     @property
     def reports(self) -> tuple[DriftReport, ...]:
@@ -92,17 +120,22 @@ class Catalog:
                 await asyncio.wait_for(self._outdated.wait(), seconds)
 
     async def refresh(self) -> None:
-        """Read everything again. What cannot be read keeps its previous state."""
+        """Read everything again, newly installed use cases included. What cannot be read keeps its
+        previous state.
+        """
         async with self._refreshing:
             await asyncio.to_thread(self._read)
 
     def _read(self) -> None:
         failures: list[str] = []
-        for target in all_targets():
+        discover()
+        targets = list(all_targets())
+        for target in targets:
             try:
                 self._active[target] = self._read_active(target)
             except PlatformError as error:
                 failures.append(str(error))
+        self._loaded = self._loaded or all(target in self._active for target in targets)
         try:
             reports = latest_reports(self._store)
             self._reports = {ServingTarget(r.use_case, r.environment): r for r in reports}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from api_gateway.routing.target import ServingTarget, all_targets
+from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.release import TensorSpec
 from platform_core.errors import Unavailable
 from platform_core.open_inference import (
@@ -44,26 +44,27 @@ class ServiceClients:
     """One client per service; its connections are shared by the use cases it serves."""
 
     def __init__(self, settings: ServingSettings, timeout_seconds: float, connections: int) -> None:
+        self._settings = settings
+        self._timeout, self._connections = timeout_seconds, connections
         self._probe_timeout = min(timeout_seconds, PROBE_SECONDS)
         self._clients: dict[ServingTarget, V2Client] = {}
-        by_url: dict[str, V2Client] = {}
-        for target in all_targets():
-            url = settings.inference_url(target.environment, target.use_case)
-            if url not in by_url:
-                service = f"the inference service in {target.environment.value}"
-                by_url[url] = V2Client(url, timeout_seconds, service, connections)
-            self._clients[target] = by_url[url]
+        self._by_url: dict[str, V2Client] = {}
         self._outages: dict[ServingTarget, tuple[type[Unavailable], str]] = {}
-
-    @property
-    def targets(self) -> tuple[ServingTarget, ...]:
-        """Every use case with every environment."""
-        return tuple(self._clients)
 
     def close(self) -> None:
         """Close all connections."""
-        for client in self._clients.values():
+        for client in self._by_url.values():
             client.close()
+
+    def _client(self, target: ServingTarget) -> V2Client:
+        client = self._clients.get(target)
+        if client is None:
+            url = self._settings.inference_url(target.environment, target.use_case)
+            if url not in self._by_url:
+                service = f"the inference service in {target.environment.value}"
+                self._by_url[url] = V2Client(url, self._timeout, service, self._connections)
+            client = self._clients[target] = self._by_url[url]
+        return client
 
     def outage(self, target: ServingTarget) -> Unavailable | None:
         """Return why the last call there failed, `None` when it did not."""
@@ -79,7 +80,7 @@ class ServiceClients:
             ModelNotReady: the service has no such model ready.
             UpstreamUnavailable: it is down, too slow, or its response is not V2.
         """
-        client, parameters = self._clients[target], {RETURN_FEATURES: True}
+        client, parameters = self._client(target), {RETURN_FEATURES: True}
         tensors = _input_tensors(target.use_case, columns)
         try:
             result = await client.infer(
@@ -99,7 +100,8 @@ class ServiceClients:
             ModelNotReady: it serves none.
             UpstreamUnavailable: it is down, too slow, or its response is not V2.
         """
-        return await self._clients[target].served_release(target.use_case, self._probe_timeout)
+        client = self._client(target)
+        return await client.served_release(target.use_case, self._probe_timeout)
 
 
 @cache

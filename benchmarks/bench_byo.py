@@ -1,0 +1,91 @@
+"""Bring your own: lines of code of declared use cases, and seconds from a table to a prediction."""
+
+import argparse
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+from bench_report import say, table
+
+from platform_core.errors import Unavailable
+from platform_core.settings import GatewayClientSettings
+from use_cases import use_case
+from use_cases.blocks import DeclaredUseCase
+
+TABLE, LABEL, NAME = "churn_telco.parquet", "Churn", "bench_byo"
+DECLARED = ("churn", "sentiment", "email_categories")
+LIMIT_SECONDS = 60.0
+KEY = {"X-API-Key": "test-operator-key"}
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Count lines; with the Telco table in SHARED_DATA, time the way to a prediction."""
+    del options
+    rows = [[name, *_lines(use_case(name))] for name in DECLARED]
+    data = Path(os.environ.get("SHARED_DATA", "")) / TABLE
+    if not data.is_file():
+        table("lines of a use case", ["use case", "lines", "not blank"], rows)
+        say(f"set SHARED_DATA to a folder with {TABLE} to time a use case of your own")
+        return True
+    with tempfile.TemporaryDirectory(prefix="bench-byo-") as folder:
+        try:
+            steps = _timed(Path(folder) / NAME, data)
+            file = Path(folder) / NAME / "src" / NAME / "__init__.py"
+            rows.append(["new-use-case on Telco", *_count(file.read_text())])
+        finally:
+            uninstall = ["uninstall", "--yes", "--quiet", f"{NAME.replace('_', '-')}-use-case"]
+            subprocess.run([sys.executable, "-m", "pip", *uninstall], check=False)
+            shutil.rmtree(folder, ignore_errors=True)
+    table("lines of a use case", ["use case", "lines", "not blank"], rows)
+    total = sum(steps.values())
+    steps["all"] = total
+    table("from a table to a prediction", ["step", "s"], [list(step) for step in steps.items()])
+    return total <= LIMIT_SECONDS
+
+
+def _timed(folder: Path, data: Path) -> dict[str, float]:
+    """Return the seconds of each step; the stack must be up."""
+    python = [sys.executable, "-m"]
+    pip = [*python, "pip", "install", "--quiet", "--no-deps", "--editable", str(folder)]
+    new = ["new-use-case", NAME, "--data", str(data), "--label", LABEL, "--output", str(folder)]
+    train = ["run-pipeline", "--use-case", NAME, "--data", str(data)]
+    return {
+        "new-use-case": _seconds([*python, "cli", *new]),
+        "install": _seconds(pip),
+        "run-pipeline": _seconds([*python, "cli", *train]),
+        "first prediction": _predicted(),
+    }
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Unavailable(f"{' '.join(command[2:4])} failed: {done.stderr.strip()[-500:]}")
+    return time.perf_counter() - start
+
+
+def _predicted() -> float:
+    start = time.perf_counter()
+    url = f"{GatewayClientSettings().gateway_url}/models/{NAME}/predict"
+    record = next(iter(use_case(NAME).examples.values()))
+    response = httpx.post(url, json=record, headers=KEY, timeout=30)
+    if response.status_code != httpx.codes.OK:
+        raise Unavailable(f"{url} answered {response.status_code}: {response.text:.300}")
+    return time.perf_counter() - start
+
+
+def _lines(case: object) -> list[int]:
+    assert isinstance(case, DeclaredUseCase)  # noqa: S101 (the list above)
+    return _count(Path(inspect.getfile(type(case))).read_text())
+
+
+def _count(text: str) -> list[int]:
+    lines = text.splitlines()
+    return [len(lines), sum(1 for line in lines if line.strip())]

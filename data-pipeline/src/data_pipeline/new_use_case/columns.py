@@ -1,0 +1,142 @@
+"""What the values of a column say about what it is."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_pipeline.new_use_case.label import rounded
+from platform_core.errors import InvalidData
+from use_cases.blocks import Block, Category, Date, Id, Number, Text
+from use_cases.blocks.date import FIRST, LAST
+from use_cases.validation import MISSING_NUMBERS, cast_column, without_blanks
+
+FEW, MANY = 20, 100
+"""A text column with up to so many values is a closed category, or an open one."""
+COVERED = 0.8
+TEXT_WORDS = 3.0
+MOSTLY = 0.98
+_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ].*)?$"
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """A column, the block it becomes (`None`: it is left out), and why."""
+
+    name: str
+    block: Block | None
+    why: str
+
+
+def plan_column(name: str, column: pa.Array) -> ColumnPlan:
+    """Return what a column of N values becomes."""
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        gaps = _gaps(column)
+        return ColumnPlan(name, Category(name, values=("false", "true"), missing=gaps > 0),
+                          f"true or false{_noted(gaps)}")  # fmt: skip
+    if pa.types.is_temporal(kind):
+        return _date(name, pc.cast(column, pa.string()))
+    if not pa.types.is_string(kind):
+        return _number(name, cast_column(column, pa.float64()), len(column))
+    known = without_blanks(column, pa.float32())
+    numbers = cast_column(known, pa.float64())
+    present = len(known) - known.null_count
+    if present and numbers.null_count == known.null_count:
+        return _number(name, numbers, len(column))
+    text = without_blanks(column, pa.string())
+    if pc.all(pc.match_substring_regex(text.drop_null(), _DATE)).as_py() and present:
+        return _date(name, text)
+    return _text(name, text)
+
+
+def find_id(table: pa.Table, names: Sequence[str], given: str | None) -> ColumnPlan | None:
+    """Return the column that names a record: the one `given`, or the first whose name ends in
+    `id` and whose values are all there and different.
+
+    Raises:
+        InvalidData: the column that was given has missing or repeated values.
+    """
+    for name in [given] if given else names:
+        column = table[name].combine_chunks()
+        integer = pa.types.is_integer(column.type) or pa.types.is_string(column.type)
+        different = pc.count_distinct(column, mode="all").as_py() == len(column)
+        if given and column.null_count:
+            raise InvalidData(f"the id {name!r} is missing in {column.null_count:,} rows")
+        if given:
+            why = "it was named" if different else "it was named; some rows share an id"
+            return ColumnPlan(name, Id(name), why)
+        if name.lower().endswith("id") and integer and different and not column.null_count:
+            return ColumnPlan(name, Id(name), "each row has a value of its own")
+    return None
+
+
+def _number(name: str, column: pa.Array, rows: int) -> ColumnPlan:
+    values = column.to_numpy(zero_copy_only=False)
+    finite = values[np.isfinite(values)]
+    infinite = int(np.isinf(values).sum())
+    gaps = rows - len(finite) - infinite
+    if len(np.unique(finite)) < 2:  # noqa: PLR2004
+        return ColumnPlan(name, None, "it has one value alone")
+    if not np.isfinite(np.abs(finite).max() * 1e3) or np.abs(finite).max() >= 1e11:  # noqa: PLR2004
+        return ColumnPlan(name, None, f"it has numbers up to {np.abs(finite).max():.3g}")
+    low, high = float(finite.min()), float(finite.max())
+    switch = set(np.unique(finite)) == {0.0, 1.0}
+    block = Number(
+        name,
+        minimum=0.0 if low >= 0 else -rounded(-low),
+        maximum=1.0 if switch else rounded(max(high, -low)),
+        missing=float(f"{np.median(finite):.6g}") if gaps else None,
+    )
+    note = f"; {infinite:,} infinite values, which are refused" if infinite else ""
+    filled = f", filled with the median {block.missing:g}" if block.missing is not None else ""
+    return ColumnPlan(name, block, f"numbers from {low:g} to {high:g}{_noted(gaps)}{filled}{note}")
+
+
+def _date(name: str, text: pa.Array) -> ColumnPlan:
+    days = pc.utf8_slice_codeunits(text.drop_null(), 0, 10)
+    if not len(days):
+        return ColumnPlan(name, None, "it has no values")
+    low, high = pc.min(days).as_py(), pc.max(days).as_py()
+    if low < FIRST.isoformat() or high > LAST.isoformat():
+        return ColumnPlan(name, None, f"its dates, {low} to {high}, are beyond {FIRST} to {LAST}")
+    middle = pc.array_sort_indices(days)[len(days) // 2].as_py()
+    block = Date(name, missing=days[middle].as_py() if text.null_count else None)
+    return ColumnPlan(name, block, f"dates from {low} to {high}{_noted(text.null_count)}")
+
+
+def _text(name: str, text: pa.Array) -> ColumnPlan:
+    present, gaps = text.drop_null(), text.null_count
+    counts = Counter({e["values"]: e["counts"] for e in pc.value_counts(present).to_pylist()})
+    longest = pc.max(pc.utf8_length(present)).as_py() or 0
+    words = pc.mean(pc.list_value_length(pc.split_pattern_regex(present, r"\s+"))).as_py() or 0
+    if len(counts) < 2:  # noqa: PLR2004
+        return ColumnPlan(name, None, "it has one value alone" if counts else "it has no values")
+    if len(counts) <= FEW and longest <= MANY:
+        block: Block = Category(name, values=sorted(counts), missing=gaps > 0)
+        return ColumnPlan(name, block, f"{len(counts)} different values{_noted(gaps)}")
+    frequent = [value for value, _ in counts.most_common(FEW) if len(value) <= MANY]
+    covered = sum(counts[value] for value in frequent) / len(present)
+    if len(counts) <= MANY or covered >= COVERED:
+        block = Category(name, values=sorted(frequent), others=True, missing=gaps > 0)
+        why = f"{len(counts):,} different values; the {len(frequent)} most frequent ones"
+        return ColumnPlan(name, block, f"{why} are {covered:.0%} of the rows{_noted(gaps)}")
+    if words >= TEXT_WORDS:
+        most = max(1_000, int(rounded(longest)))
+        block = Text(name, maximum=most, missing=gaps > 0)
+        return ColumnPlan(name, block, f"text of {words:.0f} words on average{_noted(gaps)}")
+    return ColumnPlan(name, None, f"{len(counts):,} different values, none of them frequent")
+
+
+def _gaps(column: pa.Array) -> int:
+    return int(column.null_count)
+
+
+def _noted(gaps: int) -> str:
+    return f", {gaps:,} missing" if gaps else ""
+
+
+__all__ = ["MISSING_NUMBERS", "ColumnPlan", "find_id", "plan_column"]

@@ -1,0 +1,148 @@
+"""What a new use case is going to be, decided from data, and why."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from keyword import iskeyword
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_pipeline.new_use_case.columns import ColumnPlan, find_id, plan_column
+from data_pipeline.new_use_case.label import LabelPlan, missing, plan_label
+from data_pipeline.new_use_case.reached import METRICS, Reached, reached
+from data_pipeline.validation.labels import read_labels
+from platform_core.contracts.tasks import Task
+from platform_core.errors import InvalidInput
+from use_cases import use_case_names, validate_columns
+from use_cases.blocks import Block, DeclaredUseCase
+from use_cases.blocks.fields import name_problems
+from use_cases.blocks.generator import measure
+from use_cases.blocks.profile import Profile
+from use_cases.validation import cast_column
+
+MAX_LISTED = 60
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A use case to write: its columns, its label, its gates, and what its data looks like."""
+
+    name: str
+    rows: int
+    label: LabelPlan
+    time: str | None
+    columns: tuple[ColumnPlan, ...]
+    reached: Reached
+    profile: Profile
+    missing_labels: int
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The columns that are kept."""
+        return tuple(column.block for column in self.columns if column.block is not None)
+
+    def lines(self) -> Iterator[str]:
+        """Yield what was decided, and why."""
+        label = self.label
+        yield f"{self.rows:,} rows"
+        yield f"label     {label.label.column}: {label.task}, because {label.why}"
+        if self.missing_labels:
+            yield f"          {self.missing_labels:,} rows without a label are refused"
+        if self.time:
+            yield f"time      {self.time}: the test rows are the latest ones"
+        for column in self.columns[:MAX_LISTED]:
+            kind = type(column.block).__name__.lower() if column.block else "left out"
+            yield f"{kind:9} {column.name}: {column.why}"
+        if len(self.columns) > MAX_LISTED:
+            yield f"          and {len(self.columns) - MAX_LISTED} more columns"
+        yield f"gates     {', '.join(self.reached.gates)}: {self.reached.why}"
+
+
+def make_plan(
+    name: str,
+    table: pa.Table,
+    label: str,
+    *,
+    id: str | None = None,  # noqa: A002 (the option's name)
+    time: str | None = None,
+    task: Task | None = None,
+) -> Plan:
+    """Return the plan of a use case for the rows of `table`.
+
+    Raises:
+        InvalidInput: the name cannot be used, or the data does not make a use case.
+    """
+    check_name(name)
+    planned = plan_label(label, table[label].combine_chunks(), task)
+    names = [column for column in table.column_names if column not in {label, time}]
+    identity = find_id(table, names, id)
+    rest = [plan_column(n, table[n].combine_chunks()) for n in names if n != _name(identity)]
+    columns = tuple(map(_usable, ([identity] if identity else []) + rest))
+    blocks = tuple(column.block for column in columns if column.block is not None)
+    case = declare(name, blocks, planned, (f"{METRICS[planned.task]} >= 0",), time)
+    checked, labels = validate_columns(case, table), _labels(table, case, planned)
+    usable = pc.and_(checked.fits, labels.is_valid())
+    records, kept = checked.records.filter(usable), labels.filter(usable)
+    return Plan(
+        name, table.num_rows, planned, time, columns,
+        reached(case, planned, records, kept),
+        measure(case.declared, planned.label, records, kept),
+        missing(table[label].combine_chunks()),
+    )  # fmt: skip
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that a use case cannot have.
+
+    Raises:
+        InvalidInput: it is malformed, or taken by a use case or a Python package.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or iskeyword(name):
+        raise InvalidInput(
+            f"a use case cannot be called {name!r:.60}; use lower case letters, digits and _, "
+            "beginning with a letter"
+        )
+    if name in use_case_names():
+        raise InvalidInput(f"there is a use case {name!r} already; choose another name")
+    if find_spec(name) is not None:
+        raise InvalidInput(f"there is a Python package {name!r} already; choose another name")
+
+
+def declare(
+    name: str, blocks: Sequence[Block], label: LabelPlan, gates: Sequence[str], time: str | None
+) -> DeclaredUseCase:
+    """Return the use case that a declaration with these parts makes.
+
+    Raises:
+        InvalidInput: the parts contradict each other.
+    """
+    attributes = {
+        "__module__": __name__,
+        "__doc__": f"{name}.",
+        "name": name,
+        "fields": tuple(blocks),
+        "label": label.label,
+        "gates": tuple(gates),
+        "time_column": time,
+    }
+    case: DeclaredUseCase = type("NewUseCase", (DeclaredUseCase,), attributes)()
+    return case
+
+
+def _labels(table: pa.Table, case: DeclaredUseCase, label: LabelPlan) -> pa.Array:
+    column = table[label.label.column].combine_chunks()
+    if label.task == "regression":
+        return cast_column(column, pa.float64())
+    return read_labels(case, column)[0]
+
+
+def _usable(column: ColumnPlan) -> ColumnPlan:
+    """Return the column, left out where its name cannot be used."""
+    problem = next(name_problems(column.name), None)
+    return column if problem is None else ColumnPlan(column.name, None, problem)
+
+
+def _name(column: ColumnPlan | None) -> str | None:
+    return None if column is None else column.name

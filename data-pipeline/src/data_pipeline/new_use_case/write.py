@@ -1,0 +1,207 @@
+"""The package of a new use case as files."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from data_pipeline.new_use_case.plan import Plan
+from platform_core.errors import Conflict
+from use_cases.blocks import Block, Category, Date, Id, Number, Text
+from use_cases.blocks.number import LARGEST
+from use_cases.blocks.profile import PROFILE_FILE
+from use_cases.blocks.text import MAX_CHARACTERS
+
+WIDTH = 100
+_INDENT = " " * 8
+
+
+def write_package(plan: Plan, folder: Path) -> list[Path]:
+    """Write the package into `folder`, which must be new or empty, and return its files.
+
+    Raises:
+        Conflict: the folder has files already.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise Conflict(f"{folder} has files already; give another --output, or delete it")
+    module = folder / "src" / plan.name
+    files = {
+        folder / "pyproject.toml": _project(plan.name),
+        module / "__init__.py": declaration(plan),
+        module / PROFILE_FILE: plan.profile.model_dump_json(indent=1, exclude_defaults=True) + "\n",
+        folder / "tests" / f"test_{plan.name}.py": _test(plan.name),
+    }
+    for file, text in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return list(files)
+
+
+def class_name(name: str) -> str:
+    """Return the name of the class of a use case: `late_payment` → `LatePaymentUseCase`."""
+    return f"{name.title().replace('_', '')}UseCase"
+
+
+def declaration(plan: Plan) -> str:
+    """Return the module that declares the use case."""
+    groups = _groups(plan.blocks)
+    kinds = sorted({type(block).__name__ for block in plan.blocks} | {"DeclaredUseCase", "Label"})
+    label = plan.label.label
+    constants: list[str] = []
+    entries: list[str] = []
+    for call, names, values in groups:
+        if len(_tuple(values)) > WIDTH // 2:
+            constant = _constant(names[0])
+            constants += _wrapped(f"{constant} = (", list(map(_quoted, values)), ")")
+            entries += _calls(call.replace(_tuple(values), constant), names)
+        else:
+            entries += _calls(call, names)
+    lines = [
+        f'"""{_title(plan.name)}."""',
+        "",
+        *_wrapped("from use_cases.blocks import ", kinds, "", brackets=True),
+        *(["", *constants] if constants else []),
+        "",
+        "",
+        f"class {class_name(plan.name)}(DeclaredUseCase):",
+        f'    """{_title(plan.name)}."""',
+        "",
+        f"    name, gates = {_quoted(plan.name)}, {_tuple(plan.reached.gates)}",
+        *_label(label.column, label.classes),
+        *([f"    time_column = {_quoted(plan.time)}"] if plan.time else []),
+        "    fields = (",
+        *entries,
+        "    )",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _groups(blocks: Sequence[Block]) -> list[tuple[str, list[str], tuple[str, ...]]]:
+    """Return blocks that are declared alike as one: the call, the columns, long values."""
+    found: dict[str, tuple[list[str], tuple[str, ...]]] = {}
+    for block in blocks:
+        values = block.values if isinstance(block, Category) else ()
+        names, _ = found.setdefault(_call(block), ([], values))
+        names += block.names
+    return [(call, names, values) for call, (names, values) in found.items()]
+
+
+def _call(block: Block) -> str:
+    """Return the call that makes a block, with `{}` for its columns."""
+    arguments: list[str] = []
+    match block:
+        case Number():
+            arguments += [f"minimum={_number(block.minimum)}"] if block.minimum else []
+            arguments += [f"maximum={_number(block.maximum)}"] if block.maximum < LARGEST else []
+            arguments += [f"missing={_number(block.missing)}"] if block.missing is not None else []
+        case Category():
+            arguments.append(f"values={_tuple(block.values)}")
+            arguments += ["others=True"] if block.others else []
+            arguments += ["missing=True"] if block.nullable else []
+        case Date():
+            arguments += [f"missing={_quoted(block.missing)}"] if block.missing else []
+        case Text():
+            given = block.maximum != MAX_CHARACTERS
+            arguments += [f"maximum={_number(block.maximum)}"] if given else []
+            arguments += ["missing=True"] if block.nullable else []
+        case Id():
+            pass
+    return f"{type(block).__name__}({', '.join(['{}', *arguments])})"
+
+
+def _calls(call: str, names: Sequence[str]) -> Iterator[str]:
+    """Yield one call for as many columns as fit into a line each."""
+    rest = list(names)
+    while rest:
+        count = len(rest)
+        while count > 1 and len(_line(call, rest[:count])) > WIDTH:
+            count -= 1
+        yield _line(call, rest[:count])
+        rest = rest[count:]
+
+
+def _line(call: str, names: Sequence[str]) -> str:
+    return f"{_INDENT}{call.replace('{}', ', '.join(map(_quoted, names)), 1)},"
+
+
+def _label(column: str, classes: Sequence[str]) -> list[str]:
+    line = f"    label = Label({', '.join(map(_quoted, (column, *classes)))})"
+    if len(line) <= WIDTH:
+        return [line]
+    return _wrapped("    label = Label(", list(map(_quoted, (column, *classes))), "    )")
+
+
+def _wrapped(start: str, parts: Sequence[str], end: str, *, brackets: bool = False) -> list[str]:
+    """Return a statement on one line, or with its parts on as few lines as they fit."""
+    line = f"{start}{', '.join(parts)}{end}"
+    if len(line) <= WIDTH:
+        return [line]
+    indent = " " * (len(start) - len(start.lstrip()) + 4)
+    lines, current = [start + ("(" if brackets else "")], indent
+    for part in parts:
+        if len(current) + len(part) + 1 > WIDTH:
+            lines.append(current.rstrip())
+            current = indent
+        current += f"{part}, "
+    return [*lines, current.rstrip(), (")" if brackets else end) + "  # fmt: skip"]
+
+
+def _constant(column: str) -> str:
+    """Return the name of a constant with the values of a column."""
+    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+", column)
+    return "_".join(["VALUES", *words]).upper()
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _tuple(values: Sequence[str]) -> str:
+    inside = ", ".join(map(_quoted, values))
+    return f"({inside},)" if len(values) == 1 else f"({inside})"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as Python source, in double quotes."""
+    plain = repr(text)
+    inside = plain[1:-1]
+    return plain if plain[0] == '"' or '"' in inside else f'"{inside}"'
+
+
+def _number(value: float) -> str:
+    return f"{int(value):_}" if value == int(value) else repr(value)
+
+
+def _project(name: str) -> str:
+    return f"""[project]
+name = "{name.replace("_", "-")}-use-case"
+version = "0.1.0"
+description = "The use case {name} of the ML platform."
+requires-python = ">=3.11"
+dependencies = ["mlplatform-use-cases"]
+
+[project.entry-points."mlplatform.use_cases"]
+{name} = "{name}:{class_name(name)}"
+
+[build-system]
+requires = ["flit_core>=3.12,<4"]
+build-backend = "flit_core.buildapi"
+
+[tool.flit.module]
+name = "{name}"
+"""
+
+
+def _test(name: str) -> str:
+    return f'''"""Every use case passes the same suite."""
+
+import pytest
+
+from use_cases import use_case
+from use_cases.testing import UseCaseContract
+
+
+class Test{class_name(name).removesuffix("UseCase")}(UseCaseContract):
+    @pytest.fixture
+    def case(self):
+        return use_case("{name}")
+'''

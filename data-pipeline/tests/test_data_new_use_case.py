@@ -1,0 +1,204 @@
+"""A new use case from labelled data: what is decided, what is refused, and the package."""
+
+import csv
+import datetime
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from data_pipeline.new_use_case import make_plan, read_table, write_package
+from data_pipeline.new_use_case.write import declaration
+from data_pipeline.settings import IngestSettings
+from platform_core.errors import Conflict, InvalidData, InvalidInput
+from use_cases import UseCase
+from use_cases.blocks import Category, Date, Id, Number, Text
+from use_cases.testing import UseCaseContract
+
+ROWS = 240
+WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+
+
+def orders(**changes) -> pa.Table:
+    """Orders of which some are returned: every kind of column."""
+    random = np.random.default_rng(0)
+    returned = random.random(ROWS) < 0.4
+    price = np.where(returned, 80.0, 20.0) + random.normal(0, 30, ROWS)
+    columns = {
+        "order id": [f"o-{n}" for n in range(ROWS)],
+        "price": [None if n % 40 == 7 else round(v, 2) for n, v in enumerate(price)],
+        "amount": [str(n % 9) if n % 30 else "n/a" for n in range(ROWS)],
+        "gift": [n % 3 == 0 for n in range(ROWS)],
+        "paid by": [("card", "cash", "on account")[n % 3] if n % 50 else "" for n in range(ROWS)],
+        "city": [f"city {n % 40}" for n in range(ROWS)],
+        "ordered": [datetime.date(2026, 1, 1) + datetime.timedelta(n % 90) for n in range(ROWS)],
+        "note": [
+            " ".join(random.choice(WORDS, 6)) + f" {'refund' if r else 'thanks'} {n}"
+            for n, r in enumerate(returned)
+        ],
+        "constant": ["x"] * ROWS,
+        "code": [f"{n:06d}-{n * 7 % 11}" for n in range(ROWS)],
+        "returned": ["Yes" if r else "No" for r in returned],
+    }
+    return pa.table(columns | changes)
+
+
+def test_each_column_becomes_what_its_values_are():
+    plan = make_plan("returns", orders(), "returned")
+    blocks = {column.name: column.block for column in plan.columns}
+    kinds = {name: type(block) for name, block in blocks.items() if block}
+    assert kinds == {
+        "order id": Id, "price": Number, "amount": Number, "gift": Category, "paid by": Category,
+        "city": Category, "ordered": Date, "note": Text,
+    }  # fmt: skip
+    assert blocks["price"].missing == pytest.approx(np.nanmedian(orders()["price"].to_numpy()))
+    assert (blocks["amount"].minimum, blocks["amount"].maximum) == (0, 100)
+    assert blocks["paid by"].levels == ("card", "cash", "on account", "missing")
+    assert blocks["city"].others
+    assert len(blocks["city"].values) == 20
+    left_out = {column.name: column.why for column in plan.columns if column.block is None}
+    assert left_out == {
+        "constant": "it has one value alone",
+        "code": "240 different values, none of them frequent",
+    }
+    assert (plan.label.task, plan.label.label.classes) == ("binary", ("No", "Yes"))
+    lines = list(plan.lines())
+    why = "it has two values; 'yes' is the one of interest"
+    assert f"label     returned: binary, because {why}" in lines
+    assert lines[-1].startswith("gates     roc_auc >= 0.")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
+    folder = tmp_path_factory.mktemp("written") / "returns"
+    write_package(make_plan("returns", orders(), "returned"), folder)
+    return loaded(folder / "src" / "returns" / "__init__.py", "returns").ReturnsUseCase()
+
+
+class TestWrittenUseCase(UseCaseContract):
+    """The package passes the contract suite as it was written."""
+
+    rows = 120
+
+    @pytest.fixture
+    def case(self, written: UseCase) -> UseCase:
+        return written
+
+
+def loaded(file: Path, name: str):
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[name]
+    return module
+
+
+def test_the_package_declares_in_few_lines_and_offers_an_entry_point(tmp_path):
+    plan = make_plan("returns", orders(), "returned")
+    files = [file.relative_to(tmp_path).as_posix() for file in write_package(plan, tmp_path)]
+    assert files == [
+        "pyproject.toml", "src/returns/__init__.py", "src/returns/profile.json",
+        "tests/test_returns.py",
+    ]  # fmt: skip
+    assert 'returns = "returns:ReturnsUseCase"' in (tmp_path / "pyproject.toml").read_text()
+    lines = declaration(plan).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len([line for line in lines if line]) <= 25
+    profile = (tmp_path / "src/returns/profile.json").read_text()
+    assert "o-17" not in profile
+    assert "000017" not in profile
+    with pytest.raises(Conflict, match="has files already"):
+        write_package(plan, tmp_path)
+
+
+def test_a_number_is_a_regression_and_a_text_label_has_classes():
+    table = orders(score=np.arange(ROWS) / 7)
+    plan = make_plan("scores", table, "score")
+    assert (plan.label.task, plan.label.label.classes) == ("regression", ())
+    assert plan.reached.gates[0].startswith("r2 >= ")
+    assert set(plan.profile.label) == {"low", "middle", "high"}
+    grades = make_plan("grades", orders(grade=[n % 5 for n in range(ROWS)]), "grade")
+    assert (grades.label.task, grades.label.label.classes) == ("multiclass", tuple("01234"))
+    flags = make_plan("flags", orders(), "gift")
+    assert flags.label.label.classes == ("false", "true")
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "problem"),
+    [
+        (["a"] * ROWS, None, r"'y' has one class alone \('a' 240\)"),
+        ([None] * ROWS, None, "'y' has one class alone"),
+        ([f"c{n}" for n in range(ROWS)], None, "has 240 classes .* is it an id or a free text"),
+        (list(range(ROWS)), "multiclass", "has 240 classes .* use --task regression"),
+        (["a", "b"] * (ROWS // 2), "regression", r"'y' is not a number \('a' 120, 'b' 120\)"),
+        (["a", "b", "c"] * (ROWS // 3), "binary", "has 3 classes .* use --task multiclass"),
+        (["a"] * (ROWS - 3) + ["b"] * 3, None, "fewer than 10 rows: 'b' 3"),
+        ([float("inf"), *range(ROWS - 1)], "regression", "'y' has 1 infinite values"),
+    ],
+)
+def test_a_label_that_is_no_label_is_refused(values, task, problem):
+    with pytest.raises(InvalidData, match=problem):
+        make_plan("refused", orders(y=values), "y", task=task)
+
+
+def test_infinite_and_missing_numbers_are_named():
+    values = [float("inf"), None, float("nan"), *range(ROWS - 3)]
+    plan = make_plan("infinite", orders(load=values), "returned")
+    (column,) = [column for column in plan.columns if column.name == "load"]
+    assert "2 missing, filled with the median 118" in column.why
+    assert "1 infinite values, which are refused" in column.why
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("Late-Payment", "use lower case letters"),
+        ("class", "use lower case letters"),
+        ("iris", "there is a use case 'iris' already"),
+        ("json", "there is a Python package 'json' already"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused(name, problem):
+    with pytest.raises(InvalidInput, match=problem):
+        make_plan(name, orders(), "returned")
+
+
+def test_a_column_whose_name_the_platform_uses_is_left_out():
+    plan = make_plan("reserved", orders(label=list(range(ROWS))), "returned")
+    (column,) = [column for column in plan.columns if column.name == "label"]
+    assert column.block is None
+    assert "has a name that the platform uses itself" in column.why
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_every_kind_of_file_makes_the_same_use_case(tmp_path, blob_store, kind):
+    table, file = orders(), tmp_path / f"orders.{kind}"
+    if kind == "parquet":
+        pq.write_table(table, file)
+    elif kind == "csv":
+        with file.open("w", newline="") as opened:
+            writer = csv.DictWriter(opened, table.column_names)
+            writer.writeheader()
+            writer.writerows(table.to_pylist())
+    else:
+        table.to_pandas().to_json(file, orient="records", lines=True, date_format="iso")
+    read = read_table(blob_store, IngestSettings(), str(file), "returned")
+    plan = make_plan("returns", read, "returned")
+    expected = make_plan("returns", table, "returned")
+    kinds = [(c.name, type(c.block)) for c in plan.columns]
+    assert kinds == [(c.name, type(c.block)) for c in expected.columns]
+
+
+def test_a_source_without_the_label_is_refused(tmp_path, blob_store):
+    pq.write_table(orders(), tmp_path / "orders.parquet")
+    with pytest.raises(InvalidData, match="has no column outcome; its columns are order id, price"):
+        read_table(blob_store, IngestSettings(), str(tmp_path / "orders.parquet"), "outcome")
+    with pytest.raises(InvalidData, match="name the labelled records by --data"):
+        read_table(blob_store, IngestSettings(), "", "outcome")

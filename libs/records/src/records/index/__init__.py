@@ -1,0 +1,17 @@
+"""The record index: inference records and labels by id and by text, rebuilt from their objects."""
+
+from records.index.database import INDEX_ROWS, IndexedRecord, KnownLabel, RecordIndex
+from records.index.indexer import Indexer
+from records.index.search import FoundRecord, RecordPage, RecordQuery, search
+
+__all__ = [
+    "INDEX_ROWS",
+    "FoundRecord",
+    "IndexedRecord",
+    "Indexer",
+    "KnownLabel",
+    "RecordIndex",
+    "RecordPage",
+    "RecordQuery",
+    "search",
+]

@@ -1,0 +1,176 @@
+"""Files of labels: read piece by piece, and sent to the gateway in requests of 1,000."""
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from platform_core.errors import InvalidData, Refused, UpstreamUnavailable
+from records.index import INDEX_ROWS
+from records.labels.intake import LabelFate, Rejection
+from use_cases import UseCase
+
+COLUMNS = ("prediction_id", "label", "known_at")
+WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each further attempt at a request that was not answered."""
+TIMEOUT_SECONDS = 60.0
+MAX_REASON = 500
+_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """A row of a file, the first is 1; `problem` is why it cannot be sent."""
+
+    row: int
+    label: dict[str, Any]
+    problem: str | None = None
+
+
+@dataclass
+class SentLabels:
+    """The labels that were sent, by what became of them, and the rejected ones by their code."""
+
+    rows: int = 0
+    fates: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+def read_label_rows(file: Path, case: UseCase) -> Iterator[LabelRow]:
+    """Yield the rows of a CSV, Parquet or JSON lines file, one piece in memory at a time.
+
+    Raises:
+        InvalidData: the file cannot be read, or has no columns `prediction_id` and `label`.
+    """
+    readers = {".csv": _csv_rows, ".parquet": _parquet_rows, ".jsonl": _json_rows}
+    reader = readers.get(file.suffix.lower())
+    if reader is None:
+        raise InvalidData(f"{file.name} is none of {', '.join(readers)}; rename or convert it")
+    try:
+        for number, values in enumerate(reader(file), start=1):
+            yield _row(number, values, case)
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowInvalid) as error:
+        raise InvalidData(f"{file} cannot be read: {error}") from error
+
+
+def send_labels(
+    client: httpx.Client,
+    case: UseCase,
+    rows: Iterator[LabelRow],
+    reject: Callable[[dict[str, Any]], None],
+    waits: tuple[float, ...] = WAITS,
+) -> SentLabels:
+    """Send rows to the gateway of `client`; `reject` is called with each row that is rejected.
+
+    Raises:
+        Refused: the gateway refuses the requests.
+        UpstreamUnavailable: it does not answer; what was sent before is stored.
+    """
+    sent = SentLabels()
+    while piece := list(islice(rows, INDEX_ROWS)):
+        sent.rows += len(piece)
+        whole = [row for row in piece if row.problem is None]
+        broken = [_rejection(row, Rejection.INVALID, row.problem) for row in piece if row.problem]
+        if whole:
+            body = {"use_case": case.name, "labels": [row.label for row in whole]}
+            answer = _post(client, orjson.dumps(body), waits)
+            sent.fates.update({fate.value: answer[fate.value] for fate in LabelFate})
+            broken += [
+                _rejection(whole[one["index"]], one["code"], one["detail"])
+                for one in answer["rejected"]
+            ]
+        for one in sorted(broken, key=lambda one: one["row"]):
+            sent.rejected[one["code"]] += 1
+            reject(one)
+    return sent
+
+
+def _rejection(row: LabelRow, code: str, detail: str | None) -> dict[str, Any]:
+    named = row.label.get("prediction_id")
+    return {"row": row.row, "prediction_id": named, "code": str(code), "detail": detail}
+
+
+def _csv_rows(file: Path) -> Iterator[dict[str, Any] | str]:
+    with file.open(newline="", encoding="utf-8-sig") as source:
+        reader = csv.DictReader(source, restkey=None, restval=None)
+        _check_columns(file, reader.fieldnames or ())
+        for row in reader:
+            if None in row:
+                yield "the row has more columns than the header"
+            else:
+                yield {name: row[name] for name in COLUMNS if row.get(name)}
+
+
+def _parquet_rows(file: Path) -> Iterator[dict[str, Any] | str]:
+    with pq.ParquetFile(file) as source:
+        _check_columns(file, source.schema_arrow.names)
+        wanted = [name for name in COLUMNS if name in source.schema_arrow.names]
+        for batch in source.iter_batches(INDEX_ROWS, columns=wanted):
+            for row in batch.to_pylist():
+                yield {name: value for name, value in row.items() if value is not None}
+
+
+def _json_rows(file: Path) -> Iterator[dict[str, Any] | str]:
+    with file.open("rb") as source:
+        for line in source:
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                yield f"the line is not JSON: {error}"
+            else:
+                yield row if isinstance(row, dict) else "the line is not a JSON object"
+
+
+def _check_columns(file: Path, names: Any) -> None:
+    missing = [name for name in COLUMNS[:2] if name not in names]
+    if missing:
+        raise InvalidData(f"{file.name} has no column {', '.join(missing)}; add or rename it")
+
+
+def _row(number: int, values: dict[str, Any] | str, case: UseCase) -> LabelRow:
+    if isinstance(values, str):
+        return LabelRow(number, {}, values)
+    label = values.get("label")
+    if isinstance(label, str) and not case.classes:
+        try:
+            values = {**values, "label": float(label)}
+        except ValueError:
+            return LabelRow(number, values, f"{label!r:.100} is not a number")
+    known_at = values.get("known_at")
+    if isinstance(known_at, datetime):
+        time = known_at if known_at.tzinfo else known_at.replace(tzinfo=UTC)
+        values = {**values, "known_at": time.isoformat()}
+    return LabelRow(number, values)
+
+
+def _post(client: httpx.Client, body: bytes, waits: tuple[float, ...]) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"}
+    for wait in (*waits, None):
+        try:
+            response = client.post("/feedback", content=body, headers=headers)
+            reason = response.text[:MAX_REASON]
+        except httpx.HTTPError as error:
+            response, reason = None, str(error) or type(error).__name__
+        if response is not None and response.status_code == HTTPStatus.ACCEPTED:
+            answer: dict[str, Any] = response.json()
+            return answer
+        again = response is None or response.is_server_error or response.status_code in _LATER
+        if not again:
+            raise Refused(f"the gateway refuses labels: {reason}")
+        if wait is not None:
+            time.sleep(wait)
+    raise UpstreamUnavailable(
+        f"the gateway at {client.base_url} does not take labels: {reason}; send the file again "
+        "later: labels that were stored stay unchanged"
+    )

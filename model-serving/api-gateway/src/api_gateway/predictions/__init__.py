@@ -1,0 +1,1 @@
+"""Logged predictions: their index, passports, search and labels."""

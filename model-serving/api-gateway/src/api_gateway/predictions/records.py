@@ -1,0 +1,102 @@
+"""The record index as the gateway uses it."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+
+from api_gateway.errors import PredictionErased, PredictionNotFound
+from api_gateway.predictions.replay import Replays
+from api_gateway.settings import GatewaySettings
+from platform_core.clock import Clock
+from platform_core.contracts.inference_record import InferenceRecord
+from platform_core.contracts.label import PredictionLabel
+from platform_core.errors import InvalidInput
+from platform_core.ports.blob_store import BlobStore
+from records import InferenceLog
+from records.index import Indexer, RecordIndex, RecordPage, RecordQuery, search
+from records.labels.intake import Feedback, LabelIntake, SentLabel
+from records.lookup import RecordLookup
+from use_cases import UseCase, use_case
+
+logger = logging.getLogger(__name__)
+
+INDEXER = (sys.executable, "-m", "records")
+RESTART_SECONDS = 5.0
+
+
+class RecordAccess:
+    """Reads the index, and keeps it up to date: in a process of its own, or before each read."""
+
+    def __init__(
+        self, settings: GatewaySettings, store: BlobStore, log: InferenceLog, clock: Clock
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._index = RecordIndex(settings.record_index_file)
+        self._indexer = Indexer(self._index, store, clock, settings.record_search_text)
+        self._lookup = RecordLookup(store, settings.spool_folder, self._index)
+        self.replays = Replays()
+        self._own_process = settings.record_index_seconds > 0
+
+    async def current(self) -> RecordIndex:
+        """Return the index; without an indexing process it is updated first.
+
+        Raises:
+            UpstreamUnavailable: the blob store cannot be reached.
+        """
+        if not self._own_process:
+            await asyncio.to_thread(self._indexer.update)
+        return self._index
+
+    async def take_labels(self, case: UseCase, sent: Sequence[SentLabel], said_by: str) -> Feedback:
+        """Decide on labels and append those that are to be stored.
+
+        Raises:
+            SpoolUnavailable: they cannot be written.
+            UpstreamUnavailable: the index cannot be read.
+        """
+        intake = LabelIntake(case, await self.current(), self._clock.now(), said_by)
+        feedback = await asyncio.to_thread(intake.decide, sent)
+        self._log.append_labels(feedback.stored)
+        await asyncio.to_thread(self._index.add_labels, feedback.stored)
+        return feedback
+
+    async def find(self, prediction_id: str) -> tuple[InferenceRecord, list[PredictionLabel]]:
+        """Return the record of a prediction and its labels, first the one that counts.
+
+        Raises:
+            PredictionErased: it was erased.
+            PredictionNotFound: there is none.
+            UpstreamUnavailable: the blob store or the index cannot be read.
+        """
+        index = await self.current()
+        if await asyncio.to_thread(index.erased, [prediction_id]):
+            raise PredictionErased(f"the prediction {prediction_id} was erased")
+        try:
+            record = await asyncio.to_thread(self._lookup.record, prediction_id)
+        except InvalidInput as error:
+            raise PredictionNotFound(str(error)) from error
+        if record is None:
+            raise PredictionNotFound(
+                f"there is no prediction {prediction_id}; records answered by another gateway are "
+                "found when they have been uploaded"
+            )
+        case = use_case(record.use_case)
+        return record, await asyncio.to_thread(self._lookup.labels, case, prediction_id)
+
+    async def search(self, query: RecordQuery) -> RecordPage:
+        """Return a page of the records that `query` describes; see `records.index.search`."""
+        return await asyncio.to_thread(search, await self.current(), query)
+
+    async def run(self) -> None:
+        """Keep the indexing process running until cancelled."""
+        while self._own_process:
+            process = await asyncio.create_subprocess_exec(*INDEXER)
+            try:
+                code = await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+            logger.error("the indexer ended with exit code %s; it is started again", code)
+            await asyncio.sleep(RESTART_SECONDS)

@@ -1,0 +1,150 @@
+"""`/predictions`: the passport of a prediction, and search."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Path, Query
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+
+from api_gateway.auth.authentication import authorize
+from api_gateway.auth.keys import AccessRole
+from api_gateway.gateway import Gateway
+from api_gateway.http.context import context_of
+from api_gateway.http.openapi import operation
+from api_gateway.http.validation import find_use_case, time_of
+from api_gateway.predictions.replay import ReplayedPrediction
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.inference_record import InferenceRecord, Purpose
+from platform_core.contracts.label import PredictionLabel
+from platform_core.contracts.release import Lineage
+from platform_core.errors import FieldError, InvalidRecord
+from records.index import FoundRecord, RecordQuery
+from use_cases import use_case
+
+PredictionIdPath = Annotated[str, Path(description="as returned with the prediction")]
+MAX_DIGITS = 9
+
+
+class SearchParameters(BaseModel):
+    """The query of a search. Values are checked by the route, which names what is wrong."""
+
+    use_case: Annotated[str | None, Field(description="without it the default use case")] = None
+    q: Annotated[str | None, Field(description="words that must all be in the record")] = None
+    prediction: str | None = None
+    label: Annotated[str | None, Field(description="the label that counts")] = None
+    release_id: str | None = None
+    start: Annotated[
+        str | None, Field(alias="from", description="the first moment, with a time zone")
+    ] = None
+    end: Annotated[str | None, Field(alias="to", description="the moment after the last one")] = (
+        None
+    )
+    limit: Annotated[str, Field(description="1 to 100 predictions")] = "20"
+    cursor: Annotated[str | None, Field(description="as returned with the previous page")] = None
+
+
+class PredictionPassport(BaseModel):
+    """Everything that is known of a prediction.
+
+    `lineage` leads from its release to the dataset version, the run and the git SHA, null where it
+    cannot be read. Of `labels` the first counts; the others are its history.
+    """
+
+    record: InferenceRecord
+    lineage: Lineage | None
+    labels: list[PredictionLabel]
+    replay: Annotated[
+        ReplayedPrediction | None, Field(description="what `replay=true` computed")
+    ] = None
+
+
+class PredictionSummary(BaseModel):
+    """A prediction that was found; `label` is null where there is none yet."""
+
+    prediction_id: str
+    time: datetime
+    environment: Environment
+    release_id: str
+    purpose: Purpose
+    prediction: str | float
+    label: str | float | None
+    record_id: Annotated[str | None, Field(description="the id that the caller gave the record")]
+
+
+class PredictionPage(BaseModel):
+    """Predictions from the newest to the oldest; `cursor` asks for the next page."""
+
+    predictions: list[PredictionSummary]
+    cursor: str | None
+
+
+def add_prediction_routes(app: FastAPI, gateway: Gateway) -> None:
+    """Add the routes that show logged predictions."""
+    _add_passport(app.router, gateway)
+    _add_search(app.router, gateway)
+
+
+def _add_passport(router: APIRouter, gateway: Gateway) -> None:
+    summary = "Show a prediction: its record, its labels, and where its release came from"
+
+    @router.get(
+        "/predictions/{prediction_id}",
+        tags=["predictions"],
+        **operation(summary, AccessRole.OPERATOR, [404, 410, 503]),
+    )
+    async def passport(
+        request: Request,
+        prediction_id: PredictionIdPath,
+        replay: Annotated[
+            str, Query(description="true: compute the prediction again with its release")
+        ] = "false",
+    ) -> PredictionPassport:
+        await gateway.admit(authorize(context_of(request), AccessRole.OPERATOR))
+        record, labels = await gateway.records.find(prediction_id)
+        context_of(request).use_case = record.use_case
+        of_release = record.use_case, record.release_id
+        lineage = await asyncio.to_thread(gateway.catalog.lineage, *of_release)
+        again = await gateway.records.replays.replay(record) if replay == "true" else None
+        return PredictionPassport(record=record, lineage=lineage, labels=labels, replay=again)
+
+
+def _add_search(router: APIRouter, gateway: Gateway) -> None:
+    summary = "Search the predictions of a use case, from the newest to the oldest"
+
+    @router.get(
+        "/predictions", tags=["predictions"], **operation(summary, AccessRole.OPERATOR, [404, 422])
+    )
+    async def found(
+        request: Request, given: Annotated[SearchParameters, Query()]
+    ) -> PredictionPage:
+        await gateway.admit(authorize(context_of(request), AccessRole.OPERATOR))
+        name = given.use_case or gateway.settings.default_use_case
+        query = _query(find_use_case(request, name).name, given)
+        page = await gateway.records.search(query)
+        rows = [_summary(one) for one in page.records]
+        return PredictionPage(predictions=rows, cursor=page.cursor)
+
+
+def _query(use_case: str, given: SearchParameters) -> RecordQuery:
+    if not given.limit.isascii() or not given.limit.isdecimal():
+        raise InvalidRecord(FieldError("limit", f"{given.limit!r:.100} is not a whole number"))
+    return RecordQuery(
+        use_case,
+        given.q,
+        given.prediction,
+        given.label,
+        given.release_id,
+        start=time_of("from", given.start),
+        end=time_of("to", given.end),
+        limit=int(given.limit[:MAX_DIGITS]),
+        cursor=given.cursor,
+    )
+
+
+def _summary(found: FoundRecord) -> PredictionSummary:
+    record: dict[str, Any] = vars(found.record)
+    classes = use_case(found.record.use_case).classes
+    prediction = found.record.prediction if classes else float(found.record.prediction)
+    return PredictionSummary(**{**record, "prediction": prediction, "label": found.label})

@@ -1,0 +1,100 @@
+"""`mlplatform feedback FILE`: files of labels through a real gateway."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
+from platform_core.errors import InvalidData, Refused, UpstreamUnavailable
+from records.labels.files import SentLabels, read_label_rows, send_labels
+from use_cases import use_case
+
+SPAM = use_case("spam")
+
+
+async def send(
+    running: Any, keys: dict[str, str], file: Path, role: str = "operator", url: str = ""
+) -> tuple[SentLabels, list[tuple[int, str]]]:
+    """Send a file as the command does; return the counts and the rejected rows."""
+    rejected: list[tuple[int, str]] = []
+
+    def work() -> SentLabels:
+        headers = {"X-API-Key": keys[role]}
+        with httpx.Client(base_url=url or running.client.base_url, headers=headers) as client:
+            rows = read_label_rows(file, SPAM)
+            return send_labels(
+                client, SPAM, rows, lambda one: rejected.append((one["row"], one["code"])), (0.0,)
+            )
+
+    return await asyncio.to_thread(work), rejected
+
+
+@pytest.fixture
+def ids(running: Any) -> list[str]:
+    return [new_prediction_id(milliseconds(running.clock.now())) for _ in range(2500)]
+
+
+def write_csv(file: Path, ids: list[str]) -> None:
+    rows = [f"{one},{'ham' if index % 2 else 'spam'}" for index, one in enumerate(ids)]
+    rows[3], rows[1500], rows[2499] = "p3,ham", f"{ids[1500]},egg", f"{ids[2499]},ham,1,2"
+    file.write_text("\n".join(["prediction_id,label,known_at", *rows]))
+
+
+def write_parquet(file: Path, ids: list[str]) -> None:
+    labels = ["ham" if index % 2 else "spam" for index in range(len(ids))]
+    labels[1500], labels[2499] = "egg", None
+    table = {"prediction_id": ["p3" if i == 3 else one for i, one in enumerate(ids)]}
+    times = pa.array([0] * len(ids), pa.timestamp("us"))
+    pq.write_table(pa.table({**table, "label": labels, "known_at": times}), file)
+
+
+def write_json(file: Path, ids: list[str]) -> None:
+    rows = [json.dumps({"prediction_id": one, "label": "ham"}) for one in ids]
+    rows[3], rows[1500] = rows[3].replace(ids[3], "p3"), rows[1500].replace("ham", "egg")
+    rows[2499] = "{"
+    file.write_text("\n".join(rows))
+
+
+@pytest.mark.parametrize("write", [write_csv, write_parquet, write_json])
+async def test_broken_rows_are_reported_with_their_numbers(
+    running, keys, ids, tmp_path, write
+) -> None:
+    file = tmp_path / f"labels.{write.__name__.removeprefix('write_')}"
+    file = file.with_suffix(".jsonl") if file.suffix == ".json" else file
+    write(file, ids)
+    sent, rejected = await send(running, keys, file)
+    assert (sent.rows, sent.fates["pending"]) == (2500, 2497)
+    assert rejected == [
+        (4, "no-prediction-id"),
+        (1501, "unknown-class"),
+        (2500, "invalid-label"),
+    ]
+    again, _ = await send(running, keys, file)
+    assert (again.fates["pending"], again.fates["unchanged"]) == (0, 2497)
+
+
+async def test_a_file_of_another_form_is_refused(running, keys, tmp_path) -> None:
+    for name, text in (("a.txt", ""), ("a.csv", "id,label\n"), ("a.parquet", "x")):
+        file = tmp_path / name
+        file.write_text(text)
+        with pytest.raises(InvalidData, match="a\\."):
+            await send(running, keys, file)
+    with pytest.raises(InvalidData, match=r"missing\.csv"):
+        await send(running, keys, tmp_path / "missing.csv")
+
+
+async def test_a_gateway_that_refuses_or_is_down_ends_the_command(
+    running, keys, ids, tmp_path
+) -> None:
+    file = tmp_path / "labels.csv"
+    write_csv(file, ids)
+    with pytest.raises(Refused, match="viewer"):
+        await send(running, keys, file, "viewer")
+    with pytest.raises(UpstreamUnavailable, match="does not take labels"):
+        await send(running, keys, file, url="http://127.0.0.1:1")

@@ -1,0 +1,68 @@
+"""One class in most of the answers of a few minutes."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from drift_detector.detection.dominance import DominancePolicy
+from drift_detector.window import Window
+from platform_core.contracts.drift_report import DriftVerdict
+from use_cases import use_case
+from use_cases.testing import variant
+
+EXPECTS = variant(use_case("iris"), expects_every_class=True)
+HOUR = timedelta(hours=1)
+
+
+def run(world, case=EXPECTS, **policy):
+    """Return the reports of the last hour with an alarm about a class."""
+    job = replace(world.job(), use_cases={"iris": case}, dominance=DominancePolicy(**policy))
+    now = world.clock.now()
+    outcome = job.run(Window(now - HOUR, now))
+    assert outcome.failures == ()
+    return [report for report in outcome.reports if report.end - report.start < HOUR]
+
+
+@pytest.fixture
+def release(world):
+    release = world.release()
+    world.serve(release)
+    return release
+
+
+def answered(world, release, records_of, rows, minutes_ago):
+    at = world.clock.now() - timedelta(minutes=minutes_ago)
+    world.log(release, records_of(use_case("iris"), rows, minutes_ago), at=at, prediction="setosa")
+
+
+def test_a_dominant_class_is_drift_and_requests_retraining(world, release, records_of):
+    answered(world, release, records_of, 60, 20)
+    (report,) = run(world)
+    assert (report.rows, report.verdict) == (60, DriftVerdict.DRIFT)
+    assert "class-share:setosa" in report.alarms
+    assert report.retrain_request
+    assert report.end - report.start == timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("policy", [{"rows": 61}, {"share": 1.0}, {"length": HOUR}])
+def test_each_limit_is_a_setting(world, release, records_of, policy):
+    answered(world, release, records_of, 60, 20)
+    assert run(world, **policy) == []
+
+
+def test_answers_of_different_minutes_are_not_added_up(world, release, records_of):
+    answered(world, release, records_of, 40, 5)
+    answered(world, release, records_of, 40, 35)
+    assert run(world) == []
+
+
+def test_every_class_in_its_share_is_no_alarm(world, release, records_of):
+    at = world.clock.now() - timedelta(minutes=5)
+    world.log(release, records_of(use_case("iris"), 90, 1), at=at)
+    assert run(world) == []
+
+
+def test_a_use_case_that_does_not_expect_every_class_is_left_alone(world, release, records_of):
+    answered(world, release, records_of, 60, 20)
+    assert run(world, use_case("iris")) == []

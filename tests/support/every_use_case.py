@@ -1,0 +1,73 @@
+"""What the end-to-end test does with every built-in use case on a running stack."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from embedded_platform import Platform, eventually
+
+from platform_core.parquet import write_table
+from use_cases import use_case
+
+NEW = ("churn", "sentiment", "email_categories")
+EVERY = ("spam", "iris", *NEW)
+
+
+def train(platform: Platform, rows: int) -> None:
+    """Stage a release of each of `NEW`, two at a time."""
+
+    def run(name: str) -> None:
+        options = ("--use-case", name, "--rows", str(rows), "--trials", "1")
+        platform.done("cli", "run-pipeline", *options)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, NEW))
+
+
+def promote(platform: Platform) -> None:
+    """Serve in production what staging serves of each of `NEW`."""
+    for name in NEW:
+        platform.done("cli", "promote", "--use-case", name)
+
+
+def score_batches(platform: Platform, rows: int) -> dict[str, dict[str, Any]]:
+    """Return the ended batch jobs of each of `NEW`, all of them submitted at once."""
+    jobs = {}
+    for name in NEW:
+        case = use_case(name)
+        records = case.training().generate(rows, seed=11).select(case.record_schema.names)
+        write_table(platform.store, f"batch/in/{name}.parquet", records)
+        body = {"use_case": name, "input_path": f"batch/in/{name}.parquet"}
+        body["output_path"] = f"batch/out/{name}.parquet"
+        submitted = platform.call("POST", "/batch/submit", body, "production")
+        assert submitted.status_code == 202, submitted.text
+        jobs[name] = submitted.json()["job_id"]
+    return {name: _ended(platform, job_id) for name, job_id in jobs.items()}
+
+
+def drift_reports(platform: Platform, rows: int) -> dict[str, dict[str, Any]]:
+    """Return the drift report of each of `NEW` after drifted records were sent."""
+    start = datetime.now(UTC)
+    for name in NEW:
+        case = use_case(name)
+        shifted = case.training().generate(rows, 5, drift=1.0).select(case.record_schema.names)
+        requests = [case.request(row) for row in shifted.to_pylist()]
+        for first in range(0, len(requests), 100):
+            body = {"records": requests[first : first + 100]}
+            platform.answer(f"/models/{name}/predict/batch-sync", body, "production")
+    window = ["--from", start.isoformat(), "--to", datetime.now(UTC).isoformat()]
+    platform.done("cli", "drift", "run", *window)
+    return {name: eventually(lambda n=name: _measured(platform, n)) for name in NEW}
+
+
+def _ended(platform: Platform, job_id: str) -> dict[str, Any]:
+    def ended() -> dict[str, Any] | None:
+        job = platform.call("GET", f"/batch/{job_id}").json()
+        return job if job["status"] in {"succeeded", "failed", "cancelled"} else None
+
+    return eventually(ended)
+
+
+def _measured(platform: Platform, name: str) -> dict[str, Any] | None:
+    report = platform.call("GET", "/metrics/drift").json()[name]["production"]
+    return report if report["status"] != "no-report" and report["rows"] else None
