@@ -138,6 +138,28 @@ def test_unknown_resources_are_not_found(gateway):
     problem(gateway.call("GET", "/batch/no-such-job", "viewer"), 404)
 
 
+def test_a_label_of_an_unknown_class_is_rejected_and_changes_nothing(gateway, case, record):
+    prediction = gateway.predict(case, record).json()["prediction_id"]
+    label = {"use_case": case.name, "prediction_id": prediction, "label": "no such class"}
+    answer = gateway.call("POST", "/feedback", json=label)
+    assert answer.status_code == 202, answer.text
+    (rejected,) = answer.json()["rejected"]
+    assert (rejected["index"], rejected["prediction_id"]) == (0, prediction)
+    assert rejected["code"] == "unknown-class"
+
+
+def test_a_prediction_has_a_passport(gateway, case, record):
+    prediction = gateway.predict(case, record).json()
+    answer = gateway.call("GET", f"/predictions/{prediction['prediction_id']}")
+    if answer.status_code == 200:  # another gateway's record is found when it has been uploaded
+        assert answer.json()["record"]["release_id"] == prediction["release_id"]
+        assert answer.json()["labels"] == []
+    else:
+        problem(answer, 404, "prediction-not-found")
+    problem(gateway.call("GET", "/predictions/p1"), 404, "prediction-not-found")
+    problem(gateway.call("GET", "/predictions/p1", "viewer"), 403)
+
+
 def test_malformed_requests_are_refused_in_order(gateway, case, record):
     path = f"/models/{case.name}/predict"
     text = {"Content-Type": "text/plain"}
@@ -228,4 +250,5 @@ def test_the_documentation_lists_every_path(gateway):
     assert {
         "/predict", "/predict/batch-sync", "/models/{use_case}/predict", "/batch/submit",
         "/batch/{job_id}", "/batch/files/{path}", "/model/info", "/metrics/drift", "/health",
+        "/feedback", "/predictions", "/predictions/{prediction_id}", "/releases/{use_case}",
     } <= set(json.loads(document.text)["paths"])  # fmt: skip

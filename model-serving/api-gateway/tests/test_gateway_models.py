@@ -278,3 +278,21 @@ async def test_probes_do_not_count_as_traffic(running, releases, activate) -> No
     assert (await running.client.get("/health/ready")).status_code == 200
     assert await running.logged() == []
     assert "gateway_answers_total{" not in (await running.client.get("/metrics")).text
+
+
+async def test_what_was_live_when_is_answered_from_the_ledger(running, releases, activate) -> None:
+    activate(running.store, releases["spam"], Environment.STAGING)
+    noon = running.clock.now()
+    live = (await running.ask("GET", "/releases/spam", "viewer")).json()
+    assert live["production"] is None
+    assert live["staging"]["release_id"] == releases["spam"].id
+    assert (live["staging"]["actor"], live["staging"]["action"]) == ("test", "deploy")
+    for at, served in ((noon, live["staging"]), (noon - timedelta(seconds=1), None)):
+        query = {"at": at.isoformat()}
+        answer = (await running.ask("GET", "/releases/spam", "viewer", params=query)).json()
+        assert answer == {"staging": served, "production": None}
+
+
+async def test_a_time_without_a_time_zone_is_422(running) -> None:
+    answer = await running.ask("GET", "/releases/spam", params={"at": "2026-01-05T12:00:00"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-record")

@@ -24,6 +24,7 @@ ROLES = {
     ("/predictions", "get"): "operator",
     ("/predictions/{prediction_id}", "get"): "operator",
     ("/model/info", "get"): "viewer",
+    ("/releases/{use_case}", "get"): "viewer",
     ("/metrics/drift", "get"): "viewer",
     ("/admin/inference-log/flush", "post"): "admin",
     ("/metrics", "get"): None,

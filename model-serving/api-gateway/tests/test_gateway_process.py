@@ -72,8 +72,10 @@ class Program:
         )
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[tuple[subprocess.Popen, httpx.AsyncClient]]:
-        process = self.start()
+    async def running(
+        self, **changes: str
+    ) -> AsyncIterator[tuple[subprocess.Popen, httpx.AsyncClient]]:
+        process = self.start(**changes)
         url, headers = f"http://127.0.0.1:{self.port}", {"X-API-Key": self.key}
         try:
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as client:
@@ -265,3 +267,24 @@ async def test_the_last_answer_of_an_idle_connection_closes_it(program) -> None:
         assert last.startswith(b"HTTP/1.1 200 ")
         assert b"connection: close" in last
         assert await asyncio.to_thread(process.wait, DEADLINE_SECONDS) == 0
+
+
+async def test_a_process_of_its_own_indexes_the_log_and_ends_with_the_gateway(
+    program, spam
+) -> None:
+    index = {"RECORD_INDEX_SECONDS": "0.05", "RECORD_SEARCH_TEXT": "true"}
+    async with program.running(**index) as (process, client):
+        answered = (await client.post("/predict", json=spam)).json()["prediction_id"]
+        await client.post("/admin/inference-log/flush")
+        query = {"use_case": "spam", "q": "win"}
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                page = (await client.get("/predictions", params=query)).json()
+                if page["predictions"]:
+                    break
+                await asyncio.sleep(0.02)
+        assert [one["prediction_id"] for one in page["predictions"]] == [answered]
+        (indexer,) = psutil.Process(process.pid).children()
+        process.kill()
+        await asyncio.to_thread(process.wait, DEADLINE_SECONDS)
+        await asyncio.to_thread(indexer.wait, DEADLINE_SECONDS)

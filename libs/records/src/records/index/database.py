@@ -209,7 +209,8 @@ class RecordIndex:
                 f"the record index {self.file.name} cannot be used now ({error}); try again"
             ) from error
         except sqlite3.DatabaseError as error:
-            self.file.unlink(missing_ok=True)
+            for file in (self.file, self.file.with_name(f"{self.file.name}-journal")):
+                file.unlink(missing_ok=True)
             raise UpstreamUnavailable(
                 f"the record index {self.file.name} was damaged ({error}) and is built again from "
                 "the inference log; try again"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -17,6 +18,7 @@ from api_gateway.http.context import BodyLimits, context_of
 from api_gateway.http.headers import ENVIRONMENT, PURPOSE
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
+from platform_core.errors import FieldError, InvalidRecord
 from use_cases import UseCase, use_case, use_case_names
 
 MAX_BODY_BYTES = 10 << 20
@@ -94,6 +96,19 @@ def purpose_of(request: Request) -> Purpose:
     if purpose is None:
         raise UnknownPurpose(f"{PURPOSE} is {given!r:.100}; use one of {', '.join(_PURPOSES)}")
     return purpose
+
+
+def time_of(name: str, text: str | None) -> datetime | None:
+    """Return the time in the query parameter `name`; `InvalidRecord` (422) if it is none."""
+    try:
+        time = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if text is not None and (time is None or time.tzinfo is None):
+        example = "2026-01-05T12:00:00Z"
+        detail = f"{text!r:.100} is not a time with a time zone, for example {example}"
+        raise InvalidRecord(FieldError(name, detail))
+    return time
 
 
 def _check_media_type(headers: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from api_gateway.routing.catalog import ActiveRelease
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
+from platform_core.contracts.ledger import Action, LedgerEntry
 from platform_core.contracts.release import TensorSpec
 
 
@@ -27,6 +28,16 @@ class ModelInfo(BaseModel):
     metrics: dict[str, float] | None
     lineage: dict[str, Any] | None
     signature: Signature | None
+
+
+class ServedRelease(BaseModel):
+    """The release that an environment serves or served, and the change that made it so."""
+
+    release_id: str
+    since: datetime
+    action: Action
+    actor: str
+    reason: str
 
 
 class DriftInfo(BaseModel):
@@ -63,6 +74,20 @@ class UploadedLog(BaseModel):
 
     segments: int
     records: int
+
+
+def served_release(entry: LedgerEntry | None) -> ServedRelease | None:
+    """Return what an entry of the ledger had an environment serve; `None` for nothing."""
+    if entry is None or entry.change.to_release is None:
+        return None
+    change = entry.change
+    return ServedRelease(
+        release_id=change.to_release,
+        since=entry.time,
+        action=change.action,
+        actor=change.actor,
+        reason=change.reason,
+    )
 
 
 def model_info(active: ActiveRelease | None, version: str | None) -> ModelInfo | None:

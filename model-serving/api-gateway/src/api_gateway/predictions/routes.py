@@ -13,7 +13,7 @@ from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
-from api_gateway.http.validation import find_use_case
+from api_gateway.http.validation import find_use_case, time_of
 from api_gateway.predictions.replay import ReplayedPrediction
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
@@ -136,25 +136,11 @@ def _query(use_case: str, given: SearchParameters) -> RecordQuery:
         given.prediction,
         given.label,
         given.release_id,
-        start=_time("from", given.start),
-        end=_time("to", given.end),
+        start=time_of("from", given.start),
+        end=time_of("to", given.end),
         limit=int(given.limit[:MAX_DIGITS]),
         cursor=given.cursor,
     )
-
-
-def _time(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        example = "2026-01-05T12:00:00Z"
-        detail = f"{text!r:.100} is not a time with a time zone, for example {example}"
-        raise InvalidRecord(FieldError(name, detail))
-    return time
 
 
 def _summary(found: FoundRecord) -> PredictionSummary:

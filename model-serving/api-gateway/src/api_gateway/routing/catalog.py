@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from api_gateway.routing.target import ServingTarget, all_targets
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.ledger import LedgerEntry, Verdict
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
@@ -79,6 +81,19 @@ class Catalog:
     def report(self, target: ServingTarget) -> DriftReport | None:
         """Return the latest drift report, `None` before the first one."""
         return self._reports.get(target)
+
+    def served_at(self, target: ServingTarget, at: datetime) -> LedgerEntry | None:
+        """Return the change that decided what an environment served at a time. It may block.
+
+        `None` means that nothing had been served by then.
+
+        Raises:
+            ReleaseRefused: the ledger was altered.
+            UpstreamUnavailable: it cannot be read.
+        """
+        before = (entry for entry in self._ledger.entries(*target) if entry.time <= at)
+        served = [entry for entry in before if entry.change.verdict is Verdict.SERVED]
+        return served[-1] if served else None
 
     def lineage(self, use_case: str, release_id: str) -> Lineage | None:
         """Return where a release came from, `None` where that cannot be read. It may block."""
