@@ -36,6 +36,7 @@ export GIVEN_COLUMNS := $(call given,COLUMNS)
 export GIVEN_BASE := $(call given,BASE)
 export GIVEN_ROWS := $(call given,ROWS)
 export GIVEN_SEED := $(call given,SEED)
+export GIVEN_WEIGHTS := $(call given,WEIGHTS)
 export GIVEN_TRIALS := $(call given,TRIALS)
 export GIVEN_BUDGET_MINUTES := $(call given,BUDGET_MINUTES)
 export GIVEN_RELEASE := $(call given,RELEASE)
@@ -54,7 +55,7 @@ export GIVEN_FOLLOW := $(call given,FOLLOW)
 unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS NAME LABEL ID TIME TASK
 
 SOURCE_PARAMETERS := USE_CASE DATA COLUMNS BASE ROWS SEED
-RUN_PARAMETERS := $(SOURCE_PARAMETERS) TRIALS BUDGET_MINUTES
+RUN_PARAMETERS := $(SOURCE_PARAMETERS) WEIGHTS TRIALS BUDGET_MINUTES
 # `$(call options,USE_CASE RELEASE)` passes the variables that were given: --use-case … --release …
 option = $${GIVEN_$(1):+--$(subst _,-,$(shell echo $(1) | tr A-Z a-z)) "$$GIVEN_$(1)"}
 options = $(foreach name,$(1),$(call option,$(name)))
@@ -125,7 +126,7 @@ logs: setup ## Show the logs: PROGRAM=gateway FOLLOW=1
 clean: setup ## Delete the state of the stack (models, data, logs); the tools stay
 	mlplatform clean
 
-run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA="path-or-url …" COLUMNS="body=text" BASE=latest ROWS= TRIALS=4 BUDGET_MINUTES=
+run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA="path-or-url …" COLUMNS="body=text" BASE=latest WEIGHTS= ROWS= TRIALS=4 BUDGET_MINUTES=
 	cd "$$GIVEN_CALLED_FROM" && mlplatform run-pipeline $(call options,$(RUN_PARAMETERS))
 
 recurring-pipeline: setup ## Train repeatedly on KFP_ENDPOINT: CRON="0 0 3 * * 1" USE_CASE=spam and so on

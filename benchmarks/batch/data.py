@@ -18,7 +18,7 @@ from use_cases import assemble, default_parameters, model_schema, use_case
 
 CASE = use_case("spam")
 COLUMNS = CASE.record_schema.names
-CANDIDATE, TERMS = "guided_sgd", 20_000
+CANDIDATE, TERMS = "guided_words", 20_000
 TRAINING_ROWS, PART_ROWS, BASE_ROWS = 4_000, 50_000, 4_000
 RARE_WORDS = 85
 MODEL = "fitted.pickle"

@@ -27,7 +27,7 @@ from serving.words import bodies
 from use_cases import UseCase, assemble, model_schema, number_block, use_case
 from use_cases.signature import feature_schema_hash
 
-CANDIDATE, PARAMETERS = "guided_logistic", {"C": 10.0, "guidance": 5.0}
+CANDIDATE, PARAMETERS = "guided_words", {"C": 20.0, "guidance": 8.0}
 TERMS = 20_000
 TRAINING_ROWS, SENT_ROWS = 1_500, 512
 MAIL_BYTES = 1_200

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from evaluation import MetricEstimate, SliceMetrics
 from platform_core.contracts.release import DecisionRule, GateCheck, Lineage
 from platform_core.pages import svg
 from releases.catalogue.model_card import DataSummary, ModelCard, TrialSummary
@@ -158,3 +159,19 @@ def test_flat_metrics_become_metrics_with_intervals() -> None:
 )
 def test_the_summary_shows_a_metric_with_its_interval(metrics: dict, shown: str) -> None:
     assert figure(metrics, "f1") == shown
+
+
+def test_the_card_shows_the_figures_of_sources_never_seen():
+    found = evaluation()
+    metrics = {"f1": MetricEstimate(value=0.8125), "accuracy": MetricEstimate(value=0.9)}
+    unseen = (
+        SliceMetrics(kind="source", name="a.parquet", rows=300, metrics=metrics),
+        SliceMetrics(
+            kind="source", name="b.mbox", rows=40, metrics={"accuracy": MetricEstimate(value=0.7)}
+        ),
+    )
+    page = page_of(card(found, unseen=unseen), found).decode()
+    assert "On a source never seen" in page
+    assert re.search(r"a\.parquet</td>.*300</td>.*0\.8125</td>.*0\.9000</td>", page, re.DOTALL)
+    assert re.search(r"b\.mbox</td>.*40</td>.*-</td>.*0\.7000</td>", page, re.DOTALL)
+    assert "On a source never seen" not in page_of(card(found), found).decode()

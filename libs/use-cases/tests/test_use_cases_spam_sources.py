@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from use_cases import assemble, use_case
+from use_cases import assemble, model_schema, use_case
 from use_cases.spam.lexicon import UNWANTED, WANTED
 from use_cases.spam.topics import FEW_WORDS, SIDES, TOPICAL, topical_features
 from use_cases.spam.training.guided import GuidedClassifier
-from use_cases.testing import generated_records
+from use_cases.testing import fit_default, generated_records
 
 SPAM = use_case("spam")
 
@@ -39,11 +39,7 @@ def test_a_topic_counts_different_words_and_pairs_among_different_words():
     assert found["topic_call_to_action"] == pytest.approx(2 / (4 + FEW_WORDS))
 
 
-@given(
-    st.lists(
-        st.sampled_from(["free", "wrote", "click", "here", "meeting", "zzz", "000"]), max_size=30
-    )
-)
+@given(st.lists(st.sampled_from(["free", "wrote", "click", "here", "meeting", "zzz"]), max_size=30))
 def test_the_sides_are_the_sums_of_their_topics(words):
     found = topics(" ".join(words).encode())
     for side, names in zip(SIDES, (UNWANTED, WANTED), strict=True):
@@ -51,32 +47,30 @@ def test_the_sides_are_the_sums_of_their_topics(words):
 
 
 def test_guides_keep_their_weight_whatever_the_labels_say():
-    inputs = np.array([[1.0, 0.0, 0.1, 0.0], [0.0, 1.0, -0.1, 1.0]] * 20)
+    inputs = np.array([[1.0, 0.1, 0.0], [0.0, -0.1, 1.0]] * 20)
     labels = ["spam", "ham"] * 20  # the guide speaks against them
-    model = GuidedClassifier(LogisticRegression(), 0.2, 1, (3.0,)).fit(inputs, labels)
-    row = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]])
+    model = GuidedClassifier(LogisticRegression(), (3.0,)).fit(inputs, labels)
+    row = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]])
     odds = np.log(model.predict_proba(row)[:, 1] / model.predict_proba(row)[:, 0])
     assert odds[1] - odds[0] == pytest.approx(3.0)
+    learned = LogisticRegression().fit(inputs[:, :-1], labels)
+    assert odds[0] == pytest.approx(learned.decision_function(row[:1, :-1])[0])
+    assert model.predict(row).tolist() == ["spam", "spam"]
 
 
-def test_naive_bayes_alone_counts_words_and_guides_only():
-    inputs = np.array([[1.0, 0.0, 5.0, 0.0], [0.0, 1.0, -5.0, 1.0]] * 20)
-    labels = ["ham", "spam"] * 20
-    model = GuidedClassifier(None, 0.4, 1, (3.0,), alpha=1.0).fit(inputs, labels)
-    smoothed = np.log(21 / 22) - np.log(1 / 22)  # 20 of 20 words, one more of each of two
-    rows = np.array([[0, 1, 0, 0], [1, 0, 9, 0], [0, 0, 0, 1]], float)
-    odds = np.log(model.predict_proba(rows)[:, 1] / model.predict_proba(rows)[:, 0])
-    assert odds == pytest.approx([0.4 * smoothed, -0.4 * smoothed, 3.0])
-    assert model.predict(rows).tolist() == ["spam", "ham", "spam"]
+def test_how_often_a_sign_occurs_does_not_matter():
+    candidate = SPAM.training().candidates()[0]
+    model = fit_default(SPAM, candidate, rows=400)
+    mails = (mail("Now", "call me!"), mail("Now!", "call me!!!!"))
+    features = [model_schema(SPAM).frame(assemble(SPAM, records)) for records in mails]
+    first, second = (model.predict_proba(row)[0, 0] for row in features)
+    assert first == pytest.approx(second)
 
 
 def test_candidates_are_the_kinds_that_were_promised_in_order():
     assert [one.name for one in SPAM.training().candidates()] == [
-        "guided_sgd",
-        "guided_logistic",
-        "guided_bayes",
-        "gradient_boosting",
-        "guided_characters",
+        "guided_words",
+        "words",
     ]
 
 

@@ -4,18 +4,32 @@ The options of the command line, the input of the KFP pipeline and the lineage o
 from the fields of `RunParameters`: a new parameter is one more field.
 """
 
-from typing import Any
+import re
+import shlex
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from data_pipeline.parameters import SourceParameters
+from data_pipeline.sources import source_names
 from platform_core.contracts.base import Contract
+from platform_core.errors import InvalidData
 
 DEFAULT_TRIALS = 4
+_WEIGHT = re.compile(r"\d{1,6}(\.\d{1,6})?")
 
 
 class RunParameters(SourceParameters):
-    """What the caller of a run may choose; the description of a field is the help of its option."""
+    """What the caller of a run may choose; the description of a field is the help of its option.
+
+    Raises:
+        InvalidData: `weights` is malformed or names no source of `data`.
+    """
+
+    weights: str = Field(
+        default="",
+        description='How much a row of a source counts, 1 otherwise, e.g. "a.csv=2 b.mbox=0.5".',
+    )
 
     trials: int = Field(
         default=DEFAULT_TRIALS, ge=1, le=1_000, description="Settings of candidates to try in all."
@@ -32,6 +46,31 @@ class RunParameters(SourceParameters):
         description="Stop after reading the source if it gives this dataset version again.",
     )
     git_sha: str = Field(default="", description="Commit of the code. Default: the checkout's.")
+
+    @model_validator(mode="after")
+    def _weights_name_sources(self) -> Self:
+        known = source_names(self.data)
+        unknown = [name for name in self.source_weights if name not in known]
+        if unknown and not self.base:
+            raise InvalidData(
+                f"WEIGHTS names {', '.join(unknown)}; the sources of DATA are "
+                f"{', '.join(known) or 'not several'}"
+            )
+        return self
+
+    @property
+    def source_weights(self) -> dict[str, float]:
+        """The weights by the names of the sources."""
+        weights = {}
+        for part in shlex.split(self.weights):
+            name, _, number = part.rpartition("=")
+            if not name or not _WEIGHT.fullmatch(number) or not float(number):
+                raise InvalidData(
+                    f"WEIGHTS has the part {part!r}; write <source>=<number above 0>, for example "
+                    'WEIGHTS="mail.parquet=2"'
+                )
+            weights[name] = float(number)
+        return weights
 
 
 class ImportOptions(Contract):

@@ -66,7 +66,8 @@ class FeaturesResult(StepResult):
 
 class ModelResult(StepResult):
     """A fitted model: `run_id` is its MLflow run, `libraries` the versions of what it was made
-    with, `complete` whether its search was.
+    with, `complete` whether its search was, `unseen` the metrics of each of several sources under
+    models that have not seen it.
     """
 
     run_id: str
@@ -77,6 +78,7 @@ class ModelResult(StepResult):
     decision_why: str
     complete: bool
     trials: tuple[TrialSummary, ...]
+    unseen: tuple[SliceMetrics, ...] = ()
     libraries: dict[str, str]
     imported: ImportedModel | None = None
 

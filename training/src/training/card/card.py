@@ -37,11 +37,12 @@ def model_card(
         decision=manifest.decision,
         decision_why=model.decision_why,
         slices=evaluation.slices,
+        unseen=model.unseen,
         data=_data(store, case, data),
         trials=model.trials,
         search_complete=model.complete,
         lineage=lineage,
-        limits=tuple(_limits(case, data, evaluation.slices, lineage, model.complete)),
+        limits=tuple(_limits(case, data, evaluation.slices, lineage, model)),
     )
 
 
@@ -121,19 +122,29 @@ def _warnings(store: BlobStore, case: UseCase, version: str) -> tuple[str, ...] 
         return None
 
 
+def _other_origin(lineage: Lineage, model: ModelResult) -> str:
+    if model.unseen:
+        return (
+            "On data of another origin, expect the figures of the sources never seen, not those of "
+            "the test rows, which come from the same sources as the training rows "
+            f"({lineage.data_source})."
+        )
+    return (
+        "Not measured: how good it is on data of another origin. The test rows come from one "
+        f"source ({lineage.data_source})."
+    )
+
+
 def _limits(
     case: UseCase,
     data: DatasetManifest,
     slices: tuple[SliceMetrics, ...],
     lineage: Lineage,
-    complete: bool,
+    model: ModelResult,
 ) -> Iterator[str]:
     """Yield the limits of what the figures of the card show."""
     yield from _unknown(lineage)
-    yield (
-        "Not measured: how good it is on data of another origin. The test rows come from one "
-        f"source ({lineage.data_source})."
-    )
+    yield _other_origin(lineage, model)
     if data.split.method == "declared":
         yield "The test rows count as unseen because the user says so."
     elif data.split.method != "time":
@@ -169,6 +180,6 @@ def _limits(
             "The best trial's cross-validated score is the best of several and so slightly "
             "optimistic; the metrics above come from rows that no trial saw."
         )
-    if not complete:
+    if not model.complete:
         yield "The search ended by its time budget: its result depends on the machine's speed."
     yield "Labels are taken as correct; how many are wrong was not measured."

@@ -55,6 +55,8 @@ def card_page(case: UseCase, card: ModelCard, pictures: Mapping[str, str]) -> by
         figures=[(CAPTIONS[name], picture) for name, picture in pictures.items()],
         slice_names=[_words(name) for name in slice_metric_names(case.training().metric)],
         slices=list(_slice_rows(case, card)),
+        unseen_names=[_words(name) for name in _unseen_metrics(card)],
+        unseen=list(_unseen_rows(card)),
         rule=_rule(card),
     )
 
@@ -88,6 +90,16 @@ def _slice_rows(case: UseCase, card: ModelCard) -> Iterator[list[object]]:
             found = one.metrics.get(name)
             cells.append(one.note or "not defined" if found is None else measure(found))
         yield cells
+
+
+def _unseen_metrics(card: ModelCard) -> list[str]:
+    return list(dict.fromkeys(name for one in card.unseen for name in one.metrics))
+
+
+def _unseen_rows(card: ModelCard) -> Iterator[list[object]]:
+    for one in card.unseen:
+        found = (one.metrics.get(name) for name in _unseen_metrics(card))
+        yield [one.name, one.rows, *("-" if m is None else measure(m) for m in found)]
 
 
 def _rule(card: ModelCard) -> str:

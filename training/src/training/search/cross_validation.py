@@ -24,6 +24,7 @@ from training.search.ranking import ranked, winner
 from training.search.suggestions import rounds
 from training.search.threshold import Decision, choose_decision
 from training.search.trials import Fold, Trial, TrialResult
+from training.search.unseen import unseen_sources
 from use_cases import UseCase
 
 SECONDS_PER_MINUTE = 60
@@ -100,7 +101,7 @@ class _CrossValidation:
 
     def __init__(self, case: UseCase, features: pa.Table, made: list[Fold], seed: int) -> None:
         self._case, self._folds, self._seed = case, made, seed
-        self._labels = features["label"].combine_chunks()
+        self._features, self._labels = features, features["label"].combine_chunks()
         self._shared = [ray.put(features), *(ray.put(fold) for fold in made)]
 
     def run(self, trials: Sequence[Trial]) -> Iterator[TrialResult]:
@@ -137,6 +138,7 @@ class _CrossValidation:
         decision = self._decision(pooled)
         everything = self._metrics(decision, np.arange(len(pooled)), pooled)
         folds = [self._metrics(decision, rows, pooled) for _, rows in self._folds]
+        unseen = unseen_sources(self._case, self._features, self._folds, pooled)
         metric = self._case.training().metric
         return TrialResult(
             trial=trial,
@@ -145,6 +147,7 @@ class _CrossValidation:
             ranking=everything["average_precision" if self._case.classes else "r2"],
             seconds=sum(answer.seconds for answer in answers.values()),
             decision=decision,
+            unseen=tuple(unseen),
             lower_is_better=metric in ERROR_METRICS,
             parity=answers[0].parity,
         )

@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import ray
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
+from platform_core.errors import InvalidInput
 from training.search.models import answers, candidate, model_input
 from training.search.parity import Parity, compared
+from training.search.sources import WEIGHT
 from training.search.trials import Fold, Trial
 from use_cases import UseCase, use_case
 
@@ -81,5 +85,28 @@ def answer_fold(
 def _fit_here(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> tuple[Any, float]:
     start = time.perf_counter()
     model = candidate(case, trial.candidate).build(trial.parameters, seed)
-    model.fit(model_input(case, features), features["label"].to_pylist())
+    fitted(model, model_input(case, features), features)
     return model, time.perf_counter() - start
+
+
+def fitted(model: Any, inputs: Any, features: pa.Table) -> Any:
+    """Return `model` fitted on `inputs` [N, F], with `label` and, if any, `weight` of `features`.
+
+    Raises:
+        InvalidInput: there are weights, and the model cannot weigh rows.
+    """
+    return model.fit(inputs, features["label"].to_pylist(), **_sample_weights(model, features))
+
+
+def _sample_weights(model: Any, features: pa.Table) -> dict[str, np.ndarray]:
+    """Return the argument of `fit` with the weights of the rows, none where they have none."""
+    if WEIGHT not in features.column_names:
+        return {}
+    last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
+    if not has_fit_parameter(last[1], "sample_weight"):
+        raise InvalidInput(
+            f"{type(last[1]).__name__} cannot weigh rows; leave WEIGHTS out, or remove the "
+            "candidate from the use case"
+        )
+    prefix = f"{last[0]}__" if last[0] else ""
+    return {f"{prefix}sample_weight": features[WEIGHT].to_numpy()}

@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from platform_core.errors import InvalidData
+from training.search.sources import source_folds
 from training.search.trials import Fold
 from use_cases import UseCase
 
@@ -19,13 +20,16 @@ FOLDS = 3
 def folds(case: UseCase, features: pa.Table, seed: int) -> list[Fold]:
     """Return row numbers to fit on and to judge on, once per fold.
 
-    `features` has `label` and `cluster`. Every row is judged once. The classes' shares are about
-    those of all rows; where labels are numbers, folds are random. No near duplicates and no group
-    of `case.fold_groups` lie on both sides.
+    `features` has `label` and `cluster`. Every row is judged once. Rows of several sources
+    (`origin`) are judged by models that have not seen their source, see `source_folds`. Otherwise
+    the classes' shares are about those of all rows; where labels are numbers, folds are random. No
+    near duplicates and no group of `case.fold_groups` lie on both sides.
 
     Raises:
         InvalidData: the groups leave a side of a fold without rows, or without one of the classes.
     """
+    if by_source := source_folds(case, features):
+        return by_source
     labels = np.asarray(features["label"].to_pylist())
     if case.task == "regression":
         return _unstratified(case, features, seed)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation import SliceMetrics
 from training.search.parity import Parity
 from training.search.threshold import Decision
 from use_cases import UseCase, combinations, default_parameters
@@ -30,7 +31,8 @@ class TrialResult:
     case's metric of all of them together under it and `folds` that of each fold; `ranking` is
     their average precision, which no threshold enters (for numbers their R2); `seconds` is the time
     its models took to fit. `lower_is_better` says that the metric is an error; `parity` compares
-    the model of one fold with its graph.
+    the model of one fold with its graph. `unseen` has the metrics of each of several sources under
+    models that have not seen it.
     """
 
     trial: Trial
@@ -39,6 +41,7 @@ class TrialResult:
     ranking: float
     seconds: float
     decision: Decision
+    unseen: tuple[SliceMetrics, ...] = ()
     lower_is_better: bool = False
     parity: Parity | None = None
 

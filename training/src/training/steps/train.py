@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from data_pipeline.columns import TEST, TRAIN
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
+from data_pipeline.versions.manifest import read_manifest
 from platform_core.contracts.release import DecisionRule
 from releases.catalogue.model_card import TrialSummary
 from training.progress import show
@@ -58,9 +59,14 @@ def _train(
     # The workers start while this process imports scikit-learn.
     from training.search.cross_validation import Budget, search
     from training.search.ranking import explained
+    from training.search.sources import with_origins
 
     case, given = context.case, context.parameters
-    rows = read_features(context.store, case, dataset_version, TRAIN)
+    rows = with_origins(
+        read_features(context.store, case, dataset_version, TRAIN),
+        read_manifest(context.store, case.name, dataset_version).pooled,
+        given.source_weights,
+    )
     planned = int(min(given.trials, settings(case)))
     start = time.perf_counter()
     budget = Budget(given.trials, given.budget_minutes)
@@ -71,6 +77,9 @@ def _train(
     test = read_features(context.store, case, dataset_version, TEST)
     results, model, decision = _winner(case, rows, test, found.results, given.seed)
     best = results[0]
+    for one in best.unseen:
+        figures = ", ".join(f"{name} {m.value:.4f}" for name, m in one.metrics.items())
+        show(f"{one.name}, unseen: {figures}")
     show(f"best: {best.trial.candidate} {best.trial.parameters}; decision: {decision.why}")
     if reason := explained(results, case.training().metric):
         show(reason)
@@ -90,6 +99,7 @@ def _train(
         decision_why=decision.why,
         complete=found.complete,
         trials=tuple(_trial(result) for result in results),
+        unseen=best.unseen,
         model_path=path,
         libraries=libraries(model),
     )

@@ -60,7 +60,8 @@ class DataSummary(Contract):
 
 
 class ModelCard(Contract):
-    """`model_card.json`. `limits` are sentences about what the metrics do not cover.
+    """`model_card.json`. `limits` are sentences about what the metrics do not cover, `unseen` the
+    metrics of each of several sources under models that have not seen it.
 
     Without `data` the model was judged on no rows.
     """
@@ -76,6 +77,7 @@ class ModelCard(Contract):
     decision: Rule
     decision_why: str
     slices: tuple[SliceMetrics, ...]
+    unseen: tuple[SliceMetrics, ...] = ()
     data: DataSummary | None
     trials: tuple[TrialSummary, ...]
     search_complete: bool

@@ -1,6 +1,6 @@
 """Words that show the topic of a mail regardless of its sender: prior knowledge that does not come
-from training data. Written for this project; a digit stands as 0, and only words and pairs of words
-count, as in the normalised text.
+from training data. Written for this project; only words and pairs of words count, as in the
+normalised text.
 """
 
 # What unwanted mail is about.
@@ -51,7 +51,7 @@ UNWANTED: dict[str, str] = {
         dick erotic erotica escort explicit fuck fucking girls hardcore hookup horny hot lesbian
         lesbians lonely milf naked naughty nude orgasm orgy porn porno pussy seduce sex sexual sexy
         singles slut sluts swingers teen teens tits virgin voyeur webcam webcams whores xxx
-        hot_girls live_girls meet_singles over_00
+        hot_girls live_girls meet_singles
     """,
     # Inheritances, lotteries, foreign funds.
     "fraud": """
@@ -84,9 +84,8 @@ UNWANTED: dict[str, str] = {
     "urgency": """
         act asap attention before deadline expire expires expiring fast final forever hurry
         immediately important instant instantly last limited miss never notice now once quick
-        quickly stop today tonight urgent urgently waiting warning 00_hours act_now as_soon call_now
+        quickly stop today tonight urgent urgently waiting warning act_now as_soon call_now
         don_t expires_on final_notice last_chance limited_time once_in right_now today_only
-        within_00
     """,
     # How to be removed from a list.
     "removal": """
@@ -122,21 +121,14 @@ UNWANTED: dict[str, str] = {
         bulk_email email_addresses life_experience million_email no_deposit search_engine
         search_engines web_traffic your_website
     """,
-    # Premium text messages.
-    "mobile": """
-        000p 00p chat claim collection dating freephone handset min mins mms mob mobile mobiles msg
-        network nokia operator polyphonic reply ringtone ringtones sms stop subscription text tone
-        tones txt wap weekly call_00000000000 only_from or_stop per_min per_msg reply_stop t_c
-        text_to txt_to
-    """,
-    # Answers and forwards.
-    "quoting": """
-        asks bcc cc forwarded fw fwd original quoted quoting re replied responded said writes wrote
-        email_wrote forwarded_by on_behalf original_message reply_to sent_to to_subject
-    """,
 }
 # What people write to each other about.
 WANTED: dict[str, str] = {
+    # Answers and forwards.
+    "quoting": """
+        asks bcc cc forwarded fw fwd original quoted quoting re replied responded said writes wrote
+        forwarded_by on_behalf original_message reply_to sent_to to_subject
+    """,
     # Greetings and thanks.
     "courtesy": """
         appreciate appreciated best cheers ciao evening everyone folks glad greetings guys hello hi

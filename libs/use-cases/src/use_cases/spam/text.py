@@ -23,8 +23,9 @@ from use_cases.visible_text import has_markup, visible_text
 MAX_CHARACTERS = 20_000
 CURRENCIES = "£€¥"
 
-# Placeholder words for what varies from mail to mail.
-LINK, ADDRESS, MONEY = b" url ", b" email ", b" money "
+# Placeholder words for what varies from mail to mail. Addresses have none: how many are left in a
+# text depends on how a collection was made.
+LINK, MONEY = b" url ", b" money "
 
 _LINKS = (re.compile(rb"https?://[^\s<>\"]*"), re.compile(rb"www\.[^\s<>\"]*"))
 # The characters of an address: all but spaces, control characters and delimiters.
@@ -36,12 +37,9 @@ _FOLDED_CURRENCIES = str.maketrans(dict.fromkeys(CURRENCIES, "$"))
 _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Mn}\p{Me}]+")
 # Control characters are not seen either, but for those that part words.
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r"))
-# Letters stay, digits become 0, so that a number counts by its length alone; the rest parts
-# words, like the tokenizer of the graph, which knows no letters beyond ASCII.
-_KEPT = {letter: letter for letter in b"abcdefghijklmnopqrstuvwxyz"} | dict.fromkeys(
-    b"0123456789", ord("0")
-)
-_WORDS = bytes(_KEPT.get(byte, ord(" ")) for byte in range(256))
+# Letters stay, the rest parts words, like the tokenizer of the graph, which knows no letters beyond
+# ASCII. Numbers go: their lengths, of dates, phone numbers and prices, identify a collection.
+_WORDS = bytes(byte if byte in b"abcdefghijklmnopqrstuvwxyz" else ord(" ") for byte in range(256))
 
 
 def raw_text(subject: str, body: str) -> str:
@@ -64,7 +62,9 @@ def shown_text(subject: str, body: str) -> str:
 
 
 def model_words(shown: str) -> list[bytes]:
-    """Return `shown` as lower-case ASCII words: links, addresses and money are named."""
+    """Return `shown` as lower-case ASCII words, without numbers and addresses; links and money
+    are named.
+    """
     text = _folded(shown)
     if b"<" in text or b"&" in text:
         # Markup behind character references or full-width signs.
@@ -72,7 +72,7 @@ def model_words(shown: str) -> list[bytes]:
     for link in _LINKS:
         text = link.sub(LINK, text)
     if b"@" in text:
-        text = _name_addresses(text)
+        text = _without_addresses(text)
     return text.replace(b"$", MONEY).translate(_WORDS).split()
 
 
@@ -80,8 +80,8 @@ def _folded(text: str) -> bytes:
     return text.encode("ascii", _FOLD).lower().translate(None, _CONTROLS)
 
 
-def _name_addresses(text: bytes) -> bytes:
-    """Replace the text around each @, up to the next space.
+def _without_addresses(text: bytes) -> bytes:
+    """Return `text` without what is around each @, up to the next space.
 
     (A regular expression would have to try every letter as the start of an address.)
     """
@@ -91,7 +91,7 @@ def _name_addresses(text: bytes) -> bytes:
         before, after = parts[-1].rstrip(_IN_ADDRESS), part.lstrip(_IN_ADDRESS)
         if len(before) < len(parts[-1]) and len(after) < len(part):
             parts[-1] = before
-            parts += [ADDRESS, after]
+            parts += [b" ", after]
         else:
             parts += [b" ", part]
     return b"".join(parts)

@@ -26,9 +26,10 @@ class SpamTraining(TrainingUseCase):
     duplicates = "near"
     defaults = MappingProxyType({"subject": "", "sender": ""})
     metric = "f1"
-    # On an easy training set nearly any threshold keeps the target, and then mail from elsewhere
-    # is called spam for being different: more than even odds are required.
-    threshold = FalsePositiveRate(0.02, at_least=0.65)
+    # A rate on topics or sources that the models have not seen, so it is higher than on mail like
+    # the training data. On an easy training set nearly any threshold keeps it, and then mail from
+    # elsewhere is called spam for being different: more than even odds are required.
+    threshold = FalsePositiveRate(0.05, at_least=0.65)
     gates = Gates(("f1 >= 0.85",), margin=0.01)
 
     def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:
