@@ -376,7 +376,7 @@ def test_drift_of_every_use_case_is_detected(all_served: Platform) -> None:
 def test_every_use_case_rolls_back(all_served: Platform) -> None:
     names = every_use_case.NEW
     before = {name: all_served.serves(name, "production") for name in names}
-    every_use_case.train(all_served, 400)
+    every_use_case.train(all_served, 1500)
     every_use_case.promote(all_served)
     for name in names:
         assert eventually(lambda n=name: all_served.serves(n, "production") != before[n])
