@@ -8,7 +8,7 @@ import rents
 from aiohttp import web
 
 from api_gateway.predict.responses import NumberResponse
-from use_cases import use_case_names
+from use_cases import discover
 
 FLAT = rents.RentsUseCase.examples["central"]
 PATH = "/models/rents/predict"
@@ -18,9 +18,10 @@ PATH = "/models/rents/predict"
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Install the regression of the tests."""
     monkeypatch.syspath_prepend(str(Path(rents.__file__).parent / "installed_rents"))
-    use_case_names.cache_clear()
+    assert discover()
     yield
-    use_case_names.cache_clear()
+    monkeypatch.undo()
+    assert discover()
 
 
 def answering(v2, prediction, interval):

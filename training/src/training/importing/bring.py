@@ -20,7 +20,7 @@ from releases.deployers.images import pinned_image
 from releases.gates import admit, structural_gates
 from scoring import build_release
 from training.bootstrap import TrainingServices
-from training.card.card import unmeasured_card
+from training.card.card import measured, unmeasured_card
 from training.card.page import card_page
 from training.importing.estimators import adapt_estimator, original_answers
 from training.importing.files import read_model_file
@@ -37,6 +37,7 @@ from training.steps import stage
 from training.steps.context import StepCall, StepContext
 from training.steps.evaluate import measure
 from training.steps.release import release_model, show_checks
+from training.summary import figure
 from training.tracking.libraries import libraries_of, use_case_package
 from use_cases import UseCase
 
@@ -115,7 +116,8 @@ def outcome_lines(use_case: str, outcome: ImportOutcome) -> Iterator[str]:
     """Yield the lines that tell a person what was made and what comes next."""
     yield f"staging serves {use_case} {outcome.release_id} (version {outcome.model_version})"
     if outcome.measured:
-        yield from (f"  {name} {value:.4f}" for name, value in outcome.metrics.items())
+        for name in measured(outcome.metrics):
+            yield f"  {name} {figure(outcome.metrics, name)}"
         yield f"next: mlplatform promote --use-case {use_case}"
     else:
         yield "  metrics and baseline are not measured: there were no rows to judge it on"

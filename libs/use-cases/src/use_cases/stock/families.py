@@ -175,7 +175,7 @@ _TREES: Mapping[str, tuple[Build, Build, Space, bool]] = {
         _forest,
         _forest_regressor,
         {
-            "n_estimators": Integers(100, 300, 200),
+            "n_estimators": Integers(50, 300, 100),
             "max_depth": Integers(4, 24, 12),
             "min_samples_leaf": Integers(1, 20, 3, log=True),
         },
