@@ -42,7 +42,7 @@ def _predicted_actual(rows: NumberPredictions) -> Figure:
     for side in (shown.low, shown.high):
         axes.plot(shown.predictions[order], side[order], color="black", linewidth=0.8)
     axes.set(xlabel="prediction", ylabel="label")
-    axes.legend()
+    axes.legend(loc="upper left")
     return figure
 
 

@@ -84,8 +84,9 @@ def _curves(truth: Mapping[str, np.ndarray], scores: Mapping[str, np.ndarray]) -
         axes.step(recall[1:], found / (found + wrong), label=f"{name} (AP = {mean:.2f})")
     roc_axes.set(xlabel="false positive rate", ylabel="recall")
     axes.set(xlabel="recall", ylabel="precision")
-    for one in (roc_axes, axes):
-        one.legend()
+    # Looking for the best place takes seconds where there are many points.
+    roc_axes.legend(loc="lower right")
+    axes.legend(loc="lower left")
     return {"roc_curve.svg": roc, "precision_recall_curve.svg": precision_recall}
 
 
@@ -99,7 +100,7 @@ def _calibration(case: UseCase, rows: LabelledPredictions) -> Figure:
         axes.annotate(f"{one.rows:,}", point, (0, 5), textcoords="offset points", fontsize=7)
     of = case.positive or "the predicted class"
     axes.set(xlabel=f"mean probability of {of}", ylabel="observed frequency")
-    axes.legend()
+    axes.legend(loc="upper left")
     return figure
 
 
@@ -131,7 +132,7 @@ def _thresholds(positive: np.ndarray, scores: np.ndarray, rule: DecisionRule) ->
     axes.set_ylim(0, 1.05)
     axes.set_yticks([0, 0.005, 0.01, 0.05, 0.2, 1], ["0", "0.005", "0.01", "0.05", "0.2", "1"])
     _mark(axes, rule)
-    axes.legend()
+    axes.legend(loc="upper right")
     return figure
 
 
