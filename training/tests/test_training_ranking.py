@@ -17,8 +17,11 @@ DECISION = Decision(use_case("iris").decision, "")
 SHARES = st.floats(0, 1)
 
 
-def result(number: int, score: float, folds: tuple[float, ...], ranking: float) -> TrialResult:
-    return TrialResult(Trial(number, f"c{number}", {}), score, folds, ranking, 0.0, DECISION)
+def result(
+    number: int, score: float, folds: tuple[float, ...], ranking: float, candidate: str = ""
+) -> TrialResult:
+    trial = Trial(number, candidate or f"c{number}", {})
+    return TrialResult(trial, score, folds, ranking, 0.0, DECISION)
 
 
 def numbers(results: list[TrialResult]) -> list[int]:
@@ -26,9 +29,16 @@ def numbers(results: list[TrialResult]) -> list[int]:
 
 
 def test_where_folds_disagree_about_the_better_one_the_better_ranking_wins() -> None:
-    one = result(0, 0.911, (0.811, 0.964, 0.941), ranking=0.958)
-    other = result(1, 0.909, (0.755, 0.968, 0.973), ranking=0.971)
+    one = result(0, 0.911, (0.811, 0.964, 0.941), ranking=0.958, candidate="c")
+    other = result(1, 0.909, (0.755, 0.968, 0.973), ranking=0.971, candidate="c")
     assert numbers([one, other]) == [1, 0]
+
+
+def test_where_folds_disagree_about_two_candidates_the_one_declared_first_wins() -> None:
+    first = result(0, 0.909, (0.811, 0.964, 0.941), ranking=0.958)
+    second = result(1, 0.911, (0.755, 0.968, 0.973), ranking=0.971)
+    again = result(2, 0.910, (0.812, 0.963, 0.941), ranking=0.960, candidate="c0")
+    assert numbers([first, second, again]) == [2, 0, 1]
 
 
 def test_what_every_fold_finds_worse_is_worse_however_well_it_ranks() -> None:
@@ -73,11 +83,11 @@ def test_without_a_trial_that_may_win_every_reason_is_said() -> None:
 
 
 def test_a_best_trial_without_the_highest_score_is_explained() -> None:
-    one = result(0, 0.911, (0.811, 0.964, 0.941), ranking=0.958)
-    other = result(1, 0.909, (0.755, 0.968, 0.973), ranking=0.971)
+    one = result(0, 0.911, (0.811, 0.964, 0.941), ranking=0.958, candidate="c0")
+    other = result(1, 0.909, (0.755, 0.968, 0.973), ranking=0.971, candidate="c0")
     why = explained(ranked([one, other]), "f1")
     assert "c0 {} has the best f1 (0.9110, chosen 0.9090)" in why
-    assert "higher average precision decides (0.9710 against 0.9580)" in why
+    assert "the higher average precision (0.9710 against 0.9580)" in why
     assert explained(ranked([one]), "f1") is None
 
 

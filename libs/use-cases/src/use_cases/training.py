@@ -68,7 +68,7 @@ class TrainingUseCase(ABC):
 
     @abstractmethod
     def candidates(self) -> Sequence[Candidate]:
-        """Return the models to try (needs the `training` extra)."""
+        """Return the models to try, the preferred one first (needs the `training` extra)."""
 
     @abstractmethod
     def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:

@@ -10,10 +10,11 @@ from training.search.trials import TrialResult
 def ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
     """Return `results`, best first.
 
-    A metric of decisions (F1 and others) depends on a few rows near the threshold. Trials whose
-    folds do not tell them apart from the highest score come first, ordered by how well their
-    probabilities rank the rows, which every row takes part in; then the others by score. What is
-    still equal keeps the order of the trials. Trials that may not win come last.
+    Trials whose folds do not tell them apart from the highest score come first (the rule of one
+    standard error, Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 7.10).
+    Among them the candidate that the use case declares first wins, since rows of the same source
+    cannot show what holds elsewhere; then the trial whose probabilities rank the rows better. The
+    others follow by score. Trials that may not win come last.
     """
     allowed = [result for result in results if result.excluded is None]
     last = sorted((one for one in results if one.excluded is not None), key=_by_score)
@@ -46,8 +47,8 @@ def explained(results: Sequence[TrialResult], metric: str) -> str | None:
     return (
         f"{highest.trial.candidate} {highest.trial.parameters} has the best {metric} "
         f"({highest.score:.4f}, chosen {best.score:.4f}), but the folds do not tell the two apart "
-        f"(one standard error); among such trials the higher {measure} decides "
-        f"({best.ranking:.4f} against {highest.ranking:.4f})"
+        f"(one standard error); among such trials the candidate that is declared first wins, then "
+        f"the higher {measure} ({best.ranking:.4f} against {highest.ranking:.4f})"
     )
 
 
@@ -61,7 +62,12 @@ def _ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
         if within_one_standard_error(first.fold_merits, result.fold_merits)
     ]
     others = [result for result in results if result not in tied]
-    return [*sorted(tied, key=_by_ranking), *sorted(others, key=_by_score)]
+    # A search begins with a trial of each candidate, in the order of their declaration.
+    declared: dict[str, int] = {}
+    for result in sorted(results, key=lambda one: one.trial.number):
+        declared.setdefault(result.trial.candidate, len(declared))
+    tied.sort(key=lambda one: (declared[one.trial.candidate], *_by_ranking(one)))
+    return [*tied, *sorted(others, key=_by_score)]
 
 
 def _by_score(result: TrialResult) -> tuple[float, int]:
