@@ -30,7 +30,7 @@ class CheckedBatch:
     `accepted` has the record's columns, `label`, `row_id`, `source` and the readings of the time;
     `extra` has the further scalar columns of the source, `None` without any. `minhash` [N, 120]
     uint8 and `has_text` have an entry per accepted row. `refused` is text with `reason` and
-    `source`.
+    `source`. `erased` rows of erased records are in none of these.
     """
 
     rows: int
@@ -41,6 +41,7 @@ class CheckedBatch:
     has_text: np.ndarray
     spellings: Counter[str]
     nul_rows: int
+    erased: int = 0
 
 
 @dataclass(frozen=True)

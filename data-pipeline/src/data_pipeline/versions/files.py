@@ -150,7 +150,9 @@ def write_extra_columns(
             chosen = chosen.append_column(f"{name} (source)" if clashes else name, found[name])
         tables.append(chosen)
     if base is not None:
-        gone = database.sql("SELECT row_id FROM contradictory").to_arrow_table()[ROW_ID]
+        gone = database.sql(
+            "SELECT row_id FROM contradictory UNION ALL SELECT row_id FROM erased"
+        ).to_arrow_table()[ROW_ID]
         tables.append(base.filter(pc.invert(pc.is_in(base[ROW_ID], gone.combine_chunks()))))
     if tables:
         target.write_bytes(
