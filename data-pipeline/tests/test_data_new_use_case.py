@@ -118,6 +118,18 @@ def test_the_package_declares_in_few_lines_and_offers_an_entry_point(tmp_path):
         write_package(plan, tmp_path)
 
 
+def test_long_values_of_columns_with_similar_names_are_kept_apart(tmp_path):
+    values = {name: [f"a long value {name} {n % 4}" for n in range(ROWS)] for name in "äöü"}
+    plan = make_plan("similar", orders(**values), "returned")
+    write_package(plan, tmp_path)
+    case = loaded(tmp_path / "src/similar/__init__.py", "similar").SimilarUseCase
+    blocks = [block for block in case.fields if isinstance(block, Category)]
+    declared = {name: block.values for block in blocks for name in block.names}
+    assert {name: set(declared[name]) for name in "äöü"} == {
+        name: set(column) for name, column in values.items()
+    }
+
+
 def test_a_number_is_a_regression_and_a_text_label_has_classes():
     table = orders(score=np.arange(ROWS) / 7)
     plan = make_plan("scores", table, "score")

@@ -202,6 +202,34 @@ def test_a_file_that_is_no_graph(data) -> None:
         read_graph(data, "model.onnx")
 
 
+def external() -> TensorProto:
+    """Return a tensor whose values are in a file of the working directory."""
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+    return tensor
+
+
+def branch(name: str) -> onnx.GraphProto:
+    nodes = [helper.make_node("Identity", ["w"], [name])]
+    outputs = [value(name, TensorProto.FLOAT, 2)]
+    return helper.make_graph(nodes, name, [], outputs, [external()])
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        helper.make_node("Constant", [], ["out"], value=external()),
+        helper.make_node("If", ["x"], ["out"], then_branch=branch("a"), else_branch=branch("b")),
+    ],
+    ids=["attribute", "subgraph"],
+)
+def test_weights_in_other_files_are_refused_wherever_they_are(node) -> None:
+    graph = model([value("x", TensorProto.BOOL)], [node], [value("out", TensorProto.FLOAT, 2)])
+    with pytest.raises(InvalidData, match="keeps its weights in other files"):
+        read_graph(graph.SerializeToString(), "model.onnx")
+
+
 def test_unused_features_are_said() -> None:
     nodes = [
         helper.make_node("Concat", ["a", "a", "b"], ["all"], axis=1),

@@ -86,6 +86,7 @@ async def test_broken_labels_are_rejected_alone_and_with_a_reason(running) -> No
         {"prediction_id": good, "label": "ham", "known_at": "2027-01-05T12:30:00Z"},
         {"prediction_id": good},
         7,
+        {"prediction_id": good, "label": "ham", "known_at": "0001-01-01T00:00:00+14:00"},
     )
     assert answer["accepted"] == 1
     assert [(one["index"], one["code"]) for one in answer["rejected"]] == [
@@ -98,6 +99,7 @@ async def test_broken_labels_are_rejected_alone_and_with_a_reason(running) -> No
         (7, "in-the-future"),
         (8, "invalid-label"),
         (9, "invalid-label"),
+        (10, "invalid-label"),
     ]
     assert "spam" in answer["rejected"][0]["detail"]
     assert await stored(running) == [(good, "ham")]

@@ -145,6 +145,20 @@ async def test_an_interrupted_upload_is_resumed(running) -> None:
     assert (await put(running, b"", **ask)).status_code == 201
 
 
+async def test_an_upload_that_is_deleted_meanwhile_stores_nothing(running) -> None:
+    """Otherwise its file would count towards no quota, and no one could delete it."""
+    data = DATA * (PART_BYTES // len(DATA) + 1)
+    reader, writer = await begin(running, len(data), data[:-5])
+    while not [path for path in stored(running) if "/parts/" in path]:
+        await asyncio.sleep(0.001)
+    assert (await running.ask("DELETE", FILE)).status_code == 204
+    writer.write(data[-5:])
+    head = await reader.readline()
+    writer.close()
+    assert b" 409 " in head
+    assert stored(running) == set()
+
+
 async def test_a_piece_must_continue_the_upload(running) -> None:
     await put(running, DATA[:4000], **piece(0, 4000))
     for start in (0, 3999, 4001):

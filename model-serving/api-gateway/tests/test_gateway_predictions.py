@@ -171,6 +171,8 @@ async def test_hostile_words_are_words(searching, q) -> None:
         {"cursor": "x"},
         {"from": "noon"},
         {"to": "2026-01-05"},
+        {"from": "0001-01-01T00:00:00+14:00"},
+        {"to": "9999-12-31T23:59:59-14:00"},
     ],
 )
 async def test_a_query_that_makes_no_sense_is_422(running, query) -> None:

@@ -1,7 +1,8 @@
 """The package of a new use case as files."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from data_pipeline.new_use_case.plan import Plan
@@ -48,9 +49,11 @@ def declaration(plan: Plan) -> str:
     label = plan.label.label
     constants: list[str] = []
     entries: list[str] = []
+    taken: set[str] = set()
     for call, names, values in groups:
         if len(_tuple(values)) > WIDTH // 2:
-            constant = _constant(names[0])
+            constant = _constant(names[0], taken)
+            taken.add(constant)
             constants += _wrapped(f"{constant} = (", list(map(_quoted, values)), ")")
             entries += _calls(call.replace(_tuple(values), constant), names)
         else:
@@ -145,10 +148,12 @@ def _wrapped(start: str, parts: Sequence[str], end: str, *, brackets: bool = Fal
     return [*lines, current.rstrip(), (")" if brackets else end) + "  # fmt: skip"]
 
 
-def _constant(column: str) -> str:
-    """Return the name of a constant with the values of a column."""
+def _constant(column: str, taken: Container[str]) -> str:
+    """Return the name of a constant with the values of a column, none of those `taken`."""
     words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+", column)
-    return "_".join(["VALUES", *words]).upper()
+    name = "_".join(["VALUES", *words]).upper()
+    others = (f"{name}_{number}" for number in count(2))
+    return next(one for one in chain([name], others) if one not in taken)
 
 
 def _title(name: str) -> str:

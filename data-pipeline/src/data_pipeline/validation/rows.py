@@ -140,7 +140,7 @@ def without_nul(use_case: UseCase, raw: pa.RecordBatch) -> tuple[pa.RecordBatch,
 
 
 def as_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return values as people read them, cut to 1,000 characters; bytes that are no text too."""
+    """Return values as people read them, cut to 1,000 characters; also bytes that are not text."""
     return pa.array([_text(value) for value in column], pa.string())
 
 

@@ -67,7 +67,7 @@ class Quarantine:
             self.writer.write_table(refused.select(self._schema.names).cast(self._schema))
 
     def add_set_aside(self, pieces: pa.RecordBatch) -> None:
-        """Write lines or messages that are no rows: only their place and the `reason`."""
+        """Write lines or messages that are not rows: only their place and the `reason`."""
         columns = {name: pa.nulls(pieces.num_rows, pa.string()) for name in self._schema.names}
         given = {REASON: pieces[REASON], SOURCE: pieces[SOURCE_COLUMN]}
         self.add(pa.table(columns | given))

@@ -1,10 +1,12 @@
 """ONNX graphs of other tools: read, adapted to a use case, checked."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pyarrow as pa
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import compose, helper
 
 from platform_core.errors import InvalidData, ReleaseRefused
@@ -33,9 +35,20 @@ def read_graph(data: bytes, source: str) -> onnx.ModelProto:
         raise InvalidData(f"{source} is not an ONNX file: {error}") from error
     if not model.graph.node or not model.graph.output:
         raise InvalidData(f"{source} is not an ONNX file: it has no graph with an output")
-    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in model.graph.initializer):
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
         raise InvalidData(f"{source} keeps its weights in other files; save it as one file")
     return model
+
+
+def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
+    """Yield all tensors of a model: those of attributes, subgraphs and functions as well."""
+    if isinstance(message, onnx.TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for one in [value] if isinstance(value, Message) else value:
+                yield from _tensors(one)
 
 
 def adapt_graph(found: FoundModel, case: UseCase, declared: Declared) -> AdaptedModel:

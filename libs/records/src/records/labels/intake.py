@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from platform_core.contracts.label import PredictionLabel
@@ -15,6 +15,7 @@ from use_cases import UseCase
 
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 """How far the clock of a sender may be ahead."""
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LabelFate(StrEnum):
@@ -144,6 +145,8 @@ class LabelIntake:
             return Rejection.NO_PREDICTION, "the time in this prediction_id has not come yet"
         if sent.known_at is not None and sent.known_at > latest:
             return Rejection.IN_THE_FUTURE, f"known_at {sent.known_at.isoformat()} has not come yet"
+        if sent.known_at is not None and sent.known_at < EARLIEST:
+            return Rejection.INVALID, f"known_at {sent.known_at.isoformat()} is before 1970"
         return None
 
     def _expired(self, sent: SentLabel) -> tuple[Rejection, str] | None:

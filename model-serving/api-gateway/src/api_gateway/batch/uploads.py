@@ -88,7 +88,12 @@ class Uploads:
         return None if self.is_complete(upload) else self._end(upload)
 
     def append(self, upload: Upload, offset: int, data: bytes) -> None:
-        """Store a piece that begins at `offset`."""
+        """Store a piece that begins at `offset`.
+
+        Raises:
+            FileTaken: the upload was deleted in the meantime.
+        """
+        self._require_same(upload)
         self._store.write(storage.upload_part_path(upload.path, offset), data)
 
     def restart(self, upload: Upload) -> None:
@@ -110,9 +115,11 @@ class Uploads:
 
         Raises:
             ContentMismatch: the pieces do not have the declared digest or size; they are deleted.
-            FileInUse, FileTaken: a job that uses the path was submitted in the meantime.
+            FileInUse, FileTaken: a job that uses the path was submitted in the meantime, or the
+                upload was deleted.
         """
         self._require_unused(upload.path)
+        self._require_same(upload)
         if self.is_complete(upload):
             raise FileTaken(f"{upload.path} was written in the meantime; choose another path")
         try:
@@ -175,7 +182,13 @@ class Uploads:
             )
 
     def _require_same(self, upload: Upload) -> None:
-        if self.find(upload.path) != upload:
+        try:
+            found = self.find(upload.path)
+        except BlobNotFound as error:
+            raise FileTaken(
+                f"the upload to {upload.path} was deleted in the meantime; start it again"
+            ) from error
+        if found != upload:
             raise FileTaken(
                 f"another file was or is being uploaded to {upload.path}; choose another path, or "
                 "delete it first"

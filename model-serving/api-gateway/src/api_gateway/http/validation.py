@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -100,15 +100,17 @@ def purpose_of(request: Request) -> Purpose:
 
 def time_of(name: str, text: str | None) -> datetime | None:
     """Return the time in the query parameter `name`; `InvalidRecord` (422) if it is none."""
+    if text is None:
+        return None
     try:
-        time = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if text is not None and (time is None or time.tzinfo is None):
-        example = "2026-01-05T12:00:00Z"
-        detail = f"{text!r:.100} is not a time with a time zone, for example {example}"
-        raise InvalidRecord(FieldError(name, detail))
-    return time
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last hours have no time in UTC
+        pass
+    example = "2026-01-05T12:00:00Z"
+    detail = f"{text!r:.100} is not a time with a time zone, for example {example}"
+    raise InvalidRecord(FieldError(name, detail))
 
 
 def _check_media_type(headers: Mapping[str, str]) -> None:
