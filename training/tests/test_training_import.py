@@ -104,7 +104,7 @@ def test_a_skops_file_is_judged_on_rows_that_it_has_not_seen(services, tmp_path,
     assert {check.name for check in lineage.gates} >= {"rows", "parity", "signature", "champion"}
     assert card.data.test_rows == card.data.rows
     assert lineage.libraries.keys() == {"numpy", "scikit-learn"} | lineage.libraries.keys()
-    assert any(limit.startswith("Not known: which rows it was trained on") for limit in card.limits)
+    assert any(limit.startswith("Unknown: the rows it was trained on") for limit in card.limits)
     page = services.store.read(released.card_path).decode()
     assert "the user declares unseen" in page
     assert "neither training nor" not in page
@@ -112,7 +112,7 @@ def test_a_skops_file_is_judged_on_rows_that_it_has_not_seen(services, tmp_path,
     assert version
 
 
-def test_without_rows_nothing_is_measured_and_production_asks(services, tmp_path) -> None:
+def test_without_rows_nothing_is_measured_and_production_refuses(services, tmp_path) -> None:
     skops.dump(fitted(), tmp_path / "model.skops")
     released, lineage, card = bring(services, tmp_path / "model.skops")
     assert (lineage.measured, lineage.metrics, released.metrics) == (False, {}, {})
@@ -136,7 +136,7 @@ def test_a_bad_model_is_refused_by_its_gates(services, tmp_path, holdout) -> Non
         bring(services, tmp_path / "model.skops", holdout=holdout)
 
 
-def test_a_holdout_that_the_platform_trained_on_is_said(services, tmp_path) -> None:
+def test_a_holdout_that_the_platform_trained_on_is_noted(services, tmp_path) -> None:
     from data_pipeline.preparation import DataPreparation
     from data_pipeline.sources import IngestRequest
     from data_pipeline.versions.manifest import find_base
@@ -193,7 +193,7 @@ def test_columns_by_name_are_exported_like_candidates(services, tmp_path, holdou
     same_answers(services, released.release_id, model)
 
 
-def test_columns_that_are_no_features_are_named(services, tmp_path) -> None:
+def test_columns_that_are_not_features_are_named(services, tmp_path) -> None:
     data = frame(TRAINING).set_axis(["a", "b", *model_schema(IRIS).numbers[2:]], axis=1)
     skops.dump(LogisticRegression(max_iter=1000).fit(data, LABELS), tmp_path / "model.skops")
     with pytest.raises(
@@ -202,7 +202,7 @@ def test_columns_that_are_no_features_are_named(services, tmp_path) -> None:
         bring(services, tmp_path / "model.skops")
 
 
-def test_labels_that_are_no_classes_are_named(services, tmp_path) -> None:
+def test_labels_that_are_not_classes_are_named(services, tmp_path) -> None:
     labels = [f"{name}!" for name in LABELS]
     skops.dump(
         LogisticRegression(max_iter=1000).fit(frame(TRAINING), labels), tmp_path / "model.skops"
@@ -212,7 +212,7 @@ def test_labels_that_are_no_classes_are_named(services, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["absent.onnx", "text.onnx"])
-def test_files_that_are_no_models(services, tmp_path, name) -> None:
+def test_files_without_a_model_are_refused(services, tmp_path, name) -> None:
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(InvalidData, match=name):
         bring(services, tmp_path / name)

@@ -52,7 +52,7 @@ def test_the_text_of_a_gate_reads_as_the_gate(metric, limit, where):  # fmt: ski
         ("recall <= 0.6 where a = b", "write recall >= 0.6 where a = b"),
     ],
 )
-def test_a_gate_that_cannot_be_meant_is_refused(text, problem):
+def test_a_malformed_gate_is_refused(text, problem):
     with pytest.raises(ValueError, match=problem):
         Gates((text,), margin=0.1)
 

@@ -1,4 +1,4 @@
-"""From fitted scikit-learn pipelines to ONNX graphs (needs the `training` extra)."""
+"""Conversion of fitted scikit-learn pipelines to ONNX graphs (needs the `training` extra)."""
 
 from use_cases.closed_vectoriser import TOKEN_PATTERN
 from use_cases.export.pipeline import export, export_regressor
