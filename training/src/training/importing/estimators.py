@@ -22,7 +22,7 @@ from training.importing.graph_outputs import class_order
 from training.importing.onnx_models import ML_OPSET, OPSET, adapt_graph
 from training.search.models import Array
 from use_cases import FeatureSchema, UseCase, model_schema
-from use_cases.export import export
+from use_cases.export import export, register_converters
 
 
 def adapt_estimator(found: FoundModel, case: UseCase, declared: Declared) -> AdaptedModel:
@@ -88,6 +88,7 @@ def _block_graph(model: Any) -> onnx.ModelProto:
     width = getattr(model, "n_features_in_", None)
     if width is None:
         raise InvalidInput("it does not say how many columns it takes; fit it first")
+    register_converters()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the converter, about its own future
         graph: onnx.ModelProto = to_onnx(
