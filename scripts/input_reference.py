@@ -16,7 +16,7 @@ format; a file whose name promises another format is refused. Every line, messag
 accounted for: it is either read, or set aside with its number and the reason. What is set aside
 is in `quarantine.parquet`, counts against `DATA_MAX_INVALID_SHARE`, and is listed in the manifest
 (`inputs`): for each input, `total` is the sum of `read` and `set_aside`; for all rows,
-`rows_read` is the sum of `rows`, `rows_quarantined` and `duplicates`.
+`rows_read` is the sum of `rows`, `rows_quarantined`, `duplicates` and `erased`.
 
 This page is generated (`.venv/bin/python scripts/input_reference.py`), and a test reads every
 one of these inputs.

@@ -12,7 +12,7 @@ from validate_tools import FAILED, NOT_CHECKED, CheckResult, ProgramResult, chec
 
 NAME = "API server"
 INSTEAD = "default"
-# Objects that another field manager has applied are no reason to fail.
+# Objects that another field manager has applied are not failures.
 APPLY = (
     "apply", "--server-side", "--dry-run=server", "--validate=strict", "--field-manager=mlplatform",
     "--force-conflicts", "-f",

@@ -38,7 +38,7 @@ def measure(generator: LoadGenerator, endpoint: Endpoint, load: Load, subject: S
     """Return the cost of a load whose responses are all correct.
 
     Raises:
-        Conflict: an answer is no 200, or its probability is not the graph's.
+        Conflict: an answer is not 200, or its probability is not the graph's.
     """
     pin(endpoint.processes.values())
     before = cpu_seconds(endpoint.processes)

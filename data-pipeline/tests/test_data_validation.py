@@ -146,7 +146,7 @@ def test_columns_of_times_are_times(blob_store, frozen, mails, kind: pa.DataType
     assert read_manifest(blob_store, "spam", version).times_unknown == 1
 
 
-def test_a_time_without_a_zone_is_utc_whatever_stands_beside_it(blob_store, frozen, mails) -> None:
+def test_a_time_without_a_zone_is_utc_even_among_times_with_one(blob_store, frozen, mails) -> None:
     dates = ["2025-01-02T03:00:00+05:00", "2025-01-02T03:00:00"] * 100
     version = frozen(SPAM, blob_store, mails([f"m {n}" for n in range(200)], [1, 0] * 100, dates))
     assert times(blob_store, version)["m 1"] == datetime(2025, 1, 2, 3, tzinfo=UTC)

@@ -198,7 +198,9 @@ def test_columns_by_name_are_exported_like_candidates(services, tmp_path, holdou
 def test_columns_that_are_no_features_are_named(services, tmp_path) -> None:
     data = frame(TRAINING).set_axis(["a", "b", *model_schema(IRIS).numbers[2:]], axis=1)
     skops.dump(LogisticRegression(max_iter=1000).fit(data, LABELS), tmp_path / "model.skops")
-    with pytest.raises(InvalidData, match="takes the columns a, b, which are no numbers"):
+    with pytest.raises(
+        InvalidData, match="takes the columns a, b, which are not among the numbers"
+    ):
         bring(services, tmp_path / "model.skops")
 
 
@@ -256,7 +258,7 @@ def test_a_signature_that_does_not_fit_is_named(services, folder) -> None:
     path = folder(mlflow.sklearn, fitted(), "other", serialization_format="skops")
     file = path / "MLmodel"
     file.write_text(file.read_text().replace("sepal_length", "age"))
-    with pytest.raises(InvalidData, match=r"age .* is no feature of the use case"):
+    with pytest.raises(InvalidData, match=r"age .* is not a feature of the use case"):
         bring(services, path)
 
 

@@ -167,7 +167,9 @@ async def test_a_record_is_erased_everywhere(store, log) -> None:
 
 async def test_one_prediction_is_erased_and_the_others_of_its_record_stay(store, log) -> None:
     first, second, other = await fill(store, log)
-    assert erasure(store).erase_prediction(first).predictions == [first]
+    report = erasure(store).erase_prediction(first)
+    assert report.predictions == [first]
+    assert (report.datasets, report.releases) == (["v1"], [RELEASE])
     assert sorted(logged(store, "inference-logs")) == sorted([second, other])
     assert sorted(logged(store, "labels")) == sorted([second, other])
 

@@ -160,10 +160,10 @@ def test_a_profile_names_no_record(tmp_path):
     file = tmp_path / "profile.json"
     assert read_profile(file, ("a",), ("x",)) is None
     file.write_text("{}")
-    with pytest.raises(InvalidInput, match="is no profile of data"):
+    with pytest.raises(InvalidInput, match="is not a valid data profile"):
         read_profile(file, ("a",), ("x",))
     file.write_text(Profile(classes={"a": 1.0}, columns={"a": {}}).model_dump_json())
-    with pytest.raises(InvalidInput, match="says nothing of 'x'; write it again"):
+    with pytest.raises(InvalidInput, match="does not describe 'x'; write it again"):
         read_profile(file, ("a",), ("x",))
 
 
@@ -212,7 +212,7 @@ def test_contradictions_are_refused_by_name():
 def test_a_label_needs_two_classes_and_known_spellings():
     with pytest.raises(InvalidInput, match="has one class, 'a'; name at least two"):
         type("One", (VisitUseCase,), {"label": Label("y", "a"), "__module__": __name__})
-    with pytest.raises(InvalidInput, match="names the class 'c', which is none of"):
+    with pytest.raises(InvalidInput, match="names the class 'c', which is not among"):
         type("Also", (VisitUseCase,), {"label": Label("y", "a", "b", also={"1": "c"})})
 
 

@@ -100,12 +100,12 @@ def test_tables_get_every_family_and_texts_those_that_suit_them():
 @pytest.mark.parametrize(
     ("schema", "task", "classes", "names", "reason"),
     [
-        (TABLE, "binary", ("a", "b"), ["ridge"], "no stock candidate 'ridge' for binary"),
+        (TABLE, "binary", ("a", "b"), ["ridge"], "stock candidate 'ridge' is unknown for binary"),
         (TABLE, "clustering", ("a", "b"), None, "task 'clustering' is unknown"),
         (TABLE, "binary", ("a", "b", "c"), None, "binary does not fit 3 classes"),
         (TABLE, "multiclass", ("a",), None, "multiclass does not fit 1 classes"),
         (TABLE, "regression", ("a", "b"), None, "regression does not fit 2 classes"),
-        (FeatureSchema(), "binary", ("a", "b"), None, "neither text nor number"),
+        (FeatureSchema(), "binary", ("a", "b"), None, "neither texts nor numbers"),
     ],
 )
 def test_what_does_not_fit_is_refused(schema, task, classes, names, reason):

@@ -97,7 +97,7 @@ def _check(name: str, counts: dict[str, int], are_numbers: bool) -> None:
 
 
 def _numbers(column: pa.Array) -> np.ndarray | None:
-    """Return the numbers of a column without missing values, `None` where one is no number."""
+    """Return the numbers of a column without missing values, `None` if one is not a number."""
     present = column.drop_null()
     if pa.types.is_boolean(present.type) or pa.types.is_temporal(present.type):
         return None

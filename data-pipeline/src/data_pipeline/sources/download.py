@@ -50,7 +50,7 @@ def download(url: str, folder: Path, settings: IngestSettings) -> Path:
     Redirects are followed by hand, so that each is looked at like the first address.
 
     Raises:
-        InvalidData: the address is not allowed, nothing is there, or it is no data file.
+        InvalidData: the address is not allowed, nothing is there, or it is not a data file.
         UpstreamUnavailable: the server does not answer, or not to the end, after all attempts.
     """
     timeout = httpx.Timeout(

@@ -26,7 +26,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Rejected:
-    """`units` lines or messages of an input, from number `first` (from 1), that are no records."""
+    """`units` lines or messages of an input, from number `first` (from 1), that are not records."""
 
     first: int
     units: int
@@ -35,7 +35,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class SetAside:
-    """Pieces of `file` that were read and are no records."""
+    """Pieces of `file` that were read but are not records."""
 
     file: str
     pieces: Sequence[Rejected]

@@ -121,7 +121,7 @@ class RawRecords:
                             yield fit(left, self.schema)
 
     def set_aside(self) -> Iterator[pa.RecordBatch]:
-        """Yield what is no record: `_source` (the input and the line or message) and `reason`."""
+        """Yield `_source` (the input and the line or message) and `reason` for each non-record."""
         if self._store.exists(f"{self._folder}/{SET_ASIDE}"):
             with self._open(SET_ASIDE) as part:
                 yield from part.iter_batches()
@@ -188,7 +188,7 @@ def _cast(column: pa.Array, target: pa.DataType) -> pa.Array:
     try:
         return column.cast(target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        # Bytes that are no text, integers too long for a float, types without a cast.
+        # Bytes that are not text, integers too long for a float, types without a cast.
         return pa.array(
             [None if v is None else str(v) for v in column.to_pylist()], pa.string()
         ).cast(target, safe=False)

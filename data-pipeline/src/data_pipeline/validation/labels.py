@@ -12,7 +12,7 @@ from use_cases.validation import cast_column
 SHOWN = 8
 MAX_CHARACTERS = 40
 MAX_SPELLINGS = 10_000
-# So many distinct numbers are no classes.
+# More distinct numbers than these are not classes.
 MANY_NUMBERS = 20
 
 

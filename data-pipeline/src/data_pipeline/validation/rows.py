@@ -30,7 +30,7 @@ class CheckedBatch:
     `accepted` has the record's columns, `label`, `row_id`, `source` and the readings of the time;
     `extra` has the further scalar columns of the source, `None` without any. `minhash` [N, 120]
     uint8 and `has_text` have an entry per accepted row. `refused` is text with `reason` and
-    `source`.
+    `source`. `erased` rows of erased records are in none of these.
     """
 
     rows: int
@@ -41,6 +41,7 @@ class CheckedBatch:
     has_text: np.ndarray
     spellings: Counter[str]
     nul_rows: int
+    erased: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def without_nul(use_case: UseCase, raw: pa.RecordBatch) -> tuple[pa.RecordBatch,
 
 
 def as_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return values as people read them, cut to 1,000 characters; bytes that are no text too."""
+    """Return values as people read them, cut to 1,000 characters; also bytes that are not text."""
     return pa.array([_text(value) for value in column], pa.string())
 
 

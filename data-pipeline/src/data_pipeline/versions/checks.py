@@ -52,6 +52,7 @@ def selection_warnings(
     rare = {n: c for n, c in selection.classes.items() if c < RARE_SHARE * total}
     counted = [
         (scanned.nul_rows, "rows held NUL characters, which were removed"),
+        (scanned.erased, "rows belong to erased records and were left out"),
         (times.get("unreadable"), f"times in the column {column} cannot be read and are unknown"),
         (
             times.get("ambiguous"),

@@ -67,7 +67,7 @@ class Quarantine:
             self.writer.write_table(refused.select(self._schema.names).cast(self._schema))
 
     def add_set_aside(self, pieces: pa.RecordBatch) -> None:
-        """Write lines or messages that are no rows: only their place and the `reason`."""
+        """Write lines or messages that are not rows: only their place and the `reason`."""
         columns = {name: pa.nulls(pieces.num_rows, pa.string()) for name in self._schema.names}
         given = {REASON: pieces[REASON], SOURCE: pieces[SOURCE_COLUMN]}
         self.add(pa.table(columns | given))
@@ -150,7 +150,9 @@ def write_extra_columns(
             chosen = chosen.append_column(f"{name} (source)" if clashes else name, found[name])
         tables.append(chosen)
     if base is not None:
-        gone = database.sql("SELECT row_id FROM contradictory").to_arrow_table()[ROW_ID]
+        gone = database.sql(
+            "SELECT row_id FROM contradictory UNION ALL SELECT row_id FROM erased"
+        ).to_arrow_table()[ROW_ID]
         tables.append(base.filter(pc.invert(pc.is_in(base[ROW_ID], gone.combine_chunks()))))
     if tables:
         target.write_bytes(

@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
-from data_pipeline.columns import MINHASH
+from data_pipeline.columns import MINHASH, ROW_ID
 from data_pipeline.near_duplicates import SCHEME
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.validation.rows import RowChecker
 from data_pipeline.versions.checks import check_selection, selection_warnings
+from data_pipeline.versions.erased import ErasedRecords
 from data_pipeline.versions.files import (
     Quarantine,
     count_sources,
@@ -75,6 +76,7 @@ def freeze(
     apply: Apply = map,
 ) -> str:
     """Write a dataset version and return its name; an existing version of this content stays.
+    Rows of erased records are left out.
 
     Rows are ordered by `row_id`, so the order they arrived in does not matter. The manifest is
     written last: a version without it does not exist, and two simultaneous runs on the same data
@@ -119,10 +121,13 @@ class _Freezing:
 
     def run(self, raw: RawRecords, progress: Progress | None, apply: Apply) -> str:
         case, database, folder = self.case, self.database, self.folder
-        self._load_base()
+        erased = ErasedRecords.read(self.store, case)
+        erased_before = self._load_base(erased)
         quarantine = Quarantine(folder / QUARANTINE_FILE, case)
         with quarantine.writer:
-            scanned = scan(raw, RowChecker(case), apply, progress, folder, quarantine)
+            check = erased.left_out(apply)
+            scanned = scan(raw, RowChecker(case), check, progress, folder, quarantine)
+            scanned.erased += erased_before
             pa.default_memory_pool().release_unused()
             rows = database.read_parquet(str(folder / ACCEPTED), file_row_number=True)
             rows.project("*, file_row_number AS _arrival").create_view("accepted")
@@ -143,8 +148,9 @@ class _Freezing:
         manifest = self._manifest(version, raw, scanned, selection, quarantine)
         return self._publish(manifest.model_copy(update={"pooled": pooled}))
 
-    def _load_base(self) -> None:
-        """Create the tables `base` and `base_records`, empty without a version to add to.
+    def _load_base(self, erased: ErasedRecords) -> int:
+        """Create the tables `base` and `base_records`, empty without a version to add to, without
+        the rows of `erased` records; return how many these are.
 
         Raises:
             InvalidData: the version has no index, or one that cannot be continued.
@@ -163,8 +169,12 @@ class _Freezing:
             if scheme != SCHEME:
                 raise _not_continued(self.base, f"its signatures are of the scheme {scheme!r}")
             self.store.download(dataset_path(*names, RECORDS_FILE), records)
-        self.database.read_parquet(str(index)).create_view("base")
-        self.database.read_parquet(str(records)).create_view("base_records")
+        gone = erased.row_ids(pq.read_table(records, columns=erased.columns()))
+        self.database.from_arrow(pa.table({ROW_ID: gone})).create("erased")
+        for file, name in ((index, "base"), (records, "base_records")):
+            rows = self.database.read_parquet(str(file))
+            rows.filter("row_id NOT IN (SELECT row_id FROM erased)").create_view(name)
+        return len(gone)
 
     def _base_extra_columns(self) -> pa.Table | None:
         if self.base is None:
@@ -205,6 +215,7 @@ class _Freezing:
             unreadable_files=len(summary.unreadable),
             inputs=summary.inputs,
             truncated=summary.truncated,
+            erased=scanned.erased,
         )
 
     def _split(self, summary: SplitSummary) -> SplitSummary:

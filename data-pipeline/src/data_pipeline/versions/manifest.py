@@ -46,9 +46,10 @@ class DatasetManifest(Contract):
     `rows`, `classes`, `test_rows`, `clusters`, `near_duplicates` (rows in clusters of more than
     one), `times_unknown` and `sources` are about all records; the other counts, `reasons`,
     `warnings` and `split` about the rows of this ingest, which is all of them without `parents`:
-    then `rows_read` is `rows`, `rows_quarantined` and `duplicates`. `inputs` accounts for each
-    input in its own unit; what was set aside there is in quarantine. `pooled` names the sources
-    where there are several; then what is before the first slash in the column `source` is one.
+    then `rows_read` is `rows`, `rows_quarantined`, `duplicates` and `erased`. `inputs` accounts for
+    each input in its own unit; what was set aside there is in quarantine. `pooled` names the
+    sources where there are several; then what is before the first slash in the column `source` is
+    one. `erased` rows of this ingest and of the parents belong to erased records and were left out.
     """
 
     dataset_version: str
@@ -74,6 +75,7 @@ class DatasetManifest(Contract):
     unreadable_files: int = 0
     inputs: tuple[InputCount, ...] = ()
     truncated: dict[str, int] = Field(default_factory=dict)
+    erased: int = 0
 
 
 def read_manifest(store: BlobStore, use_case: str, version: str) -> DatasetManifest:

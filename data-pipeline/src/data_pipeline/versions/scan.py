@@ -28,16 +28,18 @@ Apply = Callable[[RowChecker, Iterable[pa.RecordBatch]], Iterator[CheckedBatch]]
 
 @dataclass
 class Scanned:
-    """Counts of the pass; `spellings` are unknown labels."""
+    """Counts of the pass; `spellings` are unknown labels, `erased` rows were left out."""
 
     rows: int = 0
     nul_rows: int = 0
+    erased: int = 0
     spellings: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: CheckedBatch) -> None:
         """Count one batch."""
         self.rows += batch.rows
         self.nul_rows += batch.nul_rows
+        self.erased += batch.erased
         self.spellings.update(batch.spellings)
         # A column of free text has any number of them: the rarest are dropped.
         if len(self.spellings) > 2 * MAX_SPELLINGS:

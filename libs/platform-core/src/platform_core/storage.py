@@ -209,9 +209,10 @@ def tombstone_path(use_case: str, time: datetime, prediction_id: str) -> str:
     return f"{tombstones_date_folder(use_case, time)}/{prediction_id}"
 
 
-def record_tombstone_path(use_case: str, digest: str) -> str:
+def record_tombstone_path(use_case: str, *record_id: str) -> str:
     """Return the path of the tombstone of a record, named by the SHA-256 of its id."""
-    return f"{tombstones_folder(use_case)}/_records/{digest}"
+    digests = (hashlib.sha256(one.encode()).hexdigest() for one in record_id)
+    return _join(f"{tombstones_folder(use_case)}/_records", *digests)
 
 
 def parse_tombstone(path: str) -> str | None:

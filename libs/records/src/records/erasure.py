@@ -21,7 +21,6 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.prediction_ids import prediction_time
 from platform_core.contracts.release import Lineage
 from platform_core.errors import BlobNotFound, NotFound
-from platform_core.hashing import sha256_bytes
 from platform_core.parquet import open_parquet, read_table, write_table
 from platform_core.ports.blob_store import BlobStore
 from records.columns import PREDICTION_ID, log_columns
@@ -60,7 +59,7 @@ class Erasure:
         ).model_dump_json()
 
     def erase_prediction(self, prediction_id: str) -> ErasureReport:
-        """Erase one prediction.
+        """Erase one prediction, and list where its record is used if the log still names it.
 
         Raises:
             InvalidInput: `prediction_id` is not the id of a prediction.
@@ -74,7 +73,11 @@ class Erasure:
             raise NotFound(
                 f"there is no prediction {prediction_id} of {self._case.name} in the inference log"
             )
-        return self._erase({prediction_id}, list(found))
+        record_id = self._record_of(list(found), prediction_id)
+        report = self._erase({prediction_id}, list(found))
+        if record_id is not None and self._case.id_column is not None:
+            self._list_uses(report, self._case.id_column, record_id)
+        return report
 
     def erase_record(self, record_id: str) -> ErasureReport:
         """Erase every prediction of the record that its sender named `record_id`.
@@ -87,8 +90,7 @@ class Erasure:
             raise NotFound(
                 f"records of {self._case.name} have no id; erase them by --prediction-id"
             )
-        digest = sha256_bytes(record_id.encode())
-        self._write_tombstone(storage.record_tombstone_path(self._case.name, digest))
+        self._write_tombstone(storage.record_tombstone_path(self._case.name, record_id))
         paths = [path for env in Environment for path in self._objects(self._log(env))]
         column = log_columns(self._case).inputs[name]
         found = dict(self._matches(paths, column, record_id))
@@ -96,8 +98,7 @@ class Erasure:
         outputs = self._rewrite_all(self._outputs(), name, {record_id})
         report = self._erase(erased, list(found))
         report.objects[:0] = outputs
-        report.datasets = self._datasets(name, record_id)
-        report.releases = self._releases(set(report.datasets))
+        self._list_uses(report, name, record_id)
         return report
 
     def _erase(self, prediction_ids: set[str], log_paths: Sequence[str]) -> ErasureReport:
@@ -125,6 +126,19 @@ class Erasure:
                 ids = table.filter(pc.equal(table[column], value))[PREDICTION_ID].to_pylist()
                 if ids:
                     yield path, ids
+
+    def _record_of(self, paths: Sequence[str], prediction_id: str) -> str | None:
+        """Return the id of the record of a prediction; `None` where the log has none."""
+        if self._case.id_column is None:
+            return None
+        column = log_columns(self._case).inputs[self._case.id_column]
+        for path in paths:
+            table = self._columns(path, [PREDICTION_ID, column])
+            if table is not None:
+                row = table.filter(pc.equal(table[PREDICTION_ID], prediction_id))
+                record_id: str | None = row[column][0].as_py()
+                return record_id
+        return None
 
     def _columns(self, path: str, names: list[str]) -> pa.Table | None:
         """Return columns of an object; `None` where it has not all of them, or is gone."""
@@ -168,6 +182,11 @@ class Erasure:
         single = [output, storage.invalid_path(output)]
         yield from (path for path in single if path.endswith(storage.PARQUET))
         yield from self._objects(output)
+
+    def _list_uses(self, report: ErasureReport, column: str, record_id: str) -> None:
+        """Add the dataset versions that contain the record and the releases trained on them."""
+        report.datasets = self._datasets(column, record_id)
+        report.releases = self._releases(set(report.datasets))
 
     def _datasets(self, column: str, record_id: str) -> list[str]:
         """Return the dataset versions that contain the record."""

@@ -89,7 +89,7 @@ def _check_positive(given: Range, low: float) -> None:
 
 
 def default_parameters(space: Space) -> dict[str, Any]:
-    """Return each parameter's default, without those that do not exist beside the others."""
+    """Return each parameter's default, without those that do not apply."""
     chosen: dict[str, Any] = {}
     for name, values in present(space, chosen):
         chosen[name] = values.default if isinstance(values, Range) else values[0]

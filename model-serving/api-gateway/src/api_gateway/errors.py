@@ -69,7 +69,7 @@ class Overloaded(Unavailable):
 
 
 class PathNotFound(NotFound):
-    """There is no such endpoint."""
+    """The endpoint does not exist."""
 
     code = "path-not-found"
 
@@ -81,7 +81,7 @@ class UseCaseNotFound(NotFound):
 
 
 class PredictionNotFound(NotFound):
-    """There is no prediction of this id."""
+    """No prediction has this id."""
 
     code = "prediction-not-found"
 

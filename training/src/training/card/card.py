@@ -74,7 +74,7 @@ def unmeasured_card(
 
 
 def _unknown(lineage: Lineage) -> Iterator[str]:
-    """Yield what is not known about an imported model."""
+    """Yield the facts about an imported model that are unknown, and the assumptions made."""
     if lineage.imported is not None:
         yield "Not known: which rows it was trained on, how, and how it was chosen."
         yield from lineage.imported.notes

@@ -127,8 +127,8 @@ def outcome_lines(use_case: str, outcome: ImportOutcome) -> Iterator[str]:
 def _decision(case: UseCase, threshold: float | None) -> tuple[DecisionRule, str]:
     if not case.classes:
         raise InvalidData(
-            f"{case.name} predicts numbers, and such models cannot be imported: their intervals "
-            "need the rows that they were calibrated on"
+            f"{case.name} is a regression, and such models cannot be imported, because their "
+            "intervals need the rows that they were calibrated on"
         )
     if threshold is None:
         return case.decision, "it is the rule of the use case"

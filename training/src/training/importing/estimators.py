@@ -28,17 +28,17 @@ from use_cases.export import export, register_converters
 def adapt_estimator(found: FoundModel, case: UseCase, declared: Declared) -> AdaptedModel:
     """Return the graph of a fitted classifier.
 
-    One that takes columns by name, or text, is exported like the platform's own candidates. Any
-    other takes one block of numbers, in the order in which it names them.
+    An estimator that takes named columns or text is exported like the platform's own candidates.
+    Any other takes one block of numbers, in the order of its feature names.
 
     Raises:
-        InvalidData: it was fitted on other columns or classes, or has no conversion.
+        InvalidData: it was fitted on other columns or classes, or cannot be converted.
     """
     model = found.estimator
     if not is_classifier(model):
         raise InvalidData(
-            f"{found.source} is a {type(model).__name__}, which is no classifier; models of "
-            "numbers cannot be imported: their intervals need the rows that they were calibrated on"
+            f"{found.source} is a {type(model).__name__}, not a classifier; regression models "
+            "cannot be imported, because their intervals need the rows that they were calibrated on"
         )
     try:
         graph, columns, labels = _graph(found, case)
@@ -51,8 +51,8 @@ def adapt_estimator(found: FoundModel, case: UseCase, declared: Declared) -> Ada
 
 
 def original_answers(found: FoundModel, case: UseCase, rows: pa.Table) -> Array | None:
-    """Return the probabilities [N, C] of the estimator itself for N rows of features; `None` when
-    it gives none.
+    """Return the probabilities [N, C] of the estimator itself for N rows of features, or `None`
+    if it has no `predict_proba`.
     """
     model = found.estimator
     if not hasattr(model, "predict_proba"):
@@ -77,8 +77,8 @@ def _graph(
         strange = [name for name in _columns(found) or () if name not in schema.names]
         if strange:
             raise InvalidInput(
-                f"it was fitted on the columns {', '.join(strange)}, which are no features of the "
-                f"use case ({', '.join(schema.names)})"
+                f"it was fitted on the columns {', '.join(strange)}, which are not among the "
+                f"features of the use case ({', '.join(schema.names)})"
             )
         return export(_pipeline(model), schema, ordered), schema.numbers, tuple(case.classes)
     return _block_graph(model), _columns(found), labels
@@ -87,24 +87,26 @@ def _graph(
 def _block_graph(model: Any) -> onnx.ModelProto:
     width = getattr(model, "n_features_in_", None)
     if width is None:
-        raise InvalidInput("it does not say how many columns it takes; fit it first")
+        raise InvalidInput(
+            "it has no n_features_in_, so its number of columns is unknown; fit it first"
+        )
     register_converters()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the converter, about its own future
+        warnings.simplefilter("ignore")  # deprecation warnings of the converter
         graph: onnx.ModelProto = to_onnx(
             model,
             initial_types=[("block", FloatTensorType([None, width]))],
             options={id(model): {"zipmap": False}},
             target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
         )
-    # The probabilities are enough; without them the label is.
+    # Keep the probabilities, or the label if there are none.
     unused = 0 if hasattr(model, "predict_proba") else 1
     del graph.graph.output[unused]
     return graph
 
 
 def _input(found: FoundModel, case: UseCase, frame: pd.DataFrame) -> Any:
-    """Return the features as the estimator was given its own when it was fitted."""
+    """Return the features in the form in which the estimator was fitted."""
     model, schema = found.estimator, model_schema(case)
     if _takes_text(model):
         return frame[_only_text(schema)]
@@ -125,7 +127,7 @@ def _columns(found: FoundModel) -> tuple[str, ...] | None:
 
 
 def _labels(found: FoundModel) -> tuple[str, ...]:
-    """Return what the user calls the classes, or else what the estimator does."""
+    """Return the user's names of the classes, or else those of the estimator."""
     return found.labels or tuple(str(label) for label in found.estimator.classes_)
 
 

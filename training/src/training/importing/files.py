@@ -1,7 +1,7 @@
-"""Files with models: what they are, by their content, and whether they may be read.
+"""Model files: detect the format by content, and refuse untrusted pickles.
 
-A pickle runs code of its author while it is read: joblib and MLflow's scikit-learn models are
-pickles. An ONNX file and a skops file are data.
+Reading a pickle runs code of its author: joblib and MLflow's scikit-learn models are pickles.
+An ONNX file and a skops file are data.
 """
 
 import pickle
@@ -29,7 +29,7 @@ PICKLES = (
     b"\xfd7zXZ\x00",
     b'\x04"M\x18',
 )
-"""How a pickle of protocol 2 or later begins, and how joblib's compressed ones do."""
+"""The first bytes of pickles (protocol 2 or later) and of joblib's compressed pickles."""
 TRUSTED = frozenset(
     {
         "collections.OrderedDict",
@@ -42,7 +42,7 @@ TRUSTED = frozenset(
         "xgboost.sklearn.XGBRegressor",
     }
 )
-"""What may be in a skops file beyond what skops trusts itself: they are restored from data."""
+"""Types that are accepted in addition to those that skops trusts: they are restored from data."""
 PICKLE_SUFFIXES = frozenset({".joblib", ".pkl", ".pickle"})
 
 
@@ -50,7 +50,7 @@ def read_model_file(file: Path, source: str, trust_pickle: bool) -> FoundModel:
     """Return the model in a file.
 
     Raises:
-        InvalidData: the file cannot be read, or is none of the formats.
+        InvalidData: the file cannot be read, or has none of the formats.
         Refused: it is a pickle, or a skops file with untrusted types.
     """
     try:
@@ -75,7 +75,7 @@ def require_trust(source: str, trust_pickle: bool) -> None:
     if not trust_pickle:
         raise Refused(
             f"{source} is a pickle: reading it runs code that its author chose. Save the model "
-            "with skops or as ONNX, or, if you trust where it comes from, add --trust-pickle"
+            "with skops or as ONNX, or add --trust-pickle if you trust its origin"
         )
 
 
@@ -102,26 +102,26 @@ def read_skops(file: Path, source: str) -> Any:
 
 
 def read_pickle(file: Path, source: str) -> Any:
-    """Return what a trusted pickle or joblib file holds.
+    """Return the estimator in a trusted pickle or joblib file.
 
     Raises:
-        InvalidData: it cannot be read here, or is no fitted estimator.
+        InvalidData: it cannot be read here, or is not an estimator.
     """
     import joblib
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # above all scikit-learn's about another version
+            warnings.simplefilter("error")  # such as scikit-learn's about another version
             model = joblib.load(file)
     except (pickle.UnpicklingError, EOFError, ImportError, AttributeError) as error:
         raise InvalidData(f"{source} cannot be read here: {error}") from error
     except Warning as error:
         raise InvalidData(
             f"{source} was written by other versions of its libraries: {error}; export it to ONNX "
-            "where it was made"
+            "with those versions"
         ) from error
     if not hasattr(model, "predict"):
-        raise InvalidData(f"{source} holds a {type(model).__name__}, which is no fitted model")
+        raise InvalidData(f"{source} holds a {type(model).__name__}, which has no predict method")
     return model
 
 

@@ -28,7 +28,7 @@ class FoundModel:
 
 @dataclass(frozen=True)
 class Declared:
-    """What the user says about a model that it does not say itself.
+    """What the user declares about a model because its file does not say it.
 
     `logits`: its output are logits. `output` names the output to use, `classes` are the labels in
     the order of its columns.

@@ -25,7 +25,7 @@ MATRIX = 2
 
 @dataclass(frozen=True)
 class ForeignInput:
-    """One input: its element type, and its shape with `None` for what is not fixed."""
+    """One input: its element type, and its shape with `None` for sizes that are not fixed."""
 
     name: str
     kind: int
@@ -38,7 +38,7 @@ class ForeignInput:
 
     @property
     def shown(self) -> str:
-        """The input for people: `age (int64 [N, 1])`."""
+        """The input as messages show it: `'age' (int64 [N, 1])`."""
         kind = "string" if self.text else NUMERIC.get(self.kind, f"type {self.kind}")
         sizes = ", ".join("N" if size is None else str(size) for size in self.shape)
         return f"{self.name!r} ({kind} [{sizes}])"
@@ -47,14 +47,13 @@ class ForeignInput:
 def feed_inputs(
     graph: onnx.GraphProto, schema: FeatureSchema, columns: Sequence[str] | None, prefix: str
 ) -> tuple[str, ...]:
-    """Replace the inputs of `graph` by those of a release, and return what was assumed.
+    """Replace the inputs of `graph` by those of a release, and return the assumptions made.
 
-    The inputs become one string [N, 1] per text and `numbers` [N, K] float32. `columns` are the
-    names of a block's columns where the model names them; `prefix` is in front of every name of
-    the graph.
+    The new inputs are one string [N, 1] per text, and `numbers` [N, K] float32. `columns` are the
+    names of a block's columns if the model has them; every name of the graph starts with `prefix`.
 
     Raises:
-        InvalidData: they do not fit; every difference is named.
+        InvalidData: the inputs do not fit; the message names every difference.
     """
     given = foreign_inputs(graph, prefix)
     feeding = _Feeding(schema, columns)
@@ -95,7 +94,7 @@ def foreign_inputs(graph: onnx.GraphProto, prefix: str = "") -> list[ForeignInpu
 
 
 class _Feeding:
-    """Finds the features of each input; `differences` and `notes` are sentences for people."""
+    """Finds the features of each input; `differences` and `notes` are sentences."""
 
     def __init__(self, schema: FeatureSchema, columns: Sequence[str] | None) -> None:
         self._schema = schema
@@ -129,13 +128,13 @@ class _Feeding:
         """Return the features an input takes; `None`, with the reason noted, for none."""
         if one.shape and one.shape[0] is not None:
             return self._differ(
-                f"{one.shown} has a fixed number of rows; export the model with a first dimension "
-                "that varies"
+                f"{one.shown} has a fixed number of rows; export the model with a dynamic first "
+                "dimension"
             )
         if len(one.shape) > MATRIX or not one.shape:
             return self._differ(f"{one.shown} is not one column [N] or one block [N, K]")
         if not one.text and one.kind not in NUMERIC:
-            return self._differ(f"{one.shown} has a type that no feature can be turned into")
+            return self._differ(f"{one.shown} has a type to which features cannot be converted")
         name = self._names.get(plain(one.name))
         width = one.shape[1] if len(one.shape) == MATRIX else 1
         if name is not None and width in {1, None}:
@@ -156,7 +155,9 @@ class _Feeding:
         others = [other for other in inputs if other.text]
         width = one.shape[-1] if len(one.shape) == MATRIX else 1
         if len(self._schema.texts) == len(others) == 1 and width in {1, None}:
-            self.notes.append(f"The input {one.name!r} was taken for {self._schema.texts[0]!r}.")
+            self.notes.append(
+                f"The input {one.name!r} was assumed to be {self._schema.texts[0]!r}."
+            )
             return self._schema.texts
         texts = ", ".join(self._schema.texts) or "none"
         return self._differ(f"{one.shown} is not the name of a text feature (texts: {texts})")
@@ -177,7 +178,7 @@ class _Feeding:
         if not numbers:
             return self._differ(f"{one.shown} takes numbers, and the use case has none")
         self.notes.append(
-            f"The input {one.name!r} does not name its columns: they were taken to be "
+            f"The input {one.name!r} does not name its columns: they were assumed to be "
             f"{', '.join(numbers)}, in this order."
         )
         return numbers
@@ -188,8 +189,8 @@ class _Feeding:
         missing = [name for name, found in zip(columns, known, strict=True) if found not in numbers]
         if missing:
             return self._differ(
-                f"{one.shown} takes the columns {', '.join(missing)}, which are no numbers of the "
-                f"use case ({', '.join(self._schema.numbers)})"
+                f"{one.shown} takes the columns {', '.join(missing)}, which are not among the "
+                f"numbers of the use case ({', '.join(self._schema.numbers)})"
             )
         return tuple(name for name in known if name is not None)
 
@@ -227,5 +228,5 @@ def _feed_text(
 
 
 def plain(name: str) -> str:
-    """Return a name as most tools would write it: what is no letter or digit becomes `_`."""
+    """Return a name in lower case, with `_` for everything but letters and digits."""
     return re.sub(r"\W+", "_", name).strip("_").lower()

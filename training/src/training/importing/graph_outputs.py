@@ -46,7 +46,7 @@ def finish_outputs(
     [N, 1], and return what was assumed.
 
     Raises:
-        InvalidData: the output is not what the use case answers with, or is not declared enough.
+        InvalidData: the output does not fit the use case, or more must be declared.
     """
     chosen = _chosen(foreign_outputs(model.graph), declared, prefix)
     adding = _Adding(model)
@@ -120,15 +120,15 @@ def class_order(case: UseCase, labels: Sequence[str]) -> list[int]:
     """Return the positions of the classes of a use case among a model's `labels`.
 
     Raises:
-        InvalidData: they are not the classes of the use case; the difference is named.
+        InvalidData: they are not the classes of the use case; the message names the difference.
     """
     found = [label_class(case, label) for label in labels]
     unknown = [label for label, name in zip(labels, found, strict=True) if name is None]
     missing = [name for name in case.classes if name not in found]
     if unknown or missing or len(found) != len(case.classes):
         raise InvalidData(
-            f"the model answers with {', '.join(labels)}, the use case {case.name} with "
-            f"{', '.join(case.classes)}; "
+            f"the classes of the model are {', '.join(labels)}, those of the use case {case.name} "
+            f"are {', '.join(case.classes)}; "
             f"unknown: {', '.join(unknown) or 'none'}; missing: {', '.join(missing) or 'none'}"
         )
     return [found.index(name) for name in case.classes]
@@ -138,7 +138,7 @@ def _order(case: UseCase, labels: Sequence[str] | None) -> tuple[list[int], tupl
     if labels:
         return class_order(case, labels), ()
     return list(range(len(case.classes))), (
-        "The model does not name its classes: they were taken to be "
+        "The model does not name its classes: they were assumed to be "
         f"{', '.join(case.classes)}, in this order.",
     )
 
@@ -156,10 +156,12 @@ def _probabilities(
     if values.ndim > MATRIX or columns not in {1, len(case.classes)}:
         raise InvalidData(
             f"the output has the shape {list(values.shape)} for {len(values)} records; "
-            f"{len(case.classes)} probabilities a record are needed, or for two classes one"
+            f"it must have {len(case.classes)} probabilities per record, or one for two classes"
         )
     if columns == 1 and len(case.classes) != MATRIX:
-        raise InvalidData(f"one probability a record does not do for {len(case.classes)} classes")
+        raise InvalidData(
+            f"the output has one probability per record; {len(case.classes)} classes need one each"
+        )
     if not declared.logits:
         _require_probabilities(values)
     adding.node("Cast", [chosen.name], to=TensorProto.FLOAT)
@@ -174,7 +176,7 @@ def _probabilities(
     adding.complement()
     first = case.classes[order.index(1)]
     adding.gather(order)
-    return (f"The one number of its output is the probability of {first!r}.",)
+    return (f"The single number of its output was assumed to be the probability of {first!r}.",)
 
 
 def _require_probabilities(values: np.ndarray) -> None:
@@ -202,7 +204,7 @@ def _one_hot(
     strange = sorted({str(value) for value in values} - set(names))
     if strange:
         raise InvalidData(
-            f"the model answers with {', '.join(strange)}, which is none of {', '.join(names)}; "
+            f"the model's labels {', '.join(strange)} are not among {', '.join(names)}; "
             "name its labels with --classes"
         )
     if chosen.kind == TensorProto.STRING:
@@ -215,7 +217,7 @@ def _one_hot(
     adding.node("Equal", [adding.last, adding.constant(np.array([numbers], np.int64))])
     adding.node("Cast", [adding.last], to=TensorProto.FLOAT)
     adding.gather(order)
-    return ("The model gives no probabilities: each answer has 1 for its class and 0 elsewhere.",)
+    return ("The model gives no probabilities: its class gets probability 1 and the others get 0.",)
 
 
 def _require_number(chosen: ForeignOutput, values: np.ndarray, prefix: str) -> None:
@@ -223,7 +225,7 @@ def _require_number(chosen: ForeignOutput, values: np.ndarray, prefix: str) -> N
     if chosen.kind not in FLOATS or not one:
         raise InvalidData(
             f"the output {chosen.name.removeprefix(prefix)!r} has the shape {list(values.shape)}; "
-            "a regression answers one number a record"
+            "a regression answers with one number per record"
         )
 
 

@@ -70,7 +70,7 @@ def _download(source: str, tracking_uri: str, folder: Path) -> Path:
         return Path(mlflow.artifacts.download_artifacts(source, dst_path=str(folder)))
     except MlflowException as error:
         raise UpstreamUnavailable(
-            f"MLflow at {tracking_uri} does not give {source}: {error.message:.300}"
+            f"MLflow at {tracking_uri} cannot provide {source}: {error.message:.300}"
         ) from error
 
 
@@ -84,7 +84,7 @@ def _check_signature(
     """
     if signature is None or signature.inputs is None:
         raise InvalidData(
-            f"{source} has no signature, so what it takes is not known; log it with "
+            f"{source} has no signature, so its inputs are unknown; log it with "
             "signature=mlflow.models.infer_signature(…)"
         )
     if signature.inputs.is_tensor_spec():
@@ -98,7 +98,7 @@ def _check_signature(
         elif name in schema.numbers and kind not in NUMBERS:
             differences.append(f"{name} is {kind}, the feature is a number")
         elif name not in schema.names:
-            differences.append(f"{name} ({kind}) is no feature of the use case")
+            differences.append(f"{name} ({kind}) is not a feature of the use case")
     if differences:
         raise InvalidData(
             f"the signature of {source} does not fit the features {', '.join(schema.names)}: "
@@ -165,7 +165,7 @@ def _read_xgboost(
     model = XGBRegressor() if name.endswith("XGBRegressor") else XGBClassifier()
     if not name.endswith(("XGBRegressor", "XGBClassifier")):
         raise InvalidData(
-            f"{source} is a {name or 'Booster'}, which does not say its classes; log the "
+            f"{source} is a {name or 'Booster'}, which does not name its classes; log the "
             "XGBClassifier or XGBRegressor, or export it to ONNX"
         )
     try:
@@ -181,7 +181,7 @@ def _read_lightgbm(
     file = _file(folder, flavour, "data", source)
     if str(flavour.get("model_class", "")).endswith("Booster"):
         raise InvalidData(
-            f"{source} is a Booster, which does not say its classes; log the LGBMClassifier or "
+            f"{source} is a Booster, which does not name its classes; log the LGBMClassifier or "
             "LGBMRegressor, or export it to ONNX"
         )
     return _read_serialized(file, flavour, source, trust_pickle)

@@ -1,4 +1,4 @@
-"""Whether rows that are declared unseen are among those that the platform trained on."""
+"""Find held-out rows that are also in the training part of a dataset version."""
 
 from collections.abc import Iterator
 
@@ -27,5 +27,5 @@ def overlaps(store: BlobStore, case: UseCase, holdout: DatasetManifest) -> Itera
             yield (
                 f"{count} of {len(given)} rows that were declared unseen are in the training part "
                 f"of dataset version {other.dataset_version}; if the model was trained on it, its "
-                "figures are too good."
+                "metrics are too optimistic."
             )

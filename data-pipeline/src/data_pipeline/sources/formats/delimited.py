@@ -43,10 +43,10 @@ _UNUSUAL = {
 
 
 def read_csv(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iterator[ReadEvent]:
-    """Yield the rows; lines that are no row are set aside.
+    """Yield the rows; malformed lines are set aside.
 
     Raises:
-        InvalidData: it is no CSV, its delimiter cannot be told, or columns are missing.
+        InvalidData: it is not CSV, its delimiter is ambiguous, or columns are missing.
     """
     with file.open() as opened:
         data = Utf8Stream(opened.stream)

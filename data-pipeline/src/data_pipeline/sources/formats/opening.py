@@ -124,7 +124,7 @@ class SourceFile:
         """Return the files in a zip archive.
 
         Raises:
-            OSError: it is no archive, or damaged.
+            OSError: it is not an archive, or is damaged.
         """
         try:
             with self.open_random() as file, zipfile.ZipFile(file) as archive:

@@ -23,7 +23,7 @@ def read_parquet(
     """Yield the rows of `groups` (all where `None`, `size` bytes) in order.
 
     Raises:
-        InvalidData: it is no Parquet, damaged, or lacks columns.
+        InvalidData: it is not Parquet, is damaged, or lacks columns.
     """
     try:
         with file.open_random() as stream:

@@ -118,8 +118,8 @@ def _with_found_boundary(message: Message) -> Message | None:
 def _repaired(data: bytes) -> bytes:
     """Return a mail whose headers Python's parser reads to their end.
 
-    The parser takes the first line that is no header for the body: an envelope line, blanks
-    before a colon, or a stray line would hide all headers that follow.
+    The parser takes the first line that is not a header for the start of the body: an envelope
+    line, blanks before a colon, or a stray line would hide all headers that follow.
     """
     end = _end_of_headers(data)
     lines = data[: end + 1].replace(b"\r\r\n", b"\r\n").splitlines(keepends=True)
@@ -273,7 +273,7 @@ def _content(part: Message) -> bytes:
 
 
 def _base64(raw: bytes) -> bytes:
-    """Return base64 decoded, and as it is what is not base64: a footer, or the whole text."""
+    """Return text with its base64 decoded; text that is not base64, such as a footer, is kept."""
     lines = raw.splitlines(keepends=True)
     encoded = list(takewhile(_BASE64_LINE.fullmatch, lines))
     data = b"".join(b"".join(encoded).split()).rstrip(b"=")

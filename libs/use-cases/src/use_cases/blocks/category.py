@@ -93,7 +93,7 @@ class Category(Block):
         return self.levels if len(self.levels) <= MAX_SLICES else ()
 
     def measure(self, column: pa.Array) -> ColumnProfile:
-        """Return the share of each value, with `other` for what is not among them."""
+        """Return the share of each value, with `other` for all remaining values."""
         block = self.compute(column).numbers
         counts = dict(zip(self.levels, block.sum(axis=0).astype(int).tolist(), strict=True))
         absent = counts.pop(MISSING, 0) if self.nullable else 0

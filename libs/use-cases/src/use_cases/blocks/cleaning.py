@@ -23,7 +23,7 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 @dataclass(frozen=True)
 class Cleaning:
     """What becomes of a text before it is cut into words. It is part of the features, and so of
-    the release: what a release was trained with is what it answers with.
+    the release: a release answers with the switches that it was trained with.
 
     Always: lower case, markup replaced by what a reader sees, white space as single blanks.
     `urls`, `numbers`, `punctuation`: taken out. `stop_words`: frequent English words left out.

@@ -59,5 +59,5 @@ class Label:
         unknown = sorted(set(self.also.values()) - set(self.classes))
         if unknown:
             found.append(f"`also` of the label {self.column!r} names the class {unknown[0]!r}, "
-                         f"which is none of {list(self.classes)}")  # fmt: skip
+                         f"which is not among {list(self.classes)}")  # fmt: skip
         return found

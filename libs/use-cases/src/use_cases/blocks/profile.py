@@ -1,7 +1,8 @@
-"""What data looks like, in few numbers: what the generator of a declared use case draws from.
+"""A summary of labelled data, from which a declared use case generates records.
 
-A profile names no record: it has quantiles of numbers, shares of categories and shares of frequent
-words, for each class. `mlplatform new-use-case` measures it and writes it beside the use case.
+A profile contains no records: it has quantiles of numbers, shares of categories and shares of
+frequent words, for each class. `mlplatform new-use-case` measures it and writes it to the folder of
+the use case.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,11 +75,14 @@ def read_profile(file: Path, classes: Sequence[str], columns: Sequence[str]) -> 
     try:
         profile = Profile.model_validate_json(file.read_bytes())
     except ValidationError as error:
-        raise InvalidInput(f"{file} is no profile of data: {error.error_count()} errors") from error
+        raise InvalidInput(
+            f"{file} is not a valid data profile: {error.error_count()} errors; write it again "
+            "with mlplatform new-use-case"
+        ) from error
     lacking = [name for name in classes if name not in profile.columns]
     lacking += [n for n in columns for c in profile.columns.values() if n not in c][:1]
     if lacking:
         raise InvalidInput(
-            f"{file} says nothing of {lacking[0]!r}; write it again with mlplatform new-use-case"
+            f"{file} does not describe {lacking[0]!r}; write it again with mlplatform new-use-case"
         )
     return profile

@@ -116,7 +116,7 @@ class Text(Block):
 
 
 class Id(Block):
-    """The text that names a record to its sender. It is no feature."""
+    """The text by which the caller identifies a record. It is not a feature."""
 
     def __init__(self, name: str) -> None:
         self.names = (name,)

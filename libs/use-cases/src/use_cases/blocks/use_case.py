@@ -32,8 +32,8 @@ class DeclaredUseCase(UseCase):
 
     Records, limits, features, golden records, monitored columns, slices, examples and a generator
     follow from them, and the title from the class's docstring; a class attribute or a method of a
-    subclass replaces any of these. The
-    generator draws from `profile.json` beside the module, or from plausible values without it.
+    subclass replaces any of these. The generator draws from `profile.json` in the folder of the
+    module, or from plausible values if there is no such file.
     """
 
     fields: tuple[Block, ...]

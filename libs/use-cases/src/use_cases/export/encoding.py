@@ -19,8 +19,10 @@ _CASED, _IGNORABLE, _SIGMA = 1, 2, 3
 
 @dataclass(frozen=True)
 class Encoding:
-    """What becomes of characters: lower case, then `strip`, then a symbol, `other` for those that
-    `symbols` does not have; the symbol 0 is no character. `edge` stands at both ends.
+    """How characters become symbols: lower case, then `strip`, then `symbols`.
+
+    Characters that `symbols` lacks become `other`, 0 means that there is no character, and `edge`
+    is added at both ends.
     """
 
     symbols: Mapping[str, int]

@@ -88,6 +88,7 @@ class Nodes:
         """Return the values [N, L] that are kept (1, others 0) at the front, zeros behind them."""
         positions = self.add("Mul", self.running_sum(keep), keep)
         longest = self.add("ReduceMax", positions, keepdims=0)
-        # Column 0 takes what is not kept; the last one stays empty, so that there always is one.
+        # Column 0 takes the values that are dropped; the last column stays empty, so that at least
+        # one column is left.
         room = self.filled(values, self.add("Add", longest, self.ints(2)), 0)
         return self.slice(self.scatter(room, positions, values), 1)

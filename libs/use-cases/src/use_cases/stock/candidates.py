@@ -1,4 +1,4 @@
-"""The stock candidates: which there are, and which suit the data."""
+"""The stock candidates: their names, and those that suit the data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def candidates(
         schema: the model's features.
         task: `binary`, `multiclass` or `regression`.
         classes: the order of the probabilities; none for regression.
-        names: out of `CLASSIFIERS`, or of `REGRESSORS` for regression. The default is every one
+        names: some of `CLASSIFIERS`, or of `REGRESSORS` for regression. The default is all of them
             for tables, and the linear models and naive Bayes for texts: trees on thousands of
             words are slow and seldom better.
 
@@ -57,14 +57,14 @@ def candidates(
     chosen = names or (suited if schema.texts else known)
     if unknown := [name for name in chosen if name not in known]:
         raise InvalidInput(
-            f"there is no stock candidate {unknown[0]!r} for {task}; there are {', '.join(known)}"
+            f"stock candidate {unknown[0]!r} is unknown for {task}; use {', '.join(known)}"
         )
     return tuple(_candidate(name, schema, task, classes) for name in chosen)
 
 
 def _check(schema: FeatureSchema, task: str, classes: Sequence[str]) -> None:
     if not schema.names:
-        raise InvalidInput("stock candidates need features; the schema has neither text nor number")
+        raise InvalidInput("the schema has neither texts nor numbers; declare at least one")
     if task not in ("binary", "multiclass", REGRESSION):
         raise InvalidInput(f"task {task!r} is unknown; use binary, multiclass or regression")
     few = 0 if task == REGRESSION else 2

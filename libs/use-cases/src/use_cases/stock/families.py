@@ -22,7 +22,7 @@ from use_cases.search_space import Integers, LogUniform, Space
 from use_cases.stock.bayes import DoubleGaussianNB
 
 TERMS = 50_000
-# Trees look at one value after the other: more terms than these cost time and add little.
+# Trees split on one value at a time: more terms cost time and add little.
 TREE_TERMS = 2_000
 Numbers = Literal["standard", "non_negative", "raw"]
 Build = Callable[[Mapping[str, Any], int], Any]
@@ -41,7 +41,7 @@ class Family:
     dense: bool = False
 
     def pipeline(self, parameters: Mapping[str, Any], seed: int) -> Pipeline:
-        """Return the unfitted pipeline of a frame with the columns of the schema."""
+        """Return an unfitted pipeline for frames with the columns of the schema."""
         terms = TREE_TERMS if self.numbers == "raw" else TERMS
         steps: list[tuple[str, Any, Any]] = [
             (f"text_{name}", _words(terms), name) for name in self.schema.texts
@@ -87,7 +87,7 @@ def _naive_bayes(schema: FeatureSchema) -> Family:
             "non_negative",
             {"alpha": LogUniform(0.01, 2, 0.1)},
         )
-    # Without smoothing, an indicator that one class never has would decide alone.
+    # Without smoothing, an indicator that is always 0 in one class would decide on its own.
     return Family(
         schema,
         lambda p, _: DoubleGaussianNB(**p),

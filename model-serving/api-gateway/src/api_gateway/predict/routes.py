@@ -131,7 +131,7 @@ async def _check(request: Request, name: str) -> tuple[Caller, UseCase, bytes]:
 
 
 async def _responses(gateway: Gateway, request: PredictionRequest) -> list[dict[str, Any]]:
-    """Predict. Where the ledger names no release no service listens, and that is no outage."""
+    """Predict. If the ledger names no release, no service runs, which is not an outage."""
     try:
         return await gateway.predictor.predict(request)
     except ServiceUnreachable as error:

@@ -19,12 +19,12 @@ def load_onnx(file: Path) -> onnx.ModelProto:
     """Read an ONNX file.
 
     Raises:
-        InvalidInput: it is not there or is no ONNX model.
+        InvalidInput: the file does not exist or is not an ONNX model.
     """
     try:
         return onnx.load(file)
     except (OSError, DecodeError) as error:
-        raise InvalidInput(f"{file} is no ONNX model: {error}") from error
+        raise InvalidInput(f"{file} is not an ONNX model: {error}") from error
 
 
 def save_onnx_model(

@@ -88,7 +88,7 @@ class ModelRegistryContract:
             registry.set_alias(use_case, "staging", "7")
 
     def test_no_model(self, registry: ModelRegistry, use_case: str, tmp_path: Path) -> None:
-        """What is no model is not registered."""
+        """A file that is not a model is not registered."""
         with pytest.raises(PlatformError):
             self.register(registry, use_case, "a1", tmp_path / "none.onnx")
         assert registry.versions(use_case) == []

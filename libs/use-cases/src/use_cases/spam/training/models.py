@@ -4,9 +4,9 @@
 adds what means the same in every collection of mail, which `make bench-quality` shows by leaving
 one source out:
 
-- whether a mail has exclamation marks, question marks, currency signs, markup and links. Only
-  whether: how many there are depends on the collection, and a count that is beyond those of the
-  training data would outweigh every word;
+- whether a mail has exclamation marks, question marks, currency signs, markup and links. Their
+  counts are not used: they depend on the collection, and a count beyond those of the training
+  data would outweigh every word;
 - what the lexicon finds, with a fixed weight (see `GuidedClassifier`);
 - the statistics of the sender's domain, at a tenth of their scale.
 
@@ -39,8 +39,8 @@ PRESENT = ("log_exclamations", "log_questions", "log_currency", "log_markup", "l
 PRESENT_WEIGHT = 0.2
 SENDER_WEIGHT = 0.1
 TERMS = 30_000
-# What a text full of unwanted words adds to the log-odds. Wanted words count less: other people
-# talk about other things.
+# What a text of nothing but unwanted words adds to the log-odds. Wanted words count less, because
+# they differ more between collections.
 GUIDANCE = (8.0, 5.0)
 WANTED_PART = 0.7
 
@@ -56,7 +56,7 @@ def candidates() -> Sequence[Candidate]:
 
 def to_onnx(fitted: Pipeline) -> onnx.ModelProto:
     """Return the graph; guidance is part of the weights of a plain linear classifier."""
-    # Who only fits models, as every worker does, does not wait for the converters.
+    # Imported here: workers, which only fit models, do not wait for the converters.
     from use_cases.export import export
 
     name, classifier = fitted.steps[-1]
