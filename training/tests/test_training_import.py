@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from lightgbm import LGBMClassifier
 from mlflow.models import infer_signature
+from mlflow.types import Schema, TensorSpec
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -26,6 +27,7 @@ from releases.gates import Verification
 from scoring import Scorer, load_lineage, load_release
 from training.bootstrap import TrainingServices
 from training.importing.bring import import_context, judge
+from training.importing.mlflow_models import read_mlflow_model
 from training.parameters import ImportOptions
 from training.steps import stage
 from use_cases import assemble, model_schema, use_case
@@ -276,3 +278,22 @@ def test_boosted_trees_of_mlflow(services, folder, tmp_path) -> None:
     released, lineage, _ = bring(services, path, trust_pickle=True)
     assert "lightgbm" in lineage.libraries
     same_answers(services, released.release_id, light)
+
+
+@pytest.mark.parametrize(
+    ("flavour", "entries", "reason"),
+    [
+        ("onnx", {"data": "../outside"}, "'../outside' as its data, which is not a file"),
+        ("onnx", {}, "'' as its data, which is not a file"),
+        ("sklearn", {"pickled_model": "none"}, "'none' as its pickled_model"),
+        ("xgboost", {"data": "MLmodel", "model_class": "XGBClassifier"}, "cannot be read by XGB"),
+    ],
+)
+def test_files_that_an_mlflow_model_does_not_have(tmp_path, flavour, entries, reason) -> None:
+    (tmp_path / "outside").write_bytes(b"of somebody else")
+    (tmp_path / "made").mkdir()
+    inputs = Schema([TensorSpec(np.dtype("float32"), (-1, 4))])
+    model = mlflow.models.Model(signature=mlflow.models.ModelSignature(inputs))
+    model.add_flavor(flavour, **entries).save(str(tmp_path / "made" / "MLmodel"))
+    with pytest.raises(InvalidData, match=reason):
+        read_mlflow_model(str(tmp_path / "made"), IRIS, "", tmp_path, True)
