@@ -142,7 +142,7 @@ def test_a_range_without_values_or_with_a_default_outside_is_refused(given) -> N
 
 def test_a_condition_on_a_later_parameter_is_refused() -> None:
     space = {"n": When("kind", "b", (1, 2)), "kind": ("a", "b")}
-    with pytest.raises(ValueError, match="which must be before it"):
+    with pytest.raises(ValueError, match="which must be declared before it"):
         default_parameters(space)
 
 

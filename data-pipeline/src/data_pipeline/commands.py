@@ -45,11 +45,13 @@ def data_report(parameters: SourceParameters, use_case: UseCaseOption = DEFAULT_
 
 @commands.command("new-use-case", rich_help_panel=PIPELINE)
 def new_use_case(
-    name: Annotated[str, typer.Argument(help="Its name: lower case letters, digits and _.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of the use case: lower case letters, digits and _.")
+    ],
     data: Annotated[str, typer.Option(help="Labelled records: a path, pattern, folder or URL.")],
     label: Annotated[str, typer.Option(help="The column with the label.")],
     id_column: Annotated[
-        str | None, typer.Option("--id", help="The column that names a record.")
+        str | None, typer.Option("--id", help="The column that identifies a record.")
     ] = None,
     time: Annotated[str | None, typer.Option(help="The column with the time of a record.")] = None,
     task: Annotated[

@@ -106,7 +106,7 @@ def test_a_stopped_gateway_is_unavailable(serve):
         ("812.5", [700.0, 950.0], "is not a number with its interval"),
         (812.5, None, "is not a number with its interval"),
         (812.5, [700.0], "is not a number with its interval"),
-        (812.5, [820.0, 950.0], "does not hold the prediction"),
+        (812.5, [820.0, 950.0], "does not contain the prediction"),
     ],
 )
 def test_a_number_must_lie_in_its_interval(serve, prediction, interval, problem):

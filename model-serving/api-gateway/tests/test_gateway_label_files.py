@@ -96,5 +96,5 @@ async def test_a_gateway_that_refuses_or_is_down_ends_the_command(
     write_csv(file, ids)
     with pytest.raises(Refused, match="viewer"):
         await send(running, keys, file, "viewer")
-    with pytest.raises(UpstreamUnavailable, match="does not take labels"):
+    with pytest.raises(UpstreamUnavailable, match="does not accept labels"):
         await send(running, keys, file, url="http://127.0.0.1:1")

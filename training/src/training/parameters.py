@@ -28,11 +28,11 @@ class RunParameters(SourceParameters):
 
     weights: str = Field(
         default="",
-        description='How much a row of a source counts, 1 otherwise, e.g. "a.csv=2 b.mbox=0.5".',
+        description='Weight of each row of a source (default 1), e.g. "a.csv=2 b.mbox=0.5".',
     )
 
     trials: int = Field(
-        default=DEFAULT_TRIALS, ge=1, le=1_000, description="Settings of candidates to try in all."
+        default=DEFAULT_TRIALS, ge=1, le=1_000, description="Number of candidate settings to try."
     )
     budget_minutes: float = Field(
         default=0.0,
@@ -84,9 +84,9 @@ class ImportOptions(Contract):
         default="", description='Its labels in the order of its output, e.g. "ham spam".'
     )
     output: str = Field(default="", description="Name of the output to use.")
-    logits: bool = Field(default=False, description="The output are logits, not probabilities.")
+    logits: bool = Field(default=False, description="The output is logits, not probabilities.")
     threshold: float | None = Field(
-        default=None, ge=0, le=1, description="Answer the positive class from this probability on."
+        default=None, ge=0, le=1, description="Predict the positive class from this probability up."
     )
     trust_pickle: bool = Field(
         default=False, description="Read a pickle, which runs code that its author chose."

@@ -105,9 +105,9 @@ def check_name(name: str) -> None:
             "beginning with a letter"
         )
     if name in use_case_names():
-        raise InvalidInput(f"there is a use case {name!r} already; choose another name")
+        raise InvalidInput(f"the use case {name!r} already exists; choose another name")
     if find_spec(name) is not None:
-        raise InvalidInput(f"there is a Python package {name!r} already; choose another name")
+        raise InvalidInput(f"a Python package {name!r} already exists; choose another name")
 
 
 def declare(

@@ -87,9 +87,7 @@ class Erasure:
         """
         name = self._case.id_column
         if name is None:
-            raise NotFound(
-                f"records of {self._case.name} have no id; erase them by --prediction-id"
-            )
+            raise NotFound(f"records of {self._case.name} have no id; use --prediction-id")
         self._write_tombstone(storage.record_tombstone_path(self._case.name, record_id))
         paths = [path for env in Environment for path in self._objects(self._log(env))]
         column = log_columns(self._case).inputs[name]

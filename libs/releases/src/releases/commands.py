@@ -35,7 +35,8 @@ def promote(
     release: ReleaseOption = None,
     reason: ReasonOption = "promoted by hand",
     accept_unmeasured: Annotated[
-        bool, typer.Option("--accept-unmeasured", help="Serve an import that has no metrics.")
+        bool,
+        typer.Option("--accept-unmeasured", help="Serve an imported release that has no metrics."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

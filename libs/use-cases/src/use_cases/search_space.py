@@ -85,7 +85,7 @@ def _check(given: Range, low: float, high: float, default: float) -> None:
 
 def _check_positive(given: Range, low: float) -> None:
     if low <= 0:
-        raise ValueError(f"{given}: low must be above 0 where magnitudes count")
+        raise ValueError(f"{given}: low must be above 0 for a logarithmic range")
 
 
 def default_parameters(space: Space) -> dict[str, Any]:
@@ -107,7 +107,8 @@ def present(space: Space, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Sequ
         if isinstance(values, When):
             if values.parameter not in seen:
                 raise ValueError(
-                    f"parameter {name!r} depends on {values.parameter!r}, which must be before it"
+                    f"parameter {name!r} depends on {values.parameter!r}, which must be declared "
+                    "before it"
                 )
             if chosen.get(values.parameter, _ABSENT) == values.value:
                 yield name, values.values

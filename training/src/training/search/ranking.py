@@ -46,9 +46,9 @@ def explained(results: Sequence[TrialResult], metric: str) -> str | None:
     measure = "R2" if best.lower_is_better or metric == "r2" else "average precision"
     return (
         f"{highest.trial.candidate} {highest.trial.parameters} has the best {metric} "
-        f"({highest.score:.4f}, chosen {best.score:.4f}), but the folds do not tell the two apart "
-        f"(one standard error); among such trials the candidate that is declared first wins, then "
-        f"the higher {measure} ({best.ranking:.4f} against {highest.ranking:.4f})"
+        f"({highest.score:.4f}, chosen {best.score:.4f}), but the two are within one standard "
+        f"error; among such trials the candidate that is declared first wins, then the "
+        f"higher {measure} ({best.ranking:.4f} against {highest.ranking:.4f})"
     )
 
 

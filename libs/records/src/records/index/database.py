@@ -212,8 +212,8 @@ class RecordIndex:
             for file in (self.file, self.file.with_name(f"{self.file.name}-journal")):
                 file.unlink(missing_ok=True)
             raise UpstreamUnavailable(
-                f"the record index {self.file.name} was damaged ({error}) and is built again from "
-                "the inference log; try again"
+                f"the record index {self.file.name} was damaged ({error}) and is being rebuilt "
+                "from the inference log; try again"
             ) from error
 
     def _open(self) -> sqlite3.Connection:

@@ -56,7 +56,7 @@ def read_label_rows(file: Path, case: UseCase) -> Iterator[LabelRow]:
     readers = {".csv": _csv_rows, ".parquet": _parquet_rows, ".jsonl": _json_rows}
     reader = readers.get(file.suffix.lower())
     if reader is None:
-        raise InvalidData(f"{file.name} is none of {', '.join(readers)}; rename or convert it")
+        raise InvalidData(f"{file.name} must end in {', '.join(readers)}; rename or convert it")
     try:
         for number, values in enumerate(reader(file), start=1):
             yield _row(number, values, case)
@@ -171,6 +171,6 @@ def _post(client: httpx.Client, body: bytes, waits: tuple[float, ...]) -> dict[s
         if wait is not None:
             time.sleep(wait)
     raise UpstreamUnavailable(
-        f"the gateway at {client.base_url} does not take labels: {reason}; send the file again "
+        f"the gateway at {client.base_url} does not accept labels: {reason}; send the file again "
         "later: labels that were stored stay unchanged"
     )

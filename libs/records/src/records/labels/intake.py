@@ -122,7 +122,10 @@ class LabelIntake:
         if reason is None and erased:
             reason = Rejection.ERASED, "the prediction was erased"
         elif reason is None and record is not None and record.use_case != self._case.name:
-            reason = Rejection.OTHER_USE_CASE, f"the prediction is one of {record.use_case}"
+            reason = (
+                Rejection.OTHER_USE_CASE,
+                f"the prediction belongs to the use case {record.use_case}",
+            )
         elif reason is None and record is None and complete:
             reason = self._expired(sent)
         return reason and RejectedLabel(sent.index, sent.prediction_id, *reason)
@@ -144,7 +147,7 @@ class LabelIntake:
         if made > latest:
             return Rejection.NO_PREDICTION, "the time in this prediction_id has not come yet"
         if sent.known_at is not None and sent.known_at > latest:
-            return Rejection.IN_THE_FUTURE, f"known_at {sent.known_at.isoformat()} has not come yet"
+            return Rejection.IN_THE_FUTURE, f"known_at {sent.known_at.isoformat()} is in the future"
         if sent.known_at is not None and sent.known_at < EARLIEST:
             return Rejection.INVALID, f"known_at {sent.known_at.isoformat()} is before 1970"
         return None

@@ -123,7 +123,7 @@ def _number_problem(body: dict[str, Any]) -> str | None:
         return f"{prediction!r} with the interval {interval!r} is not a number with its interval"
     _, low, high = values
     if not low <= values[0] <= high:
-        return f"the interval [{low}, {high}] does not hold the prediction {prediction}"
+        return f"the interval [{low}, {high}] does not contain the prediction {prediction}"
     return None
 
 

@@ -104,7 +104,7 @@ class Date(Block):
         if unknown or not self.parts:
             return [f"the date {name!r} has the parts {self.parts}; use days, month, weekday"]
         if self.missing is not None and _parsed(self.missing) is None:
-            return [f"the date {name!r} is {self.missing!r} where it is missing; use YYYY-MM-DD"]
+            return [f"the date {name!r} has the fill value {self.missing!r}; use YYYY-MM-DD"]
         return []
 
 

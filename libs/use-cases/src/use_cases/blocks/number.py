@@ -84,8 +84,8 @@ class Number(Block):
             ]
         if self.missing is not None and not self.minimum <= self.missing <= self.maximum:
             return [
-                f"the number {name!r} is {self.missing:g} where it is missing, which is not from "
-                f"{self.minimum:g} to {self.maximum:g}"
+                f"the number {name!r} has the fill value {self.missing:g}, which is not between "
+                f"{self.minimum:g} and {self.maximum:g}"
             ]
         return []
 

@@ -109,9 +109,7 @@ class Text(Block):
     def problems(self, name: str) -> list[str]:
         """Return the problem of a limit below one character."""
         if self.maximum < 1:
-            return [
-                f"of the text {name!r} at most {self.maximum} characters are read; use 1 or more"
-            ]
+            return [f"the text {name!r} has a maximum of {self.maximum} characters; use 1 or more"]
         return []
 
 

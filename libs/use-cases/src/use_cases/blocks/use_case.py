@@ -135,7 +135,7 @@ def _gate_problems(case: type[DeclaredUseCase]) -> Iterator[str]:
         if gate.metric not in known:
             yield f"the gate `{gate}` is for another task; use one of {', '.join(sorted(known))}"
         if gate.slice and gate.slice_of not in set(case.declared.slice_names):
-            yield f"the gate `{gate}` is about rows that no column tells apart"
+            yield f"the gate `{gate}` names a slice that no column defines"
 
 
 def _decision(label: Label) -> DecisionRule:

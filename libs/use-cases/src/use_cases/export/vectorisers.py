@@ -27,7 +27,7 @@ def check_vectoriser(step: CountVectorizer) -> None:
         called.append("analyzer")
     if called:
         raise InvalidInput(
-            f"{type(step).__name__} calls a function of its own ({called[0]}), which no graph can; "
+            f"{type(step).__name__} has a custom {called[0]}, which a graph cannot call; "
             "call it in `features` of the use case"
         )
 

@@ -54,13 +54,13 @@ def _label(case: UseCase, label: LabelSpec) -> Iterator[str]:
         yield "it predicts a number, but its LabelSpec has `values`; leave them out"
     if case.classes and targets != set(case.classes):
         yield (
-            f"the values of its LabelSpec lead to {_some(sorted(targets))}, the classes are "
+            f"the values of its LabelSpec map to {_some(sorted(targets))}, the classes are "
             f"{_some(case.classes)}"
         )
     if label.column in case.record_schema.names:
         yield (
-            f"the label column {label.column} is a column of the record too, so a model would see "
-            "what it is to predict"
+            f"the label column {label.column} is also a column of the record, so a model "
+            "would see its own label"
         )
 
 

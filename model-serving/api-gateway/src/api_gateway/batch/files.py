@@ -202,7 +202,7 @@ class _Files:
     @contextmanager
     def _slot(self) -> Iterator[None]:
         if self._receiving >= MAX_UPLOADS:
-            raise Overloaded(f"the gateway receives {MAX_UPLOADS} files already; retry shortly")
+            raise Overloaded(f"the gateway is already receiving {MAX_UPLOADS} files; retry shortly")
         self._receiving += 1
         try:
             yield

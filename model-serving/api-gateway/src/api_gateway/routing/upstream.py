@@ -170,5 +170,5 @@ def _interval_mismatch(
         return f"its tensors do not have {len(predictions)} rows"
     for prediction, (low, high) in zip(predictions, intervals, strict=True):
         if not -math.inf < low <= prediction <= high < math.inf:
-            return f"its interval [{low}, {high}] does not hold the prediction {prediction}"
+            return f"its interval [{low}, {high}] does not contain the prediction {prediction}"
     return None
