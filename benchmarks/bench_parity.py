@@ -13,7 +13,7 @@ from use_cases import FeatureSchema, default_parameters
 from use_cases.stock import candidates
 from use_cases.testing import run_graph
 
-# By data set, its label; in texts also the columns of the text.
+# The label of each data set; for texts also the text columns.
 TABLES = {"churn_telco": "Churn", "stream_elec2": "label", "iris": "species"}
 TEXTS = {
     "sentiment_imdb20k": ("label", ["text"]),

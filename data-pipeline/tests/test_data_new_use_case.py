@@ -62,12 +62,12 @@ def test_each_column_becomes_what_its_values_are():
     assert len(blocks["city"].values) == 20
     left_out = {column.name: column.why for column in plan.columns if column.block is None}
     assert left_out == {
-        "constant": "it has one value alone",
+        "constant": "it has only one value",
         "code": "240 different values, none of them frequent",
     }
     assert (plan.label.task, plan.label.label.classes) == ("binary", ("No", "Yes"))
     lines = list(plan.lines())
-    why = "it has two values; 'yes' is the one of interest"
+    why = "it has two values; 'yes' is the positive class"
     assert f"label     returned: binary, because {why}" in lines
     assert lines[-1].startswith("gates     roc_auc >= 0.")
 
@@ -145,8 +145,8 @@ def test_a_number_is_a_regression_and_a_text_label_has_classes():
 @pytest.mark.parametrize(
     ("values", "task", "problem"),
     [
-        (["a"] * ROWS, None, r"'y' has one class alone \('a' 240\)"),
-        ([None] * ROWS, None, "'y' has one class alone"),
+        (["a"] * ROWS, None, r"'y' has only one class \('a' 240\)"),
+        ([None] * ROWS, None, "'y' has only one class"),
         ([f"c{n}" for n in range(ROWS)], None, "has 240 classes .* is it an id or a free text"),
         (list(range(ROWS)), "multiclass", "has 240 classes .* use --task regression"),
         (["a", "b"] * (ROWS // 2), "regression", r"'y' is not a number \('a' 120, 'b' 120\)"),
@@ -155,7 +155,7 @@ def test_a_number_is_a_regression_and_a_text_label_has_classes():
         ([float("inf"), *range(ROWS - 1)], "regression", "'y' has 1 infinite values"),
     ],
 )
-def test_a_label_that_is_no_label_is_refused(values, task, problem):
+def test_an_unusable_label_is_refused(values, task, problem):
     with pytest.raises(InvalidData, match=problem):
         make_plan("refused", orders(y=values), "y", task=task)
 

@@ -33,7 +33,7 @@ ADDRESSES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_s
 
 
 @given(st.lists(ADDRESSES, min_size=2, max_size=4))
-def test_sources_that_are_joined_are_split_again(addresses):
+def test_joining_and_splitting_sources_is_lossless(addresses):
     assert split_sources(join_sources(addresses)) == addresses
 
 

@@ -57,7 +57,7 @@ def test_answers_of_different_minutes_are_not_added_up(world, release, records_o
     assert run(world) == []
 
 
-def test_every_class_in_its_share_is_no_alarm(world, release, records_of):
+def test_a_usual_share_of_each_class_raises_no_alarm(world, release, records_of):
     at = world.clock.now() - timedelta(minutes=5)
     world.log(release, records_of(use_case("iris"), 90, 1), at=at)
     assert run(world) == []

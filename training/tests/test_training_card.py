@@ -134,7 +134,7 @@ def test_data_without_a_report_are_not_called_free_of_leaks() -> None:
     given = card(found)
     data = given.data.model_copy(update={"warnings": None})
     read = text(page_of(given.model_copy(update={"data": data}), found))
-    assert "leaks were not looked for" in read
+    assert "the data was not checked for leaks" in read
     assert "found nothing to warn of" not in read
 
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from lightgbm import LGBMClassifier
 from mlflow.models import infer_signature
+from mlflow.types import Schema, TensorSpec
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -26,6 +27,7 @@ from releases.gates import Verification
 from scoring import Scorer, load_lineage, load_release
 from training.bootstrap import TrainingServices
 from training.importing.bring import import_context, judge
+from training.importing.mlflow_models import read_mlflow_model
 from training.parameters import ImportOptions
 from training.steps import stage
 from use_cases import assemble, model_schema, use_case
@@ -104,7 +106,7 @@ def test_a_skops_file_is_judged_on_rows_that_it_has_not_seen(services, tmp_path,
     assert {check.name for check in lineage.gates} >= {"rows", "parity", "signature", "champion"}
     assert card.data.test_rows == card.data.rows
     assert lineage.libraries.keys() == {"numpy", "scikit-learn"} | lineage.libraries.keys()
-    assert any(limit.startswith("Not known: which rows it was trained on") for limit in card.limits)
+    assert any(limit.startswith("Unknown: the rows it was trained on") for limit in card.limits)
     page = services.store.read(released.card_path).decode()
     assert "the user declares unseen" in page
     assert "neither training nor" not in page
@@ -112,7 +114,7 @@ def test_a_skops_file_is_judged_on_rows_that_it_has_not_seen(services, tmp_path,
     assert version
 
 
-def test_without_rows_nothing_is_measured_and_production_asks(services, tmp_path) -> None:
+def test_without_rows_nothing_is_measured_and_production_refuses(services, tmp_path) -> None:
     skops.dump(fitted(), tmp_path / "model.skops")
     released, lineage, card = bring(services, tmp_path / "model.skops")
     assert (lineage.measured, lineage.metrics, released.metrics) == (False, {}, {})
@@ -136,7 +138,7 @@ def test_a_bad_model_is_refused_by_its_gates(services, tmp_path, holdout) -> Non
         bring(services, tmp_path / "model.skops", holdout=holdout)
 
 
-def test_a_holdout_that_the_platform_trained_on_is_said(services, tmp_path) -> None:
+def test_a_holdout_that_the_platform_trained_on_is_noted(services, tmp_path) -> None:
     from data_pipeline.preparation import DataPreparation
     from data_pipeline.sources import IngestRequest
     from data_pipeline.versions.manifest import find_base
@@ -193,7 +195,7 @@ def test_columns_by_name_are_exported_like_candidates(services, tmp_path, holdou
     same_answers(services, released.release_id, model)
 
 
-def test_columns_that_are_no_features_are_named(services, tmp_path) -> None:
+def test_columns_that_are_not_features_are_named(services, tmp_path) -> None:
     data = frame(TRAINING).set_axis(["a", "b", *model_schema(IRIS).numbers[2:]], axis=1)
     skops.dump(LogisticRegression(max_iter=1000).fit(data, LABELS), tmp_path / "model.skops")
     with pytest.raises(
@@ -202,7 +204,7 @@ def test_columns_that_are_no_features_are_named(services, tmp_path) -> None:
         bring(services, tmp_path / "model.skops")
 
 
-def test_labels_that_are_no_classes_are_named(services, tmp_path) -> None:
+def test_labels_that_are_not_classes_are_named(services, tmp_path) -> None:
     labels = [f"{name}!" for name in LABELS]
     skops.dump(
         LogisticRegression(max_iter=1000).fit(frame(TRAINING), labels), tmp_path / "model.skops"
@@ -212,7 +214,7 @@ def test_labels_that_are_no_classes_are_named(services, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["absent.onnx", "text.onnx"])
-def test_files_that_are_no_models(services, tmp_path, name) -> None:
+def test_files_without_a_model_are_refused(services, tmp_path, name) -> None:
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(InvalidData, match=name):
         bring(services, tmp_path / name)
@@ -276,3 +278,22 @@ def test_boosted_trees_of_mlflow(services, folder, tmp_path) -> None:
     released, lineage, _ = bring(services, path, trust_pickle=True)
     assert "lightgbm" in lineage.libraries
     same_answers(services, released.release_id, light)
+
+
+@pytest.mark.parametrize(
+    ("flavour", "entries", "reason"),
+    [
+        ("onnx", {"data": "../outside"}, "'../outside' as its data, which is not a file"),
+        ("onnx", {}, "'' as its data, which is not a file"),
+        ("sklearn", {"pickled_model": "none"}, "'none' as its pickled_model"),
+        ("xgboost", {"data": "MLmodel", "model_class": "XGBClassifier"}, "cannot be read by XGB"),
+    ],
+)
+def test_files_that_an_mlflow_model_does_not_have(tmp_path, flavour, entries, reason) -> None:
+    (tmp_path / "outside").write_bytes(b"of somebody else")
+    (tmp_path / "made").mkdir()
+    inputs = Schema([TensorSpec(np.dtype("float32"), (-1, 4))])
+    model = mlflow.models.Model(signature=mlflow.models.ModelSignature(inputs))
+    model.add_flavor(flavour, **entries).save(str(tmp_path / "made" / "MLmodel"))
+    with pytest.raises(InvalidData, match=reason):
+        read_mlflow_model(str(tmp_path / "made"), IRIS, "", tmp_path, True)

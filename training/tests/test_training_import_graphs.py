@@ -197,7 +197,7 @@ def test_an_operator_that_the_runtime_lacks_is_named() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no graph at all", b"\x08\x09"])
-def test_a_file_that_is_no_graph(data) -> None:
+def test_a_file_without_a_graph_is_refused(data) -> None:
     with pytest.raises(InvalidData, match="is not an ONNX file"):
         read_graph(data, "model.onnx")
 
@@ -230,7 +230,7 @@ def test_weights_in_other_files_are_refused_wherever_they_are(node) -> None:
         read_graph(graph.SerializeToString(), "model.onnx")
 
 
-def test_unused_features_are_said() -> None:
+def test_unused_features_are_noted() -> None:
     nodes = [
         helper.make_node("Concat", ["a", "a", "b"], ["all"], axis=1),
         helper.make_node("Softmax", ["all"], ["p"]),

@@ -39,7 +39,7 @@ def offering(to_onnx) -> UseCase:
 TO_ONNX = partial(export, schema=SCHEMA, classes=IRIS.classes)
 
 
-def test_a_scaler_before_a_forest_answers_alike() -> None:
+def test_the_graph_of_a_scaled_forest_matches_the_model() -> None:
     model = fitted(StandardScaler(), RandomForestClassifier(20, random_state=0))
     found = compared(offering(TO_ONNX), "one", model, rows(seed=1)[0])
     assert found.excluded is None
@@ -66,5 +66,5 @@ def test_a_model_that_no_converter_knows_is_excluded_with_the_reason() -> None:
     assert "FunctionTransformer" in found.excluded
 
 
-def test_differences_that_are_no_numbers_are_excluded() -> None:
+def test_a_graph_that_answers_nan_is_excluded() -> None:
     assert Parity(5, float("nan"), 1e-5).excluded is not None

@@ -61,7 +61,7 @@ def excluded(one: TrialResult, largest: float = 0.1, problem: str | None = None)
     return replace(one, parity=Parity(50, largest, 1e-5, problem))
 
 
-def test_a_trial_whose_graph_answers_otherwise_cannot_win() -> None:
+def test_a_trial_whose_graph_differs_from_the_model_cannot_win() -> None:
     best = excluded(result(0, 0.99, (0.99, 0.99), 0.99))
     second, third = (result(n, 0.9 - n / 10, (0.9 - n / 10,) * 2, 0.5) for n in (1, 2))
     ordered = ranked([best, third, second])
@@ -73,7 +73,7 @@ def test_a_trial_whose_graph_answers_otherwise_cannot_win() -> None:
     )
 
 
-def test_without_a_trial_that_may_win_every_reason_is_said() -> None:
+def test_if_no_trial_may_win_the_error_lists_every_reason() -> None:
     results = ranked([
         excluded(result(0, 0.9, (0.9,), 0.9)),
         excluded(result(1, 0.8, (0.8,), 0.9), problem="RuntimeError: no converter"),

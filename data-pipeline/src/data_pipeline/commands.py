@@ -1,4 +1,4 @@
-"""The commands `data-report` and `new-use-case`: what is in the data, and what could be learned."""
+"""The commands `data-report` and `new-use-case`."""
 
 import secrets
 import shlex
@@ -59,7 +59,7 @@ def new_use_case(
         Path | None, typer.Option(help="The folder to write. Default: the name.")
     ] = None,
 ) -> None:
-    """Look at labelled data and write the package of a use case for it."""
+    """Inspect labelled data and write the package of a use case for it."""
     from data_pipeline.bootstrap import DataServices
     from data_pipeline.new_use_case import make_plan, read_table, write_package
     from data_pipeline.new_use_case.plan import check_name

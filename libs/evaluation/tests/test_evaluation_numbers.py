@@ -38,7 +38,7 @@ def test_the_metrics_are_those_of_scikit_learn(rows):
         assert found["r2"] == pytest.approx(r2_score(labels, predicted), rel=1e-6, abs=1e-6)
 
 
-def test_what_the_labels_do_not_define_is_absent():
+def test_metrics_that_are_undefined_on_the_labels_are_absent():
     equal = prediction_metrics(predictions([3.0, 3.0], [1.0, 2.0]))
     assert "r2" not in equal
     assert equal["mae"] == 1.5
@@ -51,7 +51,7 @@ def test_intervals_count_their_ends_as_covered():
     assert found["interval_width"] == 2.0
 
 
-def test_values_that_are_no_numbers_are_refused():
+def test_infinite_values_and_different_lengths_are_refused():
     with pytest.raises(InvalidData, match="not finite"):
         predictions([np.inf], [1.0])
     with pytest.raises(InvalidData, match="do not belong together"):
@@ -88,7 +88,7 @@ def test_a_finite_interval_needs_rows(coverage, rows):
 
 
 @pytest.mark.parametrize("noise", ["normal", "skewed", "heavy"])
-def test_the_coverage_is_kept_whatever_the_noise(noise):
+def test_the_coverage_holds_for_any_noise(noise):
     """Mean over draws of calibration and new rows: at least the stated coverage, and not more than
     2 / (n + 1) above it, each up to four standard errors of the simulation.
     """

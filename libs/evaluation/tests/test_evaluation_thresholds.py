@@ -79,14 +79,14 @@ def every_cut(scores):
 
 
 @given(LABELLED)
-def test_no_cut_has_a_higher_f1(rows):
+def test_no_other_threshold_has_a_higher_f1(rows):
     truth, scores = np.array([t for t, _ in rows]), np.array([s for _, s in rows])
     called = scores.astype(np.float32) >= threshold_of_best_f1(truth, scores)
     assert f1(truth, called) == max(f1(truth, cut) for cut in every_cut(scores))
 
 
 @given(LABELLED, st.sampled_from([(1.0, 1.0), (1.0, 5.0), (10.0, 1.0)]))
-def test_no_cut_costs_less(rows, costs):
+def test_no_other_threshold_costs_less(rows, costs):
     truth, scores = np.array([t for t, _ in rows]), np.array([s for _, s in rows])
 
     def cost(called):
@@ -96,7 +96,7 @@ def test_no_cut_costs_less(rows, costs):
     assert cost(called) == min(cost(cut) for cut in every_cut(scores))
 
 
-def test_a_dear_miss_lowers_the_threshold():
+def test_costly_false_negatives_lower_the_threshold():
     truth = np.array([False, True, False, True])
     scores = np.array([0.1, 0.3, 0.5, 0.9])
     assert threshold_of_lowest_cost(truth, scores, 3, 1) == pytest.approx(0.7)

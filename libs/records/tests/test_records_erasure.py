@@ -211,7 +211,7 @@ async def test_the_index_forgets_what_was_erased(store, log, indexer, tmp_path) 
     assert SECRET.encode() not in (tmp_path / "records.db").read_bytes()
 
 
-async def test_what_is_not_there_cannot_be_erased(store, log) -> None:
+async def test_an_unknown_prediction_cannot_be_erased(store, log) -> None:
     await fill(store, log)
     with pytest.raises(NotFound, match="no prediction"):
         erasure(store).erase_prediction(new_prediction_id(milliseconds(NOON)))

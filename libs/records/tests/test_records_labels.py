@@ -171,7 +171,7 @@ async def test_a_past_view_has_the_labels_that_were_there_then(log, store) -> No
     assert labelled(store) == {one: "virginica"}
 
 
-def test_no_labels_are_no_labels() -> None:
+def test_an_empty_label_table_has_the_type_of_the_classes() -> None:
     empty = label_table(IRIS, [])
     assert current_labels(empty).num_rows == 0
     assert empty.schema.field("label").type == "string"
@@ -182,7 +182,7 @@ def test_a_label_of_the_wrong_type_is_refused() -> None:
         label_table(IRIS, [label(prediction(), 1.5)])
 
 
-def test_a_label_of_no_prediction_is_refused(log) -> None:
+def test_a_label_with_a_malformed_prediction_id_is_refused(log) -> None:
     wrong = label(prediction(), "setosa").model_copy(update={"prediction_id": "p1"})
     with pytest.raises(InvalidInput, match="not a prediction_id"):
         log.append_labels([wrong])

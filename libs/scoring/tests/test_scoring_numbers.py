@@ -56,7 +56,7 @@ def test_a_number_comes_with_its_interval():
     )
 
 
-def test_no_records_have_no_answers():
+def test_an_empty_batch_has_no_answers():
     scores = Scorer(build_release(RENTS, graph(), b"", None, RULE), RENTS).score(
         records().slice(0, 0)
     )
@@ -87,5 +87,5 @@ def test_the_widths_are_part_of_the_release():
     )
 
 
-def test_triton_is_told_the_output_of_the_graph():
+def test_the_triton_configuration_has_the_output_of_the_graph():
     assert 'name: "prediction" data_type: TYPE_FP32 dims: [ -1, 1 ]' in triton_config(RENTS)

@@ -92,7 +92,7 @@ def test_a_category_is_one_number_for_each_value():
         ("extra", 1, "is not a known field"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(field, value, problem):
+def test_a_value_that_does_not_fit_is_refused_with_its_field(field, value, problem):
     with pytest.raises(ValidationError) as raised:
         VISIT.record.model_validate_json(json.dumps({**RECORD, field: value}), strict=True)
     (error,) = raised.value.errors()
@@ -151,7 +151,7 @@ def test_the_generator_follows_the_profile_and_the_drift():
     assert np.abs(moved - number_block(records).mean(axis=0))[0] > 1
 
 
-def test_a_profile_names_no_record(tmp_path):
+def test_a_profile_contains_no_record(tmp_path):
     text = pa.array(["call me at 555 1234"] * 3 + ["please do"] * 200)
     profile = Text("note").measure(text)
     assert profile.shares.keys() == {"please", "do"}
@@ -167,7 +167,7 @@ def test_a_profile_names_no_record(tmp_path):
         read_profile(file, ("a",), ("x",))
 
 
-def test_contradictions_are_refused_by_name():
+def test_contradictions_are_refused_with_the_column():
     fields = (
         Number("y"),
         Number("twice"),
@@ -195,7 +195,7 @@ def test_contradictions_are_refused_by_name():
         "'outside' is 2 where it is missing, which is not from 0 to 1",
         "'label' has a name that the platform uses itself",
         "'same' has the value 'other' twice",
-        "'alone' has one value alone",
+        "'alone' has only one value",
         "'blank' has an empty value",
         "'day' is 'yesterday' where it is missing",
         "the columns 'z' and 'z_missing' both make the feature 'z_missing'",

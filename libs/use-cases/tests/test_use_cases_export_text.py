@@ -65,7 +65,7 @@ def fitted(vectoriser: CountVectorizer) -> Pipeline:
     ],
     ids=lambda one: f"{one.analyzer} {one.token_pattern} {one.ngram_range} {one.strip_accents}",
 )
-def test_texts_are_counted_alike(vectoriser):
+def test_a_graph_counts_texts_like_its_vectoriser(vectoriser):
     model = fitted(vectoriser)
     graph = export(model, SCHEMA, "xy").SerializeToString()
     unseen = [" ".join(TEXTS[place : place + 2]) for place in range(len(TEXTS))]
@@ -90,6 +90,6 @@ def letters(text: str) -> list[str]:
         (CountVectorizer(token_pattern=r"\b[a-z-]+\b"), "token_pattern='.*' has no conversion"),
     ],
 )
-def test_what_no_graph_can_do_is_refused_with_the_reason(vectoriser, reason):
+def test_settings_that_no_graph_can_express_are_refused_with_the_reason(vectoriser, reason):
     with pytest.raises(InvalidInput, match=reason):
         export(fitted(vectoriser), SCHEMA, "xy")

@@ -85,7 +85,7 @@ def test_it_tells_spam_from_ham_within_a_source():
     ("source", "target", "least"),
     [("emails_enron", "emails_lingspam", 0.96), ("emails_lingspam", "emails_enron", 0.8)],
 )
-def test_it_carries_over_to_another_source_better_than_the_plain_model(source, target, least):
+def test_the_model_beats_the_plain_model_on_another_source(source, target, least):
     train, test = mail(source), mail(target)
     found, plain = spam_probabilities(train, test), plain_probabilities(train, test)
     assert roc_auc_score(test.spam, found) >= max(least, roc_auc_score(test.spam, plain))

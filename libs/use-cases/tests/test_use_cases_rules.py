@@ -47,12 +47,13 @@ def test_the_text_of_a_gate_reads_as_the_gate(metric, limit, where):  # fmt: ski
         ("accuracy > 0.5", "cannot be read"),
         ("accuracy >= much", "cannot be read"),
         ("accuracy >= 1.2.3", "is not a number"),
+        ("rmse <= 1e999", "is not a finite number"),
         ("goodness >= 0.5", "one of accuracy, average_precision"),
         ("rmse >= 5", "better when it is lower; write rmse <= 5"),
         ("recall <= 0.6 where a = b", "write recall >= 0.6 where a = b"),
     ],
 )
-def test_a_gate_that_cannot_be_meant_is_refused(text, problem):
+def test_a_malformed_gate_is_refused(text, problem):
     with pytest.raises(ValueError, match=problem):
         Gates((text,), margin=0.1)
 

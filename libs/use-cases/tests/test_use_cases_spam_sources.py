@@ -58,7 +58,7 @@ def test_guides_keep_their_weight_whatever_the_labels_say():
     assert model.predict(row).tolist() == ["spam", "spam"]
 
 
-def test_how_often_a_sign_occurs_does_not_matter():
+def test_the_count_of_a_sign_does_not_matter():
     candidate = SPAM.training().candidates()[0]
     model = fit_default(SPAM, candidate, rows=400)
     mails = (mail("Now", "call me!"), mail("Now!", "call me!!!!"))

@@ -280,7 +280,9 @@ async def test_probes_do_not_count_as_traffic(running, releases, activate) -> No
     assert "gateway_answers_total{" not in (await running.client.get("/metrics")).text
 
 
-async def test_what_was_live_when_is_answered_from_the_ledger(running, releases, activate) -> None:
+async def test_the_ledger_says_which_release_was_served_at_a_time(
+    running, releases, activate
+) -> None:
     activate(running.store, releases["spam"], Environment.STAGING)
     noon = running.clock.now()
     live = (await running.ask("GET", "/releases/spam", "viewer")).json()

@@ -174,7 +174,9 @@ async def test_the_name_of_the_list_depends_on_the_use_case(running, iris) -> No
     assert response.status_code == 422
 
 
-async def test_a_flower_may_ask_for_the_latest_model_and_has_its_number(running, iris) -> None:
+async def test_an_iris_record_may_ask_for_the_latest_model_and_gets_its_class_number(
+    running, iris
+) -> None:
     asked = await running.predict({**iris, "model_version": "latest"}, "/models/iris/predict")
     assert (asked.status_code, asked.json()["class_number"]) == (200, 0)
     other = await running.predict({**iris, "model_version": "3"}, "/models/iris/predict")

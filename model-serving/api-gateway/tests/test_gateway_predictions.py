@@ -150,7 +150,7 @@ HOSTILE = ['"', 'a" OR 1=1 --', "texts:a*", "NEAR(a b)", "a AND", "^(a", "'; dro
 
 
 @pytest.mark.parametrize("q", HOSTILE)
-async def test_hostile_words_are_words(searching, q) -> None:
+async def test_search_operators_are_treated_as_words(searching, q) -> None:
     await predict(searching)
     await searching.logged()
     query = {"use_case": "spam", "q": q}
@@ -175,7 +175,7 @@ async def test_hostile_words_are_words(searching, q) -> None:
         {"to": "9999-12-31T23:59:59-14:00"},
     ],
 )
-async def test_a_query_that_makes_no_sense_is_422(running, query) -> None:
+async def test_an_invalid_query_is_422(running, query) -> None:
     response = await running.ask("GET", "/predictions", params={"use_case": "spam", **query})
     assert response.status_code == 422
 

@@ -89,7 +89,7 @@ def import_model(
     use_case: UseCaseOption = DEFAULT_USE_CASE,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in a finished model: adapt, judge, register and stage it."""
+    """Import a finished model: adapt, evaluate, register and stage it."""
     from training.bootstrap import TrainingServices
     from training.importing.bring import import_model as bring
     from training.importing.bring import outcome_lines

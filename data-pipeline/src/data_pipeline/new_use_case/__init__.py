@@ -1,4 +1,4 @@
-"""From labelled data to the package of a use case."""
+"""Write the package of a use case from labelled data."""
 
 from data_pipeline.new_use_case.plan import Plan, make_plan
 from data_pipeline.new_use_case.table import read_table

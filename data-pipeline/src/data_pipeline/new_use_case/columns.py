@@ -1,4 +1,4 @@
-"""What the values of a column say about what it is."""
+"""Decide the kind of a column from its values."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ].*)?$"
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """A column, the block it becomes (`None`: it is left out), and why."""
+    """A column, its block (`None` if the column is left out), and the reason."""
 
     name: str
     block: Block | None
@@ -32,7 +32,7 @@ class ColumnPlan:
 
 
 def plan_column(name: str, column: pa.Array) -> ColumnPlan:
-    """Return what a column of N values becomes."""
+    """Return the plan for a column of N values."""
     kind = column.type
     if pa.types.is_boolean(kind):
         gaps = _gaps(column)
@@ -67,10 +67,10 @@ def find_id(table: pa.Table, names: Sequence[str], given: str | None) -> ColumnP
         if given and column.null_count:
             raise InvalidData(f"the id {name!r} is missing in {column.null_count:,} rows")
         if given:
-            why = "it was named" if different else "it was named; some rows share an id"
+            why = "named by --id" if different else "named by --id; some rows share an id"
             return ColumnPlan(name, Id(name), why)
         if name.lower().endswith("id") and integer and different and not column.null_count:
-            return ColumnPlan(name, Id(name), "each row has a value of its own")
+            return ColumnPlan(name, Id(name), "each row has a different value")
     return None
 
 
@@ -80,7 +80,7 @@ def _number(name: str, column: pa.Array, rows: int) -> ColumnPlan:
     infinite = int(np.isinf(values).sum())
     gaps = rows - len(finite) - infinite
     if len(np.unique(finite)) < 2:  # noqa: PLR2004
-        return ColumnPlan(name, None, "it has one value alone")
+        return ColumnPlan(name, None, "it has only one value")
     if not np.isfinite(np.abs(finite).max() * 1e3) or np.abs(finite).max() >= 1e11:  # noqa: PLR2004
         return ColumnPlan(name, None, f"it has numbers up to {np.abs(finite).max():.3g}")
     low, high = float(finite.min()), float(finite.max())
@@ -114,7 +114,7 @@ def _text(name: str, text: pa.Array) -> ColumnPlan:
     longest = pc.max(pc.utf8_length(present)).as_py() or 0
     words = pc.mean(pc.list_value_length(pc.split_pattern_regex(present, r"\s+"))).as_py() or 0
     if len(counts) < 2:  # noqa: PLR2004
-        return ColumnPlan(name, None, "it has one value alone" if counts else "it has no values")
+        return ColumnPlan(name, None, "it has only one value" if counts else "it has no values")
     if len(counts) <= FEW and longest <= MANY:
         block: Block = Category(name, values=sorted(counts), missing=gaps > 0)
         return ColumnPlan(name, block, f"{len(counts)} different values{_noted(gaps)}")

@@ -1,4 +1,4 @@
-"""What a label column says about the task."""
+"""Decide the task from the label column."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ POSITIVE = frozenset({"1", "true", "yes", "y", "t", "positive", "pos", "spam", "
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """The label, the task, and why."""
+    """The label, the task, and the reason."""
 
     label: Label
     task: Task
@@ -57,7 +57,7 @@ def plan_label(name: str, column: pa.Array, task: Task | None) -> LabelPlan:
         )
     positive = next((text for text in names if text in POSITIVE), names[-1])
     names.sort(key=lambda text: text == positive)
-    why = f"it has two values; {positive!r} is the one of interest"
+    why = f"it has two values; {positive!r} is the positive class"
     why += "" if positive in POSITIVE else ", as it is the rarer one"
     return LabelPlan(Label(name, *_as_written(column, names)), "binary", why)
 
@@ -71,7 +71,7 @@ def _number(name: str, column: pa.Array, numbers: np.ndarray | None, different: 
     if not np.isfinite(numbers).all():
         count = int((~np.isfinite(numbers)).sum())
         raise InvalidData(
-            f"the label {name!r} has {count} infinite values; take these rows out of the data"
+            f"the label {name!r} has {count} infinite values; remove these rows from the data"
         )
     return LabelPlan(Label(name), "regression", f"it has {different:,} different numbers")
 
@@ -79,7 +79,7 @@ def _number(name: str, column: pa.Array, numbers: np.ndarray | None, different: 
 def _check(name: str, counts: dict[str, int], are_numbers: bool) -> None:
     if len(counts) < 2:  # noqa: PLR2004
         raise InvalidData(
-            f"the label {name!r} has one class alone ({_listed(counts) or 'no value'}); a model "
+            f"the label {name!r} has only one class ({_listed(counts) or 'no value'}); a model "
             "needs rows of at least two"
         )
     if len(counts) > MAX_CLASSES:
@@ -92,7 +92,7 @@ def _check(name: str, counts: dict[str, int], are_numbers: bool) -> None:
     if few:
         raise InvalidData(
             f"of the label {name!r} these classes have fewer than {MIN_ROWS_PER_CLASS} rows: "
-            f"{_listed(few)}; give more rows of them, or take them out of the data"
+            f"{_listed(few)}; add rows of these classes, or remove the classes from the data"
         )
 
 

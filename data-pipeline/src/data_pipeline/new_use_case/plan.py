@@ -1,4 +1,4 @@
-"""What a new use case is going to be, decided from data, and why."""
+"""The plan of a new use case: what was decided from data, and the reasons."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ class Plan:
         return tuple(column.block for column in self.columns if column.block is not None)
 
     def lines(self) -> Iterator[str]:
-        """Yield what was decided, and why."""
+        """Yield the decisions with their reasons, as lines."""
         label = self.label
         yield f"{self.rows:,} rows"
         yield f"label     {label.label.column}: {label.task}, because {label.why}"
@@ -113,7 +113,7 @@ def check_name(name: str) -> None:
 def declare(
     name: str, blocks: Sequence[Block], label: LabelPlan, gates: Sequence[str], time: str | None
 ) -> DeclaredUseCase:
-    """Return the use case that a declaration with these parts makes.
+    """Return the use case that these parts declare.
 
     Raises:
         InvalidInput: the parts contradict each other.

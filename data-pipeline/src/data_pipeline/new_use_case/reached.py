@@ -1,4 +1,4 @@
-"""What a plain model reaches on the data: the gates of a new use case follow from it."""
+"""The gates of a new use case, from the score of a plain model on its data."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from use_cases import FeatureSchema, UseCase
 
 ROWS, FOLDS, TERMS = 4_000, 3, 20_000
 SLACK = 0.05
-"""So much below the plain model a gate is: other rows, other folds."""
+"""How far a gate is below the plain model's score, which varies with rows and folds."""
 METRICS: dict[Task, Metric] = {
     "binary": "roc_auc",
     "multiclass": "f1_macro",
@@ -30,7 +30,7 @@ CHANCE: dict[Task, float] = {"binary": 0.5, "multiclass": 0.0, "regression": 0.0
 
 @dataclass(frozen=True)
 class Reached:
-    """The gates, and why they are these."""
+    """The gates, and the reason for their limits."""
 
     gates: tuple[str, ...]
     why: str

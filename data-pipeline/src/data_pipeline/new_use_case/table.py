@@ -14,7 +14,7 @@ from platform_core.errors import InvalidData
 from platform_core.ports.blob_store import BlobStore
 
 LOOK_ROWS = 200_000
-"""What is looked at of a source; more rows seldom tell more."""
+"""The most rows to inspect; more rows seldom change a decision."""
 
 
 def read_table(

@@ -79,7 +79,7 @@ def declaration(plan: Plan) -> str:
 
 
 def _groups(blocks: Sequence[Block]) -> list[tuple[str, list[str], tuple[str, ...]]]:
-    """Return blocks that are declared alike as one: the call, the columns, long values."""
+    """Return blocks with equal declarations as one: the call, the columns, long values."""
     found: dict[str, tuple[list[str], tuple[str, ...]]] = {}
     for block in blocks:
         values = block.values if isinstance(block, Category) else ()
@@ -134,7 +134,7 @@ def _label(column: str, classes: Sequence[str]) -> list[str]:
 
 
 def _wrapped(start: str, parts: Sequence[str], end: str, *, brackets: bool = False) -> list[str]:
-    """Return a statement on one line, or with its parts on as few lines as they fit."""
+    """Return a statement on one line, or with its parts on as few lines as possible."""
     line = f"{start}{', '.join(parts)}{end}"
     if len(line) <= WIDTH:
         return [line]

@@ -124,7 +124,7 @@ class PooledTask:
 
     @property
     def bytes(self) -> int:
-        """How many bytes it will read."""
+        """The number of bytes to read."""
         return self.task.bytes
 
     def read(self, mapping: ColumnMapping) -> Iterator[ReadEvent]:

@@ -9,7 +9,7 @@ from platform_core.errors import InvalidData
 
 
 def conformal_widths(residuals: Floats, coverage: float) -> tuple[float, float]:
-    """Return how far an interval reaches below and above a prediction.
+    """Return the widths of an interval below and above a prediction.
 
     `residuals` [n] are label minus prediction of rows that the model was not fitted on and that are
     exchangeable with the rows to come. With the error rate a = 1 - `coverage` and k =

@@ -71,7 +71,7 @@ def _counts(
 
 
 def _cut(distinct: NDArray[np.float32], positive: int) -> float:
-    """Return the threshold that calls the `positive` highest of the distinct scores positive."""
+    """Return the threshold above which the `positive` highest distinct scores lie."""
     return 0.0 if positive == len(distinct) else _above(distinct[positive], distinct)
 
 

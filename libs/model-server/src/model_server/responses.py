@@ -72,7 +72,7 @@ def answer_tensors(scored: ScoredRecords, with_features: bool) -> list[InferOutp
 
 
 def graph_tensor(scored: ScoredRecords) -> InferOutput:
-    """Return what the graph itself answers: probabilities, for regression numbers [N]."""
+    """Return the output of the graph: probabilities [N, C], or numbers [N] for regression."""
     if scored.intervals is None:
         return _float_tensor(PROBABILITIES, scored.probabilities)
     return InferOutput(PREDICTION, [len(scored.predictions)], "FP32", list(scored.predictions))

@@ -314,7 +314,7 @@ def reservation_path(output_path: str, predecessor: str | None = None) -> str:
 
 
 def upload_path(path: str) -> str:
-    """Return the path of the object that says who uploads `path`, and what."""
+    """Return the path of the object that claims the upload to `path`."""
     return f"{UPLOADS}/{_digest(path)}/upload.json"
 
 

@@ -17,7 +17,7 @@ LOW_PRIORITY = 10
 
 
 def main() -> None:
-    """Update the index again and again; a failed update is repeated."""
+    """Update the index repeatedly; retry a failed update."""
     parent = os.getppid()
     os.nice(LOW_PRIORITY)
     logging.basicConfig(level=logging.INFO)

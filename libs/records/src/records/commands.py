@@ -91,7 +91,7 @@ def erase(
 
 
 def _flush(settings: "GatewayClientSettings") -> None:
-    """Have the gateway upload what it has logged, so that it is found."""
+    """Ask the gateway to upload its log, so that the erasure finds every record."""
     import httpx
 
     headers = {"X-API-Key": settings.gateway_api_key.get_secret_value()}

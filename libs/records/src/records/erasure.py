@@ -28,7 +28,7 @@ from use_cases import UseCase
 
 
 class Tombstone(Contract):
-    """The audit entry of an erasure. It has nothing of what was erased."""
+    """The audit entry of an erasure, without any erased content."""
 
     use_case: str
     erased_at: datetime
@@ -141,7 +141,7 @@ class Erasure:
         return None
 
     def _columns(self, path: str, names: list[str]) -> pa.Table | None:
-        """Return columns of an object; `None` where it has not all of them, or is gone."""
+        """Return columns of an object; `None` if it lacks one of them, or no longer exists."""
         try:
             with open_parquet(self._store, path) as file:
                 if not set(names) <= set(file.schema_arrow.names):
@@ -226,7 +226,7 @@ class Erasure:
 
 
 def without_values(table: pa.Table, column: str, values: Sequence[Any] | set[Any]) -> pa.Table:
-    """Return the rows of `table` whose `column` is none of `values`."""
+    """Return the rows of `table` whose `column` is not among `values`."""
     gone = pc.is_in(
         table[column], value_set=pa.array(sorted(values), table.schema.field(column).type)
     )

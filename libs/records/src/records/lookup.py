@@ -1,4 +1,4 @@
-"""One prediction: its inference record and its labels, wherever they are by now."""
+"""One prediction: its inference record and labels, from the spool, the index or the log."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -37,7 +37,7 @@ class RecordLookup:
         self._index = index
 
     def record(self, prediction_id: str) -> InferenceRecord | None:
-        """Return the inference record of a prediction, `None` where there is none.
+        """Return the inference record of a prediction, `None` if there is none.
 
         Raises:
             InvalidInput: `prediction_id` is not the id of a prediction.
@@ -80,7 +80,7 @@ class RecordLookup:
                 yield file
 
     def _searched(self, made: datetime, prediction_id: str) -> InferenceRecord | None:
-        """Look through the objects of the hour: the index may not have seen them yet."""
+        """Search the objects of the hour, which the index may not contain yet."""
         for name in use_case_names():
             for environment in Environment:
                 for blob in self._store.list(storage.log_hour_folder(name, environment, made)):

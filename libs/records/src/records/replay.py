@@ -83,7 +83,7 @@ def _required(columns: LogColumns) -> list[str]:
 
 
 def _never_null(columns: LogColumns, use_case: UseCase) -> list[str]:
-    """Return the columns without which a prediction cannot be computed again."""
+    """Return the columns that are needed to compute a prediction again."""
     nullable = {columns.inputs[name] for name in use_case.declaration.nullable}
     return [name for name in _required(columns) if name not in nullable]
 

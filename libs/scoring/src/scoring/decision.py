@@ -1,4 +1,4 @@
-"""From probabilities to one class, and from a number to its interval, by the release's rule."""
+"""Apply a release's rule: probabilities to one class, a number to its interval."""
 
 from collections.abc import Sequence
 

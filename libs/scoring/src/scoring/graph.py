@@ -17,7 +17,7 @@ CHUNK_ROWS = 512
 # A graph may look at every byte of a text, and each row then takes as much room as the longest: 4
 # million bytes are about 0.5 GB.
 CHUNK_BYTES = 4_000_000
-# The most rows of an online request; so few are not measured.
+# The most rows of an online request; batches this small are not measured.
 FEW_ROWS = 32
 
 

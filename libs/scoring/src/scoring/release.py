@@ -89,7 +89,7 @@ def build_release(
 
 
 def output_specs(use_case: UseCase) -> tuple[TensorSpec, ...]:
-    """Return what a release answers with: probabilities [N, C] and the prediction [N], or for a
+    """Return the answers of a release: probabilities [N, C] and the prediction [N], or for a
     number the prediction [N] and its interval [N, 2].
     """
     if use_case.task == "regression":

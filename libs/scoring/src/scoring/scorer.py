@@ -1,4 +1,4 @@
-"""Features → graph → decision or interval: the one way, shared by online, batch and gates."""
+"""Features → graph → decision or interval, for online answers, batch jobs and gates alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -91,15 +91,15 @@ class UseCase(ABC):
     entity_features: EntityFeatures | None = None
     """Features that come from the feature store, `None` where there are none."""
     positive: str | None = None
-    """The class of interest where there are two."""
+    """The positive class, if there are two classes."""
     expects_every_class: bool = False
-    """Whether one class in most of the answers of a few minutes is drift, whatever the inputs."""
+    """Whether it is drift if one class dominates the answers of a few minutes."""
     measured_texts: tuple[str, ...] = ()
     """The texts of a record whose length in words the gateway measures."""
     monitored: tuple[MonitoredColumn, ...] = ()
     """The features, entity features included, whose drift is monitored."""
     label_maturity: timedelta = timedelta(days=30)
-    """How long after a prediction its label may become known. Until then no label says nothing."""
+    """How long after a prediction its label may become known."""
     examples: ClassVar[Mapping[str, dict[str, Any]]]
     """Records for the documentation, by name."""
 

@@ -1,4 +1,4 @@
-"""Finding use cases: whatever installed packages offer under `mlplatform.use_cases`.
+"""Find the use cases that installed packages offer under `mlplatform.use_cases`.
 
 A package that is installed while a process runs is found without a restart: by `discover`, which
 long-running programs call from time to time, and when a name is asked for that is not known yet.
@@ -94,7 +94,7 @@ def use_case_names() -> tuple[str, ...]:
 
 
 def discover() -> bool:
-    """Look for packages that were installed or removed, and say whether the names have changed.
+    """Look for packages that were installed or removed; return whether the names have changed.
 
     As long as no folder of `sys.path` has changed, it costs a few calls of the operating system.
     """
@@ -107,14 +107,14 @@ class InstalledUseCases(Mapping[str, UseCase]):
     """
 
     def __getitem__(self, name: str) -> UseCase:
-        """Return one; `KeyError` if it is not installed."""
+        """Return a use case; `KeyError` if it is not installed."""
         try:
             return use_case(name)
         except UnknownUseCase as error:
             raise KeyError(name) from error
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the names of those that can be loaded, sorted."""
+        """Yield the names of the use cases that can be loaded, sorted."""
         discover()
         for name in use_case_names():
             try:
@@ -125,7 +125,7 @@ class InstalledUseCases(Mapping[str, UseCase]):
                 yield name
 
     def __len__(self) -> int:
-        """Return how many can be loaded."""
+        """Return the number of use cases that can be loaded."""
         return sum(1 for _ in self)
 
 
@@ -143,7 +143,7 @@ def _package(entry: EntryPoint) -> str:
 
 
 def _stamp() -> Stamp:
-    """Return when each folder of `sys.path` has changed last."""
+    """Return when each folder of `sys.path` last changed."""
     found = []
     for folder in sys.path:
         try:

@@ -68,7 +68,7 @@ Range = Uniform | LogUniform | Integers
 
 @dataclass(frozen=True)
 class When:
-    """A parameter that exists only where an earlier one, `parameter`, has `value`."""
+    """A parameter that applies only if an earlier one, `parameter`, has `value`."""
 
     parameter: str
     value: Any
@@ -97,7 +97,7 @@ def default_parameters(space: Space) -> dict[str, Any]:
 
 
 def present(space: Space, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Any] | Range]]:
-    """Yield the parameters that exist, in order; `chosen` must hold the values of those before.
+    """Yield the parameters that apply, in order; `chosen` must hold the values of earlier ones.
 
     Raises:
         ValueError: a parameter depends on one that is not before it.

@@ -52,17 +52,17 @@ class TrainingUseCase(ABC):
     """
 
     label: LabelSpec
-    """Where the label is, and how it is spelled."""
+    """The column of the label, and the spellings of its classes."""
     time_column: str | None = None
     """The optional column with the time of the event."""
     defaults: Mapping[str, Any] = MappingProxyType({})
     """The value of a record column that training data may lack altogether."""
     metric: Metric
-    """What candidates are chosen by; for two classes it is that of the positive class."""
+    """The metric that candidates are chosen by; for two classes that of the positive class."""
     threshold: ThresholdRule | None = None
     """How training chooses the decision rule; `None` keeps that of the use case."""
     coverage: float = 0.9
-    """Regression: the share of labels that prediction intervals are to cover."""
+    """Regression: the share of labels that prediction intervals should contain."""
     gates: Gates
     """What a release must reach."""
 

@@ -1,1 +1,1 @@
-"""Parquet to Parquet scoring on Ray, and a command that scores a file by way of the gateway."""
+"""Parquet to Parquet scoring on Ray, and a command that scores a file through the gateway."""

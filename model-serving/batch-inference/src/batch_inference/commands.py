@@ -1,4 +1,4 @@
-"""The command `batch`: score a file by way of the gateway."""
+"""The command `batch`: score a file through the gateway."""
 
 import sys
 from pathlib import Path

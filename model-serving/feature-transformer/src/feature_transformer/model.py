@@ -123,7 +123,7 @@ def _response(
 def _scored(
     release: TransformerRelease, transformed: TransformedRecords, values: np.ndarray
 ) -> ScoredRecords:
-    """Return the answers that follow from what the predictor's graph answered."""
+    """Return the answers for the output of the predictor's graph."""
     manifest, features, degraded = release.manifest, transformed.features, transformed.degraded
     if isinstance(manifest.decision, IntervalRule):
         intervals = prediction_intervals(manifest.decision, values)

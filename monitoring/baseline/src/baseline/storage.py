@@ -36,7 +36,7 @@ def references_table(references: list[Reference]) -> pa.Table:
 
 
 def empty_baseline() -> pa.Table:
-    """Return the baseline of a release that was measured on no rows: it has no reference."""
+    """Return the baseline of a release without measured rows: it has no reference."""
     return SCHEMA.empty_table()
 
 

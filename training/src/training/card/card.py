@@ -49,7 +49,7 @@ def model_card(
 def unmeasured_card(
     case: UseCase, manifest: ReleaseManifest, lineage: Lineage, model: ModelResult
 ) -> ModelCard:
-    """Return the card of a model that was imported without rows to judge it on."""
+    """Return the card of a model that was imported without held-out rows."""
     return ModelCard(
         title=case.title,
         use_case=case.name,
@@ -66,8 +66,8 @@ def unmeasured_card(
         search_complete=True,
         lineage=lineage,
         limits=(
-            "Not measured: how good it is. It was imported without rows to judge it on.",
-            "Not measured: its baseline, so drift of live traffic cannot be found.",
+            "Not measured: its quality. It was imported without held-out rows.",
+            "Not measured: its baseline, so drift of live traffic cannot be detected.",
             *_unknown(lineage),
         ),
     )
@@ -76,7 +76,7 @@ def unmeasured_card(
 def _unknown(lineage: Lineage) -> Iterator[str]:
     """Yield the facts about an imported model that are unknown, and the assumptions made."""
     if lineage.imported is not None:
-        yield "Not known: which rows it was trained on, how, and how it was chosen."
+        yield "Unknown: the rows it was trained on, its training, and how it was chosen."
         yield from lineage.imported.notes
 
 

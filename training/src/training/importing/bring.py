@@ -1,4 +1,4 @@
-"""From a finished model to a release that staging serves, by the steps of the pipeline."""
+"""Import a finished model: build, check and stage a release with the steps of the pipeline."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ class ImportOutcome(Contract):
 def import_model(
     services: TrainingServices, source: str, use_case: str, options: ImportOptions
 ) -> ImportOutcome:
-    """Adapt a model to a use case, judge it, register it, and have staging serve it.
+    """Adapt a model to a use case, check its gates, register it and stage it.
 
     `source` is a file, or a URI or folder of MLflow.
 
@@ -82,7 +82,7 @@ def import_model(
 def judge(
     context: StepContext, source: str, options: ImportOptions
 ) -> tuple[ReleaseResult, ImportedModel]:
-    """Make a release of a model and judge it by the gates; it is not served yet.
+    """Build a release of a model and check its gates; it is not served yet.
 
     Raises the errors of `import_model`.
     """
@@ -113,14 +113,14 @@ def judge(
 
 
 def outcome_lines(use_case: str, outcome: ImportOutcome) -> Iterator[str]:
-    """Yield the lines that tell a person what was made and what comes next."""
+    """Yield the lines that describe the new release and the next command."""
     yield f"staging serves {use_case} {outcome.release_id} (version {outcome.model_version})"
     if outcome.measured:
         for name in measured(outcome.metrics):
             yield f"  {name} {figure(outcome.metrics, name)}"
         yield f"next: mlplatform promote --use-case {use_case}"
     else:
-        yield "  metrics and baseline are not measured: there were no rows to judge it on"
+        yield "  metrics and baseline are not measured: no held-out rows were given"
         yield f"next: mlplatform promote --use-case {use_case} --accept-unmeasured"
 
 
@@ -224,7 +224,7 @@ def _release_measured(
 def _release_unmeasured(
     context: StepContext, model: ModelResult, adapted: AdaptedModel
 ) -> ReleaseResult:
-    """Store a release that only the gates without rows have judged.
+    """Store a release after checking only the gates that need no rows.
 
     Raises:
         GateRefused: it does not fit the use case.

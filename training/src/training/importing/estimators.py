@@ -22,7 +22,7 @@ from training.importing.graph_outputs import class_order
 from training.importing.onnx_models import ML_OPSET, OPSET, adapt_graph
 from training.search.models import Array
 from use_cases import FeatureSchema, UseCase, model_schema
-from use_cases.export import export
+from use_cases.export import export, register_converters
 
 
 def adapt_estimator(found: FoundModel, case: UseCase, declared: Declared) -> AdaptedModel:
@@ -90,6 +90,7 @@ def _block_graph(model: Any) -> onnx.ModelProto:
         raise InvalidInput(
             "it has no n_features_in_, so its number of columns is unknown; fit it first"
         )
+    register_converters()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation warnings of the converter
         graph: onnx.ModelProto = to_onnx(

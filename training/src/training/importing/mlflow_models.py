@@ -121,16 +121,29 @@ def _libraries(flavours: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
+def _file(folder: Path, flavour: Mapping[str, Any], key: str, source: str) -> Path:
+    """Return the file that a flavour names; `InvalidData` where the model's folder has none."""
+    name = str(flavour.get(key, ""))
+    file = (folder / name).resolve()
+    if not (file.is_file() and file.is_relative_to(folder.resolve())):
+        raise InvalidData(
+            f"the MLmodel file of {source} names {name!r:.100} as its {key}, which is not a file "
+            "of the model; log the model again"
+        )
+    return file
+
+
 def _read_onnx(
     folder: Path, flavour: Mapping[str, Any], source: str, trust_pickle: bool
 ) -> FoundModel:
-    return read_model_file(folder / flavour["data"], source, trust_pickle)
+    return read_model_file(_file(folder, flavour, "data", source), source, trust_pickle)
 
 
 def _read_sklearn(
     folder: Path, flavour: Mapping[str, Any], source: str, trust_pickle: bool
 ) -> FoundModel:
-    return _read_serialized(folder / flavour["pickled_model"], flavour, source, trust_pickle)
+    file = _file(folder, flavour, "pickled_model", source)
+    return _read_serialized(file, flavour, source, trust_pickle)
 
 
 def _read_serialized(
@@ -155,14 +168,17 @@ def _read_xgboost(
             f"{source} is a {name or 'Booster'}, which does not name its classes; log the "
             "XGBClassifier or XGBRegressor, or export it to ONNX"
         )
-    model.load_model(folder / flavour["data"])
+    try:
+        model.load_model(_file(folder, flavour, "data", source))
+    except ValueError as error:  # XGBoostError is one
+        raise InvalidData(f"{source} cannot be read by XGBoost: {error!s:.200}") from error
     return FoundModel(source, name.rpartition(".")[2], "", estimator=model)
 
 
 def _read_lightgbm(
     folder: Path, flavour: Mapping[str, Any], source: str, trust_pickle: bool
 ) -> FoundModel:
-    file = folder / flavour["data"]
+    file = _file(folder, flavour, "data", source)
     if str(flavour.get("model_class", "")).endswith("Booster"):
         raise InvalidData(
             f"{source} is a Booster, which does not name its classes; log the LGBMClassifier or "

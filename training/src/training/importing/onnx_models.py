@@ -89,7 +89,7 @@ def _drop_zip_maps(graph: onnx.GraphProto) -> None:
 
 
 def _import_operators(model: onnx.ModelProto) -> None:
-    """Name the versions of the operators that are added, where the graph has none."""
+    """Declare the operator sets of added nodes if the graph lacks them."""
     used = {one.domain for one in model.opset_import}
     for domain, version in (("", OPSET), (ML, ML_OPSET)):
         if domain not in used and not (domain == "" and "ai.onnx" in used):

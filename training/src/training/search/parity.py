@@ -1,4 +1,4 @@
-"""Whether a model's ONNX graph answers real rows as the model does."""
+"""Compare a model's ONNX graph with the model on real rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ class Parity:
 
     @property
     def excluded(self) -> str | None:
-        """Why the model may not win; `None`: it may."""
+        """The reason why the model may not win, or `None`."""
         if self.problem is not None:
             return f"it has no ONNX graph: {self.problem}"
         if self.largest <= self.allowed:
@@ -51,8 +51,8 @@ def compared(case: UseCase, name: str, model: Any, rows: pa.Table) -> Parity:
 
 
 def largest_difference(case: UseCase, expected: Array, actual: Array) -> float:
-    """Return the largest difference of a graph's answers from the model's: of probabilities as it
-    is, of numbers relative to those above 1.
+    """Return the largest difference between the answers of a graph and its model: absolute for
+    probabilities, relative for numbers above 1.
     """
     difference = np.abs(expected - actual)
     if not case.classes:

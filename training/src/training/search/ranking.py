@@ -1,4 +1,4 @@
-"""The order of the trials of a search when the folds cannot tell some of them apart."""
+"""The order of the trials of a search."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from training.search.trials import TrialResult
 def ranked(results: Sequence[TrialResult]) -> list[TrialResult]:
     """Return `results`, best first.
 
-    Trials whose folds do not tell them apart from the highest score come first (the rule of one
-    standard error, Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 7.10).
+    Trials within one standard error of the highest score come first (the rule of one standard
+    error, Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 7.10).
     Among them the candidate that the use case declares first wins, since rows of the same source
     cannot show what holds elsewhere; then the trial whose probabilities rank the rows better. The
     others follow by score. Trials that may not win come last.
@@ -32,7 +32,7 @@ def winner(results: Sequence[TrialResult]) -> TrialResult:
         return best
     reasons = {one.trial.candidate: one.excluded for one in reversed(results)}
     raise ReleaseRefused(
-        "no candidate has an ONNX graph that answers as it does: "
+        "no candidate has an ONNX graph with the same answers: "
         + "; ".join(f"{name}: {why}" for name, why in sorted(reasons.items()))
     )
 

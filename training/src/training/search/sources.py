@@ -37,11 +37,11 @@ def with_origins(
 
 
 def source_folds(case: UseCase, features: pa.Table) -> list[Fold]:
-    """Return row numbers to fit on and to judge on, with each source judged by models that have
-    not seen it; no folds where fewer than two sources have rows of every class.
+    """Return the row numbers to fit and to evaluate on: each fold holds out one source. There are
+    no folds if fewer than two sources have rows of every class.
 
-    A source that lacks a class is left out together with another one. Rows that are near
-    duplicates of rows that are judged are not fitted on.
+    A source that lacks a class is held out together with another one. Near duplicates of held-out
+    rows are not used for fitting.
     """
     if ORIGIN not in features.column_names:
         return []

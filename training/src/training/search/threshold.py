@@ -19,7 +19,7 @@ ROWS = "training rows outside the fold's fit"
 
 @dataclass(frozen=True)
 class Decision:
-    """A rule, and in a sentence why it is this one."""
+    """A rule, and a sentence with the reason for it."""
 
     rule: Rule
     why: str
@@ -76,7 +76,7 @@ def _complete(case: UseCase, wanted: CostMatrix) -> tuple[tuple[float, ...], ...
 def _threshold(
     wanted: FalsePositiveRate | BestF1 | ErrorCosts, truth: np.ndarray, scores: np.ndarray
 ) -> tuple[float, str]:
-    """Return the threshold, and in a sentence why it is this one."""
+    """Return the threshold, and a sentence with the reason for it."""
     if isinstance(wanted, ErrorCosts):
         costs = wanted.false_positive, wanted.false_negative
         threshold = threshold_of_lowest_cost(truth, scores, *costs)

@@ -1,4 +1,4 @@
-"""Figures on sources that models have not seen."""
+"""Metrics on sources that models have not seen."""
 
 from collections.abc import Iterator, Sequence
 

@@ -36,7 +36,7 @@ def run(context: StepContext, features: FeaturesResult) -> TrainResult:
     Raises:
         Conflict: another process trains this run.
         InvalidData: the rows cannot be split into folds.
-        ReleaseRefused: no candidate has an ONNX graph that answers as it does.
+        ReleaseRefused: no candidate has an ONNX graph with the same answers.
         UpstreamUnavailable: Ray or MLflow does not answer.
     """
     with ray_session():

@@ -1,4 +1,4 @@
-"""Records of a CSV file, line by line: the quoting that files have, and what is wrong where."""
+"""Records of a CSV file, line by line, with the position of malformed lines."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from data_pipeline.sources.formats.opening import MEGABYTE, RECORD_BYTES
 from platform_core.errors import InvalidData
 
 CHUNK_BYTES = MEGABYTE // 4
-# How much may be read again behind quotes that are never closed.
+# How much may be read again after quotes that are never closed.
 MAX_REREAD = 4 * RECORD_BYTES
 _OPEN = "the end of a quoted field is missing; is a quote never closed?"
 # Excel's first line, which names the delimiter.
@@ -51,7 +51,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class _Record:
-    """The fields of one record, or why there are none, and the lines it was read from."""
+    """The fields of one record, or the reason why it has none, and its lines."""
 
     first: int
     lines: int
@@ -117,7 +117,7 @@ class RecordLines:
             raise InvalidData("too many quotes are never closed; write it with quotes doubled")
 
     def _fill(self) -> bool:
-        """Return whether there is a line, reading on where needed."""
+        """Return whether there is another line; read on if needed."""
         while not self._again:
             *lines, self._rest = self._rest.splitlines(keepends=True) or [b""]
             self._again.extend(lines)
@@ -127,7 +127,7 @@ class RecordLines:
                     self._again.extend([self._rest] if self._rest else [])
                     self._rest = b""
                     break
-                # Of a line that is too long, the end is enough to find the next one.
+                # The end of an overlong line is enough to find the next line.
                 self._rest = self._rest[-RECORD_BYTES - 1 :] + data
         return bool(self._again)
 

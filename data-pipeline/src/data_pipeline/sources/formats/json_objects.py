@@ -165,7 +165,7 @@ def _batches(source: _Lines | _Document, rejects: Rejects) -> Iterator[list[dict
 
 
 class _Problem(str):
-    """Why a line holds no value."""
+    """The reason why a line holds no value."""
 
 
 def _parse(line: bytes) -> Any:

@@ -18,7 +18,7 @@ _ODD = re.compile("[\udc80-\udcff]+")
 LONG_SAMPLE, LATIN_SHARE = 1_000, 0.5
 # When nothing is known: what Windows calls ANSI, and what never fails.
 FALLBACK, LAST = "cp1252", "latin-1"
-# What senders mean by these names (WHATWG Encoding Standard, "Names and labels").
+# The encodings that these names stand for (WHATWG Encoding Standard, "Names and labels").
 _MEANT = {
     "iso8859_1": FALLBACK, "ascii": FALLBACK, "gb2312": "gb18030", "gbk": "gb18030",
     "shift_jis": "cp932", "x_sjis": "cp932", "euc_kr": "cp949",

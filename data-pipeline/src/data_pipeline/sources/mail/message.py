@@ -135,7 +135,7 @@ def _repaired(data: bytes) -> bytes:
 
 
 def _end_of_headers(data: bytes) -> int:
-    """Return where the last line of the headers ends."""
+    """Return the position of the end of the last header line."""
     return min(at for at in (*map(data.find, _HEAD_ENDS), len(data)) if at >= 0)
 
 

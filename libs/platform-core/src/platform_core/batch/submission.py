@@ -35,7 +35,7 @@ def check_paths(store: BlobStore, source: str, target: str) -> None:
 
 
 def check_file(path: str) -> str:
-    """Return `path` when it is that of a file which callers may read or write.
+    """Return `path` if callers may read or write the file.
 
     Raises:
         InvalidRecord: it is malformed, in another container than `batch`, or reserved.

@@ -6,7 +6,7 @@ from platform_core.contracts.base import Contract
 
 
 class PredictionLabel(Contract):
-    """What a prediction should have been: a class, or a number for regression.
+    """The true label of a prediction: a class, or a number for regression.
 
     `known_at` is when it became known, `received_at` when the platform received it (UTC);
     `said_by` names the API key that sent it. Of several labels of a prediction the one that became

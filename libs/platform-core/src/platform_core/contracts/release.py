@@ -54,7 +54,7 @@ class IntervalRule(Contract):
 
 
 Rule = Annotated[DecisionRule | IntervalRule, Field(discriminator="kind")]
-"""What a release makes of its graph's output: a class, or the interval of a number."""
+"""How a release turns its graph's output into a class, or a number into an interval."""
 
 
 class FeatureViewRef(Contract):

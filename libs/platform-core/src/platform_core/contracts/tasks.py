@@ -1,4 +1,4 @@
-"""What a model predicts, and the metrics that describe how well.
+"""The tasks of models, and the metrics of each task.
 
 This is the one list of metric names and of the direction in which each of them is better.
 """

@@ -1,4 +1,4 @@
-"""Which paths a blob store accepts."""
+"""The paths that blob stores accept."""
 
 import re
 

@@ -101,7 +101,7 @@ class RecordIndex:
         return None if row is None else str(row[0])
 
     def set_state(self, name: str, value: str) -> None:
-        """Keep `value` until the file is deleted."""
+        """Store `value` in the index file."""
         with self.transaction() as database:
             database.execute("insert or replace into state values (?, ?)", [name, value])
 
@@ -152,7 +152,7 @@ class RecordIndex:
                 database.execute("delete from objects where path = ?", [path])
 
     def erase(self, prediction_ids: Iterable[str]) -> None:
-        """Remove predictions, and keep them out from now on; their text leaves the file."""
+        """Remove predictions and their text, and do not add them again."""
         with self.transaction() as database:
             for one in prediction_ids:
                 _remove(database, "prediction_id", one)
@@ -189,7 +189,7 @@ class RecordIndex:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for a change that other connections see as a whole."""
+        """Open the file for one transaction."""
         with self.connection() as database:
             database.execute("begin immediate")
             yield database
@@ -197,7 +197,7 @@ class RecordIndex:
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """Open the file, which is created where it is missing."""
+        """Open the file; create it if it is missing."""
         try:
             database = self._open()
             try:
@@ -234,7 +234,7 @@ class RecordIndex:
 
 
 def _text(time: datetime) -> str:
-    """Return a time as a text that sorts as the times do."""
+    """Return a time as text that sorts chronologically."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -18,7 +18,7 @@ from records.index.database import IndexedRecord, RecordIndex
 from use_cases import UseCase, use_case, use_case_names
 
 EVERYTHING_AFTER = timedelta(hours=1)
-"""How often all objects are listed; in between those of today and yesterday are."""
+"""How often all objects are listed; in between, only those of today and yesterday."""
 BATCH_ROWS = 1000
 
 

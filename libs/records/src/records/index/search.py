@@ -17,7 +17,7 @@ from records.index.database import IndexedRecord, RecordIndex
 MAX_LIMIT = 100
 MAX_WORDS = 20
 SECONDS = 5.0
-"""A search that takes longer is given up."""
+"""The time limit of a search."""
 _STEPS = 10_000
 _WORD = re.compile(r"\w+")
 _SELECT = """
@@ -29,7 +29,7 @@ from records r left join labels l using (prediction_id)
 
 @dataclass(frozen=True)
 class RecordQuery:
-    """What to search for. `words` must all be in a record; `start <= time < end`."""
+    """The conditions of a search. A record has all `words`, and `start <= time < end`."""
 
     use_case: str
     words: str | None = None

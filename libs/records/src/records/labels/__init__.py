@@ -1,1 +1,1 @@
-"""Labels: how they are taken, sent from files, and joined with inference records."""
+"""Labels: taking them in, sending files of them, and joining them with inference records."""

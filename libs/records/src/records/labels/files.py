@@ -31,7 +31,7 @@ _LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
 
 @dataclass(frozen=True)
 class LabelRow:
-    """A row of a file, the first is 1; `problem` is why it cannot be sent."""
+    """A row of a file, numbered from 1; `problem` says why it cannot be sent."""
 
     row: int
     label: dict[str, Any]
@@ -40,7 +40,7 @@ class LabelRow:
 
 @dataclass
 class SentLabels:
-    """The labels that were sent, by what became of them, and the rejected ones by their code."""
+    """The number of labels by outcome, and of rejected ones by code."""
 
     rows: int = 0
     fates: Counter[str] = field(default_factory=Counter)

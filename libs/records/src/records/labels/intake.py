@@ -1,4 +1,4 @@
-"""What becomes of labels that are sent: accepted, pending, unchanged, replaced or rejected."""
+"""Decide the outcome of labels: accepted, pending, unchanged, replaced or rejected."""
 
 import math
 from collections import Counter
@@ -19,7 +19,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LabelFate(StrEnum):
-    """What became of a label that was stored, or did not have to be."""
+    """The outcome of a label that was not rejected."""
 
     ACCEPTED = "accepted"
     PENDING = "pending"
@@ -28,7 +28,7 @@ class LabelFate(StrEnum):
 
 
 class Rejection(StrEnum):
-    """Why a label is rejected."""
+    """The reason for rejecting a label."""
 
     INVALID = "invalid-label"
     NO_PREDICTION = "no-prediction-id"
@@ -52,7 +52,7 @@ class SentLabel:
 
 @dataclass(frozen=True)
 class RejectedLabel:
-    """A label that was not stored, and why."""
+    """A label that was not stored, and the reason."""
 
     index: int
     prediction_id: str | None
@@ -62,7 +62,7 @@ class RejectedLabel:
 
 @dataclass
 class Feedback:
-    """What became of the labels of a request; `stored` are to be appended."""
+    """The outcomes of the labels of a request; `stored` are the ones to append."""
 
     stored: list[PredictionLabel] = field(default_factory=list)
     fates: Counter[LabelFate] = field(default_factory=Counter)
@@ -82,7 +82,7 @@ class LabelIntake:
         self._said_by = said_by
 
     def decide(self, sent: Sequence[SentLabel]) -> Feedback:
-        """Return what becomes of at most `INDEX_ROWS` labels. It reads the index: call it in a
+        """Return the outcomes of at most `INDEX_ROWS` labels. It reads the index: call it in a
         thread.
         """
         ids = [one.prediction_id for one in sent]

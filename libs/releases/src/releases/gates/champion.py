@@ -40,7 +40,7 @@ def load_test_rows(store: BlobStore, use_case: str, dataset_version: str) -> pa.
 
 @dataclass(frozen=True)
 class UnseenRows:
-    """Test rows to compare two releases on; `known` says that the champion was trained on none."""
+    """Test rows to compare two releases on; `known`: the champion was not trained on them."""
 
     rows: pa.Table
     known: bool

@@ -90,7 +90,7 @@ class Verification:
 def _require_acceptance(use_case: UseCase, release_id: str, accepted: bool) -> None:
     if not accepted:
         raise GateRefused(
-            f"release {release_id:.12} of {use_case.name} was imported without rows to judge it "
-            "on, so its metrics are not measured; import it again with --holdout, or promote it "
+            f"release {release_id:.12} of {use_case.name} was imported without held-out rows, "
+            "so its metrics are not measured; import it again with --holdout, or promote it "
             "with --accept-unmeasured"
         )

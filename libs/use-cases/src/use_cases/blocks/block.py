@@ -1,4 +1,4 @@
-"""What every kind of column has in common."""
+"""The base class of all kinds of columns."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class Draw:
         return moved
 
     def levels(self, profile: ColumnProfile) -> list[str]:
-        """Return N texts by their shares; with `drift` the rare ones become the frequent ones."""
+        """Return N texts by their shares; `drift` makes rare texts frequent."""
         names = sorted(profile.shares, key=lambda name: (-profile.shares[name], name))
         shares = np.array([profile.shares[name] for name in names])
         shares = (1 - self.drift) * shares + self.drift * shares[::-1]
@@ -116,6 +116,6 @@ class Block(ABC):
         return ()
 
     def problems(self, name: str) -> list[str]:
-        """Return what contradicts itself in the declaration of a column."""
+        """Return the contradictions in the declaration of a column."""
         del name
         return []

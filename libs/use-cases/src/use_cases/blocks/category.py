@@ -53,7 +53,7 @@ class Category(Block):
         return tuple(f"{name}={level}" for level in self.levels)
 
     def compute(self, column: pa.Array) -> Computed:
-        """Return 0/1 numbers [N, K]. A value that a closed set does not have gives zeros alone."""
+        """Return 0/1 numbers [N, K]. A value outside a closed set gives only zeros."""
         rows, width = len(column), len(self.values)
         place = pc.fill_null(pc.index_in(column, self._known), -1).to_numpy(zero_copy_only=False)
         if self.others:
@@ -79,7 +79,7 @@ class Category(Block):
         return (MonitoredColumn(name, "categorical", self.numbers(name)),)
 
     def slices(self, column: pa.Array) -> pa.Array | None:
-        """Return the value, with `other` and `missing` for what is neither."""
+        """Return the value, `other` for values outside the set, `missing` for missing ones."""
         if not self.slice_names:
             return None
         block = self.compute(column).numbers
@@ -89,7 +89,7 @@ class Category(Block):
 
     @property
     def slice_names(self) -> tuple[str, ...]:
-        """The values, where they are not too many."""
+        """The values, if they are at most `MAX_SLICES`."""
         return self.levels if len(self.levels) <= MAX_SLICES else ()
 
     def measure(self, column: pa.Array) -> ColumnProfile:
@@ -118,7 +118,7 @@ class Category(Block):
         return pa.array(levels, pa.string(), mask=draw.absent(profile) if self.nullable else None)
 
     def problems(self, name: str) -> list[str]:
-        """Return values that are there twice, too few or too long."""
+        """Return values that are repeated, too few or too long."""
         if len(set(self.levels)) != len(self.levels):
             twice = next(value for value in self.levels if self.levels.count(value) > 1)
             return [
@@ -126,7 +126,7 @@ class Category(Block):
                 f"taken, and with `missing` {MISSING!r}"
             ]
         if len(self.levels) < 2:  # noqa: PLR2004
-            return [f"the category {name!r} has one value alone; a model learns nothing from it"]
+            return [f"the category {name!r} has only one value; a model learns nothing from it"]
         if "" in self.values:
             return [f"the category {name!r} has an empty value; use missing=True for it"]
         long = [value for value in self.values if len(value) > MAX_CHARACTERS]

@@ -1,4 +1,4 @@
-"""Cleaning of text in front of a model, a switch for each step."""
+"""Cleaning of texts for a model, with a switch for each step."""
 
 import re
 from collections.abc import Callable
@@ -22,11 +22,11 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What becomes of a text before it is cut into words. It is part of the features, and so of
-    the release: a release answers with the switches that it was trained with.
+    """How a text is cleaned before it is split into words. The switches are part of the features,
+    and so of the release: a release answers with those that it was trained with.
 
-    Always: lower case, markup replaced by what a reader sees, white space as single blanks.
-    `urls`, `numbers`, `punctuation`: taken out. `stop_words`: frequent English words left out.
+    Always: lower case, markup replaced by its visible text, white space as single blanks.
+    `urls`, `numbers`, `punctuation`: removed. `stop_words`: frequent English words removed.
     `lemmas`: each word replaced by the form that a dictionary lists (English).
     """
 

@@ -48,7 +48,7 @@ class Date(Block):
         return Annotated[kind, described, check], None if self.nullable else ...
 
     def numbers(self, name: str) -> tuple[str, ...]:
-        """Return the parts, and whether the date is missing where it may be."""
+        """Return the parts, and if the date may be missing, whether it is."""
         parts = tuple(f"{name}.{part}" for part in self.parts)
         return (*parts, f"{name}{MISSING}") if self.nullable else parts
 
@@ -99,7 +99,7 @@ class Date(Block):
         return pc.if_else(pa.array(draw.absent(profile)), pa.scalar(None, pa.string()), texts)
 
     def problems(self, name: str) -> list[str]:
-        """Return parts that do not exist, and a date for missing ones that is none."""
+        """Return unknown parts, and an invalid date for missing ones."""
         unknown = [part for part in self.parts if part not in ("days", "month", "weekday")]
         if unknown or not self.parts:
             return [f"the date {name!r} has the parts {self.parts}; use days, month, weekday"]

@@ -1,4 +1,4 @@
-"""The columns of a use case together: its record, features, golden records, and contradictions."""
+"""All columns of a use case: its record, features, golden records and contradictions."""
 
 import re
 import warnings
@@ -39,7 +39,7 @@ class Fields:
 
     @cached_property
     def id(self) -> str | None:
-        """The column that names a record, `None` where there is none."""
+        """The column with the id of a record, `None` if there is none."""
         return next((name for name, block in self.columns if isinstance(block, Id)), None)
 
     @cached_property
@@ -59,7 +59,7 @@ class Fields:
         fields: dict[str, Any] = {column: block.field(column) for column, block in self.columns}
         config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
         with warnings.catch_warnings():
-            # A column may be called like a method of pydantic's models, which is not called here.
+            # A column may shadow a method of pydantic's models, which is not used here.
             warnings.filterwarnings("ignore", "Field name .* shadows", UserWarning)
             return create_model(name, __config__=config, __doc__=doc, **fields)
 
@@ -103,7 +103,7 @@ class Fields:
         return pa.RecordBatch.from_pylist(rows, schema=schema)
 
     def problems(self, label: str, time: str | None) -> Iterator[str]:
-        """Yield what contradicts itself, each naming the column."""
+        """Yield the contradictions, each with the name of the column."""
         if not self.columns:
             yield "it has no columns; name at least one in `fields`"
         for name in sorted({name for name in self.names if self.names.count(name) > 1}):

@@ -17,7 +17,7 @@ from use_cases.blocks.profile import DIGITS, Profile
 END = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS = 120
 LEAST_SHARE = 0.1
-"""Of each class at least this part of an equal share is drawn."""
+"""Each class gets at least this part of an equal share."""
 
 
 def generate(
@@ -114,6 +114,6 @@ def _groups(
     shares = np.array([profile.classes[name] for name in label.groups])
     shares = np.maximum((1 - drift / 2) * shares + drift / 2 / count, LEAST_SHARE / count)
     places = random.choice(count, rows, p=shares / shares.sum())
-    # So that every class occurs, however rare it is.
+    # Every class occurs, even a rare one.
     places[:count] = np.arange(count)[:rows]
     return random.permutation(places)

@@ -13,8 +13,7 @@ class Label:
     """The column with the label, and its classes as the data spells them; without classes the
     label is a number.
 
-    Of two classes the second is the one of interest (`positive`). `also` maps further spellings
-    to a class.
+    The second of two classes is the positive one. `also` maps further spellings to a class.
     """
 
     column: str
@@ -36,16 +35,16 @@ class Label:
 
     @property
     def positive(self) -> str | None:
-        """The class of interest, where there are two."""
+        """The positive class: the second of two, otherwise `None`."""
         return self.classes[1] if len(self.classes) == TWO else None
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """What rows are described by: the classes, or the thirds of a number."""
+        """The groups of rows in a profile: the classes, or the thirds of a number."""
         return self.classes or THIRDS
 
     def problems(self) -> list[str]:
-        """Return classes that are too few or the same, and spellings of unknown classes."""
+        """Return the problems: too few or repeated classes, spellings of unknown classes."""
         found = []
         if len(self.classes) == 1:
             found.append(

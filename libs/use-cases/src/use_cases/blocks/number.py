@@ -41,7 +41,7 @@ class Number(Block):
         return Annotated[kind, limits], None if self.nullable else ...
 
     def numbers(self, name: str) -> tuple[str, ...]:
-        """Return the number itself, and whether it is missing where it may be."""
+        """Return the number, and if it may be missing, whether it is."""
         return (name, f"{name}{MISSING}") if self.nullable else (name,)
 
     def compute(self, column: pa.Array) -> Computed:
@@ -76,7 +76,7 @@ class Number(Block):
         return pa.array(values, mask=draw.absent(profile) if self.nullable else None)
 
     def problems(self, name: str) -> list[str]:
-        """Return limits in the wrong order, or a value for missing numbers beyond them."""
+        """Return the problems: limits in the wrong order, or a fill value beyond them."""
         if not -LARGEST <= self.minimum < self.maximum <= LARGEST:
             return [
                 f"the number {name!r} has limits from {self.minimum:g} to {self.maximum:g}; "

@@ -78,7 +78,7 @@ class Text(Block):
         )
 
     def assumed(self, place: float) -> ColumnProfile:
-        """Return words of its own for each `place`, and words that all have in common."""
+        """Return words that depend on `place`, and words that all classes share."""
         own = {f"word{round(place * 1_000):04d}{letter}": 3 for letter in "abcdefgh"}
         common = {f"common{letter}": 4 for letter in "abcdefghijklmnop"}
         return ColumnProfile(quantiles=(4, 20, 60), shares=shares(own | common), whole=True)
@@ -107,7 +107,7 @@ class Text(Block):
         return ("short", "medium", "long")
 
     def problems(self, name: str) -> list[str]:
-        """Return a limit that leaves nothing to read."""
+        """Return the problem of a limit below one character."""
         if self.maximum < 1:
             return [
                 f"of the text {name!r} at most {self.maximum} characters are read; use 1 or more"
@@ -140,7 +140,7 @@ class Id(Block):
         return ["golden"]
 
     def measure(self, column: pa.Array) -> ColumnProfile:
-        """Return nothing: an id may tell who it is."""
+        """Return nothing: an id may identify a person."""
         del column
         return ColumnProfile()
 

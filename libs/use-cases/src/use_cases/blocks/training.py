@@ -69,8 +69,8 @@ class DeclaredTraining(TrainingUseCase):
 
 
 def _policy(fields: Fields) -> Duplicates:
-    """Return how repeated rows are found: by similar text where there is nothing but texts, not
-    at all where an id tells rows apart, and otherwise by equal content and label.
+    """Return how repeated rows are found: by similar text if all columns are texts, not at all if
+    rows have an id, and otherwise by equal content and label.
     """
     if fields.texts and all(block.is_text or isinstance(block, Id) for block in fields.blocks):
         return "near"
@@ -78,6 +78,6 @@ def _policy(fields: Fields) -> Duplicates:
 
 
 def _threshold(label: Label, gates: Gates) -> ThresholdRule | None:
-    """Return the rule that gates on F1 ask for: on rare classes even odds seldom reach them."""
+    """Return `BestF1` if a gate asks for F1: with rare classes 0.5 seldom suffices."""
     asked = label.positive is not None and any(gate.metric == "f1" for gate in gates.minimums)
     return BestF1() if asked else None

@@ -1,4 +1,4 @@
-"""A use case as a declaration: its columns, its label, and what follows from both."""
+"""A use case that is derived from the declaration of its columns and its label."""
 
 import inspect
 import sys
@@ -49,7 +49,7 @@ class DeclaredUseCase(UseCase):
     for F1.
     """
     metric: Metric | None = None
-    """What candidates are chosen by: ROC AUC of two classes, macro F1 of more, RMSE of numbers."""
+    """The metric of the search. Default: ROC AUC, macro F1 for more classes, RMSE for numbers."""
     models: tuple[str, ...] | None = None
     """The names of the stock candidates to try; all that suit the columns by default."""
     duplicates: Duplicates | None = None
@@ -97,7 +97,7 @@ class DeclaredUseCase(UseCase):
         return self.declared.golden(self.record_schema)
 
     def training(self) -> TrainingUseCase:
-        """Return what only training needs."""
+        """Return the training half."""
         return _training_class(type(self))()
 
 
@@ -168,7 +168,7 @@ def _examples(case: type[DeclaredUseCase]) -> Mapping[str, dict[str, Any]]:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with numbers as people write them: 0.1, not the nearest float32 in 17 digits."""
+    """Return a row with short numbers: 0.1, not the 17 digits of the nearest float32."""
     return {
         name: float(f"{value:.6g}") if isinstance(value, float) else value
         for name, value in row.items()

@@ -1,4 +1,4 @@
-"""Converters of naive Bayes that keep the last digits.
+"""Converters of naive Bayes without loss of precision.
 
 The log-likelihoods of a row are sums of large numbers; what decides is how they differ from class
 to class. Multinomial models get these differences as weights. The squares of a Gaussian model are

@@ -1,4 +1,4 @@
-"""What a text vectoriser does with each character, read off Python and scikit-learn themselves."""
+"""What a text vectoriser does with each character, taken from Python and scikit-learn."""
 
 import re
 import sys
@@ -42,7 +42,7 @@ class TokenRule:
 
 
 def token_rule(pattern: str) -> TokenRule:
-    """Return what a `token_pattern` cuts out.
+    """Return the words that a `token_pattern` matches.
 
     Raises:
         InvalidInput: the pattern is more than a repeated class of characters, with or without
@@ -114,7 +114,7 @@ def accents(step: Any) -> Callable[[str], str] | None:
 
 @cache
 def _changed(lowercase: bool, strip: Callable[[str], str] | None) -> Mapping[str, str]:
-    """Return what becomes of the characters that change."""
+    """Return the replacements of the characters that change."""
     found = {}
     for character in _everything():
         result = character.lower() if lowercase else character

@@ -31,7 +31,7 @@ class Encoding:
     lowercase: bool
     strip: Callable[[str], str] | None
     special: Mapping[str, int]
-    """Characters whose symbol is given, whatever they become."""
+    """Characters with a fixed symbol, regardless of lower case and accents."""
 
     def encode(self, nodes: Nodes, text: str) -> str:
         """Return the symbols [N, L] of texts [N, 1]; rows end with zeros where they are shorter."""

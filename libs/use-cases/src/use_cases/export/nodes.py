@@ -1,4 +1,4 @@
-"""Nodes of an ONNX graph, written like calls."""
+"""Build nodes of an ONNX graph with function calls."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ class Nodes:
         self._constants: dict[tuple[Any, ...], str] = {}
 
     def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Add a node of one output and return the name of that."""
+        """Add a node with one output and return the name of the output."""
         output = output or str(self._scope.get_unique_variable_name(operator.lower()))
         domain = attributes.pop("op_domain", "")
         self._container.add_node(

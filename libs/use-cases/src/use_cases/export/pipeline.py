@@ -1,4 +1,4 @@
-"""From a fitted scikit-learn pipeline to the ONNX graph a release carries.
+"""Convert a fitted scikit-learn pipeline to the ONNX graph of a release.
 
 Needs the `training` extra. The same fitted estimator gives the same bytes.
 """

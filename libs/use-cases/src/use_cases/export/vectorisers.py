@@ -50,7 +50,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _is_plain(step: CountVectorizer) -> bool:
-    """Tell whether ONNX Runtime's own tokenizer cuts the words alike, in half the time."""
+    """Return whether ONNX Runtime's tokenizer, which is twice as fast, finds the same words."""
     leaves_out = step.stop_words is not None and step.ngram_range[1] > 1
     changes = step.lowercase or step.strip_accents is not None or leaves_out
     return step.analyzer == "word" and step.token_pattern == TOKEN_PATTERN and not changes

@@ -72,7 +72,7 @@ def word_counts(nodes: Nodes, text: str, step: Any) -> str:
         continues = nodes.add("And", continues, nodes.add("Not", continued))
     starts = nodes.as_int(nodes.add("And", in_word, nodes.add("Not", continues)))
     place = nodes.running_sum(starts)
-    # Column 0 takes what is in no word.
+    # Column 0 takes the characters outside of words.
     token = nodes.add("Mul", place, nodes.as_int(in_word))
     room = nodes.filled(
         here, nodes.add("Add", nodes.add("ReduceMax", place, keepdims=0), nodes.ints(2)), 0
@@ -109,7 +109,7 @@ def _encode(nodes: Nodes, text: str, words: Words) -> tuple[str, int | None]:
 def _sums(
     nodes: Nodes, words: Words, here: str, token: str, starts: str, room: str, dotted: int | None
 ) -> str:
-    """Return the sum of each word, in the column of its place in the text."""
+    """Return the sum of each word, in the column of its position in the text."""
     index = nodes.add("Sub", nodes.running_sum(_ones(nodes, here)), nodes.ints(1))
     first = nodes.scatter(room, nodes.add("Mul", token, starts), index)
     within = nodes.add("Sub", index, nodes.add("GatherElements", first, token, axis=1))

@@ -80,7 +80,7 @@ def _threshold(case: UseCase, training: TrainingUseCase) -> Iterator[str]:
         if threshold is not None:
             yield "it predicts a number, which has no threshold"
         if not 0 < training.coverage < 1:
-            yield f"`coverage` is {training.coverage}; it lies between 0 and 1"
+            yield f"`coverage` is {training.coverage}; it must lie between 0 and 1"
         return
     two_classes = case.task == "binary" and case.positive is not None
     if not (threshold is None or two_classes or isinstance(threshold, CostMatrix)):

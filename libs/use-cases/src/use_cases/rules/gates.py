@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,6 +121,9 @@ class Gates:
 
 def _limit(text: str, given: str) -> float:
     try:
-        return float(given)
+        limit = float(given)
     except ValueError as error:
         raise ValueError(f"the limit {given!r} of the gate {text!r} is not a number") from error
+    if not math.isfinite(limit):
+        raise ValueError(f"the limit {given!r} of the gate {text!r} is not a finite number")
+    return limit

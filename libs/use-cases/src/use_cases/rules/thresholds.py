@@ -33,7 +33,7 @@ class ErrorCosts:
     false_negative: float
 
     def __post_init__(self) -> None:
-        """Refuse costs that are not positive: a free error needs no model."""
+        """Refuse costs that are not positive."""
         if not (self.false_positive > 0 and self.false_negative > 0):
             raise ValueError(
                 f"the costs of errors are {self.false_positive} and {self.false_negative}; "
@@ -45,14 +45,14 @@ class ErrorCosts:
 class CostMatrix:
     """For any number of classes: answer the class with the lowest expected cost.
 
-    `costs[label][answer]` is the cost of answering `answer` when `label` is true; what is left
-    out costs 0 for the correct class and 1 for any other.
+    `costs[label][answer]` is the cost of answering `answer` when `label` is true; the
+    default is 0 for the correct class and 1 for any other.
     """
 
     costs: Mapping[str, Mapping[str, float]]
 
 
 ThresholdRule = FalsePositiveRate | BestF1 | ErrorCosts | CostMatrix
-"""What chooses the decision rule of a release; all but `CostMatrix` need two classes and
+"""How the decision rule of a release is chosen; all but `CostMatrix` need two classes and
 `positive`.
 """

@@ -122,7 +122,7 @@ UNWANTED: dict[str, str] = {
         search_engines web_traffic your_website
     """,
 }
-# What people write to each other about.
+# Topics of personal mail.
 WANTED: dict[str, str] = {
     # Answers and forwards.
     "quoting": """

@@ -23,7 +23,7 @@ from use_cases.visible_text import has_markup, visible_text
 MAX_CHARACTERS = 20_000
 CURRENCIES = "£€¥"
 
-# Placeholder words for what varies from mail to mail. Addresses have none: how many are left in a
+# Placeholder words for values that vary between mails. Addresses have none: how many are left in a
 # text depends on how a collection was made.
 LINK, MONEY = b" url ", b" money "
 
@@ -35,10 +35,11 @@ _FOLDED_CURRENCIES = str.maketrans(dict.fromkeys(CURRENCIES, "$"))
 # What is not seen and hides words from filters, by Unicode's own properties: characters without
 # width, bidirectional controls and other formats, variation selectors, combining marks.
 _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Mn}\p{Me}]+")
-# Control characters are not seen either, but for those that part words.
+# Control characters are invisible too, except those that separate words.
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r"))
-# Letters stay, the rest parts words, like the tokenizer of the graph, which knows no letters beyond
-# ASCII. Numbers go: their lengths, of dates, phone numbers and prices, identify a collection.
+# Letters stay and everything else separates words, as in the tokenizer of the graph, which supports
+# only ASCII letters. Numbers are removed: their lengths (dates, phone numbers, prices) identify a
+# collection.
 _WORDS = bytes(byte if byte in b"abcdefghijklmnopqrstuvwxyz" else ord(" ") for byte in range(256))
 
 

@@ -254,7 +254,7 @@ async def _body(request: Request, seconds: float) -> AsyncIterator[bytes]:
 
 
 def _selected(headers: Mapping[str, str], info: BlobInfo) -> tuple[int, int, HTTPStatus]:
-    """Return the first byte, the end and the status of what a request asks for of a file."""
+    """Return the first byte, the end and the status of the requested range of a file."""
     wanted = None
     if "range" in headers and headers.get("if-range", info.etag) == info.etag:
         wanted = parse_range(headers["range"], info.size)

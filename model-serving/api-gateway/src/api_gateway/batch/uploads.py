@@ -27,7 +27,7 @@ PART_BYTES = 8 << 20
 
 
 class Upload(Contract):
-    """Who (the name of an API key) sends what; `sha256` is hexadecimal, if it was declared."""
+    """The API key of an upload and the declared content; `sha256` is hexadecimal, or `None`."""
 
     path: str
     key: str
@@ -97,7 +97,7 @@ class Uploads:
         self._store.write(storage.upload_part_path(upload.path, offset), data)
 
     def restart(self, upload: Upload) -> None:
-        """Forget what has arrived."""
+        """Delete the pieces that have arrived."""
         for part in self._store.list(storage.upload_parts_folder(upload.path)):
             self._store.delete(part.path)
 
@@ -162,7 +162,7 @@ class Uploads:
             )
 
     def _parts(self, upload: Upload) -> list[BlobInfo]:
-        """Return the pieces that follow each other from the start; others were sent twice."""
+        """Return the pieces that are contiguous from the start; others were sent twice."""
         parts, end = [], 0
         for part in self._store.list(storage.upload_parts_folder(upload.path)):
             if storage.parse_upload_offset(part.path) == end:

@@ -1,4 +1,4 @@
-"""From the body of `POST /feedback` to labels, or to what is wrong with each of them."""
+"""Parse the body of `POST /feedback` into labels and problems."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class ManyLabels(BaseModel):
 
 @dataclass(frozen=True)
 class LabelRequest:
-    """The labels of a request; `rejected` are those that are not labels at all."""
+    """The labels of a request; `rejected` are the malformed ones."""
 
     use_case: str
     labels: list[SentLabel]

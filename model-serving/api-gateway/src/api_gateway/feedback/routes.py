@@ -43,7 +43,7 @@ class LabelRejection(BaseModel):
 
 
 class FeedbackResponse(BaseModel):
-    """The number of labels by what became of them; `pending` ones wait for their record."""
+    """The number of labels by outcome; `pending` ones wait for their record."""
 
     accepted: int
     pending: int

@@ -99,7 +99,7 @@ def purpose_of(request: Request) -> Purpose:
 
 
 def time_of(name: str, text: str | None) -> datetime | None:
-    """Return the time in the query parameter `name`; `InvalidRecord` (422) if it is none."""
+    """Return the time in the query parameter `name`; `InvalidRecord` (422) if it is not a time."""
     if text is None:
         return None
     try:
@@ -128,7 +128,7 @@ def _check_media_type(headers: Mapping[str, str]) -> None:
 
 
 def require_uncompressed(headers: Mapping[str, str]) -> None:
-    """Check that the body is sent as it is; `UnsupportedMediaType` (415)."""
+    """Check that the body is not encoded; `UnsupportedMediaType` (415)."""
     encoding = headers.get("content-encoding") or IDENTITY
     if encoding.strip().lower() != IDENTITY:
         raise UnsupportedMediaType(

@@ -77,7 +77,7 @@ class UploadedLog(BaseModel):
 
 
 def served_release(entry: LedgerEntry | None) -> ServedRelease | None:
-    """Return what an entry of the ledger had an environment serve; `None` for nothing."""
+    """Return the release that an entry of the ledger made an environment serve, or `None`."""
     if entry is None or entry.change.to_release is None:
         return None
     change = entry.change

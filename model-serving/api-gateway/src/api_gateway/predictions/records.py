@@ -50,7 +50,7 @@ class RecordAccess:
         return self._index
 
     async def take_labels(self, case: UseCase, sent: Sequence[SentLabel], said_by: str) -> Feedback:
-        """Decide on labels and append those that are to be stored.
+        """Decide the outcomes of labels and append those that are stored.
 
         Raises:
             SpoolUnavailable: they cannot be written.

@@ -39,7 +39,7 @@ class Replays:
         self._busy = asyncio.Lock()
 
     async def replay(self, record: InferenceRecord) -> ReplayedPrediction:
-        """Return the differences, or why there are none.
+        """Return the differences, or the reason why there are none.
 
         Raises:
             Overloaded: another record is being computed.

@@ -28,7 +28,7 @@ MAX_DIGITS = 9
 
 
 class SearchParameters(BaseModel):
-    """The query of a search. Values are checked by the route, which names what is wrong."""
+    """The query of a search; the route checks the values."""
 
     use_case: Annotated[str | None, Field(description="without it the default use case")] = None
     q: Annotated[str | None, Field(description="words that must all be in the record")] = None
@@ -46,7 +46,7 @@ class SearchParameters(BaseModel):
 
 
 class PredictionPassport(BaseModel):
-    """Everything that is known of a prediction.
+    """Everything that is known about a prediction.
 
     `lineage` leads from its release to the dataset version, the run and the git SHA, null where it
     cannot be read. Of `labels` the first counts; the others are its history.
@@ -61,7 +61,7 @@ class PredictionPassport(BaseModel):
 
 
 class PredictionSummary(BaseModel):
-    """A prediction that was found; `label` is null where there is none yet."""
+    """A prediction that was found; `label` is null if it has none yet."""
 
     prediction_id: str
     time: datetime

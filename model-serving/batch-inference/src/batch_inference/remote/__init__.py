@@ -1,4 +1,4 @@
-"""Batch jobs by way of a gateway: what `mlplatform batch` does."""
+"""Batch jobs through a gateway, for `mlplatform batch`."""
 
 from batch_inference.remote.gateway import BatchGateway
 from batch_inference.remote.scoring import RemoteResult, RemoteScoring, score_file

@@ -16,7 +16,7 @@ from platform_core.errors import Refused, UpstreamUnavailable
 from platform_core.storage import BATCH
 
 PIECE_BYTES = 8 << 20
-"""What one request carries: below the body limits that proxies have by default."""
+"""The most bytes of one request, below the default body limits of proxies."""
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further attempt at a request that was not answered."""
 TIMEOUT_SECONDS = 120.0
@@ -25,7 +25,7 @@ _UNFINISHED = HTTPStatus.PERMANENT_REDIRECT
 MAX_REASON = 500
 
 Report = Callable[[int], None]
-"""Is told the percent that is done."""
+"""Receives the percentage that is done."""
 
 
 class BatchGateway:
@@ -60,7 +60,7 @@ class BatchGateway:
     def submit(
         self, input_path: str, output_path: str, use_case: str, environment: Environment
     ) -> str:
-        """Submit a job and return its id. It is tried once: a second job would be another one."""
+        """Submit a job and return its id. It is not retried, which could submit a second job."""
         body = {"input_path": input_path, "output_path": output_path, "use_case": use_case}
         headers = {"X-Environment": environment.value}
         return str(self._once("POST", "/batch/submit", json=body, headers=headers).json()["job_id"])
@@ -140,7 +140,7 @@ class BatchGateway:
         return answer
 
     def _wait(self, failures: int, error: Exception | None = None) -> None:
-        """Wait before the next attempt; raise the last error when there were enough."""
+        """Wait before the next attempt; raise the error after the last one."""
         if failures < len(self._waits):
             time.sleep(self._waits[failures])
         elif isinstance(error, httpx.HTTPError):
@@ -161,7 +161,7 @@ class BatchGateway:
 
 
 class _Upload:
-    """One file on its way; `question` are the headers that ask how much has arrived."""
+    """An upload in progress; `question` are the headers that ask how much has arrived."""
 
     def __init__(self, url: str, source: BufferedReader, size: int, digest: str) -> None:
         self.url, self.source, self.size = url, source, size
@@ -178,7 +178,7 @@ def _digest(source: BufferedReader) -> str:
 
 
 def _check(answer: httpx.Response) -> None:
-    """Raise what the gateway refused; 308 is an unfinished upload, not a redirect."""
+    """Raise if the gateway refused; 308 is an unfinished upload, not a redirect."""
     if answer.is_success or answer.status_code == _UNFINISHED:
         return
     answer.read()

@@ -21,7 +21,7 @@ HASH_CHARACTERS = 32
 FOLLOW_SECONDS = 1.0
 
 Progress = Callable[[str, int], None]
-"""Is told what is being done, and the percent that is done."""
+"""Receives the current step, and the percentage of it that is done."""
 
 
 @dataclass(frozen=True)

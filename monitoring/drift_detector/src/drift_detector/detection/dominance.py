@@ -1,4 +1,4 @@
-"""One class in most of the answers of a few minutes, for use cases that expect every class."""
+"""Detection of one class that dominates the answers, for use cases that expect every class."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

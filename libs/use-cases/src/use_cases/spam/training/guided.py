@@ -1,4 +1,4 @@
-"""A linear classifier with some weights that are given (needs the `training` extra)."""
+"""A linear classifier with some fixed weights (needs the `training` extra)."""
 
 from collections.abc import Sequence
 from typing import Any, Self
