@@ -34,4 +34,4 @@ def graphs(name: str, hash_seed: int) -> str:
 @pytest.mark.parametrize("name", ["spam", "iris"])
 def test_every_process_writes_the_same_graph(name: str) -> None:
     # Sets of strings are ordered by a hash that differs from process to process.
-    assert len({graphs(name, seed) for seed in range(4)}) == 1
+    assert len({graphs(name, seed) for seed in range(2)}) == 1
