@@ -173,8 +173,8 @@ def test_infinite_and_missing_numbers_are_named():
     [
         ("Late-Payment", "use lower case letters"),
         ("class", "use lower case letters"),
-        ("iris", "there is a use case 'iris' already"),
-        ("json", "there is a Python package 'json' already"),
+        ("iris", "the use case 'iris' already exists"),
+        ("json", "a Python package 'json' already exists"),
     ],
 )
 def test_a_name_that_cannot_be_used_is_refused(name, problem):
