@@ -80,7 +80,8 @@ def _check_signature(
     """Return the names of the model's columns; `None` where the signature is that of a tensor.
 
     Raises:
-        InvalidData: the signature is missing, or a column is not a feature; each difference is named.
+        InvalidData: the signature is missing, or a column is not a feature; each difference is
+            named.
     """
     if signature is None or signature.inputs is None:
         raise InvalidData(
