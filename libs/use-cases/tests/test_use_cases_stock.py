@@ -111,3 +111,17 @@ def test_tables_get_every_family_and_texts_those_that_suit_them():
 def test_what_does_not_fit_is_refused(schema, task, classes, names, reason):
     with pytest.raises(InvalidInput, match=reason):
         candidates(schema, task, classes, names)
+
+
+def test_a_seldom_missing_number_does_not_outweigh_the_others() -> None:
+    schema = FeatureSchema(numbers=("age", "age_missing"))
+    random = np.random.default_rng(0)
+    age = random.uniform(0, 100, 2000)
+    frame = pd.DataFrame({"age": age, "age_missing": 0.0}, dtype=np.float32)
+    labels = np.where(age + random.normal(0, 40, 2000) > 50, "old", "young")
+    frame.loc[:2, ["age", "age_missing"]] = 50, 1
+    labels[:3] = "young"
+    (candidate,) = candidates(schema, "binary", ("young", "old"), ["logistic_regression"])
+    model = candidate.build(default_parameters(candidate.space), 0).fit(frame, labels)
+    unseen = pd.DataFrame({"age": [95.0], "age_missing": [1.0]}, dtype=np.float32)
+    assert model.predict(unseen) == ["old"]

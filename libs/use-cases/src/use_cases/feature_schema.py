@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["NUMBERS", "FeatureSchema", "number_block"]
 
 
+MISSING = "_missing"
+
+
+def is_indicator(name: str) -> bool:
+    """Say whether a number is 0 or 1 by its name: `plan=basic`, or `age_missing`."""
+    return "=" in name or name.endswith(MISSING)
+
+
 @dataclass(frozen=True)
 class FeatureSchema:
     """T text columns and K numbers.

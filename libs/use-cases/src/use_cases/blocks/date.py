@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from use_cases.blocks.block import Block, Computed, Draw
-from use_cases.blocks.number import MISSING
 from use_cases.blocks.profile import DIGITS, ColumnProfile, quantiles
+from use_cases.feature_schema import MISSING
 
 EPOCH = date(1970, 1, 1)
 FIRST, LAST = date(1700, 1, 1), date(2299, 12, 31)

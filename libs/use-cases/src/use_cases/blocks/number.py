@@ -10,9 +10,9 @@ from pydantic import Field
 
 from use_cases.blocks.block import Block, Computed, Draw
 from use_cases.blocks.profile import DIGITS, ColumnProfile, quantiles
+from use_cases.feature_schema import MISSING
 
 LARGEST = 1e12
-MISSING = "_missing"
 
 
 class Number(Block):

@@ -17,7 +17,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from use_cases.feature_schema import FeatureSchema
+from use_cases.feature_schema import FeatureSchema, is_indicator
 from use_cases.search_space import Integers, LogUniform, Space
 from use_cases.stock.bayes import DoubleGaussianNB
 
@@ -46,8 +46,14 @@ class Family:
         steps: list[tuple[str, Any, Any]] = [
             (f"text_{name}", _words(terms), name) for name in self.schema.texts
         ]
-        if self.schema.numbers:
-            steps.append(("numbers", _SCALERS[self.numbers](), list(self.schema.numbers)))
+        numbers = list(self.schema.numbers)
+        if self.numbers == "standard":
+            # Scaled to unit variance, an indicator that is seldom 1 would outweigh every number.
+            indicators = [name for name in numbers if is_indicator(name)]
+            numbers = [name for name in numbers if not is_indicator(name)]
+            steps += [("indicators", "passthrough", indicators)] if indicators else []
+        if numbers:
+            steps.append(("numbers", _SCALERS[self.numbers](), numbers))
         inputs = ColumnTransformer(steps, sparse_threshold=0 if self.dense else 0.3)
         return Pipeline([("inputs", inputs), ("model", self.estimator(parameters, seed))])
 
