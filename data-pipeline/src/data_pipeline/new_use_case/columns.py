@@ -12,7 +12,7 @@ from data_pipeline.new_use_case.label import rounded
 from platform_core.errors import InvalidData
 from use_cases.blocks import Block, Category, Date, Id, Number, Text
 from use_cases.blocks.date import FIRST, LAST
-from use_cases.validation import MISSING_NUMBERS, cast_column, without_blanks
+from use_cases.validation import cast_column, without_blanks
 
 FEW, MANY = 20, 100
 """A text column with up to so many values is a closed category, or an open one."""
@@ -35,7 +35,7 @@ def plan_column(name: str, column: pa.Array) -> ColumnPlan:
     """Return the plan for a column of N values."""
     kind = column.type
     if pa.types.is_boolean(kind):
-        gaps = _gaps(column)
+        gaps = column.null_count
         return ColumnPlan(name, Category(name, values=("false", "true"), missing=gaps > 0),
                           f"true or false{_noted(gaps)}")  # fmt: skip
     if pa.types.is_temporal(kind):
@@ -77,18 +77,20 @@ def find_id(table: pa.Table, names: Sequence[str], given: str | None) -> ColumnP
 def _number(name: str, column: pa.Array, rows: int) -> ColumnPlan:
     values = column.to_numpy(zero_copy_only=False)
     finite = values[np.isfinite(values)]
+    different = np.unique(finite)
     infinite = int(np.isinf(values).sum())
     gaps = rows - len(finite) - infinite
-    if len(np.unique(finite)) < 2:  # noqa: PLR2004
+    if len(different) < 2:  # noqa: PLR2004
         return ColumnPlan(name, None, "it has only one value")
-    if not np.isfinite(np.abs(finite).max() * 1e3) or np.abs(finite).max() >= 1e11:  # noqa: PLR2004
-        return ColumnPlan(name, None, f"it has numbers up to {np.abs(finite).max():.3g}")
-    low, high = float(finite.min()), float(finite.max())
-    switch = set(np.unique(finite)) == {0.0, 1.0}
+    low, high = float(different[0]), float(different[-1])
+    largest = max(-low, high)
+    if largest >= 1e11:  # noqa: PLR2004
+        return ColumnPlan(name, None, f"it has numbers up to {largest:.3g}")
+    switch = set(different) == {0.0, 1.0}
     block = Number(
         name,
         minimum=0.0 if low >= 0 else -rounded(-low),
-        maximum=1.0 if switch else rounded(max(high, -low)),
+        maximum=1.0 if switch else rounded(largest),
         missing=float(f"{np.median(finite):.6g}") if gaps else None,
     )
     note = f"; {infinite:,} infinite values, which are refused" if infinite else ""
@@ -131,12 +133,5 @@ def _text(name: str, text: pa.Array) -> ColumnPlan:
     return ColumnPlan(name, None, f"{len(counts):,} different values, none of them frequent")
 
 
-def _gaps(column: pa.Array) -> int:
-    return int(column.null_count)
-
-
 def _noted(gaps: int) -> str:
     return f", {gaps:,} missing" if gaps else ""
-
-
-__all__ = ["MISSING_NUMBERS", "ColumnPlan", "find_id", "plan_column"]

@@ -152,8 +152,8 @@ def select_rows(
     rows = "undivided"
     summary = hold_out(database, rows) if held_out else split(database, rows, classes)
     database.execute(_SELECTED)
-    (counts,) = database.sql(_COUNTS.format(stratum=stratum(classes))).to_arrow_table().to_pylist()
     group = stratum(classes)
+    (counts,) = database.sql(_COUNTS.format(stratum=group)).to_arrow_table().to_pylist()
     found = _counts(database, f"SELECT {group}, count(*) FROM selected GROUP BY ALL")  # noqa: S608 (a column)
     problems = "SELECT problem, count(*) FROM arrivals WHERE problem IS NOT NULL GROUP BY problem"
     return Selection(

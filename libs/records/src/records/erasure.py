@@ -83,7 +83,7 @@ class Erasure:
         """Erase every prediction of the record that its sender named `record_id`.
 
         Raises:
-            NotFound: the use case has no ids of records.
+            NotFound: records of the use case have no id.
         """
         name = self._case.id_column
         if name is None:

@@ -19,7 +19,7 @@ InvalidInput
 NotFound
 ├── PathNotFound            there is no such endpoint
 ├── UseCaseNotFound         the path names a use case that is not installed
-├── PredictionNotFound      there is no prediction of this id
+├── PredictionNotFound      no prediction has this id
 └── PredictionErased        there was one; its record and its labels were erased
 Conflict
 ├── FileTaken               a file, or an upload of something else, is at this path already

@@ -50,7 +50,7 @@ def parse_range(text: str, size: int) -> tuple[int, int] | None:
     `None` for several ranges or another unit, which a server may ignore.
 
     Raises:
-        RangeNotSatisfiable: the file, of `size` bytes, has no byte of it.
+        RangeNotSatisfiable: the range lies outside the `size` bytes of the file.
     """
     found = _RANGE.fullmatch(text)
     if found is None:

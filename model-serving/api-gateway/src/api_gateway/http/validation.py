@@ -106,7 +106,7 @@ def time_of(name: str, text: str | None) -> datetime | None:
         time = datetime.fromisoformat(text)
         if time.tzinfo is not None:
             return time.astimezone(UTC)
-    except (ValueError, OverflowError):  # the first and the last hours have no time in UTC
+    except (ValueError, OverflowError):  # in UTC it would be before year 1 or after 9999
         pass
     example = "2026-01-05T12:00:00Z"
     detail = f"{text!r:.100} is not a time with a time zone, for example {example}"
