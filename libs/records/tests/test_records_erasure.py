@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from no_metrics import NoMetrics
 
 from platform_core import storage
 from platform_core.adapters.blob_store.local import LocalBlobStore
@@ -47,17 +48,6 @@ class DyingStore(LocalBlobStore):
         self.changes += 1
         if self.changes == self.dies_at:
             raise UpstreamUnavailable("the process dies here")
-
-
-class NoMetrics:
-    def count_unlogged(self, records: int) -> None:
-        raise AssertionError(records)
-
-    def count_upload_failure(self) -> None:
-        raise AssertionError
-
-    def count_damaged(self, records: int) -> None:
-        raise AssertionError(records)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from no_metrics import NoMetrics
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import ManualClock
@@ -29,17 +30,6 @@ NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
 IRIS = use_case("iris")
 LIMITS = SegmentLimits(records=100, age=timedelta(seconds=60), size=1 << 20)
-
-
-class NoMetrics:
-    def count_unlogged(self, records: int) -> None:
-        raise AssertionError(records)
-
-    def count_upload_failure(self) -> None:
-        raise AssertionError
-
-    def count_damaged(self, records: int) -> None:
-        raise AssertionError(records)
 
 
 @pytest.fixture
