@@ -228,7 +228,7 @@ def _plain(sources: list[Source]) -> Pipeline:
 
 def _scores(graph: Graph, source: Source) -> np.ndarray:
     batch = source.features.combine_chunks().to_batches()[0]
-    return graph.probabilities(batch)[:, SPAM.classes.index("spam")]
+    return graph.answers(batch)[:, SPAM.classes.index("spam")]
 
 
 def _costs(graph: Graph, features: pa.Table) -> list[object]:
@@ -244,7 +244,7 @@ def _costs(graph: Graph, features: pa.Table) -> list[object]:
 def _seconds(graph: Graph, rows: pa.RecordBatch) -> float:
     start = time.perf_counter()
     for row in range(rows.num_rows):
-        graph.probabilities(rows.slice(row, 1))
+        graph.answers(rows.slice(row, 1))
     return time.perf_counter() - start
 
 

@@ -37,7 +37,7 @@ def adapt(graph, case=IRIS, columns=None, **declared):
 
 
 def answers(graph: bytes, case=IRIS, features=FEATURES) -> np.ndarray:
-    return Graph(graph, model_schema(case), len(case.classes)).probabilities(features)
+    return Graph(graph, model_schema(case), len(case.classes)).answers(features)
 
 
 def model(inputs, nodes, outputs, constants=(), opset=17) -> onnx.ModelProto:

@@ -89,6 +89,6 @@ def test_long_texts_are_answered_in_smaller_chunks_with_the_same_answers() -> No
     graph = Graph(export(model, schema, "xy").SerializeToString(), schema, 2)
     texts = ["good " * (40_000 if place % 40 == 39 else 1) for place in range(100)]
     batch = schema.batch([pa.array(texts)], np.empty((100, 0)))
-    together = graph.probabilities(batch)
-    alone = [graph.probabilities(batch.slice(place, 1)) for place in (0, 39, 40, 99)]
+    together = graph.answers(batch)
+    alone = [graph.answers(batch.slice(place, 1)) for place in (0, 39, 40, 99)]
     np.testing.assert_allclose(together[[0, 39, 40, 99]], np.concatenate(alone), atol=1e-6)

@@ -46,25 +46,18 @@ class Graph:
         self._row = (classes,) if classes else ()
         self._check()
 
-    def probabilities(self, features: pa.RecordBatch) -> np.ndarray:
-        """Return [N, C] float32 for `features` of the schema.
+    def answers(self, features: pa.RecordBatch) -> np.ndarray:
+        """Return the probabilities [N, C], or the numbers [N] of a regression, as float32 for
+        `features` of the schema.
 
         Raises:
             ReleaseRefused: the graph answered something that is not one row of finite
-                probabilities per record.
+                probabilities, or one finite number, per record.
         """
         if 0 < features.num_rows <= FEW_ROWS:
             return self._run(features)
         parts = [self._run(chunk) for chunk in self._chunks(features)]
         return np.concatenate(parts) if parts else np.empty((0, *self._row), np.float32)
-
-    def numbers(self, features: pa.RecordBatch) -> np.ndarray:
-        """Return [N] float32 of a regression for `features` of the schema.
-
-        Raises:
-            ReleaseRefused: the graph answered something that is not one finite number per record.
-        """
-        return self.probabilities(features)
 
     def _chunks(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         lengths = np.zeros(batch.num_rows, np.int64)

@@ -65,10 +65,10 @@ class Scorer:
         """Return the answers to records whose features are computed already."""
         rule, classes = self.manifest.decision, self.manifest.classes
         if isinstance(rule, IntervalRule):
-            numbers = self._graph.numbers(features)
+            numbers = self._graph.answers(features)
             none = np.empty((len(numbers), 0), np.float32)
             return Scores(features, none, numbers.tolist(), prediction_intervals(rule, numbers))
-        probabilities = self._graph.probabilities(features)
+        probabilities = self._graph.answers(features)
         return Scores(features, probabilities, decided_classes(rule, classes, probabilities))
 
 

@@ -75,7 +75,7 @@ def adapt_graph(found: FoundModel, case: UseCase, declared: Declared) -> Adapted
     helper.set_model_props(model, {FEATURE_SCHEMA_KEY: feature_schema_hash(schema)})
     data = model.SerializeToString()
     try:
-        Graph(data, schema, len(case.classes)).probabilities(golden)
+        Graph(data, schema, len(case.classes)).answers(golden)
     except ReleaseRefused as error:
         raise InvalidData(f"{found.source} cannot be served: {error}") from error
     return AdaptedModel(data, notes)

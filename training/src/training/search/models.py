@@ -43,7 +43,7 @@ def graph_answers(case: UseCase, graph: bytes, features: pa.Table) -> Array:
     """Return [N, C] float32 of an ONNX graph, the columns in the order of `case.classes`, or the
     numbers [N] of a regression.
     """
-    return load_graph(case, graph).probabilities(model_schema(case).select(features))
+    return load_graph(case, graph).answers(model_schema(case).select(features))
 
 
 def load_graph(case: UseCase, graph: bytes) -> Graph:

@@ -34,7 +34,7 @@ def served_baseline(
     case = context.case
     records = read_part(context.store, case, dataset_version, TEST)
     features = _as_served(context, case, records, view_version)
-    answers = load_graph(case, graph).probabilities(features)
+    answers = load_graph(case, graph).answers(features)
     if isinstance(decision, IntervalRule):
         none = np.empty((len(answers), 0), np.float32)
         return baseline_bytes(build_baseline(case, features, none, pa.array(answers)))
