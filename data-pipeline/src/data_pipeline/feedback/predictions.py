@@ -23,7 +23,7 @@ ROLE, SHADOW = "role", "shadow"
 
 
 @dataclass(frozen=True)
-class LabelledPredictions:
+class NewLabels:
     """Labelled live predictions that a dataset version does not have with this label.
 
     `labels` has `prediction_id` and `label`, ordered by `prediction_id`, which is the order in
@@ -40,7 +40,7 @@ class LabelledPredictions:
     @classmethod
     def find(
         cls, store: BlobStore, case: UseCase, version: str, environments: Sequence[str]
-    ) -> "LabelledPredictions":
+    ) -> "NewLabels":
         """Return the predictions whose label the dataset version ("" for none) does not have.
 
         The label that became known last counts. Erased predictions, copies for a shadow and

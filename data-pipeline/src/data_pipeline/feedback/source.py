@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import LABEL, PREDICTION_ID
-from data_pipeline.feedback.predictions import HOUR, ROLE, LabelledPredictions, live_rows
+from data_pipeline.feedback.predictions import HOUR, ROLE, NewLabels, live_rows
 from data_pipeline.feedback.redaction import LoggedRecordsCheck, check_redaction
 from data_pipeline.sources.columns import ColumnMapping
 from data_pipeline.sources.events import ROWS, Finished, ReadEvent, Rows
@@ -39,7 +39,7 @@ def open_feedback(
             need.
     """
     check_redaction(case)
-    found = LabelledPredictions.find(store, case, version, environments)
+    found = NewLabels.find(store, case, version, environments)
     if found.summary is not None:
         return FeedbackTask(store, case, found)
     where = f"{case.name} in {', '.join(environments)}"
@@ -61,7 +61,7 @@ class FeedbackTask:
 
     store: BlobStore
     case: UseCase
-    found: LabelledPredictions
+    found: NewLabels
     bytes: int = 0
 
     def read(self, mapping: ColumnMapping) -> Iterator[ReadEvent]:
