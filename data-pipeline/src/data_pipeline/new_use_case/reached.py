@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from data_pipeline.new_use_case.label import LabelPlan
-from evaluation import NewLabels, NumberPredictions, Predictions, prediction_metrics
+from evaluation import LabelledPredictions, NumberPredictions, Predictions, prediction_metrics
 from platform_core.contracts.tasks import Metric, Task
 from use_cases import FeatureSchema, UseCase
 
@@ -63,7 +63,7 @@ def _predictions(case: UseCase, model: Pipeline, frame: object, labels: pa.Array
     places = np.array([case.classes.index(name) for name in labels.to_pylist()])
     probabilities = cross_val_predict(model, frame, places, cv=FOLDS, method="predict_proba")
     positive = None if case.positive is None else case.classes.index(case.positive)
-    return NewLabels(places, probabilities.argmax(axis=1), probabilities, positive)
+    return LabelledPredictions(places, probabilities.argmax(axis=1), probabilities, positive)
 
 
 def _model(schema: FeatureSchema, task: Task) -> Pipeline:
