@@ -22,6 +22,7 @@ LEDGER = "models/spam/_ledger/production/00000001.json"
 LOG = "inference-logs/use_case=spam/environment=production/date=2026-01-02/hour=03/a.parquet"
 LABELS = "labels/use_case=spam/date=2026-01-02/a.parquet"
 REPORT = "drift-reports/use_case=spam/environment=production/date=2026-01-02/hour=03/a.json"
+QUALITY = REPORT.replace("drift-reports", "quality-reports")
 BASELINE = baseline_path("spam", "0123456789abcdef0123456789abcdef")
 RECORDS = "training-data/spam/v1/records.parquet"
 RUN = "models/spam/_runs/r1/raw/part-0.parquet"
@@ -47,6 +48,7 @@ NEEDED = [
     ("api-gateway", "read", MODEL),
     ("api-gateway", "read", LINEAGE),
     ("api-gateway", "read", REPORT),
+    ("api-gateway", "read", QUALITY),
     ("api-gateway", "append", f"{BATCH_JOBS}/j/job.json"),
     ("api-gateway", "delete", f"{BATCH_JOBS}/_outputs/a"),
     ("inference-service", "read", MODEL),
@@ -82,6 +84,7 @@ NEEDED = [
     ("drift-detector", "read", MANIFEST),
     ("drift-detector", "read", LEDGER),
     ("drift-detector", "append", REPORT),
+    ("drift-detector", "append", QUALITY),
     ("drift-detector", "append", f"{RETRAIN_REQUESTS}/a.json"),
     ("mlflow", "append", "mlflow/1/run/artifacts/model"),
 ]
@@ -91,6 +94,7 @@ FORBIDDEN = [
     ("api-gateway", "append", LEDGER),
     ("api-gateway", "append", "batch/answers.parquet"),
     ("api-gateway", "append", RECORDS),
+    ("api-gateway", "append", QUALITY),
     ("feature-transformer", "read", MODEL),
     ("ray", "append", MODEL),
     ("ray", "delete", MODEL),

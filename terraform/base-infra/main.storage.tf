@@ -88,7 +88,7 @@ resource "azurerm_storage_management_policy" "data" {
 
     filters {
       blob_types   = ["blockBlob"]
-      prefix_match = ["drift-reports/"]
+      prefix_match = ["drift-reports/", "quality-reports/"]
     }
 
     actions {

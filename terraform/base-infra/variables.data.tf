@@ -1,8 +1,8 @@
 variable "storage" {
   description = <<-TEXT
     Storage account. Deleted blobs and containers come back for `soft_delete_days`, older versions for
-    `version_days`. Inference logs become cool after `inference_log_cool_days` and go after `inference_log_days`; drift
-    reports go after `drift_report_days`.
+    `version_days`. Inference logs become cool after `inference_log_cool_days` and go after `inference_log_days`;
+    drift and quality reports go after `drift_report_days`.
   TEXT
   type = object({
     replication             = string

@@ -26,6 +26,12 @@ def test_the_layout():
     assert storage.drift_report_path("spam", "staging", NOON, "r", "html") == (
         "drift-reports/use_case=spam/environment=staging/date=2026-01-05/hour=12/r.html"
     )
+    assert storage.quality_report_path("spam", "staging", NOON, "r") == (
+        "quality-reports/use_case=spam/environment=staging/date=2026-01-05/hour=12/r.json"
+    )
+    assert storage.quality_measured_path("spam", "staging", NOON) == (
+        "quality-reports/_measured/use_case=spam/environment=staging/date=2026-01-05.json"
+    )
     assert storage.label_object_path("spam", NOON, "s") == (
         "labels/use_case=spam/date=2026-01-05/s.parquet"
     )

@@ -106,7 +106,7 @@ run "the_drift_job_reads_logs_and_writes_reports" {
   }
 
   assert {
-    condition     = toset([for key, grant in local.blob_grants : grant.container if grant.component == "drift-detector" && grant.word != "read"]) == toset(["drift-reports"])
+    condition     = toset([for key, grant in local.blob_grants : grant.container if grant.component == "drift-detector" && grant.word != "read"]) == toset(["drift-reports", "quality-reports"])
     error_message = "The drift job must write reports alone."
   }
 }

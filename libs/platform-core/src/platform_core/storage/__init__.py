@@ -16,20 +16,23 @@ labels/_erased/use_case=/_records/<digest>               a record that was erase
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
 drift-reports/_retrain-requests/<request_id><suffix>
 drift-reports/_webhooks/<report_id>-<verdict>.json
-batch/<path>                                             inputs and outputs of batch jobs
-batch/_jobs/<job_id>/<file>                              the state of a batch job
-batch/_jobs/_uploads/<upload>/<file>                     the state and the parts of an uploaded file
-batch/_jobs/_uploads/_keys/<key>/<upload>-<bytes>        what an API key has uploaded
+quality-reports/use_case=/environment=/date=/hour=/<report_id>.json
+quality-reports/_measured/use_case=/environment=/date=.json
+                                                         what the labels and the log of a day were
+                                                         when its windows were measured
+batch/                                                   see `platform_core.storage.batch`
 
 Folders exist by name only. A function that takes `*names` returns the folder without them.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from platform_core.errors import InvalidInput
+from platform_core.storage.batch import *  # noqa: F403  # every path is offered here
+from platform_core.storage.batch import BATCH, PARQUET
+from platform_core.storage.batch import digest as _digest
 
 TRAINING_DATA = "training-data"
 MODELS = "models"
@@ -37,8 +40,17 @@ BASELINES = "baselines"
 INFERENCE_LOGS = "inference-logs"
 LABELS = "labels"
 DRIFT_REPORTS = "drift-reports"
-BATCH = "batch"
-CONTAINERS = (TRAINING_DATA, MODELS, BASELINES, INFERENCE_LOGS, LABELS, DRIFT_REPORTS, BATCH)
+QUALITY_REPORTS = "quality-reports"
+CONTAINERS = (
+    TRAINING_DATA,
+    MODELS,
+    BASELINES,
+    INFERENCE_LOGS,
+    LABELS,
+    DRIFT_REPORTS,
+    QUALITY_REPORTS,
+    BATCH,
+)
 
 MANIFEST_FILE = "manifest.json"
 RECORDS_FILE = "records.parquet"
@@ -57,14 +69,6 @@ LINEAGE_FILE = "lineage.json"
 
 FEATURE_REGISTRY = f"{MODELS}/_feast/registry.db"
 RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
-BATCH_JOBS = f"{BATCH}/_jobs"
-OPEN_JOBS = f"{BATCH_JOBS}/_open"
-UPLOADS = f"{BATCH_JOBS}/_uploads"
-
-PARQUET = ".parquet"
-INVALID = ".invalid.parquet"
-PART = "part-"
-SUCCESS = "_SUCCESS"
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -211,8 +215,7 @@ def tombstone_path(use_case: str, time: datetime, prediction_id: str) -> str:
 
 def record_tombstone_path(use_case: str, *record_id: str) -> str:
     """Return the path of the tombstone of a record, named by the SHA-256 of its id."""
-    digests = (hashlib.sha256(one.encode()).hexdigest() for one in record_id)
-    return _join(f"{tombstones_folder(use_case)}/_records", *digests)
+    return _join(f"{tombstones_folder(use_case)}/_records", *map(_digest, record_id))
 
 
 def parse_tombstone(path: str) -> str | None:
@@ -238,6 +241,22 @@ def drift_report_date_folder(use_case: str, environment: str, time: datetime) ->
     return _date(_partition(DRIFT_REPORTS, use_case, environment), time)
 
 
+def quality_report_path(use_case: str, environment: str, end: datetime, report_id: str) -> str:
+    """Return the path of a quality report whose window ends at `end`."""
+    return f"{_hour(_partition(QUALITY_REPORTS, use_case, environment), end)}/{report_id}.json"
+
+
+def quality_report_date_folder(use_case: str, environment: str, time: datetime) -> str:
+    """Return the folder of the quality reports whose window ends on the day of `time`."""
+    return _date(_partition(QUALITY_REPORTS, use_case, environment), time)
+
+
+def quality_measured_path(use_case: str, environment: str, time: datetime) -> str:
+    """Return the path of what was there when the windows of the day of `time` were measured."""
+    folder = _partition(f"{QUALITY_REPORTS}/_measured", use_case, environment)
+    return f"{_date(folder, time)}.json"
+
+
 def is_partition(folder: str, key: str) -> bool:
     """Say whether the last name of `folder` is a Hive partition `key=<value>`."""
     return folder.rpartition("/")[2].startswith(f"{key}=")
@@ -253,123 +272,9 @@ def webhook_path(report_id: str, verdict: str) -> str:
     return f"{DRIFT_REPORTS}/_webhooks/{report_id}-{verdict}.json"
 
 
-def job_path(job_id: str) -> str:
-    """Return the path of a batch job's request."""
-    return f"{BATCH_JOBS}/{job_id}/job.json"
-
-
-def progress_path(job_id: str) -> str:
-    """Return the path of a batch job's progress."""
-    return f"{BATCH_JOBS}/{job_id}/progress.json"
-
-
-def cancel_path(job_id: str) -> str:
-    """Return the path of the marker that asks a batch job to stop."""
-    return f"{BATCH_JOBS}/{job_id}/cancel"
-
-
-def open_path(job_id: str) -> str:
-    """Return the path of the marker of a batch job that has not ended."""
-    return f"{OPEN_JOBS}/{job_id}"
-
-
-def parse_open_job(path: str) -> str:
-    """Return the id of the job whose marker is at `path`."""
-    return path.rpartition("/")[2]
-
-
-def attempts_folder(job_id: str) -> str:
-    """Return the folder of the attempts at a batch job; the last by name is the newest."""
-    return f"{BATCH_JOBS}/{job_id}/attempts"
-
-
-def attempt_path(job_id: str, number: int) -> str:
-    """Return the path of an attempt, written before it starts."""
-    return f"{attempts_folder(job_id)}/{number:06d}.json"
-
-
-def claim_path(job_id: str, number: int) -> str:
-    """Return the path of the marker of the one process that runs an attempt."""
-    return f"{attempts_folder(job_id)}/{number:06d}.claim"
-
-
-def input_plan_path(job_id: str) -> str:
-    """Return the path of the list of objects that a batch job reads."""
-    return f"{BATCH_JOBS}/{job_id}/input.json"
-
-
-def checkpoints_folder(job_id: str) -> str:
-    """Return the folder of the finished chunks of a batch job."""
-    return f"{BATCH_JOBS}/{job_id}/checkpoints"
-
-
-def reservation_path(output_path: str, predecessor: str | None = None) -> str:
-    """Return the path of the object that holds the id of the job that may write `output_path`.
-
-    When that job has ended, its successor creates the reservation that names the
-    `predecessor`: creating is atomic, replacing is not.
-    """
-    key = _digest(output_path)
-    return f"{BATCH_JOBS}/_outputs/{key}" + (f".{predecessor}" if predecessor else "")
-
-
-def upload_path(path: str) -> str:
-    """Return the path of the object that claims the upload to `path`."""
-    return f"{UPLOADS}/{_digest(path)}/upload.json"
-
-
-def upload_parts_folder(path: str) -> str:
-    """Return the folder of the parts of `path` that have arrived; they sort by offset."""
-    return f"{UPLOADS}/{_digest(path)}/parts"
-
-
-def upload_part_path(path: str, offset: int) -> str:
-    """Return the path of the part of `path` that begins at `offset` (bytes)."""
-    return f"{upload_parts_folder(path)}/{offset:015d}"
-
-
-def parse_upload_offset(part: str) -> int:
-    """Return the offset of the part at this path."""
-    return int(part.rpartition("/")[2])
-
-
-def key_uploads_folder(key_name: str) -> str:
-    """Return the folder of the markers of all files that an API key has uploaded."""
-    return f"{UPLOADS}/_keys/{_digest(key_name)}"
-
-
-def key_upload_path(key_name: str, path: str, size: int) -> str:
-    """Return the path of the marker of one such file of `size` bytes."""
-    return f"{key_uploads_folder(key_name)}/{_digest(path)}-{size}"
-
-
-def parse_upload_size(marker: str) -> int:
-    """Return the size in bytes that a marker of an uploaded file names."""
-    return int(marker.rpartition("-")[2])
-
-
-def invalid_path(output_path: str) -> str:
-    """Return the path of the file that lists the invalid rows of a batch job."""
-    return output_path.removesuffix(PARQUET) + INVALID
-
-
-def part_path(output_path: str, number: int) -> str:
-    """Return the path of one part of an output folder."""
-    return f"{output_path}/{PART}{number:05d}{PARQUET}"
-
-
-def success_path(output_path: str) -> str:
-    """Return the path of the file that marks an output folder as complete."""
-    return f"{output_path}/{SUCCESS}"
-
-
 def is_within(path: str, folder: str) -> bool:
     """Say whether `path` is `folder` or below it."""
     return f"{path}/".startswith(f"{folder}/")
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def _join(*names: str) -> str:
