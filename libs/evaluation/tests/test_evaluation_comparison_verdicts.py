@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from evaluation.comparison import (
-    Answers,
-    Labelled,
+    LabelledLosses,
     Levels,
     Losses,
-    Pairs,
+    PairedAnswers,
     RateCounts,
+    ServedAnswers,
     canary_criteria,
     combined_verdict,
     errors_criterion,
@@ -30,17 +30,17 @@ LEVELS, LOSSES = Levels.of(4), Losses(margin=0.01)
 
 
 def traffic(rows, seed=5, slower=1.0, failing=0.0):
-    """Answers of which a tenth are the candidate's."""
+    """ServedAnswers of which a tenth are the candidate's."""
     random = np.random.default_rng(seed)
     candidate = random.random(rows) < 0.1
     seconds = np.exp(random.normal(-4.5, 0.5, rows)) * np.where(candidate, slower, 1.0)
-    return Answers(candidate, candidate & (random.random(rows) < failing), seconds)
+    return ServedAnswers(candidate, candidate & (random.random(rows) < failing), seconds)
 
 
 def labelled(answers, wrong, wrong_of_candidate, seed=6):
     rates = np.where(answers.candidate, wrong_of_candidate, wrong)
     losses = np.random.default_rng(seed).random(len(rates)) < rates
-    return Labelled(answers.candidate, losses.astype(float))
+    return LabelledLosses(answers.candidate, losses.astype(float))
 
 
 def by_name(criteria):
@@ -90,7 +90,7 @@ def test_a_canary_that_equals_the_stable_release_becomes_equivalent():
 
 def test_a_canary_without_labels_stays_undecided():
     answers = traffic(150_000)
-    none = Labelled(np.array([], bool), np.array([]))
+    none = LabelledLosses(np.array([], bool), np.array([]))
     criteria = canary_criteria(answers, none, LOSSES)
     quality = by_name(criteria)["quality"]
     assert (quality.estimate, quality.lower, quality.upper) == (None, None, None)
@@ -113,7 +113,9 @@ def test_a_latency_that_differs_a_little_is_not_worse():
 
 def test_a_shadow_that_answers_alike_is_equivalent_without_labels():
     answers = replace(traffic(10_000), candidate=np.arange(10_000) % 2 == 0)
-    pairs = Pairs((np.random.default_rng(3).random(5000) < 0.001).astype(float), np.empty(0))
+    pairs = PairedAnswers(
+        (np.random.default_rng(3).random(5000) < 0.001).astype(float), np.empty(0)
+    )
     criteria = shadow_criteria(answers, pairs, LOSSES)
     assert by_name(criteria)["outputs"].verdict is EQUIVALENT
     assert by_name(criteria)["quality"].verdict is UNDECIDED
@@ -132,7 +134,7 @@ def test_a_shadow_with_labels_is_better_or_worse():
     random = np.random.default_rng(3)
     gains = random.choice([-1.0, 0.0, 1.0], 5000, p=[0.05, 0.94, 0.01])
     for losses, verdict in ((gains, BETTER), (-gains, WORSE)):
-        criteria = shadow_criteria(answers, Pairs(np.abs(gains), losses), LOSSES)
+        criteria = shadow_criteria(answers, PairedAnswers(np.abs(gains), losses), LOSSES)
         assert combined_verdict(criteria) == (verdict, None)
 
 

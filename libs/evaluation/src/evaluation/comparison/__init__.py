@@ -5,9 +5,9 @@ from evaluation.comparison.blocks import block_differences
 from evaluation.comparison.candidates import unseen_rows, within_one_standard_error
 from evaluation.comparison.levels import ERROR_RATE, Levels
 from evaluation.comparison.live import (
-    Answers,
-    Labelled,
-    Pairs,
+    LabelledLosses,
+    PairedAnswers,
+    ServedAnswers,
     canary_criteria,
     shadow_criteria,
 )
@@ -24,13 +24,13 @@ from evaluation.comparison.verdicts import combined_verdict, verdict_of
 
 __all__ = [
     "ERROR_RATE",
-    "Answers",
     "BoundedValues",
-    "Labelled",
+    "LabelledLosses",
     "Levels",
     "Losses",
-    "Pairs",
+    "PairedAnswers",
     "RateCounts",
+    "ServedAnswers",
     "block_differences",
     "canary_criteria",
     "combined_verdict",

@@ -25,7 +25,7 @@ _CRITERIA = 4
 
 
 @dataclass(frozen=True)
-class Answers:
+class ServedAnswers:
     """N answers of both releases, in the order of time.
 
     `candidate` [N]: it is the candidate's. `failed` [N]: the release gave no usable answer.
@@ -38,7 +38,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledLosses:
     """The losses [M] of labelled answers of both releases, in the order of time.
 
     `candidate` [M] says whose answer each is.
@@ -49,7 +49,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairedAnswers:
     """Records that both releases answered.
 
     `outputs` [K] is the difference of the answers to each record, `losses` [M] the candidate's
@@ -61,7 +61,7 @@ class Pairs:
 
 
 def canary_criteria(
-    answers: Answers, labelled: Labelled, losses: Losses, error_rate: float = ERROR_RATE
+    answers: ServedAnswers, labelled: LabelledLosses, losses: Losses, error_rate: float = ERROR_RATE
 ) -> tuple[CriterionResult, ...]:
     """Compare a canary with the stable release; each record has an answer of one of them."""
     levels = Levels.of(_CRITERIA, error_rate)
@@ -70,7 +70,7 @@ def canary_criteria(
 
 
 def shadow_criteria(
-    answers: Answers, pairs: Pairs, losses: Losses, error_rate: float = ERROR_RATE
+    answers: ServedAnswers, pairs: PairedAnswers, losses: Losses, error_rate: float = ERROR_RATE
 ) -> tuple[CriterionResult, ...]:
     """Compare a shadow with the stable release on the records that both answered."""
     levels = Levels.of(_CRITERIA, error_rate)
@@ -79,7 +79,7 @@ def shadow_criteria(
     return (*_service(answers, levels), outputs, quality)
 
 
-def _service(answers: Answers, levels: Levels) -> list[CriterionResult]:
+def _service(answers: ServedAnswers, levels: Levels) -> list[CriterionResult]:
     errors = RateCounts.of(answers.candidate, answers.failed)
     answered = ~answers.failed
     latency = latency_criteria(answers.candidate[answered], answers.seconds[answered], levels)
