@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from platform_core.contracts.comparison import ComparisonVerdict
 from platform_core.contracts.ledger import Action
 from platform_core.contracts.policy import (
+    ActionLimits,
     Finding,
-    Limits,
     Mode,
     Policy,
     PromotionPolicy,
@@ -87,7 +87,7 @@ def test_a_changed_file_counts_at_once(tmp_path):
 
 @given(st.lists(st.floats(0, 400), max_size=12), st.integers(1, 7), st.floats(0, 24))
 def test_budget_and_cool_down_are_kept_over_any_history(hours, budget, cool_down):
-    limits = Limits(budget_per_week=budget, cool_down_hours=cool_down)
+    limits = ActionLimits(budget_per_week=budget, cool_down_hours=cool_down)
     acted: list[datetime] = []
     for offset in sorted(hours):
         now = NOON + timedelta(hours=offset)

@@ -28,7 +28,7 @@ class Finding(StrEnum):
     HARMFUL = "harmful"
 
 
-class Limits(Contract):
+class ActionLimits(Contract):
     """How often a policy acts: at most `budget_per_week` times in seven days, and not within
     `cool_down_hours` of the last time.
     """
@@ -62,7 +62,7 @@ class Windows(Contract):
         return self
 
 
-class ModePolicy(Limits):
+class ModePolicy(ActionLimits):
     """A mode with its limits. `approvers` people approve what is suggested."""
 
     mode: Mode

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from platform_core.contracts.comparison import ComparisonVerdict
 from platform_core.contracts.ledger import Action
 from platform_core.contracts.policy import (
+    ActionLimits,
     Finding,
-    Limits,
     Mode,
     PromotionPolicy,
     RetrainingPolicy,
@@ -39,7 +39,7 @@ class Step:
     percent: int | None = None
 
 
-def may_act(limits: Limits, acted: Sequence[datetime], now: datetime) -> bool:
+def may_act(limits: ActionLimits, acted: Sequence[datetime], now: datetime) -> bool:
     """Say whether cool-down and budget allow acting at `now`; `acted` are the times before."""
     last_week = [time for time in acted if now - WEEK < time <= now]
     cool_down = timedelta(hours=limits.cool_down_hours)
