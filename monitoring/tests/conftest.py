@@ -103,6 +103,7 @@ class World:
         entities: pa.RecordBatch | None = None,
         prediction: str | None = None,
         without: tuple[str, ...] = (),
+        role: str | None = None,
     ) -> str:
         """Write one segment of records with the time `at`; return its path."""
         case = use_case(name)
@@ -133,6 +134,9 @@ class World:
         }
         schema = columns.schema
         table = pa.table([pa.array(values[f.name], f.type) for f in schema], schema=schema)
+        if role:
+            table = table.drop_columns([c for c in ["role"] if c in table.column_names])
+            table = table.append_column("role", pa.array([role] * count))
         path = log_object_path(name, environment, at, f"segment-{self.segments}")
         write_table(self.store, path, table.drop_columns(list(without)))
         return path
@@ -144,7 +148,7 @@ class World:
             detector=DriftDetector(self.store, self.ledger, self.clock, policy, page_rows=0),
             use_cases={name: use_case(name) for name in ("iris", "spam")},
             flush=lambda: None,
-            retrain=RetrainPolicy(True, frozenset({Environment.PRODUCTION})),
+            retrain=RetrainPolicy("drift", frozenset({Environment.PRODUCTION})),
             webhook=None,
             revise_period=timedelta(hours=24),
         )
