@@ -135,10 +135,13 @@ def test_shadow_records_count_only_for_a_release_that_gave_no_answer(world, reco
     assert latest_reports(world.store)[0].release_id == stable
 
 
-@pytest.mark.parametrize("role", [None, "stable", "canary"])
-def test_the_role_of_the_records_is_reported(world, records_of, role):
-    report = hour(world, world.release(), mixed(records_of, 0.0, 1), role=role)
-    assert report.role == (role or "stable")
+@pytest.mark.parametrize(
+    ("columns", "role"),
+    [({}, "stable"), ({"role": "canary"}, "canary"), ({"without": ("role",)}, "stable")],
+)
+def test_the_role_of_the_records_is_reported(world, records_of, columns, role):
+    report = hour(world, world.release(), mixed(records_of, 0.0, 1), **columns)
+    assert (report.role, report.drifted) == (role, False)
 
 
 GATE = {"metric": "f1", "limit": 0.8}

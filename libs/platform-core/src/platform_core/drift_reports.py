@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import DRIFT_REPORTS, is_partition
@@ -52,7 +53,7 @@ def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
 
 
 def _recency(report: DriftReport) -> tuple[datetime, bool, datetime, int]:
-    tried = report.role in {"canary", "shadow"}
+    tried = report.role in {ServingRole.CANARY, ServingRole.SHADOW}
     return report.end, not tried, report.created_at, report.rows
 
 

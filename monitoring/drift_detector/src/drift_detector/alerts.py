@@ -69,6 +69,8 @@ def request_retraining(
         reason=f"{statement(report)}: {', '.join(report.alarms)}",
         report_id=report.report_id,
         created_at=report.created_at,
+        verdict=report.verdict,
+        metric="; ".join(report.harm) or _score(report),
     )
     data = request.model_dump_json(indent=1).encode()
     try:
@@ -125,16 +127,19 @@ class Webhook:
 
 def summary(report: DriftReport) -> str:
     """Return a report as one sentence."""
-    name = SCORE_TITLES[report.score_name]
-    score = "no score" if report.score is None else f"largest {name} {report.score:.3f}"
     harm = ", harmful" if report.harmful else ""
     alarms = f"; {', '.join((*report.alarms, *report.harm))}" if report.alarms else ""
     detail = f"; {report.detail}" if report.detail else ""
     return (
         f"{report.use_case} {report.environment} {report.start:%Y-%m-%dT%H:%M}Z to "
         f"{report.end:%Y-%m-%dT%H:%M}Z, release {report.release_id or 'none'}: "
-        f"{report.verdict}{harm} ({report.rows} rows, {score}{alarms}{detail})"
+        f"{report.verdict}{harm} ({report.rows} rows, {_score(report) or 'no score'}{alarms}{detail})"
     )
+
+
+def _score(report: DriftReport) -> str:
+    title = SCORE_TITLES[report.score_name]
+    return "" if report.score is None else f"largest {title} {report.score:.3f}"
 
 
 def _request_id(report: DriftReport) -> str:

@@ -6,7 +6,6 @@ The only rows kept in memory are a sample for the report page.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +22,11 @@ from baseline import (
 from drift_detector.sample import RowSample
 from evaluation.drift import BlockCounts
 from platform_core.contracts.inference_record import Purpose
+from platform_core.contracts.serving_state import ServingRole
 from records import log_columns, logged_block
-from records.columns import FEATURES, PURPOSE, RELEASE_ID, column
+from records.columns import FEATURES, PURPOSE, RELEASE_ID, ROLE, column
 from use_cases import UseCase, model_schema
 
-ROLE = "role"
-SHADOW = "shadow"
 ENCODED = (RELEASE_ID, PURPOSE)
 
 
@@ -79,11 +77,12 @@ class ReleaseTraffic:
     roles: Counter[str] = field(default_factory=Counter)
 
     @property
-    def role(self) -> Literal["stable", "canary", "shadow"]:
+    def role(self) -> ServingRole:
         """The role of the records; of a release that changed it, the one it is judged by."""
-        if self.roles[SHADOW]:
-            return "shadow"
-        return "canary" if self.roles["canary"] == self.rows > 0 else "stable"
+        if self.roles[ServingRole.SHADOW]:
+            return ServingRole.SHADOW
+        canary = self.roles[ServingRole.CANARY] == self.rows > 0
+        return ServingRole.CANARY if canary else ServingRole.STABLE
 
     def add(self, use_case: UseCase, records: pa.RecordBatch) -> None:
         """Count a batch of the release's records."""
@@ -205,13 +204,13 @@ def _floats(values: pa.Array) -> np.ndarray:
 def _roles(records: pa.RecordBatch) -> pa.Array:
     roles = column(records, ROLE)
     if roles is None:
-        return pa.array(["stable"] * records.num_rows, pa.string())
-    return roles.cast(pa.string()).fill_null("stable")
+        return pa.repeat(pa.scalar(ServingRole.STABLE.value), records.num_rows)
+    return roles.cast(pa.string()).fill_null(ServingRole.STABLE.value)
 
 
 def _by_shadow(records: pa.RecordBatch) -> Iterator[tuple[bool, pa.RecordBatch]]:
     """Yield the records of shadows, and the others."""
-    shadow = pc.equal(_roles(records), SHADOW)
+    shadow = pc.equal(_roles(records), ServingRole.SHADOW.value)
     found = shadow.true_count
     if found in {0, records.num_rows}:
         yield found > 0, records

@@ -7,6 +7,7 @@ from typing import Literal
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.quality_report import QualityEstimate
+from platform_core.contracts.serving_state import ServingRole
 
 DriftScore = Literal["psi", "jensen_shannon"]
 
@@ -86,7 +87,7 @@ class DriftReport(Contract):
     harmful: bool | None = None
     harm: tuple[str, ...] = ()
     quality: tuple[QualityEstimate, ...] = ()
-    role: Literal["stable", "canary", "shadow"] | None = None
+    role: ServingRole | None = None
     looks: int = 0
     score: float | None
     score_name: DriftScore = "psi"
@@ -100,7 +101,10 @@ class DriftReport(Contract):
 
 
 class RetrainRequest(Contract):
-    """A request for a new release; its id follows from what caused it, so it is made once."""
+    """A request for a new release; its id follows from what caused it, so it is made once.
+
+    The evidence is the report with its `verdict`, and the `metric` that decided it, in words.
+    """
 
     request_id: str
     use_case: str
@@ -109,3 +113,11 @@ class RetrainRequest(Contract):
     reason: str
     report_id: str
     created_at: datetime
+    verdict: str = ""
+    metric: str = ""
+
+    @property
+    def evidence(self) -> str:
+        """What the run is to name in its parameters and its lineage."""
+        known = (self.verdict, self.metric, self.reason)
+        return f"report {self.report_id}: {'; '.join(text for text in known if text)}"
