@@ -105,6 +105,7 @@ class World:
         entities: pa.RecordBatch | None = None,
         prediction: str | None = None,
         without: tuple[str, ...] = (),
+        role: str = "stable",
     ) -> str:
         """Write one segment of records with the time `at`; return its path."""
         case = use_case(name)
@@ -122,7 +123,7 @@ class World:
             "use_case": [name] * count,
             "environment": [environment] * count,
             "release_id": [release_id] * count,
-            "role": ["stable"] * count,
+            "role": [role] * count,
             "prediction": [prediction] * count if prediction else scores.predictions,
             "purpose": [purpose] * count,
             "degraded": [False] * count,
@@ -147,7 +148,7 @@ class World:
             detector=DriftDetector(self.store, self.ledger, self.clock, policy, page_rows=0),
             use_cases={name: use_case(name) for name in ("iris", "spam")},
             flush=lambda: None,
-            retrain=RetrainPolicy(True, frozenset({Environment.PRODUCTION})),
+            retrain=RetrainPolicy("drift", frozenset({Environment.PRODUCTION})),
             webhook=None,
             revise_period=timedelta(hours=24),
         )

@@ -1,8 +1,11 @@
 """Reading drift reports: those of one window, and the latest of each environment."""
 
+from datetime import datetime
+
 from pydantic import ValidationError
 
 from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import DRIFT_REPORTS, is_partition
@@ -12,8 +15,8 @@ def latest_reports(store: BlobStore) -> list[DriftReport]:
     """Return the latest report of each use case and environment, ordered by both.
 
     The latest is the one whose window ended last; of several (a window in which two releases
-    answered) the one written last, then the one with most rows. Only the newest folders are
-    read, so the cost does not grow with the history.
+    answered) one of a stable release, then the one written last, then the one with most rows. Only
+    the newest folders are read, so the cost does not grow with the history.
 
     Raises:
         InvalidData: a report is not readable.
@@ -24,7 +27,7 @@ def latest_reports(store: BlobStore) -> list[DriftReport]:
         for environment in _partitions(store, use_case, "environment"):
             reports = _newest_folder(store, environment)
             if reports:
-                latest.append(max(reports, key=lambda r: (r.end, r.created_at, r.rows)))
+                latest.append(max(reports, key=_recency))
     return latest
 
 
@@ -47,6 +50,11 @@ def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
                     "errors); remove it and measure its window again"
                 ) from error
     return reports
+
+
+def _recency(report: DriftReport) -> tuple[datetime, bool, datetime, int]:
+    tried = report.role in {ServingRole.CANARY, ServingRole.SHADOW}
+    return report.end, not tried, report.created_at, report.rows
 
 
 def _newest_folder(store: BlobStore, folder: str) -> list[DriftReport]:

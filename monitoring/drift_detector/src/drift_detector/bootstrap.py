@@ -8,6 +8,7 @@ from drift_detector.detection.dominance import DominancePolicy
 from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
 from drift_detector.settings import DriftSettings
+from evaluation.drift import SequentialTest
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import Clock
 from platform_core.ledger import Ledger
@@ -25,6 +26,11 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         min_columns=settings.drift_min_columns,
         max_class_share=settings.drift_max_class_share,
         max_missing_increase=settings.drift_max_missing_increase,
+        test=SequentialTest(
+            alpha=settings.drift_false_alarm_rate,
+            tolerance=settings.drift_tolerance,
+            looks=settings.drift_looks,
+        ),
     )
     page_rows = settings.drift_page_rows if settings.drift_pages else 0
     webhook = None
@@ -40,7 +46,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             settings.drift_flush_timeout_seconds,
         ),
         retrain=RetrainPolicy(
-            on_drift=settings.drift_retrain_on == "drift",
+            on=settings.drift_retrain_on,
             environments=settings.drift_retrain_environments,
         ),
         webhook=webhook,

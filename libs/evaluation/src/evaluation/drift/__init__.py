@@ -3,10 +3,11 @@
 from evaluation.drift.blocks import BlockCounts, design_effect
 from evaluation.drift.discoveries import e_benjamini_hochberg
 from evaluation.drift.events import category_events, events, threshold_events
-from evaluation.drift.sequential import SequentialTest
+from evaluation.drift.sequential import LONGEST, SequentialTest
 from evaluation.drift.shift import Shift, shift_evidence
 
 __all__ = [
+    "LONGEST",
     "BlockCounts",
     "SequentialTest",
     "Shift",

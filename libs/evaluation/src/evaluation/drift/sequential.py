@@ -12,6 +12,7 @@ from evaluation.drift.shift import shift_evidence
 LOG_LIMIT = np.log(1e100)
 # The last 1, 2, 4, ... looks are tested together. After so many, the baseline's error dominates.
 LENGTHS = (1, 2, 4, 8, 16, 32)
+LONGEST = LENGTHS[-1]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class SequentialTest:
 
         `baseline` [..., K] and `events` [T, ..., K] are counts of K events, `baseline_rows` [...]
         and `rows` [T, ...] of rows, and `design_effects` [T, ...] as `design_effect` returns them;
-        a look without rows counts nothing. Only the last `LENGTHS[-1]` looks matter, the last one
+        a look without rows counts nothing. Only the last `LONGEST` looks matter, the last one
         being the newest.
 
         A change may begin at any look, so a test supermartingale E_j starts at each look j, and
@@ -56,7 +57,7 @@ class SequentialTest:
         """
         if not events.shape[-1]:  # a column with one bin
             return np.zeros(np.shape(rows)[1:])
-        recent = slice(-LENGTHS[-1], None)
+        recent = slice(-LONGEST, None)
         effects = np.sum(design_effects[recent] * rows[recent], axis=0)
         effect = np.maximum(effects / np.maximum(np.sum(rows[recent], axis=0), 1), 1)
         logarithms = [
