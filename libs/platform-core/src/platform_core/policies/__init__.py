@@ -9,16 +9,19 @@ from platform_core.policies.decisions import (
     retraining_due,
     rollback_due,
 )
+from platform_core.policies.findings import findings_of, window_findings
 from platform_core.policies.files import PolicyFolder, read_policy
 
 __all__ = [
     "PolicyFolder",
     "Step",
     "WindowFindings",
+    "findings_of",
     "first_step",
     "may_act",
     "next_step",
     "read_policy",
     "retraining_due",
     "rollback_due",
+    "window_findings",
 ]

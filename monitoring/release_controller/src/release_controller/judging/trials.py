@@ -1,0 +1,58 @@
+"""The canary or shadow of a serving state, and when it began."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import LedgerEntry
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.ledger import serving_state
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A release that is tried next to the stable one since `started`.
+
+    `percent` is the canary's share, or the sampled share of the shadow.
+    """
+
+    use_case: str
+    environment: Environment
+    change_id: str
+    role: Literal[ServingRole.CANARY, ServingRole.SHADOW]
+    stable: str
+    candidate: str
+    percent: int
+    started: datetime
+
+
+def current_trial(entries: Sequence[LedgerEntry]) -> Trial | None:
+    """Return the trial after `entries` (oldest first): the canary, else the shadow, else `None`.
+
+    The evidence about a candidate starts again when the stable release changes.
+    """
+    state = serving_state(entries)
+    if state.stable is None:
+        return None
+    if state.canary is not None:
+        role, one, percent = ServingRole.CANARY, state.canary, state.canary.percent
+    elif state.shadow is not None:
+        role, one, percent = ServingRole.SHADOW, state.shadow, state.shadow.sample_percent
+    else:
+        return None
+    begun = [e for e in entries if e.change.change_id == one.change_id]
+    if not begun:
+        return None
+    change = begun[-1].change
+    return Trial(
+        change.use_case,
+        change.environment,
+        one.change_id,
+        role,
+        state.stable,
+        one.release_id,
+        percent,
+        begun[-1].time,
+    )
