@@ -9,8 +9,8 @@ from platform_core.policies.decisions import (
     retraining_due,
     rollback_due,
 )
-from platform_core.policies.findings import findings_of, window_findings
 from platform_core.policies.files import PolicyFolder, read_policy
+from platform_core.policies.findings import findings_of, window_findings
 
 __all__ = [
     "PolicyFolder",

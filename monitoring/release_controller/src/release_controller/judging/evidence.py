@@ -113,7 +113,9 @@ def _evidence(rows: pa.Table, case: UseCase, trial: Trial, losses: Losses) -> Ev
 def _pairs(rows: pa.Table, case: UseCase, losses: Losses) -> PairedAnswers:
     """Return the differences of the two answers to each record, in the order of the answers."""
     rows = rows.append_column("loss", pa.array(_losses(rows, case, losses)))
-    rows = rows.filter(pa.array(~_failed(rows))).select(["prediction_id", "role", "prediction", "loss"])
+    rows = rows.filter(pa.array(~_failed(rows))).select(
+        ["prediction_id", "role", "prediction", "loss"]
+    )
     shadow = pc.equal(rows["role"], ServingRole.SHADOW.value)
     mine = rows.filter(shadow).combine_chunks()
     theirs = rows.filter(pc.invert(shadow)).combine_chunks()
@@ -147,9 +149,7 @@ def _failed(rows: pa.Table) -> np.ndarray:
 def _no_evidence(trial: Trial) -> Evidence:
     none, empty = np.zeros(0, np.bool_), np.zeros(0)
     pairs = PairedAnswers(empty, empty) if trial.role is ServingRole.SHADOW else None
-    return Evidence(
-        ServedAnswers(none, none, empty), LabelledLosses(none, empty), pairs, 0, None
-    )
+    return Evidence(ServedAnswers(none, none, empty), LabelledLosses(none, empty), pairs, 0, None)
 
 
 def _floats(column: pa.ChunkedArray | pa.Array) -> np.ndarray:

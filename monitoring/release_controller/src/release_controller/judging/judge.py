@@ -16,12 +16,12 @@ from platform_core.contracts.policy import ActionLimits, Finding, Policy
 from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import PlatformError
 from platform_core.ledger import Ledger, serving_state
+from platform_core.policies import Step, first_step, may_act, next_step, rollback_due
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import comparison_path, latest_comparison_path
 from release_controller.judging.comparing import compare
 from release_controller.judging.findings import stable_findings
 from release_controller.judging.trials import Trial, current_trial
-from platform_core.policies import Step, first_step, may_act, next_step, rollback_due
 from use_cases import UseCase, use_case_names
 from use_cases import use_case as installed
 
@@ -119,9 +119,7 @@ class Judge:
                     _log.exception("%s in %s could not be judged", name, environment)
         return judged
 
-    def _begin(
-        self, case: UseCase, state: ServingState, since: datetime, policy: Policy
-    ) -> None:
+    def _begin(self, case: UseCase, state: ServingState, since: datetime, policy: Policy) -> None:
         """Begin to try staging's release in production, once, if it is newer than production's."""
         step = first_step(policy.promotion, state)
         staged = self.ledger.entries(case.name, Environment.STAGING)
