@@ -9,7 +9,7 @@ from evaluation.comparison import (
     combined_verdict,
     shadow_criteria,
 )
-from platform_core.contracts.comparison import Comparison
+from platform_core.contracts.comparison import Comparison, CriterionResult
 from platform_core.errors import PlatformError
 from platform_core.ports.blob_store import BlobStore
 from release_controller.judging.evidence import Evidence, read_evidence
@@ -66,7 +66,7 @@ def losses_of(store: BlobStore, case: UseCase, stable: str) -> Losses:
     return Losses(margin, max(CLIPPED_AT * (error or margin), margin))
 
 
-def _criteria(evidence: Evidence, losses: Losses) -> Iterator[object]:
+def _criteria(evidence: Evidence, losses: Losses) -> Iterator[CriterionResult]:
     if evidence.pairs is None:
         yield from canary_criteria(evidence.answers, evidence.labelled, losses)
     else:

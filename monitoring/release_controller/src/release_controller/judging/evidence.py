@@ -7,8 +7,10 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from evaluation.comparison import LabelledLosses, Losses, PairedAnswers, ServedAnswers
+from evaluation.curves import Floats
 from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
@@ -131,16 +133,16 @@ def _pairs(rows: pa.Table, case: UseCase, losses: Losses) -> PairedAnswers:
     return PairedAnswers(np.clip(outputs, 0, losses.bound), differences[known])
 
 
-def _losses(rows: pa.Table, case: UseCase, losses: Losses) -> np.ndarray:
+def _losses(rows: pa.Table, case: UseCase, losses: Losses) -> Floats:
     """Return the loss of each row, NaN where it has no label: see `Losses`."""
     if case.classes:
         wrong = pc.cast(pc.not_equal(rows["prediction"], rows["label"]), pa.float64())
         return _floats(wrong)
     errors = np.abs(_floats(rows["prediction"]) - _floats(rows["label"]))
-    return np.clip(errors, 0, losses.bound)  # keeps NaN
+    return np.minimum(errors, losses.bound)  # keeps NaN
 
 
-def _failed(rows: pa.Table) -> np.ndarray:
+def _failed(rows: pa.Table) -> NDArray[np.bool_]:
     if "failed" not in rows.schema.names:
         return np.zeros(rows.num_rows, np.bool_)
     return _bool(pc.fill_null(rows["failed"], fill_value=False))
@@ -152,10 +154,10 @@ def _no_evidence(trial: Trial) -> Evidence:
     return Evidence(ServedAnswers(none, none, empty), LabelledLosses(none, empty), pairs, 0, None)
 
 
-def _floats(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+def _floats(column: pa.ChunkedArray | pa.Array) -> Floats:
     """Return a column as float64 [N], nulls as NaN."""
     return np.asarray(pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
-def _bool(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+def _bool(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
     return np.asarray(column.to_numpy(zero_copy_only=False), np.bool_)

@@ -7,8 +7,10 @@ from typing import Literal
 
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import LedgerEntry
-from platform_core.contracts.serving_state import ServingRole
+from platform_core.contracts.serving_state import Canary, ServingRole, Shadow
 from platform_core.ledger import serving_state
+
+TrialRole = Literal[ServingRole.CANARY, ServingRole.SHADOW]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Trial:
     use_case: str
     environment: Environment
     change_id: str
-    role: Literal[ServingRole.CANARY, ServingRole.SHADOW]
+    role: TrialRole
     stable: str
     candidate: str
     percent: int
@@ -37,22 +39,27 @@ def current_trial(entries: Sequence[LedgerEntry]) -> Trial | None:
     if state.stable is None:
         return None
     if state.canary is not None:
-        role, one, percent = ServingRole.CANARY, state.canary, state.canary.percent
+        one: tuple[TrialRole, Canary | Shadow, int] = (
+            ServingRole.CANARY,
+            state.canary,
+            state.canary.percent,
+        )
     elif state.shadow is not None:
-        role, one, percent = ServingRole.SHADOW, state.shadow, state.shadow.sample_percent
+        one = (ServingRole.SHADOW, state.shadow, state.shadow.sample_percent)
     else:
         return None
-    begun = [e for e in entries if e.change.change_id == one.change_id]
+    role, candidate, percent = one
+    begun = [e for e in entries if e.change.change_id == candidate.change_id]
     if not begun:
         return None
     change = begun[-1].change
     return Trial(
         change.use_case,
         change.environment,
-        one.change_id,
+        candidate.change_id,
         role,
         state.stable,
-        one.release_id,
+        candidate.release_id,
         percent,
         begun[-1].time,
     )
