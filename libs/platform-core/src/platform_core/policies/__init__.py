@@ -11,8 +11,10 @@ from platform_core.policies.decisions import (
 )
 from platform_core.policies.files import PolicyFolder, read_policy
 from platform_core.policies.findings import findings_of, window_findings
+from platform_core.policies.simulation import PolicyAction, simulate
 
 __all__ = [
+    "PolicyAction",
     "PolicyFolder",
     "Step",
     "WindowFindings",
@@ -23,5 +25,6 @@ __all__ = [
     "read_policy",
     "retraining_due",
     "rollback_due",
+    "simulate",
     "window_findings",
 ]
