@@ -6,7 +6,9 @@ from importlib import import_module
 from bench_report import note
 
 # By topic, the module with `run(options)`; it is imported on use.
-TOPICS: dict[str, str] = {}
+TOPICS = {
+    "drift": "decisions.drift",
+}
 
 
 def run(options: argparse.Namespace) -> bool:
