@@ -15,7 +15,7 @@ BIN_WIDTH = 0.5
 """Width of a cell in logits."""
 PRIOR_DEVIATION = 0.5
 """How far slope and intercept may be from those of the prior: a standard deviation, assumed."""
-STEPS = 25
+STEPS, SMALLEST_STEP = 50, 1e-8
 BINARY = 2
 """Classes of a binary task."""
 _SMALLEST = 1e-6
@@ -134,14 +134,23 @@ def _fit(cells: Sequence[CalibrationCell], prior: Floats, spread: Floats) -> tup
     hits = np.array([cell.observed for cell in cells], np.float64)
     design = np.column_stack([_logit(shares), np.ones(len(cells))])
     precision = np.linalg.inv(spread)
+
+    def loss(at: Floats) -> float:
+        logits, away = design @ at, at - prior
+        return float(rows @ np.logaddexp(0, logits) - hits @ logits + away @ precision @ away / 2)
+
     value = prior.copy()
     for _ in range(STEPS):
         expected = _sigmoid(design @ value)
         slope = design.T @ (hits - rows * expected) - precision @ (value - prior)
         curvature = (design.T * (rows * expected * (1 - expected))) @ design + precision
-        # Steps of at most 1 keep Newton's method from overshooting far from the solution.
-        move = np.linalg.solve(curvature, slope)
-        value = value + move / max(1.0, float(np.abs(move).max()))
+        move, before = np.linalg.solve(curvature, slope), loss(value)
+        # Newton's step can overshoot far from the solution; half of it may not.
+        while loss(value + move) > before and np.abs(move).max() > SMALLEST_STEP:
+            move = move / 2
+        value = value + move
+        if np.abs(move).max() < SMALLEST_STEP:
+            break
     return value, np.linalg.inv(curvature)
 
 

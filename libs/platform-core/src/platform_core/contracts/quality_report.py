@@ -118,7 +118,9 @@ class QualityReport(Contract):
     when nothing answered. `revision` counts up from 1, with a new `created_at`, when labels or
     records arrive late. `mature` says that the last record is older than the use case's label
     maturity: no further label is expected. A row without a label is unknown, never a negative.
-    `calibration` are the labelled rows of the window, which calibrate later ones.
+    `calibration` are the labelled rows of the window, which calibrate later ones. `calibrated_on`
+    is the number of earlier rows that calibrated this one. `label_state` and `log_objects` describe
+    what was there when it was measured, so that a late label or record is noticed.
     """
 
     report_id: str
@@ -140,3 +142,5 @@ class QualityReport(Contract):
     slices: tuple[SliceQuality, ...] = ()
     calibration: tuple[CalibrationCell, ...] = ()
     detail: str = ""
+    label_state: str = ""
+    log_objects: int | None = None
