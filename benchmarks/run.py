@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench_report import machine, page, say
 from bench_services import check_services
+from decisions.section import TOPICS
 from pydantic import ValidationError
 from serving.contestants import NAMES
 
@@ -32,6 +33,7 @@ SECTIONS = {
     "dispatch": "bench_dispatch",
     "byo": "bench_byo",
     "parity": "bench_parity",
+    "decisions": "decisions.section",
 }
 # `make bench-quality` measures the models, not speed.
 BY_ITSELF = "quality"
@@ -83,12 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     environments = [environment.value for environment in Environment]
     parser.add_argument("--environment", default="staging", choices=environments)
     parser.add_argument("--rounds", type=int, help="of serving, and of the smallest batch")
+    only = f"of serving, some of {','.join(NAMES)}; of decisions, some of {','.join(TOPICS)}"
+    parser.add_argument("--only", type=_names, help=only)
     _serving_options(parser.add_argument_group("serving"))
     return parser
 
 
 def _serving_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--only", type=_names, help=f"some of {','.join(NAMES)}")
     group.add_argument("--clients", type=_numbers, help="clients at once, as in 1,16,64")
     group.add_argument("--before", type=Path, help="another checkout, measured in the same run")
     group.add_argument("--seconds", type=float, help="length of one load")
@@ -96,7 +99,7 @@ def _serving_options(group: argparse._ArgumentGroup) -> None:
 
 def _names(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - set(NAMES):
+    if unknown := set(names) - {*NAMES, *TOPICS}:
         raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}")
     return names
 

@@ -14,7 +14,8 @@ from drift_detector.detection import DriftDetector, DriftPolicy
 from drift_detector.job import DriftJob
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.serving_state import ServingState
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
@@ -80,10 +81,11 @@ class World:
                 environment=Environment(environment),
                 action=Action.DEPLOY,
                 actor="test",
-                from_release=None,
-                to_release=release_id,
+                change_id="c",
+                from_state=ServingState(),
+                to_state=ServingState(stable=release_id),
                 reason="test",
-                verdict=Verdict.SERVED,
+                status=ChangeStatus.APPLIED,
             )
         )
 
@@ -120,6 +122,7 @@ class World:
             "use_case": [name] * count,
             "environment": [environment] * count,
             "release_id": [release_id] * count,
+            "role": ["stable"] * count,
             "prediction": [prediction] * count if prediction else scores.predictions,
             "purpose": [purpose] * count,
             "degraded": [False] * count,

@@ -1,4 +1,4 @@
-"""PSI and KS compared with SciPy and with their formulas, and on samples without drift."""
+"""Statistics compared with SciPy and with their formulas, and on samples without drift."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.spatial import distance
 
 from baseline import (
     NumericReference,
     build_baseline,
+    jensen_shannon,
     ks_p_value,
     ks_two_sample,
     occupied_bins,
@@ -51,6 +53,17 @@ def test_psi_is_the_formula(expected, data):
 @given(COUNTS, st.integers(1, 50))
 def test_psi_of_the_same_shares_is_zero(counts, factor):
     assert psi(counts, [factor * count for count in counts]) == pytest.approx(0, abs=1e-12)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.data())
+def test_the_jensen_shannon_distance_is_scipys(expected, data):
+    actual = data.draw(st.lists(st.integers(0, 50), min_size=len(expected), max_size=len(expected)))
+    value = jensen_shannon(np.array(expected), np.array(actual))
+    if sum(expected) and sum(actual):
+        assert value == pytest.approx(distance.jensenshannon(expected, actual, base=2), abs=1e-7)
+        assert 0 <= value <= 1 + 1e-12
+    else:
+        assert value is None
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.data())

@@ -7,6 +7,7 @@ from embedded.program import Port, Probe, Program
 from embedded.settings import EmbeddedSettings
 from embedded.stack_folder import StackFolder
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import ConfigurationError
 
 RAY_STOP_SECONDS = 30
@@ -85,7 +86,7 @@ def _ray(settings: EmbeddedSettings, run: StackFolder, token: str) -> Program:
 
 
 def _inference(settings: EmbeddedSettings, environment: Environment, grpc_port: int) -> Program:
-    url = settings.inference_url(environment, "")
+    url = settings.release_url(environment, "", "", ServingRole.STABLE)
     _, port = _address(url)
     return Program(
         f"inference-{environment}",

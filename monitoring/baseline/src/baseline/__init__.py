@@ -10,6 +10,7 @@ from baseline.columns import (
 )
 from baseline.reference import CategoricalReference, NumericReference, Reference
 from baseline.statistics import (
+    jensen_shannon,
     ks_p_value,
     ks_statistic,
     ks_two_sample,
@@ -28,6 +29,7 @@ __all__ = [
     "baseline_bytes",
     "build_baseline",
     "empty_baseline",
+    "jensen_shannon",
     "ks_p_value",
     "ks_statistic",
     "ks_two_sample",

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from api_gateway.routing.target import ServingTarget, all_targets
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
-from platform_core.contracts.ledger import LedgerEntry, Verdict
+from platform_core.contracts.ledger import ChangeStatus, LedgerEntry
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
@@ -34,13 +34,12 @@ Document = TypeVar("Document", ReleaseManifest, Lineage)
 class ActiveRelease:
     """The release that an environment serves according to the ledger.
 
-    A document that cannot be read is `None`. A `canary` answers a share of the requests.
+    A document that cannot be read is `None`.
     """
 
     release_id: str
     manifest: ReleaseManifest | None
     lineage: Lineage | None
-    canary: str | None = None
 
 
 class Catalog:
@@ -92,7 +91,7 @@ class Catalog:
             UpstreamUnavailable: it cannot be read.
         """
         before = (entry for entry in self._ledger.entries(*target) if entry.time <= at)
-        served = [entry for entry in before if entry.change.verdict is Verdict.SERVED]
+        served = [entry for entry in before if entry.change.status is ChangeStatus.APPLIED]
         return served[-1] if served else None
 
     def lineage(self, use_case: str, release_id: str) -> Lineage | None:
@@ -154,7 +153,6 @@ class Catalog:
             release_id,
             self._document(release_path(name, release_id, RELEASE_FILE), ReleaseManifest),
             self._document(release_path(name, release_id, LINEAGE_FILE), Lineage),
-            self._ledger.canary(*target),
         )
 
     def _document(self, path: str, kind: type[Document]) -> Document | None:

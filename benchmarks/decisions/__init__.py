@@ -1,0 +1,1 @@
+"""Seeded simulations of what the platform decides: drift, quality, comparisons."""

@@ -1,0 +1,51 @@
+"""Comparisons of two models: sequential ones on live traffic, fixed ones on held-out rows."""
+
+from evaluation.comparison.betting import BoundedValues, lower_limit, upper_limit
+from evaluation.comparison.blocks import block_differences
+from evaluation.comparison.candidates import unseen_rows, within_one_standard_error
+from evaluation.comparison.levels import ERROR_RATE, Levels
+from evaluation.comparison.live import (
+    LabelledLosses,
+    PairedAnswers,
+    ServedAnswers,
+    canary_criteria,
+    shadow_criteria,
+)
+from evaluation.comparison.needed import more_records_needed, more_values_needed
+from evaluation.comparison.quality import (
+    Losses,
+    outputs_criterion,
+    paired_quality,
+    unpaired_quality,
+)
+from evaluation.comparison.rates import RateCounts, rate_limits
+from evaluation.comparison.service import errors_criterion, latency_criteria
+from evaluation.comparison.verdicts import combined_verdict, verdict_of
+
+__all__ = [
+    "ERROR_RATE",
+    "BoundedValues",
+    "LabelledLosses",
+    "Levels",
+    "Losses",
+    "PairedAnswers",
+    "RateCounts",
+    "ServedAnswers",
+    "block_differences",
+    "canary_criteria",
+    "combined_verdict",
+    "errors_criterion",
+    "latency_criteria",
+    "lower_limit",
+    "more_records_needed",
+    "more_values_needed",
+    "outputs_criterion",
+    "paired_quality",
+    "rate_limits",
+    "shadow_criteria",
+    "unpaired_quality",
+    "unseen_rows",
+    "upper_limit",
+    "verdict_of",
+    "within_one_standard_error",
+]

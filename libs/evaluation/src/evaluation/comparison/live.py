@@ -1,0 +1,86 @@
+"""All criteria of a canary or a shadow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.comparison.levels import ERROR_RATE, Levels
+from evaluation.comparison.quality import (
+    Losses,
+    outputs_criterion,
+    paired_quality,
+    unpaired_quality,
+)
+from evaluation.comparison.rates import RateCounts
+from evaluation.comparison.service import errors_criterion, latency_criteria
+from evaluation.curves import Floats
+from platform_core.contracts.comparison import CriterionResult
+
+ERRORS_MARGIN = 0.01
+# Errors, two kinds of slow answers, and quality may say `worse`.
+_CRITERIA = 4
+
+
+@dataclass(frozen=True)
+class ServedAnswers:
+    """N answers of both releases, in the order of time.
+
+    `candidate` [N]: it is the candidate's. `failed` [N]: the release gave no usable answer.
+    `seconds` [N]: how long it took; of failed answers it is not used.
+    """
+
+    candidate: NDArray[np.bool_]
+    failed: NDArray[np.bool_]
+    seconds: Floats
+
+
+@dataclass(frozen=True)
+class LabelledLosses:
+    """The losses [M] of labelled answers of both releases, in the order of time.
+
+    `candidate` [M] says whose answer each is.
+    """
+
+    candidate: NDArray[np.bool_]
+    losses: Floats
+
+
+@dataclass(frozen=True)
+class PairedAnswers:
+    """Records that both releases answered.
+
+    `outputs` [K] is the difference of the answers to each record, `losses` [M] the candidate's
+    loss minus the stable release's of each that has a label.
+    """
+
+    outputs: Floats
+    losses: Floats
+
+
+def canary_criteria(
+    answers: ServedAnswers, labelled: LabelledLosses, losses: Losses, error_rate: float = ERROR_RATE
+) -> tuple[CriterionResult, ...]:
+    """Compare a canary with the stable release; each record has an answer of one of them."""
+    levels = Levels.of(_CRITERIA, error_rate)
+    quality = unpaired_quality(labelled.candidate, labelled.losses, losses, levels)
+    return (*_service(answers, levels), quality)
+
+
+def shadow_criteria(
+    answers: ServedAnswers, pairs: PairedAnswers, losses: Losses, error_rate: float = ERROR_RATE
+) -> tuple[CriterionResult, ...]:
+    """Compare a shadow with the stable release on the records that both answered."""
+    levels = Levels.of(_CRITERIA, error_rate)
+    outputs = outputs_criterion(pairs.outputs, losses, levels.for_outputs())
+    quality = paired_quality(pairs.losses, losses, levels.for_labels())
+    return (*_service(answers, levels), outputs, quality)
+
+
+def _service(answers: ServedAnswers, levels: Levels) -> list[CriterionResult]:
+    errors = RateCounts.of(answers.candidate, answers.failed)
+    answered = ~answers.failed
+    latency = latency_criteria(answers.candidate[answered], answers.seconds[answered], levels)
+    return [errors_criterion(errors, ERRORS_MARGIN, levels), *latency]

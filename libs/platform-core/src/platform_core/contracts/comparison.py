@@ -1,0 +1,74 @@
+"""The comparison of a canary or shadow with the stable release."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from platform_core.contracts.base import Contract
+from platform_core.contracts.environments import Environment
+
+
+class ComparisonVerdict(StrEnum):
+    """What is known about a candidate, in comparison with the stable release.
+
+    `equivalent`: worse by less than the margin, if at all (non-inferior), and not shown to be
+    better. `undecided` says that the records do not tell yet; it is never "no difference".
+    """
+
+    BETTER = "better"
+    WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    UNDECIDED = "undecided"
+
+
+class CriterionResult(Contract):
+    """One criterion: the candidate's value minus the stable release's, so that more is worse.
+
+    `name` is `errors` (share of failed answers), `latency_p50` or `latency_p95` (share of slow
+    answers), `quality` (mean loss, from labels) or `outputs` (mean difference of the answers to
+    the same records). `estimate`, `lower` and `upper` are `None` without records. The limits hold
+    whenever they are read: the true difference is ever below `lower` with a probability of at most
+    `lower_error`, and ever above `upper` with one of at most `upper_error`.
+    `candidate_records` and `stable_records` are the records that the criterion could use.
+    `needed` is how many more of the candidate's records decide with a probability of 80 % if the
+    two releases are equally good; `None` if that is not known, or if it is decided.
+    """
+
+    name: str
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    lower_error: float
+    upper_error: float
+    margin: float
+    candidate_records: int
+    stable_records: int
+    verdict: ComparisonVerdict
+    needed: int | None = None
+    detail: str = ""
+
+
+class Comparison(Contract):
+    """The evidence about one candidate so far.
+
+    `role` is the candidate's. `started` is when it began to answer, `updated` the time of the
+    newest record (UTC). `paired` counts the records that both releases answered. `verdict` and
+    `needed` combine the criteria.
+    """
+
+    use_case: str
+    environment: Environment
+    change_id: str
+    role: Literal["canary", "shadow"]
+    stable_release: str
+    candidate_release: str
+    started: datetime
+    updated: datetime
+    stable_answers: int = Field(ge=0)
+    candidate_answers: int = Field(ge=0)
+    paired: int = Field(ge=0)
+    criteria: tuple[CriterionResult, ...]
+    verdict: ComparisonVerdict
+    needed: int | None = None
