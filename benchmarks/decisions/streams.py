@@ -36,15 +36,11 @@ class Answers:
 
 @dataclass(frozen=True)
 class Stream:
-    """Windows in time order, and the held-out rows of the training period.
-
-    The labels of a window are known `delay` windows later.
-    """
+    """Windows in time order, and the held-out rows of the training period."""
 
     name: str
     test: Answers
     windows: tuple[Answers, ...]
-    delay: int
 
 
 def missing_files() -> list[str]:
@@ -137,7 +133,6 @@ def _stream(
         name,
         answers(first[held], numbers[:trained][held]),
         tuple(answers(inputs.iloc[s : s + window], numbers[s : s + window]) for s in starts),
-        delay=4,
     )
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.contracts.tasks import ERROR_METRICS, Metric
 
 
@@ -128,7 +128,7 @@ class QualityReport(Contract):
     use_case: str
     environment: Environment
     release_id: str | None
-    role: Literal["stable", "canary", "shadow"]
+    role: ServingRole
     start: datetime
     end: datetime
     created_at: datetime

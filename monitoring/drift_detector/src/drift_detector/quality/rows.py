@@ -10,16 +10,16 @@ import pyarrow.compute as pc
 
 from evaluation.quality import ClassScores, ClassWindow, NumberWindow
 from platform_core.contracts.inference_record import Purpose
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.contracts.tasks import INTERVAL_ENDS
 from records import log_columns
-from records.columns import PREDICTION, PURPOSE, RELEASE_ID, column
+from records.columns import PREDICTION, PURPOSE, RELEASE_ID, ROLE, column
 from records.labels.join import LABEL
 from use_cases import UseCase
 
-ROLE = "role"
-STABLE = "stable"
-"""The role of records that were logged without one."""
 SLICE = "slice."
+UNMARKED = ServingRole.STABLE.value
+"""The role of records that were logged before there were roles."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ReleaseRows:
     """
 
     release_id: str
-    role: str
+    role: ServingRole
     window: ClassWindow | NumberWindow
     slices: dict[str, pa.Array]
     left_out: int
@@ -56,7 +56,7 @@ def release_rows(case: UseCase, batches: Iterable[pa.RecordBatch]) -> Iterator[R
     pairs = table.select([RELEASE_ID, ROLE]).group_by([RELEASE_ID, ROLE]).aggregate([])
     for pair in pairs.sort_by([(RELEASE_ID, "ascending"), (ROLE, "ascending")]).to_pylist():
         same = [pc.equal(table[name], value) for name, value in pair.items()]
-        yield _rows(case, table.filter(pc.and_(*same)), pair[RELEASE_ID], pair[ROLE])
+        yield _rows(case, table.filter(pc.and_(*same)), pair[RELEASE_ID], ServingRole(pair[ROLE]))
 
 
 def _compact(case: UseCase, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -65,7 +65,7 @@ def _compact(case: UseCase, batch: pa.RecordBatch) -> pa.RecordBatch:
     role, rows = column(live, ROLE), live.num_rows
     columns = {
         RELEASE_ID: live.column(RELEASE_ID),
-        ROLE: pa.array([STABLE] * rows) if role is None else pc.fill_null(role, STABLE),
+        ROLE: pa.array([UNMARKED] * rows) if role is None else pc.fill_null(role, UNMARKED),
         PREDICTION: live.column(PREDICTION),
         LABEL: live.column(LABEL),
     }
@@ -91,7 +91,7 @@ def _slices(case: UseCase, live: pa.RecordBatch) -> dict[str, pa.Array]:
     }
 
 
-def _rows(case: UseCase, table: pa.Table, release_id: str, role: str) -> ReleaseRows:
+def _rows(case: UseCase, table: pa.Table, release_id: str, role: ServingRole) -> ReleaseRows:
     total, needed = table.num_rows, [PREDICTION, *_answers(case)]
     complete = [pc.is_valid(table[name]) for name in needed]
     if case.classes:
