@@ -20,7 +20,7 @@ from platform_core.contracts.quality_report import (
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import UnknownUseCase, UpstreamUnavailable
 from platform_core.parquet import write_table
-from platform_core.quality_reports import latest_quality
+from platform_core.reports.quality import latest_quality
 from platform_core.storage import label_object_path
 from records import label_table, read_log
 from use_cases import use_case

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.ports.blob_store import BlobStore
-from platform_core.report_folders import newest_reports, read_documents
+from platform_core.reports import newest_reports, read_documents
 from platform_core.storage import DRIFT_REPORTS
 
 

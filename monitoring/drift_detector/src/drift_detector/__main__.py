@@ -4,9 +4,10 @@ import sys
 from datetime import timedelta
 from threading import Event
 
-from drift_detector.bootstrap import build_job, build_quality_job
+from drift_detector.bootstrap import build_job
 from drift_detector.log import configure_logging
 from drift_detector.loop import run_loop
+from drift_detector.quality.bootstrap import build_quality_job
 from drift_detector.settings import DriftSettings
 from platform_core.clock import SystemClock
 from platform_core.programs import exit_code, on_termination, refuse_arguments

@@ -1,14 +1,12 @@
-"""Composition root: builds the jobs from settings; the only module that names adapters."""
+"""Composition root: builds the job from settings; the only module that names adapters."""
 
 from datetime import timedelta
 
 from drift_detector.alerts import RetrainPolicy, Webhook
 from drift_detector.detection import DriftDetector, DriftPolicy
 from drift_detector.detection.dominance import DominancePolicy
-from drift_detector.gateway import Flush, gateway_flush
+from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
-from drift_detector.quality.job import QualityJob
-from drift_detector.quality.measure import QualityMeter
 from drift_detector.settings import DriftSettings
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import Clock
@@ -36,7 +34,11 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
     return DriftJob(
         detector=DriftDetector(store, Ledger(store, clock), clock, policy, page_rows),
         use_cases=InstalledUseCases(),
-        flush=_flush(settings),
+        flush=gateway_flush(
+            settings.gateway_url,
+            settings.gateway_api_key.get_secret_value(),
+            settings.drift_flush_timeout_seconds,
+        ),
         retrain=RetrainPolicy(
             on_drift=settings.drift_retrain_on == "drift",
             environments=settings.drift_retrain_environments,
@@ -48,21 +50,4 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             length=timedelta(minutes=settings.drift_dominant_class_minutes),
         ),
         revise_period=timedelta(hours=settings.drift_revise_hours),
-    )
-
-
-def build_quality_job(settings: DriftSettings, clock: Clock) -> QualityJob:
-    """Return the quality job over all installed use cases."""
-    return QualityJob(
-        meter=QualityMeter(blob_store(settings), clock, settings.quality_calibration_rows),
-        use_cases=InstalledUseCases(),
-        flush=_flush(settings),
-    )
-
-
-def _flush(settings: DriftSettings) -> Flush:
-    return gateway_flush(
-        settings.gateway_url,
-        settings.gateway_api_key.get_secret_value(),
-        settings.drift_flush_timeout_seconds,
     )

@@ -15,6 +15,10 @@ BIN_WIDTH = 0.5
 """Width of a cell in logits."""
 PRIOR_DEVIATION = 0.5
 """How far slope and intercept may be from those of the prior: a standard deviation, assumed."""
+DRIFT_DEVIATION = 0.2
+"""How far they may be from those of the labelled rows in a later window: a standard deviation. With
+it about 90 % of the windows of the streams in `benchmarks/decisions` were covered; without, 65 %.
+"""
 STEPS, SMALLEST_STEP = 50, 1e-8
 BINARY = 2
 """Classes of a binary task."""
@@ -70,8 +74,9 @@ class ClassCalibrator:
 
     def derivatives(self, probabilities: Floats) -> Iterator[tuple[Floats, Floats]]:
         """Yield for each of the K classes the derivatives of the calibrated probabilities by its
-        two parameters, [2, N, C], and the covariance [2, 2] of these.
+        two parameters, [2, N, C], and the covariance [2, 2] of these in a later window.
         """
+        drift = np.eye(2) * DRIFT_DEVIATION**2
         step = 1e-4
         for number, covariance in enumerate(self.covariance):
             slopes = []
@@ -82,7 +87,7 @@ class ClassCalibrator:
                     _calibrate(probabilities, self.parameters + sign * moved) for sign in (1, -1)
                 )
                 slopes.append((above - below) / (2 * step))
-            yield np.array(slopes), covariance
+            yield np.array(slopes), covariance + drift
 
 
 def class_cells(

@@ -24,7 +24,7 @@ from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobInfo, BlobStore
-from platform_core.quality_reports import latest_quality
+from platform_core.reports.quality import latest_quality
 from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, release_path
 from use_cases import discover
 

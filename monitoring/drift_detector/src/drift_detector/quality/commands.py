@@ -40,7 +40,7 @@ def run_quality(
     as_json: JsonOption = False,
 ) -> None:
     """Measure the quality of one window and write its reports."""
-    from drift_detector.bootstrap import build_quality_job
+    from drift_detector.quality.bootstrap import build_quality_job
     from drift_detector.log import configure_logging
     from drift_detector.quality.text import quality_table
     from drift_detector.settings import DriftSettings
@@ -69,7 +69,7 @@ def show_quality(as_json: JsonOption = False) -> None:
     """Show the latest report of each use case, environment and role."""
     from drift_detector.quality.text import quality_table
     from platform_core.adapters.connect import blob_store
-    from platform_core.quality_reports import latest_quality
+    from platform_core.reports.quality import latest_quality
     from platform_core.settings import StorageSettings
 
     reports = latest_quality(blob_store(StorageSettings()))

@@ -7,7 +7,7 @@ from drift_detector.window import Window
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.quality_report import CalibrationCell, QualityReport
 from platform_core.ports.blob_store import BlobStore
-from platform_core.quality_reports import read_quality_reports
+from platform_core.reports.quality import read_quality_reports
 from platform_core.storage import quality_report_date_folder
 from use_cases import UseCase
 

@@ -1,4 +1,4 @@
-"""Reports in partitions by use case, environment, date and hour."""
+"""Reports in partitions by use case, environment, date and hour: read one hour or the newest."""
 
 from collections.abc import Iterator
 from typing import TypeVar

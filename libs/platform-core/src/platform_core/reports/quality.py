@@ -2,7 +2,7 @@
 
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.ports.blob_store import BlobStore
-from platform_core.report_folders import newest_reports, read_documents
+from platform_core.reports import newest_reports, read_documents
 from platform_core.storage import QUALITY_REPORTS
 
 
