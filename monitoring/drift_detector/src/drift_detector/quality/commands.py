@@ -40,8 +40,8 @@ def run_quality(
     as_json: JsonOption = False,
 ) -> None:
     """Measure the quality of one window and write its reports."""
-    from drift_detector.quality.bootstrap import build_quality_job
     from drift_detector.log import configure_logging
+    from drift_detector.quality.bootstrap import build_quality_job
     from drift_detector.quality.text import quality_table
     from drift_detector.settings import DriftSettings
     from drift_detector.window import parse_time, window_between
