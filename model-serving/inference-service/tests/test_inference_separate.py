@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from platform_core.contracts.serving_state import model_name
 from platform_core.storage import release_path
 from use_cases import model_schema, number_block, use_case
 
@@ -166,6 +167,22 @@ def test_the_transformer_follows_a_predictor_that_was_swapped(
     assert answer.json()["parameters"]["release_id"] == iris[1].id
     assert answer.content == whole.infer("iris", records("iris", 2), id="same").content
     assert transformer.serves("iris") == iris[1].id
+
+
+def test_a_release_name_never_gets_the_answer_of_another_release(
+    home, whole, transformer, predictor, first, iris, records
+):
+    names = [model_name("iris", release.id) for release in iris]
+    batch = records("iris", 2)
+    answer = transformer.infer(names[0], batch, id="same")
+    assert answer.content == whole.infer(names[0], batch, id="same").content
+    home.point("iris", iris[1].id)
+    assert predictor.load("iris").status_code == 200
+
+    answer = transformer.infer(names[0], batch)
+
+    assert answer.status_code == 503
+    assert f"serves release {iris[1].id}, not {names[0]}" in answer.json()["error"]
 
 
 def test_a_predictor_without_the_model_is_unavailable(predictor, transformer, first, records):

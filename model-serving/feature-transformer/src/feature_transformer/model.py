@@ -16,6 +16,7 @@ from model_server import (
     scored_response,
 )
 from platform_core.contracts.release import IntervalRule
+from platform_core.contracts.serving_state import model_name
 from platform_core.errors import ModelNotReady, PlatformError
 from platform_core.open_inference import TensorReader
 from scoring import TransformedRecords, decided_classes, prediction_intervals
@@ -62,16 +63,23 @@ class TransformerModel(Model):
         Raises:
             InvalidInput: a record tensor is missing or does not fit.
             UpstreamUnavailable: the predictor does not answer.
-            ModelNotReady: the predictor serves a release that cannot be used here.
+            ModelNotReady: the predictor serves a release that cannot be used here, or another
+                one than the request names.
         """
         del headers
         for _ in range(ATTEMPTS):
             release = self._release
             transformed, prediction = await self._ask(release, payload)
             answering = await self._answering(release, prediction.release_id)
+            self._check_name(payload.model_name, answering.identity.release_id)
             if answering.manifest.feature_views == release.manifest.feature_views:
                 return _response(payload, answering, transformed, prediction)
         raise ModelNotReady(f"the release of {self.name} changes faster than it can be followed")
+
+    def _check_name(self, asked: str, answering: str) -> None:
+        """Refuse the answer of another release than the one that the request names."""
+        if asked not in {self.name, model_name(self.name, answering)}:
+            raise ModelNotReady(f"the predictor serves release {answering}, not {asked}")
 
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
