@@ -157,8 +157,9 @@ def test_a_program_on_demand_that_exits_at_once_is_started_again(stack, tmp_path
         killed = programs.status()[0].pid
         os.kill(killed, signal.SIGKILL)
         assert wait_until(
-            lambda killed=killed: (row := programs.status()[0]).state == "ready"
-            and row.pid not in {0, killed},
+            lambda killed=killed: (
+                (row := programs.status()[0]).state == "ready" and row.pid not in {0, killed}
+            ),
             15,
         )
 

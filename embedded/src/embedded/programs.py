@@ -90,7 +90,9 @@ def _inference(
     settings: EmbeddedSettings, environment: Environment, pool: ServerPool = ServerPool.STABLE
 ) -> Program:
     stable = pool is ServerPool.STABLE
-    role, setting = (ServingRole.STABLE, "INFERENCE") if stable else (ServingRole.CANARY, "CANDIDATE")
+    role, setting = (
+        (ServingRole.STABLE, "INFERENCE") if stable else (ServingRole.CANARY, "CANDIDATE")
+    )
     url = settings.release_url(environment, "", "", role)
     _, port = _address(url)
     server = environment.value if stable else f"{environment}_{pool}"

@@ -29,7 +29,9 @@ def test_the_version_is_the_registered_one_or_else_the_release(pointers):
     assert pointers.read("iris").version == "a" * 32
 
 
-@pytest.mark.parametrize("name", ["churn", "iris-aaaaaaaa", "../secret", "..", "", "a\x00b", "A", "iris-", "-"])
+@pytest.mark.parametrize(
+    "name", ["churn", "iris-aaaaaaaa", "../secret", "..", "", "a\x00b", "A", "iris-", "-"]
+)
 def test_nothing_else_can_be_read(pointers, name):
     with pytest.raises(ReleaseNotFound, match="nothing is deployed"):
         pointers.read(name)

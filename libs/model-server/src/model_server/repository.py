@@ -172,7 +172,12 @@ class ReleaseRepository(ModelRepository):
             raise
 
     def _shared(self, pointer: ReleasePointer) -> Model | None:
-        """Return the model of the same release that another pointer loaded."""
+        """Return the model of the same release that another pointer loaded.
+
+        A model with a backend follows what that serves under each name, so it is not shared.
+        """
+        if self._backend is not None:
+            return None
         wanted = _identity(pointer)
         same = (one.model for one in self._loaded.values() if _identity(one.pointer) == wanted)
         return next(same, None)

@@ -16,7 +16,6 @@ from model_server import (
     scored_response,
 )
 from platform_core.contracts.release import IntervalRule
-from platform_core.contracts.serving_state import model_name
 from platform_core.errors import ModelNotReady, PlatformError
 from platform_core.open_inference import TensorReader
 from scoring import TransformedRecords, decided_classes, prediction_intervals
@@ -28,13 +27,16 @@ KNOWN_RELEASES = 4
 
 
 class TransformerModel(Model):
-    """Follows the release that the predictor serves, so that features and graph fit together."""
+    """Follows the release that the predictor serves, so that features and graph fit together.
+
+    A request that names a release, `<use case>-<digits>`, gets the answer of that one or none.
+    """
 
     def __init__(
         self, release: TransformerRelease, loader: ReleaseLoader, predictor: PredictorClient
     ) -> None:
         super().__init__(release.use_case.name)
-        self._release = release
+        self._own = self._release = release
         self._known = {release.identity.release_id: release}
         self._following = asyncio.Lock()
         self._loader = loader
@@ -67,19 +69,25 @@ class TransformerModel(Model):
                 one than the request names.
         """
         del headers
+        if payload.model_name != self.name:
+            return await self._predict_own(payload)
         for _ in range(ATTEMPTS):
             release = self._release
             transformed, prediction = await self._ask(release, payload)
             answering = await self._answering(release, prediction.release_id)
-            self._check_name(payload.model_name, answering.identity.release_id)
             if answering.manifest.feature_views == release.manifest.feature_views:
                 return _response(payload, answering, transformed, prediction)
         raise ModelNotReady(f"the release of {self.name} changes faster than it can be followed")
 
-    def _check_name(self, asked: str, answering: str) -> None:
-        """Refuse the answer of another release than the one that the request names."""
-        if asked not in {self.name, model_name(self.name, answering)}:
-            raise ModelNotReady(f"the predictor serves release {answering}, not {asked}")
+    async def _predict_own(self, payload: InferRequest) -> InferResponse:
+        """Answer a request that names the release."""
+        release = self._own
+        transformed, prediction = await self._ask(release, payload)
+        if prediction.release_id not in {None, release.identity.release_id}:
+            raise ModelNotReady(
+                f"the predictor serves release {prediction.release_id}, not {payload.model_name}"
+            )
+        return _response(payload, release, transformed, prediction)
 
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
@@ -87,7 +95,8 @@ class TransformerModel(Model):
         records = read_tensors(payload, self._reader, release.use_case.declaration.nullable)
         transformed = await release.transform(records)
         classes = len(release.manifest.classes)
-        prediction = await self._predictor.predict(self.name, transformed.features, classes)
+        predict = self._predictor.predict
+        prediction = await predict(self.name, payload.model_name, transformed.features, classes)
         return transformed, prediction
 
     async def _answering(self, asked: TransformerRelease, named: str | None) -> TransformerRelease:
