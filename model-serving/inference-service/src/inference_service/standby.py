@@ -28,7 +28,8 @@ def wait_for_pointer(variables: Mapping[str, str] = os.environ) -> None:
         signal.signal(number, _exit)
     folder = pointer_folder(Path(repository), Environment(environment), ServerPool.CANDIDATES)
     if not pointer_names(folder):
-        print(f"waiting for a pointer in {folder}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"waiting for a pointer in {folder}\n")
+        sys.stderr.flush()
     while not pointer_names(folder):
         time.sleep(POLL_SECONDS)
 
