@@ -11,7 +11,7 @@ import pytest
 
 from inference_service.standby import wait_for_pointer
 from model_server.testing import ServerProcess
-from platform_core.model_repository import ServerPool
+from platform_core.contracts.model_repository import ServerPool
 from platform_core.testing.processes import answers, listens, wait_until
 from use_cases import use_case
 

@@ -16,7 +16,7 @@ from model_server import (
     ReleaseServer,
 )
 from platform_core.adapters import connect
-from platform_core.model_repository import pointer_folder
+from platform_core.contracts.model_repository import pointer_folder
 from platform_core.settings import OnlineStoreSettings
 
 
