@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.model_repository import ServerPool, pointer_folder
 from platform_core.settings import StorageSettings
+from platform_core.storage.model_repository import ServerPool, pointer_folder
 
 
 class InferenceSettings(StorageSettings):
