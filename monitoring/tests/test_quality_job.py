@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from drift_detector.detection import Target
 from drift_detector.quality import estimated_quality
 from drift_detector.quality.job import QualityJob
 from drift_detector.quality.measure import QualityMeter
+from drift_detector.quality.stored import stored_quality
 from drift_detector.window import Window
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.label import PredictionLabel
@@ -232,3 +234,11 @@ def test_a_gateway_that_cannot_flush_does_not_stop_the_job(world, served):
 def test_an_unknown_use_case_is_refused(world):
     with pytest.raises(UnknownUseCase, match="installed are iris, spam"):
         job(world).run(last_hour(world), "weather")
+
+
+def test_the_stored_report_tells_what_is_known_about_the_gates(world, served):
+    window, target = last_hour(world), Target(use_case("iris"), PRODUCTION)
+    known = stored_quality(world.store)
+    assert known(target, served, window) == ()
+    (report,) = job(world).run(window).reports
+    assert known(target, served, window) == report.gates
