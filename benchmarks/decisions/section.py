@@ -6,9 +6,7 @@ from importlib import import_module
 from bench_report import note
 
 # By topic, the module with `run(options)`; it is imported on use.
-TOPICS = {
-    "drift": "decisions.drift",
-}
+TOPICS: dict[str, str] = {"quality": "decisions.quality", "drift": "decisions.drift.topic"}
 
 
 def run(options: argparse.Namespace) -> bool:

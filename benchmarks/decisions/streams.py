@@ -1,132 +1,149 @@
-"""Streams of windows as counts: a month of hours, many streams at once."""
+"""Streams of real data that a model trained on their beginning has to answer, window by window."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
-from scipy import special
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from baseline import Reference, monitored_columns
-from decisions.rows import Rows
-from drift_detector.detection.sequence import column_weights
-from evaluation.drift import LONGEST, SequentialTest, events
-
-BLOCKS = 25
-# More would only take longer: e-BH divides the error rate among any number.
-FEATURES = 6
+DATA = Path(os.environ.get("SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+FILES = ("stream_elec2", "emails_folders", "churn_telco", "emails_enron", "emails_lingspam")
+SEED = 0
+TEST_SHARE = 0.25
+YEAR = 12
+"""Months."""
 
 
 @dataclass(frozen=True)
-class StreamKind:
-    """Windows of `rows` rows, each row repeated in a run of `run` rows."""
+class Answers:
+    """The probabilities [N, C] of a model and the labels [N] (class numbers)."""
 
-    rows: int
-    run: int
+    probabilities: np.ndarray
+    labels: np.ndarray
 
-    def __str__(self) -> str:
-        return f"{self.rows} rows, {'independent' if self.run == 1 else f'runs of {self.run}'}"
-
-
-@dataclass
-class _Column:
-    """One column of S streams: the baseline's counts [S, B], and the shares [S, B] of windows."""
-
-    kind: Literal["numeric", "categorical"]
-    baseline: np.ndarray
-    shares: np.ndarray
+    @property
+    def accuracy(self) -> float:
+        """The share of rows whose most probable class is their label."""
+        return float((self.probabilities.argmax(axis=1) == self.labels).mean())
 
 
-def ever_drifted(
-    pool: Rows, kind: StreamKind, streams: int, looks: int, baseline_rows: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return for S streams whether a look ever drifted [S], and whether a look ever had a column
-    whose chi-square test of two samples is significant (5 % divided among the columns) [S].
+@dataclass(frozen=True)
+class Stream:
+    """Windows in time order, and the held-out rows of the training period."""
 
-    The baseline of each stream is drawn anew. Its windows come from another distribution, whose
-    largest difference of an event is exactly the tolerance, the worst case that is not drift.
-    """
-    random, test = np.random.default_rng(seed), SequentialTest()
-    names = [column.name for column in monitored_columns(pool.case)]
-    names = [*names[:-2][:FEATURES], *names[-2:]]  # the last two are the outputs
-    columns = [
-        _column(random, reference, streams, baseline_rows, test.tolerance)
-        for name, reference in pool.references().items()
-        if name in names
-    ]
-    weights = np.array(column_weights(names))
-    counts: list[list[np.ndarray]] = [[] for _ in columns]
-    effects: list[list[np.ndarray]] = [[] for _ in columns]
-    drifted, significant = np.zeros(streams, bool), np.zeros(streams, bool)
-    for _ in range(looks):
-        e_values = np.zeros((streams, len(columns)))
-        for i, column in enumerate(columns):
-            blocks = _blocks(random, column.shares, kind)
-            total = blocks.sum(axis=1)
-            counts[i] = [*counts[i][1 - LONGEST :], events(column.kind, total)]
-            effects[i] = [*effects[i][1 - LONGEST :], _effects(column.kind, blocks)]
-            e_values[:, i] = _e_values(test, column, counts[i], effects[i], kind.rows)
-            significant |= _significant(column.baseline, total, 0.05 / len(columns))
-        ordered = np.sort(e_values * weights, axis=1)[:, ::-1] * np.arange(1, len(columns) + 1)
-        drifted |= (ordered >= 1 / test.alpha).any(axis=1)  # e-BH
-    return drifted, significant
+    name: str
+    test: Answers
+    windows: tuple[Answers, ...]
 
 
-def _column(
-    random: np.random.Generator, reference: Reference, streams: int, rows: int, tolerance: float
-) -> _Column:
-    bins, kind = reference.bins(reference.cells), reference.kind
-    shares = bins / bins.sum()
-    other = random.dirichlet(np.ones(len(shares)), size=streams)
-    difference = events(kind, other) - events(kind, shares)
-    mixed = np.minimum(tolerance / np.abs(difference).max(axis=1), 1)[:, None]
-    baseline = random.multinomial(rows, shares, streams)
-    return _Column(kind, baseline, (1 - mixed) * shares + mixed * other)
+def missing_files() -> list[str]:
+    """Return the data files that are not there."""
+    return [name for name in FILES if not (DATA / f"{name}.parquet").exists()]
 
 
-def _blocks(random: np.random.Generator, shares: np.ndarray, kind: StreamKind) -> np.ndarray:
-    """Return the counts [S, BLOCKS, B] of a window: runs may lie across two blocks."""
-    if kind.run == 1:
-        return random.multinomial(kind.rows // BLOCKS, shares[:, None], (len(shares), BLOCKS))
-    runs = kind.rows // kind.run
-    drawn = random.multinomial(1, shares[:, None], (len(shares), runs))
-    starts, size = np.arange(runs) * kind.run, kind.rows / BLOCKS
-    ends = np.arange(BLOCKS)[:, None] * size
-    low, high = np.maximum(starts, ends), np.minimum(starts + kind.run, ends + size)
-    return np.asarray(np.maximum(high - low, 0) @ drawn)
+def streams() -> Iterator[Stream]:
+    """Yield the streams, each with a model of its own that is trained now."""
+    yield _elec2()
+    for mailbox in ("farmer-d", "kitchen-l", "lokay-m"):
+        yield _folders(mailbox)
+    yield _telco()
+    yield _mail()
 
 
-def _effects(kind: Literal["numeric", "categorical"], blocks: np.ndarray) -> np.ndarray:
-    """Return the design effects [S] of blocks of equal size, as `evaluation.drift` does for one."""
-    counted = events(kind, blocks)
-    rows = blocks.sum(axis=(1, 2))
-    shares = counted.sum(axis=1) / rows[:, None]
-    between = ((counted - (rows / BLOCKS)[:, None, None] * shares[:, None]) ** 2).sum(axis=(1, 2))
-    independent = (rows[:, None] * shares * (1 - shares)).sum(axis=1)
-    known = independent > 0
-    effect = BLOCKS / (BLOCKS - 1) * between / np.where(known, independent, 1)
-    return np.where(known, effect, 1.0)
+def _elec2() -> Stream:
+    """Electricity prices: gradient boosting on the first 4,000 half-hours."""
+    table = _read("stream_elec2")
+    columns = [name for name in table.columns if name not in ("t", "label")]
+    model = HistGradientBoostingClassifier(random_state=SEED)
+    return _stream("elec2", model, table[columns], table["label"], trained=4_000, window=500)
 
 
-def _e_values(
-    test: SequentialTest, column: _Column, counts: list[np.ndarray], effects: list[np.ndarray],
-    rows: int,
-) -> np.ndarray:  # fmt: skip
-    looked = np.array(counts)
-    return test.e_values(
-        events(column.kind, column.baseline),
-        column.baseline.sum(axis=1),
-        looked,
-        np.full(looked.shape[:2], rows),
-        np.array(effects),
+def _folders(mailbox: str) -> Stream:
+    """A mailbox by date: words on the first 40 %. Mail of folders not seen by then is left out."""
+    table = _read("emails_folders")
+    table = table[table["mailbox"] == mailbox].sort_values("date", kind="stable")
+    trained = int(0.4 * len(table))
+    known = set(table["folder"].iloc[:trained])
+    table = table[table["folder"].isin(known)]
+    return _stream(f"folders {mailbox}", _words(), _text(table), table["folder"], trained, 100)
+
+
+def _telco() -> Stream:
+    """Customers of a year or more; then, more and more, those of less than a year."""
+    table = _read("churn_telco").sample(frac=1, random_state=SEED)
+    columns = pd.get_dummies(table.drop(columns=["customerID", "Churn"]), dtype=float).fillna(0)
+    old = (table["tenure"] >= YEAR).to_numpy()
+    trained, order = 1_500, np.random.default_rng(SEED)
+    kept, new = np.flatnonzero(old), np.flatnonzero(~old)
+    later = _mixed(kept[trained:], new, order)
+    rows = np.concatenate([kept[:trained], later])
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000))
+    labels = (table["Churn"] == "Yes").astype(int)
+    return _stream("Telco", model, columns.iloc[rows], labels.iloc[rows], trained, 150)
+
+
+def _mail() -> Stream:
+    """Enron's mail; then, more and more, that of Ling-Spam."""
+    enron = _read("emails_enron").sample(7_000, random_state=SEED)
+    other = _read("emails_lingspam").sample(frac=1, random_state=SEED)
+    table = pd.concat([enron, other], ignore_index=True)
+    trained = 4_000
+    later = _mixed(
+        np.arange(trained, len(enron)),
+        np.arange(len(enron), len(table)),
+        np.random.default_rng(SEED),
+    )
+    rows = np.concatenate([np.arange(trained), later])
+    part = table.iloc[rows]
+    return _stream("mail", _words(), _text(part), part["label"].astype(int), trained, 250)
+
+
+def _mixed(first: np.ndarray, then: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return both sets of rows in an order in which the share of `then` grows from 0 to 1."""
+    place = np.concatenate(
+        [random.beta(1, 2.5, size=len(first)), random.beta(2.5, 1, size=len(then))]
+    )
+    return np.concatenate([first, then])[np.argsort(place)]
+
+
+def _stream(
+    name: str, model: object, inputs: pd.DataFrame | pd.Series, labels: pd.Series, trained: int,
+    window: int,
+) -> Stream:  # fmt: skip
+    """Train on three quarters of the first `trained` rows, test on the others, answer the rest."""
+    classes, numbers = np.unique(labels.to_numpy(), return_inverse=True)
+    held = np.random.default_rng(SEED).random(trained) < TEST_SHARE
+    first = inputs.iloc[:trained]
+    fitted = model.fit(first[~held], numbers[:trained][~held])
+
+    def answers(rows: pd.DataFrame | pd.Series, truth: np.ndarray) -> Answers:
+        probabilities = np.zeros((len(rows), len(classes)))
+        probabilities[:, fitted.classes_] = fitted.predict_proba(rows)
+        return Answers(probabilities, truth)
+
+    starts = range(trained, len(numbers) - window + 1, window)
+    return Stream(
+        name,
+        answers(first[held], numbers[:trained][held]),
+        tuple(answers(inputs.iloc[s : s + window], numbers[s : s + window]) for s in starts),
     )
 
 
-def _significant(baseline: np.ndarray, window: np.ndarray, alpha: float) -> np.ndarray:
-    n, m = baseline.sum(axis=1, keepdims=True), window.sum(axis=1, keepdims=True)
-    pooled = (baseline + window) / (n + m)
-    used = pooled > 0
-    safe = np.where(used, pooled, 1)
-    statistic = (baseline - n * pooled) ** 2 / (n * safe) + (window - m * pooled) ** 2 / (m * safe)
-    freedom = used.sum(axis=1) - 1
-    p_values = special.chdtrc(np.maximum(freedom, 1), statistic.sum(axis=1))
-    return np.asarray((p_values < alpha) & (freedom > 0))
+def _words() -> object:
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, max_features=50_000)
+    return make_pipeline(words, LogisticRegression(C=10, max_iter=1_000))
+
+
+def _text(table: pd.DataFrame) -> pd.Series:
+    return table["subject"].fillna("") + " " + table["body"].fillna("")
+
+
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_parquet(DATA / f"{name}.parquet")

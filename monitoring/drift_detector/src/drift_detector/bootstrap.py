@@ -7,6 +7,7 @@ from drift_detector.detection import DriftDetector, DriftPolicy
 from drift_detector.detection.dominance import DominancePolicy
 from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
+from drift_detector.quality.stored import stored_quality
 from drift_detector.settings import DriftSettings
 from evaluation.drift import SequentialTest
 from platform_core.adapters.connect import blob_store
@@ -38,7 +39,9 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         url, timeout = str(settings.drift_webhook_url), settings.drift_webhook_timeout_seconds
         webhook = Webhook(store, url, timeout)
     return DriftJob(
-        detector=DriftDetector(store, Ledger(store, clock), clock, policy, page_rows),
+        detector=DriftDetector(
+            store, Ledger(store, clock), clock, policy, page_rows, stored_quality(store)
+        ),
         use_cases=InstalledUseCases(),
         flush=gateway_flush(
             settings.gateway_url,

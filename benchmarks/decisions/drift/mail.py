@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from baseline import PREDICTION_COLUMN, SCORE_COLUMN, mark_missing, monitored_columns, score
-from decisions.rows import Rows, rows_of
+from decisions.drift.rows import Rows, rows_of
 from use_cases import UseCase, use_case
 from use_cases.testing import variant
 

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow.compute as pc
 from bench_report import say, table
 
-from decisions.mail import ENRON, FOLDERS, LINGSPAM, enron_and_lingspam, kitchen
-from decisions.rows import Rows, Stream, exceeds_fixed_limits, generated
-from decisions.streams import StreamKind, ever_drifted
+from decisions.drift.counts import StreamKind, ever_drifted
+from decisions.drift.mail import ENRON, FOLDERS, LINGSPAM, enron_and_lingspam, kitchen
+from decisions.drift.rows import Rows, Stream, exceeds_fixed_limits, generated
 
 USE_CASES = ("spam", "churn", "iris", "sentiment", "email_categories")
 POOL_ROWS = 20_000
