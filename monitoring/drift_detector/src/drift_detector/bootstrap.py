@@ -9,7 +9,6 @@ from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
 from drift_detector.quality.stored import stored_quality
 from drift_detector.settings import DriftSettings
-from evaluation.drift import SequentialTest
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import Clock
 from platform_core.ledger import Ledger
@@ -27,11 +26,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         min_columns=settings.drift_min_columns,
         max_class_share=settings.drift_max_class_share,
         max_missing_increase=settings.drift_max_missing_increase,
-        test=SequentialTest(
-            alpha=settings.drift_false_alarm_rate,
-            tolerance=settings.drift_tolerance,
-            looks=settings.drift_looks,
-        ),
+        test=settings.sequential_test,
     )
     page_rows = settings.drift_page_rows if settings.drift_pages else 0
     webhook = None
