@@ -16,7 +16,7 @@ from evaluation.curves import Floats
 from platform_core.contracts.comparison import ComparisonVerdict, CriterionResult
 
 ERRORS = "errors"
-# ServedAnswers of the stable release that decide what is slow; they are not compared.
+# Answers of the stable release that decide what is slow; they are not compared.
 LATENCY_REFERENCE = 200
 
 
@@ -36,7 +36,7 @@ class RateCriterion:
 
 @dataclass(frozen=True)
 class SlowAnswers:
-    """ServedAnswers that take more than `ratio` times a quantile of the stable release's latency.
+    """Answers that take more than `ratio` times a quantile of the stable release's latency.
 
     A latency always differs a little, so that the candidate is worse only if its share of slow
     answers is larger by more than `margin`.
