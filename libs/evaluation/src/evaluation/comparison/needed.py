@@ -20,7 +20,7 @@ POWER = 0.8
 MIN_RECORDS = 10
 # More than anyone will wait for.
 MAX_RECORDS = 10_000_000
-PATHS, LOOKS = 400, 60
+PATHS, LOOKS = 400, 100
 # Looks of the first, coarse search and the step between them.
 COARSE_STEP, COARSE_PATHS = 1.5, 100
 
@@ -66,7 +66,7 @@ def more_records_needed(
     if min(counts.candidate, counts.stable) < MIN_RECORDS:
         return None
     events = counts.candidate_events + counts.stable_events
-    rate = (events + 0.5) / (counts.candidate + counts.stable + 1)
+    rate = max(events, 0.5) / (counts.candidate + counts.stable)
     ratio = counts.stable / counts.candidate
 
     def evidence(further: NDArray[np.int64], paths: int) -> Floats:
