@@ -107,9 +107,7 @@ def _withdrawn(canary: Canary, seed: int) -> Withdrawal | None:
     return None
 
 
-def _words(
-    answers: Sequence[float], p95: float, found: Sequence[Withdrawal | None]
-) -> list[str]:
+def _words(answers: Sequence[float], p95: float, found: Sequence[Withdrawal | None]) -> list[str]:
     seconds = sorted(one.seconds if one else np.inf for one in found)
     each = (answers[len(answers) // 2], p95, seconds[int(np.ceil(0.95 * len(seconds))) - 1])
     return [f"{value:.0f}" if np.isfinite(value) else "-" for value in each]

@@ -19,8 +19,6 @@ from evaluation.comparison.betting import bets, log_gains, mixture
 from evaluation.comparison.rates import log_evidence_below
 
 Counts = tuple[NDArray[np.int64], ...]
-# Records from which a needed number is estimated, before the simulated ones.
-START = 1_000
 # Of the stable release, for each of the candidate's.
 STABLE = 9
 FIXED = float(norm.ppf(0.95) + norm.ppf(0.8))
@@ -28,21 +26,23 @@ FIXED = float(norm.ppf(0.95) + norm.ppf(0.8))
 
 @dataclass(frozen=True)
 class Simulation(ABC):
-    """One kind of evidence: `daily` records of the candidate a day."""
+    """One kind of evidence: `daily` records of the candidate a day.
+
+    A number needed is stated after `start` records that look as expected.
+    """
 
     name: str
     margin: float
     levels: Levels
     daily: int
+    start: int
 
     def looks(self, days: int) -> NDArray[np.int64]:
         """Return the numbers of the candidate's records at the end of each day."""
         return self.daily * np.arange(1, days + 1)
 
     @abstractmethod
-    def paths(
-        self, pairs: int, looks: NDArray[np.int64], difference: float, seed: int
-    ) -> Counts:
+    def paths(self, pairs: int, looks: NDArray[np.int64], difference: float, seed: int) -> Counts:
         """Return cumulated counts [pairs, looks], where the candidate is worse by `difference`."""
 
     @abstractmethod
@@ -59,7 +59,11 @@ class Simulation(ABC):
 
     @abstractmethod
     def needed(self) -> int:
-        """Return the number of records that is stated, from typical records."""
+        """Return the number of further records that is stated after the first ones."""
+
+    @abstractmethod
+    def continued(self, counts: Counts) -> Counts:
+        """Return the counts with the first records added."""
 
     @abstractmethod
     def variance(self) -> float:
@@ -87,9 +91,7 @@ class _Values(Simulation):
     def shares(self, difference: float) -> NDArray[np.float64]:
         """Return how frequent each value is [V]."""
 
-    def paths(
-        self, pairs: int, looks: NDArray[np.int64], difference: float, seed: int
-    ) -> Counts:
+    def paths(self, pairs: int, looks: NDArray[np.int64], difference: float, seed: int) -> Counts:
         random = np.random.default_rng(seed)
         steps = np.diff(looks, prepend=0)
         drawn = random.multinomial(steps, self.shares(difference), (pairs, len(steps)))
@@ -107,12 +109,20 @@ class _Values(Simulation):
         error = np.sqrt(np.maximum(counts[0] @ self.values**2 / n - average**2, 1e-9) / n)
         return (average - mean) / error
 
+    @property
+    def _seen(self) -> NDArray[np.int64]:
+        expected = self.start * self.shares(0.0)
+        seen = expected.astype(np.int64)
+        rest = np.argsort(seen - expected)[: self.start - seen.sum()]
+        seen[rest] += 1
+        return seen
+
     def needed(self) -> int:
-        seen = np.round(START * self.shares(0.0)).astype(np.int64)
-        stated = more_values_needed(
-            BoundedValues(self.values, seen), self.margin, self.levels.upper
-        )
-        return (stated or 0) + int(seen.sum())
+        values = BoundedValues(self.values, self._seen)
+        return more_values_needed(values, self.margin, self.levels.upper) or 0
+
+    def continued(self, counts: Counts) -> Counts:
+        return (counts[0] + self._seen,)
 
     def variance(self) -> float:
         return float(self.values**2 @ self.shares(0.0))
@@ -169,9 +179,7 @@ class TwoRates(Simulation):
 
     rate: float = 0.0
 
-    def paths(
-        self, pairs: int, looks: NDArray[np.int64], difference: float, seed: int
-    ) -> Counts:
+    def paths(self, pairs: int, looks: NDArray[np.int64], difference: float, seed: int) -> Counts:
         random, steps = np.random.default_rng(seed), np.diff(looks, prepend=0)
         size = (pairs, len(steps))
         mine = random.binomial(steps, self.rate + difference, size).cumsum(axis=1)
@@ -191,11 +199,17 @@ class TwoRates(Simulation):
         error = np.sqrt(np.maximum(p * (1 - p) / n + q * (1 - q) / m, 1e-9))
         return (p - q - mean) / error
 
+    @property
+    def _seen(self) -> tuple[int, int, int, int]:
+        stable = STABLE * self.start
+        return self.start, round(self.start * self.rate), stable, round(stable * self.rate)
+
     def needed(self) -> int:
-        events = round(START * self.rate)
-        seen = RateCounts(START, events, STABLE * START, round(STABLE * START * self.rate))
-        stated = more_records_needed(seen, self.margin, self.levels.upper, self.margin)
-        return (stated or 0) + START
+        counts, error = RateCounts(*self._seen), self.levels.upper
+        return more_records_needed(counts, self.margin, error, self.margin) or 0
+
+    def continued(self, counts: Counts) -> Counts:
+        return tuple(one + seen for one, seen in zip(counts, self._seen, strict=True))
 
     def variance(self) -> float:
         return self.rate * (1 - self.rate) * (1 + 1 / STABLE)

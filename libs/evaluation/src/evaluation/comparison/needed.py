@@ -20,8 +20,8 @@ POWER = 0.8
 MIN_RECORDS = 10
 # More than anyone will wait for.
 MAX_RECORDS = 10_000_000
-PATHS, LOOKS = 400, 100
-# Looks of the first, coarse search and the step between them.
+PATHS, LOOKS = 1_000, 60
+# The ratio of two looks of the first search, and its paths.
 COARSE_STEP, COARSE_PATHS = 1.5, 100
 
 Evidence = Callable[[NDArray[np.int64], int], Floats]
@@ -90,11 +90,15 @@ def _records_until(evidence: Evidence, error: float) -> int | None:
     near = _quantile(evidence(coarse, COARSE_PATHS), coarse, error)
     if near is None:
         return None
-    looks = np.unique(np.geomspace(max(near / 6, 1), near * 1.5, LOOKS).round().astype(np.int64))
-    return _quantile(evidence(looks, PATHS), looks, error)
+    looks = np.geomspace(max(near / 4, 1), near * 1.5, LOOKS).round()
+    looks = np.unique(looks.astype(np.int64))
+    return _quantile(evidence(looks, PATHS), looks, error) or near
 
 
 def _quantile(log_evidence: Floats, looks: NDArray[np.int64], error: float) -> int | None:
+    """Return the number between two looks at which the share that has decided is 80 %."""
     decided = np.maximum.accumulate(log_evidence, axis=1) >= -np.log(error)
-    enough = np.flatnonzero(decided.mean(axis=0) >= POWER)
-    return int(looks[enough[0]]) if len(enough) else None
+    shares = decided.mean(axis=0)
+    if shares[-1] < POWER:
+        return None
+    return int(np.ceil(np.interp(POWER, shares, looks)))

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from platform_core.contracts.comparison import ComparisonVerdict, HeldOutComparison
 from platform_core.contracts.release import GateCheck
+from platform_core.contracts.tasks import TASK_METRICS
 from use_cases import Gate, Gates
 
 UNDERPOWERED = "underpowered"
@@ -61,6 +62,8 @@ def interval_words(gate: Gate, comparison: HeldOutComparison) -> str:
     if not gate.is_maximum:
         ends = (-comparison.upper, -comparison.lower)
     low, high = (gate.limit + end for end in ends)
+    if gate.metric not in TASK_METRICS["regression"]:
+        low, high = max(low, 0.0), min(high, 1.0)
     return f"90 % interval {low:.4f} to {high:.4f}"
 
 
