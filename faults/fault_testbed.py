@@ -27,7 +27,8 @@ from model_server.testing import SenderView
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.serving_state import ServingState
 from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
@@ -167,10 +168,11 @@ class Testbed:
             environment=environment,
             action=Action.DEPLOY,
             actor="faults",
-            from_release=None,
-            to_release=release_id,
+            change_id="c",
+            from_state=ServingState(),
+            to_state=ServingState(stable=release_id),
             reason="drill",
-            verdict=Verdict.SERVED,
+            status=ChangeStatus.APPLIED,
         )
         Ledger(self.store, SystemClock()).append(change)
 

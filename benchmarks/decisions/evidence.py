@@ -92,18 +92,22 @@ class _Values(Simulation):
         """Return how frequent each value is [V]."""
 
     def paths(self, pairs: int, looks: NDArray[np.int64], difference: float, seed: int) -> Counts:
+        """Return cumulated counts."""
         random = np.random.default_rng(seed)
         steps = np.diff(looks, prepend=0)
         drawn = random.multinomial(steps, self.shares(difference), (pairs, len(steps)))
         return (drawn.cumsum(axis=1),)
 
     def below(self, counts: Counts, mean: float) -> NDArray[np.float64]:
+        """Return the log of the evidence below `mean`."""
         return mixture(counts[0] @ log_gains(-self.values, -mean, bets(self.margin)))
 
     def above(self, counts: Counts, mean: float) -> NDArray[np.float64]:
+        """Return the log of the evidence above `mean`."""
         return mixture(counts[0] @ log_gains(self.values, mean, bets(self.margin)))
 
     def normal(self, counts: Counts, mean: float) -> NDArray[np.float64]:
+        """Return z statistics."""
         n = counts[0].sum(axis=-1)
         average = counts[0] @ self.values / n
         error = np.sqrt(np.maximum(counts[0] @ self.values**2 / n - average**2, 1e-9) / n)
@@ -118,13 +122,16 @@ class _Values(Simulation):
         return seen
 
     def needed(self) -> int:
+        """Return the number that is stated."""
         values = BoundedValues(self.values, self._seen)
         return more_values_needed(values, self.margin, self.levels.upper) or 0
 
     def continued(self, counts: Counts) -> Counts:
+        """Return the counts with the first records added."""
         return (counts[0] + self._seen,)
 
     def variance(self) -> float:
+        """Return the variance of one difference."""
         return float(self.values**2 @ self.shares(0.0))
 
 
@@ -136,9 +143,11 @@ class PairedRecords(_Values):
 
     @property
     def values(self) -> NDArray[np.float64]:
+        """The values of a difference."""
         return np.array([-1.0, 0.0, 1.0])
 
     def shares(self, difference: float) -> NDArray[np.float64]:
+        """Return how frequent each value is."""
         half = self.disagree / 2
         return np.array([half - difference / 2, 1 - self.disagree, half + difference / 2])
 
@@ -150,8 +159,8 @@ class Blocks(_Values):
     rate: float = 0.0
 
     @cached_property
-    def _block(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """The differences, and their shares if the canary is right or wrong."""
+    def _block(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The mean losses of the stable answers of a block, and how frequent each is."""
         sizes = np.arange(1, 80)
         chances = (1 / (STABLE + 1)) * (1 - 1 / (STABLE + 1)) ** (sizes - 1)
         found: dict[float, float] = {}
@@ -161,14 +170,16 @@ class Blocks(_Values):
                 found[round(share, 6)] = found.get(round(share, 6), 0.0) + chance * weight
         means, shares = np.array(list(found)), np.array(list(found.values()))
         kept = shares > 1e-7  # noqa: PLR2004
-        return means[kept], shares[kept] / shares[kept].sum(), means[kept]
+        return means[kept], shares[kept] / shares[kept].sum()
 
     @property
     def values(self) -> NDArray[np.float64]:
+        """The values of a difference."""
         means = self._block[0]
         return np.concatenate([-means, 1 - means])
 
     def shares(self, difference: float) -> NDArray[np.float64]:
+        """Return how frequent each value is."""
         wrong = self.rate + difference
         return np.concatenate([(1 - wrong) * self._block[1], wrong * self._block[1]])
 
@@ -180,6 +191,7 @@ class TwoRates(Simulation):
     rate: float = 0.0
 
     def paths(self, pairs: int, looks: NDArray[np.int64], difference: float, seed: int) -> Counts:
+        """Return cumulated counts."""
         random, steps = np.random.default_rng(seed), np.diff(looks, prepend=0)
         size = (pairs, len(steps))
         mine = random.binomial(steps, self.rate + difference, size).cumsum(axis=1)
@@ -187,13 +199,16 @@ class TwoRates(Simulation):
         return np.broadcast_arrays(looks, mine, STABLE * looks, theirs)
 
     def below(self, counts: Counts, mean: float) -> NDArray[np.float64]:
+        """Return the log of the evidence below `mean`."""
         return log_evidence_below(counts, mean, self.margin)  # type: ignore[arg-type]
 
     def above(self, counts: Counts, mean: float) -> NDArray[np.float64]:
+        """Return the log of the evidence above `mean`."""
         n, k, m, j = counts
         return log_evidence_below((n, n - k, m, m - j), -mean, 1 - self.margin)
 
     def normal(self, counts: Counts, mean: float) -> NDArray[np.float64]:
+        """Return z statistics."""
         n, k, m, j = counts
         p, q = k / n, j / m
         error = np.sqrt(np.maximum(p * (1 - p) / n + q * (1 - q) / m, 1e-9))
@@ -205,11 +220,14 @@ class TwoRates(Simulation):
         return self.start, round(self.start * self.rate), stable, round(stable * self.rate)
 
     def needed(self) -> int:
+        """Return the number that is stated."""
         counts, error = RateCounts(*self._seen), self.levels.upper
         return more_records_needed(counts, self.margin, error, self.margin) or 0
 
     def continued(self, counts: Counts) -> Counts:
+        """Return the counts with the first records added."""
         return tuple(one + seen for one, seen in zip(counts, self._seen, strict=True))
 
     def variance(self) -> float:
+        """Return the variance of one difference."""
         return self.rate * (1 - self.rate) * (1 + 1 / STABLE)

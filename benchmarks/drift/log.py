@@ -99,6 +99,7 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
         "use_case": pa.repeat(CASE.name, rows),
         "environment": pa.repeat(ENVIRONMENT, rows),
         "release_id": pa.repeat(release_id, rows),
+        "role": pa.repeat("stable", rows),
         "prediction": _predictions(spam),
         "purpose": pa.repeat("live", rows),
         "degraded": pa.repeat(False, rows),

@@ -14,8 +14,9 @@ from bench_settings import BenchSettings
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.release import Lineage
+from platform_core.contracts.serving_state import ServingState
 from platform_core.hashing import canonical_json, sha256_bytes, sha256_json
 from platform_core.ledger import Ledger
 from platform_core.parquet import table_bytes
@@ -161,10 +162,11 @@ def _activate(store: BlobStore, folder: Path, release: Release) -> None:
         environment=Environment.STAGING,
         action=Action.DEPLOY,
         actor="benchmark",
-        from_release=None,
-        to_release=release.id,
+        change_id="c",
+        from_state=ServingState(),
+        to_state=ServingState(stable=release.id),
         reason="benchmark",
-        verdict=Verdict.SERVED,
+        status=ChangeStatus.APPLIED,
     )
     Ledger(store, clock).append(change)
 

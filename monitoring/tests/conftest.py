@@ -14,7 +14,9 @@ from drift_detector.detection import DriftDetector, DriftPolicy
 from drift_detector.job import DriftJob
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
+from platform_core.contracts.serving_state import ServingState
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
@@ -80,10 +82,11 @@ class World:
                 environment=Environment(environment),
                 action=Action.DEPLOY,
                 actor="test",
-                from_release=None,
-                to_release=release_id,
+                change_id="c",
+                from_state=ServingState(),
+                to_state=ServingState(stable=release_id),
                 reason="test",
-                verdict=Verdict.SERVED,
+                status=ChangeStatus.APPLIED,
             )
         )
 
@@ -102,6 +105,7 @@ class World:
         purpose: str = "live",
         entities: pa.RecordBatch | None = None,
         prediction: str | None = None,
+        role: str = "stable",
         without: tuple[str, ...] = (),
     ) -> str:
         """Write one segment of records with the time `at`; return its path."""
@@ -112,7 +116,7 @@ class World:
             entities = known_entities(case, count, self.segments)
         scores = self.scorers[release_id].score(records, entities)
         columns = log_columns(case)
-        ids = [f"{self.segments}-{row}" for row in range(count)]
+        ids = [new_prediction_id(milliseconds(at)) for _ in range(count)]
         values = {
             "prediction_id": ids,
             "request_id": ids,
@@ -122,6 +126,7 @@ class World:
             "release_id": [release_id] * count,
             "prediction": [prediction] * count if prediction else scores.predictions,
             "purpose": [purpose] * count,
+            "role": [role] * count,
             "degraded": [False] * count,
             "latency_ms": [1.0] * count,
         }

@@ -8,6 +8,7 @@ from use_cases import UseCase
 
 LABEL, EVENT_TIMESTAMP, ROW_ID, CLUSTER = "label", "event_timestamp", "row_id", "cluster"
 PART, SOURCE, REASON, MINHASH = "part", "source", "reason", "minhash"
+PREDICTION_ID = "prediction_id"
 TRAIN, TEST = "train", "test"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 ALL_ROWS = "all rows"

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from data_pipeline.sources import (
     DEFAULT_ROWS,
+    FEEDBACK,
     IngestRequest,
     join_sources,
     parse_columns,
@@ -29,7 +30,7 @@ class SourceParameters(Contract):
     data: str = Field(
         default="",
         description="A path, pattern, folder or URL, or several in quotes, which are pooled; "
-        "without it records are generated.",
+        "feedback: labelled predictions; without it records are generated.",
     )
     columns: str = Field(default="", description='Your names, e.g. "body=text email_id=sms_id".')
     base: str = Field(
@@ -48,6 +49,8 @@ class SourceParameters(Contract):
     def _columns_need_data(self) -> Self:
         if parse_columns(self.columns) and not self.data:
             raise InvalidData("COLUMNS maps the columns of a source: name it by DATA as well")
+        if self.columns and self.data == FEEDBACK:
+            raise InvalidData("labelled predictions have the use case's columns: leave COLUMNS out")
         return self
 
     @property
@@ -65,7 +68,7 @@ class SourceParameters(Contract):
 
     def absolute(self) -> Self:
         """Return the parameters with relative paths made absolute; a URL stays as it is."""
-        if not self.data:
+        if self.data in {"", FEEDBACK}:
             return self
         sources = [
             one if "://" in one else str(Path.cwd() / one) for one in split_sources(self.data)

@@ -9,15 +9,16 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data_pipeline.bootstrap import DataServices
 from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import IngestSummary, RawRecords
 from data_pipeline.versions.freeze import Rules, freeze
-from data_pipeline.versions.manifest import DatasetManifest, read_manifest
+from data_pipeline.versions.manifest import DatasetManifest, find_base, read_manifest
 from data_pipeline.versions.scan import Apply
+from platform_core.errors import DataUnchanged
 from use_cases import UseCase
 from use_cases.rules.consistency import check_consistency
 
@@ -43,8 +44,9 @@ class DataPreparation:
         """Read a source, freeze its valid rows as a dataset version and return the manifest.
 
         `folder` (`<container>/<path>`) takes the raw records while this runs. The rows are added
-        to the dataset version `base`, if one is named; "latest" is the newest. With `held_out`
-        every row is in the test part.
+        to the dataset version `base`, if one is named; "latest" is the newest. It is returned as it
+        is when the source is labelled inference records and it has all of them already. With
+        `held_out` every row is in the test part, for a regression half of them.
 
         Raises:
             InvalidData: the source cannot be used, too many rows are invalid, a class is missing,
@@ -54,22 +56,35 @@ class DataPreparation:
         """
         check_consistency(self.case)
         services, settings = self.services, self.services.settings
+        parent = find_base(services.store, self.case.name, base)
+        # "latest" must be the same version for the source and for the rows that are added to it.
+        base = parent.dataset_version if parent else ""
         rules = Rules(
             settings.data_max_invalid_share,
             settings.data_near_duplicate_similarity,
             base,
             held_out,
         )
-        with self._raw_records(request, folder) as raw:
-            large = raw.summary.rows > settings.data_in_process_rows
-            with _ray_session(large):
-                version = freeze(
-                    services.store, self.case, raw, rules, services.clock,
-                    progress=self._progress(), apply=_check_on_ray() if large else map,
-                )  # fmt: skip
+        try:
+            version = self._freeze(replace(request, base=base), folder, rules)
+        except DataUnchanged as error:
+            if parent is None:
+                raise
+            self.show(str(error))
+            return parent
         manifest = read_manifest(services.store, self.case.name, version)
         self._show_manifest(manifest)
         return manifest
+
+    def _freeze(self, request: IngestRequest, folder: str, rules: Rules) -> str:
+        services, settings = self.services, self.services.settings
+        with self._raw_records(request, folder) as raw:
+            large = raw.summary.rows > settings.data_in_process_rows
+            with _ray_session(large):
+                return freeze(
+                    services.store, self.case, raw, rules, services.clock,
+                    progress=self._progress(), apply=_check_on_ray() if large else map,
+                )  # fmt: skip
 
     def features(self, manifest: DatasetManifest) -> str | None:
         """Write the features of a dataset version and return the version of its feature view,
@@ -127,6 +142,8 @@ class DataPreparation:
             self.show(f"left out {file.file}: {file.reason}")
         for account in sorted(summary.inputs, key=lambda i: -i.set_aside)[:FILES_SHOWN]:
             self.show(str(account))
+        if summary.feedback:
+            self.show(str(summary.feedback))
         for warning in summary.warnings[:FILES_SHOWN]:
             self.show(warning)
 

@@ -1,10 +1,25 @@
 """Settings of the data pipeline, in addition to the shared ones."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
 
+from platform_core.contracts.environments import Environment
 from platform_core.settings import Settings
+
+
+def _split(value: object) -> object:
+    """Return the names in a text that commas separate, each once."""
+    if not isinstance(value, str):
+        return value
+    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+
+
+Environments = Annotated[
+    tuple[Environment, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)
+]
 
 
 class DataSettings(Settings):
@@ -30,7 +45,8 @@ class IngestSettings(Settings):
     unless Ray's workers do not see this machine's files (`data_workers_share_files`). More than
     `data_max_unreadable_share` of unreadable files refuse a folder. The rest is for
     URLs: seconds to wait for an answer and for each piece of it, the most bytes, how often it is
-    tried, and the pause before the second try (the third waits twice as long).
+    tried, and the pause before the second try (the third waits twice as long). Labelled inference
+    records are those of `feedback_environments`.
     """
 
     data_in_process_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
@@ -40,3 +56,4 @@ class IngestSettings(Settings):
     data_download_max_bytes: int = Field(default=10 * 1024**3, gt=0)
     data_download_attempts: int = Field(default=3, ge=1, le=10)
     data_download_pause_seconds: float = Field(default=1, ge=0)
+    feedback_environments: Environments = (Environment.PRODUCTION,)

@@ -14,7 +14,8 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.blob_store.memory import MemoryBlobStore
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import LedgerConflict, ReleaseRefused
 from platform_core.ledger import GENESIS, Ledger
 from platform_core.ports.blob_store import BlobStore
@@ -29,10 +30,11 @@ def change(use_case: str, release: str | None, **changes: object) -> Change:
         "environment": Environment.STAGING,
         "action": Action.DEPLOY,
         "actor": "tester",
-        "from_release": None,
-        "to_release": release,
+        "change_id": "c",
+        "from_state": ServingState(),
+        "to_state": ServingState(stable=release),
         "reason": "a test",
-        "verdict": Verdict.SERVED,
+        "status": ChangeStatus.APPLIED,
     }
     return Change(**{**values, **changes})
 
@@ -74,12 +76,12 @@ def test_entries_are_a_chain(ledger: Ledger, clock: ManualClock, use_case: str) 
 def test_only_what_is_served_is_active(ledger: Ledger, use_case: str) -> None:
     assert ledger.active(use_case, Environment.STAGING) is None
     ledger.append(change(use_case, "r1"))
-    ledger.append(change(use_case, "r2", verdict=Verdict.REFUSED))
-    ledger.append(change(use_case, "r3", verdict=Verdict.FAILED))
+    ledger.append(change(use_case, "r2", status=ChangeStatus.REFUSED))
+    ledger.append(change(use_case, "r3", status=ChangeStatus.FAILED))
     assert ledger.active(use_case, Environment.STAGING) == "r1"
     ledger.append(change(use_case, "r4"))
     ledger.append(change(use_case, "r1", action=Action.ROLLBACK))
-    assert ledger.served(use_case, Environment.STAGING) == ["r1", "r4", "r1"]
+    assert ledger.active(use_case, Environment.STAGING) == "r1"
 
 
 def test_environments_are_apart(ledger: Ledger, use_case: str) -> None:
@@ -88,7 +90,7 @@ def test_environments_are_apart(ledger: Ledger, use_case: str) -> None:
     assert ledger.entries(f"{use_case}_other", Environment.STAGING) == []
 
 
-@pytest.mark.parametrize("field", ["actor", "to_release", "reason"])
+@pytest.mark.parametrize("field", ["actor", "action", "reason"])
 def test_an_altered_entry_is_noticed(
     ledger: Ledger, store: BlobStore, use_case: str, field: str
 ) -> None:
@@ -96,9 +98,9 @@ def test_an_altered_entry_is_noticed(
     ledger.append(change(use_case, "r2"))
     path = f"models/{use_case}/_ledger/staging/00000001.json"
     entry = json.loads(store.read(path))
-    entry["change"][field] = "forged"
+    entry["change"][field] = "abort"
     store.write(path, json.dumps(entry).encode())
-    for call in (ledger.entries, ledger.active, ledger.served):
+    for call in (ledger.entries, ledger.active, ledger.state):
         with pytest.raises(ReleaseRefused, match="entry 1"):
             call(use_case, Environment.STAGING)
     with pytest.raises(ReleaseRefused):
@@ -146,4 +148,4 @@ def test_one_of_many_writers_wins(store: BlobStore, clock: ManualClock, use_case
     with ThreadPoolExecutor(WRITERS) as pool:
         won = list(pool.map(append, range(WRITERS)))
     assert won.count(True) == 1
-    assert ledger.served(use_case, Environment.STAGING) == ["r1", f"from-{won.index(True)}"]
+    assert ledger.active(use_case, Environment.STAGING) == f"from-{won.index(True)}"

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import ConfigurationError
 from platform_core.settings import (
     OnlineStoreSettings,
@@ -73,7 +74,16 @@ def test_where_an_environment_answers() -> None:
     settings = ServingSettings(
         inference_url_staging="http://127.0.0.1:8081/",
         inference_url_production="http://{use_case}-production.serving.svc",
+        candidate_url_production="http://{use_case}-production-{release}.serving.svc",
     )
-    assert settings.inference_url(Environment.STAGING, "spam") == "http://127.0.0.1:8081"
+    assert settings.release_url(Environment.STAGING, "spam", "a" * 32, ServingRole.CANARY) == (
+        "http://127.0.0.1:8081"
+    )
     expected = "http://churn-telco-production.serving.svc"
-    assert settings.inference_url(Environment.PRODUCTION, "churn_telco") == expected
+    assert settings.release_url(
+        Environment.PRODUCTION, "churn_telco", "a" * 32, ServingRole.STABLE
+    ) == (expected)
+    expected = "http://churn-telco-production-aaaaaaaa.serving.svc"
+    for role in (ServingRole.CANARY, ServingRole.SHADOW):
+        found = settings.release_url(Environment.PRODUCTION, "churn_telco", "a" * 32, role)
+        assert found == expected

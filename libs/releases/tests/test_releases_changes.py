@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Verdict
+from platform_core.contracts.ledger import Action, ChangeStatus
 from platform_core.contracts.release import DecisionRule, GateCheck
 from platform_core.errors import (
     GateRefused,
@@ -37,7 +37,7 @@ def test_a_release_goes_to_staging_and_from_there_to_production(world):
     assert world.service.promote("iris", **AUDIT).release_id == release
     assert world.served(PRODUCTION) == release
     change = world.last()
-    assert (change.action, change.verdict) == (Action.PROMOTE, Verdict.SERVED)
+    assert (change.action, change.status) == (Action.PROMOTE, ChangeStatus.APPLIED)
     assert (change.from_release, change.to_release) == (None, release)
     assert (change.actor, change.reason) == ("tester", "because")
 
@@ -94,7 +94,7 @@ def test_promotion_compares_with_what_production_serves_now(world):
         world.service.promote("spam", worse, **AUDIT)
     assert world.served(case="spam") == good
     refused = world.last(case="spam")
-    assert (refused.verdict, refused.to_release) == (Verdict.REFUSED, worse)
+    assert (refused.status, refused.to_release) == (ChangeStatus.REFUSED, worse)
     assert "margin" in refused.detail
 
 
@@ -151,13 +151,13 @@ def interrupt(world, release):
 
 
 FAILURES = {
-    "corrupt": (corrupt, ReleaseRefused, Verdict.REFUSED),
-    "no baseline": (drop_baseline, ReleaseRefused, Verdict.REFUSED),
-    "gate not passed": (fail_gate, GateRefused, Verdict.REFUSED),
-    "no rows to compare on": (drop_dataset, GateRefused, Verdict.REFUSED),
-    "smoke": (refuse_smoke, Refused, Verdict.REFUSED),
-    "server too slow": (slow_server, UpstreamUnavailable, Verdict.FAILED),
-    "interrupted": (interrupt, KeyboardInterrupt, Verdict.FAILED),
+    "corrupt": (corrupt, ReleaseRefused, ChangeStatus.REFUSED),
+    "no baseline": (drop_baseline, ReleaseRefused, ChangeStatus.REFUSED),
+    "gate not passed": (fail_gate, GateRefused, ChangeStatus.REFUSED),
+    "no rows to compare on": (drop_dataset, GateRefused, ChangeStatus.REFUSED),
+    "smoke": (refuse_smoke, Refused, ChangeStatus.REFUSED),
+    "server too slow": (slow_server, UpstreamUnavailable, ChangeStatus.FAILED),
+    "interrupted": (interrupt, KeyboardInterrupt, ChangeStatus.FAILED),
 }
 
 
@@ -170,7 +170,7 @@ def test_after_any_failure_the_old_release_keeps_serving(breaks, error, verdict,
         world.service.promote("iris", new, **AUDIT)
     assert world.served() == old
     change = world.last()
-    assert (change.verdict, change.from_release, change.to_release) == (verdict, old, new)
+    assert (change.status, change.from_release, change.to_release) == (verdict, old, new)
     assert change.detail == (str(caught.value) or "KeyboardInterrupt")
 
 
@@ -332,10 +332,10 @@ def test_of_two_promotions_at_once_one_is_reverted(world):
     with pytest.raises(LedgerConflict, match="another process"):
         world.service.promote("iris", second, **AUDIT)
     assert world.served() == first
-    assert [e.change.verdict for e in world.ledger.entries("iris", PRODUCTION)] == [
-        Verdict.SERVED,
-        Verdict.SERVED,
-        Verdict.FAILED,
+    assert [e.change.status for e in world.ledger.entries("iris", PRODUCTION)] == [
+        ChangeStatus.APPLIED,
+        ChangeStatus.APPLIED,
+        ChangeStatus.FAILED,
     ]
 
 
@@ -354,6 +354,6 @@ def test_after_concurrent_promotions_the_server_matches_the_ledger(world):
     with ThreadPoolExecutor(len(releases)) as pool:
         errors = list(pool.map(promote, releases))
     served = [e.change for e in world.ledger.entries("iris", PRODUCTION)]
-    served = [change for change in served if change.verdict is Verdict.SERVED]
+    served = [change for change in served if change.status is ChangeStatus.APPLIED]
     assert len(served) == errors.count(None)
     assert world.served() == (served[-1].to_release if served else None)

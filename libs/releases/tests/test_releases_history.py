@@ -4,11 +4,12 @@ import pytest
 
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import GateRefused, InvalidInput, LedgerConflict, ReleaseNotFound
-from platform_core.ledger import Ledger
+from platform_core.ledger import Ledger, serving_state
 from releases.catalogue.lookup import release_ids, resolve_release
-from releases.changes.history import active_release, rollback_target
+from releases.changes.history import rollback_target
 
 STEPS = {
     "": None,
@@ -35,10 +36,11 @@ def write(store, steps):
             environment=Environment.PRODUCTION,
             action=Action.ROLLBACK if step.startswith("<") else Action.PROMOTE,
             actor="tester",
-            from_release=None,
-            to_release=step[-1],
+            change_id="c",
+            from_state=ServingState(),
+            to_state=ServingState(stable=step[-1]),
             reason="",
-            verdict=Verdict.REFUSED if step.startswith("!") else Verdict.SERVED,
+            status=ChangeStatus.REFUSED if step.startswith("!") else ChangeStatus.APPLIED,
         )
         ledger.append(change)
     return ledger.entries("iris", Environment.PRODUCTION)
@@ -48,7 +50,7 @@ def write(store, steps):
 def test_a_rollback_goes_back_and_never_forward(steps, expected, blob_store):
     entries = write(blob_store, steps)
     assert rollback_target(entries) == expected
-    assert active_release(entries) == Ledger(blob_store, SystemClock()).active(
+    assert serving_state(entries).stable == Ledger(blob_store, SystemClock()).active(
         "iris", Environment.PRODUCTION
     )
 

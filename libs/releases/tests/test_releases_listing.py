@@ -7,8 +7,9 @@ import pytest
 from platform_core.adapters.registry.memory import MemoryRegistry
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.release import GateCheck
+from platform_core.contracts.serving_state import ServingState
 from platform_core.ledger import Ledger
 from platform_core.storage import release_path
 from releases.catalogue.listing import ReleaseListing
@@ -31,16 +32,17 @@ def listing(blob_store, registry, ledger):
     return ReleaseListing(blob_store, registry, ledger)
 
 
-def changed(ledger, release, verdict=Verdict.SERVED, **more):
+def changed(ledger, release, status=ChangeStatus.APPLIED, **more):
     change = {
         "use_case": "iris",
         "environment": Environment.PRODUCTION,
         "action": Action.PROMOTE,
         "actor": "ada",
-        "from_release": None,
-        "to_release": release,
+        "change_id": "c",
+        "from_state": ServingState(),
+        "to_state": ServingState(stable=release),
         "reason": "monthly",
-        "verdict": verdict,
+        "status": status,
     }
     ledger.append(Change(**change | more))
 
@@ -60,7 +62,7 @@ def test_each_release_is_listed_with_the_environments_that_serve_it(
     model.write_bytes(release.model)
     registry.register("iris", release.id, "file:///x", model, None, {})
     changed(ledger, release.id)
-    changed(ledger, other.id, Verdict.FAILED, detail="smoke test:\nno answer " * 20)
+    changed(ledger, other.id, ChangeStatus.FAILED, detail="smoke test:\nno answer " * 20)
     lines = list(listing.lines("iris"))
     text = "\n".join(lines)
     assert lines[0] == "iris: 2 admitted, 0 refused"
@@ -69,7 +71,7 @@ def test_each_release_is_listed_with_the_environments_that_serve_it(
         release.id[:12], "2026-01-05", "12:00", "accuracy", "1.0000", "passed", "1", "production",
     ]  # fmt: skip
     assert "staging: nothing served yet" in text
-    assert f"2026-01-06 09:30  promote   served   nothing → {release.id[:12]}  ada: monthly" in text
+    assert f"2026-01-06 09:30  promote   applied  nothing → {release.id[:12]}  ada: monthly" in text
     assert "failed   nothing" in text
     assert text.count("smoke test: no answer") >= 15, "the whole reason can be read"
     assert max(map(len, lines)) <= 100
@@ -113,4 +115,4 @@ def test_it_needs_no_registry(world):
     lines = list(ReleaseListing(world.store, world.registry, world.ledger).lines("iris"))
     assert lines[0] == "no versions: the registry does not answer"
     assert any(line.startswith(release[:12]) and "production" in line for line in lines)
-    assert "served" in lines[-1]
+    assert "applied" in lines[-1]

@@ -25,8 +25,9 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.job_runner.memory import MemoryJobRunner
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.release import Lineage
+from platform_core.contracts.serving_state import ServingState
 from platform_core.ledger import Ledger
 from platform_core.open_inference import batch_from_tensors
 from platform_core.ports.blob_store import BlobStore
@@ -210,10 +211,11 @@ def _activate(store: BlobStore, release: Release, environment: Environment) -> N
         environment=environment,
         action=Action.DEPLOY,
         actor="test",
-        from_release=None,
-        to_release=release.id,
+        change_id="c",
+        from_state=ServingState(),
+        to_state=ServingState(stable=release.id),
         reason="test",
-        verdict=Verdict.SERVED,
+        status=ChangeStatus.APPLIED,
     )
     Ledger(store, ManualClock(NOON)).append(change)
 

@@ -7,12 +7,9 @@ import pytest
 
 from api_gateway.operations.documents import DriftInfo, HealthReport, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.clock import SystemClock
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Verdict
 from platform_core.errors import UpstreamUnavailable
-from platform_core.ledger import Ledger
 from platform_core.storage import drift_report_folder
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
@@ -74,7 +71,7 @@ async def test_model_info_has_the_release_and_its_lineage(running, releases, act
     assert names == ["email_id", "subject", "body", "sender"]
 
 
-@pytest.mark.parametrize("path", ["/model/info", "/metrics/drift"])
+@pytest.mark.parametrize("path", ["/model/info", "/metrics/drift", "/metrics/quality"])
 async def test_one_use_case_can_be_asked_for(running, path) -> None:
     chosen = await running.ask("GET", f"{path}?use_case=iris", "viewer")
     assert list(chosen.json()) == ["iris"]
@@ -193,17 +190,6 @@ async def test_another_release_than_the_ledgers_is_reported_and_the_gateway_stay
     part = health["dependencies"]["inference-service/production/spam"]
     assert part["status"] == "unavailable"
     assert f"it serves release {'b' * 32}, the ledger says {releases['spam'].id}" in part["detail"]
-
-
-async def test_a_service_with_the_canary_is_healthy(running, v2, releases, activate) -> None:
-    activate(running.store, releases["spam"], PRODUCTION)
-    ledger = Ledger(running.store, SystemClock())
-    served = ledger.entries("spam", PRODUCTION)[-1].change
-    canary = {"action": Action.CANARY, "verdict": Verdict.SHARED, "to_release": "b" * 32}
-    ledger.append(served.model_copy(update=canary))
-    v2.server.versions["spam"] = "b" * 32
-    await running.gateway.catalog.refresh()
-    assert (await running.client.get("/health")).json()["status"] == "ok"
 
 
 async def test_a_changed_ledger_is_read_again_at_once(running, v2, releases, activate) -> None:

@@ -1,7 +1,10 @@
-"""Where records come from: files of several kinds, mail, URLs, blobs, Hugging Face, a generator."""
+"""Where records come from: files of several kinds, mail, URLs, blobs, Hugging Face, labelled
+predictions, a generator.
+"""
 
 from data_pipeline.sources.request import (
     DEFAULT_ROWS,
+    FEEDBACK,
     GENERATED,
     IngestRequest,
     join_sources,
@@ -13,6 +16,7 @@ from data_pipeline.sources.request import (
 
 __all__ = [
     "DEFAULT_ROWS",
+    "FEEDBACK",
     "GENERATED",
     "IngestRequest",
     "join_sources",

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from data_pipeline.sources.events import Note
 from data_pipeline.sources.formats.opening import SourceFile
-from data_pipeline.sources.raw import SOURCE_COLUMN
+from data_pipeline.sources.raw import OWN_COLUMNS, SOURCE_COLUMN
 from platform_core.errors import InvalidData
 from use_cases import UseCase
 
@@ -117,7 +117,7 @@ class ColumnMapping:
             # A column that already has a target's name gives way to the one mapped to it.
             gives_way = field.name in self.renaming.values() and field.name not in self.renaming
             name = self.renaming.get(field.name, field.name)
-            if gives_way or name == SOURCE_COLUMN:
+            if gives_way or name in OWN_COLUMNS:
                 continue
             known = field.name in self.known
             usable = name != "" and name not in taken and not pa.types.is_nested(field.type)

@@ -68,6 +68,7 @@ def ingest(
         ingestion.refuse(source, settings.data_max_unreadable_share)
         writer.finish()
         summary = ingestion.summary(shown(request.data), names)
+        summary = summary.model_copy(update={"feedback": source.feedback})
         writer.seal(summary)
     return summary
 

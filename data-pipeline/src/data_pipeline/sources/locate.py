@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from data_pipeline.feedback.summary import FeedbackSummary
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources.formats.opening import (
     KINDS,
@@ -23,7 +24,13 @@ from data_pipeline.sources.formats.opening import (
 )
 from data_pipeline.sources.hugging_face import SCHEME, HuggingFaceData
 from data_pipeline.sources.raw import UnreadableFile
-from data_pipeline.sources.request import IngestRequest, shown, source_names, split_sources
+from data_pipeline.sources.request import (
+    FEEDBACK,
+    IngestRequest,
+    shown,
+    source_names,
+    split_sources,
+)
 from data_pipeline.sources.tasks import (
     HuggingFaceTask,
     PooledTask,
@@ -39,12 +46,15 @@ from use_cases import UseCase
 
 @dataclass(frozen=True)
 class Source:
-    """Tasks in order; `unreadable` files of it; `here` where other machines cannot read it."""
+    """Tasks in order; `unreadable` files of it; `here` where other machines cannot read it;
+    `feedback` where they are labelled inference records.
+    """
 
     tasks: Sequence[ReadTask]
     unreadable: tuple[UnreadableFile, ...] = ()
     files: int = 1
     here: bool = False
+    feedback: FeedbackSummary | None = None
 
     @property
     def bytes(self) -> int:
@@ -70,6 +80,11 @@ def open_source(
         UpstreamUnavailable: a server does not answer.
     """
     names = source_names(request.data)
+    if names and FEEDBACK in split_sources(request.data):
+        raise InvalidData(
+            f"{FEEDBACK} cannot be pooled with other sources; make a dataset version of those "
+            f"first, then add to it by DATA={FEEDBACK} BASE=latest"
+        )
     with ExitStack() as stack:
         opened = [
             stack.enter_context(_open_one(case, store, replace(request, data=one), settings, known))
@@ -105,6 +120,11 @@ def _open_one(
     scheme = data.partition("://")[0].lower() if "://" in data else ""
     if not data and case is not None:
         yield Source(generator_tasks(case, request.rows, request.seed))
+    elif data == FEEDBACK and case is not None:
+        from data_pipeline.feedback.source import open_feedback  # a slow import that few need
+
+        task = open_feedback(store, case, request.base, settings.feedback_environments)
+        yield Source([task], here=True, feedback=task.found.summary)
     elif (path := _blob_path(store, data)) is not None:
         yield _source(_find_blobs(store, path), path, known, here=False)
     elif scheme in {"", "file"}:

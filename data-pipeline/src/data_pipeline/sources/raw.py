@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field
 
+from data_pipeline.feedback.summary import FeedbackSummary
 from platform_core.contracts.base import Contract
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
@@ -22,6 +23,10 @@ SUMMARY = "_INGEST.json"
 SET_ASIDE = "_SET_ASIDE.parquet"
 SOURCE_COLUMN = "_source"
 """Which file of the source a row came from, relative to what was given; `generated` otherwise."""
+TIME_COLUMN, PREDICTION_COLUMN = "_time", "_prediction_id"
+"""When a prediction was made, and its id: only in raw records that are labelled predictions."""
+OWN_COLUMNS = frozenset({SOURCE_COLUMN, TIME_COLUMN, PREDICTION_COLUMN})
+"""Columns that the ingest adds; one of a source with such a name is left out."""
 BUFFER_BYTES = 1 << 20
 
 
@@ -58,7 +63,8 @@ class IngestSummary(Contract):
     `rows`, `files` and `bytes` count what was read (bytes as stored, packed or not);
     `rows_malformed` are pieces that were set aside, `inputs` accounts for each input,
     `truncated` counts the values of each column that were cut to its limit.
-    `columns` are those of the parts; `warnings` are sentences for people.
+    `columns` are those of the parts; `warnings` are sentences for people; `feedback` is about
+    labelled inference records.
     """
 
     source: str
@@ -74,6 +80,7 @@ class IngestSummary(Contract):
     truncated: dict[str, int] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     parts: tuple[str, ...]
+    feedback: FeedbackSummary | None = None
 
 
 class RawRecords:

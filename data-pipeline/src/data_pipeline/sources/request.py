@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from platform_core.errors import InvalidData
 
 GENERATED = "generated"
+FEEDBACK = "feedback"
+"""The DATA that means labelled inference records."""
 _TO_QUOTE = re.compile(r"[\s'\"\\]")
 DEFAULT_ROWS = 4_000
 
@@ -18,7 +20,8 @@ DEFAULT_ROWS = 4_000
 @dataclass(frozen=True)
 class IngestRequest:
     """`data` is a path, glob, folder, URL or `hf://…`, or several of them (see `split_sources`);
-    empty for `rows` generated records.
+    empty for `rows` generated records, `feedback` for labelled inference records that the dataset
+    version `base` does not have.
 
     `renaming` maps the source's column names to ours, see `parse_columns`.
     """
@@ -27,6 +30,7 @@ class IngestRequest:
     renaming: Mapping[str, str] = field(default_factory=dict)
     rows: int = DEFAULT_ROWS
     seed: int = 0
+    base: str = ""
 
 
 def parse_columns(text: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +27,19 @@ MAILS_PER_TASK = 500
 BLOCK_ROWS = 50_000
 # A guess, good enough to choose where to generate.
 GENERATED_ROW_BYTES = 1_000
+
+
+class ReadTask(Protocol):
+    """A part of a source."""
+
+    @property
+    def bytes(self) -> int:
+        """About how many bytes it has."""
+        ...
+
+    def read(self, mapping: ColumnMapping) -> Iterator[ReadEvent]:
+        """Yield what reading it gives."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -120,7 +134,7 @@ class PooledTask:
     """A task of one of several sources; `name` is put in front of the names of its files."""
 
     name: str
-    task: "ReadTask"
+    task: ReadTask
 
     @property
     def bytes(self) -> int:
@@ -149,9 +163,6 @@ def pooled_name(source: str, file: str) -> str:
     the source.
     """
     return file if file == source else f"{source}/{file}"
-
-
-ReadTask = FileTask | GeneratorTask | HuggingFaceTask | PooledTask
 
 
 def generator_tasks(case: UseCase, rows: int, seed: int) -> list[ReadTask]:

@@ -11,9 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_pipeline.columns import EVENT_TIMESTAMP, LABEL, REASON, ROW_ID, SOURCE
+from data_pipeline.columns import (
+    EVENT_TIMESTAMP,
+    LABEL,
+    PREDICTION_ID,
+    REASON,
+    ROW_ID,
+    SOURCE,
+)
 from data_pipeline.near_duplicates import signatures
-from data_pipeline.sources.raw import SOURCE_COLUMN
+from data_pipeline.sources.raw import (
+    OWN_COLUMNS,
+    PREDICTION_COLUMN,
+    SOURCE_COLUMN,
+    TIME_COLUMN,
+)
 from data_pipeline.validation.labels import count_spellings, read_labels
 from data_pipeline.validation.times import Times, no_times, read_times
 from data_pipeline.versions.identity import content_ids
@@ -27,7 +39,8 @@ _NUL = "\x00"
 class CheckedBatch:
     """What one batch came to.
 
-    `accepted` has the record's columns, `label`, `row_id`, `source` and the readings of the time;
+    `accepted` has the record's columns, `label`, `row_id`, `source`, `prediction_id` (null for a
+    row that is no prediction) and the readings of the time;
     `extra` has the further scalar columns of the source, `None` without any. `minhash` [N, 120]
     uint8 and `has_text` have an entry per accepted row. `refused` is text with `reason` and
     `source`. `erased` rows of erased records are in none of these.
@@ -88,18 +101,22 @@ class RowChecker:
             *case.record_schema.names,
             case.training().label.column,
             case.training().time_column,
-            SOURCE_COLUMN,
+            *OWN_COLUMNS,
         }
         return [name for name in raw.names if name not in named]
 
     def _accepted(self, raw: pa.RecordBatch, records: pa.RecordBatch, labels: pa.Array) -> pa.Table:
         table = pa.Table.from_batches([records]).append_column(LABEL, labels)
-        return table.append_column(SOURCE, raw.column(SOURCE_COLUMN).cast(pa.string()))
+        table = table.append_column(SOURCE, raw.column(SOURCE_COLUMN).cast(pa.string()))
+        predicted = PREDICTION_COLUMN in raw.schema.names
+        ids = raw.column(PREDICTION_COLUMN) if predicted else _nothing(raw)
+        return table.append_column(PREDICTION_ID, ids)
 
     def _times(self, raw: pa.RecordBatch) -> Times:
-        if self.use_case.training().time_column not in raw.schema.names:
-            return no_times(raw.num_rows)
-        return read_times(raw.column(self.use_case.training().time_column))
+        for name in (TIME_COLUMN, self.use_case.training().time_column):
+            if name in raw.schema.names:
+                return read_times(raw.column(name))
+        return no_times(raw.num_rows)
 
     def _refused(self, raw: pa.RecordBatch, reasons: pa.Array) -> pa.Table:
         case = self.use_case

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
-from data_pipeline.columns import MINHASH, ROW_ID
+from data_pipeline.columns import MINHASH, PREDICTION_ID, ROW_ID
+from data_pipeline.feedback.known import erased_predictions, read_known
 from data_pipeline.near_duplicates import SCHEME
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.validation.rows import RowChecker
@@ -33,6 +34,7 @@ from data_pipeline.versions.files import (
     write_records,
 )
 from data_pipeline.versions.manifest import DatasetManifest, SplitSummary, find_base
+from data_pipeline.versions.predictions import correct_base, write_known
 from data_pipeline.versions.scan import ACCEPTED, EXTRA, Apply, Progress, Scanned, scan
 from data_pipeline.versions.selection import Selection, select_rows
 from platform_core.clock import Clock
@@ -41,6 +43,7 @@ from platform_core.parquet import read_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
     EXTRA_COLUMNS_FILE,
+    FEEDBACK_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
     QUARANTINE_FILE,
@@ -50,13 +53,15 @@ from platform_core.storage import (
 from use_cases import UseCase
 
 MEMORY_LIMIT = "256MB"
+DATA_FILES = (QUARANTINE_FILE, INDEX_FILE, EXTRA_COLUMNS_FILE, FEEDBACK_FILE, RECORDS_FILE)
 
 
 @dataclass(frozen=True)
 class Rules:
     """The parameters of a dataset version: the share of rows that may be refused, the estimated
     Jaccard similarity from which on two texts are near duplicates, and the version that the rows
-    are added to ("" is none, "latest" the newest). With `held_out` every row is in the test part.
+    are added to ("" is none, "latest" the newest). With `held_out` every row is in the test part,
+    for a regression half of them.
     """
 
     max_invalid_share: float = 0.5
@@ -131,6 +136,7 @@ class _Freezing:
             pa.default_memory_pool().release_unused()
             rows = database.read_parquet(str(folder / ACCEPTED), file_row_number=True)
             rows.project("*, file_row_number AS _arrival").create_view("accepted")
+            correct_base(database)
             similarity, now = self.rules.near_duplicate_similarity, self.clock.now()
             selection = select_rows(
                 database, similarity, case.classes, now, folder, self.rules.held_out
@@ -143,14 +149,16 @@ class _Freezing:
         )
         version = write_records(database, case, folder / RECORDS_FILE, sources=bool(pooled))
         write_index(database, case, folder / INDEX_FILE)
+        write_known(database, folder / FEEDBACK_FILE)
         extra = self._base_extra_columns()
         write_extra_columns(database, folder / EXTRA, extra, folder / EXTRA_COLUMNS_FILE)
         manifest = self._manifest(version, raw, scanned, selection, quarantine)
         return self._publish(manifest.model_copy(update={"pooled": pooled}))
 
     def _load_base(self, erased: ErasedRecords) -> int:
-        """Create the tables `base` and `base_records`, empty without a version to add to, without
-        the rows of `erased` records; return how many these are.
+        """Create the tables `base_before` and `base_records_before`, empty without a version to
+        add to, `known` predictions behind their rows, and what was erased: the rows of `erased`
+        records, and predictions. Return the number of these rows.
 
         Raises:
             InvalidData: the version has no index, or one that cannot be continued.
@@ -171,9 +179,12 @@ class _Freezing:
             self.store.download(dataset_path(*names, RECORDS_FILE), records)
         gone = erased.row_ids(pq.read_table(records, columns=erased.columns()))
         self.database.from_arrow(pa.table({ROW_ID: gone})).create("erased")
-        for file, name in ((index, "base"), (records, "base_records")):
-            rows = self.database.read_parquet(str(file))
-            rows.filter("row_id NOT IN (SELECT row_id FROM erased)").create_view(name)
+        for file, name in ((index, "base_before"), (records, "base_records_before")):
+            self.database.read_parquet(str(file)).create_view(name)
+        version = self.base.dataset_version if self.base else ""
+        self.database.from_arrow(read_known(self.store, self.case, version)).create("known")
+        ids = erased_predictions(self.store, self.case.name)
+        self.database.from_arrow(pa.table({PREDICTION_ID: ids})).create("erased_predictions")
         return len(gone)
 
     def _base_extra_columns(self) -> pa.Table | None:
@@ -216,6 +227,7 @@ class _Freezing:
             inputs=summary.inputs,
             truncated=summary.truncated,
             erased=scanned.erased,
+            feedback=summary.feedback,
         )
 
     def _split(self, summary: SplitSummary) -> SplitSummary:
@@ -229,7 +241,7 @@ class _Freezing:
         names = self.case.name, version
         if self.store.exists(dataset_path(*names, MANIFEST_FILE)):
             return version
-        for name in (QUARANTINE_FILE, INDEX_FILE, EXTRA_COLUMNS_FILE, RECORDS_FILE):
+        for name in DATA_FILES:
             if (self.folder / name).exists():
                 self.store.upload(self.folder / name, dataset_path(*names, name))
         with suppress(BlobExists):

@@ -7,6 +7,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
+from data_pipeline.feedback.summary import FeedbackSummary
 from data_pipeline.sources.raw import InputCount
 from platform_core.contracts.base import Contract
 from platform_core.errors import BlobNotFound, InvalidData
@@ -25,7 +26,7 @@ LATEST = "latest"
 
 class SplitSummary(Contract):
     """How the sides of the split were chosen and why so. `boundaries` has, for a split by time,
-    the first time of the test part per class. `declared`: there is only a test part.
+    the first time of the test part per class. `declared`: no model was fitted on any row.
     """
 
     method: Literal["time", "content", "declared"]
@@ -50,6 +51,7 @@ class DatasetManifest(Contract):
     each input in its own unit; what was set aside there is in quarantine. `pooled` names the
     sources where there are several; then what is before the first slash in the column `source` is
     one. `erased` rows of this ingest and of the parents belong to erased records and were left out.
+    `feedback` is about the labelled inference records of this ingest, if its source were these.
     """
 
     dataset_version: str
@@ -76,6 +78,7 @@ class DatasetManifest(Contract):
     inputs: tuple[InputCount, ...] = ()
     truncated: dict[str, int] = Field(default_factory=dict)
     erased: int = 0
+    feedback: FeedbackSummary | None = None
 
 
 def read_manifest(store: BlobStore, use_case: str, version: str) -> DatasetManifest:

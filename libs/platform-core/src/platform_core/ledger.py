@@ -4,11 +4,14 @@ Every entry is one object named by its sequence number, created only if it is no
 two writers cannot both append after the same entry, on a local disk or in blob storage.
 """
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Change, LedgerEntry, Verdict
+from platform_core.contracts.ledger import Change, ChangeStatus, LedgerEntry
+from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import BlobExists, LedgerConflict, ReleaseRefused
 from platform_core.hashing import sha256_json
 from platform_core.ports.blob_store import BlobStore
@@ -18,7 +21,7 @@ GENESIS = "0" * 64
 
 
 class Ledger:
-    """Reads and appends entries; the environment's state is its last served entry."""
+    """Reads and appends entries; the serving state is that of the last applied change."""
 
     def __init__(self, store: BlobStore, clock: Clock) -> None:
         self._store = store
@@ -41,27 +44,13 @@ class Ledger:
         _verify_chain(entries, folder)
         return entries
 
+    def state(self, use_case: str, environment: Environment) -> ServingState:
+        """Return the serving state: that of the last applied change, empty before the first."""
+        return serving_state(self.entries(use_case, environment))
+
     def active(self, use_case: str, environment: Environment) -> str | None:
-        """Return the release the environment serves, `None` before the first."""
-        served = self.served(use_case, environment)
-        return served[-1] if served else None
-
-    def served(self, use_case: str, environment: Environment) -> list[str]:
-        """Return the releases the environment has served, oldest first."""
-        changes = (entry.change for entry in self.entries(use_case, environment))
-        return [c.to_release for c in changes if c.verdict is Verdict.SERVED and c.to_release]
-
-    def canary(self, use_case: str, environment: Environment) -> str | None:
-        """Return the release that answers a share of the requests, `None` where none does.
-
-        A canary ends with the next change that serves, or with one that shares nothing.
-        """
-        for entry in reversed(self.entries(use_case, environment)):
-            if entry.change.verdict is Verdict.SHARED:
-                return entry.change.to_release
-            if entry.change.verdict is Verdict.SERVED:
-                return None
-        return None
+        """Return the stable release, `None` before the first."""
+        return self.state(use_case, environment).stable
 
     def append(self, change: Change, sequence: int | None = None) -> LedgerEntry:
         """Add a change at the end; with `sequence`, only if it becomes the entry of that number.
@@ -89,10 +78,18 @@ class Ledger:
         return entry
 
 
+def serving_state(entries: Sequence[LedgerEntry]) -> ServingState:
+    """Return the serving state after `entries` (oldest first)."""
+    for entry in reversed(entries):
+        if entry.change.status is ChangeStatus.APPLIED:
+            return entry.change.to_state
+    return ServingState()
+
+
 def _conflict(change: Change) -> LedgerConflict:
     return LedgerConflict(
         f"{change.use_case} {change.environment} was changed by another process "
-        "at the same time; check `make releases` and try again"
+        "at the same time; look at `mlplatform release list` and try again"
     )
 
 

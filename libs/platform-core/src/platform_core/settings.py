@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import MODEL_DIGITS, ServingRole
 from platform_core.errors import ConfigurationError
 
 
@@ -82,18 +83,32 @@ class RaySettings(Settings):
 
 
 class ServingSettings(Settings):
-    """Where an environment's InferenceServices answer; `{use_case}` is replaced by the name."""
+    """Where the releases of an environment answer.
+
+    `{use_case}` is replaced by the use case's name and `{release}` by the first digits of the
+    release id. Canaries and shadows answer at `candidate_url_…`, where it is set, all other
+    releases at `inference_url_…`.
+    """
 
     inference_url_staging: str
     inference_url_production: str
+    candidate_url_staging: str | None = None
+    candidate_url_production: str | None = None
 
-    def inference_url(self, environment: Environment, use_case: str) -> str:
-        """Return the base URL that serves `use_case` in `environment`."""
-        templates = {
-            Environment.STAGING: self.inference_url_staging,
-            Environment.PRODUCTION: self.inference_url_production,
-        }
-        return templates[environment].format(use_case=use_case.replace("_", "-")).rstrip("/")
+    def candidate_url(self, environment: Environment) -> str | None:
+        """Return where canaries and shadows answer, `None` where all releases answer alike."""
+        url: str | None = getattr(self, f"candidate_url_{environment}")
+        return url
+
+    def release_url(
+        self, environment: Environment, use_case: str, release_id: str, role: ServingRole
+    ) -> str:
+        """Return the base URL of the service that answers for a release in this role."""
+        template: str = getattr(self, f"inference_url_{environment}")
+        if role is not ServingRole.STABLE:
+            template = self.candidate_url(environment) or template
+        name, digits = use_case.replace("_", "-"), release_id[:MODEL_DIGITS]
+        return template.format(use_case=name, release=digits).rstrip("/")
 
 
 class GatewayClientSettings(Settings):

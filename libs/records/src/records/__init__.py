@@ -7,6 +7,7 @@ from records.labels.join import (
     current_labels,
     join_labels,
     label_table,
+    read_all_labels,
     read_labelled,
     read_labels,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "log_columns",
     "log_objects",
     "logged_block",
+    "read_all_labels",
     "read_labelled",
     "read_labels",
     "read_log",

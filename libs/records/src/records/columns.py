@@ -15,6 +15,7 @@ PREDICTION_ID = "prediction_id"
 TIME = "time"
 TIME_TYPE = pa.timestamp("us", tz="UTC")
 RELEASE_ID = "release_id"
+ROLE = "role"
 PURPOSE = "purpose"
 PREDICTION = "prediction"
 FEATURES = "features"
@@ -25,6 +26,7 @@ COMMON_COLUMNS = (
     pa.field("use_case", pa.string()),
     pa.field("environment", pa.string()),
     pa.field(RELEASE_ID, pa.string()),
+    pa.field(ROLE, pa.string()),
     pa.field(PURPOSE, pa.string()),
     pa.field("degraded", pa.bool_()),
     pa.field("latency_ms", pa.float64()),

@@ -1,45 +1,108 @@
-"""One line of the ledger: a change, or a refused change, of what an environment serves."""
+"""A change of the serving state of an environment, and its entry in the ledger."""
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, JsonValue
 
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingState
 
 
 class Action(StrEnum):
-    """Why an environment changed."""
+    """What a change does to the serving state.
+
+    `deploy`, `promote` and `rollback` set the stable release; `canary` and `shadow` begin one or
+    set its percent; `abort` ends both.
+    """
 
     DEPLOY = "deploy"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     CANARY = "canary"
+    SHADOW = "shadow"
+    ABORT = "abort"
 
 
-class Verdict(StrEnum):
-    """How the change ended; only `served` changes what the environment answers with alone.
+class ChangeStatus(StrEnum):
+    """How far a change is; the last three are final and in the ledger.
 
-    `shared`: a canary answers a share of the requests.
+    A `suggested` change waits for approval, a `requested` one for the release controller.
+    A `rejected` one was suggested and not approved.
     """
 
-    SERVED = "served"
-    SHARED = "shared"
+    SUGGESTED = "suggested"
+    REJECTED = "rejected"
+    REQUESTED = "requested"
+    APPLIED = "applied"
     REFUSED = "refused"
     FAILED = "failed"
 
 
-class Change(Contract):
-    """A change of an environment, before the ledger assigns its position."""
+class ChangeRequest(Contract):
+    """A requested change of a serving state.
 
+    `percent` is that of a canary, or the sampled share of a shadow. `release_id` may be the
+    beginning of an id; without one, `promote` takes the canary, else the release of staging.
+    `expected_state` refuses the change when the state differs by then. `approvals` is the number
+    of people who have to approve it before it is applied. `evidence` explains it to a person, e.g.
+    the verdict and the report that caused it.
+    """
+
+    change_id: str
+    created_at: AwareDatetime
+    use_case: str
+    environment: Environment
+    action: Action
+    release_id: str | None = None
+    percent: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
+    actor: str
+    reason: str
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+    expected_state: ServingState | None = None
+    approvals: Annotated[int, Field(ge=0)] = 0
+    accept_unmeasured: bool = False
+
+
+class ChangeDecision(Contract):
+    """Whether a person approves a suggested change."""
+
+    change_id: str
+    time: AwareDatetime
+    actor: str
+    approve: bool
+    reason: str
+
+
+class Change(Contract):
+    """A change of a serving state that was tried, before the ledger assigns its position.
+
+    `to_state` is what was requested; it serves only if `status` is `applied`.
+    """
+
+    change_id: str
     use_case: str
     environment: Environment
     action: Action
     actor: str
-    from_release: str | None
-    to_release: str | None
     reason: str
-    verdict: Verdict
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+    from_state: ServingState
+    to_state: ServingState
+    status: ChangeStatus
     detail: str = ""
+
+    @property
+    def from_release(self) -> str | None:
+        """The stable release before the change."""
+        return self.from_state.stable
+
+    @property
+    def to_release(self) -> str | None:
+        """The stable release that was requested."""
+        return self.to_state.stable
 
 
 class LedgerEntry(Contract):

@@ -4,6 +4,10 @@ training-data/<use_case>/<dataset_version>/<file>
 models/<use_case>/<release_id>/<file>                    a release
 models/<use_case>/refused/<release_id>/<file>            a release that its gates refused
 models/<use_case>/_ledger/<environment>/<sequence>.json
+models/_changes/<change_id>/<file>                       a requested change and what became of it
+models/_changes/_open/<change_id>                        a change that has not ended
+models/_changes/_keys/<digest>                           the change of an idempotency key
+models/_gateways/<gateway_id>.json                       the ledger entries that a gateway has read
 models/<use_case>/_runs/<run_id>/<step>/<file>           files and result of a step of a run
 models/<use_case>/_runs/_finished/<step>-<key>.json      where the result of a step is that another
                                                          run may reuse
@@ -17,6 +21,7 @@ drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or h
 drift-reports/_retrain-requests/<request_id><suffix>
 drift-reports/_webhooks/<report_id>-<verdict>.json
 quality-reports/use_case=/environment=/date=/hour=/<report_id>.json
+quality-reports/_comparisons/use_case=/environment=/<change_id>.json and latest.json
 quality-reports/_measured/use_case=/environment=/date=.json
                                                          what the labels and the log of a day were
                                                          when its windows were measured
@@ -57,6 +62,7 @@ RECORDS_FILE = "records.parquet"
 QUARANTINE_FILE = "quarantine.parquet"
 INDEX_FILE = "index.parquet"
 EXTRA_COLUMNS_FILE = "extra_columns.parquet"
+FEEDBACK_FILE = "feedback.parquet"
 FEATURES_FILE = "features.parquet"
 FEATURES_CODE_FILE = "features.json"
 REPORT_FILE = "report.json"
@@ -67,6 +73,9 @@ RELEASE_FILE = "release.json"
 LINEAGE_FILE = "lineage.json"
 """Files of a release, next to those that its manifest names."""
 
+CHANGES = f"{MODELS}/_changes"
+OPEN_CHANGES = f"{CHANGES}/_open"
+GATEWAYS = f"{MODELS}/_gateways"
 FEATURE_REGISTRY = f"{MODELS}/_feast/registry.db"
 RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
 
@@ -123,6 +132,31 @@ def ledger_folder(use_case: str, environment: str) -> str:
 def ledger_entry_path(use_case: str, environment: str, sequence: int) -> str:
     """Return the path of one ledger entry."""
     return f"{ledger_folder(use_case, environment)}/{sequence:08d}.json"
+
+
+def change_path(change_id: str, *names: str) -> str:
+    """Return the folder of a requested change, or one of its files."""
+    return _join(CHANGES, change_id, *names)
+
+
+def open_change_path(change_id: str) -> str:
+    """Return the path of the marker of a change that has not ended."""
+    return f"{OPEN_CHANGES}/{change_id}"
+
+
+def parse_open_change(path: str) -> str:
+    """Return the id of the change whose marker is at `path`."""
+    return path.rpartition("/")[2]
+
+
+def idempotency_key_path(key: str) -> str:
+    """Return the path of the object that holds the change of an idempotency key."""
+    return f"{CHANGES}/_keys/{_digest(key)}"
+
+
+def gateway_path(gateway_id: str) -> str:
+    """Return the path of the ledger entries that a gateway has read."""
+    return f"{GATEWAYS}/{gateway_id}.json"
 
 
 def run_path(use_case: str, run_id: str, *names: str) -> str:
@@ -249,6 +283,17 @@ def quality_report_path(use_case: str, environment: str, end: datetime, report_i
 def quality_report_date_folder(use_case: str, environment: str, time: datetime) -> str:
     """Return the folder of the quality reports whose window ends on the day of `time`."""
     return _date(_partition(QUALITY_REPORTS, use_case, environment), time)
+
+
+def comparison_path(use_case: str, environment: str, change_id: str) -> str:
+    """Return the path of the comparison of the canary or shadow that a change began."""
+    folder = _partition(f"{QUALITY_REPORTS}/_comparisons", use_case, environment)
+    return f"{folder}/{change_id}.json"
+
+
+def latest_comparison_path(use_case: str, environment: str) -> str:
+    """Return the path of the comparison of the present or the last canary or shadow."""
+    return comparison_path(use_case, environment, "latest")
 
 
 def quality_measured_path(use_case: str, environment: str, time: datetime) -> str:

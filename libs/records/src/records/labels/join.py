@@ -4,7 +4,7 @@ Labels are appended and never changed. A label's object is in the partition of t
 prediction was made, so that the labels of a window of the log are found whenever they arrived.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -66,9 +66,17 @@ def read_labels(store: BlobStore, case: UseCase, start: datetime, end: datetime)
         InvalidInput: `start` or `end` has no time zone.
         InvalidData: an object of the labels cannot be read.
     """
-    paths = label_objects(store, case.name, start, end)
-    tables = [table for path in paths for table in _read_object(store, path)]
-    return pa.concat_tables([label_schema(case).empty_table(), *tables])
+    return _read_objects(store, case, label_objects(store, case.name, start, end))
+
+
+def read_all_labels(store: BlobStore, case: UseCase) -> pa.Table:
+    """Return all labels of a use case, in no order.
+
+    Raises:
+        InvalidData: an object of the labels cannot be read.
+    """
+    paths = (blob.path for blob in store.list(storage.label_folder(case.name)))
+    return _read_objects(store, case, paths)
 
 
 def label_objects(store: BlobStore, use_case: str, start: datetime, end: datetime) -> Iterator[str]:
@@ -130,6 +138,11 @@ def read_labelled(
     wanted = None if columns is None else list(dict.fromkeys([PREDICTION_ID, *columns]))
     for records in read_log(store, case.name, environment, start, end, wanted):
         yield join_labels(records, current)
+
+
+def _read_objects(store: BlobStore, case: UseCase, paths: Iterable[str]) -> pa.Table:
+    tables = [table for path in paths for table in _read_object(store, path)]
+    return pa.concat_tables([label_schema(case).empty_table(), *tables])
 
 
 def _read_object(store: BlobStore, path: str) -> Iterator[pa.Table]:

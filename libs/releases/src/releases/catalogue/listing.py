@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import LedgerEntry, Verdict
+from platform_core.contracts.ledger import ChangeStatus, LedgerEntry
 from platform_core.contracts.release import Lineage
 from platform_core.errors import PlatformError, Unavailable
 from platform_core.ledger import Ledger
@@ -103,10 +103,10 @@ def _entry(entry: LedgerEntry) -> Iterator[str]:
         f"{(change.from_release or 'nothing')[:SHORT_ID]} → {(change.to_release or '-')[:SHORT_ID]}"
     )
     yield _fit(
-        f"  {entry.time.strftime(TIME)}  {change.action:<8}  {change.verdict:<7}  {moved}  "
+        f"  {entry.time.strftime(TIME)}  {change.action:<8}  {change.status:<7}  {moved}  "
         f"{change.actor}: {change.reason}"
     )
-    if change.verdict not in (Verdict.SERVED, Verdict.SHARED):
+    if change.status is not ChangeStatus.APPLIED:
         yield from wrap(change.detail, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
 
 

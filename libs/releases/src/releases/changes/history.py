@@ -2,13 +2,7 @@
 
 from collections.abc import Sequence
 
-from platform_core.contracts.ledger import Action, LedgerEntry, Verdict
-
-
-def active_release(entries: Sequence[LedgerEntry]) -> str | None:
-    """Return the release that is served after `entries`, `None` if there is none."""
-    served = (e.change.to_release for e in entries if e.change.verdict is Verdict.SERVED)
-    return next(reversed(list(served)), None)
+from platform_core.contracts.ledger import Action, ChangeStatus, LedgerEntry
 
 
 def rollback_target(entries: Sequence[LedgerEntry]) -> str | None:
@@ -20,7 +14,7 @@ def rollback_target(entries: Sequence[LedgerEntry]) -> str | None:
     served: list[str] = []
     for change in (entry.change for entry in entries):
         release = change.to_release
-        if change.verdict is not Verdict.SERVED or release is None:
+        if change.status is not ChangeStatus.APPLIED or release is None:
             continue
         if change.action is Action.ROLLBACK and release in served:
             del served[_last_index(served, release) + 1 :]

@@ -14,21 +14,23 @@ had read, so one of the two gets `LedgerConflict`. Every process that deployed r
 afterwards and deploys what it says, so that the last deployment matches the ledger.
 """
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, LedgerEntry, Verdict
+from platform_core.contracts.ledger import Action, Change, ChangeStatus, LedgerEntry
+from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import PlatformError, Refused
-from platform_core.ledger import Ledger
+from platform_core.ledger import Ledger, serving_state
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.registry import ModelRegistry
 from platform_core.storage import release_path
 from releases.catalogue.lookup import release_ids, resolve_release
-from releases.changes.history import active_release, rollback_target
+from releases.changes.history import rollback_target
 from releases.changes.registry import RegistryRecords
 from releases.changes.smoke import SmokeTest
-from releases.deployers import Deployer
+from releases.deployers.environment_port import EnvironmentDeployer
 from releases.gates import Verification
 from use_cases import UseCase
 from use_cases import use_case as installed
@@ -75,7 +77,7 @@ class ReleaseService:
         self,
         store: BlobStore,
         registry: ModelRegistry,
-        deployer: Deployer,
+        deployer: EnvironmentDeployer,
         smoke: SmokeTest,
         ledger: Ledger,
     ) -> None:
@@ -140,7 +142,7 @@ class ReleaseService:
         entries = self._ledger.entries(use_case, environment)
         target = rollback_target(entries)
         if target is None:
-            return self._repair_instead(use_case, environment, active_release(entries))
+            return self._repair_instead(use_case, environment, serving_state(entries).stable)
         change = _change(use_case, environment, Action.ROLLBACK, target, actor, reason)
         return self._execute(change, target, entries, self._verification.for_rollback)
 
@@ -182,11 +184,11 @@ class ReleaseService:
         self, change: Change, target: str, entries: Sequence[LedgerEntry], check: ReleaseCheck
     ) -> ChangeOutcome:
         use_case, environment = change.use_case, change.environment
-        present = active_release(entries)
+        present = serving_state(entries).stable
         if target == present:
             _, detail = self._reconcile(use_case, environment)
             return ChangeOutcome(use_case, environment, target, present, False, detail)
-        change = change.model_copy(update={"from_release": present})
+        change = change.model_copy(update={"from_state": serving_state(entries)})
         versions = self._records.versions(use_case, filter(None, (target, present)))
         try:
             check(installed(use_case), target)
@@ -223,9 +225,9 @@ class ReleaseService:
 
     def _abandon(self, change: Change, error: BaseException, versions: Versions) -> None:
         """Restore the state that the ledger names, then record the attempt and its error."""
-        verdict = Verdict.REFUSED if isinstance(error, Refused) else Verdict.FAILED
+        status = ChangeStatus.REFUSED if isinstance(error, Refused) else ChangeStatus.FAILED
         detail = (str(error) or type(error).__name__)[:MAX_DETAIL]
-        failed = change.model_copy(update={"verdict": verdict, "detail": detail})
+        failed = change.model_copy(update={"status": status, "detail": detail})
         for problem in (
             _error_of(lambda: self._restore(change.use_case, change.environment, versions)),
             _error_of(lambda: self._ledger.append(failed)),
@@ -296,12 +298,13 @@ def _change(
     reason: str,
 ) -> Change:
     return Change(
+        change_id=uuid.uuid4().hex,
         use_case=use_case,
         environment=environment,
         action=action,
         actor=actor,
-        from_release=None,
-        to_release=target,
+        from_state=ServingState(),
+        to_state=ServingState(stable=target),
         reason=reason,
-        verdict=Verdict.SERVED,
+        status=ChangeStatus.APPLIED,
     )

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import ModelNotReady, NotFound, ReleaseRefused, UpstreamUnavailable
 from platform_core.open_inference.client import ServiceTimeout, ServiceUnreachable, V2Client
 from platform_core.settings import ServingSettings
@@ -63,7 +64,7 @@ class V2Services:
         environment: Environment,
         call: Callable[[V2Client], Awaitable[Result]],
     ) -> Result:
-        url = self._serving.inference_url(environment, use_case)
+        url = self._serving.release_url(environment, use_case, "", ServingRole.STABLE)
 
         async def run() -> Result:
             client = V2Client(url, ANSWER_SECONDS, f"the inference service in {environment.value}")

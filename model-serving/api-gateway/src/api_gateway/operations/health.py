@@ -123,7 +123,7 @@ class Health:
         expected = active.release_id if active else None
         try:
             served = await self._upstream.served_release(target)
-            if active and served not in (expected, active.canary):
+            if active and served != expected:
                 self._catalog.outdated()  # the ledger may have changed since it was read
                 raise ModelNotReady(f"it serves release {served}, the ledger says {expected}")
             version = await self._version(target, active) if active else None

@@ -12,6 +12,7 @@ from api_gateway.predict.requests import PredictionRequest
 from api_gateway.routing.upstream import ServedScores
 from platform_core.contracts import prediction_ids
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from use_cases import UseCase
 
 LATENCY_DIGITS = 3
@@ -140,6 +141,7 @@ class PredictedBatch:
                 "use_case": case.name,
                 "environment": environment,
                 "release_id": scores.release_id,
+                "role": ServingRole.STABLE.value,
                 "degraded": scores.degraded,
                 "purpose": request.purpose.value,
                 "latency_ms": latency,

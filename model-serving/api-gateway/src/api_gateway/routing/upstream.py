@@ -8,6 +8,7 @@ from typing import Any
 
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.release import TensorSpec
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import Unavailable
 from platform_core.open_inference import (
     FEATURES,
@@ -59,7 +60,9 @@ class ServiceClients:
     def _client(self, target: ServingTarget) -> V2Client:
         client = self._clients.get(target)
         if client is None:
-            url = self._settings.inference_url(target.environment, target.use_case)
+            url = self._settings.release_url(
+                target.environment, target.use_case, "", ServingRole.STABLE
+            )
             if url not in self._by_url:
                 service = f"the inference service in {target.environment.value}"
                 self._by_url[url] = V2Client(url, self._timeout, service, self._connections)

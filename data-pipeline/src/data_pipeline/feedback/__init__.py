@@ -1,0 +1,1 @@
+"""Labelled inference records as a source of training data."""

@@ -1,0 +1,195 @@
+"""Requested changes of serving states: recorded here, applied by the release controller.
+
+A request is one object, created only if it is not there. Its marker among the open changes is
+removed when the change has ended. The ledger is the truth about what was applied; the result that
+is kept here repeats its entry, so that one read answers how a change ended.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from platform_core.clock import Clock
+from platform_core.contracts.ledger import Change, ChangeDecision, ChangeRequest, ChangeStatus
+from platform_core.errors import BlobExists, BlobNotFound, Conflict, InvalidData, NotFound
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import (
+    CHANGES,
+    OPEN_CHANGES,
+    change_path,
+    idempotency_key_path,
+    open_change_path,
+    parse_open_change,
+)
+
+REQUEST_FILE = "request.json"
+DECISIONS = "decisions"
+RESULT_FILE = "result.json"
+Document = TypeVar("Document", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class RecordedChange:
+    """A change with the decisions about it, oldest first, and its result once it has ended."""
+
+    request: ChangeRequest
+    decisions: tuple[ChangeDecision, ...] = ()
+    result: Change | None = None
+
+    @property
+    def status(self) -> ChangeStatus:
+        """How far the change is; one rejection rejects it."""
+        if self.result is not None:
+            return self.result.status
+        if any(not decision.approve for decision in self.decisions):
+            return ChangeStatus.REJECTED
+        approved = {decision.actor for decision in self.decisions}
+        missing = self.request.approvals - len(approved)
+        return ChangeStatus.SUGGESTED if missing > 0 else ChangeStatus.REQUESTED
+
+
+class Changes:
+    """The requested changes of all use cases."""
+
+    def __init__(self, store: BlobStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def submit(self, request: ChangeRequest, idempotency_key: str | None = None) -> str:
+        """Record a request and return the id of its change.
+
+        A key that was used before returns the change of that time.
+
+        Raises:
+            Conflict: the key was used for another request.
+        """
+        change_id = request.change_id
+        path = change_path(change_id, REQUEST_FILE)
+        content = request.model_dump_json(indent=1).encode()
+        if idempotency_key is not None:
+            claim = json.dumps({"change_id": change_id, "request": _essence(request)}).encode()
+            try:
+                self._store.create(idempotency_key_path(idempotency_key), claim)
+            except BlobExists:
+                return self._of_key(idempotency_key, request)
+        self._store.create(path, content)
+        self._store.write(open_change_path(change_id), b"")
+        return change_id
+
+    def submit_once(self, request: ChangeRequest, key: str) -> str:
+        """Record a request unless one was recorded with this key; return the id of its change."""
+        try:
+            return self.submit(request, key)
+        except Conflict:
+            return str(self._claim(key)["change_id"])
+
+    def get(self, change_id: str) -> RecordedChange:
+        """Return a change.
+
+        Raises:
+            NotFound: there is no such change.
+        """
+        if not change_id.isalnum():
+            raise _unknown(change_id)
+        try:
+            request = self._read(change_path(change_id, REQUEST_FILE), ChangeRequest)
+        except BlobNotFound as error:
+            raise _unknown(change_id) from error
+        try:
+            result = self._read(change_path(change_id, RESULT_FILE), Change)
+        except BlobNotFound:
+            result = None
+        blobs = self._store.list(change_path(change_id, DECISIONS))
+        decisions = [self._read(blob.path, ChangeDecision) for blob in blobs]
+        decisions.sort(key=lambda decision: decision.time)
+        return RecordedChange(request, tuple(decisions), result)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all changes, newest first."""
+        suffix = f"/{REQUEST_FILE}"
+        paths = (blob.path for blob in self._store.list(CHANGES))
+        found = (path.removesuffix(suffix) for path in paths if path.endswith(suffix))
+        return sorted((path.rpartition("/")[2] for path in found), reverse=True)
+
+    def open(self) -> Iterator[RecordedChange]:
+        """Yield the changes that have not ended, oldest first."""
+        for blob in sorted(self._store.list(OPEN_CHANGES), key=lambda blob: blob.path):
+            yield self.get(parse_open_change(blob.path))
+
+    def decide(self, change_id: str, actor: str, approve: bool, reason: str) -> RecordedChange:
+        """Approve or reject a suggested change; a person decides once.
+
+        Raises:
+            NotFound: there is no such change.
+            Conflict: it is not waiting for approval, or this person has decided.
+        """
+        recorded = self.get(change_id)
+        if recorded.status is not ChangeStatus.SUGGESTED:
+            raise Conflict(
+                f"the change {change_id} is {recorded.status}; only a suggested one can be "
+                "approved or rejected"
+            )
+        decision = ChangeDecision(
+            change_id=change_id,
+            time=self._clock.now(),
+            actor=actor,
+            approve=approve,
+            reason=reason,
+        )
+        path = change_path(change_id, DECISIONS, f"{actor.encode().hex()}.json")
+        try:
+            self._store.create(path, decision.model_dump_json(indent=1).encode())
+        except BlobExists as error:
+            raise Conflict(f"{actor} has decided about the change {change_id} already") from error
+        decided = self.get(change_id)
+        if decided.status is ChangeStatus.REJECTED:
+            self.close(change_id)
+        return decided
+
+    def finish(self, result: Change) -> None:
+        """Record how a change ended."""
+        path = change_path(result.change_id, RESULT_FILE)
+        self._store.write(path, result.model_dump_json(indent=1).encode())
+        self.close(result.change_id)
+
+    def close(self, change_id: str) -> None:
+        """Remove the marker of a change that has ended."""
+        self._store.delete(open_change_path(change_id))
+
+    def _of_key(self, key: str, request: ChangeRequest) -> str:
+        claim = self._claim(key)
+        if claim["request"] != _essence(request):
+            raise Conflict(
+                "the idempotency key was used for another change "
+                f"({claim['change_id']}); use a new key for a new change"
+            )
+        change_id = str(claim["change_id"])
+        try:  # the process that claimed the key may have died before it wrote the request
+            own = request.model_copy(update={"change_id": change_id})
+            self._store.create(change_path(change_id, REQUEST_FILE), own.model_dump_json().encode())
+            self._store.write(open_change_path(change_id), b"")
+        except BlobExists:
+            pass
+        return change_id
+
+    def _claim(self, key: str) -> dict[str, Any]:
+        claim: dict[str, Any] = json.loads(self._store.read(idempotency_key_path(key)))
+        return claim
+
+    def _read(self, path: str, kind: type[Document]) -> Document:
+        try:
+            return kind.model_validate_json(self._store.read(path))
+        except ValidationError as error:
+            raise InvalidData(f"{path} is not readable: {error.error_count()} errors") from error
+
+
+def _essence(request: ChangeRequest) -> dict[str, object]:
+    """Return what makes two requests the same."""
+    return request.model_dump(mode="json", exclude={"change_id", "created_at"})
+
+
+def _unknown(change_id: str) -> NotFound:
+    return NotFound(f"there is no change {change_id!r:.100}; `mlplatform change list` names them")
