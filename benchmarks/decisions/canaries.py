@@ -15,7 +15,7 @@ from evaluation.comparison import (
 )
 from platform_core.contracts.comparison import ComparisonVerdict
 
-RUNS, QUICK_RUNS = 200, 40
+RUNS, QUICK_RUNS = 100, 20
 PER_SECOND, SHARE = 50, 0.1
 # Records are sealed every five seconds; that is when the evidence is read.
 READ_SECONDS, LAST_SECONDS = 5, 60

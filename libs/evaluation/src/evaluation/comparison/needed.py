@@ -20,7 +20,7 @@ POWER = 0.8
 MIN_RECORDS = 10
 # More than anyone will wait for.
 MAX_RECORDS = 10_000_000
-PATHS, LOOKS = 1_000, 60
+PATHS, LOOKS = 600, 60
 # The ratio of two looks of the first search, and its paths.
 COARSE_STEP, COARSE_PATHS = 1.5, 100
 
