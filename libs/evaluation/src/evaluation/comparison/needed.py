@@ -90,8 +90,8 @@ def _records_until(evidence: Evidence, error: float) -> int | None:
     near = _quantile(evidence(coarse, COARSE_PATHS), coarse, error)
     if near is None:
         return None
-    looks = np.geomspace(max(near / 4, 1), near * 1.5, LOOKS).round()
-    looks = np.unique(looks.astype(np.int64))
+    around = np.geomspace(max(near / 4, 1), near * 1.5, LOOKS)
+    looks = np.unique(around.round().astype(np.int64))
     return _quantile(evidence(looks, PATHS), looks, error) or near
 
 
