@@ -212,7 +212,8 @@ def test_an_hour_without_records_has_no_report(world):
     world.serve(world.release())
     outcome = job(world).run(last_hour(world))
     assert (outcome.reports, outcome.failures) == ([], [])
-    assert latest_quality(world.store) == []
+    assert job(world).revise().failures == []
+    assert list(world.store.list("quality-reports")) == []
 
 
 def test_an_unreadable_log_is_a_failure_of_its_target_alone(world, served, records_of):
