@@ -8,6 +8,9 @@ import pyarrow as pa
 import pytest
 
 from drift_detector.detection.sequence import column_weights
+from drift_detector.quality.job import QualityJob
+from drift_detector.quality.measure import QualityMeter
+from drift_detector.quality.stored import stored_quality
 from drift_detector.window import Window
 from evaluation.drift import SequentialTest
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
@@ -199,3 +202,19 @@ def test_a_tolerance_is_a_setting(world, records_of):
     tolerant = {"test": SequentialTest(tolerance=0.9)}
     drifted.append(measure(world, policy=tolerant).drifted)
     assert drifted == [True, False]
+
+
+def test_the_quality_report_of_the_window_decides_about_harm(world, records_of):
+    release = world.release()
+    now = world.clock.now()
+    world.log(release, mixed(records_of, 0.0, 1), at=now - timedelta(minutes=1))
+    detector = world.job().detector
+    window = Window(now - HOUR, now)
+    meter = QualityMeter(world.store, world.clock, 1000)
+    (measured,) = QualityJob(meter, {"iris": use_case("iris")}, lambda: None).run(
+        window, "iris", Environment.PRODUCTION
+    ).reports  # fmt: skip
+    detector = replace(detector, quality=stored_quality(world.store))
+    (report,) = world.job(detector=detector).run(window, "iris", Environment.PRODUCTION).reports
+    assert report.quality == measured.gates
+    assert report.quality

@@ -133,7 +133,8 @@ def summary(report: DriftReport) -> str:
     return (
         f"{report.use_case} {report.environment} {report.start:%Y-%m-%dT%H:%M}Z to "
         f"{report.end:%Y-%m-%dT%H:%M}Z, release {report.release_id or 'none'}: "
-        f"{report.verdict}{harm} ({report.rows} rows, {_score(report) or 'no score'}{alarms}{detail})"
+        f"{report.verdict}{harm} ({report.rows} rows, {_score(report) or 'no score'}"
+        f"{alarms}{detail})"
     )
 
 

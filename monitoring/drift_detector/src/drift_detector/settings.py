@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, field_validator
 from pydantic_settings import NoDecode
 
+from evaluation.drift import SequentialTest
 from platform_core.contracts.environments import Environment
 from platform_core.settings import GatewayClientSettings, StorageSettings
 
@@ -39,6 +40,16 @@ class DriftSettings(StorageSettings, GatewayClientSettings):
     drift_webhook_url: HttpUrl | None = None
     drift_webhook_timeout_seconds: float = Field(default=5, gt=0)
     drift_flush_timeout_seconds: float = Field(default=30, gt=0)
+    quality_calibration_rows: int = Field(default=1000, gt=0)
+
+    @property
+    def sequential_test(self) -> SequentialTest:
+        """The test that decides whether a release has drifted."""
+        return SequentialTest(
+            alpha=self.drift_false_alarm_rate,
+            tolerance=self.drift_tolerance,
+            looks=self.drift_looks,
+        )
 
     @field_validator("drift_retrain_environments", mode="before")
     @classmethod
