@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from releases.deployers.environment_memory import EnvironmentMemoryDeployer
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.registry.memory import MemoryRegistry
@@ -22,7 +23,6 @@ from platform_core.parquet import write_table
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
 from releases.changes import ReleaseService
-from releases.deployers.environment_memory import EnvironmentMemoryDeployer
 from scoring import Scorer, load_release
 from use_cases import assemble, use_case
 

@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from releases.deployers.environment_memory import EnvironmentMemoryDeployer
+from releases.testing.environment_contract import EnvironmentDeployerContract
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.settings import ServingSettings
 from releases.deployers.embedded import EmbeddedDeployer
-from releases.deployers.environment_memory import EnvironmentMemoryDeployer
-from releases.testing.environment_contract import EnvironmentDeployerContract
 
 STAGING = Environment.STAGING
 

@@ -6,13 +6,13 @@ from functools import partial
 from importlib.util import find_spec
 
 import pytest
+from releases.testing.environment_contract import EnvironmentDeployerContract
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.environments import Environment
 from platform_core.settings import ServingSettings
 from platform_core.testing.processes import answers, free_port, missing, running
 from releases.deployers.embedded import EmbeddedDeployer
-from releases.testing.environment_contract import EnvironmentDeployerContract
 
 
 @pytest.fixture(scope="module")

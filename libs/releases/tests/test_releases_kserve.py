@@ -14,6 +14,7 @@ import pytest
 from kubernetes.client import CoreV1Api, CustomObjectsApi
 from kubernetes_api.controller import KServeController
 from kubernetes_api.server import ApiServer
+from releases.testing.environment_contract import EnvironmentDeployerContract
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import (
@@ -31,7 +32,6 @@ from releases.deployers.kserve.api import GROUP, PLURAL, VERSION, InferenceServi
 from releases.deployers.kserve.connect import api_client
 from releases.deployers.kserve.desired import MODE, RELEASE, STOP
 from releases.deployers.v2 import V2Services
-from releases.testing.environment_contract import EnvironmentDeployerContract
 from scoring.release import model_file
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
