@@ -21,7 +21,7 @@ CLUSTER = read_env(ROOT / "config" / "cluster.env")
 ACCESS = ROOT / "terraform" / "base-infra" / "access.yaml"
 OF_THE_CONTAINER = {
     "HOME",  # a folder that can be written
-    "PREDICTOR",  # a part of PREDICTOR_URL
+    "INFERENCE_SERVICE",  # a part of PREDICTOR_URL
     "RELEASES_ARGUMENTS",  # of the command line
 }
 """Variables in manifests that are not settings."""

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.serving_state import ServingRole
+from platform_core.contracts.serving_state import ServingRole, model_name
 from platform_core.errors import ModelNotReady, NotFound, ReleaseRefused, UpstreamUnavailable
 from platform_core.open_inference.client import ServiceTimeout, ServiceUnreachable, V2Client
 from platform_core.settings import ServingSettings
@@ -39,6 +39,25 @@ class V2Services:
             return False
         return self._call(use_case, environment, lambda c: c.is_ready(use_case))
 
+    def answers(
+        self, environment: Environment, use_case: str, release_id: str, role: ServingRole
+    ) -> bool:
+        """Return whether the service of one release names it in its metadata, and is ready.
+
+        Raises:
+            UpstreamUnavailable: there was no usable response.
+        """
+        url = self._serving.release_url(environment, use_case, release_id, role)
+        model = model_name(use_case, release_id)
+
+        async def ask(client: V2Client) -> bool:
+            return await client.served_release(model) == release_id and await client.is_ready(model)
+
+        try:
+            return self._ask(url, environment, ask)
+        except ModelNotReady:
+            return False
+
     def load(self, use_case: str, environment: Environment, seconds: float) -> None:
         """Have the service load the release that its pointer names.
 
@@ -65,7 +84,11 @@ class V2Services:
         call: Callable[[V2Client], Awaitable[Result]],
     ) -> Result:
         url = self._serving.release_url(environment, use_case, "", ServingRole.STABLE)
+        return self._ask(url, environment, call)
 
+    def _ask(
+        self, url: str, environment: Environment, call: Callable[[V2Client], Awaitable[Result]]
+    ) -> Result:
         async def run() -> Result:
             client = V2Client(url, ANSWER_SECONDS, f"the inference service in {environment.value}")
             try:
