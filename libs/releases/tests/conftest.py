@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from kserve_cluster import NAMESPACE, Cluster, Pods, deployer_rules, template
+from kubernetes_api.server import ApiServer
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.registry.memory import MemoryRegistry
@@ -22,6 +24,7 @@ from platform_core.parquet import write_table
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
 from releases.changes import ReleaseService
+from releases.deployers.kserve.connect import api_client
 from releases.deployers.memory import MemoryDeployer
 from scoring import Scorer, load_release
 from use_cases import assemble, use_case
@@ -118,6 +121,33 @@ def v2_peers(blob_store: LocalBlobStore, tmp_path: Path) -> Iterator[V2Peers]:
             inference_url_staging=staging_url, inference_url_production=production_url
         )
         yield V2Peers(repository, settings, peers)
+
+
+@pytest.fixture
+def pods(blob_store: LocalBlobStore) -> Iterator[tuple[Pods, str]]:
+    """What the pods of a cluster answer, and where."""
+    pods = Pods(blob_store)
+    with listening(pods) as url:
+        yield pods, url
+
+
+@pytest.fixture
+def api_server() -> Iterator[ApiServer]:
+    """A Kubernetes API server with the deployer's role and the templates of `iris`."""
+    server = ApiServer(deployer=deployer_rules())
+    server.start()
+    for environment in Environment:
+        server.store.create(NAMESPACE, template(environment), "kubectl")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def cluster(api_server: ApiServer, pods: tuple[Pods, str], tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster on that server, with KServe's controller running."""
+    clients = (api_client(api_server.kubeconfig(tmp_path, r)) for r in ("deployer", "controller"))
+    with Cluster(*clients, *pods).running() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ reached. Every other failure is translated into an error of the platform.
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -71,7 +71,7 @@ class InferenceServiceApi:
         except NotFound:
             return None
 
-    def list(self, selector: str, deadline: float, kind: Kind = INFERENCE_SERVICE) -> list[Object]:
+    def select(self, selector: str, deadline: float, kind: Kind = INFERENCE_SERVICE) -> list[Object]:
         """Return the objects of a kind that a label selector selects."""
         query = [("labelSelector", selector)]
         found: list[Object] = self._call("GET", kind, "", deadline, query)["items"]
@@ -169,7 +169,7 @@ class InferenceServiceApi:
         kind: Kind,
         name: str,
         deadline: float,
-        query: tuple[tuple[str, str], ...] | list[tuple[str, str]] = (),
+        query: Sequence[tuple[str, str]] = (),
         headers: dict[str, str] = ACCEPT,
         body: Object | None = None,
     ) -> Object:

@@ -111,7 +111,7 @@ class KServeDeployer:
         deadline = time.monotonic() + self._timeout
         kept = {desired.service_name(use_case, environment, release) for release, _ in keep}
         removed = set()
-        for live in self._api.list(desired.selector(use_case, environment), deadline):
+        for live in self._api.select(desired.selector(use_case, environment), deadline):
             if live["metadata"]["name"] not in kept and not desired.is_terminating(live):
                 self._api.delete(live, deadline)
                 removed.add(desired.labels(live)[desired.RELEASE_ID])
@@ -207,7 +207,7 @@ class KServeDeployer:
     def _workload(self, live: Object, deadline: float) -> Workload:
         selector = f"{desired.OWNER}={live['metadata']['name']}"
         deployments, pods = (
-            self._api.list(selector, deadline, kind) for kind in (DEPLOYMENT, POD)
+            self._api.select(selector, deadline, kind) for kind in (DEPLOYMENT, POD)
         )
         return Workload(deployments, pods, desired.pod_annotation(live, desired.DIGEST))
 
