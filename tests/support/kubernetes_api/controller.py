@@ -114,9 +114,14 @@ class KServeController:
                 owners = owned["metadata"].get("ownerReferences") or []
                 if uid in {owner["uid"] for owner in owners}:
                     self._delete(f"{path}/{owned['metadata']['name']}")
-        for state in (self._templates, self._revisions, self._ready):
-            state.pop(name, None)  # type: ignore[attr-defined]
+        self.forget(name)
         self._call("PATCH", f"{SERVICES}/{name}", {"metadata": {"finalizers": []}})
+
+    def forget(self, name: str) -> None:
+        """Take the next InferenceService of this name for a new one."""
+        self._templates.pop(name, None)
+        self._revisions.pop(name, None)
+        self._ready.pop(name, None)
 
     def _roll_out(self, live: Object) -> None:
         name = live["metadata"]["name"]
