@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -18,6 +17,7 @@ from platform_core.contracts.ledger import (
     ChangeStatus,
     ControllerState,
 )
+from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
 from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import (
     BlobNotFound,
@@ -74,9 +74,9 @@ class ChangeRequests:
             GateRefused: the gates refused the release.
         """
         installed(requested.use_case)
-        request = ChangeRequest(
-            change_id=uuid4().hex, created_at=self._clock.now(), **vars(requested)
-        )
+        now = self._clock.now()
+        change_id = new_prediction_id(milliseconds(now))  # sorts by time
+        request = ChangeRequest(change_id=change_id, created_at=now, **vars(requested))
         check_percent(request)
         if request.release_id is not None and request.action is not Action.ABORT:
             found = resolve_release(self._store, request.use_case, request.release_id)
