@@ -50,8 +50,10 @@ Answer = tuple[int, dict[str, str], object]
 
 
 @contextmanager
-def listening(answer: Callable[[str, str, dict, bytes], Answer]) -> Iterator[str]:
-    """Serve `answer(method, path, headers, body)` on a free port; yields the URL."""
+def listening(answer: Callable[[str, str, dict, bytes], Answer], port: int = 0) -> Iterator[str]:
+    """Serve `answer(method, path, headers, body)` on a port, by default a free one; yields the
+    URL.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def respond(self) -> None:
@@ -69,7 +71,7 @@ def listening(answer: Callable[[str, str, dict, bytes], Answer]) -> Iterator[str
         def log_message(self, *args: object) -> None:
             """Keep the test output clean."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

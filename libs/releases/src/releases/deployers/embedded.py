@@ -11,7 +11,7 @@ from pathlib import Path
 
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole, model_name
-from platform_core.errors import ModelNotReady, ReleaseRefused, UpstreamUnavailable
+from platform_core.errors import ReleaseRefused, UpstreamUnavailable
 from platform_core.model_repository import ServerPool, pointer_folder, pointer_names
 from platform_core.settings import ServingSettings
 from releases.deployers.pointer import pointer, read_pointer
@@ -112,7 +112,7 @@ class EmbeddedDeployer:
                 self._services.load(model, self._timeout)
                 if self._services.answers_with(model, release_id):
                     return
-            except (NotListening, ModelNotReady) as error:
+            except UpstreamUnavailable as error:  # it may be ending after its last release
                 if not waits:
                     raise
                 reason = str(error)
