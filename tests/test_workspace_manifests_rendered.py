@@ -167,9 +167,7 @@ def test_the_disruption_budget_covers_every_release(
         for o in found
         if (o["kind"], o["metadata"]["name"]) == ("PodDisruptionBudget", f"{use_case}-production")
     )
-    (template,) = (
-        o for o in found if o["metadata"]["name"] == f"{use_case}-production-template"
-    )
+    (template,) = (o for o in found if o["metadata"]["name"] == f"{use_case}-production-template")
     for part in ("predictor", "transformer"):
         assert budget.items() <= template["spec"][part]["labels"].items()
 
@@ -267,9 +265,7 @@ def test_a_gateway_that_violates_a_rule_is_refused(
 @pytest.mark.parametrize("fewest", [0, 1])
 def test_production_is_never_scaled_to_zero(rendered: dict[str, list[Manifest]], fewest: int):
     found = rendered["model-serving/inference-service/deploy/overlays/production"]
-    (service,) = (
-        o for o in found if o["metadata"]["name"] == "spam-production-template"
-    )
+    (service,) = (o for o in found if o["metadata"]["name"] == "spam-production-template")
     few = edited(service, "spec/predictor/minReplicas", fewest)
     assert f"minReplicas is {fewest}; production needs 2" in "\n".join(broken([few], True))
     assert broken([few], production=False) == []

@@ -11,9 +11,9 @@ from kubernetes.client import ApiClient, ApiException, CoreV1Api, CustomObjectsA
 from kubernetes_api.controller import KServeController
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import model_name
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import ServingSettings
-from platform_core.contracts.serving_state import model_name
 from releases.deployers.kserve import KServeDeployer
 from releases.deployers.kserve.api import InferenceServiceApi
 from releases.deployers.v2 import V2Services

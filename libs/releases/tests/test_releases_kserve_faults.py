@@ -138,9 +138,7 @@ def test_an_api_server_that_stops_in_the_middle_leaves_what_serves(
     assert is_ready(deployer, releases[1], role=CANARY)
 
 
-def test_a_service_that_is_deleted_meanwhile_is_made_again(
-    api_server, cluster, deployer, releases
-):
+def test_a_service_that_is_deleted_meanwhile_is_made_again(api_server, cluster, deployer, releases):
     def delete(name):
         api_server.store.delete(NAMESPACE, name)
         cluster.controller.forget(name)

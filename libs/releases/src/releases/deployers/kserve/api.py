@@ -71,14 +71,18 @@ class InferenceServiceApi:
         except NotFound:
             return None
 
-    def select(self, selector: str, deadline: float, kind: Kind = INFERENCE_SERVICE) -> list[Object]:
+    def select(
+        self, selector: str, deadline: float, kind: Kind = INFERENCE_SERVICE
+    ) -> list[Object]:
         """Return the objects of a kind that a label selector selects."""
         query = [("labelSelector", selector)]
         found: list[Object] = self._call("GET", kind, "", deadline, query)["items"]
         # The items of a list have no kind.
         return [{"apiVersion": kind[0], "kind": kind[1]} | item for item in found]
 
-    def apply(self, configuration: Object, deadline: float, kind: Kind = INFERENCE_SERVICE) -> Object:
+    def apply(
+        self, configuration: Object, deadline: float, kind: Kind = INFERENCE_SERVICE
+    ) -> Object:
         """Create or change an object by server-side apply, and return it.
 
         The fields in `configuration` are taken over from other field managers; theirs stay.

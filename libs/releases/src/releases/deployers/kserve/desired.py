@@ -105,7 +105,8 @@ def annotations(live: Object) -> dict[str, str]:
 
 def pod_annotation(live: Object, key: str) -> str:
     """Return an annotation of the pods of an InferenceService, "" if there is none."""
-    return ((live["spec"].get("predictor") or {}).get("annotations") or {}).get(key, "")
+    found = ((live["spec"].get("predictor") or {}).get("annotations") or {}).get(key, "")
+    return str(found)
 
 
 def check_owner(live: Object, release_id: str) -> None:
