@@ -134,8 +134,10 @@ def test_paths_in_the_settings_are_volumes():
         assert str(Path(CLUSTER[key]).parent) in mounts(container(GATEWAY))
     assert CLUSTER["PLATFORM_HOME"] in mounts(container(RUNTIME))
     for environment in ("staging", "production"):
-        template = deployed("InferenceService", f"{environment}-template")
-        assert mounts(template["spec"]["predictor"]["model"]) == {CLUSTER["MODEL_REPOSITORY"]}
+        model = deployed("InferenceService", f"{environment}-template")["spec"]["predictor"][
+            "model"
+        ]
+        assert mounts(model) == {CLUSTER["MODEL_REPOSITORY"]}
 
 
 def test_ports_in_the_settings_are_those_of_the_pods():

@@ -106,8 +106,9 @@ class ObjectStore:
             live, options = self._find(namespace, name), options or {}
             uid = (options.get("preconditions") or {}).get("uid", live["metadata"]["uid"])
             if uid != live["metadata"]["uid"]:
-                message = f"the UID in the precondition is not that of {name}"
-                raise StatusError(HTTPStatus.CONFLICT, "Conflict", message)
+                raise StatusError(
+                    HTTPStatus.CONFLICT, "Conflict", f"the UID of {name} is not {uid}"
+                )
             if "deletionTimestamp" in live["metadata"]:
                 return deepcopy(live)
             if options.get("propagationPolicy") == "Foreground":

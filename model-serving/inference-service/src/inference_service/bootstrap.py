@@ -16,6 +16,7 @@ from model_server import (
     ReleaseServer,
 )
 from platform_core.adapters import connect
+from platform_core.model_repository import ServerPool, pointer_folder
 from platform_core.settings import OnlineStoreSettings
 from scoring import FeatureTransformer, Scorer, load_release
 from use_cases import UseCase, use_case
@@ -50,8 +51,12 @@ def build() -> ReleaseServer:
         scorer = Scorer(load_release(blobs, pointer.use_case, pointer.release_id), case)
         return make_model(case, scorer, ReleaseIdentity(pointer.release_id, pointer.version))
 
-    pointers = ReleasePointers(settings.model_repository, settings.serving_environment)
+    folder = pointer_folder(
+        settings.model_repository, settings.serving_environment, settings.inference_pool
+    )
     http, grpc = settings.inference_http_port, settings.inference_grpc_port
     address = ListenAddress(settings.inference_host, http, grpc)
     one = settings.inference_refused_at_start == "exit"
-    return ReleaseServer(address, ReleaseRepository(pointers, load, strict=one))
+    repository = ReleaseRepository(ReleasePointers(folder), load, strict=one)
+    on_demand = settings.inference_pool is ServerPool.CANDIDATES
+    return ReleaseServer(address, repository, on_demand=on_demand)

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from platform_core.contracts.environments import Environment
+from platform_core.model_repository import ServerPool
 from platform_core.settings import StorageSettings
 
 
@@ -16,10 +17,13 @@ class InferenceSettings(StorageSettings):
     (feature tensors in, probabilities out, behind `python -m feature_transformer`).
     When a release is refused at start, the others are served (`serve`), or the program ends with
     the reason on its last line (`exit`: a pod has one release).
+    A server of the pool `candidates` waits for its first pointer (see `standby.py`) and ends when
+    its last release is unloaded.
     """
 
     serving_environment: Environment
     model_repository: Path
+    inference_pool: ServerPool = ServerPool.STABLE
     transformer: Literal["in-process", "separate"] = "in-process"
     inference_refused_at_start: Literal["serve", "exit"] = "serve"
     inference_host: str = "127.0.0.1"

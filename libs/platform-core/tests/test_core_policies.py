@@ -20,7 +20,7 @@ from platform_core.contracts.policy import (
 )
 from platform_core.contracts.serving_state import Canary, ServingState, Shadow
 from platform_core.errors import ConfigurationError
-from releases.policies import (
+from platform_core.policies import (
     PolicyFolder,
     WindowFindings,
     first_step,

@@ -1,6 +1,6 @@
 """Policies: read from files, and the decisions they lead to. Nothing here acts."""
 
-from releases.policies.decisions import (
+from platform_core.policies.decisions import (
     Step,
     WindowFindings,
     first_step,
@@ -9,7 +9,7 @@ from releases.policies.decisions import (
     retraining_due,
     rollback_due,
 )
-from releases.policies.files import PolicyFolder, read_policy
+from platform_core.policies.files import PolicyFolder, read_policy
 
 __all__ = [
     "PolicyFolder",
