@@ -239,7 +239,7 @@ def test_what_another_program_made_is_not_touched(api_server, cluster, deployer,
     foreign["metadata"]["name"] = name_of(releases[0])
     cluster.controller.stop()
     api_server.store.create(NAMESPACE, foreign, "kubectl")
-    with pytest.raises(Conflict, match="has no label mlplatform/release-id.*rename or delete it"):
+    with pytest.raises(Conflict, match=r"has no label mlplatform/release-id.*rename or delete it"):
         deployer.ensure(PRODUCTION, releases[0], STABLE_ROLE)
     assert deployer.prune(PRODUCTION, "iris", ()) == []
     assert not deployer.is_ready(PRODUCTION, "iris", releases[0].release_id, STABLE_ROLE)

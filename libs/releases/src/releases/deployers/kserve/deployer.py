@@ -73,9 +73,9 @@ class KServeDeployer:
         while True:
             before = self._api.find(name, deadline)
             live = self._apply(template, environment, release, before, deadline)
+            rollout = Rollout(what, before)
             try:
-                self._wait(Rollout(what, before), live, (environment, release, role), deadline)
-                return
+                return self._wait(rollout, live, (environment, release, role), deadline)
             except Deleted as error:
                 if time.monotonic() > deadline:
                     raise UpstreamUnavailable(f"{what}: {error} while it was deployed") from error
