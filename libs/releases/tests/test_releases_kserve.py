@@ -17,6 +17,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import ConfigurationError, Conflict, NotFound
 from platform_core.storage import release_path
+from platform_core.testing.processes import wait_until
 from releases.deployers import DeployableRelease
 from releases.deployers.kserve.connect import api_client
 from releases.deployers.kserve.desired import (
@@ -176,23 +177,51 @@ def test_another_registry_version_starts_no_pods(api_server, deployer, releases)
     assert pods_of(api_server) == before
 
 
-def test_a_changed_template_reaches_a_release_that_is_ensured_again(
+def tags_of(api_server):
+    pods = api_server.stores["pods"].list(NAMESPACE)["items"]
+    return [pod["metadata"]["annotations"]["mlplatform/image-tag"] for pod in pods]
+
+
+def test_a_changed_template_reaches_the_pods_of_every_release(
     api_server, cluster, deployer, releases
 ):
-    deployer.ensure(PRODUCTION, releases[0], STABLE_ROLE)
+    pair = releases[:2]
+    for release, role in zip(pair, (STABLE_ROLE, CANARY), strict=True):
+        deployer.ensure(PRODUCTION, release, role)
     before = pods_of(api_server)
-
-    def newer(live):
-        live["spec"]["predictor"]["annotations"]["mlplatform/image-tag"] = "1.5.0"
-        return live
-
     api_server.store.change(NAMESPACE, "iris-production-template", newer, "kubectl")
-    assert deployer.is_ready(PRODUCTION, "iris", releases[0].release_id, STABLE_ROLE)
+    assert deployer.is_ready(PRODUCTION, "iris", pair[0].release_id, STABLE_ROLE)
     assert pods_of(api_server) == before
-    deployer.ensure(PRODUCTION, releases[0], STABLE_ROLE)
-    pods = api_server.stores["pods"].list(NAMESPACE)["items"]
-    tags = [pod["metadata"]["annotations"]["mlplatform/image-tag"] for pod in pods]
-    assert (tags, set(pods_of(api_server)) & set(before)) == (["1.5.0"] * 2, set())
+    assert deployer.refresh(STAGING, "iris") == []
+    assert deployer.refresh(PRODUCTION, "iris") == sorted(r.release_id for r in pair)
+    for release in pair:
+        assert deployer.is_ready(PRODUCTION, "iris", release.release_id, STABLE_ROLE)
+        deployer.ensure(PRODUCTION, release, STABLE_ROLE)
+    assert wait_until(lambda: tags_of(api_server) == ["1.5.0"] * 4, 10)
+    assert set(pods_of(api_server)) & set(before) == set()
+    assert deployer.refresh(PRODUCTION, "iris") == []
+
+
+def test_a_template_whose_pods_never_become_ready_leaves_the_old_pods(
+    api_server, cluster, deployer, releases
+):
+    stable, warm = releases[:2]
+    for release in (stable, warm):
+        deployer.ensure(PRODUCTION, release, STABLE_ROLE)
+    before = pods_of(api_server)
+    cluster.controller.stuck |= {name_of(stable), name_of(warm)}
+    api_server.store.change(NAMESPACE, "iris-production-template", newer, "kubectl")
+    assert len(deployer.refresh(PRODUCTION, "iris")) == 2
+    assert wait_until(lambda: len(pods_of(api_server)) == 8, 10)
+    assert before.items() <= pods_of(api_server).items()
+    # A rollback to the warm release does not wait for them.
+    assert deployer.is_ready(PRODUCTION, "iris", warm.release_id, STABLE_ROLE)
+
+
+def newer(live):
+    """Change a template as a new build does."""
+    live["spec"]["predictor"]["annotations"]["mlplatform/image-tag"] = "1.5.0"
+    return live
 
 
 def test_the_template_names_the_stable_release(cluster, deployer, releases):
@@ -239,7 +268,7 @@ def test_what_another_program_made_is_not_touched(api_server, cluster, deployer,
     foreign["metadata"]["name"] = name_of(releases[0])
     cluster.controller.stop()
     api_server.store.create(NAMESPACE, foreign, "kubectl")
-    with pytest.raises(Conflict, match="has no label mlplatform/release-id.*rename or delete it"):
+    with pytest.raises(Conflict, match=r"has no label mlplatform/release-id.*rename or delete it"):
         deployer.ensure(PRODUCTION, releases[0], STABLE_ROLE)
     assert deployer.prune(PRODUCTION, "iris", ()) == []
     assert not deployer.is_ready(PRODUCTION, "iris", releases[0].release_id, STABLE_ROLE)

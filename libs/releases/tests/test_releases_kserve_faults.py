@@ -204,7 +204,7 @@ def test_pods_that_never_become_ready_are_named_when_the_time_is_over(
     assert not is_ready(cluster.deployer(), releases[0], environment)
 
 
-def test_a_template_whose_pods_never_become_ready_leaves_the_old_pods(
+def test_a_changed_template_whose_pods_never_become_ready_is_an_error(
     api_server, cluster, deployer, releases
 ):
     deployer.ensure(PRODUCTION, releases[0], STABLE)

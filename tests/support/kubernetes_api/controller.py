@@ -39,8 +39,8 @@ class KServeController:
 
     In Standard mode it runs `replicas` pods and keeps the status ready while it replaces them.
     Revisions of a name in `stuck` never become ready, and what is deleted of a name in `held` does
-    not end. `before_load` is called once, with the name, after a new revision was created and before
-    its pods load anything.
+    not end. `before_load` is called once, with the name, after a new revision was created and
+    before its pods load anything.
     """
 
     client: ApiClient

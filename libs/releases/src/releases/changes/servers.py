@@ -99,6 +99,7 @@ class Servers:
             agreement = self._serve(place, state)
             if remove:
                 agreement.attempt(lambda: self.prune(place))
+            self._refresh(place, agreement)
             if self._read(place)[1] == length:
                 return agreement
 
@@ -134,6 +135,18 @@ class Servers:
                 agreement.problems.append(str(error))
         self._name_stable(place, state, agreement)
         return agreement
+
+    def _refresh(self, place: Place, agreement: Agreement) -> None:
+        use_case, environment = place
+
+        def refresh() -> None:
+            for release_id in self._deployer.refresh(environment, use_case):
+                agreement.changed.append(
+                    f"the pods of {release_id} of {use_case} in {environment} are replaced: "
+                    "their template has changed"
+                )
+
+        agreement.attempt(refresh)
 
     def _name_stable(self, place: Place, state: ServingState, agreement: Agreement) -> None:
         use_case, environment = place

@@ -73,6 +73,11 @@ class EmbeddedDeployer:
                     self._unload(file, V2Model(environment, url, name))
         return sorted(removed)
 
+    def refresh(self, environment: Environment, use_case: str) -> list[str]:
+        """Change nothing: the servers read their settings when they start."""
+        del environment, use_case
+        return []
+
     def set_stable(
         self, environment: Environment, use_case: str, release: DeployableRelease | None
     ) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.release import ReleasePointer
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import NotFound, ReleaseRefused, UpstreamUnavailable
 from releases.deployers.kserve import desired
@@ -73,9 +74,9 @@ class KServeDeployer:
         while True:
             before = self._api.find(name, deadline)
             live = self._apply(template, environment, release, before, deadline)
+            rollout = Rollout(what, before)
             try:
-                self._wait(Rollout(what, before), live, (environment, release, role), deadline)
-                return
+                return self._wait(rollout, live, (environment, release, role), deadline)
             except Deleted as error:
                 if time.monotonic() > deadline:
                     raise UpstreamUnavailable(f"{what}: {error} while it was deployed") from error
@@ -116,6 +117,22 @@ class KServeDeployer:
                 self._api.delete(live, deadline)
                 removed.add(desired.labels(live)[desired.RELEASE_ID])
         return sorted(removed)
+
+    def refresh(self, environment: Environment, use_case: str) -> list[str]:
+        """Apply the template to InferenceServices that are copies of an older one.
+
+        KServe replaces their pods one by one, and keeps the old ones if the new are not ready.
+        """
+        deadline = time.monotonic() + self._timeout
+        found = self._api.select(desired.selector(use_case, environment), deadline)
+        template = self._template(use_case, environment, deadline) if found else {}
+        changed = []
+        for live in found:
+            release = _deployable(live)
+            if release and not desired.is_copy(live, template):
+                self._apply(template, environment, release, live, deadline)
+                changed.append(release.release_id)
+        return sorted(changed)
 
     def set_stable(
         self, environment: Environment, use_case: str, release: DeployableRelease | None
@@ -218,3 +235,17 @@ class KServeDeployer:
             return self._services.answers(environment, use_case, release_id, role)
         except UpstreamUnavailable:
             return False
+
+
+def _deployable(live: Object) -> DeployableRelease | None:
+    """Return the release of an InferenceService, `None` if the deployer must not change it."""
+    text = desired.pod_annotation(live, desired.RELEASE)
+    if desired.is_terminating(live) or not read_pointer(text):
+        return None
+    pointed = ReleasePointer.model_validate_json(text)
+    release = DeployableRelease(
+        pointed.use_case, pointed.release_id, pointed.release_uri, pointed.model_version or ""
+    )
+    environment = Environment(desired.labels(live)[desired.ENVIRONMENT])
+    name = desired.service_name(pointed.use_case, environment, pointed.release_id)
+    return release if live["metadata"]["name"] == name else None

@@ -17,8 +17,8 @@ from releases.deployers.kserve.api import INFERENCE_SERVICE, SERVICE, Object
 
 RELEASE = "mlplatform/release"
 RELEASE_ID = "mlplatform/release-id"
-DIGEST = "mlplatform/spec-digest"
-"""The annotation of pods by which those of an older template are told apart."""
+DIGEST = "mlplatform/template-digest"
+"""The annotation of pods with the digest of the template that they are a copy of."""
 USE_CASE = "mlplatform/use-case"
 ENVIRONMENT = "mlplatform/environment"
 STABLE = "mlplatform/stable-release"
@@ -105,7 +105,8 @@ def annotations(live: Object) -> dict[str, str]:
 
 def pod_annotation(live: Object, key: str) -> str:
     """Return an annotation of the pods of an InferenceService, "" if there is none."""
-    return ((live["spec"].get("predictor") or {}).get("annotations") or {}).get(key, "")
+    found = ((live["spec"].get("predictor") or {}).get("annotations") or {}).get(key, "")
+    return str(found)
 
 
 def check_owner(live: Object, release_id: str) -> None:
@@ -132,23 +133,27 @@ def selector(use_case: str, environment: Environment) -> str:
 def inference_service(template: Object, environment: Environment, release: ReleaseSpec) -> Object:
     """Return the InferenceService of a release."""
     name = service_name(release.use_case, environment, release.release_id)
-    kept = {k: v for k, v in annotations(template).items() if k != LAST_APPLIED}
+    copied_labels, copied_annotations, _ = _content(template)
+    marks = {USE_CASE: release.use_case, ENVIRONMENT: str(environment)}
     metadata: Object = {
         "name": name,
         "namespace": template["metadata"]["namespace"],
-        "labels": {k: v for k, v in labels(template).items() if k != STABLE}
-        | {USE_CASE: release.use_case, ENVIRONMENT: str(environment)}
-        | {RELEASE_ID: release.release_id},
-        # Said explicitly, so that a service that was stopped by hand starts again.
-        "annotations": kept | {STOP: "false"},
+        "labels": copied_labels | marks | {RELEASE_ID: release.release_id},
+        # Explicit, so that a service that was stopped by hand starts again.
+        "annotations": copied_annotations | {STOP: "false"},
     }
     spec = _renamed(template["spec"], template["metadata"]["name"], name)
     _set_model(spec["predictor"], release)
-    marks = {RELEASE: release.pointer, DIGEST: sha256_json([spec, release.pointer])[:16]}
+    marks = {RELEASE: release.pointer, DIGEST: _digest(template)}
     for part in (spec[part] for part in PARTS if part in spec):
         part["labels"] = (part.get("labels") or {}) | {RELEASE_ID: release.release_id}
         part["annotations"] = (part.get("annotations") or {}) | marks
     return _object(INFERENCE_SERVICE, metadata) | {"spec": spec}
+
+
+def is_copy(live: Object, template: Object) -> bool:
+    """Say whether an InferenceService is a copy of the template as it is now."""
+    return pod_annotation(live, DIGEST) == _digest(template)
 
 
 def front_service(live: Object) -> Object:
@@ -179,6 +184,17 @@ def stable_mark(template: Object, release_id: str | None) -> Object:
     metadata = {key: template["metadata"][key] for key in ("name", "namespace")}
     marks = {"labels": {STABLE: release_id}} if release_id else {}
     return _object(INFERENCE_SERVICE, metadata | marks)
+
+
+def _content(template: Object) -> tuple[dict[str, str], dict[str, str], Object]:
+    """Return the labels, annotations and spec that releases get."""
+    kept_labels = {k: v for k, v in labels(template).items() if k != STABLE}
+    kept = {k: v for k, v in annotations(template).items() if k != LAST_APPLIED}
+    return kept_labels, kept, template["spec"]
+
+
+def _digest(template: Object) -> str:
+    return sha256_json(_content(template))[:16]
 
 
 def _object(kind: tuple[str, str, str], metadata: Object) -> Object:
