@@ -13,6 +13,7 @@ from itertools import count, groupby
 from pathlib import Path
 
 import pytest
+from releases.deployers.environment_memory import EnvironmentMemoryDeployer
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.registry.memory import MemoryRegistry
@@ -22,7 +23,6 @@ from platform_core.errors import PlatformError, Refused, ReleaseRefused, Upstrea
 from platform_core.ledger import Ledger
 from platform_core.storage import baseline_path, ledger_entry_path, release_path
 from releases.changes import ReleaseService
-from releases.deployers.environment_memory import EnvironmentMemoryDeployer
 from scoring.release import model_file
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "change-faults.md"

@@ -2,6 +2,9 @@
 
 Every entry is one object named by its sequence number, created only if it is not there:
 two writers cannot both append after the same entry, on a local disk or in blob storage.
+
+The chain shows an altered or missing entry, except when the last ones are gone. Anchors outside
+the ledger show this as well.
 """
 
 from collections.abc import Sequence
@@ -14,18 +17,27 @@ from platform_core.contracts.ledger import Change, ChangeStatus, LedgerEntry
 from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import BlobExists, LedgerConflict, ReleaseRefused
 from platform_core.hashing import sha256_json
-from platform_core.ports.blob_store import BlobStore
+from platform_core.ledger_anchors import LedgerAnchors
+from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import ledger_entry_path, ledger_folder
 
 GENESIS = "0" * 64
 
 
 class Ledger:
-    """Reads and appends entries; the serving state is that of the last applied change."""
+    """Reads and appends entries; the serving state is that of the last applied change.
 
-    def __init__(self, store: BlobStore, clock: Clock) -> None:
+    An entry is read again only when its object has changed. With `anchors`, reading checks that
+    no entry was removed at the end, and appending anchors the new entry.
+    """
+
+    def __init__(
+        self, store: BlobStore, clock: Clock, anchors: LedgerAnchors | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._anchors = anchors
+        self._read: dict[tuple[str, str], LedgerEntry] = {}
 
     def entries(self, use_case: str, environment: Environment) -> list[LedgerEntry]:
         """Return all entries, oldest first.
@@ -34,14 +46,17 @@ class Ledger:
             ReleaseRefused: the chain is broken, so an entry was altered or removed.
         """
         folder = ledger_folder(use_case, environment)
-        blobs = self._store.list(folder)
+        # First, so that an entry that is appended in between is not missed.
+        anchored = self._anchors.last(use_case, environment) if self._anchors else None
         try:
-            entries = [LedgerEntry.model_validate_json(self._store.read(b.path)) for b in blobs]
+            entries = [self._entry(blob) for blob in self._store.list(folder)]
         except ValidationError as error:
             raise _broken(
                 folder, f"an entry is not readable ({error.error_count()} errors)"
             ) from error
         _verify_chain(entries, folder)
+        if anchored is not None:
+            _verify_anchor(entries, anchored, folder)
         return entries
 
     def state(self, use_case: str, environment: Environment) -> ServingState:
@@ -75,7 +90,15 @@ class Ledger:
             self._store.create(path, entry.model_dump_json(indent=1).encode())
         except BlobExists as error:
             raise _conflict(change) from error
+        if self._anchors:
+            self._anchors.add(entry)
         return entry
+
+    def _entry(self, blob: BlobInfo) -> LedgerEntry:
+        key = (blob.path, blob.etag)
+        if key not in self._read:
+            self._read[key] = LedgerEntry.model_validate_json(self._store.read(blob.path))
+        return self._read[key]
 
 
 def serving_state(entries: Sequence[LedgerEntry]) -> ServingState:
@@ -104,6 +127,14 @@ def _verify_chain(entries: list[LedgerEntry], where: str) -> None:
         if not intact or entry.hash != _hash(entry):
             raise _broken(where, f"entry {number} was altered, or one before it is missing")
         previous = entry.hash
+
+
+def _verify_anchor(entries: list[LedgerEntry], anchored: tuple[int, str], where: str) -> None:
+    sequence, entry_hash = anchored
+    if len(entries) < sequence:
+        raise _broken(where, f"it ends with entry {len(entries)}, and entry {sequence} was written")
+    if entries[sequence - 1].hash != entry_hash:
+        raise _broken(where, f"entry {sequence} is not the one that was written first")
 
 
 def _broken(where: str, reason: str) -> ReleaseRefused:

@@ -1,6 +1,7 @@
 """Composition root: builds the services from settings; the only module that names adapters."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -8,38 +9,68 @@ from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.errors import ConfigurationError
 from platform_core.ledger import Ledger
+from platform_core.ledger_anchors import LedgerAnchors
 from platform_core.ports.blob_store import BlobStore
+from platform_core.settings import StorageSettings
 from releases.catalogue.listing import ReleaseListing
-from releases.changes import GatewaySmokeTest, ReleaseService
+from releases.changes import (
+    NeededServices,
+    RegistryRecords,
+    ReleaseService,
+    Servers,
+    ServiceSmokeTest,
+)
+from releases.changes.requests import ChangeRequests
+from releases.deployers import Deployer
 from releases.deployers.embedded import EmbeddedDeployer
-from releases.deployers.environment_port import EnvironmentDeployer
-from releases.settings import ReleaseSettings
+from releases.deployers.v2 import V2Services
+from releases.settings import LedgerSettings, ListingSettings, ReleaseSettings
 
 
 @dataclass(frozen=True)
 class Releases:
-    """The services that the command line uses."""
+    """The service that applies and repairs, and the store that it works on."""
 
     service: ReleaseService
-    listing: ReleaseListing
+    store: BlobStore
 
 
 def build(settings: ReleaseSettings) -> Releases:
     """Connect to the stores and servers that `settings` name."""
+    clock = SystemClock()
     store = connect.blob_store(settings)
     registry = connect.model_registry(settings)
-    ledger = Ledger(store, SystemClock())
-    smoke = GatewaySmokeTest(
-        settings.gateway_url, settings.gateway_api_key, settings.smoke_patience_seconds
-    )
-    deploys = deployer(settings, store)
-    return Releases(
-        ReleaseService(store, registry, deploys, smoke, ledger),
-        ReleaseListing(store, registry, ledger),
-    )
+    ledger = anchored_ledger(settings, store)
+    records = RegistryRecords(store, registry, ledger)
+    needed = NeededServices(store, clock, timedelta(minutes=settings.release_warm_minutes))
+    services = V2Services(settings, "look at the log of the inference service")
+    smoke = ServiceSmokeTest(store, services, settings.smoke_patience_seconds)
+    servers = Servers(store, deployer(settings, store), records, ledger, needed)
+    return Releases(ReleaseService(store, ledger, servers, smoke, records), store)
 
 
-def deployer(settings: ReleaseSettings, store: BlobStore) -> EnvironmentDeployer:
+def listing(settings: ListingSettings) -> ReleaseListing:
+    """Return the listing; no server is needed for it."""
+    store = connect.blob_store(settings)
+    registry = connect.model_registry(settings)
+    return ReleaseListing(store, registry, anchored_ledger(settings, store))
+
+
+def requests(settings: StorageSettings) -> ChangeRequests:
+    """Return what records changes and follows them; it needs the blob store only."""
+    return ChangeRequests(connect.blob_store(settings), SystemClock())
+
+
+def anchored_ledger(settings: LedgerSettings, store: BlobStore) -> Ledger:
+    """Return the ledger in `store`, with its anchors in the store of `ledger_anchor_url`."""
+    anchors = store
+    if settings.ledger_anchor_url:
+        other = settings.model_copy(update={"blob_store_url": settings.ledger_anchor_url})
+        anchors = connect.blob_store(other)
+    return Ledger(store, SystemClock(), LedgerAnchors(anchors))
+
+
+def deployer(settings: ReleaseSettings, store: BlobStore) -> Deployer:
     """Return the deployer that the scheme of `deployer_url` names; imports happen on use."""
     url = urlsplit(settings.deployer_url)
     if url.scheme == "kserve":

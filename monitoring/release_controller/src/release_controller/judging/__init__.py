@@ -1,1 +1,5 @@
-"""Judges canaries and shadows by their live records, and does what the policy allows."""
+"""Judges canaries, shadows and stable releases, and requests what the policy allows."""
+
+from release_controller.judging.judge import Judge, PolicyOf
+
+__all__ = ["Judge", "PolicyOf"]
