@@ -33,7 +33,10 @@ def run() -> None:
     records = RegistryUpdater(service, clock, use_case_names())
     controller = ReleaseController(store, Changes(store, clock), service, clock, records.changed)
     reconciler = Reconciler(service, use_case_names)
-    policies, window = PolicyFolder(settings.policy_folder), timedelta(minutes=settings.drift_window_minutes)
+    policies, window = (
+        PolicyFolder(settings.policy_folder),
+        timedelta(minutes=settings.drift_window_minutes),
+    )
     ledger = Ledger(store, clock)
     judge = Judge(store, ledger, Changes(store, clock), clock, policies.policy, window)
     interval = settings.controller_interval_seconds

@@ -13,7 +13,7 @@ from platform_core.contracts.comparison import Comparison, CriterionResult
 from platform_core.errors import PlatformError
 from platform_core.ports.blob_store import BlobStore
 from release_controller.judging.evidence import Evidence, read_evidence
-from release_controller.judging.trials import Trial
+from release_controller.judging.trials import CandidateTrial
 from scoring import load_lineage
 from use_cases import UseCase
 
@@ -21,7 +21,7 @@ CLIPPED_AT = 10.0
 """Errors of a regression are clipped at so many times the stable release's own mean error."""
 
 
-def compare(store: BlobStore, case: UseCase, trial: Trial, now: datetime) -> Comparison:
+def compare(store: BlobStore, case: UseCase, trial: CandidateTrial, now: datetime) -> Comparison:
     """Return the comparison of a trial with all records until `now`.
 
     Raises:

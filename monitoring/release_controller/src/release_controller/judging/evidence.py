@@ -15,7 +15,7 @@ from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
 from records import read_labelled
-from release_controller.judging.trials import Trial
+from release_controller.judging.trials import CandidateTrial
 from use_cases import UseCase
 
 COLUMNS = ("prediction_id", "time", "release_id", "role", "purpose", "failed", "latency_ms")
@@ -50,7 +50,7 @@ class Evidence:
 def read_evidence(
     store: BlobStore,
     case: UseCase,
-    trial: Trial,
+    trial: CandidateTrial,
     losses: Losses,
     now: datetime,
     purpose: Purpose = Purpose.LIVE,
@@ -71,7 +71,7 @@ def read_evidence(
 
 
 def _records(
-    store: BlobStore, case: UseCase, trial: Trial, now: datetime, purpose: Purpose
+    store: BlobStore, case: UseCase, trial: CandidateTrial, now: datetime, purpose: Purpose
 ) -> Iterator[pa.RecordBatch]:
     """Yield the trial's records; a shadow's may be of a moment before the answer it mirrors."""
     columns = [*COLUMNS, "prediction"]
@@ -98,7 +98,7 @@ def _mirrored(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.is_in(rows["prediction_id"], mirrored)).combine_chunks()
 
 
-def _evidence(rows: pa.Table, case: UseCase, trial: Trial, losses: Losses) -> Evidence:
+def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Losses) -> Evidence:
     if rows.num_rows == 0:
         return _no_evidence(trial)
     candidate = _bool(pc.equal(rows["role"], trial.role.value))
@@ -148,7 +148,7 @@ def _failed(rows: pa.Table) -> NDArray[np.bool_]:
     return _bool(pc.fill_null(rows["failed"], fill_value=False))
 
 
-def _no_evidence(trial: Trial) -> Evidence:
+def _no_evidence(trial: CandidateTrial) -> Evidence:
     none, empty = np.zeros(0, np.bool_), np.zeros(0)
     pairs = PairedAnswers(empty, empty) if trial.role is ServingRole.SHADOW else None
     return Evidence(ServedAnswers(none, none, empty), LabelledLosses(none, empty), pairs, 0, None)

@@ -12,16 +12,16 @@ from platform_core.contracts import prediction_ids
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus, LedgerEntry
-from platform_core.contracts.policy import ActionLimits, Finding, Policy
 from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import PlatformError
 from platform_core.ledger import Ledger, serving_state
 from platform_core.policies import Step, first_step, may_act, next_step, rollback_due
+from platform_core.policies.policy import ActionLimits, Finding, Policy
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import comparison_path, latest_comparison_path
 from release_controller.judging.comparing import compare
 from release_controller.judging.findings import stable_findings
-from release_controller.judging.trials import Trial, current_trial
+from release_controller.judging.trials import CandidateTrial, current_trial
 from use_cases import UseCase, use_case_names
 from use_cases import use_case as installed
 
@@ -179,7 +179,7 @@ def _by_policy(entry: LedgerEntry, action: Action) -> bool:
 
 
 def _trial_request(
-    now: datetime, trial: Trial, comparison: Comparison, step: Step
+    now: datetime, trial: CandidateTrial, comparison: Comparison, step: Step
 ) -> ChangeRequest:
     reason = f"the {trial.role} is {comparison.verdict}"
     worse = [c.name for c in comparison.criteria if c.verdict is ComparisonVerdict.WORSE]

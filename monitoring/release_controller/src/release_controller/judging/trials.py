@@ -14,7 +14,7 @@ TrialRole = Literal[ServingRole.CANARY, ServingRole.SHADOW]
 
 
 @dataclass(frozen=True)
-class Trial:
+class CandidateTrial:
     """A release that is tried next to the stable one since `started`.
 
     `percent` is the canary's share, or the sampled share of the shadow.
@@ -30,7 +30,7 @@ class Trial:
     started: datetime
 
 
-def current_trial(entries: Sequence[LedgerEntry]) -> Trial | None:
+def current_trial(entries: Sequence[LedgerEntry]) -> CandidateTrial | None:
     """Return the trial after `entries` (oldest first): the canary, else the shadow, else `None`.
 
     The evidence about a candidate starts again when the stable release changes.
@@ -53,7 +53,7 @@ def current_trial(entries: Sequence[LedgerEntry]) -> Trial | None:
     if not begun:
         return None
     change = begun[-1].change
-    return Trial(
+    return CandidateTrial(
         change.use_case,
         change.environment,
         candidate.change_id,
