@@ -75,9 +75,9 @@ class HeldOutComparison(Contract):
 class Comparison(Contract):
     """The evidence about one candidate so far.
 
-    `role` is the candidate's, `canary` or `shadow`. `started` is when it began to answer, `updated` the time of the
-    newest record (UTC). `paired` counts the records that both releases answered. `verdict` and
-    `needed` combine the criteria.
+    `role` is the candidate's, `canary` or `shadow`. `started` is when it began to answer,
+    `updated` the time of the newest record (UTC). `paired` counts the records that both releases
+    answered. `verdict` and `needed` combine the criteria.
     """
 
     use_case: str
