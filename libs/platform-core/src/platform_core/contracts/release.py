@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from platform_core.contracts.base import Contract
+from platform_core.contracts.comparison import HeldOutComparison
+from platform_core.contracts.quality_report import CalibrationCell
 from platform_core.contracts.tasks import Task
 
 FORMAT = 2
@@ -97,13 +99,19 @@ class ReleaseManifest(Contract):
 
 
 class GateCheck(Contract):
-    """One gate: what was asked, what was seen; `passed` is the verdict."""
+    """One gate: what was asked, what was seen; `passed` is the verdict.
+
+    `comparison` says how certain it is, where a metric was compared. `warning` says why a gate
+    that passed is uncertain.
+    """
 
     name: str
     passed: bool
     detail: str
     value: float | None = None
     limit: float | None = None
+    comparison: HeldOutComparison | None = None
+    warning: str = ""
 
 
 class PackageVersion(Contract):
@@ -131,7 +139,7 @@ class Lineage(Contract):
     `libraries` are the versions of what built the model. `image_digest` is the image that
     trained it, `serving_image` the one it is pinned to. The rows that an `imported` model was
     trained on are not known; without `measured` it was judged on no rows, and `dataset_version`
-    is empty.
+    is empty. `calibration` are the probabilities and labels of its test rows, counted.
     """
 
     release_id: str
@@ -153,6 +161,7 @@ class Lineage(Contract):
     imported: ImportedModel | None = None
     measured: bool = True
     libraries: dict[str, str] = Field(default_factory=dict)
+    calibration: tuple[CalibrationCell, ...] = ()
 
 
 class ReleasePointer(Contract):

@@ -15,9 +15,11 @@ from starlette.types import Scope
 
 from api_gateway.http.context import RequestContext
 from api_gateway.operations.health import ServiceState
+from api_gateway.operations.quality import quality_gauges
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.quality_report import QualityReport
 
 UNMATCHED = "unmatched"
 BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -145,12 +147,13 @@ class GatewayMetrics:
         self,
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
+        quality: Callable[[], Iterable[QualityReport]],
         services: Callable[[], Mapping[ServingTarget, ServiceState]],
     ) -> None:
-        """Read the spool's backlog (segments, bytes), the drift reports and the state of the
-        inference services at every scrape.
+        """Read the spool's backlog (segments, bytes), the drift and quality reports and the state
+        of the inference services at every scrape.
         """
-        self._registry.register(_ScrapedValues(backlog, reports, services))
+        self._registry.register(_ScrapedValues(backlog, reports, quality, services))
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
@@ -183,10 +186,12 @@ class _ScrapedValues(Collector):
         self,
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
+        quality: Callable[[], Iterable[QualityReport]],
         services: Callable[[], Mapping[ServingTarget, ServiceState]],
     ) -> None:
         self._backlog = backlog
         self._reports = reports
+        self._quality = quality
         self._services = services
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -199,6 +204,7 @@ class _ScrapedValues(Collector):
             "gateway_log_backlog_bytes", "Bytes not in the blob store yet.", size
         )
         yield from _drift(list(self._reports()))
+        yield from quality_gauges(self._quality())
         serves = GaugeMetricFamily(
             "gateway_serves_ledger_release",
             "1 if the inference service answers with the release that the ledger names.",
@@ -216,7 +222,9 @@ def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:
         "gateway_drift_psi", "PSI of a column in the latest report.", labels=[*labels, "column"]
     )
     score = GaugeMetricFamily(
-        "gateway_drift_score", "Largest PSI of the latest report.", labels=labels
+        "gateway_drift_score",
+        "Score of the latest report: its largest PSI or Jensen-Shannon distance.",
+        labels=labels,
     )
     verdict = GaugeMetricFamily(
         "gateway_drift_verdict", "1 for the latest report's verdict.", labels=[*labels, "verdict"]
@@ -225,8 +233,14 @@ def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:
         "gateway_drift_report_end_seconds", "Unix time the latest report's window ended.",
         labels=labels,
     )  # fmt: skip
+    harmful = GaugeMetricFamily(
+        "gateway_drift_harmful", "1 if the latest report is harmful, 0 if it is not; no sample if "
+        "that is unknown.", labels=labels,
+    )  # fmt: skip
     for report in reports:
         values = [report.use_case, report.environment.value]
+        if report.harmful is not None:
+            harmful.add_metric(values, float(report.harmful))
         for column in report.columns:
             if column.psi is not None:
                 psi.add_metric([*values, column.column], column.psi)
@@ -235,4 +249,4 @@ def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:
         for known in DriftVerdict:
             verdict.add_metric([*values, known.value], float(known is report.verdict))
         end.add_metric(values, report.end.timestamp())
-    return psi, score, verdict, end
+    return psi, score, verdict, harmful, end
