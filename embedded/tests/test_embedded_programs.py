@@ -18,7 +18,7 @@ from platform_core.hashing import sha256_bytes
 VALUES = {
     "platform_root": "/checkout",
     "platform_config": "/checkout/config/embedded.env",
-    "model_repository": "/home/models",
+    "model_repository": "/checkout/models",
     "mlflow_tracking_uri": "http://127.0.0.1:5000",
     "ray_address": "127.0.0.1:6380",
     "ray_dashboard_url": "http://127.0.0.1:8265",

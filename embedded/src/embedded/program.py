@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from platform_core.model_repository import pointer_names
+from platform_core.storage.model_repository import pointer_names
 
 PROBE_SECONDS = 2.0
 

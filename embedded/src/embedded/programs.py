@@ -9,7 +9,7 @@ from embedded.stack_folder import StackFolder
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import ConfigurationError
-from platform_core.model_repository import ServerPool, pointer_folder
+from platform_core.storage.model_repository import ServerPool, pointer_folder
 
 RAY_STOP_SECONDS = 30
 RAY_DRAIN_SECONDS = 3

@@ -11,11 +11,11 @@ import pytest
 
 from inference_service.standby import wait_for_pointer
 from model_server.testing import ServerProcess
-from platform_core.model_repository import ServerPool
+from platform_core.storage.model_repository import ServerPool
 from platform_core.testing.processes import answers, listens, wait_until
 from use_cases import use_case
 
-WAITING_BYTES = 16 << 20
+WAITING_BYTES = 24 << 20
 SECONDS = 60
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from platform_core.contracts.release import ReleasePointer
 from platform_core.contracts.serving_state import model_name
 from platform_core.errors import ReleaseNotFound, ReleaseRefused
-from platform_core.model_repository import pointer_names
+from platform_core.storage.model_repository import pointer_names
 
 _NAME = re.compile(r"[a-z0-9_]+(-[a-z0-9]+)?")
 
@@ -24,7 +24,7 @@ def release_name(pointer: ReleasePointer) -> str:
 
 
 class ReleasePointers:
-    """The pointers in one folder; see `platform_core.model_repository`."""
+    """The pointers in one folder; see `platform_core.storage.model_repository`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

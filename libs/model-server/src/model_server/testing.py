@@ -18,10 +18,10 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import model_name
 from platform_core.errors import InvalidInput
-from platform_core.model_repository import ServerPool, pointer_folder
 from platform_core.open_inference import tensors_from_batch
 from platform_core.parquet import table_bytes
 from platform_core.settings import OnlineStoreSettings
+from platform_core.storage.model_repository import ServerPool, pointer_folder
 from platform_core.testing.processes import answers, free_port, running
 from use_cases import use_case
 

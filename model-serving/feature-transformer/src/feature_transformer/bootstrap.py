@@ -16,8 +16,8 @@ from model_server import (
     ReleaseServer,
 )
 from platform_core.adapters import connect
-from platform_core.model_repository import pointer_folder
 from platform_core.settings import OnlineStoreSettings
+from platform_core.storage.model_repository import pointer_folder
 
 
 def build() -> ReleaseServer:

@@ -16,7 +16,6 @@ from model_server import (
     ReleaseServer,
 )
 from platform_core.adapters import connect
-from platform_core.model_repository import ServerPool, pointer_folder
 from platform_core.settings import OnlineStoreSettings
 from scoring import FeatureTransformer, Scorer, load_release
 from use_cases import UseCase, use_case
@@ -51,12 +50,9 @@ def build() -> ReleaseServer:
         scorer = Scorer(load_release(blobs, pointer.use_case, pointer.release_id), case)
         return make_model(case, scorer, ReleaseIdentity(pointer.release_id, pointer.version))
 
-    folder = pointer_folder(
-        settings.model_repository, settings.serving_environment, settings.inference_pool
-    )
+    pointers = ReleasePointers(settings.pointers)
     http, grpc = settings.inference_http_port, settings.inference_grpc_port
     address = ListenAddress(settings.inference_host, http, grpc)
     one = settings.inference_refused_at_start == "exit"
-    repository = ReleaseRepository(ReleasePointers(folder), load, strict=one)
-    on_demand = settings.inference_pool is ServerPool.CANDIDATES
-    return ReleaseServer(address, repository, on_demand=on_demand)
+    repository = ReleaseRepository(pointers, load, strict=one)
+    return ReleaseServer(address, repository, on_demand=settings.on_demand)

@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from platform_core.contracts.environments import Environment
-from platform_core.model_repository import ServerPool
 from platform_core.settings import StorageSettings
+from platform_core.storage.model_repository import ServerPool, pointer_folder
 
 
 class InferenceSettings(StorageSettings):
@@ -29,3 +29,13 @@ class InferenceSettings(StorageSettings):
     inference_host: str = "127.0.0.1"
     inference_http_port: int = Field(default=8081, gt=0)
     inference_grpc_port: int | None = Field(default=8082, gt=0)
+
+    @property
+    def pointers(self) -> Path:
+        """The folder of the pointers."""
+        return pointer_folder(self.model_repository, self.serving_environment, self.inference_pool)
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether the server runs only while it has something to serve."""
+        return self.inference_pool is ServerPool.CANDIDATES

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from platform_core.contracts.environments import Environment
-from platform_core.model_repository import ServerPool, pointer_folder, pointer_names
+from platform_core.storage.model_repository import ServerPool, pointer_folder, pointer_names
 
 POLL_SECONDS = 0.2
 

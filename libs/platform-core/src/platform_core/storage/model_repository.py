@@ -4,7 +4,7 @@
 <MODEL_REPOSITORY>/<environment>-candidates/<model name>.json  canaries and shadows
 
 A model name is that of one release (`model_name` in `contracts.serving_state`), or the plain use
-case for the stable one. A server that waits imports this module, so it needs little memory.
+case for the stable one. A server that waits imports this package, so it must need little memory.
 """
 
 from enum import StrEnum
