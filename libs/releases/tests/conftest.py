@@ -3,14 +3,13 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from kserve_cluster import NAMESPACE, Cluster, Pods, deployer_rules, template
 from kubernetes_api.server import ApiServer
@@ -31,7 +30,6 @@ from platform_core.open_inference import (
     batch_from_tensors,
     number_block,
 )
-from platform_core.parquet import write_table
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
 from releases.changes import NeededServices, RegistryRecords, ReleaseService, Servers
@@ -40,10 +38,10 @@ from releases.deployers import DeployableRelease
 from releases.deployers.kserve.connect import api_client
 from releases.deployers.memory import MemoryDeployer
 from scoring import Scorer, load_release
+from scoring.testing import store_test_rows
 from use_cases import assemble, use_case
 
 PRODUCTION = Environment.PRODUCTION
-DATASET = "0" * 16
 START = datetime(2026, 1, 5, tzinfo=UTC)
 WARM = timedelta(minutes=30)
 Answer = tuple[int, dict[str, str], object]
@@ -257,7 +255,7 @@ class World:
         self.smoke = DeployerSmokeTest(self.deployer)
         self.ledger = Ledger(store, self.clock)
         self.requests = count()
-        put_test_rows(store)
+        store_test_rows(store, "iris", "spam")
 
     @property
     def service(self):
@@ -280,7 +278,14 @@ class World:
         )
 
     def apply(self, action, release=None, environment=PRODUCTION, case="iris", **more):
-        return self.service.apply(self.request(action, release, environment, case, **more))
+        return self.take(self.service, self.request(action, release, environment, case, **more))
+
+    def take(self, service, request):
+        """Apply a change and update the registry, as the release controller does."""
+        change = service.apply(request)
+        with suppress(PlatformError):
+            service.update_records(request.use_case)
+        return change
 
     def promote(self, release=None, **more):
         return self.apply(Action.PROMOTE, release, **more)
@@ -326,26 +331,6 @@ class World:
 
     def count(self, environment=PRODUCTION, case="iris"):
         return len(self.ledger.entries(case, environment))
-
-
-@pytest.fixture(scope="session")
-def write_test_rows():
-    """Return a function that writes the dataset version to compare releases on."""
-    return put_test_rows
-
-
-def put_test_rows(store):
-    for case in map(use_case, ("iris", "spam")):
-        path = f"training-data/{case.name}/{DATASET}/features.parquet"
-        write_table(store, path, features(case))
-
-
-def features(case):
-    table = case.training().generate(200, 99).combine_chunks()
-    batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
-    labels = table[case.training().label.column].combine_chunks()
-    rows = pa.Table.from_batches([batch]).append_column("label", labels)
-    return rows.append_column("part", pa.array(["test"] * table.num_rows))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from release_controller.http import serve
 from release_controller.judging import Judge, NoJudge
 from release_controller.loops import Loop
 from release_controller.reconciler import Reconciler
+from release_controller.records import RegistryUpdater
 from release_controller.settings import ControllerSettings
 from releases.bootstrap import build
 from use_cases import use_case_names
@@ -25,18 +26,22 @@ def run() -> None:
     """
     settings, clock, stop = ControllerSettings(), SystemClock(), Event()
     on_termination(stop.set)
-    releases = build(settings)
-    changes = Changes(releases.store, clock)
-    controller = ReleaseController(releases.store, changes, releases.service, clock)
-    reconciler = Reconciler(releases.service, use_case_names)
+    built = build(settings)
+    service, store = built.service, built.store
+    records = RegistryUpdater(service, clock, use_case_names())
+    controller = ReleaseController(store, Changes(store, clock), service, clock, records.changed)
+    reconciler = Reconciler(service, use_case_names)
     judge: Judge = NoJudge()
-    applying = Loop("changes", controller.step, settings.controller_interval_seconds, clock)
-    reconciling = Loop("reconcile", reconciler.step, settings.controller_reconcile_seconds, clock)
-    judging = Loop("judge", judge.judge, settings.controller_judge_seconds, clock)
-    server = serve(
-        settings.controller_host, settings.controller_port, lambda: applying.is_alive(ALIVE)
+    interval = settings.controller_interval_seconds
+    applying = Loop("changes", controller.step, interval, clock)
+    others = (
+        Loop("reconcile", reconciler.step, settings.controller_reconcile_seconds, clock),
+        Loop("registry", records.step, interval, clock),
+        Loop("judge", judge.judge, settings.controller_judge_seconds, clock),
     )
-    reconciling.start(stop)
-    judging.start(stop)
+    address = (settings.controller_host, settings.controller_port)
+    server = serve(*address, lambda: applying.is_alive(ALIVE))
+    for loop in others:
+        loop.start(stop)
     applying.run(stop)
     server.shutdown()

@@ -1,6 +1,7 @@
 """Takes open changes in order and applies them."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Lock, Thread
@@ -30,13 +31,19 @@ class ReleaseController:
 
     Changes of different places are applied at the same time, each in a thread of its own, so a
     slow start of a service holds up no rollback elsewhere. A change that broke off is still open,
-    and is applied again.
+    and is applied again. `changed` is called with the use case of each change that has ended.
     """
 
     def __init__(
-        self, store: BlobStore, changes: Changes, service: ReleaseService, clock: Clock
+        self,
+        store: BlobStore,
+        changes: Changes,
+        service: ReleaseService,
+        clock: Clock,
+        changed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
+        self._changed = changed
         self._changes = changes
         self._service = service
         self._clock = clock
@@ -99,6 +106,7 @@ class ReleaseController:
             logger.warning("%s is tried again: %s", _named(request), error)
             return
         CHANGES.labels(request.action, result.status).inc()
+        self._changed(request.use_case)
         detail = f": {result.detail}" if result.detail else ""
         logger.info("%s is %s%s", _named(request), result.status, detail)
 

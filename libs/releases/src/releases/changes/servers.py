@@ -12,9 +12,11 @@ from platform_core.ledger import Ledger, serving_state
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import release_path
 from releases.changes.needed import NeededServices, assignments
-from releases.changes.registry import RegistryRecords
+from releases.changes.registry import LOOKUP_SECONDS, RegistryRecords
 from releases.deployers import Assignment, DeployableRelease, Deployer
 
+QUICK_SECONDS = 1.0
+"""How long the registry is waited for when a release that serves already changes its role."""
 Place = tuple[str, Environment]
 """A use case in an environment."""
 
@@ -79,7 +81,10 @@ class Servers:
         release_id, role = assignment
         if self._is_ready(place, assignment):
             return False
-        version = (self._records.versions(use_case, [release_id]) or {}).get(release_id, "")
+        elsewhere = any(self._is_ready(place, (release_id, other)) for other in ServingRole)
+        seconds = QUICK_SECONDS if elsewhere else LOOKUP_SECONDS
+        versions = self._records.versions(use_case, [release_id], seconds) or {}
+        version = versions.get(release_id, "")
         self._deployer.ensure(environment, self._deployable(use_case, release_id, version), role)
         return True
 

@@ -2,12 +2,12 @@
 
 Every change takes the same steps:
 
-    requested state → verify → services ready → smoke test → ledger → plain name → registry
+    requested state → verify → services ready → smoke test → ledger → plain name
 
 The state of the ledger's last applied entry is the truth. The steps before the entry only add
 services that no state names, so a process that dies there has changed nothing that counts. The
 steps after it are repeated until they succeed, by `reconcile`. The registry's versions and aliases
-are derived from releases and ledger; no step needs them.
+are derived from releases and ledger, by `update_records`; no change waits for them.
 
 Two processes that apply changes at the same time: an entry is only appended right after the
 entries that its author had read, so one of the two gets `LedgerConflict`.
@@ -109,6 +109,15 @@ class ReleaseService:
     def reconcile(self, use_case: str, environment: Environment) -> Agreement:
         """Make the services of one environment agree with the ledger."""
         return self._servers.reconcile((use_case, environment))
+
+    def update_records(self, use_case: str) -> list[str]:
+        """Make the registry agree with the ledger; return what was changed.
+
+        Raises:
+            UpstreamUnavailable: the registry does not answer.
+            ReleaseRefused: the files of a release are damaged.
+        """
+        return list(self._records.repair(use_case))
 
     def repair(self, use_case: str) -> RepairReport:
         """Make servers and registry agree with the ledger and the stored releases.
@@ -237,21 +246,11 @@ class ReleaseService:
         place = (change.use_case, change.environment)
         if change.status is not ChangeStatus.APPLIED:
             return change
-        problems: list[str] = []
         try:
-            problems += self._servers.settle(place).problems
+            problems = self._servers.settle(place).problems
         except PlatformError as error:
-            problems.append(str(error))
-        problems += self._repair_records(change.use_case)
+            problems = [str(error)]
         return change.model_copy(update=_outcome(change.status, "; ".join(problems)))
-
-    def _repair_records(self, use_case: str) -> list[str]:
-        try:
-            list(self._records.repair(use_case))
-        except PlatformError as error:
-            later = f"run `mlplatform release repair --use-case {use_case}` later"
-            return [f"the registry is not up to date: {error}; {later}"]
-        return []
 
     def _abandon(self, change: Change, error: PlatformError, place: Place) -> Change:
         """Remove the services that were started, and record the attempt with its error."""
