@@ -22,7 +22,6 @@ from platform_core.contracts.ledger import Action, ChangeRequest
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import PlatformError, Refused, UpstreamUnavailable
 from platform_core.ledger import Ledger
-from platform_core.model_repository import ServerPool, pointer_folder
 from platform_core.open_inference import (
     FEATURES,
     PREDICTION,
@@ -32,6 +31,7 @@ from platform_core.open_inference import (
 )
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
+from platform_core.storage.model_repository import ServerPool, pointer_folder
 from releases.changes import NeededServices, RegistryRecords, ReleaseService, Servers
 from releases.changes.needed import assignments
 from releases.deployers import DeployableRelease

@@ -11,8 +11,8 @@ import pytest
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.environments import Environment
-from platform_core.model_repository import ServerPool
 from platform_core.settings import ServingSettings
+from platform_core.storage.model_repository import ServerPool
 from platform_core.testing.processes import answers, free_port, missing, running
 from releases.deployers.embedded import EmbeddedDeployer
 from releases.testing.deployer_contract import DeployerContract

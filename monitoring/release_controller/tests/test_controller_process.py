@@ -15,8 +15,8 @@ from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole, ServingState, model_name
 from platform_core.ledger import Ledger
-from platform_core.model_repository import ServerPool
 from platform_core.settings import ServingSettings
+from platform_core.storage.model_repository import ServerPool
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import answers, free_port, running, wait_until
 from scoring.testing import make_release, store_test_rows

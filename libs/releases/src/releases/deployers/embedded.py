@@ -1,8 +1,8 @@
 """Deploys to local inference services through pointers and the V2 model repository API.
 
-A pointer names a release that a server loads when it starts (`platform_core.model_repository` has
-the layout); `POST /v2/repository/models/<name>/load` makes a running server read it again. The
-server of canaries and shadows listens only while it has pointers.
+A pointer names a release that a server loads when it starts (the layout is in
+`platform_core.storage.model_repository`); `POST /v2/repository/models/<name>/load` makes a running
+server read it again. The server of canaries and shadows listens only while it has pointers.
 """
 
 import time
@@ -12,8 +12,8 @@ from pathlib import Path
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole, model_name
 from platform_core.errors import ReleaseRefused, UpstreamUnavailable
-from platform_core.model_repository import ServerPool, pointer_folder, pointer_names
 from platform_core.settings import ServingSettings
+from platform_core.storage.model_repository import ServerPool, pointer_folder, pointer_names
 from releases.deployers.pointer import pointer, read_pointer
 from releases.deployers.port import Assignment, DeployableRelease
 from releases.deployers.v2 import NotListening, V2Model, V2Services
