@@ -125,6 +125,18 @@ def test_a_stopped_api_server_is_unavailable(api_server, cluster, releases):
             call()
 
 
+def test_a_release_that_answers_is_ready_while_the_api_server_is_stopped(
+    api_server, cluster, releases
+):
+    """A rollback moves a pointer: it does not need the Kubernetes API."""
+    deployer = cluster.deployer(seconds=4)
+    deployer.ensure(PRODUCTION, releases[0], STABLE)
+    api_server.stop()
+    quick = cluster.deployer(seconds=0.3)
+    assert is_ready(quick, releases[0])
+    assert not is_ready(quick, releases[1])
+
+
 def test_an_api_server_that_stops_in_the_middle_leaves_what_serves(
     api_server, cluster, deployer, releases
 ):
