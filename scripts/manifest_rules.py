@@ -9,8 +9,8 @@ from manifests import REGISTRY, TAG, Manifest, names, walk
 
 VOLUMES = {"configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 MIN_IN_PRODUCTION = 2
-# A single replica by design: the scheduler must not run twice.
-SINGLE = {("Deployment", "training-scheduler")}
+# A single replica by design: neither must run twice.
+SINGLE = {("Deployment", "training-scheduler"), ("Deployment", "release-controller")}
 FINITE = {"CronJob", "Job"}
 # The first two deploy and repair releases; the head of Ray resizes its cluster.
 CALLS_THE_API = {

@@ -17,7 +17,7 @@ from platform_core.contracts.prediction_ids import milliseconds, new_prediction_
 from platform_core.contracts.serving_state import ServingState
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
-from platform_core.policies.policy import Policy
+from platform_core.policies.contract import Policy
 from platform_core.storage import label_object_path, log_object_path
 from records import label_table, log_columns
 from release_controller.judging.judge import Judge

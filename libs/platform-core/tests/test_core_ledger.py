@@ -17,8 +17,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import LedgerConflict, ReleaseRefused, UpstreamUnavailable
-from platform_core.ledger import GENESIS, Ledger
-from platform_core.ledger_anchors import LedgerAnchors
+from platform_core.ledger import GENESIS, Ledger, LedgerAnchors
 from platform_core.ports.blob_store import BlobStore
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)

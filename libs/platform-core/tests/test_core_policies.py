@@ -21,7 +21,7 @@ from platform_core.policies import (
     rollback_due,
     simulate,
 )
-from platform_core.policies.policy import (
+from platform_core.policies.contract import (
     ActionLimits,
     Finding,
     Mode,

@@ -125,6 +125,18 @@ def test_a_stopped_api_server_is_unavailable(api_server, cluster, releases):
             call()
 
 
+def test_a_release_that_answers_is_ready_while_the_api_server_is_stopped(
+    api_server, cluster, releases
+):
+    """A rollback moves a pointer: it does not need the Kubernetes API."""
+    deployer = cluster.deployer(seconds=4)
+    deployer.ensure(PRODUCTION, releases[0], STABLE)
+    api_server.stop()
+    quick = cluster.deployer(seconds=0.3)
+    assert is_ready(quick, releases[0])
+    assert not is_ready(quick, releases[1])
+
+
 def test_an_api_server_that_stops_in_the_middle_leaves_what_serves(
     api_server, cluster, deployer, releases
 ):
@@ -198,8 +210,8 @@ def test_pods_that_never_become_ready_are_named_when_the_time_is_over(
     cluster, releases, environment, reason
 ):
     cluster.controller.stuck.add(name_of(releases[0], environment))
-    with pytest.raises(UpstreamUnavailable, match=rf"not served within 2 s: .*{reason}") as caught:
-        cluster.deployer(seconds=2).ensure(environment, releases[0], CANARY)
+    with pytest.raises(UpstreamUnavailable, match=rf"not served within 4 s: .*{reason}") as caught:
+        cluster.deployer(seconds=4).ensure(environment, releases[0], CANARY)
     assert "Stopped" not in str(caught.value)
     assert not is_ready(cluster.deployer(), releases[0], environment)
 
@@ -216,7 +228,7 @@ def test_a_changed_template_whose_pods_never_become_ready_is_an_error(
     api_server.store.change(NAMESPACE, "iris-production-template", newer, "kubectl")
     cluster.controller.stuck.add(name_of(releases[0]))
     with pytest.raises(UpstreamUnavailable, match="3 Insufficient memory"):
-        cluster.deployer(seconds=2).ensure(PRODUCTION, releases[0], STABLE)
+        cluster.deployer(seconds=4).ensure(PRODUCTION, releases[0], STABLE)
     assert is_ready(deployer, releases[0])
 
 
@@ -237,7 +249,7 @@ def test_a_quota_of_pods_is_the_reason_of_the_time_out(api_server, cluster, rele
     api_server.stores["resourcequotas"].create(NAMESPACE, quota, "kubectl")
     cluster.deployer().ensure(PRODUCTION, releases[0], STABLE)
     with pytest.raises(UpstreamUnavailable, match="exceeded quota: serving, requested: pods=1"):
-        cluster.deployer(seconds=2).ensure(PRODUCTION, releases[1], CANARY)
+        cluster.deployer(seconds=4).ensure(PRODUCTION, releases[1], CANARY)
     assert is_ready(cluster.deployer(), releases[0])
 
 

@@ -11,7 +11,7 @@ from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeStatus
 from platform_core.contracts.serving_state import Canary, ServingState, Shadow
-from platform_core.policies.policy import Mode, Policy, PromotionPolicy, RollbackPolicy
+from platform_core.policies.contract import Mode, Policy, PromotionPolicy, RollbackPolicy
 from platform_core.storage import comparison_path, drift_report_path, latest_comparison_path
 
 PRODUCTION = Environment.PRODUCTION

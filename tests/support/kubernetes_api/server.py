@@ -7,6 +7,7 @@ what webhooks, quotas and Pod Security refuse.
 
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -48,6 +49,11 @@ ROLES = {
 class _StoppableServer(ThreadingHTTPServer):
     daemon_threads = True
     stopping = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing when a client breaks off."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @dataclass

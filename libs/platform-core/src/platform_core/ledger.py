@@ -7,6 +7,7 @@ The chain shows an altered or missing entry, except when the last ones are gone.
 the ledger show this as well.
 """
 
+import logging
 from collections.abc import Sequence
 
 from pydantic import ValidationError
@@ -15,13 +16,51 @@ from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Change, ChangeStatus, LedgerEntry
 from platform_core.contracts.serving_state import ServingState
-from platform_core.errors import BlobExists, LedgerConflict, ReleaseRefused
+from platform_core.errors import BlobExists, LedgerConflict, PlatformError, ReleaseRefused
 from platform_core.hashing import sha256_json
-from platform_core.ledger_anchors import LedgerAnchors
 from platform_core.ports.blob_store import BlobInfo, BlobStore
-from platform_core.storage import ledger_entry_path, ledger_folder
+from platform_core.storage import (
+    anchor_folder,
+    anchor_path,
+    ledger_entry_path,
+    ledger_folder,
+    parse_anchor,
+)
 
 GENESIS = "0" * 64
+logger = logging.getLogger(__name__)
+
+
+class LedgerAnchors:
+    """Which entries were written, recorded outside the ledger's container.
+
+    Anchors are objects of their own, in another container or another store, created once and never
+    replaced, so a store that refuses changes can hold them. Their paths say everything; the
+    objects are empty.
+    """
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+
+    def last(self, use_case: str, environment: str) -> tuple[int, str] | None:
+        """Return sequence and hash of the last anchored entry, `None` without one."""
+        blobs = self._store.list(anchor_folder(use_case, environment))
+        found = [anchor for blob in blobs if (anchor := parse_anchor(blob.path))]
+        return found[-1] if found else None
+
+    def add(self, entry: LedgerEntry) -> None:
+        """Anchor an entry that was appended.
+
+        A failure is logged: the entry is in the ledger already, and the next one is anchored again.
+        """
+        change = entry.change
+        path = anchor_path(change.use_case, change.environment, entry.sequence, entry.hash)
+        try:
+            self._store.create(path, b"")
+        except BlobExists:
+            return
+        except PlatformError as error:
+            logger.warning("the ledger entry %s is not anchored: %s", path, error)
 
 
 class Ledger:

@@ -2,27 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
-from platform_core.errors import ConfigurationError
-from platform_core.ledger import Ledger
-from platform_core.ledger_anchors import LedgerAnchors
+from platform_core.ledger import Ledger, LedgerAnchors
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import StorageSettings
+from releases import changes
 from releases.catalogue.listing import ReleaseListing
-from releases.changes import (
-    NeededServices,
-    RegistryRecords,
-    ReleaseService,
-    Servers,
-    ServiceSmokeTest,
-)
 from releases.changes.requests import ChangeRequests
-from releases.deployers import Deployer
-from releases.deployers.embedded import EmbeddedDeployer
+from releases.deployers.connect import deployer
 from releases.deployers.v2 import V2Services
 from releases.settings import LedgerSettings, ListingSettings, ReleaseSettings
 
@@ -31,7 +20,7 @@ from releases.settings import LedgerSettings, ListingSettings, ReleaseSettings
 class Releases:
     """The service that applies and repairs, and the store that it works on."""
 
-    service: ReleaseService
+    service: changes.ReleaseService
     store: BlobStore
 
 
@@ -41,12 +30,12 @@ def build(settings: ReleaseSettings) -> Releases:
     store = connect.blob_store(settings)
     registry = connect.model_registry(settings)
     ledger = anchored_ledger(settings, store)
-    records = RegistryRecords(store, registry, ledger)
-    needed = NeededServices(store, clock, timedelta(minutes=settings.release_warm_minutes))
+    records = changes.RegistryRecords(store, registry, ledger)
+    needed = changes.NeededServices(store, clock, timedelta(minutes=settings.release_warm_minutes))
     services = V2Services(settings, "look at the log of the inference service")
-    smoke = ServiceSmokeTest(store, services, settings.smoke_patience_seconds)
-    servers = Servers(store, deployer(settings, store), records, ledger, needed)
-    return Releases(ReleaseService(store, ledger, servers, smoke, records), store)
+    smoke = changes.ServiceSmokeTest(store, services, settings.smoke_patience_seconds)
+    servers = changes.Servers(store, deployer(settings, store), records, ledger, needed)
+    return Releases(changes.ReleaseService(store, ledger, servers, smoke, records), store)
 
 
 def listing(settings: ListingSettings) -> ReleaseListing:
@@ -68,18 +57,3 @@ def anchored_ledger(settings: LedgerSettings, store: BlobStore) -> Ledger:
         other = settings.model_copy(update={"blob_store_url": settings.ledger_anchor_url})
         anchors = connect.blob_store(other)
     return Ledger(store, SystemClock(), LedgerAnchors(anchors))
-
-
-def deployer(settings: ReleaseSettings, store: BlobStore) -> Deployer:
-    """Return the deployer that the scheme of `deployer_url` names; imports happen on use."""
-    url = urlsplit(settings.deployer_url)
-    if url.scheme == "kserve":
-        from releases.deployers.kserve.connect import kserve_deployer
-
-        return kserve_deployer(settings, store)
-    if url.scheme == "file":
-        folder = Path(unquote(url.path))
-        return EmbeddedDeployer(folder, settings, settings.deploy_timeout_seconds)
-    raise ConfigurationError(
-        f"DEPLOYER_URL={settings.deployer_url!r}: use file:///folder or kserve://<namespace>"
-    )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from platform_core.contracts.comparison import ComparisonVerdict
 from platform_core.contracts.ledger import Action
 from platform_core.contracts.serving_state import ServingState
-from platform_core.policies.policy import (
+from platform_core.policies.contract import (
     ActionLimits,
     Finding,
     Mode,

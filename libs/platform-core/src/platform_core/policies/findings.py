@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from platform_core.contracts.drift_report import DriftReport
+from platform_core.policies.contract import Finding
 from platform_core.policies.decisions import WindowFindings
-from platform_core.policies.policy import Finding
 
 
 def window_findings(report: DriftReport) -> WindowFindings:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from platform_core.policies.contract import Mode, Policy
 from platform_core.policies.decisions import (
     WindowFindings,
     may_act,
     retraining_due,
     rollback_due,
 )
-from platform_core.policies.policy import Mode, Policy
 
 
 @dataclass(frozen=True)

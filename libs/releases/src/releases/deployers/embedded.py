@@ -1,8 +1,8 @@
 """Deploys to local inference services through pointers and the V2 model repository API.
 
-A pointer names a release that a server loads when it starts; the layout of the pointers is in
-`platform_core.storage.model_repository`. `POST /v2/repository/models/<name>/load` makes a running
-server read its pointer again. The server of canaries and shadows listens only while it has some.
+A pointer names a release that a server loads when it starts (the layout is in
+`platform_core.storage.model_repository`); `POST /v2/repository/models/<name>/load` makes a running
+server read it again. The server of canaries and shadows listens only while it has pointers.
 """
 
 import time

@@ -16,7 +16,7 @@ from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import PlatformError
 from platform_core.ledger import Ledger, serving_state
 from platform_core.policies import Step, first_step, may_act, next_step, rollback_due
-from platform_core.policies.policy import ActionLimits, Finding, Policy
+from platform_core.policies.contract import ActionLimits, Finding, Policy
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import comparison_path, latest_comparison_path
 from release_controller.judging.comparing import compare

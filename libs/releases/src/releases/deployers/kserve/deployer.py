@@ -27,6 +27,8 @@ from releases.deployers.pointer import pointer, read_pointer
 from releases.deployers.port import Assignment, DeployableRelease
 from releases.deployers.v2 import ANSWER_SECONDS, V2Services
 
+CALL_SECONDS = 15.0
+"""How long a method that waits for no pods repeats its requests."""
 ImageOf = Callable[[str, str], str | None]
 
 
@@ -92,10 +94,14 @@ class KServeDeployer:
         """Return whether the InferenceService is ready and answers with the release.
 
         In Knative mode its status decides: a request would start pods that may be scaled to zero.
+        While the Kubernetes API does not answer, the pods decide: a rollback must not need it.
         """
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = time.monotonic() + min(self._timeout, ANSWER_SECONDS)
         name = desired.service_name(use_case, environment, release_id)
-        live = self._api.find(name, deadline)
+        try:
+            live = self._api.find(name, deadline)
+        except UpstreamUnavailable:
+            return self._answers(environment, use_case, release_id, role)
         if live is None or desired.is_terminating(live) or not is_ready(live):
             return False
         if read_pointer(desired.pod_annotation(live, desired.RELEASE)) != release_id:
@@ -109,7 +115,7 @@ class KServeDeployer:
 
         Their pods answer what they have accepted, and end after that.
         """
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + min(self._timeout, CALL_SECONDS)
         kept = {desired.service_name(use_case, environment, release) for release, _ in keep}
         removed = set()
         for live in self._api.select(desired.selector(use_case, environment), deadline):
@@ -123,7 +129,7 @@ class KServeDeployer:
 
         KServe replaces their pods one by one, and keeps the old ones if the new are not ready.
         """
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + min(self._timeout, CALL_SECONDS)
         found = self._api.select(desired.selector(use_case, environment), deadline)
         template = self._template(use_case, environment, deadline) if found else {}
         changed = []
@@ -141,7 +147,7 @@ class KServeDeployer:
 
         Only gateways may call the pods, by the address of a release: the plain name needs none.
         """
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + min(self._timeout, CALL_SECONDS)
         release_id = release.release_id if release else None
         template = self._api.find(desired.template_name(use_case, environment), deadline)
         if template is None and release_id is None:
