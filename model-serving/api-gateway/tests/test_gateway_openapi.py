@@ -131,7 +131,7 @@ async def test_the_examples_of_every_use_case_fit_their_schema_and_are_answered(
     running, document
 ) -> None:
     for name in use_case_names():
-        if name not in running.v2.server.scorers:
+        if running.gateway.catalog.active((name, "staging")) is None:
             continue
         path = document["paths"]["/models/{use_case}/predict"]["post"]
         content = path["requestBody"]["content"]["application/json"]

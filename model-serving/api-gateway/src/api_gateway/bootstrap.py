@@ -52,6 +52,6 @@ def assemble(
     # A quarter of all requests in flight is always left for other use cases and environments.
     waiting = max(1, settings.max_in_flight * 3 // 4)
     concurrency = PredictionLimits(settings.upstream_connections, waiting)
-    predictor = Predictor(upstream, log, metrics, clock, concurrency, catalog.candidate)
+    predictor = Predictor(catalog, upstream, log, metrics, clock, concurrency)
     own = (settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor)
     return Gateway(*own, metrics, RecordAccess(settings, store, log, clock))

@@ -14,10 +14,18 @@ from fastapi.params import Depends as Dependency
 from fastapi.security import APIKeyHeader
 
 from api_gateway.auth.keys import AccessRole
-from api_gateway.http.headers import API_KEY, ENVIRONMENT, PURPOSE, REQUEST_ID
+from api_gateway.http.headers import (
+    API_KEY,
+    ENVIRONMENT,
+    PURPOSE,
+    RELEASE_ROLE,
+    REQUEST_ID,
+    ROUTING_KEY,
+)
 from api_gateway.http.problems import MEDIA_TYPE, Problem, title_of
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
+from platform_core.contracts.serving_state import ServingRole
 
 DESCRIPTION = (
     "Predictions for every installed use case, batch jobs, and what is served and whether it "
@@ -44,8 +52,9 @@ def _header(name: str, schema: dict[str, Any], description: str) -> Parameter:
     }
 
 
-def _choice(values: type[StrEnum], default: StrEnum) -> dict[str, Any]:
-    return {"type": "string", "enum": [value.value for value in values], "default": default.value}
+def _choice(values: type[StrEnum], default: StrEnum | None = None) -> dict[str, Any]:
+    choice = {"type": "string", "enum": [value.value for value in values]}
+    return choice if default is None else {**choice, "default": default.value}
 
 
 # The checks in `http/validation.py` read these headers, so that they run in the contract's order.
@@ -54,6 +63,16 @@ ENVIRONMENT_HEADER = _header(
 )
 PURPOSE_HEADER = _header(
     PURPOSE, _choice(Purpose, Purpose.LIVE), "only `live` counts when drift is measured"
+)
+RELEASE_ROLE_HEADER = _header(
+    RELEASE_ROLE,
+    _choice(ServingRole),
+    "asks the release of this role; the purpose is then `try`, which is in no report",
+)
+ROUTING_KEY_HEADER = optional_header(
+    ROUTING_KEY,
+    "decides whether a canary answers, the same for each request with this key; without it the id "
+    "of each record decides",
 )
 REQUEST_ID_HEADER = optional_header(
     REQUEST_ID,

@@ -29,6 +29,7 @@ from api_gateway.operations.documents import (
 )
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from use_cases import use_case_names
 
 Value = TypeVar("Value")
@@ -58,8 +59,13 @@ def _add_model_routes(router: APIRouter, gateway: Gateway) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names = _selected(request, use_case)
         services = await gateway.health.services()
+        versions = {
+            release.target: state.model_version
+            for release, state in services.items()
+            if release.role is ServingRole.STABLE
+        }
         served = gateway.catalog.active
-        return _by_target(names, lambda t: model_info(served(t), services[t].model_version))
+        return _by_target(names, lambda t: model_info(served(t), versions.get(t)))
 
     summary = "The latest drift report of each use case and environment"
 
