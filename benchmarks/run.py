@@ -1,4 +1,4 @@
-"""Runs benchmarks: `run.py [--quick] [section …]`; default: all except quality, in this order.
+"""Runs benchmarks: `run.py [--quick] [section …]`; default: all except quality and loop, in order.
 
 Exit 0 = done, 1 = a comparison failed or something is not there, 2 = wrong use.
 """
@@ -33,10 +33,11 @@ SECTIONS = {
     "dispatch": "bench_dispatch",
     "byo": "bench_byo",
     "parity": "bench_parity",
+    "loop": "bench_loop",
     "decisions": "decisions.section",
 }
-# `make bench-quality` measures the models, not speed.
-BY_ITSELF = "quality"
+# These measure models, not speed.
+BY_NAME = frozenset({"quality", "loop"})
 FAILED, WRONG_USE = 1, 2
 
 
@@ -51,7 +52,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     say(described := machine())
     try:
-        names = options.sections or [name for name in SECTIONS if name != BY_ITSELF]
+        names = options.sections or [name for name in SECTIONS if name not in BY_NAME]
         check_services(names)
         results = [_section(name, options) for name in names]
     except ValidationError as error:

@@ -232,20 +232,19 @@ def test_only_live_records_of_the_environments_count(blob_store, base, traffic, 
 
 
 def test_the_copy_for_a_shadow_is_left_out(blob_store, base, traffic, prepare) -> None:
-    ids = labelled(traffic, 40)
-    path = next(
-        blob.path
-        for blob in blob_store.list("inference-logs")
-        if ids[0] in read_table(blob_store, blob.path)["prediction_id"].to_pylist()
-    )
-    table = read_table(blob_store, path)
-    roles = ["shadow" if one == ids[0] else "canary" for one in table["prediction_id"].to_pylist()]
-    copy = table.append_column("role", [roles])
-    write_table(blob_store, path, copy.filter(pc.not_equal(copy["prediction_id"], ids[1])))
-    shadow = copy.set_column(copy.schema.get_field_index("role"), "role", [["shadow"] * len(roles)])
-    write_table(blob_store, path.replace(".parquet", "-shadow.parquet"), shadow)
+    ids = traffic.answer(rows(20), role="canary")
+    shadow = traffic.answer(rows(2, first=500), role="shadow")
+    traffic.label((one, CLASSES[n % 2]) for n, one in enumerate([*ids, *shadow]))
     added = prepare(base="latest")
-    assert (added.feedback.records, added.feedback.unmatched) == (38, 2)
+    assert (added.feedback.records, added.feedback.unmatched) == (20, 2)
+
+
+def test_records_that_were_logged_without_a_role_count(blob_store, base, traffic, prepare) -> None:
+    labelled(traffic, 40)
+    for blob in blob_store.list(storage.INFERENCE_LOGS):
+        table = read_table(blob_store, blob.path)
+        write_table(blob_store, blob.path, table.drop_columns(["role"]))
+    assert prepare(base="latest").feedback.records == 40
 
 
 def test_erased_records_and_predictions_are_left_out(blob_store, base, traffic, prepare) -> None:

@@ -30,12 +30,13 @@ class Platform:
 
     home: Path
     settings: dict[str, str]
+    deadline_seconds: float = DEADLINE_SECONDS
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", *command],
             env={**os.environ, **self.settings}, cwd=self.home,
-            capture_output=True, text=True, check=False, timeout=600,
+            capture_output=True, text=True, check=False, timeout=self.deadline_seconds,
         )  # fmt: skip
 
     def done(self, *command: str) -> str:
@@ -90,9 +91,9 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
-def eventually(check: Callable[[], Any]) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> Any:
     """Return the first true result of `check`."""
-    pause, end = threading.Event(), time.monotonic() + DEADLINE_SECONDS
+    pause, end = threading.Event(), time.monotonic() + seconds
     while not (value := check()):
         assert time.monotonic() < end, "it did not happen in time"
         pause.wait(0.2)

@@ -92,6 +92,7 @@ class LiveTraffic:
             "prediction": self._case.classes[0] if self._case.classes else 0.0,
             "degraded": False,
             "purpose": "live",
+            "role": "stable",
             "latency_ms": 1.0,
         }
 

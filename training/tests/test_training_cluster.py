@@ -20,6 +20,7 @@ from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from training.parameters import RunParameters, RunRequest
 from training.pipeline.cluster import ClusterRunner
 from training.results import ReleaseResult, TrainResult
+from training.retraining import RetrainSources
 from training.runs import RunRecords, StepFailure, StepRecord, write_result
 from training.scheduler import Scheduler
 from training.steps import STEPS
@@ -278,8 +279,8 @@ def test_a_retrain_request_is_one_run_though_the_scheduler_dies(
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        Scheduler(blob_store, start_and_die).run_pending()
-    second = Scheduler(blob_store, start)
+        Scheduler(blob_store, start_and_die, RetrainSources(blob_store)).run_pending()
+    second = Scheduler(blob_store, start, RetrainSources(blob_store))
     second.resume()
     assert second.run_pending() == 1
     assert [r["display_name"] for r in server.kept("runs")] == ["retrain-one"]

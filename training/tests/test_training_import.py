@@ -10,6 +10,7 @@ import pytest
 from lightgbm import LGBMClassifier
 from mlflow.models import infer_signature
 from mlflow.types import Schema, TensorSpec
+from model_imports import import_settings, judged
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -22,11 +23,10 @@ from drift_detector.detection.references import load_references
 from platform_core.clock import SystemClock
 from platform_core.errors import GateRefused, InvalidData, Refused
 from platform_core.ledger import Ledger
-from releases.catalogue.model_card import ModelCard
 from releases.gates import Verification
-from scoring import Scorer, load_lineage, load_release
+from scoring import Scorer, load_release
 from training.bootstrap import TrainingServices
-from training.importing.bring import import_context, judge
+from training.importing.bring import import_context
 from training.importing.mlflow_models import read_mlflow_model
 from training.parameters import ImportOptions
 from training.steps import stage
@@ -51,15 +51,8 @@ LABELS = TRAINING[LABEL].to_pylist()
 
 @pytest.fixture
 def services(tmp_path: Path, mlflow_server: str, monkeypatch) -> TrainingServices:
-    settings = {
-        "PLATFORM_HOME": tmp_path,
-        "TRAINING_IMAGE": "mlplatform/training:0.1.0",
-        "BLOB_STORE_URL": f"file://{tmp_path}/blob",
-        "MLFLOW_TRACKING_URI": mlflow_server,
-        "FEAST_OFFLINE_PATH": tmp_path / "offline",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, str(value))
+    for name, value in import_settings(tmp_path, mlflow_server).items():
+        monkeypatch.setenv(name, value)
     return TrainingServices()
 
 
@@ -78,12 +71,7 @@ def fitted(model=None, named=True):
 
 def bring(services, source, **options):
     """Judge a model; return its id, lineage and card."""
-    given = ImportOptions(**options)
-    context = import_context(services, "iris", given)
-    released, _ = judge(context, str(source), given)
-    lineage = load_lineage(services.store, "iris", released.release_id)
-    card = services.store.read(f"{released.release_path}/model_card.json")
-    return released, lineage, ModelCard.model_validate_json(card)
+    return judged(services, "iris", source, **options)
 
 
 def same_answers(services, release_id: str, model) -> None:

@@ -8,6 +8,7 @@ from platform_core.errors import DataUnchanged, PlatformError, Refused, Upstream
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
 from training.parameters import RunParameters, RunRequest
+from training.retraining import RetrainSources
 from training.scheduler import Scheduler
 
 
@@ -36,6 +37,8 @@ def ask(blob_store, make_release):
             release_id=release.id,
             reason="petal_length drifted",
             report_id="report",
+            verdict="drift",
+            metric="largest PSI 0.312",
             created_at=datetime(2026, 2, 1, tzinfo=UTC),
         )
         blob_store.write(retrain_request_path(request_id), request.model_dump_json().encode())
@@ -47,10 +50,11 @@ def ask(blob_store, make_release):
 def test_a_request_becomes_one_run_with_the_parameters_of_its_release(blob_store, ask) -> None:
     request = ask("one")
     trained_on = load_lineage(blob_store, "iris", request.release_id).dataset_version
-    expected = RunParameters(unless_version=trained_on)
+    evidence = "report report: drift; largest PSI 0.312; petal_length drifted"
+    expected = RunParameters(unless_version=trained_on, evidence=evidence)
     runs = Runs()
-    assert Scheduler(blob_store, runs).run_pending() == 1
-    assert Scheduler(blob_store, runs).run_pending() == 0
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 1
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 0
     assert runs.started == [("retrain-one", RunRequest(use_case="iris", parameters=expected))]
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")
 
@@ -59,7 +63,7 @@ def test_a_request_that_was_taken_up_elsewhere_is_left_alone(blob_store, ask) ->
     ask("one")
     blob_store.create(f"{RETRAIN_REQUESTS}/one.taken", b"")
     runs = Runs()
-    assert Scheduler(blob_store, runs).run_pending() == 0
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 0
     assert runs.started == []
 
 
@@ -69,7 +73,7 @@ def test_what_a_stopped_scheduler_had_begun_is_taken_up_again(blob_store, ask) -
     for name in ("begun.taken", "done.taken", "done.done"):
         blob_store.create(f"{RETRAIN_REQUESTS}/{name}", b"")
     runs = Runs()
-    scheduler = Scheduler(blob_store, runs)
+    scheduler = Scheduler(blob_store, runs, RetrainSources(blob_store))
     scheduler.resume()
     assert scheduler.run_pending() == 1
     assert [name for name, _ in runs.started] == ["retrain-begun"]
@@ -79,7 +83,7 @@ def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, 
     ask("a", "iris")
     ask("b", "spam")
     runs = Runs(failing="iris")
-    assert Scheduler(blob_store, runs).run_pending() == 2
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 2
     assert [request.use_case for _, request in runs.started] == ["iris", "spam"]
     assert b"minimum" in blob_store.read(f"{RETRAIN_REQUESTS}/a.failed")
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/b.done")
@@ -88,14 +92,14 @@ def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, 
 def test_a_damaged_request_does_not_stop_the_others(blob_store, ask, capsys) -> None:
     ask("z")
     blob_store.write(f"{RETRAIN_REQUESTS}/a.json", b"{}")
-    assert Scheduler(blob_store, Runs()).run_pending() == 1
+    assert Scheduler(blob_store, Runs(), RetrainSources(blob_store)).run_pending() == 1
     assert "a.json is not a retrain request" in capsys.readouterr().out
 
 
 def test_a_request_for_a_release_that_is_gone_is_marked(blob_store, ask) -> None:
     request = ask("one")
     blob_store.delete(f"models/iris/{request.release_id}/lineage.json")
-    Scheduler(blob_store, Runs()).run_pending()
+    Scheduler(blob_store, Runs(), RetrainSources(blob_store)).run_pending()
     assert b"no lineage" in blob_store.read(f"{RETRAIN_REQUESTS}/one.failed")
 
 
@@ -107,7 +111,7 @@ def test_an_imported_release_has_no_training_to_repeat(blob_store, ask) -> None:
     lineage = lineage.model_copy(update={"imported": imported})
     blob_store.write(path, lineage.model_dump_json().encode())
     runs = Runs()
-    Scheduler(blob_store, runs).run_pending()
+    Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending()
     assert runs.started == []
     assert b"was imported" in blob_store.read(f"{RETRAIN_REQUESTS}/one.failed")
 
@@ -115,7 +119,7 @@ def test_an_imported_release_has_no_training_to_repeat(blob_store, ask) -> None:
 def test_a_request_whose_data_did_not_change_is_not_marked_as_done(blob_store, ask) -> None:
     ask("one")
     runs = Runs(failing="iris", error=DataUnchanged("the source still gives dataset version 1"))
-    scheduler = Scheduler(blob_store, runs)
+    scheduler = Scheduler(blob_store, runs, RetrainSources(blob_store))
     assert scheduler.run_pending() == 1
     assert b"still gives" in blob_store.read(f"{RETRAIN_REQUESTS}/one.unchanged")
     assert not blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")
@@ -126,8 +130,13 @@ def test_a_request_whose_data_did_not_change_is_not_marked_as_done(blob_store, a
 def test_a_request_stays_open_while_a_server_is_unavailable(blob_store, ask) -> None:
     ask("one")
     down = UpstreamUnavailable("the Kubeflow server does not answer")
-    assert Scheduler(blob_store, Runs(failing="iris", error=down)).run_pending() == 1
+    assert (
+        Scheduler(
+            blob_store, Runs(failing="iris", error=down), RetrainSources(blob_store)
+        ).run_pending()
+        == 1
+    )
     runs = Runs()
-    assert Scheduler(blob_store, runs).run_pending() == 1
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 1
     assert [name for name, _ in runs.started] == ["retrain-one"]
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/one.done")

@@ -22,7 +22,7 @@ from platform_core.parquet import write_table
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
 from releases.changes import ReleaseService
-from releases.deployers.memory import MemoryDeployer
+from releases.deployers.environment_memory import EnvironmentMemoryDeployer
 from scoring import Scorer, load_release
 from use_cases import assemble, use_case
 
@@ -146,7 +146,7 @@ class FlakyRegistry(MemoryRegistry):
             self._versions[use_case] = kept
 
 
-class FlakyDeployer(MemoryDeployer):
+class FlakyDeployer(EnvironmentMemoryDeployer):
     """A deployer whose servers are too slow for some releases."""
 
     slow = ()

@@ -8,19 +8,19 @@ from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.settings import ServingSettings
 from releases.deployers.embedded import EmbeddedDeployer
-from releases.deployers.memory import MemoryDeployer
-from releases.testing.deployer_contract import DeployerContract
+from releases.deployers.environment_memory import EnvironmentMemoryDeployer
+from releases.testing.environment_contract import EnvironmentDeployerContract
 
 STAGING = Environment.STAGING
 
 
-class TestMemoryDeployer(DeployerContract):
+class TestMemoryDeployer(EnvironmentDeployerContract):
     @pytest.fixture
     def deployer(self, blob_store):
-        return MemoryDeployer(blob_store)
+        return EnvironmentMemoryDeployer(blob_store)
 
 
-class TestEmbeddedDeployer(DeployerContract):
+class TestEmbeddedDeployer(EnvironmentDeployerContract):
     @pytest.fixture
     def deployer(self, v2_peers):
         return EmbeddedDeployer(v2_peers.repository, v2_peers.settings, 10)

@@ -22,7 +22,7 @@ from platform_core.errors import PlatformError, Refused, ReleaseRefused, Upstrea
 from platform_core.ledger import Ledger
 from platform_core.storage import baseline_path, ledger_entry_path, release_path
 from releases.changes import ReleaseService
-from releases.deployers.memory import MemoryDeployer
+from releases.deployers.environment_memory import EnvironmentMemoryDeployer
 from scoring.release import model_file
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "change-faults.md"
@@ -105,7 +105,7 @@ def blob_step(method, path):
 
 @dataclass
 class Smoke:
-    deployer: MemoryDeployer
+    deployer: EnvironmentMemoryDeployer
     script: Script
 
     def check(self, case, environment, release_id):
@@ -122,7 +122,7 @@ class Installation:
 
     def __post_init__(self):
         self.registry = MemoryRegistry()
-        self.deployer = MemoryDeployer(self.store)
+        self.deployer = EnvironmentMemoryDeployer(self.store)
 
     def serve(self, name):
         """Have production's server serve a release, whatever the ledger says."""

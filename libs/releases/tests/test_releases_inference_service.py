@@ -12,7 +12,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.settings import ServingSettings
 from platform_core.testing.processes import answers, free_port, missing, running
 from releases.deployers.embedded import EmbeddedDeployer
-from releases.testing.deployer_contract import DeployerContract
+from releases.testing.environment_contract import EnvironmentDeployerContract
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def servers(home):
         yield ServingSettings(**urls)
 
 
-class TestEmbeddedDeployerOnInferenceServices(DeployerContract):
+class TestEmbeddedDeployerOnInferenceServices(EnvironmentDeployerContract):
     @pytest.fixture
     def blob_store(self, home):
         return LocalBlobStore(home / "blob")

@@ -31,7 +31,7 @@ from releases.deployers.kserve.api import GROUP, PLURAL, VERSION, InferenceServi
 from releases.deployers.kserve.connect import api_client
 from releases.deployers.kserve.desired import MODE, RELEASE, STOP
 from releases.deployers.v2 import V2Services
-from releases.testing.deployer_contract import DeployerContract
+from releases.testing.environment_contract import EnvironmentDeployerContract
 from scoring.release import model_file
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
@@ -127,14 +127,14 @@ def put(blob_store):
     return put
 
 
-class TestKServeDeployer(DeployerContract):
+class TestKServeDeployer(EnvironmentDeployerContract):
     @pytest.fixture
     def deployer(self, cluster):
         return cluster.deployer()
 
 
 @pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG names no server")
-class TestKServeDeployerOnARealServer(DeployerContract):
+class TestKServeDeployerOnARealServer(EnvironmentDeployerContract):
     @pytest.fixture
     def deployer(self, v2_peers):
         client = api_client(Path(os.environ["KUBECONFIG"]))

@@ -84,7 +84,7 @@ def test_long_texts_are_cut_and_named(blob_store, make_release, submit, run):
     changes = {"subject": ["", "x" * 10_001, ""], "sender": ["", "y" * 1_200, "z" * 1_001]}
     write_table(blob_store, "batch/in.parquet", mails(**changes))
     progress = run(blob_store, submit(blob_store, make_release(blob_store, "spam")))
-    assert (progress.rows_done, progress.rows_invalid) == (3, 0)
+    assert (progress.rows_done, progress.rows_invalid, progress.rows_truncated) == (3, 0, 2)
     found = read_table(blob_store, "batch/out.parquet")["truncated"].to_pylist()
     assert found == [None, "subject,sender", "sender"]
 

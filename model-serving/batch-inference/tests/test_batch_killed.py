@@ -64,12 +64,12 @@ EVERYWHERE = [
     ("after", "create", "000001.claim"),
     ("after", "write", "progress.json"),
     ("after", "create", "input.json"),
-    ("after", "create", "000000000000000-10-1.invalid.parquet"),
-    ("after", "create", "000000000000000-10-1.parquet"),
-    ("after", "create", "000000000000040-10-1.parquet"),
+    ("after", "create", "000000000000000-10-1-0.invalid.parquet"),
+    ("after", "create", "000000000000000-10-1-0.parquet"),
+    ("after", "create", "000000000000040-10-1-0.parquet"),
     ("before", "upload", ".invalid.parquet"),
     ("after", "upload", ".invalid.parquet"),
-    ("after", "delete", "000000000000020-10-0.parquet"),
+    ("after", "delete", "000000000000020-10-0-0.parquet"),
 ]
 # Keyed by how the output's path ends.
 POINTS = {

@@ -232,6 +232,6 @@ def test_chunks_that_overlap_or_leave_a_gap_do_not_count(blob_store, job, run):
     folder = checkpoints_folder(job_id)
     kept = [blob.path for blob in blob_store.list(folder)]
     for start, rows in ((15, 10), (45, 10), (70, 10)):
-        blob_store.write(f"{folder}/{start:015d}-{rows}-0.parquet", blob_store.read(kept[0]))
+        blob_store.write(f"{folder}/{start:015d}-{rows}-0-0.parquet", blob_store.read(kept[0]))
     assert run(blob_store, job_id, batch_chunk_rows=10).rows_done == ROWS
     assert_whole(blob_store, "batch/out.parquet")

@@ -8,6 +8,7 @@ from platform_core.programs import refuse_arguments, run_service
 from training.bootstrap import TrainingServices
 from training.launch import run_pipeline
 from training.progress import show
+from training.retraining import RetrainSources
 from training.scheduler import Scheduler
 
 
@@ -15,7 +16,13 @@ def main() -> None:
     """Look for retraining requests every `SCHEDULER_INTERVAL_SECONDS`."""
     refuse_arguments(__doc__)
     services = TrainingServices()
-    scheduler = Scheduler(services.store, lambda *run: run_pipeline(services, *run))
+    sources = RetrainSources(
+        services.store,
+        services.settings.retrain_sources,
+        services.settings.retrain_min_labels,
+        services.data.ingest_settings.feedback_environments,
+    )
+    scheduler = Scheduler(services.store, lambda *run: run_pipeline(services, *run), sources)
     scheduler.resume()
     pause = threading.Event()
     while True:

@@ -45,6 +45,9 @@ class RunParameters(SourceParameters):
         pattern=r"^([0-9a-f]{16})?$",
         description="Stop after reading the source if it gives this dataset version again.",
     )
+    evidence: str = Field(
+        default="", description="What the run was requested for, e.g. a report and its verdict."
+    )
     git_sha: str = Field(default="", description="Commit of the code. Default: the checkout's.")
 
     @model_validator(mode="after")

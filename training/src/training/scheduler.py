@@ -5,23 +5,37 @@ from collections.abc import Callable, Iterator
 from pydantic import ValidationError
 
 from platform_core.contracts.drift_report import RetrainRequest
-from platform_core.errors import BlobExists, DataUnchanged, PlatformError, Refused, Unavailable
+from platform_core.errors import (
+    BlobExists,
+    BlobNotFound,
+    DataUnchanged,
+    PlatformError,
+    Unavailable,
+)
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
-from scoring import load_lineage
-from training.parameters import RunParameters, RunRequest
+from training.parameters import RunRequest
 from training.progress import show
+from training.retraining import RetrainSources
 
 TAKEN, DONE, FAILED, UNCHANGED = ".taken", ".done", ".failed", ".unchanged"
+RUN = ".run"
+"""The run of a request, which is continued with the same parameters."""
 
 
 class Scheduler:
-    """Looks for requests and starts runs with the parameters of the release that drifted."""
+    """Looks for requests and starts runs with the parameters that `sources` chooses."""
 
-    def __init__(self, store: BlobStore, start: Callable[[str, RunRequest], object]) -> None:
+    def __init__(
+        self,
+        store: BlobStore,
+        start: Callable[[str, RunRequest], object],
+        sources: RetrainSources,
+    ) -> None:
         """`start(name, request)` runs the pipeline to its end."""
         self._store = store
         self._start = start
+        self._sources = sources
 
     def run_pending(self) -> int:
         """Run every request that is not taken yet; return how many.
@@ -33,8 +47,7 @@ class Scheduler:
         for request in pending:
             show(f"retraining {request.use_case}: {request.reason}")
             try:
-                run = RunRequest(use_case=request.use_case, parameters=self._parameters(request))
-                self._start(f"retrain-{request.request_id}", run)
+                self._start(f"retrain-{request.request_id}", self._run(request))
             except DataUnchanged as error:
                 self._mark(request, UNCHANGED, str(error))
             except Unavailable as error:
@@ -71,15 +84,18 @@ class Scheduler:
             return False
         return True
 
-    def _parameters(self, request: RetrainRequest) -> RunParameters:
-        lineage = load_lineage(self._store, request.use_case, request.release_id)
-        if lineage.imported is not None:
-            raise Refused(
-                f"release {request.release_id:.12} was imported: there is no training to repeat; "
-                "bring in a newer model, or run the pipeline"
-            )
-        given = {**lineage.pipeline_parameters, "unless_version": lineage.dataset_version}
-        return RunParameters(**given)
+    def _run(self, request: RetrainRequest) -> RunRequest:
+        """Return the run of a request. It is chosen once: labels that arrive while it runs, or the
+        dataset version it makes, do not change what it reads.
+        """
+        path = self._marker(request, RUN)
+        try:
+            return RunRequest.model_validate_json(self._store.read(path))
+        except BlobNotFound:
+            parameters = self._sources.parameters(request)
+        run = RunRequest(use_case=request.use_case, parameters=parameters)
+        self._store.write(path, run.model_dump_json(indent=1).encode())
+        return run
 
     def _mark(self, request: RetrainRequest, suffix: str, text: str) -> None:
         if text:

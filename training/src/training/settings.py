@@ -1,12 +1,34 @@
 """What training reads from the environment, in addition to the shared settings."""
 
 import os
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
 
 from platform_core.settings import Settings
+
+DEFAULT_MIN_LABELS = 100
+
+
+class RetrainSource(StrEnum):
+    """What a retraining of a use case reads: labelled predictions, the source that the release
+    was trained on, or (`auto`) labelled predictions once there are enough.
+    """
+
+    AUTO = "auto"
+    FEEDBACK = "feedback"
+    LAST = "last"
+
+
+def _pairs(value: object) -> object:
+    """Return the pairs in a text such as `spam=last churn=feedback`."""
+    if not isinstance(value, str):
+        return value
+    return dict(part.partition("=")[::2] for part in value.split())
 
 
 class TrainingSettings(Settings):
@@ -18,14 +40,19 @@ class TrainingSettings(Settings):
     own process (`driver`, on a node of the cluster) or as jobs of the cluster (`job`).
     `run_id` is the run a step belongs to, set by what starts the step; with `reuse_step_results`
     a step that finished with the same inputs and parameters is not repeated. Retrain requests
-    are read every `scheduler_interval_seconds`; `smoke_rows` test records are sent to a new
-    release.
+    are read every `scheduler_interval_seconds`; `retrain_sources` says by use case where the data
+    of a retraining comes from, and `auto` takes labelled predictions from `retrain_min_labels` new
+    ones on. `smoke_rows` test records are sent to a new release.
     """
 
     platform_home: Path
     training_image: str
     serving_image: str = ""
     scheduler_interval_seconds: float = Field(default=30, gt=0)
+    retrain_sources: Annotated[Mapping[str, RetrainSource], NoDecode, BeforeValidator(_pairs)] = (
+        Field(default_factory=dict)
+    )
+    retrain_min_labels: int = Field(default=DEFAULT_MIN_LABELS, ge=1)
     kfp_endpoint: str | None = None
     kfp_poll_seconds: float = Field(default=10, gt=0)
     ray_steps: Literal["driver", "job"] = "driver"

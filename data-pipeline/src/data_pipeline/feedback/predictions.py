@@ -12,14 +12,13 @@ from data_pipeline.feedback.known import erased_predictions, read_known
 from data_pipeline.feedback.summary import FeedbackSummary
 from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.prediction_ids import prediction_time
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
 from records import current_labels, read_all_labels, read_log
-from records.columns import PURPOSE
+from records.columns import PURPOSE, ROLE
 from use_cases import UseCase
 
 HOUR = timedelta(hours=1)
-ROLE, SHADOW = "role", "shadow"
-"""The column that says which release answered, and its value for copies of answered requests."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ def live_rows(records: pa.RecordBatch, ids: pa.Array) -> pa.RecordBatch:
     chosen = pc.and_(
         pc.equal(records[PURPOSE], Purpose.LIVE.value), pc.is_in(records[PREDICTION_ID], ids)
     )
-    if ROLE in names:
-        shadow = pc.fill_null(pc.equal(records[ROLE], SHADOW), False)
+    if ROLE in names:  # records of earlier versions have none
+        shadow = pc.fill_null(pc.equal(records[ROLE], ServingRole.SHADOW.value), False)
         chosen = pc.and_(chosen, pc.invert(shadow))
     return records.filter(chosen)
 

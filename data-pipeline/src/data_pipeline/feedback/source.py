@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import LABEL, PREDICTION_ID
-from data_pipeline.feedback.predictions import HOUR, ROLE, NewLabels, live_rows
+from data_pipeline.feedback.predictions import HOUR, NewLabels, live_rows
 from data_pipeline.feedback.redaction import LoggedRecordsCheck, check_redaction
 from data_pipeline.sources.columns import ColumnMapping
 from data_pipeline.sources.events import ROWS, Finished, ReadEvent, Rows
@@ -83,7 +83,7 @@ class FeedbackTask:
     def _logged(self, hour: datetime) -> pa.Table:
         """Return the log's rows of an hour, ordered by prediction, each prediction once."""
         ids, case = self.found.labels[PREDICTION_ID].combine_chunks(), self.case
-        names = [*log_columns(case).schema.names, ROLE]
+        names = log_columns(case).schema.names
         batches = [
             live_rows(batch, ids)
             for environment in self.found.environments

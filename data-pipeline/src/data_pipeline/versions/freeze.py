@@ -60,7 +60,8 @@ DATA_FILES = (QUARANTINE_FILE, INDEX_FILE, EXTRA_COLUMNS_FILE, FEEDBACK_FILE, RE
 class Rules:
     """The parameters of a dataset version: the share of rows that may be refused, the estimated
     Jaccard similarity from which on two texts are near duplicates, and the version that the rows
-    are added to ("" is none, "latest" the newest). With `held_out` every row is in the test part.
+    are added to ("" is none, "latest" the newest). With `held_out` every row is in the test part,
+    for a regression half of them.
     """
 
     max_invalid_share: float = 0.5

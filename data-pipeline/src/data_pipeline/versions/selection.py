@@ -143,14 +143,15 @@ def select_rows(
 
     Reads the tables `accepted` and `base`. A content with two labels is contradictory. A new row
     joins a cluster of the base that it resembles; where it resembles both parts it is left out.
-    `folder` takes a file of signatures. With `held_out` every row is in the test part.
+    `folder` takes a file of signatures. With `held_out` the parts are those of `hold_out`.
     """
     _create_arrivals(database, now)
     database.execute(_CONTENTS)
     database.register("groups", _groups(database, threshold, folder / "signatures"))
     database.execute(_PLACED)
     rows = "undivided"
-    summary = hold_out(database, rows) if held_out else split(database, rows, classes)
+    divide = hold_out if held_out else split
+    summary = divide(database, rows, classes)
     database.execute(_SELECTED)
     group = stratum(classes)
     (counts,) = database.sql(_COUNTS.format(stratum=group)).to_arrow_table().to_pylist()

@@ -14,6 +14,7 @@ TIMED_SHARE = 0.8
 MIN_TEST_SHARE, MAX_TEST_SHARE = 0.05, 0.5
 # Another salt would move records between the parts of versions that are made again.
 _SPLIT_SALT = "mlplatform split 1:"
+_HASH = f"('0x' || sha256('{_SPLIT_SALT}' || cluster)[:16])::UBIGINT"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The class (or the one group) and the time of a cluster are those of its earliest row.
@@ -38,7 +39,7 @@ QUALIFY row_number() OVER (PARTITION BY label ORDER BY abs(share - {TEST_SHARE})
 _PARTS = f"""
 CREATE TABLE parts AS
 SELECT cluster, if(coalesce(clusters.time >= boundaries.time,
-           ('0x' || sha256('{_SPLIT_SALT}' || cluster)[:16])::UBIGINT % 100 < {TEST_SHARE * 100}),
+           {_HASH} % 100 < {TEST_SHARE * 100}),
            '{TEST}', '{TRAIN}') AS part
 FROM clusters LEFT JOIN boundaries USING (label)
 """  # noqa: S608 (constants)
@@ -48,12 +49,18 @@ class _NoTimeSplitError(Exception):
     """The rows cannot be split by time; the message says why."""
 
 
-def hold_out(database: DuckDBPyConnection, rows: str) -> SplitSummary:
-    """Create the table `parts` with every cluster of the table `rows` in the test part."""
+def hold_out(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> SplitSummary:
+    """Create the table `parts` with every cluster of the table `rows` in the test part. Without
+    `classes` half of them, by a hash, are in the training part, to calibrate intervals.
+    """
+    half = f"if({_HASH} % 2 = 0, '{TRAIN}', '{TEST}')"
+    part = f"'{TEST}'" if classes else half
     database.execute(
-        f"CREATE TABLE parts AS SELECT DISTINCT cluster, '{TEST}' AS part FROM {rows}"  # noqa: S608
+        f"CREATE TABLE parts AS SELECT DISTINCT cluster, {part} AS part FROM {rows}"  # noqa: S608
     )
-    return SplitSummary(method="declared", why="all rows are declared unseen by the model")
+    unseen = "all rows are declared unseen by the model"
+    why = unseen if classes else f"{unseen}; half of them calibrate the intervals"
+    return SplitSummary(method="declared", why=why)
 
 
 def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> SplitSummary:

@@ -8,7 +8,7 @@ is kept here repeats its entry, so that one read answers how a change ended.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -78,6 +78,13 @@ class Changes:
         self._store.create(path, content)
         self._store.write(open_change_path(change_id), b"")
         return change_id
+
+    def submit_once(self, request: ChangeRequest, key: str) -> str:
+        """Record a request unless one was recorded with this key; return the id of its change."""
+        try:
+            return self.submit(request, key)
+        except Conflict:
+            return str(self._claim(key)["change_id"])
 
     def get(self, change_id: str) -> RecordedChange:
         """Return a change.
@@ -153,7 +160,7 @@ class Changes:
         self._store.delete(open_change_path(change_id))
 
     def _of_key(self, key: str, request: ChangeRequest) -> str:
-        claim = json.loads(self._store.read(idempotency_key_path(key)))
+        claim = self._claim(key)
         if claim["request"] != _essence(request):
             raise Conflict(
                 "the idempotency key was used for another change "
@@ -167,6 +174,10 @@ class Changes:
         except BlobExists:
             pass
         return change_id
+
+    def _claim(self, key: str) -> dict[str, Any]:
+        claim: dict[str, Any] = json.loads(self._store.read(idempotency_key_path(key)))
+        return claim
 
     def _read(self, path: str, kind: type[Document]) -> Document:
         try:

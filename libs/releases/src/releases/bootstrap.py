@@ -11,8 +11,8 @@ from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from releases.catalogue.listing import ReleaseListing
 from releases.changes import GatewaySmokeTest, ReleaseService
-from releases.deployers import Deployer
 from releases.deployers.embedded import EmbeddedDeployer
+from releases.deployers.environment_port import EnvironmentDeployer
 from releases.settings import ReleaseSettings
 
 
@@ -39,7 +39,7 @@ def build(settings: ReleaseSettings) -> Releases:
     )
 
 
-def deployer(settings: ReleaseSettings, store: BlobStore) -> Deployer:
+def deployer(settings: ReleaseSettings, store: BlobStore) -> EnvironmentDeployer:
     """Return the deployer that the scheme of `deployer_url` names; imports happen on use."""
     url = urlsplit(settings.deployer_url)
     if url.scheme == "kserve":

@@ -50,7 +50,7 @@ class Attempt:
         self._reader = InputReader(services.store, self._input, columns)
         self._checkpoints = Checkpoints(services.store, job.job_id)
         self._chain = self._checkpoints.finished()
-        self._done, self._invalid = count_rows(self._chain)
+        self._counts = count_rows(self._chain)
 
     def finish(self) -> BatchSummary:
         """Score the remaining rows and write the output.
@@ -70,13 +70,13 @@ class Attempt:
 
     def _score(self) -> None:
         self._report()
-        if self._done == self._input.rows:
+        if self._counts.done == self._input.rows:
             return
         services, settings = self._services, self._services.settings
         small = self._input.rows <= settings.batch_small_rows
         executor = services.small if small else services.large
         chunks = self._reader.chunks(
-            self._done, settings.batch_chunk_rows, settings.batch_chunk_bytes
+            self._counts.done, settings.batch_chunk_rows, settings.batch_chunk_bytes
         )
         with closing(executor.map(self._plan, chunks, self._poll)) as results:
             for result in results:
@@ -84,22 +84,21 @@ class Attempt:
 
     def _keep(self, result: ScoredChunk) -> None:
         self._writer.require_newest()
-        self._chain.append(self._checkpoints.keep(self._done, result))
-        self._done += result.rows
-        self._invalid += result.invalid.num_rows
+        self._chain.append(self._checkpoints.keep(self._counts.done, result))
+        self._counts += self._chain[-1].counts
         self._report()
 
     def _report(self) -> None:
         """Write the counts; `InvalidData` when too many rows are invalid."""
-        self._writer.report(self._input.rows, self._done, self._invalid)
+        self._writer.report(self._input.rows, self._counts)
         share = self._services.settings.batch_max_invalid_share
-        if self._invalid <= share * self._input.rows:
+        if self._counts.invalid <= share * self._input.rows:
             return
-        self._put_invalid(self._summary(self._done))
+        self._put_invalid(self._summary(self._counts.done))
         latest = next(self._checkpoints.invalid(reversed(self._chain)))
         last = latest.slice(latest.num_rows - 1).to_pylist()[0]
         raise InvalidData(
-            f"{self._invalid} of {self._done} rows are invalid, the input has "
+            f"{self._counts.invalid} of {self._counts.done} rows are invalid, the input has "
             f"{self._input.rows} and at most {share:.0%} may be; row {last['row']}: "
             f"{last['reason']}; all are listed in {invalid_path(self._job.output_path)}"
         )
@@ -109,7 +108,7 @@ class Attempt:
         self._writer.require_newest()
         # Checked again, because scoring may have taken hours.
         _check_side_file(store, self._job)
-        if self._invalid:
+        if self._counts.invalid:
             rows = self._while_newest(self._checkpoints.invalid(self._chain))
             put_file(store, path, invalid_schema(self._case), rows, summary)
         else:
@@ -121,7 +120,12 @@ class Attempt:
         self._writer.require_newest()
 
     def _summary(self, rows: int) -> BatchSummary:
-        return BatchSummary(job_id=self._job.job_id, rows_total=rows, rows_invalid=self._invalid)
+        return BatchSummary(
+            job_id=self._job.job_id,
+            rows_total=rows,
+            rows_invalid=self._counts.invalid,
+            rows_truncated=self._counts.truncated,
+        )
 
 
 def _check_side_file(store: BlobStore, job: BatchJob) -> None:

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+from batch_inference.checkpoints import RowCounts
 from batch_inference.interruption import Superseded
 from platform_core.batch import BatchAttempt, BatchProgress, BatchSummary, JobObjects, JobStatus
 from platform_core.clock import Clock
@@ -53,14 +54,19 @@ class AttemptWriter:
         started = self.progress.started_at or self._clock.now()
         self._update(status=JobStatus.RUNNING, started_at=started, error=None)
 
-    def report(self, rows_total: int, rows_done: int, rows_invalid: int) -> None:
+    def report(self, rows_total: int, counts: RowCounts) -> None:
         """Write the counts, at most once a second; a failed write is repeated by the next one."""
         now = self._clock.now()
         if self._reported is not None and now - self._reported < REPORT_INTERVAL:
             return
         self._reported = now
         try:
-            self._update(rows_total=rows_total, rows_done=rows_done, rows_invalid=rows_invalid)
+            self._update(
+                rows_total=rows_total,
+                rows_done=counts.done,
+                rows_invalid=counts.invalid,
+                rows_truncated=counts.truncated,
+            )
         except Unavailable as error:
             logger.warning("the progress was not written: %s", error)
 

@@ -12,21 +12,44 @@ from platform_core.parquet import read_table, table_bytes
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import INVALID, PARQUET, checkpoints_folder
 
-_NAME = re.compile(r"(\d{15})-(\d+)-(\d+)\.parquet")
+_NAME = re.compile(r"(\d{15})-(\d+)-(\d+)-(\d+)\.parquet")
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """Numbers of rows that are done, of invalid ones, and of scored ones with cut fields."""
+
+    done: int = 0
+    invalid: int = 0
+    truncated: int = 0
+
+    def __add__(self, other: "RowCounts") -> "RowCounts":
+        """Return the sums."""
+        return RowCounts(
+            self.done + other.done, self.invalid + other.invalid, self.truncated + other.truncated
+        )
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The chunk of `rows` rows of the input from row `start`, of which `invalid` are invalid."""
+    """The chunk of `rows` rows of the input from row `start`, of which `invalid` are invalid and
+    `truncated` were scored with cut fields.
+    """
 
     start: int
     rows: int
     invalid: int
+    truncated: int
+
+    @property
+    def counts(self) -> RowCounts:
+        """The counts of its rows."""
+        return RowCounts(self.rows, self.invalid, self.truncated)
 
     @property
     def name(self) -> str:
         """The name of its object, without suffix; names sort by row."""
-        return f"{self.start:015d}-{self.rows}-{self.invalid}"
+        return f"{self.start:015d}-{self.rows}-{self.invalid}-{self.truncated}"
 
 
 class Checkpoints:
@@ -52,7 +75,7 @@ class Checkpoints:
 
     def keep(self, start: int, result: ScoredChunk) -> Checkpoint:
         """Store a chunk whose first row is `start`; an existing checkpoint stays."""
-        checkpoint = Checkpoint(start, result.rows, result.invalid.num_rows)
+        checkpoint = Checkpoint(start, result.rows, result.invalid.num_rows, result.truncated)
         if checkpoint.invalid:
             self._create(checkpoint.name + INVALID, result.invalid)
         self._create(checkpoint.name + PARQUET, result.scored)
@@ -79,7 +102,6 @@ class Checkpoints:
         create_once(self._store, f"{self._folder}/{name}", table_bytes(table))
 
 
-def count_rows(chain: Iterable[Checkpoint]) -> tuple[int, int]:
-    """Return the number of rows that are done, and of those that are invalid."""
-    done = [(checkpoint.rows, checkpoint.invalid) for checkpoint in chain]
-    return sum(rows for rows, _ in done), sum(invalid for _, invalid in done)
+def count_rows(chain: Iterable[Checkpoint]) -> RowCounts:
+    """Return the counts of the rows of finished chunks."""
+    return sum((checkpoint.counts for checkpoint in chain), RowCounts())

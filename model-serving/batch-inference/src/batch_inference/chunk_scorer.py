@@ -47,6 +47,11 @@ class ScoredChunk:
     scored: pa.Table
     invalid: pa.Table
 
+    @property
+    def truncated(self) -> int:
+        """The number of scored rows with cut fields."""
+        return int(self.scored.num_rows - self.scored[TRUNCATED].null_count)
+
 
 def output_schema(case: UseCase) -> pa.Schema:
     """Return the columns of the output: the prediction with a probability per class, or for

@@ -41,6 +41,8 @@ def batch(
         gateway.close()
     rows, invalid = result.job["rows_total"], result.job["rows_invalid"]
     lines = [f"{result.output}: {rows - invalid} of {rows} rows were scored"]
+    if cut := result.job["rows_truncated"]:
+        lines.append(f"{cut} of them were cut to the limits of their fields (column `truncated`)")
     if result.invalid:
         lines.append(f"{result.invalid}: {invalid} invalid rows with the reason")
     show(result, as_json, lines)

@@ -52,6 +52,8 @@ def request_retraining(
         reason=f"drift: {', '.join(report.alarms)}",
         report_id=report.report_id,
         created_at=report.created_at,
+        verdict=report.verdict,
+        metric="" if report.score is None else f"largest PSI {report.score:.3f}",
     )
     data = request.model_dump_json(indent=1).encode()
     try:

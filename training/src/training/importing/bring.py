@@ -11,7 +11,7 @@ from data_pipeline.preparation import DataPreparation
 from data_pipeline.report import report_path
 from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.contracts.base import Contract
-from platform_core.contracts.release import DecisionRule, ImportedModel, Lineage
+from platform_core.contracts.release import DecisionRule, ImportedModel, Lineage, Rule
 from platform_core.errors import InvalidData, PlatformError
 from platform_core.settings import RegistrySettings
 from platform_core.storage import FEATURES_FILE, baseline_path, dataset_path, release_path
@@ -87,9 +87,14 @@ def judge(
     Raises the errors of `import_model`.
     """
     case = context.case
-    decision, why = _decision(case, options.threshold)
+    _check_options(case, options)
     found, adapted = _read_and_adapt(source, case, options)
     holdout = _freeze(context) if options.holdout else None
+    features = _features(context, holdout) if holdout else None
+    if features and not case.classes:
+        decision, why = _intervals(context, features, adapted)
+    else:
+        decision, why = _decision(case, options.threshold)
     notes = (*adapted.notes, *(overlaps(context.store, case, holdout) if holdout else ()))
     for note in notes:
         show(note)
@@ -107,9 +112,9 @@ def judge(
             libraries=_libraries(found),
             imported=imported,
         )
-        if holdout is None:
+        if features is None:
             return _release_unmeasured(context, model, adapted), imported
-        return _release_measured(context, model, adapted, found, holdout), imported
+        return _release_measured(context, model, adapted, found, features), imported
 
 
 def outcome_lines(use_case: str, outcome: ImportOutcome) -> Iterator[str]:
@@ -124,16 +129,39 @@ def outcome_lines(use_case: str, outcome: ImportOutcome) -> Iterator[str]:
         yield f"next: mlplatform promote --use-case {use_case} --accept-unmeasured"
 
 
-def _decision(case: UseCase, threshold: float | None) -> tuple[DecisionRule, str]:
-    if not case.classes:
+def _check_options(case: UseCase, options: ImportOptions) -> None:
+    if options.threshold is not None and case.positive is None:
+        raise InvalidData(f"{case.name} has no positive class, so it takes no threshold")
+    if not case.classes and not options.holdout:
         raise InvalidData(
-            f"{case.name} is a regression, and such models cannot be imported, because their "
-            "intervals need the rows that they were calibrated on"
+            f"{case.name} is a regression: the intervals of its predictions are calibrated on rows "
+            "that the model has not seen; give them with --holdout"
         )
+
+
+def _intervals(
+    context: StepContext, features: FeaturesResult, adapted: AdaptedModel
+) -> tuple[Rule, str]:
+    """Return the intervals from the half of the held-out rows that metrics do not use."""
+    from data_pipeline.columns import LABEL, TRAIN
+    from data_pipeline.stored import read_features
+    from training.search.calibration import interval_decision
+    from training.search.models import graph_answers
+
+    case = context.case
+    rows = read_features(context.store, case, features.dataset_version, TRAIN)
+    predictions = graph_answers(case, adapted.graph, rows)
+    why = (
+        f"split conformal prediction: the residuals of {rows.num_rows:,} held-out rows that the "
+        "metrics do not use"
+    )
+    decision = interval_decision(case, rows[LABEL].to_numpy(), predictions, why)
+    return decision.rule, decision.why
+
+
+def _decision(case: UseCase, threshold: float | None) -> tuple[Rule, str]:
     if threshold is None:
         return case.decision, "it is the rule of the use case"
-    if case.positive is None:
-        raise InvalidData(f"{case.name} has no positive class, so it takes no threshold")
     (negative,) = (name for name in case.classes if name != case.positive)
     rule = DecisionRule(
         kind="threshold", positive=case.positive, negative=negative, threshold=threshold
@@ -181,6 +209,17 @@ def _freeze(context: StepContext) -> DatasetManifest:
     return preparation.freeze(context.parameters.request, folder, held_out=True)
 
 
+def _features(context: StepContext, holdout: DatasetManifest) -> FeaturesResult:
+    case, version = context.case, holdout.dataset_version
+    view = DataPreparation(context.services.data, case, show).features(holdout)
+    return FeaturesResult(
+        dataset_version=version,
+        feature_view_version=view,
+        features_path=dataset_path(case.name, version, FEATURES_FILE),
+        report_path=report_path(case.name, version),
+    )
+
+
 @contextmanager
 def _mlflow_run(context: StepContext, found: FoundModel) -> Iterator[str]:
     """Give an MLflow run that ends as failed if anything in it fails."""
@@ -200,19 +239,12 @@ def _release_measured(
     model: ModelResult,
     adapted: AdaptedModel,
     found: FoundModel,
-    holdout: DatasetManifest,
+    features: FeaturesResult,
 ) -> ReleaseResult:
     from data_pipeline.columns import TEST
     from data_pipeline.stored import read_features
 
-    case, version = context.case, holdout.dataset_version
-    view = DataPreparation(context.services.data, case, show).features(holdout)
-    features = FeaturesResult(
-        dataset_version=version,
-        feature_view_version=view,
-        features_path=dataset_path(case.name, version, FEATURES_FILE),
-        report_path=report_path(case.name, version),
-    )
+    case, version = context.case, features.dataset_version
     answers = None
     if found.graph is None:
         rows = read_features(context.store, case, version, TEST)

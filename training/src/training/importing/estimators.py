@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import Pipeline
@@ -22,11 +22,11 @@ from training.importing.graph_outputs import class_order
 from training.importing.onnx_models import ML_OPSET, OPSET, adapt_graph
 from training.search.models import Array
 from use_cases import FeatureSchema, UseCase, model_schema
-from use_cases.export import export, register_converters
+from use_cases.export import export, export_regressor, register_converters
 
 
 def adapt_estimator(found: FoundModel, case: UseCase, declared: Declared) -> AdaptedModel:
-    """Return the graph of a fitted classifier.
+    """Return the graph of a fitted classifier, for a use case without classes of a regressor.
 
     An estimator that takes named columns or text is exported like the platform's own candidates.
     Any other takes one block of numbers, in the order of its feature names.
@@ -35,44 +35,49 @@ def adapt_estimator(found: FoundModel, case: UseCase, declared: Declared) -> Ada
         InvalidData: it was fitted on other columns or classes, or cannot be converted.
     """
     model = found.estimator
-    if not is_classifier(model):
+    fits = is_classifier if case.classes else is_regressor
+    if not fits(model):
+        needed = (
+            "classes: it needs a classifier" if case.classes else "numbers: it needs a regressor"
+        )
         raise InvalidData(
-            f"{found.source} is a {type(model).__name__}, not a classifier; regression models "
-            "cannot be imported, because their intervals need the rows that they were calibrated on"
+            f"{found.source} is a {type(model).__name__}, and {case.name} predicts {needed}"
         )
     try:
-        graph, columns, labels = _graph(found, case)
+        graph, columns = _graph(found, case)
     except InvalidData:
         raise
     except (InvalidInput, NotImplementedError, RuntimeError, ValueError) as error:
         raise InvalidData(f"{found.source} cannot be converted to ONNX: {error}") from error
+    named = _exported_by_name(model)
+    labels = None if not case.classes else tuple(case.classes) if named else _labels(found)
     as_graph = replace(found, estimator=None, graph=graph, columns=columns, labels=labels)
     return adapt_graph(as_graph, case, declared)
 
 
 def original_answers(found: FoundModel, case: UseCase, rows: pa.Table) -> Array | None:
-    """Return the probabilities [N, C] of the estimator itself for N rows of features, or `None`
-    if it has no `predict_proba`.
+    """Return the probabilities [N, C] of the estimator itself for N rows of features, its numbers
+    [N] where the use case has no classes, or `None` if it has no `predict_proba`.
     """
     model = found.estimator
+    frame = model_schema(case).frame(rows)
+    if not case.classes:
+        numbers: Array = np.asarray(model.predict(_input(found, case, frame)), np.float64).ravel()
+        return numbers
     if not hasattr(model, "predict_proba"):
         return None
-    frame = model_schema(case).frame(rows)
     order = class_order(case, _labels(found))
     answers: Array = np.asarray(model.predict_proba(_input(found, case, frame)))[:, order]
     return answers
 
 
-def _graph(
-    found: FoundModel, case: UseCase
-) -> tuple[onnx.ModelProto, tuple[str, ...] | None, tuple[str, ...]]:
-    """Return a graph of the estimator, the names of its block's columns, and its classes."""
-    model, schema, labels = found.estimator, model_schema(case), _labels(found)
-    learned = [str(label) for label in model.classes_]
-    ordered = [learned[position] for position in class_order(case, labels)]
+def _graph(found: FoundModel, case: UseCase) -> tuple[onnx.ModelProto, tuple[str, ...] | None]:
+    """Return a graph of the estimator, and the names of its block's columns."""
+    model, schema = found.estimator, model_schema(case)
+    if case.classes:
+        class_order(case, _labels(found))
     if _takes_text(model):
-        text = _only_text(schema)
-        return export(_pipeline(model), FeatureSchema((text,)), ordered), None, tuple(case.classes)
+        return _exported(found, case, FeatureSchema((_only_text(schema),))), None
     if _takes_names(model):
         strange = [name for name in _columns(found) or () if name not in schema.names]
         if strange:
@@ -80,8 +85,17 @@ def _graph(
                 f"it was fitted on the columns {', '.join(strange)}, which are not among the "
                 f"features of the use case ({', '.join(schema.names)})"
             )
-        return export(_pipeline(model), schema, ordered), schema.numbers, tuple(case.classes)
-    return _block_graph(model), _columns(found), labels
+        return _exported(found, case, schema), schema.numbers
+    return _block_graph(model), _columns(found)
+
+
+def _exported(found: FoundModel, case: UseCase, schema: FeatureSchema) -> onnx.ModelProto:
+    """Return the graph of an estimator of named columns, with classes in the use case's order."""
+    pipeline = _pipeline(found.estimator)
+    if not case.classes:
+        return export_regressor(pipeline, schema)
+    learned = [str(label) for label in found.estimator.classes_]
+    return export(pipeline, schema, [learned[n] for n in class_order(case, _labels(found))])
 
 
 def _block_graph(model: Any) -> onnx.ModelProto:
@@ -96,12 +110,13 @@ def _block_graph(model: Any) -> onnx.ModelProto:
         graph: onnx.ModelProto = to_onnx(
             model,
             initial_types=[("block", FloatTensorType([None, width]))],
-            options={id(model): {"zipmap": False}},
+            options={id(model): {"zipmap": False}} if is_classifier(model) else None,
             target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
         )
-    # Keep the probabilities, or the label if there are none.
-    unused = 0 if hasattr(model, "predict_proba") else 1
-    del graph.graph.output[unused]
+    if is_classifier(model):
+        # Keep the probabilities, or the label if there are none.
+        unused = 0 if hasattr(model, "predict_proba") else 1
+        del graph.graph.output[unused]
     return graph
 
 
@@ -133,6 +148,10 @@ def _labels(found: FoundModel) -> tuple[str, ...]:
 
 def _first(model: Any) -> Any:
     return model.steps[0][1] if isinstance(model, Pipeline) else model
+
+
+def _exported_by_name(model: Any) -> bool:
+    return _takes_text(model) or _takes_names(model)
 
 
 def _takes_names(model: Any) -> bool:

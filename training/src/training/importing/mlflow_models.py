@@ -77,7 +77,8 @@ def _download(source: str, tracking_uri: str, folder: Path) -> Path:
 def _check_signature(
     signature: ModelSignature | None, source: str, schema: FeatureSchema
 ) -> tuple[str, ...] | None:
-    """Return the names of the model's columns; `None` where the signature is that of a tensor.
+    """Return the names of the model's columns of numbers; `None` where there are none, or the
+    signature is that of a tensor.
 
     Raises:
         InvalidData: the signature is missing, or a column is not a feature; each difference is
@@ -105,7 +106,7 @@ def _check_signature(
             f"the signature of {source} does not fit the features {', '.join(schema.names)}: "
             + "; ".join(differences)
         )
-    return tuple(names)
+    return tuple(name for name in names if name not in schema.texts) or None
 
 
 def _libraries(flavours: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -19,6 +19,8 @@ def overlaps(store: BlobStore, case: UseCase, holdout: DatasetManifest) -> Itera
     index = dataset_path(case.name, holdout.dataset_version, INDEX_FILE)
     given = read_table(store, index, [ROW_ID])[ROW_ID]
     for other in manifests(store, case.name):
+        if other.split.method == "declared":
+            continue  # no model was fitted on it
         path = dataset_path(case.name, other.dataset_version, INDEX_FILE)
         rows = read_table(store, path, [ROW_ID, PART])
         trained = rows.filter(pc.equal(rows[PART], TRAIN))[ROW_ID].combine_chunks()

@@ -63,11 +63,14 @@ class BatchJob(Contract):
 
 
 class BatchSummary(Contract):
-    """Metadata of a complete output or side file: its job and the number of input rows."""
+    """Metadata of a complete output or side file: its job and the number of input rows, of invalid
+    ones, and of scored ones that were cut to the limits of their fields.
+    """
 
     job_id: str
     rows_total: int
     rows_invalid: int
+    rows_truncated: int = 0
 
 
 class BatchProgress(Contract):
@@ -77,6 +80,7 @@ class BatchProgress(Contract):
     rows_total: int | None = None
     rows_done: int = 0
     rows_invalid: int = 0
+    rows_truncated: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     error: str | None = None
@@ -100,6 +104,7 @@ class BatchProgress(Contract):
         if summary is not None:
             total, invalid = summary.rows_total, summary.rows_invalid
             update |= {"rows_total": total, "rows_done": total, "rows_invalid": invalid}
+            update["rows_truncated"] = summary.rows_truncated
         return self.model_copy(update=update)
 
 

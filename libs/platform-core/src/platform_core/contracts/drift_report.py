@@ -61,7 +61,10 @@ class DriftReport(Contract):
 
 
 class RetrainRequest(Contract):
-    """A wish for a new release; its id follows from what caused it, so it is made once."""
+    """A request for a new release; its id follows from what caused it, so it is made once.
+
+    The evidence is the report with its `verdict`, and the `metric` that decided it, in words.
+    """
 
     request_id: str
     use_case: str
@@ -70,3 +73,11 @@ class RetrainRequest(Contract):
     reason: str
     report_id: str
     created_at: datetime
+    verdict: str = ""
+    metric: str = ""
+
+    @property
+    def evidence(self) -> str:
+        """What the run is to name in its parameters and its lineage."""
+        known = (self.verdict, self.metric, self.reason)
+        return f"report {self.report_id}: {'; '.join(text for text in known if text)}"

@@ -21,6 +21,7 @@ drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or h
 drift-reports/_retrain-requests/<request_id><suffix>
 drift-reports/_webhooks/<report_id>-<verdict>.json
 quality-reports/use_case=/environment=/date=/hour=/<report_id>.json
+quality-reports/_comparisons/use_case=/environment=/<change_id>.json and latest.json
 quality-reports/_measured/use_case=/environment=/date=.json
                                                          what the labels and the log of a day were
                                                          when its windows were measured
@@ -282,6 +283,17 @@ def quality_report_path(use_case: str, environment: str, end: datetime, report_i
 def quality_report_date_folder(use_case: str, environment: str, time: datetime) -> str:
     """Return the folder of the quality reports whose window ends on the day of `time`."""
     return _date(_partition(QUALITY_REPORTS, use_case, environment), time)
+
+
+def comparison_path(use_case: str, environment: str, change_id: str) -> str:
+    """Return the path of the comparison of the canary or shadow that a change began."""
+    folder = _partition(f"{QUALITY_REPORTS}/_comparisons", use_case, environment)
+    return f"{folder}/{change_id}.json"
+
+
+def latest_comparison_path(use_case: str, environment: str) -> str:
+    """Return the path of the comparison of the present or the last canary or shadow."""
+    return comparison_path(use_case, environment, "latest")
 
 
 def quality_measured_path(use_case: str, environment: str, time: datetime) -> str:

@@ -30,7 +30,7 @@ from releases.catalogue.lookup import release_ids, resolve_release
 from releases.changes.history import rollback_target
 from releases.changes.registry import RegistryRecords
 from releases.changes.smoke import SmokeTest
-from releases.deployers import Deployer
+from releases.deployers.environment_port import EnvironmentDeployer
 from releases.gates import Verification
 from use_cases import UseCase
 from use_cases import use_case as installed
@@ -77,7 +77,7 @@ class ReleaseService:
         self,
         store: BlobStore,
         registry: ModelRegistry,
-        deployer: Deployer,
+        deployer: EnvironmentDeployer,
         smoke: SmokeTest,
         ledger: Ledger,
     ) -> None:

@@ -1,47 +1,82 @@
-"""The deployer port."""
+"""The deployer port: one service for each release that has a role in an environment."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
+
+Assignment = tuple[str, ServingRole]
+"""A release id and a role that the release has."""
+
+
+@dataclass(frozen=True)
+class DeployableRelease:
+    """A stored release as a deployer needs it.
+
+    `uri` is where its files are. `model_version` is its version in the registry, "" if it is not
+    known.
+    """
+
+    use_case: str
+    release_id: str
+    uri: str
+    model_version: str = ""
 
 
 class Deployer(Protocol):
-    """Makes an environment serve a release.
+    """Runs the services of releases.
 
-    All methods raise `UpstreamUnavailable` when the environment's server cannot be reached.
+    A service answers under the V2 model name of its release (`model_name`), and only with it. An
+    adapter may run canaries and shadows apart from stable releases, or one service per release
+    whatever its roles. All methods raise `UpstreamUnavailable` when a server that they need does
+    not answer, and may be repeated.
     """
 
-    def deploy(
-        self,
-        use_case: str,
-        environment: Environment,
-        release_id: str,
-        release_uri: str,
-        model_version: str,
+    def ensure(
+        self, environment: Environment, release: DeployableRelease, role: ServingRole
     ) -> None:
-        """Return when the environment answers with the release. Deploying it again is allowed.
+        """Return when the service of the release is ready and its metadata names the release.
 
-        `model_version` is the release's version in the registry, "" if it is not known.
-
-        After an error, the previous release is served, or the one of the other deployment.
+        A service that is ready is left as it is, whatever `model_version` says. After an error,
+        what the service was before is not restored: `prune` removes a service that is not needed.
 
         Raises:
             ReleaseRefused: the server refused to load it.
             UpstreamUnavailable: it was not ready in time.
-            Conflict: another deployment ran at the same time.
+            Conflict: another process changes the same service.
         """
         ...
 
-    def served(self, use_case: str, environment: Environment) -> str | None:
-        """Return the id of the served release, `None` if there is none."""
+    def is_ready(
+        self, environment: Environment, use_case: str, release_id: str, role: ServingRole
+    ) -> bool:
+        """Return whether the service answers with the release, and will after a restart."""
         ...
 
-    def serves_only(self, use_case: str, environment: Environment, release_id: str | None) -> bool:
-        """Return whether every server of the environment answers with the release, and will after
-        a restart. `None` stands for no release.
+    def prune(
+        self, environment: Environment, use_case: str, keep: Collection[Assignment]
+    ) -> list[str]:
+        """Remove the services of a use case that none of `keep` needs, ready or not.
+
+        Return the ids of the releases whose services were removed, sorted.
         """
         ...
 
-    def withdraw(self, use_case: str, environment: Environment) -> None:
-        """Stop serving the use case. Does nothing if it is not served."""
+    def set_stable(
+        self, environment: Environment, use_case: str, release: DeployableRelease | None
+    ) -> None:
+        """Have the plain V2 name `use_case` answer with the release, with `None` not at all.
+
+        The release's service in the role `stable` is ready. Callers that need one certain release
+        use its own model name, so a release may be stable before or after this.
+        """
+        ...
+
+    def is_stable(self, environment: Environment, use_case: str, release_id: str | None) -> bool:
+        """Return whether the plain V2 name answers with the release, and will after a restart.
+
+        `None` asks whether nothing answers under the plain name.
+        """
         ...

@@ -61,6 +61,7 @@ class JobState(BaseModel):
     rows_total: int | None
     rows_done: int
     rows_invalid: int
+    rows_truncated: int
     use_case: str
     environment: Environment
     input_path: str
@@ -177,6 +178,7 @@ def job_state(job: BatchJob, progress: BatchProgress) -> JobState:
         rows_total=progress.rows_total,
         rows_done=progress.rows_done,
         rows_invalid=progress.rows_invalid,
+        rows_truncated=progress.rows_truncated,
         started_at=progress.started_at,
         finished_at=progress.finished_at,
         # Before the end it is the error of one attempt, which the next may not have.

@@ -1,0 +1,24 @@
+"""Policies: read from files, and the decisions they lead to. Nothing here acts."""
+
+from platform_core.policies.decisions import (
+    Step,
+    WindowFindings,
+    first_step,
+    may_act,
+    next_step,
+    retraining_due,
+    rollback_due,
+)
+from platform_core.policies.files import PolicyFolder, read_policy
+
+__all__ = [
+    "PolicyFolder",
+    "Step",
+    "WindowFindings",
+    "first_step",
+    "may_act",
+    "next_step",
+    "read_policy",
+    "retraining_due",
+    "rollback_due",
+]

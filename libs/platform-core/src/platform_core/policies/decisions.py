@@ -1,0 +1,111 @@
+"""What a policy leads to, given the evidence. Pure functions: nothing here reads or acts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from platform_core.contracts.comparison import ComparisonVerdict
+from platform_core.contracts.ledger import Action
+from platform_core.contracts.policy import (
+    ActionLimits,
+    Finding,
+    Mode,
+    PromotionPolicy,
+    RetrainingPolicy,
+    RollbackPolicy,
+    Windows,
+)
+from platform_core.contracts.serving_state import ServingState
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class WindowFindings:
+    """The findings of the window that ended at `end`, and whether it could be judged at all."""
+
+    end: datetime
+    findings: frozenset[Finding]
+    judged: bool = True
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next change of a serving state, and who decides about it."""
+
+    action: Action
+    mode: Mode
+    approvals: int = 0
+    percent: int | None = None
+
+
+def may_act(limits: ActionLimits, acted: Sequence[datetime], now: datetime) -> bool:
+    """Say whether cool-down and budget allow acting at `now`; `acted` are the times before."""
+    last_week = [time for time in acted if now - WEEK < time <= now]
+    cool_down = timedelta(hours=limits.cool_down_hours)
+    cooling = any(now - time < cool_down for time in last_week)
+    return not cooling and len(last_week) < limits.budget_per_week
+
+
+def retraining_due(policy: RetrainingPolicy, windows: Sequence[WindowFindings]) -> bool:
+    """Say whether the findings of `windows` (oldest first) call for retraining."""
+    if policy.mode is Mode.MANUAL:
+        return False
+    return _found(policy.windows, windows, policy.on)
+
+
+def rollback_due(policy: RollbackPolicy, windows: Sequence[WindowFindings]) -> bool:
+    """Say whether the stable release is to be replaced by the one before: it was harmful in
+    enough of its `windows` (oldest first).
+    """
+    if policy.mode is Mode.MANUAL:
+        return False
+    return _found(policy.windows, windows, frozenset({Finding.HARMFUL}))
+
+
+def next_step(
+    rollback: RollbackPolicy,
+    promotion: PromotionPolicy,
+    state: ServingState,
+    verdict: ComparisonVerdict,
+) -> Step | None:
+    """Return the next change of `state`, whose canary or shadow was given `verdict`.
+
+    `worse` ends the canary and the shadow; a verdict of `promotion.on` takes the next step.
+    `None`: there is nothing to do, or the policy leaves it to a person.
+    """
+    if state.canary is None and state.shadow is None:
+        return None
+    if verdict is ComparisonVerdict.WORSE:
+        return _step(Action.ABORT, rollback.mode, rollback.approvals)
+    if verdict not in promotion.on:
+        return None
+    present = state.canary.percent if state.canary else 0
+    percent = next((p for p in promotion.canary_percents if p > present), None)
+    action = Action.PROMOTE if percent is None else Action.CANARY
+    return _step(action, promotion.mode, promotion.approvals, percent)
+
+
+def first_step(promotion: PromotionPolicy, state: ServingState) -> Step | None:
+    """Return the change of `state` that begins to try a release that is new in staging."""
+    if state.stable is None or state.canary is not None or state.shadow is not None:
+        return None
+    approvals = promotion.approvals or 1 if promotion.begin is Mode.SUGGEST else 0
+    if promotion.shadow:
+        return _step(Action.SHADOW, promotion.begin, approvals, 100)
+    if promotion.canary_percents:
+        percent = promotion.canary_percents[0]
+        return _step(Action.CANARY, promotion.begin, approvals, percent)
+    return None
+
+
+def _step(action: Action, mode: Mode, approvals: int, percent: int | None = None) -> Step | None:
+    return None if mode is Mode.MANUAL else Step(action, mode, approvals, percent)
+
+
+def _found(rule: Windows, windows: Sequence[WindowFindings], on: frozenset[Finding]) -> bool:
+    """Say whether the newest window, and enough of the latest judged ones, have a finding."""
+    found = [bool(window.findings & on) for window in windows if window.judged]
+    latest = found[-rule.out_of :]
+    newest_counts = bool(windows) and windows[-1].judged and found[-1]
+    return newest_counts and sum(latest) >= rule.at_least

@@ -1,0 +1,50 @@
+"""Policies as TOML files: `<folder>/<use_case>.toml`; without one the defaults hold."""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from platform_core.contracts.policy import Policy
+from platform_core.errors import ConfigurationError
+
+
+def read_policy(file: Path) -> Policy:
+    """Return the policy in `file`.
+
+    Raises:
+        ConfigurationError: it is missing, is not TOML, or contradicts itself; all is named.
+    """
+    try:
+        return Policy.model_validate(tomllib.loads(file.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the policy {file} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"the policy {file} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise ConfigurationError(f"the policy {file} is invalid: {_problems(error)}") from error
+
+
+class PolicyFolder:
+    """The policies of all use cases; a changed file counts from the next reading on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def policy(self, use_case: str) -> Policy:
+        """Return the policy of a use case, the defaults where it has no file.
+
+        Raises:
+            ConfigurationError: its file is invalid.
+        """
+        file = self._folder / f"{use_case}.toml"
+        return read_policy(file) if file.is_file() else Policy()
+
+
+def _problems(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        where = ".".join(map(str, problem["loc"]))
+        reason = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"{where}: {reason}" if where else reason)
+    return "; ".join(problems)
