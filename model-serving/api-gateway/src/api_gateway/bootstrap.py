@@ -8,9 +8,11 @@ from api_gateway.gateway import Gateway
 from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import PredictionLimits, Predictor
+from api_gateway.predict.shadow import ShadowQueue
 from api_gateway.predictions.records import RecordAccess
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.circuit import CircuitBreakingClients, CircuitLimits
+from api_gateway.routing.state_file import GatewayStateFile, gateway_id
 from api_gateway.settings import GatewaySettings
 from platform_core.adapters import connect
 from platform_core.batch import BatchJobs, JobSupervisor
@@ -52,6 +54,8 @@ def assemble(
     # A quarter of all requests in flight is always left for other use cases and environments.
     waiting = max(1, settings.max_in_flight * 3 // 4)
     concurrency = PredictionLimits(settings.upstream_connections, waiting)
-    predictor = Predictor(catalog, upstream, log, metrics, clock, concurrency)
+    shadows = ShadowQueue(upstream, log, metrics, settings.shadow_queue_records)
+    predictor = Predictor(catalog, upstream, log, metrics, clock, concurrency, shadows)
     own = (settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor)
-    return Gateway(*own, metrics, RecordAccess(settings, store, log, clock))
+    state_file = GatewayStateFile(gateway_id(settings.spool_folder), store, catalog, clock)
+    return Gateway(*own, shadows, state_file, metrics, RecordAccess(settings, store, log, clock))

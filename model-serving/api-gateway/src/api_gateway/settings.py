@@ -33,7 +33,9 @@ class GatewaySettings(Settings):
     spool_segment_records: int = Field(default=5000, gt=0)
     spool_segment_seconds: float = Field(default=60.0, gt=0)
     spool_segment_bytes: int = Field(default=64 << 20, gt=0)
+    spool_trial_seconds: float = Field(default=5.0, gt=0)
     answer_unlogged: bool = False
+    shadow_queue_records: int = Field(default=1000, gt=0)
 
     record_index_file: Path
     record_index_seconds: float = Field(default=0.0, ge=0)

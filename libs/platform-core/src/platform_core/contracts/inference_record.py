@@ -29,10 +29,10 @@ class InferenceRecord(Contract):
     that the answer can be recomputed; `probabilities` by class. For regression there are none,
     `prediction` is a number and `interval` has its low and high end.
 
-    A prediction has one record that is its answer, and may have others, with the same
-    `prediction_id`, `time` and `input`: that of a shadow, and that of a canary which `failed`, so that
-    the stable release answered. The record of a failure has no prediction. A shadow's `latency_ms` is
-    what the caller would have waited for it.
+    A prediction has one record that is its answer. It may have others, with the same
+    `prediction_id`, `time` and `input`: that of a shadow, and that of a canary which `failed`, so
+    that the stable release answered. The record of a failure has no prediction. A shadow's
+    `latency_ms` is what the caller would have waited for it.
     """
 
     prediction_id: str
@@ -54,6 +54,13 @@ class InferenceRecord(Contract):
 
     @property
     def is_answer(self) -> bool:
-        """Whether the caller got it: of the records of a shadow, those it was asked for alone."""
-        mirrored = self.role is ServingRole.SHADOW and self.purpose is not Purpose.TRY
-        return not (self.failed or mirrored)
+        """Whether the caller got it."""
+        return is_answer(self.role, self.purpose, self.failed)
+
+
+def is_answer(role: str, purpose: str, failed: bool | None) -> bool:
+    """Return whether the caller got a record with these fields: of the records of a shadow, only
+    those that it was asked for.
+    """
+    mirrored = role == ServingRole.SHADOW and purpose != Purpose.TRY
+    return not (failed or mirrored)

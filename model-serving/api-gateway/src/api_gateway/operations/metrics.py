@@ -56,6 +56,7 @@ class GatewayMetrics:
             registry=self._registry,
         )
         self._failures = _failures(self._registry)
+        self._dropped = _dropped(self._registry)
         self._truncated = Counter(
             "gateway_truncated_fields",
             "Fields of records of which only the start was read.",
@@ -124,6 +125,10 @@ class GatewayMetrics:
         """Count `records` that a canary or shadow could not answer."""
         self._failures.labels(use_case, environment, role).inc(records)
 
+    def count_dropped(self, use_case: str, environment: Environment) -> None:
+        """Count a copy for a shadow that was dropped because the queue was full."""
+        self._dropped.labels(use_case, environment).inc()
+
     def count_predictions(
         self, use_case: str, environment: Environment, predictions: Iterable[str]
     ) -> None:
@@ -179,6 +184,15 @@ def _failures(registry: CollectorRegistry) -> Counter:
         "gateway_candidate_failures",
         "Records that a canary or shadow could not answer, by its role.",
         ["use_case", "environment", "role"],
+        registry=registry,
+    )
+
+
+def _dropped(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gateway_shadow_dropped",
+        "Copies of records that were not sent to a shadow, because the queue was full.",
+        ["use_case", "environment"],
         registry=registry,
     )
 

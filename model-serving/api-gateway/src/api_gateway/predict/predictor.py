@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from api_gateway.errors import Overloaded
@@ -15,9 +15,15 @@ from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.predict.responses import Call, PredictedBatch, PredictedRows
 from api_gateway.predict.routing import RoutedRequest, route
+from api_gateway.predict.shadow import ShadowQueue, copies
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.target import RoutedRelease, ServingTarget
-from api_gateway.routing.upstream import ServedScores, ServiceClients, WrongRelease
+from api_gateway.routing.upstream import (
+    SERVICE_ERRORS,
+    ServedScores,
+    ServiceClients,
+    WrongRelease,
+)
 from platform_core.clock import Clock
 from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.errors import ModelNotReady, UpstreamUnavailable
@@ -32,7 +38,6 @@ Responses = list[dict[str, Any]]
 BATCH_ROWS = 32
 BATCH_BYTES = 256 << 10
 
-SERVICE_ERRORS = (ModelNotReady, UpstreamUnavailable)
 MOVED = (ModelNotReady, ServiceUnreachable, WrongRelease)
 """Errors that are to be expected when the serving state has changed since it was read."""
 
@@ -58,12 +63,14 @@ class Predictor:
         metrics: GatewayMetrics,
         clock: Clock,
         limits: PredictionLimits,
+        shadows: ShadowQueue,
     ) -> None:
         self._catalog = catalog
         self._upstream = upstream
         self._log = log
         self._metrics = metrics
         self._clock = clock
+        self._shadows = shadows
         self._max_pending = limits.pending_requests
         self._batch = BatchLimits(BATCH_ROWS, BATCH_BYTES, limits.concurrent_calls)
         self._pending: Counter[ServingTarget] = Counter()
@@ -161,14 +168,18 @@ class Predictor:
     def _record(
         self, requests: Sequence[PredictionRequest], predicted: Sequence[PredictedRows]
     ) -> None:
-        """Log answers. The parts of a request are logged together, once all of them are there."""
-        by_time: dict[datetime, list[dict[str, Any]]] = {}
-        for request, rows in zip(requests, predicted, strict=True):
-            if not request.partial:
-                for record in (*rows.records, *rows.failures):
-                    by_time.setdefault(record["time"], []).append(record)
-        for answered, records in by_time.items():
-            self._log.append(*requests[0].target, answered, records)
+        """Log answers, then queue copies for the shadow.
+
+        The parts of a request are logged together, once all of them are there.
+        """
+        pairs = zip(requests, predicted, strict=True)
+        whole = [(request, rows) for request, rows in pairs if not request.partial]
+        records = chain.from_iterable((*rows.records, *rows.failures) for _, rows in whole)
+        self._log.append_records(*requests[0].target, records)
+        shadow = self._catalog.state(requests[0].target).shadow
+        if shadow is not None:
+            for request, rows in whole:
+                self._shadows.offer(copies(request, rows, shadow))
 
     def _measure(
         self,

@@ -7,7 +7,7 @@ reads the ledger of its target again.
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar, cast
@@ -78,7 +78,7 @@ class Catalog:
         return {target: serving.sequence for target, serving in self._serving.items()}
 
     @property
-    def compares(self) -> frozenset[str]:
+    def on_trial(self) -> frozenset[str]:
         """The use cases with a canary or shadow in any environment."""
         serving = self._serving.items()
         return frozenset(t.use_case for t, one in serving if one.state.canary or one.state.shadow)
@@ -118,12 +118,15 @@ class Catalog:
         """Request a refresh: something does not match the state that was read last."""
         self._outdated.set()
 
-    async def keep_fresh(self, seconds: float) -> None:
-        """Refresh every `seconds`, and when `outdated` is called, until cancelled."""
+    async def keep_fresh(self, seconds: float, refreshed: Callable[[], Awaitable[None]]) -> None:
+        """Refresh every `seconds`, and when `outdated` is called, until cancelled; await
+        `refreshed` after each.
+        """
         while True:
             self._outdated.clear()
             try:
                 await self.refresh()
+                await refreshed()
             except Exception:  # the task must survive any failure
                 logger.exception("the catalog was not refreshed; the previous state is kept")
             with suppress(TimeoutError):

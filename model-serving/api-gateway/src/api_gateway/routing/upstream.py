@@ -8,7 +8,7 @@ from typing import Any
 
 from api_gateway.routing.target import RoutedRelease
 from platform_core.contracts.release import TensorSpec
-from platform_core.errors import Unavailable, UpstreamUnavailable
+from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
 from platform_core.open_inference import (
     FEATURES,
     INTERVAL,
@@ -38,6 +38,10 @@ class ServedScores:
     release_id: str
     model_version: str
     degraded: bool
+
+
+SERVICE_ERRORS = (ModelNotReady, UpstreamUnavailable)
+"""What a call raises when the service of a release cannot answer."""
 
 
 class WrongRelease(UpstreamUnavailable):
