@@ -91,6 +91,7 @@ NEEDED = [
     ("drift-detector", "read", BASELINE),
     ("drift-detector", "read", MANIFEST),
     ("drift-detector", "read", LEDGER),
+    ("drift-detector", "read", LINEAGE),
     ("drift-detector", "append", REPORT),
     ("drift-detector", "append", QUALITY),
     ("drift-detector", "append", f"{RETRAIN_REQUESTS}/a.json"),

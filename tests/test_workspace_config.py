@@ -32,6 +32,8 @@ MAY_READ_THE_ENVIRONMENT = {
     # takes back what importing Feast does to the process
     "libs/platform-core/src/platform_core/adapters/feast_repository/quiet_import.py",
     "libs/platform-core/src/platform_core/testing/machine.py",  # the tests' servers inherit it
+    # waits in little memory, before the import of the settings
+    "model-serving/inference-service/src/inference_service/standby.py",
 }
 SECRETS = {
     "AZURE_STORAGE_KEY",

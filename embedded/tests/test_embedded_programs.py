@@ -18,6 +18,7 @@ from platform_core.hashing import sha256_bytes
 VALUES = {
     "platform_root": "/checkout",
     "platform_config": "/checkout/config/embedded.env",
+    "model_repository": "/checkout/models",
     "mlflow_tracking_uri": "http://127.0.0.1:5000",
     "ray_address": "127.0.0.1:6380",
     "ray_dashboard_url": "http://127.0.0.1:8265",
@@ -27,6 +28,8 @@ VALUES = {
     "gateway_api_key": "test-admin-key",
     "embedded_staging_grpc_port": 8082,
     "embedded_production_grpc_port": 8092,
+    "embedded_staging_candidates_grpc_port": 8084,
+    "embedded_production_candidates_grpc_port": 8094,
     "embedded_ray_client_port": 10001,
     "embedded_ray_agent_port": 52365,
 }
@@ -52,6 +55,21 @@ def test_every_program_listens_where_its_url_says(tmp_path):
     production = found["inference-production"].environment
     assert production["SERVING_ENVIRONMENT"] == "production"
     assert production["INFERENCE_HTTP_PORT"] == "9999"
+
+
+def test_candidates_have_programs_of_their_own_that_wait_for_pointers(tmp_path):
+    urls = {"candidate_url_staging": "http://127.0.0.1:8083"}
+    found = programs(tmp_path, model_repository=tmp_path / "models", **urls)
+    assert "inference-production-candidates" not in found
+    candidates = found["inference-staging-candidates"]
+    assert [port.number for port in candidates.ports] == [8083, 8084]
+    assert candidates.environment["INFERENCE_POOL"] == "candidates"
+    assert candidates.waits()
+    folder = tmp_path / "models" / "staging-candidates"
+    folder.mkdir(parents=True)
+    (folder / "iris-0a1b2c3d.json").write_text("{}")
+    assert not candidates.waits()
+    assert not found["inference-staging"].waits()
 
 
 def test_state_stays_in_the_home(tmp_path):

@@ -111,6 +111,59 @@ def test_a_killed_program_is_started_again(stack):
     )
 
 
+def on_demand(port: int, pointers: Path) -> Program:
+    """A server that waits for a pointer, and ends when there is none."""
+    source = f"""
+import os, subprocess, sys, time
+while not os.listdir({str(pointers)!r}):
+    time.sleep(0.05)
+address = ["{port}", "--bind", "127.0.0.1"]
+server = subprocess.Popen([sys.executable, "-m", "http.server", *address])
+while os.listdir({str(pointers)!r}):
+    time.sleep(0.05)
+server.kill()
+"""
+    return replace(
+        web_server("candidates", port), command=(sys.executable, "-c", source), pointers=pointers
+    )
+
+
+def test_a_program_on_demand_waits_until_it_is_needed_and_again_afterwards(stack, tmp_path, said):
+    pointers = tmp_path / "pointers"
+    pointers.mkdir()
+    programs = stack(on_demand(free_port(), pointers))
+    programs.up()
+    assert states(programs) == {"candidates": "waiting"}
+    assert "candidates" in said[0]
+    assert "waiting" in said[0]
+    for _ in range(2):
+        pointer = pointers / "iris-0a1b2c3d.json"
+        pointer.write_text("{}")
+        assert wait_until(lambda: states(programs) == {"candidates": "ready"}, 15)
+        pointer.unlink()
+        assert wait_until(lambda: states(programs) == {"candidates": "waiting"}, 15)
+    programs.up()
+    assert said[-1] == "already up"
+
+
+def test_a_program_on_demand_that_exits_at_once_is_started_again(stack, tmp_path):
+    pointers = tmp_path / "pointers"
+    pointers.mkdir()
+    (pointers / "iris-0a1b2c3d.json").write_text("{}")
+    port = free_port()
+    programs = stack(replace(web_server("candidates", port), pointers=pointers))
+    programs.up()
+    for _ in range(5):  # supervisord gives up other programs after four early exits
+        killed = programs.status()[0].pid
+        os.kill(killed, signal.SIGKILL)
+        assert wait_until(
+            lambda killed=killed: (
+                (row := programs.status()[0]).state == "ready" and row.pid not in {0, killed}
+            ),
+            15,
+        )
+
+
 def test_children_of_a_killed_program_do_not_hold_its_port(stack):
     port = free_port()
     server = f"[sys.executable, '-m', 'http.server', '{port}', '--bind', '127.0.0.1']"

@@ -1,16 +1,31 @@
-"""What the end-to-end test does with every built-in use case on a running stack."""
+"""What the end-to-end test does with every built-in use case, and with a regression that is
+installed for it, on a running stack.
+"""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from embedded_platform import Platform, eventually
+from embedded_platform import CONFIG, Platform, eventually
 
 from platform_core.parquet import write_table
 from use_cases import use_case
 
-NEW = ("churn", "sentiment", "email_categories")
+REGRESSION = "rents"
+NEW = ("churn", "sentiment", "email_categories", REGRESSION)
 EVERY = ("spam", "iris", *NEW)
+SUPPORT = Path(__file__).parent
+INSTALLED = SUPPORT / "installed_rents"
+
+
+def install_regression(home: Path) -> dict[str, str]:
+    """Return the settings with which all programs of a stack find the regression."""
+    path = os.pathsep.join(map(str, (SUPPORT, INSTALLED)))
+    config = home.with_name(f"{home.name}.env")
+    config.write_text(f"{CONFIG.read_text()}\nPYTHONPATH={path}\n")
+    return {"PLATFORM_CONFIG": str(config), "PYTHONPATH": path}
 
 
 def train(platform: Platform, rows: int) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from live_traffic import LiveTraffic
 
 from platform_core.errors import ConfigurationError, DataUnchanged
 from training.bootstrap import TrainingServices
@@ -13,6 +14,7 @@ from training.results import DatasetResult
 from training.runs import RESULT, RunRecords
 from training.steps.context import StepCall
 from training.steps.execute import execute
+from use_cases import use_case
 
 
 @pytest.fixture
@@ -60,6 +62,26 @@ def test_a_run_stops_after_the_source_if_it_gives_the_named_version_again(run, b
     assert isinstance(failure(RunRecords(blob_store, "iris", "two"), ""), DataUnchanged)
     run("three", unless_version=version.dataset_version, seed=8)
     assert RunRecords(blob_store, "iris", "three").finished("features") is not None
+
+
+def test_a_run_on_labelled_predictions_stops_if_there_are_no_new_ones(
+    run, blob_store, tmp_path
+) -> None:
+    iris = use_case("iris")
+    run("one")
+    traffic = LiveTraffic(blob_store, tmp_path / "spool", iris)
+    flowers = iris.training().generate(60, 3).select(iris.record_schema.names).to_pylist()
+    ids = traffic.answer(flowers)
+    traffic.label((one, iris.classes[n % 3]) for n, one in enumerate(ids))
+    traffic.close()
+    run("two", data="feedback", base="latest")
+    records = RunRecords(blob_store, "iris", "two")
+    added = records.result("prepare-data", DatasetResult)
+    assert (added.rows, added.test_rows) == (260, 40 + 12)
+    assert records.finished("features") is not None
+    with pytest.raises(SystemExit):
+        run("three", data="feedback", base="latest", unless_version=added.dataset_version)
+    assert isinstance(failure(RunRecords(blob_store, "iris", "three"), ""), DataUnchanged)
 
 
 def test_other_data_is_computed(run) -> None:

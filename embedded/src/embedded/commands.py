@@ -30,12 +30,13 @@ def down() -> None:
 
 @commands.command(rich_help_panel=STACK)
 def status(as_json: JsonOption = False) -> None:
-    """Show the programs: state, memory, URL. Fails when one is not ready."""
+    """Show the programs: state, memory, URL. Fails unless each is ready or waits for work."""
     from embedded.table import table
 
     rows = _stack().status()
     show(rows, as_json, table(rows))
-    if unready := [f"{row.name} is {row.state}" for row in rows if row.state != "ready"]:
+    fine = {"ready", "waiting"}
+    if unready := [f"{row.name} is {row.state}" for row in rows if row.state not in fine]:
         raise Unavailable("; ".join(unready))
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import httpx
+
+from platform_core.storage.model_repository import pointer_names
 
 PROBE_SECONDS = 2.0
 
@@ -48,6 +51,9 @@ class Program:
     exits within `start_seconds` has failed to start: supervisord retries a few times and then
     gives up. One that exits later is restarted. It has `stop_seconds` to exit after SIGTERM,
     which goes to its process group if `stop_group` is set.
+
+    A program with a folder of `pointers` works on demand: without pointers it waits and counts as
+    ready, and it may exit at any time to wait again.
     """
 
     name: str
@@ -60,3 +66,8 @@ class Program:
     start_seconds: int = 20
     stop_seconds: int = 20
     stop_group: bool = True
+    pointers: Path | None = None
+
+    def waits(self) -> bool:
+        """Return whether the program has nothing to do now."""
+        return self.pointers is not None and not pointer_names(self.pointers)

@@ -9,6 +9,7 @@ from embedded.stack_folder import StackFolder
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import ConfigurationError
+from platform_core.storage.model_repository import ServerPool, pointer_folder
 
 RAY_STOP_SECONDS = 30
 RAY_DRAIN_SECONDS = 3
@@ -20,8 +21,8 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
     return [
         _mlflow(settings),
         _ray(settings, run, token),
-        _inference(settings, Environment.STAGING, settings.embedded_staging_grpc_port),
-        _inference(settings, Environment.PRODUCTION, settings.embedded_production_grpc_port),
+        *(_inference(settings, environment) for environment in Environment),
+        *_candidates(settings),
         _gateway(settings),
         Program("monitor", _module("drift_detector")),
         Program("scheduler", _module("training")),
@@ -85,24 +86,43 @@ def _ray(settings: EmbeddedSettings, run: StackFolder, token: str) -> Program:
     )
 
 
-def _inference(settings: EmbeddedSettings, environment: Environment, grpc_port: int) -> Program:
-    url = settings.release_url(environment, "", "", ServingRole.STABLE)
+def _inference(
+    settings: EmbeddedSettings, environment: Environment, pool: ServerPool = ServerPool.STABLE
+) -> Program:
+    stable = pool is ServerPool.STABLE
+    role, setting = (
+        (ServingRole.STABLE, "INFERENCE") if stable else (ServingRole.CANARY, "CANDIDATE")
+    )
+    url = settings.release_url(environment, "", "", role)
     _, port = _address(url)
+    server = environment.value if stable else f"{environment}_{pool}"
+    grpc_port = getattr(settings, f"embedded_{server}_grpc_port")
     return Program(
-        f"inference-{environment}",
+        f"inference-{server.replace('_', '-')}",
         _module("inference_service"),
         environment={
             "SERVING_ENVIRONMENT": environment,
+            "INFERENCE_POOL": pool,
             "INFERENCE_HTTP_PORT": str(port),
             "INFERENCE_GRPC_PORT": str(grpc_port),
         },
         ports=(
-            Port(port, f"INFERENCE_URL_{environment.upper()}"),
-            Port(grpc_port, f"EMBEDDED_{environment.upper()}_GRPC_PORT"),
+            Port(port, f"{setting}_URL_{environment.upper()}"),
+            Port(grpc_port, f"EMBEDDED_{server.upper()}_GRPC_PORT"),
         ),
         probe=Probe(f"{url}/v2/health/live"),
         url=url,
+        pointers=None if stable else pointer_folder(settings.model_repository, environment, pool),
     )
+
+
+def _candidates(settings: EmbeddedSettings) -> list[Program]:
+    """Return the servers of canaries and shadows, of each environment that has a URL for them."""
+    return [
+        _inference(settings, environment, ServerPool.CANDIDATES)
+        for environment in Environment
+        if settings.candidate_url(environment)
+    ]
 
 
 def _gateway(settings: EmbeddedSettings) -> Program:

@@ -23,14 +23,18 @@ class EmbeddedSettings(RegistrySettings, RaySettings, ServingSettings, GatewayCl
     """Folders and ports of the stack; the URLs of the servers determine most ports.
 
     `platform_home` holds all state, `platform_root` is the checkout, `platform_config` the
-    file whose keys are passed to the programs.
+    file whose keys are passed to the programs, `model_repository` the pointers of the inference
+    services.
     """
 
     platform_home: Path
     platform_root: Path
     platform_config: Path
+    model_repository: Path
     embedded_staging_grpc_port: int = Port
+    embedded_staging_candidates_grpc_port: int = Port
     embedded_production_grpc_port: int = Port
+    embedded_production_candidates_grpc_port: int = Port
     embedded_ray_client_port: int = Port
     embedded_ray_agent_port: int = Port
     embedded_ray_object_store_bytes: int = Field(default=500_000_000, ge=80_000_000)

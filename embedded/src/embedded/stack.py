@@ -174,9 +174,11 @@ class Stack:
 
 
 def _status(program: Program, state: ProgramState, *, ready: bool) -> ProgramStatus:
-    words = {"FATAL": "failed", "EXITED": "failed", "BACKOFF": "restarting"}
+    words = {"FATAL": "failed", "EXITED": "restarting", "BACKOFF": "restarting"}
     word = words.get(state.state, state.state.lower())
-    if state.pid:
+    if program.waits() and not state.given_up:
+        word = "waiting"
+    elif state.pid:
         word = "ready" if ready else "not ready"
     memory = memory_bytes(state.pid) if state.pid else 0
     return ProgramStatus(program.name, word, state.pid, state.age_seconds, memory, program.url)

@@ -20,6 +20,7 @@ ENDPOINTS = [
     ("DELETE", f"/batch/{JOB}", None, "operator", 404),
     ("GET", "/model/info", None, "viewer", 200),
     ("GET", "/metrics/drift", None, "viewer", 200),
+    ("GET", "/metrics/quality", None, "viewer", 200),
     ("POST", "/admin/inference-log/flush", None, "admin", 200),
     ("GET", "/no-such-path", None, "viewer", 404),
 ]

@@ -76,7 +76,7 @@ async def test_model_info_has_the_release_and_its_lineage(
     assert names == ["email_id", "subject", "body", "sender"]
 
 
-@pytest.mark.parametrize("path", ["/model/info", "/metrics/drift"])
+@pytest.mark.parametrize("path", ["/model/info", "/metrics/drift", "/metrics/quality"])
 async def test_one_use_case_can_be_asked_for(running, path) -> None:
     chosen = await running.ask("GET", f"{path}?use_case=iris", "viewer")
     assert list(chosen.json()) == ["iris"]

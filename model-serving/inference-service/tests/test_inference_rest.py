@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from platform_core.contracts.serving_state import model_name
 from platform_core.open_inference import tensors_from_batch
 from use_cases import number_block, use_case
 
@@ -223,7 +224,8 @@ def test_metadata_say_what_is_served(server, releases):
         {"name": "prediction", "datatype": "BYTES", "shape": [-1]},
     ]
     assert server.get("/v2/models/spam/ready").json() == {"name": "spam", "ready": True}
-    assert set(server.get("/v2/models").json()["models"]) == {"iris", "spam"}
+    names = {model_name(name, release.id) for name, release in releases.items()}
+    assert set(server.get("/v2/models").json()["models"]) == {"iris", "spam"} | names
     assert server.get("/v2/health/live").json() == {"live": True}
 
 

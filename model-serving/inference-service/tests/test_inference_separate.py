@@ -168,6 +168,29 @@ def test_the_transformer_follows_a_predictor_that_was_swapped(
     assert transformer.serves("iris") == iris[1].id
 
 
+def test_a_release_name_never_gets_the_answer_of_another_release(
+    home, whole, transformer, predictor, first, iris, records
+):
+    names = [home.pin("iris", release.id) for release in iris]
+    for name in names:
+        assert whole.load(name).status_code == transformer.load(name).status_code == 200
+    home.point("iris", iris[1].id)
+    assert predictor.load("iris").status_code == 200  # behind the transformer's back
+    batch = records("iris", 2)
+    for name in (*names, "iris", *names):
+        expected = iris[1].id if name == "iris" else iris[names.index(name)].id
+        answer = transformer.infer(name, batch, id="same")
+        assert answer.json()["parameters"]["release_id"] == expected
+        if name != "iris":
+            assert transformer.serves(name) == expected
+            assert answer.content == whole.infer(name, batch, id="same").content
+
+    for name in names:
+        home.pointer(name).unlink()
+        assert transformer.unload(name).status_code == 200
+    assert transformer.infer(names[0], batch).status_code == 503  # the predictor has it no more
+
+
 def test_a_predictor_without_the_model_is_unavailable(predictor, transformer, first, records):
     assert predictor.post("/v2/repository/models/iris/unload").status_code == 200
 

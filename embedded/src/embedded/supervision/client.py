@@ -30,7 +30,7 @@ class ProgramState:
     @property
     def given_up(self) -> bool:
         """Whether supervisord will not restart the program by itself."""
-        return self.state in {"FATAL", "EXITED", "STOPPED", "UNKNOWN"}
+        return self.state in {"FATAL", "STOPPED", "UNKNOWN"}
 
     @property
     def stopped(self) -> bool:

@@ -68,7 +68,8 @@ def _program(program: Program) -> dict[str, object]:
         "command": f"/bin/sh {SCRIPTS}/{program.name}.sh",
         "autostart": "true",
         "autorestart": "true",
-        "startsecs": program.start_seconds,
+        # A program that works on demand has not failed when it exits early.
+        "startsecs": program.start_seconds if program.pointers is None else 0,
         "startretries": START_RETRIES,
         "stopsignal": "TERM",
         "stopwaitsecs": program.stop_seconds,

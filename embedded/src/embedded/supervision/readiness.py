@@ -23,7 +23,9 @@ class ProgramFailed(Unavailable):
 
 
 def is_ready(program: Program, state: ProgramState) -> bool:
-    """Return whether a program is ready."""
+    """Return whether a program is ready, or waits for work."""
+    if program.waits():
+        return True
     if state.pid == 0:
         return False
     if program.probe is None:
@@ -83,4 +85,5 @@ def _check_alive(state: ProgramState, starts: int) -> None:
 
 def _report(say: Callable[[str], None] | None, program: Program, seconds: float) -> None:
     if say:
-        say(f"  {program.name:<22} ready after {seconds:5.1f} s  {program.url}".rstrip())
+        state = "waiting" if program.waits() else f"ready after {seconds:5.1f} s"
+        say(f"  {program.name:<31} {state:<19}  {program.url}".rstrip())

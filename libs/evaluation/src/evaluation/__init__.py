@@ -18,7 +18,13 @@ from evaluation.metrics import (
 )
 from evaluation.numbers import NumberPredictions
 from evaluation.predictions import LabelledPredictions
-from evaluation.slices import MetricEstimate, SliceMetrics, slice_metric_names, slice_metrics
+from evaluation.slices import (
+    MetricEstimate,
+    SliceMetrics,
+    largest_slices,
+    slice_metric_names,
+    slice_metrics,
+)
 from evaluation.thresholds import (
     threshold_at_false_positive_rate,
     threshold_of_best_f1,
@@ -40,6 +46,7 @@ __all__ = [
     "calibration_targets",
     "conformal_widths",
     "expected_calibration_error",
+    "largest_slices",
     "prediction_metrics",
     "require_metric",
     "resample_count",

@@ -54,7 +54,7 @@ def slice_metrics(
     return [
         _one_slice(rows, clusters, metrics, seed, kind, name, members)
         for kind, column in zip(kinds.schema.names, kinds.columns, strict=True)
-        for name, members in _largest_slices(column)
+        for name, members in largest_slices(column)
     ]
 
 
@@ -68,8 +68,8 @@ def slice_metric_names(metric: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((metric, *others)))
 
 
-def _largest_slices(column: pa.Array) -> Iterator[tuple[str, NDArray[np.intp]]]:
-    """Yield name and row numbers of the largest slices, by name."""
+def largest_slices(column: pa.Array) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Yield name and row numbers of the 20 largest slices of a kind (string [N]), by name."""
     counts = pc.value_counts(column.drop_null()).to_pylist()
     largest = sorted(counts, key=lambda pair: (-pair["counts"], pair["values"]))[:MAX_SLICES]
     for name in sorted(pair["values"] for pair in largest):

@@ -36,7 +36,7 @@ class ReleaseDataPlane(DataPlane):
         """
         del headers
         model = self.get_model_from_registry(model_name)
-        with _histogram(model_name).time():
+        with _histogram(model.name).time():
             response = await model.predict(request)
         if request.request_outputs:
             response.outputs = _requested(response.outputs, request.request_outputs)
@@ -64,8 +64,9 @@ class ReleaseRepositoryExtension(ModelRepositoryExtension):
 
 
 @lru_cache(maxsize=64)  # reading the labels from the environment costs 50 µs
-def _histogram(model_name: str) -> Histogram:
-    histogram: Histogram = PREDICT_HIST_TIME.labels(**get_labels(model_name))
+def _histogram(use_case: str) -> Histogram:
+    # The label is the use case: releases would add series without end.
+    histogram: Histogram = PREDICT_HIST_TIME.labels(**get_labels(use_case))
     return histogram
 
 

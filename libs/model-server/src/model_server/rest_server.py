@@ -56,8 +56,12 @@ class RestServer(RESTServer):
         """Close the socket without serving."""
         self._socket.close()
 
+    def finish(self) -> None:
+        """Stop accepting connections and end when the requests in flight are answered."""
+        self._server.should_exit = True
+
     async def start(self) -> None:
-        """Serve on the bound address until a signal; requests in flight finish."""
+        """Serve on the bound address until a signal or `finish`; requests in flight finish."""
         self.create_application()
         self.config.http = JoinedWritesProtocol
         self.config.proxy_headers = False  # the client's address is not used

@@ -52,8 +52,12 @@ class ReleaseServer(ModelServer):
         address: ListenAddress,
         repository: ReleaseRepository,
         close: Callable[[], Awaitable[None]] | None = None,
+        on_demand: bool = False,
     ) -> None:
-        """Serve `repository`; `close` is awaited when the last request is answered."""
+        """Serve `repository`; `close` is awaited when the last request is answered.
+
+        With `on_demand` the server ends when it has nothing to serve.
+        """
         configure_logging(LOGS)
         super().__init__(
             http_port=address.http_port,
@@ -64,11 +68,14 @@ class ReleaseServer(ModelServer):
         )
         self._address = address
         self._close = close
+        self._on_demand = on_demand
         self.dataplane = ReleaseDataPlane(repository)
         self.model_repository_extension = ReleaseRepositoryExtension(repository)
 
     def run(self) -> None:
-        """Load all releases, then serve until SIGTERM or SIGINT; requests in flight finish."""
+        """Load all releases, then serve until SIGTERM or SIGINT, or on demand until the last
+        release is unloaded; requests in flight finish.
+        """
         rest = RestServer(
             FASTAPI_APP_IMPORT_STRING,
             self.dataplane,
@@ -82,6 +89,11 @@ class ReleaseServer(ModelServer):
         except BaseException:
             rest.close()
             raise
+        if self._on_demand:
+            if self.registered_models.empty:
+                rest.close()
+                return
+            self.registered_models.close_when_empty(rest.finish)
         # uvicorn drains on these signals and raises them again when it is done.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit)

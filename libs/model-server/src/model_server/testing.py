@@ -15,10 +15,13 @@ import pyarrow as pa
 
 from platform_core.adapters import connect
 from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import model_name
 from platform_core.errors import InvalidInput
 from platform_core.open_inference import tensors_from_batch
 from platform_core.parquet import table_bytes
 from platform_core.settings import OnlineStoreSettings
+from platform_core.storage.model_repository import ServerPool, pointer_folder
 from platform_core.testing.processes import answers, free_port, running
 from use_cases import use_case
 
@@ -43,18 +46,22 @@ class ServerProcess:
         """Return the response to POST with a JSON body."""
         return httpx.post(self.url + path, json=content, timeout=SECONDS)
 
-    def infer(self, use_case: str, records: pa.RecordBatch, **request: object) -> httpx.Response:
+    def infer(self, model: str, records: pa.RecordBatch, **request: object) -> httpx.Response:
         """Return the response to `records`; `request` holds other fields of the V2 request."""
         content = {"inputs": tensors_from_batch(records), **request}
-        return self.post(f"/v2/models/{use_case}/infer", content)
+        return self.post(f"/v2/models/{model}/infer", content)
 
-    def load(self, use_case: str) -> httpx.Response:
-        """Load what the pointer of a use case names."""
-        return self.post(f"/v2/repository/models/{use_case}/load")
+    def load(self, model: str) -> httpx.Response:
+        """Load what the pointer of a model names."""
+        return self.post(f"/v2/repository/models/{model}/load")
 
-    def serves(self, use_case: str) -> str:
+    def unload(self, model: str) -> httpx.Response:
+        """Stop serving a model."""
+        return self.post(f"/v2/repository/models/{model}/unload")
+
+    def serves(self, model: str) -> str:
         """Return the release that the metadata names."""
-        versions: list[str] = self.get(f"/v2/models/{use_case}").json()["versions"]
+        versions: list[str] = self.get(f"/v2/models/{model}").json()["versions"]
         return versions[0]
 
 
@@ -64,18 +71,32 @@ class Home:
 
     folder: Path
     store: LocalBlobStore
+    pool: ServerPool = ServerPool.STABLE
 
-    def pointer(self, use_case: str) -> Path:
-        """Return the pointer of a use case in staging."""
-        return self.folder / "models" / "staging" / f"{use_case}.json"
+    @property
+    def pointers(self) -> Path:
+        """The folder of the pointers in staging."""
+        return pointer_folder(self.folder / "models", Environment.STAGING, self.pool)
+
+    def pointer(self, model: str) -> Path:
+        """Return the pointer of a model in staging."""
+        return self.pointers / f"{model}.json"
+
+    def pin(self, use_case: str, release_id: str) -> str:
+        """Deploy a release to staging under its own name and return that name."""
+        name = model_name(use_case, release_id)
+        self._write(name, use_case=use_case, release_id=release_id)
+        return name
 
     def point(self, use_case: str, release_id: str, **more: str) -> None:
-        """Deploy a release to staging: replace its pointer in one step."""
-        file = self.pointer(use_case)
+        """Deploy a release to staging as the stable one: replace its pointer in one step."""
+        self._write(use_case, use_case=use_case, release_id=release_id, **more)
+
+    def _write(self, model: str, **content: str) -> None:
+        file = self.pointer(model)
         file.parent.mkdir(parents=True, exist_ok=True)
-        content = {"use_case": use_case, "release_id": release_id, "release_uri": "", **more}
         partial_file = file.with_suffix(".partial")
-        partial_file.write_text(json.dumps(content))
+        partial_file.write_text(json.dumps({"release_uri": "", **content}))
         partial_file.replace(file)
 
     def environment(self, prefix: str, **settings: str) -> tuple[dict[str, str], int, int]:
@@ -85,6 +106,7 @@ class Home:
             "BLOB_STORE_URL": f"file://{self.folder}/blob",
             "MODEL_REPOSITORY": str(self.folder / "models"),
             "SERVING_ENVIRONMENT": "staging",
+            "INFERENCE_POOL": self.pool,
             "FEAST_REPOSITORY": str(self.folder / "feast"),
             "FEAST_ONLINE_PATH": str(self.folder / "feast" / "online.db"),
             f"{prefix}_HTTP_PORT": str(http),

@@ -1,11 +1,11 @@
 """Reading drift reports: those of one window, and the latest of each environment."""
 
-from pydantic import ValidationError
+from datetime import datetime
 
 from platform_core.contracts.drift_report import DriftReport
-from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import DRIFT_REPORTS, is_partition
+from platform_core.reports import newest_reports, read_documents
+from platform_core.storage import DRIFT_REPORTS
 
 
 def latest_reports(store: BlobStore) -> list[DriftReport]:
@@ -19,13 +19,12 @@ def latest_reports(store: BlobStore) -> list[DriftReport]:
         InvalidData: a report is not readable.
         UpstreamUnavailable: the store cannot be reached.
     """
-    latest = []
-    for use_case in _partitions(store, DRIFT_REPORTS, "use_case"):
-        for environment in _partitions(store, use_case, "environment"):
-            reports = _newest_folder(store, environment)
-            if reports:
-                latest.append(max(reports, key=lambda r: (r.end, r.created_at, r.rows)))
-    return latest
+    latest: dict[tuple[str, str], DriftReport] = {}
+    for report in newest_reports(store, DRIFT_REPORTS, DriftReport):
+        key = (report.use_case, report.environment.value)
+        if key not in latest or _order(latest[key]) < _order(report):
+            latest[key] = report
+    return list(latest.values())
 
 
 def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
@@ -34,29 +33,8 @@ def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
     Raises:
         InvalidData: a report is not readable.
     """
-    reports = []
-    for blob in store.list(folder):
-        if blob.path.endswith(".json"):
-            try:
-                reports.append(DriftReport.model_validate_json(store.read(blob.path)))
-            except BlobNotFound:
-                continue
-            except ValidationError as error:
-                raise InvalidData(
-                    f"the drift report {blob.path} is not readable ({error.error_count()} "
-                    "errors); remove it and measure its window again"
-                ) from error
-    return reports
+    return read_documents(store, folder, DriftReport)
 
 
-def _newest_folder(store: BlobStore, folder: str) -> list[DriftReport]:
-    for date in reversed(_partitions(store, folder, "date")):
-        for hour in reversed(_partitions(store, date, "hour")):
-            reports = read_reports(store, hour)
-            if reports:
-                return reports
-    return []
-
-
-def _partitions(store: BlobStore, folder: str, key: str) -> list[str]:
-    return [found for found in store.folders(folder) if is_partition(found, key)]
+def _order(report: DriftReport) -> tuple[datetime, datetime, int]:
+    return report.end, report.created_at, report.rows

@@ -95,13 +95,18 @@ class ServingSettings(Settings):
     candidate_url_staging: str | None = None
     candidate_url_production: str | None = None
 
+    def candidate_url(self, environment: Environment) -> str | None:
+        """Return where canaries and shadows answer, `None` where all releases answer alike."""
+        url: str | None = getattr(self, f"candidate_url_{environment}")
+        return url
+
     def release_url(
         self, environment: Environment, use_case: str, release_id: str, role: ServingRole
     ) -> str:
         """Return the base URL of the service that answers for a release in this role."""
         template: str = getattr(self, f"inference_url_{environment}")
         if role is not ServingRole.STABLE:
-            template = getattr(self, f"candidate_url_{environment}") or template
+            template = self.candidate_url(environment) or template
         name, digits = use_case.replace("_", "-"), release_id[:MODEL_DIGITS]
         return template.format(use_case=name, release=digits).rstrip("/")
 

@@ -66,6 +66,7 @@ class Gateway:
         self.metrics.watch(
             lambda: self.log.backlog,
             lambda: self.catalog.reports,
+            lambda: self.catalog.quality_reports,
             lambda: self.health.known_services,
         )
         background = (

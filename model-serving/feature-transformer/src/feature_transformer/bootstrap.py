@@ -17,6 +17,7 @@ from model_server import (
 )
 from platform_core.adapters import connect
 from platform_core.settings import OnlineStoreSettings
+from platform_core.storage.model_repository import pointer_folder
 
 
 def build() -> ReleaseServer:
@@ -31,7 +32,9 @@ def build() -> ReleaseServer:
     def load(pointer: ReleasePointer) -> Model:
         return TransformerModel(loader.load(pointer), loader, predictor)
 
-    pointers = ReleasePointers(settings.model_repository, settings.serving_environment)
+    pointers = ReleasePointers(
+        pointer_folder(settings.model_repository, settings.serving_environment)
+    )
     address = ListenAddress(
         settings.transformer_host, settings.transformer_http_port, settings.transformer_grpc_port
     )

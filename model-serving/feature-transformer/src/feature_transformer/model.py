@@ -27,13 +27,16 @@ KNOWN_RELEASES = 4
 
 
 class TransformerModel(Model):
-    """Follows the release that the predictor serves, so that features and graph fit together."""
+    """Follows the release that the predictor serves, so that features and graph fit together.
+
+    A request that names a release, `<use case>-<digits>`, gets the answer of that one or none.
+    """
 
     def __init__(
         self, release: TransformerRelease, loader: ReleaseLoader, predictor: PredictorClient
     ) -> None:
         super().__init__(release.use_case.name)
-        self._release = release
+        self._own = self._release = release
         self._known = {release.identity.release_id: release}
         self._following = asyncio.Lock()
         self._loader = loader
@@ -62,9 +65,12 @@ class TransformerModel(Model):
         Raises:
             InvalidInput: a record tensor is missing or does not fit.
             UpstreamUnavailable: the predictor does not answer.
-            ModelNotReady: the predictor serves a release that cannot be used here.
+            ModelNotReady: the predictor serves a release that cannot be used here, or another
+                one than the request names.
         """
         del headers
+        if payload.model_name != self.name:
+            return await self._predict_own(payload)
         for _ in range(ATTEMPTS):
             release = self._release
             transformed, prediction = await self._ask(release, payload)
@@ -73,13 +79,24 @@ class TransformerModel(Model):
                 return _response(payload, answering, transformed, prediction)
         raise ModelNotReady(f"the release of {self.name} changes faster than it can be followed")
 
+    async def _predict_own(self, payload: InferRequest) -> InferResponse:
+        """Answer a request that names the release."""
+        release = self._own
+        transformed, prediction = await self._ask(release, payload)
+        if prediction.release_id not in {None, release.identity.release_id}:
+            raise ModelNotReady(
+                f"the predictor serves release {prediction.release_id}, not {payload.model_name}"
+            )
+        return _response(payload, release, transformed, prediction)
+
     async def _ask(
         self, release: TransformerRelease, payload: InferRequest
     ) -> tuple[TransformedRecords, PredictorAnswer]:
         records = read_tensors(payload, self._reader, release.use_case.declaration.nullable)
         transformed = await release.transform(records)
         classes = len(release.manifest.classes)
-        prediction = await self._predictor.predict(self.name, transformed.features, classes)
+        predict = self._predictor.predict
+        prediction = await predict(self.name, payload.model_name, transformed.features, classes)
         return transformed, prediction
 
     async def _answering(self, asked: TransformerRelease, named: str | None) -> TransformerRelease:

@@ -50,8 +50,9 @@ def build() -> ReleaseServer:
         scorer = Scorer(load_release(blobs, pointer.use_case, pointer.release_id), case)
         return make_model(case, scorer, ReleaseIdentity(pointer.release_id, pointer.version))
 
-    pointers = ReleasePointers(settings.model_repository, settings.serving_environment)
+    pointers = ReleasePointers(settings.pointers)
     http, grpc = settings.inference_http_port, settings.inference_grpc_port
     address = ListenAddress(settings.inference_host, http, grpc)
     one = settings.inference_refused_at_start == "exit"
-    return ReleaseServer(address, ReleaseRepository(pointers, load, strict=one))
+    repository = ReleaseRepository(pointers, load, strict=one)
+    return ReleaseServer(address, repository, on_demand=settings.on_demand)

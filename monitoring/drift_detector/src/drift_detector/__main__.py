@@ -1,4 +1,4 @@
-"""`python -m drift_detector`: measure drift every `DRIFT_INTERVAL_MINUTES` until a signal."""
+"""`python -m drift_detector`: measure every `DRIFT_INTERVAL_MINUTES` until a signal."""
 
 import sys
 from datetime import timedelta
@@ -7,6 +7,7 @@ from threading import Event
 from drift_detector.bootstrap import build_job
 from drift_detector.log import configure_logging
 from drift_detector.loop import run_loop
+from drift_detector.quality.bootstrap import build_quality_job
 from drift_detector.settings import DriftSettings
 from platform_core.clock import SystemClock
 from platform_core.programs import exit_code, on_termination, refuse_arguments
@@ -24,6 +25,7 @@ def main() -> None:
         timedelta(minutes=settings.drift_interval_minutes),
         timedelta(minutes=settings.drift_window_minutes),
         stop.wait,
+        build_quality_job(settings, clock),
     )
 
 

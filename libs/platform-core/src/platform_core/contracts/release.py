@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from platform_core.contracts.base import Contract
+from platform_core.contracts.quality_report import CalibrationCell
 from platform_core.contracts.tasks import Task
 
 FORMAT = 2
@@ -131,7 +132,7 @@ class Lineage(Contract):
     `libraries` are the versions of what built the model. `image_digest` is the image that
     trained it, `serving_image` the one it is pinned to. The rows that an `imported` model was
     trained on are not known; without `measured` it was judged on no rows, and `dataset_version`
-    is empty.
+    is empty. `calibration` are the probabilities and labels of its test rows, counted.
     """
 
     release_id: str
@@ -153,6 +154,7 @@ class Lineage(Contract):
     imported: ImportedModel | None = None
     measured: bool = True
     libraries: dict[str, str] = Field(default_factory=dict)
+    calibration: tuple[CalibrationCell, ...] = ()
 
 
 class ReleasePointer(Contract):

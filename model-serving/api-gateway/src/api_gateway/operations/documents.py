@@ -99,7 +99,7 @@ def model_info(active: ReleaseDocuments | None, version: str | None) -> ModelInf
         release_id=active.release_id,
         version=version,
         metrics=dict(lineage.metrics) if lineage else None,
-        lineage=lineage.model_dump(mode="json") if lineage else None,
+        lineage=lineage.model_dump(mode="json", exclude={"calibration"}) if lineage else None,
         signature=Signature(inputs=manifest.inputs, outputs=manifest.outputs) if manifest else None,
     )
 

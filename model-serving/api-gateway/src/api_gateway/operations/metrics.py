@@ -15,9 +15,11 @@ from starlette.types import Scope
 
 from api_gateway.http.context import RequestContext
 from api_gateway.operations.health import ServiceState
+from api_gateway.operations.quality import quality_gauges
 from api_gateway.routing.target import RoutedRelease, ServingTarget
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.quality_report import QualityReport
 from platform_core.contracts.serving_state import ServingRole
 
 UNMATCHED = "unmatched"
@@ -167,12 +169,13 @@ class GatewayMetrics:
         self,
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
+        quality: Callable[[], Iterable[QualityReport]],
         services: Callable[[], Mapping[RoutedRelease, ServiceState]],
     ) -> None:
-        """Read the spool's backlog (segments, bytes), the drift reports and the state of the
-        inference services at every scrape.
+        """Read the spool's backlog (segments, bytes), the drift and quality reports and the state
+        of the inference services at every scrape.
         """
-        self._registry.register(_ScrapedValues(backlog, reports, services))
+        self._registry.register(_ScrapedValues(backlog, reports, quality, services))
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
@@ -223,10 +226,12 @@ class _ScrapedValues(Collector):
         self,
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
+        quality: Callable[[], Iterable[QualityReport]],
         services: Callable[[], Mapping[RoutedRelease, ServiceState]],
     ) -> None:
         self._backlog = backlog
         self._reports = reports
+        self._quality = quality
         self._services = services
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -239,6 +244,7 @@ class _ScrapedValues(Collector):
             "gateway_log_backlog_bytes", "Bytes not in the blob store yet.", size
         )
         yield from _drift(list(self._reports()))
+        yield from quality_gauges(self._quality())
         serves = GaugeMetricFamily(
             "gateway_serves_ledger_release",
             "1 if the inference service of a role has the release that the ledger names.",

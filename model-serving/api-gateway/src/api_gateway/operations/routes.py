@@ -1,4 +1,4 @@
-"""`/model/info`, `/metrics`, `/metrics/drift`, `/health` and the upload of the inference log."""
+"""Models, drift, quality, health, metrics, and the upload of the inference log."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -27,6 +27,7 @@ from api_gateway.operations.documents import (
     model_info,
     served_release,
 )
+from api_gateway.operations.quality import QualityInfo, quality_info
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole
@@ -46,6 +47,7 @@ class ProbeAnswer(BaseModel):
 def add_operation_routes(app: FastAPI, gateway: Gateway) -> None:
     """Add the routes about what is served, its drift, and the state of the gateway."""
     _add_model_routes(app.router, gateway)
+    _add_report_routes(app.router, gateway)
     _add_history_route(app.router, gateway)
     _add_log_route(app.router, gateway)
     _add_probes(app.router, gateway)
@@ -67,6 +69,8 @@ def _add_model_routes(router: APIRouter, gateway: Gateway) -> None:
         served = gateway.catalog.active
         return _by_target(names, lambda t: model_info(served(t), versions.get(t)))
 
+
+def _add_report_routes(router: APIRouter, gateway: Gateway) -> None:
     summary = "The latest drift report of each use case and environment"
 
     @router.get(
@@ -79,6 +83,19 @@ def _add_model_routes(router: APIRouter, gateway: Gateway) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names = _selected(request, use_case)
         return _by_target(names, lambda target: drift_info(gateway.catalog.report(target)))
+
+    summary = "The latest quality report of each use case and environment"
+
+    @router.get(
+        "/metrics/quality",
+        tags=["models"],
+        response_model_exclude_unset=True,
+        **operation(summary, AccessRole.VIEWER, [404]),
+    )
+    async def quality(request: Request, use_case: str | None = None) -> ByTarget[QualityInfo]:
+        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
+        names = _selected(request, use_case)
+        return _by_target(names, lambda target: quality_info(gateway.catalog.quality(target)))
 
 
 def _add_history_route(router: APIRouter, gateway: Gateway) -> None:

@@ -1,4 +1,4 @@
-"""What the ledger says is served, and the latest drift reports, refreshed in the background.
+"""What the ledger says is served, and the latest reports, refreshed in the background.
 
 Requests read from memory. Only one that meets a service which does not have its release any more
 reads the ledger of its target again.
@@ -19,12 +19,14 @@ from api_gateway.routing.target import ServingTarget, all_targets
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.ledger import ChangeStatus, LedgerEntry
+from platform_core.contracts.quality_report import QualityReport
 from platform_core.contracts.release import Lineage, ReleaseManifest
-from platform_core.contracts.serving_state import ServingState
+from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
 from platform_core.ledger import Ledger, serving_state
 from platform_core.ports.blob_store import BlobInfo, BlobStore
+from platform_core.reports.quality import latest_quality
 from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, ledger_folder, release_path
 from use_cases import discover
 
@@ -42,6 +44,7 @@ class Catalog:
         self._ledger = Ledger(cast(BlobStore, self._immutable), clock)  # it only reads
         self._serving: dict[ServingTarget, Serving] = {}
         self._reports: dict[ServingTarget, DriftReport] = {}
+        self._quality: dict[tuple[ServingTarget, ServingRole], QualityReport] = {}
         self._loaded = False
         self._refreshing = asyncio.Lock()
         self._reads: Counter[ServingTarget] = Counter()
@@ -92,6 +95,10 @@ class Catalog:
         """Return the latest drift report, `None` before the first one."""
         return self._reports.get(target)
 
+    def quality(self, target: ServingTarget) -> dict[ServingRole, QualityReport]:
+        """Return the latest quality report of each role that has one."""
+        return {role: one for (where, role), one in self._quality.items() if where == target}
+
     def served_at(self, target: ServingTarget, at: datetime) -> LedgerEntry | None:
         """Return the change that decided what an environment served at a time. It may block.
 
@@ -107,12 +114,19 @@ class Catalog:
 
     def lineage(self, use_case: str, release_id: str) -> Lineage | None:
         """Return where a release came from, `None` where that cannot be read. It may block."""
-        return self._document(release_path(use_case, release_id, LINEAGE_FILE), Lineage)
+        path = release_path(use_case, release_id, LINEAGE_FILE)
+        found = self._document(path, Lineage)
+        return None if found is None else found.model_copy(update={"calibration": ()})
 
     @property
     def reports(self) -> tuple[DriftReport, ...]:
         """The latest report of each use case and environment that has one."""
         return tuple(self._reports.values())
+
+    @property
+    def quality_reports(self) -> tuple[QualityReport, ...]:
+        """The latest quality report of each use case, environment and role that has one."""
+        return tuple(self._quality.values())
 
     def outdated(self) -> None:
         """Request a refresh: something does not match the state that was read last."""
@@ -169,6 +183,11 @@ class Catalog:
         try:
             reports = latest_reports(self._store)
             self._reports = {ServingTarget(r.use_case, r.environment): r for r in reports}
+        except PlatformError as error:
+            failures.append(str(error))
+        try:
+            quality = latest_quality(self._store)
+            self._quality = {(ServingTarget(r.use_case, r.environment), r.role): r for r in quality}
         except PlatformError as error:
             failures.append(str(error))
         for failure in failures:
