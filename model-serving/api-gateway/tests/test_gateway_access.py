@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api_gateway.auth.keys import DEVELOPMENT_KEYS, AccessRole, ApiKeys, hash_key
+from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError
 
 JOB = "0" * 32
@@ -147,8 +148,12 @@ async def test_refused_requests_are_not_counted(serve) -> None:
     assert (await running.predict()).status_code == 200
 
 
-async def test_a_missing_release_is_reported_before_the_rate_limit(serve) -> None:
-    running = await serve(rate_limit="1/day")
+async def test_a_missing_release_is_reported_before_the_rate_limit(
+    serve, blob_store, releases, activate
+) -> None:
+    activate(blob_store, releases["spam"], Environment.STAGING)
+    running = await serve(rate_limit="1/day", served=())
+    await running.gateway.catalog.refresh()
     assert (await running.predict()).status_code == 200
     response = await running.predict(headers={"X-Environment": "production"})
     assert (response.status_code, response.json()["code"]) == (503, "model-not-ready")

@@ -287,7 +287,7 @@ async def test_the_ledger_says_which_release_was_served_at_a_time(
     running = nothing_served
     activate(running.store, releases["spam"], Environment.STAGING)
     noon = running.clock.now()
-    live = (await running.ask("GET", "/releases/spam", "viewer")).json()
+    live = (await running.ask("GET", "/releases/spam", "viewer")).json()["stable"]
     assert live["production"] is None
     assert live["staging"]["release_id"] == releases["spam"].id
     assert (live["staging"]["actor"], live["staging"]["action"]) == ("test", "deploy")

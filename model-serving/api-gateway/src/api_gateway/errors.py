@@ -26,6 +26,7 @@ Conflict
 ├── FileTaken               a file, or an upload of something else, is at this path already
 ├── FileInUse               a batch job that has not ended reads or writes the file
 ├── NoReleaseInRole         `X-Release-Role` asks for a canary or shadow that there is not
+├── UnexpectedState         a change expects another serving state than the present one
 └── UploadOffset            a piece of an upload does not begin where the last one ended
 Unavailable
 └── Overloaded              as much is being answered as can be
@@ -190,6 +191,12 @@ class NoReleaseInRole(Conflict):
     """No release has the role that a request asks for."""
 
     code = "no-release-in-role"
+
+
+class UnexpectedState(Conflict):
+    """The serving state is not the one that a change expects."""
+
+    code = "unexpected-state"
 
 
 class UploadOffset(Conflict):

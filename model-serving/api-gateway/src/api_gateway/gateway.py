@@ -13,6 +13,7 @@ from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import Predictor
 from api_gateway.predict.shadow import ShadowQueue
 from api_gateway.predictions.records import RecordAccess
+from api_gateway.releases.access import ReleaseAccess
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.state_file import GatewayStateFile
 from api_gateway.routing.upstream import ServiceClients
@@ -40,6 +41,7 @@ class Gateway:
     shadows: ShadowQueue
     state_file: GatewayStateFile
     metrics: GatewayMetrics
+    releases: ReleaseAccess
     records: RecordAccess
 
     @property

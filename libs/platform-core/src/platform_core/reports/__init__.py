@@ -1,6 +1,7 @@
 """Reports in partitions by use case, environment, date and hour: read one hour or the newest."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -43,6 +44,23 @@ def newest_reports(store: BlobStore, container: str, kind: type[Document]) -> It
     for use_case in _partitions(store, container, "use_case"):
         for environment in _partitions(store, use_case, "environment"):
             yield from _newest_hour(store, environment, kind)
+
+
+def past_reports(
+    store: BlobStore, folder: str, kind: type[Document], start: datetime, end: datetime
+) -> Iterator[Document]:
+    """Yield the reports below `folder` (of `reports_folder`) that are in the partitions of the
+    hours from `start` to `end`, hour by hour from the newest.
+
+    Raises:
+        InvalidData: a report is not readable.
+        UpstreamUnavailable: the store cannot be reached.
+    """
+    first, last = (f"date={time.astimezone(UTC):%Y-%m-%d}" for time in (start, end))
+    for date in reversed(_partitions(store, folder, "date")):
+        if first <= date.rpartition("/")[2] <= last:
+            for hour in reversed(_partitions(store, date, "hour")):
+                yield from read_documents(store, hour, kind)
 
 
 def _newest_hour(store: BlobStore, folder: str, kind: type[Document]) -> list[Document]:

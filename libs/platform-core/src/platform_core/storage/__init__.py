@@ -71,6 +71,7 @@ REPORT_PAGE_FILE = "report.html"
 
 RELEASE_FILE = "release.json"
 LINEAGE_FILE = "lineage.json"
+MODEL_CARD_FILE = "model_card.json"
 """Files of a release, next to those that its manifest names."""
 
 CHANGES = f"{MODELS}/_changes"
@@ -159,9 +160,14 @@ def gateway_path(gateway_id: str) -> str:
     return f"{GATEWAYS}/{gateway_id}.json"
 
 
+def runs_folder(use_case: str) -> str:
+    """Return the folder of the pipeline runs of a use case."""
+    return _join(model_folder(use_case), "_runs")
+
+
 def run_path(use_case: str, run_id: str, *names: str) -> str:
     """Return the folder of a pipeline run, or one of its files."""
-    return _join(model_folder(use_case), "_runs", run_id, *names)
+    return _join(runs_folder(use_case), run_id, *names)
 
 
 def finished_step_path(use_case: str, step: str, key: str) -> str:
@@ -268,6 +274,13 @@ def drift_report_path(
 def drift_report_folder(use_case: str, environment: str, end: datetime) -> str:
     """Return the folder of the drift reports whose window ends in the hour of `end`."""
     return _hour(_partition(DRIFT_REPORTS, use_case, environment), end)
+
+
+def reports_folder(container: str, use_case: str, environment: str) -> str:
+    """Return the folder of the drift or quality reports of one environment; each date with reports
+    is a folder in it.
+    """
+    return _partition(container, use_case, environment)
 
 
 def drift_report_date_folder(use_case: str, environment: str, time: datetime) -> str:

@@ -93,6 +93,14 @@ def environment_of(request: Request) -> Environment:
     return environment
 
 
+def environment_named(request: Request, name: str) -> Environment:
+    """Return the environment that a path or query names; `UnknownEnvironment` (400)."""
+    environment = context_of(request).environment = _ENVIRONMENTS.get(name)
+    if environment is None:
+        raise UnknownEnvironment(f"{name!r:.100} is no environment; use staging or production")
+    return environment
+
+
 def purpose_of(request: Request) -> Purpose:
     """Return the purpose of `X-Purpose`, live without; `UnknownPurpose` (400)."""
     given = context_of(request).headers.get(_PURPOSE, Purpose.LIVE.value)

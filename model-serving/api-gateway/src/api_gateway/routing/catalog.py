@@ -108,9 +108,19 @@ class Catalog:
             ReleaseRefused: the ledger was altered.
             UpstreamUnavailable: it cannot be read.
         """
-        before = (entry for entry in self._ledger.entries(*target) if entry.time <= at)
+        before = (entry for entry in self.entries(target) if entry.time <= at)
         served = [entry for entry in before if entry.change.status is ChangeStatus.APPLIED]
         return served[-1] if served else None
+
+    def entries(self, target: ServingTarget) -> list[LedgerEntry]:
+        """Return the ledger of a target, oldest first; raises like `served_at`. It may block."""
+        return self._ledger.entries(*target)
+
+    def documents(self, use_case: str, release_id: str) -> ReleaseDocuments:
+        """Return the documents of a stored release. It may block."""
+        path = release_path(use_case, release_id, RELEASE_FILE)
+        manifest = self._document(path, ReleaseManifest)
+        return ReleaseDocuments(release_id, manifest, self.lineage(use_case, release_id))
 
     def lineage(self, use_case: str, release_id: str) -> Lineage | None:
         """Return where a release came from, `None` where that cannot be read. It may block."""
@@ -202,14 +212,10 @@ class Catalog:
             return
         entries = self._ledger.entries(*target)
         state = serving_state(entries)
-        served = {one: self._served(target.use_case, one) for one in state.releases.values()}
+        served = {one: self.documents(target.use_case, one) for one in state.releases.values()}
         present = self._serving.get(target)
         if present is None or present.sequence <= len(entries):
             self._serving[target] = Serving(len(entries), state, served)
-
-    def _served(self, name: str, release_id: str) -> ReleaseDocuments:
-        manifest = self._document(release_path(name, release_id, RELEASE_FILE), ReleaseManifest)
-        return ReleaseDocuments(release_id, manifest, self.lineage(name, release_id))
 
     def _document(self, path: str, kind: type[Document]) -> Document | None:
         try:
