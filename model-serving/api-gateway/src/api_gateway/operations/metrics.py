@@ -58,7 +58,7 @@ class GatewayMetrics:
             registry=self._registry,
         )
         self._failures = _failures(self._registry)
-        self._dropped = _dropped(self._registry)
+        self._mirrored, self._dropped = _mirrored(self._registry), _dropped(self._registry)
         self._truncated = Counter(
             "gateway_truncated_fields",
             "Fields of records of which only the start was read.",
@@ -127,6 +127,10 @@ class GatewayMetrics:
         """Count `records` that a canary or shadow could not answer."""
         self._failures.labels(use_case, environment, role).inc(records)
 
+    def count_mirrored(self, use_case: str, environment: Environment, records: int) -> None:
+        """Count copies of `records` that a shadow answered."""
+        self._mirrored.labels(use_case, environment).inc(records)
+
     def count_dropped(self, use_case: str, environment: Environment) -> None:
         """Count a copy for a shadow that was dropped because the queue was full."""
         self._dropped.labels(use_case, environment).inc()
@@ -187,6 +191,15 @@ def _failures(registry: CollectorRegistry) -> Counter:
         "gateway_candidate_failures",
         "Records that a canary or shadow could not answer, by its role.",
         ["use_case", "environment", "role"],
+        registry=registry,
+    )
+
+
+def _mirrored(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gateway_shadow_answers",
+        "Copies of records that a shadow answered.",
+        ["use_case", "environment"],
         registry=registry,
     )
 

@@ -125,7 +125,7 @@ class ShadowQueue:
         else:
             call_ms = (time.perf_counter() - started) * 1000
             records = [_record(copy, scores, row, call_ms) for row, copy in enumerate(batch)]
-            self._metrics.count_answers(*shadow, scores.degraded, len(batch))
+            self._metrics.count_mirrored(*shadow.target, len(batch))
         try:
             self._log.append_records(*shadow.target, records)
         except SpoolUnavailable as error:

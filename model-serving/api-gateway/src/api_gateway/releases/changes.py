@@ -49,7 +49,7 @@ ChangePath = Annotated[str, Path(description="as returned with the request")]
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
 DECISION_EXAMPLES = {"a reason": {"reason": "the comparison says better"}}
 USE_CASE = path_parameter("use_case", "an installed use case")
-ENVIRONMENT = path_parameter("environment", "staging or production")
+ENVIRONMENT = path_parameter("release_or_environment", "staging or production")
 CHANGE_ID = path_parameter("change_id", "as returned with the request")
 MAX_READ = 500
 """Changes that are read for one page; a page with a filter may have fewer than its limit."""
@@ -105,7 +105,7 @@ def _add_request(router: APIRouter, gateway: Gateway) -> None:
         caller = authorize(context_of(request), AccessRole.ADMIN)
         case = find_use_case(request, request.path_params["use_case"])
         content = await read_json(request)
-        environment = environment_named(request, request.path_params["environment"])
+        environment = environment_named(request, request.path_params["release_or_environment"])
         key = idempotency_key(request, caller)
         body = parse(ChangeBody, content)
         body.check()
@@ -117,7 +117,7 @@ def _add_request(router: APIRouter, gateway: Gateway) -> None:
         return json_response({"change_id": change_id}, HTTPStatus.ACCEPTED)
 
     router.add_api_route(
-        "/releases/{use_case}/{environment}",
+        "/releases/{use_case}/{release_or_environment}",
         change,
         methods=["POST"],
         tags=["releases"],

@@ -77,19 +77,19 @@ def _add_card(router: APIRouter, gateway: Gateway) -> None:
     summary = "Show a release: lineage, metrics, gates; or compare it with another one"
 
     @router.get(
-        "/releases/{use_case}/{release_id}",
+        "/releases/{use_case}/{release_or_environment}",
         tags=["releases"],
         **operation(summary, AccessRole.VIEWER, [404, 422]),
     )
     async def card(
         request: Request,
         use_case: UseCasePath,
-        release_id: ReleasePath,
+        release_or_environment: ReleasePath,
         compare: Annotated[str | None, Query(description="the id of another release")] = None,
     ) -> ReleaseCard:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         name = find_use_case(request, use_case).name
-        return await asyncio.to_thread(gateway.releases.card, name, release_id, compare)
+        return await asyncio.to_thread(gateway.releases.card, name, release_or_environment, compare)
 
 
 def _add_comparison(router: APIRouter, gateway: Gateway) -> None:
