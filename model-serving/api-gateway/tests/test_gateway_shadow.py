@@ -10,8 +10,13 @@ from aiohttp import web
 
 from api_gateway.routing.traffic_split import mirrors
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.gateway_state import GatewayState
-from platform_core.contracts.serving_state import Canary, ServingState, Shadow, model_name
+from platform_core.contracts.serving_state import (
+    Canary,
+    GatewayState,
+    ServingState,
+    Shadow,
+    model_name,
+)
 from platform_core.storage import GATEWAYS
 from scoring import Scorer, build_release
 from use_cases import use_case

@@ -53,9 +53,8 @@ def assemble(
     shadows = ShadowQueue(upstream, log, metrics, settings.shadow_queue_records)
     predictor = Predictor(catalog, upstream, log, metrics, clock, concurrency, shadows)
     state_file = GatewayStateFile(gateway_id(settings.spool_folder), store, catalog, clock)
-    releases, records = (
-        ReleaseAccess(store, catalog, clock),
-        RecordAccess(settings, store, log, clock),
-    )
+    records = RecordAccess(settings, store, log, clock)
     own = (settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor)
-    return Gateway(*own, shadows, state_file, metrics, releases, records)
+    return Gateway(
+        *own, shadows, state_file, metrics, ReleaseAccess(store, catalog, clock), records
+    )

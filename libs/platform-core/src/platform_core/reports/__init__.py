@@ -1,14 +1,14 @@
 """Reports in partitions by use case, environment, date and hour: read one hour or the newest."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import is_partition
+from platform_core.storage import is_date_between, is_partition
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -56,9 +56,8 @@ def past_reports(
         InvalidData: a report is not readable.
         UpstreamUnavailable: the store cannot be reached.
     """
-    first, last = (f"date={time.astimezone(UTC):%Y-%m-%d}" for time in (start, end))
     for date in reversed(_partitions(store, folder, "date")):
-        if first <= date.rpartition("/")[2] <= last:
+        if is_date_between(date, start, end):
             for hour in reversed(_partitions(store, date, "hour")):
                 yield from read_documents(store, hour, kind)
 

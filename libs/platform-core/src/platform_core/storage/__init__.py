@@ -320,6 +320,12 @@ def is_partition(folder: str, key: str) -> bool:
     return folder.rpartition("/")[2].startswith(f"{key}=")
 
 
+def is_date_between(folder: str, start: datetime, end: datetime) -> bool:
+    """Say whether the date of a folder `date=<date>` is among the days from `start` to `end`."""
+    dates = [f"date={_utc(time):%Y-%m-%d}" for time in (start, end)]
+    return dates[0] <= folder.rpartition("/")[2] <= dates[1]
+
+
 def retrain_request_path(request_id: str, suffix: str = ".json") -> str:
     """Return the path of a retrain request, or of the marker with this suffix next to it."""
     return f"{RETRAIN_REQUESTS}/{request_id}{suffix}"
