@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, Field
@@ -17,7 +17,7 @@ from api_gateway.history.runs import dataset_report, dataset_versions, pipeline_
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Page, Paging, page, paging
-from api_gateway.http.validation import environment_named, find_use_case, time_of
+from api_gateway.http.validation import choice_of, environment_named, find_use_case, time_of
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.quality_report import QualityReport
@@ -29,6 +29,7 @@ from use_cases import UseCase, use_case, use_case_names
 DEFAULT_PERIOD = timedelta(days=7)
 UseCaseQuery = Annotated[str | None, Query(description="without it all of them")]
 Report = DriftReport | QualityReport
+KINDS: dict[str, type[Report]] = {"drift": DriftReport, "quality": QualityReport}
 
 
 class ReportParameters(BaseModel):
@@ -36,7 +37,7 @@ class ReportParameters(BaseModel):
 
     use_case: Annotated[str | None, Field(description="without it the default use case")] = None
     environment: str = "production"
-    kind: Literal["drift", "quality"] = "drift"
+    kind: Annotated[str, Field(json_schema_extra={"enum": [*KINDS]})] = "drift"
     start: Annotated[
         str | None, Field(alias="from", description="a week before the end, if it is missing")
     ] = None
@@ -125,7 +126,7 @@ def _add_reports(router: APIRouter, gateway: Gateway) -> None:
         target = ServingTarget(case.name, environment)
         end = time_of("to", given.end) or gateway.releases.clock.now()
         start = time_of("from", given.start) or _before(end)
-        kind: type[Report] = DriftReport if given.kind == "drift" else QualityReport
+        kind = KINDS[choice_of("kind", given.kind, KINDS)]
         asked = paging(limit, cursor)
         found = await asyncio.to_thread(_reports, gateway.store, target, kind, (start, end), asked)
         return ReportPage(reports=found.items, cursor=found.cursor)

@@ -1,7 +1,7 @@
 """The checks that a request passes before its body is parsed; the routes call them in order."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from starlette.requests import ClientDisconnect, Request
@@ -141,6 +141,14 @@ def time_of(name: str, text: str | None) -> datetime | None:
     example = "2026-01-05T12:00:00Z"
     detail = f"{text!r:.100} is not a time with a time zone, for example {example}"
     raise InvalidRecord(FieldError(name, detail))
+
+
+def choice_of(name: str, text: str, choices: Iterable[str]) -> str:
+    """Return the value of the query parameter `name`; `InvalidRecord` (422) if it is no choice."""
+    known = list(choices)
+    if text in known:
+        return text
+    raise InvalidRecord(FieldError(name, f"{text!r:.100} is not one of {', '.join(known)}"))
 
 
 def _check_media_type(headers: Mapping[str, str]) -> None:

@@ -31,7 +31,7 @@ from api_gateway.http.paging import (
     page,
     paging,
 )
-from api_gateway.http.validation import environment_named, find_use_case, read_json
+from api_gateway.http.validation import choice_of, environment_named, find_use_case, read_json
 from api_gateway.predict.parsing import parse
 from api_gateway.releases.change_requests import (
     EXAMPLES,
@@ -89,7 +89,7 @@ class ChangeParameters(BaseModel):
 
     use_case: str | None = None
     environment: str | None = None
-    status: ChangeStatus | None = None
+    status: Annotated[str | None, Field(json_schema_extra={"enum": [*ChangeStatus, None]})] = None
 
 
 def add_change_routes(app: FastAPI, gateway: Gateway) -> None:
@@ -151,6 +151,8 @@ def _add_list(router: APIRouter, gateway: Gateway) -> None:
             find_use_case(request, given.use_case)
         if given.environment is not None:
             environment_named(request, given.environment)
+        if given.status is not None:
+            choice_of("status", given.status, ChangeStatus)
         found = await asyncio.to_thread(_list, gateway, given, paging(limit, cursor))
         return ChangePage(changes=[_document(one) for one in found.items], cursor=found.cursor)
 
