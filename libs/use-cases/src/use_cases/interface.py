@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 from pydantic import BaseModel
 
+from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.release import DecisionRule
 from platform_core.contracts.tasks import Task, task_of
 from use_cases.feature_schema import FeatureSchema
@@ -98,6 +99,8 @@ class UseCase(ABC):
     """The texts of a record whose length in words the gateway measures."""
     monitored: tuple[MonitoredColumn, ...] = ()
     """The features, entity features included, whose drift is monitored."""
+    traffic: Purpose = Purpose.LIVE
+    """The purpose of the records that reports, comparisons and retraining count."""
     label_maturity: timedelta = timedelta(days=30)
     """How long after a prediction its label may become known."""
     examples: ClassVar[Mapping[str, dict[str, Any]]]

@@ -19,7 +19,6 @@ from baseline import (
     score,
 )
 from drift_detector.sample import RowSample
-from platform_core.contracts.inference_record import Purpose
 from records import log_columns, logged_block
 from records.columns import FEATURES, PURPOSE, RELEASE_ID, column
 from use_cases import UseCase, model_schema
@@ -90,7 +89,7 @@ def count_traffic(
     traffic: dict[str, ReleaseTraffic] = {}
     for batch in batches:
         for purpose, sent in _by(PURPOSE, batch):
-            if purpose != Purpose.LIVE:
+            if purpose != use_case.traffic:
                 continue
             for release_id, records in _by(RELEASE_ID, sent):
                 if release_id not in traffic:
