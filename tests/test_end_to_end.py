@@ -230,6 +230,46 @@ def test_drift_is_detected_and_requests_retraining(served: Platform) -> None:
     assert served.serves("spam", "staging") == staged
 
 
+def test_labels_of_live_answers_measure_quality(served: Platform) -> None:
+    """The release's test rows calibrate an estimate without labels; labels then revise it."""
+    flowers = IRIS.training().generate(120, seed=7)
+    start = datetime.now(UTC)
+    for first in (0, 60):
+        rows = flowers.slice(first, 60).select(IRIS.record_schema.names).to_pylist()
+        body = {"records": rows}
+        answers = served.answer("/models/iris/predict/batch-sync", body, "production")
+        known = flowers["species"].slice(first, 60).to_pylist()
+        if first:
+            continue
+        labels = [
+            {"prediction_id": answer["prediction_id"], "label": label}
+            for answer, label in zip(answers["predictions"], known, strict=True)
+        ]
+    window = ["--from", start.isoformat(), "--to", datetime.now(UTC).isoformat()]
+    measure = ["cli", "quality", "run", "--use-case", "iris", "--environment", "production"]
+
+    def accuracy(revision: int) -> dict[str, Any]:
+        served.done(*measure, *window)
+
+        def latest() -> dict[str, Any] | None:
+            report = served.call("GET", "/metrics/quality").json()["iris"]["production"]
+            return report if report.get("revision") == revision else None
+
+        report = eventually(latest)
+        assert report["rows"] == 120
+        return report["metrics"]["accuracy"]
+
+    estimated = accuracy(1)
+    assert (estimated["method"], estimated["labelled"]) == ("estimated", 0)
+    assert estimated["low"] < estimated["estimate"] < estimated["high"]
+    sent = served.call("POST", "/feedback", {"use_case": "iris", "labels": labels})
+    assert sent.json()["accepted"] + sent.json()["pending"] == len(labels)
+    served.call("POST", "/admin/inference-log/flush")
+    measured = accuracy(2)
+    assert measured["method"] in {"labels", "prediction-powered"}
+    assert measured["labelled"] == len(labels)
+
+
 def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None:
     year = datetime(2020, 1, 1, tzinfo=UTC)
     served.done(

@@ -6,7 +6,11 @@ from importlib import import_module
 from bench_report import note
 
 # By topic, the module with `run(options)`; it is imported on use.
-TOPICS: dict[str, str] = {"quality": "decisions.quality"}
+TOPICS: dict[str, str] = {
+    "comparison": "decisions.comparison",
+    "drift": "decisions.drift.topic",
+    "quality": "decisions.quality",
+}
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -149,7 +149,7 @@ class World:
             detector=DriftDetector(self.store, self.ledger, self.clock, policy, page_rows=0),
             use_cases={name: use_case(name) for name in ("iris", "spam")},
             flush=lambda: None,
-            retrain=RetrainPolicy(True, frozenset({Environment.PRODUCTION})),
+            retrain=RetrainPolicy("drift", frozenset({Environment.PRODUCTION})),
             webhook=None,
             revise_period=timedelta(hours=24),
         )

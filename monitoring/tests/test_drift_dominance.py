@@ -36,10 +36,12 @@ def answered(world, release, records_of, rows, minutes_ago):
     world.log(release, records_of(use_case("iris"), rows, minutes_ago), at=at, prediction="setosa")
 
 
-def test_a_dominant_class_is_drift_and_requests_retraining(world, release, records_of):
+def test_a_dominant_class_is_harmful_and_requests_retraining(world, release, records_of):
     answered(world, release, records_of, 60, 20)
     (report,) = run(world)
-    assert (report.rows, report.verdict) == (60, DriftVerdict.DRIFT)
+    assert (report.rows, report.verdict) == (60, DriftVerdict.WARNING)
+    assert (report.harmful, report.drifted, report.looks) == (True, None, 0)
+    assert report.harm == ("100% of the answers are setosa",)
     assert "class-share:setosa" in report.alarms
     assert report.retrain_request
     assert report.end - report.start == timedelta(minutes=15)
@@ -66,3 +68,30 @@ def test_a_usual_share_of_each_class_raises_no_alarm(world, release, records_of)
 def test_a_use_case_that_does_not_expect_every_class_is_left_alone(world, release, records_of):
     answered(world, release, records_of, 60, 20)
     assert run(world, use_case("iris")) == []
+
+
+def test_the_report_of_the_hour_is_harmful_as_well(world, release, records_of):
+    answered(world, release, records_of, 60, 20)
+    world.log(release, records_of(use_case("iris"), 300, 1), at=world.clock.now() - HOUR / 6)
+    job = replace(world.job(), use_cases={"iris": EXPECTS})
+    now = world.clock.now()
+    (hour,) = [r for r in job.run(Window(now - HOUR, now)).reports if r.end - r.start == HOUR]
+    assert (hour.rows, hour.harmful) == (360, True)
+    assert "class-share:setosa" in hour.alarms
+    assert hour.harm == ("100% of the answers are setosa from 11:30 to 11:45 UTC",)
+
+
+def test_a_check_writes_a_report_only_if_a_class_dominates(world, release, records_of):
+    answered(world, release, records_of, 60, 20)
+    job = replace(world.job(), use_cases={"iris": EXPECTS, "spam": use_case("spam")})
+    now = world.clock.now()
+    assert job.check_dominance(now).reports == ()
+    (report,) = job.check_dominance(now - timedelta(minutes=15)).reports
+    assert (report.end, report.harmful) == (now - timedelta(minutes=15), True)
+
+
+def test_a_check_without_such_use_cases_does_not_ask_the_gateway(world):
+    def flush() -> None:
+        raise AssertionError("nothing to measure")
+
+    assert world.job(flush=flush).check_dominance(world.clock.now()).reports == ()

@@ -234,7 +234,7 @@ def test_no_request_without_drift_or_in_staging_or_against_the_policy(world, rec
     window = last_hour(world)
     assert [r.retrain_request for r in world.job().run(window).reports] == [None, None]
     world.log(release, records_of(case, 900, 3, drift=1.0))
-    never = replace(world.job().retrain, on_drift=False)
+    never = replace(world.job().retrain, on="never")
     assert world.job(retrain=never).run(window).reports[1].retrain_request is None
     world.serve(other)
     report = world.job().run(window).reports[1]

@@ -11,6 +11,7 @@ from platform_core.contracts.drift_report import DriftVerdict
 from platform_core.drift_reports import latest_reports, read_reports
 from platform_core.storage import drift_report_folder
 from use_cases import use_case
+from use_cases.testing import variant
 
 HOUR = timedelta(hours=1)
 
@@ -83,6 +84,19 @@ def test_windows_that_became_due_during_a_long_one_are_measured(world):
         )
     }
     assert ends == {start + hour * HOUR for hour in range(1, 5)}
+
+
+def test_a_dominant_class_is_found_between_the_windows(world, records_of):
+    release = world.release()
+    world.serve(release)
+    case = variant(use_case("iris"), expects_every_class=True)
+    start = world.clock.now()
+    at = start + timedelta(minutes=20)
+    world.log(release, records_of(case, 60, 1), at=at, prediction="setosa")
+    run_until(world, world.job(use_cases={"iris": case}), start + timedelta(minutes=31))
+    (report,) = latest_reports(world.store)
+    assert (report.start, report.end) == (start + HOUR / 4, start + HOUR / 2)
+    assert report.harmful
 
 
 @pytest.mark.parametrize("waits", [1, 3])

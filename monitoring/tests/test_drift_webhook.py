@@ -13,6 +13,7 @@ from drift_detector.alerts import Webhook
 from drift_detector.gateway import gateway_flush
 from drift_detector.settings import DriftSettings
 from drift_detector.window import Window
+from evaluation.drift import SequentialTest
 from platform_core.errors import ConfigurationError, UpstreamUnavailable
 from platform_core.testing.processes import free_port
 from use_cases import use_case
@@ -78,7 +79,7 @@ def test_drift_is_sent_once(world, records_of, receiver):
 def test_a_revised_verdict_is_sent_again(world, records_of, receiver):
     release = world.release()
     world.log(release, records_of(use_case("iris"), 300, 1, drift=1.0))
-    run(world, receiver.url, psi_drift=99.0)
+    run(world, receiver.url, test=SequentialTest(tolerance=0.9))
     run(world, receiver.url)
     assert [message["verdict"] for message in receiver.messages] == ["warning", "drift"]
 

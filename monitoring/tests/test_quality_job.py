@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from drift_detector.detection import Target
 from drift_detector.quality import estimated_quality
 from drift_detector.quality.job import QualityJob
 from drift_detector.quality.measure import QualityMeter
+from drift_detector.quality.stored import stored_quality
 from drift_detector.window import Window
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.label import PredictionLabel
@@ -210,7 +212,8 @@ def test_an_hour_without_records_has_no_report(world):
     world.serve(world.release())
     outcome = job(world).run(last_hour(world))
     assert (outcome.reports, outcome.failures) == ([], [])
-    assert latest_quality(world.store) == []
+    assert job(world).revise().failures == []
+    assert list(world.store.list("quality-reports")) == []
 
 
 def test_an_unreadable_log_is_a_failure_of_its_target_alone(world, served, records_of):
@@ -232,3 +235,11 @@ def test_a_gateway_that_cannot_flush_does_not_stop_the_job(world, served):
 def test_an_unknown_use_case_is_refused(world):
     with pytest.raises(UnknownUseCase, match="installed are iris, spam"):
         job(world).run(last_hour(world), "weather")
+
+
+def test_the_stored_report_tells_what_is_known_about_the_gates(world, served):
+    window, target = last_hour(world), Target(use_case("iris"), PRODUCTION)
+    known = stored_quality(world.store)
+    assert known(target, served, window) == ()
+    (report,) = job(world).run(window).reports
+    assert known(target, served, window) == report.gates

@@ -90,6 +90,7 @@ def test_a_skops_file_is_judged_on_rows_that_it_has_not_seen(services, tmp_path,
     same_answers(services, released.release_id, model)
     assert released.metrics["accuracy"] > 0.85
     assert (lineage.measured, lineage.rows) == (True, 200)
+    assert {cell.output for cell in lineage.calibration} == {"setosa", "versicolor", "virginica"}
     assert lineage.imported.kind == "scikit-learn (skops)"
     assert {check.name for check in lineage.gates} >= {"rows", "parity", "signature", "champion"}
     assert card.data.test_rows == card.data.rows

@@ -27,7 +27,7 @@ def two_rates(draw):
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=50))
 def test_limits_of_a_mean_enclose_the_observed_mean(values):
     counted = BoundedValues.of(values)
@@ -36,7 +36,7 @@ def test_limits_of_a_mean_enclose_the_observed_mean(values):
     assert counted.mean - 1e-9 <= upper <= 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=60), st.integers(0, 60))
 def test_limits_depend_on_counts_alone_so_that_parts_can_be_added(values, cut):
     parts = BoundedValues.of(values[:cut]) + BoundedValues.of(values[cut:])
@@ -45,7 +45,7 @@ def test_limits_depend_on_counts_alone_so_that_parts_can_be_added(values, cut):
     assert upper_limit(parts, 0.05, 0.01) == pytest.approx(upper_limit(whole, 0.05, 0.01))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(two_rates())
 def test_limits_of_rates_enclose_the_observed_difference(rates):
     lower, upper = rate_limits(rates, 0.05, 0.05, 0.1)
@@ -53,7 +53,7 @@ def test_limits_of_rates_enclose_the_observed_difference(rates):
     assert rates.difference - 1e-6 <= upper <= 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(two_rates())
 def test_the_limits_of_exchanged_releases_change_their_signs(rates):
     exchanged = RateCounts(

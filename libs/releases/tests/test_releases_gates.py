@@ -299,11 +299,65 @@ def test_every_gate_is_a_check_and_a_slice_can_fail_alone(blob_store, make_relea
     stated = {c.name: c for c in checks[3:-1]}
     assert [c.passed for c in stated.values()] == [True, True, True, True, False, False, False]
     failed = stated["minimum accuracy where petals = long"]
-    assert failed.detail == "on 90 rows of the test part"
+    assert failed.detail.startswith("on 90 rows of the test part, 90 % interval 0.")
+    assert failed.comparison.verdict == "worse"
     assert failed.value < failed.limit == 0.9
     assert "maximum false_positive_rate" in stated
     assert "0 rows of this slice" in stated["minimum accuracy where petals = none"].detail
     assert "no slices by colour" in stated["minimum accuracy where colour = red"].detail
+
+
+def nearly_equal(store, make):
+    """A release and one with another threshold, which disagree on few rows."""
+    good = make(store, "spam")
+    other = DecisionRule(kind="threshold", positive="spam", negative="ham", threshold=0.55)
+    return build_release(SPAM, good.model, b"", None, other), good
+
+
+def judged(case, candidate, rows, champion):
+    checks = run_gates(case, candidate, rows, 0.0, champion)
+    return next(c for c in checks if c.name == "champion")
+
+
+def test_a_gate_that_cannot_tell_passes_with_a_warning_that_says_how_many_rows_it_needs(
+    blob_store, make_release
+):
+    candidate, good = nearly_equal(blob_store, make_release)
+    gate = judged(SPAM, candidate, features(SPAM, 60), good)
+    assert gate.passed
+    assert gate.comparison.verdict == "undecided"
+    assert gate.warning == f"underpowered, needs {gate.comparison.rows_needed:,} rows"
+    assert gate.detail.endswith(f"{gate.warning}, judged by the estimate alone")
+    assert "power" in gate.detail
+
+
+def test_a_use_case_may_refuse_what_cannot_be_told(blob_store, make_release):
+    candidate, good = nearly_equal(blob_store, make_release)
+    gates = Gates(["f1 >= 0.1"], margin=0.01, underpowered="refuse")
+    strict = variant(SPAM, training={"gates": gates})
+    gate = judged(strict, candidate, features(SPAM, 60), good)
+    assert not gate.passed
+    assert "underpowered, needs" in failure_reasons((gate,))
+    assert not judged(strict, candidate, features(SPAM, 10), good).passed
+    wide = variant(SPAM, training={"gates": Gates(["f1 >= 0.1"], 0.4, underpowered="refuse")})
+    enough = judged(wide, candidate, features(SPAM, 300), good)
+    assert enough.passed
+    assert enough.comparison.verdict == "equivalent"
+    assert enough.warning == ""
+
+
+def test_a_minimum_that_is_close_is_uncertain(blob_store, make_release):
+    case, release = with_gates("accuracy >= 0.95"), make_release(blob_store)
+    checks = run_gates(case, release, features(IRIS, 40), 0.0, None)
+    (close,) = (c for c in checks if c.name == "minimum accuracy")
+    (far,) = (
+        c
+        for c in run_gates(with_gates("accuracy >= 0.2"), release, features(IRIS, 40), 0.0, None)
+        if c.name == "minimum accuracy"
+    )
+    assert "underpowered" in close.detail
+    assert far.comparison.verdict == "better"
+    assert "90 % interval" in far.detail
 
 
 def numbers(rows, seed=5):

@@ -68,6 +68,8 @@ def test_an_error_metric_has_a_maximum_and_undefined_passes_no_gate():
 def test_gates_without_a_gate_and_free_errors_are_refused():
     with pytest.raises(ValueError, match="at least one gate"):
         Gates((), margin=0.1)
+    with pytest.raises(ValueError, match="'ignore' is neither"):
+        Gates(("f1 >= 0.5",), margin=0.1, underpowered="ignore")
     with pytest.raises(ValueError, match="greater than 0"):
         ErrorCosts(false_positive=0, false_negative=1)
 

@@ -52,7 +52,7 @@ def bootstrap_intervals(rows: Predictions, clusters: pa.Array, seed: int) -> dic
     """
     numbers = np.asarray(clusters.dictionary_encode().indices.to_numpy())
     samples: dict[str, list[Floats]] = {}
-    for weights in _resampled_weights(numbers, seed):
+    for weights in resampled_weights(numbers, seed, resample_count(len(numbers))):
         for name, values in weighted_metrics(rows, weights).items():
             samples.setdefault(name, []).append(values)
     exact = _exact_intervals(rows, numbers) if isinstance(rows, LabelledPredictions) else {}
@@ -70,11 +70,13 @@ def resample_count(rows: int) -> int:
     return int(np.clip(MAX_DRAWS // max(rows, 1), MIN_RESAMPLES, MAX_RESAMPLES))
 
 
-def _resampled_weights(clusters: NDArray[np.integer], seed: int) -> Iterator[Floats]:
-    """Yield how often each row is drawn, as chunks of [resamples, N]."""
+def resampled_weights(clusters: NDArray[np.integer], seed: int, total: int) -> Iterator[Floats]:
+    """Yield how often each row is drawn in `total` resamples, as chunks of [resamples, N].
+
+    `clusters` [N] are numbers from 0 on. The same seed gives the same weights.
+    """
     random = np.random.default_rng(seed)
     count = int(clusters.max(initial=-1)) + 1
-    total = resample_count(len(clusters))
     step = max(1, CHUNK // max(len(clusters), 1))
     for start in range(0, total, step):
         size = min(step, total - start)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports import newest_reports, read_documents
 from platform_core.storage import DRIFT_REPORTS
@@ -12,8 +13,8 @@ def latest_reports(store: BlobStore) -> list[DriftReport]:
     """Return the latest report of each use case and environment, ordered by both.
 
     The latest is the one whose window ended last; of several (a window in which two releases
-    answered) the one written last, then the one with most rows. Only the newest folders are
-    read, so the cost does not grow with the history.
+    answered) one of a stable release, then the one written last, then the one with most rows. Only
+    the newest folders are read, so the cost does not grow with the history.
 
     Raises:
         InvalidData: a report is not readable.
@@ -36,5 +37,6 @@ def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
     return read_documents(store, folder, DriftReport)
 
 
-def _order(report: DriftReport) -> tuple[datetime, datetime, int]:
-    return report.end, report.created_at, report.rows
+def _order(report: DriftReport) -> tuple[datetime, bool, datetime, int]:
+    tried = report.role in {ServingRole.CANARY, ServingRole.SHADOW}
+    return report.end, not tried, report.created_at, report.rows

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 from pydantic import BaseModel
 
+from platform_core.contracts.drift_report import DriftScore
 from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.release import DecisionRule
 from platform_core.contracts.tasks import Task, task_of
@@ -94,13 +95,15 @@ class UseCase(ABC):
     positive: str | None = None
     """The positive class, if there are two classes."""
     expects_every_class: bool = False
-    """Whether it is drift if one class dominates the answers of a few minutes."""
+    """Whether it is harmful if one class dominates the answers of a few minutes."""
     measured_texts: tuple[str, ...] = ()
     """The texts of a record whose length in words the gateway measures."""
     monitored: tuple[MonitoredColumn, ...] = ()
     """The features, entity features included, whose drift is monitored."""
     traffic: Purpose = Purpose.LIVE
     """The purpose of the records that reports, comparisons and retraining count."""
+    drift_score: DriftScore = "psi"
+    """The statistic whose largest value is the score of a drift report."""
     label_maturity: timedelta = timedelta(days=30)
     """How long after a prediction its label may become known."""
     examples: ClassVar[Mapping[str, dict[str, Any]]]

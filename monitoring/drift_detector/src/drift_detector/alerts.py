@@ -2,11 +2,17 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Literal
 
 import httpx
 
 from drift_detector.log import LOGGER
-from platform_core.contracts.drift_report import DriftReport, DriftVerdict, RetrainRequest
+from platform_core.contracts.drift_report import (
+    DriftReport,
+    DriftScore,
+    DriftVerdict,
+    RetrainRequest,
+)
 from platform_core.contracts.environments import Environment
 from platform_core.errors import BlobExists
 from platform_core.hashing import sha256_json
@@ -14,16 +20,29 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import retrain_request_path, webhook_path
 
 ALERTING = frozenset({DriftVerdict.WARNING, DriftVerdict.DRIFT})
+SCORE_TITLES: dict[DriftScore, str] = {"psi": "PSI", "jensen_shannon": "Jensen-Shannon distance"}
 ID_CHARACTERS = 32
 _log = logging.getLogger(LOGGER)
 
 
 @dataclass(frozen=True)
 class RetrainPolicy:
-    """The environments whose drift requests retraining; none if `on_drift` is false."""
+    """The statement that requests retraining, and the environments in which it does.
 
-    on_drift: bool
+    `drift` includes harm: a harmful window has not always drifted.
+    """
+
+    on: Literal["drift", "harm", "never"]
     environments: frozenset[Environment]
+
+    def applies(self, report: DriftReport) -> bool:
+        """Say whether a report's statements request retraining."""
+        stated = {
+            "drift": report.drifted or report.harmful,
+            "harm": report.harmful,
+            "never": False,
+        }
+        return bool(stated[self.on]) and report.environment in self.environments
 
 
 def request_retraining(
@@ -36,9 +55,7 @@ def request_retraining(
     one) causes none.
     """
     requested = (
-        policy.on_drift
-        and report.verdict is DriftVerdict.DRIFT
-        and report.environment in policy.environments
+        policy.applies(report)
         and report.release_id is not None
         and active in {None, report.release_id}
     )
@@ -49,11 +66,11 @@ def request_retraining(
         use_case=report.use_case,
         environment=report.environment,
         release_id=report.release_id,
-        reason=f"drift: {', '.join(report.alarms)}",
+        reason=f"{statement(report)}: {', '.join(report.alarms)}",
         report_id=report.report_id,
         created_at=report.created_at,
         verdict=report.verdict,
-        metric="" if report.score is None else f"largest PSI {report.score:.3f}",
+        metric="; ".join(report.harm) or _score(report),
     )
     data = request.model_dump_json(indent=1).encode()
     try:
@@ -63,30 +80,41 @@ def request_retraining(
     return request.request_id
 
 
+def statement(report: DriftReport) -> str:
+    """Return `harm` for a harmful report, otherwise `drift`."""
+    return "harm" if report.harmful else "drift"
+
+
 def log_alarms(report: DriftReport) -> None:
-    """Log all alarms of a report in one line."""
+    """Log all alarms of a report in one line: an error if it is harmful."""
     if report.alarms:
-        _log.warning("drift alarm", extra={"fields": _fields(report)})
+        level = logging.ERROR if report.harmful else logging.WARNING
+        _log.log(level, "%s alarm", statement(report), extra={"fields": _fields(report)})
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """POSTs a JSON object per report and verdict to `url`; `timeout` in seconds."""
+    """POSTs a JSON object per report and verdict to `url`; `timeout` in seconds.
+
+    Its `event` is `harm`, which should page someone, or `drift`, which explains it.
+    """
 
     store: BlobStore
     url: str
     timeout: float
 
     def send(self, report: DriftReport) -> None:
-        """Send a warning or drift to the receiver.
+        """Send harm, drift or a warning to the receiver.
 
         The delivery is recorded afterwards: if the process dies in between, the message is sent
         twice. A failed delivery is logged, and repeated when the window is measured again.
         """
-        marker = webhook_path(report.report_id, report.verdict)
-        if report.verdict not in ALERTING or self.store.exists(marker):
+        sent = "harmful" if report.harmful else report.verdict.value
+        marker = webhook_path(report.report_id, sent)
+        silent = report.verdict not in ALERTING and not report.harmful
+        if silent or self.store.exists(marker):
             return
-        message = {"event": "drift", "text": summary(report), **_fields(report)}
+        message = {"event": statement(report), "text": summary(report), **_fields(report)}
         try:
             response = httpx.post(self.url, json=message, timeout=self.timeout)
             response.raise_for_status()
@@ -99,14 +127,20 @@ class Webhook:
 
 def summary(report: DriftReport) -> str:
     """Return a report as one sentence."""
-    score = "no score" if report.score is None else f"largest PSI {report.score:.3f}"
-    alarms = f"; {', '.join(report.alarms)}" if report.alarms else ""
+    harm = ", harmful" if report.harmful else ""
+    alarms = f"; {', '.join((*report.alarms, *report.harm))}" if report.alarms else ""
     detail = f"; {report.detail}" if report.detail else ""
     return (
         f"{report.use_case} {report.environment} {report.start:%Y-%m-%dT%H:%M}Z to "
-        f"{report.end:%Y-%m-%dT%H:%M}Z, release {report.release_id or 'none'}: {report.verdict} "
-        f"({report.rows} rows, {score}{alarms}{detail})"
+        f"{report.end:%Y-%m-%dT%H:%M}Z, release {report.release_id or 'none'}: "
+        f"{report.verdict}{harm} ({report.rows} rows, {_score(report) or 'no score'}"
+        f"{alarms}{detail})"
     )
+
+
+def _score(report: DriftReport) -> str:
+    title = SCORE_TITLES[report.score_name]
+    return "" if report.score is None else f"largest {title} {report.score:.3f}"
 
 
 def _request_id(report: DriftReport) -> str:
@@ -116,5 +150,14 @@ def _request_id(report: DriftReport) -> str:
 
 def _fields(report: DriftReport) -> dict[str, object]:
     names = {"report_id", "use_case", "environment", "release_id", "start", "end", "rows"}
-    names |= {"verdict", "score", "alarms", "retrain_request", "detail"}
+    names |= {
+        "verdict",
+        "drifted",
+        "harmful",
+        "harm",
+        "score",
+        "alarms",
+        "retrain_request",
+        "detail",
+    }
     return report.model_dump(mode="json", include=names)

@@ -7,6 +7,7 @@ from drift_detector.detection import DriftDetector, DriftPolicy
 from drift_detector.detection.dominance import DominancePolicy
 from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
+from drift_detector.quality.stored import stored_quality
 from drift_detector.settings import DriftSettings
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import Clock
@@ -25,6 +26,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         min_columns=settings.drift_min_columns,
         max_class_share=settings.drift_max_class_share,
         max_missing_increase=settings.drift_max_missing_increase,
+        test=settings.sequential_test,
     )
     page_rows = settings.drift_page_rows if settings.drift_pages else 0
     webhook = None
@@ -32,7 +34,9 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         url, timeout = str(settings.drift_webhook_url), settings.drift_webhook_timeout_seconds
         webhook = Webhook(store, url, timeout)
     return DriftJob(
-        detector=DriftDetector(store, Ledger(store, clock), clock, policy, page_rows),
+        detector=DriftDetector(
+            store, Ledger(store, clock), clock, policy, page_rows, stored_quality(store)
+        ),
         use_cases=InstalledUseCases(),
         flush=gateway_flush(
             settings.gateway_url,
@@ -40,7 +44,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             settings.drift_flush_timeout_seconds,
         ),
         retrain=RetrainPolicy(
-            on_drift=settings.drift_retrain_on == "drift",
+            on=settings.drift_retrain_on,
             environments=settings.drift_retrain_environments,
         ),
         webhook=webhook,

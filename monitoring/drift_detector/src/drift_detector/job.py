@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
 from drift_detector.alerts import RetrainPolicy, Webhook, log_alarms, request_retraining
 from drift_detector.detection import DriftDetector, ReleaseReport, Target
-from drift_detector.detection.dominance import DominancePolicy, is_dominated
+from drift_detector.detection.dominance import DominancePolicy, is_dominated, with_dominated
 from drift_detector.gateway import Flush
 from drift_detector.log import LOGGER
 from drift_detector.reports.page import render_page
@@ -71,11 +72,22 @@ class DriftJob:
         reports: list[DriftReport] = []
         failures: list[str] = []
         for target in self._targets(use_case, environment):
-            for part in self.dominance.slices(target.use_case, window):
-                if self.detector.log_objects(target, part):
-                    self._measure(target, part, warning, reports, failures, only_alarms=True)
             if explicit or self._is_relevant(target, window):
                 self._measure(target, window, warning, reports, failures)
+        return JobOutcome(tuple(reports), tuple(failures))
+
+    def check_dominance(self, end: datetime) -> JobOutcome:
+        """Write reports of the last minutes before `end` in which one class dominates.
+
+        Only use cases that expect every class are checked.
+        """
+        window = Window(end - self.dominance.length, end)
+        targets = [t for t in self._targets(None, None) if t.use_case.expects_every_class]
+        warning = self._flush() if targets else ""
+        reports: list[DriftReport] = []
+        failures: list[str] = []
+        for target in targets:
+            self._measure_slice(target, window, warning, reports, failures)
         return JobOutcome(tuple(reports), tuple(failures))
 
     def revise(self) -> JobOutcome:
@@ -115,30 +127,48 @@ class DriftJob:
         warning: str,
         reports: list[DriftReport],
         failures: list[str],
-        *,
-        only_alarms: bool = False,
     ) -> None:
-        try:
-            computed = self._computed(target, window)
-            if only_alarms:
-                computed = [one for one in computed if is_dominated(one)]
-            if not computed:
-                return
+        slices: list[DriftReport] = []
+        for part in self.dominance.slices(target.use_case, window):
+            self._measure_slice(target, part, warning, slices, failures)
+        reports.extend(slices)
+        with self._failures(target, window, reports, failures):
+            computed = [with_dominated(one, slices) for one in self._computed(target, window)]
             written = [self._publish(target, one, warning) for one in computed]
             remove_superseded(self.detector.store, written)
+            reports.extend(written)
+            failures.extend(f"{target}, {window}: {one.problem}" for one in computed if one.problem)
+
+    def _measure_slice(
+        self,
+        target: Target,
+        window: Window,
+        warning: str,
+        reports: list[DriftReport],
+        failures: list[str],
+    ) -> None:
+        """Write reports of a window of a few minutes only where one class dominates."""
+        with self._failures(target, window, reports, failures):
+            if not self.detector.log_objects(target, window):
+                return
+            computed = self.dominance.stricter(self.detector).reports(target, window)
+            dominated = [one for one in computed if is_dominated(one.report)]
+            reports.extend(self._publish(target, one, warning) for one in dominated)
+
+    def _computed(self, target: Target, window: Window) -> list[ReleaseReport]:
+        short = self.dominance.applies(target.use_case, window)
+        detector = self.dominance.stricter(self.detector) if short else self.detector
+        return detector.reports(target, window)
+
+    @contextmanager
+    def _failures(
+        self, target: Target, window: Window, reports: list[DriftReport], failures: list[str]
+    ) -> Iterator[None]:
+        try:
+            yield
         except ERRORS as error:
             failures.append(f"{target}, {window}: {error}")
             reports.extend(self._report_failure(target, window, error))
-            return
-        reports.extend(written)
-        failures.extend(f"{target}, {window}: {one.problem}" for one in computed if one.problem)
-
-    def _computed(self, target: Target, window: Window) -> list[ReleaseReport]:
-        if not self.dominance.applies(target.use_case, window):
-            return self.detector.reports(target, window)
-        policy = self.dominance.stricter(self.detector.policy)
-        computed = replace(self.detector, policy=policy).reports(target, window)
-        return [self.dominance.judge(one) for one in computed]
 
     def _publish(self, target: Target, computed: ReleaseReport, warning: str) -> DriftReport:
         store = self.detector.store

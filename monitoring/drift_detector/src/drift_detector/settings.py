@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, field_validator
 from pydantic_settings import NoDecode
 
+from evaluation.drift import SequentialTest
 from platform_core.contracts.environments import Environment
 from platform_core.settings import GatewayClientSettings, StorageSettings
 
@@ -21,6 +22,9 @@ class DriftSettings(StorageSettings, GatewayClientSettings):
     drift_psi_warning: float = Field(default=0.1, gt=0)
     drift_psi_drift: float = Field(default=0.2, gt=0)
     drift_alpha: float = Field(default=0.01, gt=0, lt=1)
+    drift_tolerance: float = Field(default=0.02, gt=0, lt=0.5)
+    drift_false_alarm_rate: float = Field(default=0.05, gt=0, lt=1)
+    drift_looks: int = Field(default=720, gt=0)
     drift_min_columns: int = Field(default=1, gt=0)
     drift_max_class_share: Share = 0.9
     drift_dominant_class_share: Share = 0.7
@@ -29,7 +33,7 @@ class DriftSettings(StorageSettings, GatewayClientSettings):
     drift_max_missing_increase: Share = 0.1
     drift_pages: bool = True
     drift_page_rows: int = Field(default=2000, gt=0)
-    drift_retrain_on: Literal["drift", "never"] = "drift"
+    drift_retrain_on: Literal["drift", "harm", "never"] = "drift"
     drift_retrain_environments: Annotated[frozenset[Environment], NoDecode] = frozenset(
         {Environment.PRODUCTION}
     )
@@ -37,6 +41,15 @@ class DriftSettings(StorageSettings, GatewayClientSettings):
     drift_webhook_timeout_seconds: float = Field(default=5, gt=0)
     drift_flush_timeout_seconds: float = Field(default=30, gt=0)
     quality_calibration_rows: int = Field(default=1000, gt=0)
+
+    @property
+    def sequential_test(self) -> SequentialTest:
+        """The test that decides whether a release has drifted."""
+        return SequentialTest(
+            alpha=self.drift_false_alarm_rate,
+            tolerance=self.drift_tolerance,
+            looks=self.drift_looks,
+        )
 
     @field_validator("drift_retrain_environments", mode="before")
     @classmethod

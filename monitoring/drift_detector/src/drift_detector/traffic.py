@@ -3,6 +3,7 @@
 The only rows kept in memory are a sample for the report page.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -19,8 +20,10 @@ from baseline import (
     score,
 )
 from drift_detector.sample import RowSample
+from evaluation.drift import BlockCounts
+from platform_core.contracts.serving_state import ServingRole
 from records import log_columns, logged_block
-from records.columns import FEATURES, PURPOSE, RELEASE_ID, column
+from records.columns import FEATURES, PURPOSE, RELEASE_ID, ROLE, column
 from use_cases import UseCase, model_schema
 
 ENCODED = (RELEASE_ID, PURPOSE)
@@ -28,11 +31,14 @@ ENCODED = (RELEASE_ID, PURPOSE)
 
 @dataclass
 class Tally:
-    """One column of one release's traffic: `counts` are per cell of its reference."""
+    """One column of one release's traffic: `counts` are per cell of its reference, `blocks` per
+    bin for consecutive rows.
+    """
 
     rows: int = 0
     missing: int = 0
     counts: np.ndarray | None = None
+    blocks: BlockCounts | None = None
 
     @property
     def present(self) -> int:
@@ -43,14 +49,23 @@ class Tally:
         """Count more rows; null in `values` is a missing value."""
         self.rows += len(values)
         self.missing += values.null_count
-        if reference is not None:
-            counts = reference.count(values.drop_null())
-            self.counts = counts if self.counts is None else self.counts + counts
+        if reference is None:
+            return
+        if self.counts is None or self.blocks is None:
+            self.counts = np.zeros_like(reference.cells)
+            self.blocks = BlockCounts(len(reference.bins(reference.cells)))
+        for part in self.blocks.slices(len(values)):
+            counts = reference.count(values[part].drop_null())
+            self.blocks.add(reference.bins(counts))
+            self.counts = self.counts + counts
 
 
 @dataclass
 class ReleaseTraffic:
-    """The live records that one release answered in the window."""
+    """The live records that one release answered in the window.
+
+    `roles` has the number of records by role; a record without one is of the stable release.
+    """
 
     release_id: str
     references: Mapping[str, Reference]
@@ -58,6 +73,15 @@ class ReleaseTraffic:
     rows: int = 0
     tallies: dict[str, Tally] = field(default_factory=dict)
     predictions: dict[str, int] = field(default_factory=dict)
+    roles: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def role(self) -> ServingRole:
+        """The role of the records; of a release that changed it, the one it is judged by."""
+        if self.roles[ServingRole.SHADOW]:
+            return ServingRole.SHADOW
+        canary = self.roles[ServingRole.CANARY] == self.rows > 0
+        return ServingRole.CANARY if canary else ServingRole.STABLE
 
     def add(self, use_case: UseCase, records: pa.RecordBatch) -> None:
         """Count a batch of the release's records."""
@@ -67,6 +91,8 @@ class ReleaseTraffic:
             for column in monitored_columns(use_case)
         }
         self.rows += records.num_rows
+        for entry in pc.value_counts(_roles(records)).to_pylist():
+            self.roles[entry["values"]] += entry["counts"]
         for name, array in values.items():
             self.tallies.setdefault(name, Tally()).add(array, self.references.get(name))
         classes = values[PREDICTION_COLUMN] if use_case.classes else pa.array([], pa.string())
@@ -83,19 +109,26 @@ def count_traffic(
 ) -> list[ReleaseTraffic]:
     """Return the traffic of each release in `batches` of the log, ordered by release id.
 
-    Only `live` records count. `start(release_id)` gives the empty counts of a release that is
-    seen for the first time.
+    Only `live` records count, and those of a shadow only for a release that answered nobody: they
+    repeat requests that another release answered. `start(release_id)` gives the empty counts of a
+    release.
     """
-    traffic: dict[str, ReleaseTraffic] = {}
+    traffic: dict[tuple[str, bool], ReleaseTraffic] = {}
     for batch in batches:
         for purpose, sent in _by(PURPOSE, batch):
             if purpose != use_case.traffic:
                 continue
-            for release_id, records in _by(RELEASE_ID, sent):
-                if release_id not in traffic:
-                    traffic[release_id] = start(release_id)
-                traffic[release_id].add(use_case, records)
-    return [traffic[release_id] for release_id in sorted(traffic)]
+            for release_id, answered in _by(RELEASE_ID, sent):
+                for is_shadow, records in _by_shadow(answered):
+                    key = (release_id, is_shadow)
+                    if key not in traffic:
+                        traffic[key] = start(release_id)
+                    traffic[key].add(use_case, records)
+    return [
+        counted
+        for (release_id, is_shadow), counted in sorted(traffic.items(), key=lambda item: item[0])
+        if not (is_shadow and (release_id, False) in traffic)
+    ]
 
 
 def encoded_columns(use_case: UseCase) -> tuple[str, ...]:
@@ -106,7 +139,7 @@ def encoded_columns(use_case: UseCase) -> tuple[str, ...]:
 def columns_to_read(use_case: UseCase) -> list[str]:
     """Return the columns of the inference log from which the monitored values are computed."""
     columns, replayed = log_columns(use_case), _replayed(use_case)
-    names = [*ENCODED, PREDICTION_COLUMN, *columns.probabilities.values()]
+    names = [*ENCODED, ROLE, PREDICTION_COLUMN, *columns.probabilities.values()]
     if len(replayed) < len(use_case.monitored):
         names.append(FEATURES)
     if replayed:
@@ -165,6 +198,24 @@ def _replay(use_case: UseCase, records: pa.RecordBatch) -> dict[str, pa.Array]:
 def _floats(values: pa.Array) -> np.ndarray:
     floats: np.ndarray = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return floats
+
+
+def _roles(records: pa.RecordBatch) -> pa.Array:
+    roles = column(records, ROLE)
+    if roles is None:
+        return pa.repeat(pa.scalar(ServingRole.STABLE.value), records.num_rows)
+    return roles.cast(pa.string()).fill_null(ServingRole.STABLE.value)
+
+
+def _by_shadow(records: pa.RecordBatch) -> Iterator[tuple[bool, pa.RecordBatch]]:
+    """Yield the records of shadows, and the others."""
+    shadow = pc.equal(_roles(records), ServingRole.SHADOW.value)
+    found = shadow.true_count
+    if found in {0, records.num_rows}:
+        yield found > 0, records
+        return
+    yield True, records.filter(shadow)
+    yield False, records.filter(pc.invert(shadow))
 
 
 def _by(name: str, records: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -3,6 +3,7 @@
 from evaluation.comparison.betting import BoundedValues, lower_limit, upper_limit
 from evaluation.comparison.blocks import block_differences
 from evaluation.comparison.candidates import unseen_rows, within_one_standard_error
+from evaluation.comparison.held_out import compare_on_rows, compare_with_limit
 from evaluation.comparison.levels import ERROR_RATE, Levels
 from evaluation.comparison.live import (
     LabelledLosses,
@@ -34,6 +35,8 @@ __all__ = [
     "block_differences",
     "canary_criteria",
     "combined_verdict",
+    "compare_on_rows",
+    "compare_with_limit",
     "errors_criterion",
     "latency_criteria",
     "lower_limit",

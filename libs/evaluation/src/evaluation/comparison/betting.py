@@ -80,8 +80,8 @@ class BoundedValues:
 
     @property
     def second_moment(self) -> float:
-        """The mean of the squares, where half a value of 1 and of 0 is added: it is never 0."""
-        return (float(self.values**2 @ self.counts) + 0.5) / (len(self) + 1)
+        """The mean of the squares, as if at least half a value were 1 or -1: it is never 0."""
+        return max(float(self.values**2 @ self.counts), 0.5) / max(len(self), 1)
 
     def rounded_down(self) -> BoundedValues:
         """Return the values on a grid of 1 / 50,000, no value larger than it was."""

@@ -20,8 +20,8 @@ POWER = 0.8
 MIN_RECORDS = 10
 # More than anyone will wait for.
 MAX_RECORDS = 10_000_000
-PATHS, LOOKS = 400, 60
-# Looks of the first, coarse search and the step between them.
+PATHS, LOOKS = 600, 60
+# The ratio of two looks of the first search, and its paths.
 COARSE_STEP, COARSE_PATHS = 1.5, 100
 
 Evidence = Callable[[NDArray[np.int64], int], Floats]
@@ -66,7 +66,7 @@ def more_records_needed(
     if min(counts.candidate, counts.stable) < MIN_RECORDS:
         return None
     events = counts.candidate_events + counts.stable_events
-    rate = (events + 0.5) / (counts.candidate + counts.stable + 1)
+    rate = max(events, 0.5) / (counts.candidate + counts.stable)
     ratio = counts.stable / counts.candidate
 
     def evidence(further: NDArray[np.int64], paths: int) -> Floats:
@@ -90,11 +90,15 @@ def _records_until(evidence: Evidence, error: float) -> int | None:
     near = _quantile(evidence(coarse, COARSE_PATHS), coarse, error)
     if near is None:
         return None
-    looks = np.unique(np.geomspace(max(near / 6, 1), near * 1.5, LOOKS).round().astype(np.int64))
-    return _quantile(evidence(looks, PATHS), looks, error)
+    around = np.geomspace(max(near / 4, 1), near * 1.5, LOOKS)
+    looks = np.unique(around.round().astype(np.int64))
+    return _quantile(evidence(looks, PATHS), looks, error) or near
 
 
 def _quantile(log_evidence: Floats, looks: NDArray[np.int64], error: float) -> int | None:
+    """Return the number between two looks at which the share that has decided is 80 %."""
     decided = np.maximum.accumulate(log_evidence, axis=1) >= -np.log(error)
-    enough = np.flatnonzero(decided.mean(axis=0) >= POWER)
-    return int(looks[enough[0]]) if len(enough) else None
+    shares = decided.mean(axis=0)
+    if shares[-1] < POWER:
+        return None
+    return int(np.ceil(np.interp(POWER, shares, looks)))

@@ -16,7 +16,7 @@ from evaluation.curves import Floats
 from platform_core.contracts.comparison import ComparisonVerdict, CriterionResult
 
 ERRORS = "errors"
-# ServedAnswers of the stable release that decide what is slow; they are not compared.
+# Answers of the stable release that decide what is slow; they are not compared.
 LATENCY_REFERENCE = 200
 
 
@@ -36,10 +36,10 @@ class RateCriterion:
 
 @dataclass(frozen=True)
 class SlowAnswers:
-    """ServedAnswers that take more than `ratio` times a quantile of the stable release's latency.
+    """Answers that take more than `ratio` times a quantile of the stable release's latency.
 
     A latency always differs a little, so that the candidate is worse only if its share of slow
-    answers is larger by more than `margin`.
+    answers is larger by more than half of `margin`.
     """
 
     quantile: float
@@ -50,7 +50,7 @@ class SlowAnswers:
     def criterion(self) -> RateCriterion:
         """The criterion, named as in `latency_p95`."""
         name = f"latency_p{self.quantile * 100:.0f}"
-        return RateCriterion(name, self.margin, (1 - self.quantile) / self.ratio, self.margin)
+        return RateCriterion(name, self.margin, (1 - self.quantile) / self.ratio, self.margin / 2)
 
 
 SLOW_ANSWERS = SlowAnswers(0.5, margin=0.1), SlowAnswers(0.95, margin=0.05)

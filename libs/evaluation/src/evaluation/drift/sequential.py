@@ -6,12 +6,14 @@ import numpy as np
 from scipy import special
 
 from evaluation.curves import Floats
+from evaluation.drift.blocks import pooled_design_effect
 from evaluation.drift.shift import shift_evidence
 
 # E-values are finite numbers in reports.
 LOG_LIMIT = np.log(1e100)
 # The last 1, 2, 4, ... looks are tested together. After so many, the baseline's error dominates.
 LENGTHS = (1, 2, 4, 8, 16, 32)
+LONGEST = LENGTHS[-1]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class SequentialTest:
 
         `baseline` [..., K] and `events` [T, ..., K] are counts of K events, `baseline_rows` [...]
         and `rows` [T, ...] of rows, and `design_effects` [T, ...] as `design_effect` returns them;
-        a look without rows counts nothing. Only the last `LENGTHS[-1]` looks matter, the last one
+        a look without rows counts nothing. Only the last `LONGEST` looks matter, the last one
         being the newest.
 
         A change may begin at any look, so a test supermartingale E_j starts at each look j, and
@@ -51,14 +53,12 @@ class SequentialTest:
         probability at most a. Afterwards the expected time between false alarms stays at least
         `looks` / a. Only the tests that began 1, 2, 4, ... looks ago are summed: leaving others out
         can only lower E. E_j is the mean of `shift_evidence` over the events, at the shares of all
-        rows since look j; the number of rows is divided by the design effect pooled over the looks,
-        but never increased.
+        rows since look j; the number of rows is divided by `pooled_design_effect`.
         """
         if not events.shape[-1]:  # a column with one bin
             return np.zeros(np.shape(rows)[1:])
-        recent = slice(-LENGTHS[-1], None)
-        effects = np.sum(design_effects[recent] * rows[recent], axis=0)
-        effect = np.maximum(effects / np.maximum(np.sum(rows[recent], axis=0), 1), 1)
+        recent = slice(-LONGEST, None)
+        effect = pooled_design_effect(design_effects[recent], rows[recent])
         logarithms = [
             self._mean(baseline, baseline_rows, events[-length:], rows[-length:], effect)
             for length in LENGTHS

@@ -50,6 +50,28 @@ class CriterionResult(Contract):
     detail: str = ""
 
 
+class HeldOutComparison(Contract):
+    """A metric on held-out rows in comparison with a reference: another release, or a limit.
+
+    `difference` says by how much it is worse, in units of the metric. It is below `lower`, and
+    above `upper`, with a probability of 5 % each, for this number of rows. `power` is the
+    probability of the verdict `better` or `equivalent` if there is no difference, `None` for a
+    limit. `rows_needed` is the number of rows that decide with a probability of 80 % if the
+    difference is as estimated, or 0 if it is better than that; `None` if no number is enough, or
+    if it is decided.
+    """
+
+    metric: str
+    difference: float
+    lower: float
+    upper: float
+    margin: float
+    rows: int
+    power: float | None
+    verdict: ComparisonVerdict
+    rows_needed: int | None = None
+
+
 class Comparison(Contract):
     """The evidence about one candidate so far.
 

@@ -6,10 +6,17 @@ from typing import Literal
 
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.quality_report import QualityEstimate
+from platform_core.contracts.serving_state import ServingRole
+
+DriftScore = Literal["psi", "jensen_shannon"]
 
 
 class DriftVerdict(StrEnum):
-    """`insufficient-data` says that nothing can be said: it is never "no drift"."""
+    """`drift`: the sequential test found a difference beyond the tolerance. `warning`: it did not,
+    but another limit was exceeded. `insufficient-data` says that nothing can be said: it is never
+    "no drift".
+    """
 
     OK = "ok"
     WARNING = "warning"
@@ -17,8 +24,21 @@ class DriftVerdict(StrEnum):
     INSUFFICIENT_DATA = "insufficient-data"
 
 
+class Movement(Contract):
+    """A part of a column whose share moved: a category, or the values up to a limit."""
+
+    values: str
+    baseline_share: float
+    share: float
+
+
 class ColumnDrift(Contract):
-    """One column. A statistic that could not be computed is `None`, never 0."""
+    """One column. A statistic that could not be computed is `None`, never 0.
+
+    `drifted` and `e_value` are the result of the sequential test over the looks so far; `moved`
+    are the parts with the largest differences in these looks. `counts` (rows per bin or category
+    of the baseline) and `design_effect` are what this window adds to the tests of later ones.
+    """
 
     column: str
     kind: Literal["numeric", "categorical"]
@@ -30,15 +50,28 @@ class ColumnDrift(Contract):
     psi_limit: float | None = None
     ks: float | None = None
     ks_p_value: float | None = None
+    jensen_shannon: float | None = None
+    drifted: bool | None = None
+    e_value: float | None = None
+    moved: tuple[Movement, ...] = ()
+    counts: tuple[int, ...] | None = None
+    design_effect: float | None = None
     detail: str = ""
 
 
 class DriftReport(Contract):
     """Rows counted are `live` records of `release_id` with `start <= time < end` (UTC).
 
-    `score` is the largest PSI of all columns. `release_id` is `None` when nothing answered.
-    `detail` says why nothing could be measured; `log_objects` is the number of objects the
-    inference log had for the window, so that a late one is noticed.
+    Two statements, each `None` where it cannot be made: `drifted`, the traffic differs from the
+    baseline by more than the tolerance, and `harmful`, the estimated quality is below a gate or the
+    class mix beyond what is allowed, for the reasons in `harm`. `quality` are the estimates that
+    were judged. `looks` is the number of windows of this release in the sequential test, this one
+    included; its state follows from the reports of the earlier ones.
+
+    `score` is the largest `score_name` of all columns. `release_id` is `None` when nothing
+    answered. `role` is that of the counted records: those of a shadow count only for a release
+    that gave no answers. `detail` says why nothing could be measured; `log_objects` is the number
+    of objects the inference log had for the window, so that a late one is noticed.
     """
 
     report_id: str
@@ -50,7 +83,14 @@ class DriftReport(Contract):
     created_at: datetime
     rows: int
     verdict: DriftVerdict
+    drifted: bool | None = None
+    harmful: bool | None = None
+    harm: tuple[str, ...] = ()
+    quality: tuple[QualityEstimate, ...] = ()
+    role: ServingRole | None = None
+    looks: int = 0
     score: float | None
+    score_name: DriftScore = "psi"
     columns: tuple[ColumnDrift, ...]
     class_shares: dict[str, float]
     alarms: tuple[str, ...]

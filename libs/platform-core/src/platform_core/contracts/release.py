@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from platform_core.contracts.base import Contract
+from platform_core.contracts.comparison import HeldOutComparison
 from platform_core.contracts.quality_report import CalibrationCell
 from platform_core.contracts.tasks import Task
 
@@ -98,13 +99,19 @@ class ReleaseManifest(Contract):
 
 
 class GateCheck(Contract):
-    """One gate: what was asked, what was seen; `passed` is the verdict."""
+    """One gate: what was asked, what was seen; `passed` is the verdict.
+
+    `comparison` says how certain it is, where a metric was compared. `warning` says why a gate
+    that passed is uncertain.
+    """
 
     name: str
     passed: bool
     detail: str
     value: float | None = None
     limit: float | None = None
+    comparison: HeldOutComparison | None = None
+    warning: str = ""
 
 
 class PackageVersion(Contract):

@@ -9,10 +9,18 @@ from evaluation import (
     prediction_metrics,
     require_metric,
 )
+from evaluation.comparison import compare_on_rows
 from platform_core.contracts.release import GateCheck
 from platform_core.contracts.tasks import ERROR_METRICS
 from platform_core.errors import InvalidData, ReleaseRefused
 from releases.gates.champion import UnseenRows
+from releases.gates.evidence import (
+    UNDERPOWERED,
+    cluster_numbers,
+    difference_words,
+    with_evidence,
+    without_evidence,
+)
 from releases.gates.minimums import AMPLE_ROWS, MIN_ROWS, ROUNDING, minimum_gates
 from scoring import Release, Scorer
 from use_cases import Gate, UseCase, model_schema
@@ -46,8 +54,8 @@ def run_gates(
     if not structural[-1].passed:
         return checks
     candidate = Scorer(release, use_case)
-    gates = use_case.training().gates.minimums
-    minimums = minimum_gates(gates, labelled_predictions(use_case, candidate, test), slices)
+    rows = labelled_predictions(use_case, candidate, test)
+    minimums = minimum_gates(use_case.training().gates, rows, cluster_numbers(test), slices)
     common = UnseenRows(test, known=False) if unseen is None else unseen
     compared = champion_gate(use_case, candidate, common, champion)
     return (*checks, *minimums, compared)
@@ -93,8 +101,9 @@ def champion_gate(
     """Compare `candidate` with the champion on test rows that neither was trained on, as far as
     that is known; the check says where it is not.
 
-    The candidate may be worse by at most `gates.margin`. The gate passes, and says so, when there
-    is no champion that the installed code can load, or too few rows to compare on.
+    The candidate may be worse by at most `gates.margin` (non-inferiority on the same rows). Where
+    the rows cannot tell, `gates.underpowered` decides. The gate passes, and says so, when there is
+    no champion that the installed code can load.
     """
     if champion is None:
         return _not_compared("production serves no release that can be loaded")
@@ -102,10 +111,11 @@ def champion_gate(
     absent = _absent_classes(use_case, rows)
     if rows.num_rows < MIN_ROWS or absent:
         none_of = f", none of them {', '.join(absent)}" if absent else ""
-        return _not_compared(
+        check = _not_compared(
             f"only {rows.num_rows} test rows{none_of} are new to production's "
-            f"{champion.id:.12}; {MIN_ROWS} with every class are needed: underpowered"
+            f"{champion.id:.12}; {MIN_ROWS} with every class are needed: {UNDERPOWERED}"
         )
+        return without_evidence(check, use_case.training().gates)
     try:
         production = Scorer(champion, use_case)
     except ReleaseRefused as error:
@@ -127,26 +137,31 @@ def failure_reasons(checks: tuple[GateCheck, ...]) -> str:
 def _margin_check(
     use_case: UseCase, candidate: Scorer, production: Scorer, unseen: UnseenRows
 ) -> GateCheck:
-    metric, margin = use_case.training().metric, use_case.training().gates.margin
+    metric, gates = use_case.training().metric, use_case.training().gates
+    ours, theirs = (
+        labelled_predictions(use_case, scorer, unseen.rows) for scorer in (candidate, production)
+    )
     try:
         value, reference = (
-            require_metric(
-                prediction_metrics(labelled_predictions(use_case, scorer, unseen.rows)), metric
-            )
-            for scorer in (candidate, production)
+            require_metric(prediction_metrics(rows), metric) for rows in (ours, theirs)
         )
+        clusters = cluster_numbers(unseen.rows)
+        comparison = compare_on_rows(ours, theirs, clusters, metric, gates.margin)
     except InvalidData as error:
         return GateCheck(name="champion", passed=False, detail=str(error))
-    limit = Gate(metric, reference + margin if metric in ERROR_METRICS else reference - margin)
-    return GateCheck(
+    allowed = gates.margin if metric in ERROR_METRICS else -gates.margin
+    limit = Gate(metric, reference + allowed)
+    check = GateCheck(
         name="champion",
         passed=limit.passed_by(value, ROUNDING),
         detail=f"{metric}, compared with {reference:.4f} of production's "
-        f"{production.release_id:.12}, margin {margin:g}, on the same {unseen.rows.num_rows} rows, "
-        + ("which neither was trained on" if unseen.known else _TRAINING_UNKNOWN),
+        f"{production.release_id:.12}, margin {gates.margin:g}, on the same {len(ours)} rows, "
+        + ("which neither was trained on" if unseen.known else _TRAINING_UNKNOWN)
+        + f": {difference_words(comparison)}",
         value=value,
         limit=limit.limit,
     )
+    return with_evidence(check, comparison, gates)
 
 
 def _rows_gate(use_case: UseCase, test: pa.Table) -> GateCheck:

@@ -1,6 +1,7 @@
 """Checks a stored release again, right before it is deployed."""
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.release import GateCheck
 from platform_core.errors import BlobNotFound, GateRefused, ReleaseRefused
 from platform_core.hashing import sha256_bytes
 from platform_core.ledger import Ledger
@@ -36,8 +37,10 @@ class Verification:
 
     def for_production(
         self, use_case: UseCase, release_id: str, accept_unmeasured: bool = False
-    ) -> None:
+    ) -> GateCheck | None:
         """Check as for staging, and compare with the release that production serves now.
+
+        The check that is returned says how certain the comparison is; `None` if there was none.
 
         That release may have changed since training. The rows are the test part of the
         candidate's dataset version without those production was trained on; without a test part
@@ -48,9 +51,10 @@ class Verification:
         scorer = self._load(use_case, release_id)
         if not load_lineage(self._store, use_case.name, release_id).measured:
             _require_acceptance(use_case, release_id, accept_unmeasured)
-            return
-        if self._ledger.active(use_case.name, Environment.PRODUCTION) is not None:
-            self._compare_with_champion(use_case, scorer)
+            return None
+        if self._ledger.active(use_case.name, Environment.PRODUCTION) is None:
+            return None
+        return self._compare_with_champion(use_case, scorer)
 
     def _load(self, use_case: UseCase, release_id: str) -> Scorer:
         return Scorer(load_release(self._store, use_case.name, release_id), use_case)
@@ -71,7 +75,7 @@ class Verification:
                 "its drift could not be measured; train a new release"
             )
 
-    def _compare_with_champion(self, use_case: UseCase, scorer: Scorer) -> None:
+    def _compare_with_champion(self, use_case: UseCase, scorer: Scorer) -> GateCheck:
         version = load_lineage(self._store, use_case.name, scorer.release_id).dataset_version
         try:
             test = load_test_rows(self._store, use_case.name, version)
@@ -85,6 +89,7 @@ class Verification:
         check = champion_gate(use_case, scorer, unseen, champion)
         if not check.passed:
             raise refusal(use_case.name, scorer.release_id, (check,))
+        return check
 
 
 def _require_acceptance(use_case: UseCase, release_id: str, accepted: bool) -> None:

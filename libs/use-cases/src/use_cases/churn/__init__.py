@@ -7,6 +7,7 @@ PAID = ("Electronic check", "Mailed check", "Bank transfer (automatic)", "Credit
 class ChurnUseCase(DeclaredUseCase):
     """Customers of a telephone company who leave."""
 
+    drift_score = "jensen_shannon"
     name, label, gates = "churn", Label("Churn", "No", "Yes"), ("accuracy >= 0.75", "f1 >= 0.55")
     fields = (
         Id("customerID"),

@@ -6,9 +6,12 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from platform_core.contracts.tasks import ERROR_METRICS, Metric
+
+Underpowered = Literal["pass", "refuse"]
+"""What a gate does if its rows cannot tell."""
 
 _TEXT = re.compile(
     r"\s*(?P<metric>\w+)\s*(?P<sign>>=|<=|≥|≤)\s*(?P<limit>[-+.\deE]+)"
@@ -99,13 +102,23 @@ class Gates:
     may be worse than production by at most `margin`, in units of the metric. The answers of the
     ONNX graph may differ from the original's by `parity`; for regression the difference is divided
     by the larger of 1 and the original's answer.
+
+    Few rows may not tell whether a gate is reached. `underpowered` says what happens then: `pass`
+    judges by the estimate alone, with a warning; `refuse` refuses the release.
     """
 
     minimums: tuple[Gate, ...]
     margin: float
     parity: float
+    underpowered: Underpowered
 
-    def __init__(self, minimums: Sequence[Gate | str], margin: float, parity: float = 1e-5) -> None:
+    def __init__(
+        self,
+        minimums: Sequence[Gate | str],
+        margin: float,
+        parity: float = 1e-5,
+        underpowered: Underpowered = "pass",
+    ) -> None:
         """Take gates, or their texts.
 
         Raises:
@@ -114,9 +127,12 @@ class Gates:
         read = tuple(Gate.parse(one) if isinstance(one, str) else one for one in minimums)
         if not read:
             raise ValueError("a use case needs at least one gate, for example `accuracy >= 0.75`")
+        if underpowered not in get_args(Underpowered):
+            raise ValueError(f'underpowered={underpowered!r} is neither "pass" nor "refuse"')
         object.__setattr__(self, "minimums", read)
         object.__setattr__(self, "margin", margin)
         object.__setattr__(self, "parity", parity)
+        object.__setattr__(self, "underpowered", underpowered)
 
 
 def _limit(text: str, given: str) -> float:

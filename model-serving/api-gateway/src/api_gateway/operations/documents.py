@@ -6,8 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from api_gateway.routing.catalog import ActiveRelease
-from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
+from platform_core.contracts.drift_report import (
+    ColumnDrift,
+    DriftReport,
+    DriftScore,
+    DriftVerdict,
+)
 from platform_core.contracts.ledger import Action, LedgerEntry
+from platform_core.contracts.quality_report import QualityEstimate
 from platform_core.contracts.release import TensorSpec
 
 
@@ -51,7 +57,14 @@ class DriftInfo(BaseModel):
     created_at: datetime | None = None
     rows: int | None = None
     verdict: DriftVerdict | None = None
+    drifted: bool | None = None
+    harmful: bool | None = None
+    harm: list[str] | None = None
+    quality: list[QualityEstimate] | None = None
+    role: str | None = None
+    looks: int | None = None
     score: float | None = None
+    score_name: DriftScore | None = None
     features: dict[str, ColumnDrift] | None = None
     class_shares: dict[str, float] | None = None
     alarms: list[str] | None = None

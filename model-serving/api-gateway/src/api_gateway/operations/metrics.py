@@ -222,7 +222,9 @@ def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:
         "gateway_drift_psi", "PSI of a column in the latest report.", labels=[*labels, "column"]
     )
     score = GaugeMetricFamily(
-        "gateway_drift_score", "Largest PSI of the latest report.", labels=labels
+        "gateway_drift_score",
+        "Score of the latest report: its largest PSI or Jensen-Shannon distance.",
+        labels=labels,
     )
     verdict = GaugeMetricFamily(
         "gateway_drift_verdict", "1 for the latest report's verdict.", labels=[*labels, "verdict"]
@@ -231,8 +233,14 @@ def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:
         "gateway_drift_report_end_seconds", "Unix time the latest report's window ended.",
         labels=labels,
     )  # fmt: skip
+    harmful = GaugeMetricFamily(
+        "gateway_drift_harmful", "1 if the latest report is harmful, 0 if it is not; no sample if "
+        "that is unknown.", labels=labels,
+    )  # fmt: skip
     for report in reports:
         values = [report.use_case, report.environment.value]
+        if report.harmful is not None:
+            harmful.add_metric(values, float(report.harmful))
         for column in report.columns:
             if column.psi is not None:
                 psi.add_metric([*values, column.column], column.psi)
@@ -241,4 +249,4 @@ def _drift(reports: list[DriftReport]) -> Iterable[GaugeMetricFamily]:
         for known in DriftVerdict:
             verdict.add_metric([*values, known.value], float(known is report.verdict))
         end.add_metric(values, report.end.timestamp())
-    return psi, score, verdict, end
+    return psi, score, verdict, harmful, end

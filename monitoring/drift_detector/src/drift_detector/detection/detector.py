@@ -1,16 +1,18 @@
 """Computes the reports of one window from the inference log."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from baseline import Reference
+from drift_detector.detection.harm import with_harm
+from drift_detector.detection.policy import DriftPolicy
 from drift_detector.detection.references import load_references
 from drift_detector.detection.verdicts import (
-    DriftPolicy,
     TrafficVerdict,
     insufficient_data,
     traffic_verdict,
 )
+from drift_detector.reports.history import consecutive, tested_reports
 from drift_detector.reports.storage import report_id
 from drift_detector.sample import RowSample
 from drift_detector.traffic import (
@@ -23,6 +25,7 @@ from drift_detector.window import Window
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.quality_report import QualityEstimate
 from platform_core.errors import InvalidInput, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
@@ -41,6 +44,15 @@ class Target:
         return f"{self.use_case.name} {self.environment}"
 
 
+QualitySource = Callable[[Target, str, Window], Sequence[QualityEstimate]]
+
+
+def no_quality(target: Target, release_id: str, window: Window) -> Sequence[QualityEstimate]:
+    """Return no estimate: the quality of the release is unknown."""
+    del target, release_id, window
+    return ()
+
+
 @dataclass(frozen=True)
 class ReleaseReport:
     """A report with the traffic its page shows; `problem` is why drift could not be computed."""
@@ -52,13 +64,19 @@ class ReleaseReport:
 
 @dataclass(frozen=True)
 class DriftDetector:
-    """Computes reports without storing them. `page_rows` rows of each release go on its page."""
+    """Computes reports without storing them. `page_rows` rows of each release go on its page.
+
+    `quality` returns what is known about the metrics of a release in a window. Without
+    `sequential` windows are judged by themselves, and nothing is said about drift.
+    """
 
     store: BlobStore
     ledger: Ledger
     clock: Clock
     policy: DriftPolicy
     page_rows: int
+    quality: QualitySource = no_quality
+    sequential: bool = True
 
     def reports(self, target: Target, window: Window) -> list[ReleaseReport]:
         """Return one report per release that answered, or one without numbers if none did.
@@ -88,15 +106,19 @@ class DriftDetector:
         traffic = count_traffic(target.use_case, records, start)
         if not traffic:
             return [self._no_traffic(target, window, objects)]
+        tested = tested_reports(self.store, *_key(target), window) if self.sequential else None
         reports = []
         for seen in traffic:
             problem = problems.get(seen.release_id, "")
             if problem:
                 verdict = insufficient_data(problem)
             else:
-                verdict = traffic_verdict(self.policy, target.use_case, seen)
+                earlier = None if tested is None else consecutive(tested, seen.release_id)
+                verdict = traffic_verdict(self.policy, target.use_case, seen, earlier)
             report = self._report(target, window, verdict, seen.release_id, seen.rows, objects)
-            reports.append(ReleaseReport(report, seen, problem))
+            report = report.model_copy(update={"role": seen.role})
+            quality = self.quality(target, seen.release_id, window)
+            reports.append(ReleaseReport(with_harm(report, quality), seen, problem))
         return reports
 
     def failure_report(self, target: Target, window: Window, error: Exception) -> DriftReport:
@@ -131,7 +153,10 @@ class DriftDetector:
             created_at=self.clock.now(),
             rows=rows,
             verdict=traffic.verdict,
+            drifted=traffic.drifted,
+            looks=traffic.looks,
             score=traffic.score,
+            score_name=target.use_case.drift_score,
             columns=traffic.columns,
             class_shares=traffic.class_shares,
             alarms=traffic.alarms,

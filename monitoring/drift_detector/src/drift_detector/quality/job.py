@@ -76,12 +76,13 @@ class QualityJob:
             history = self._history(target)
             for mark in self._days(target):
                 try:
-                    if mark.is_current():
+                    found = mark.change()
+                    if found is None:
                         continue
                     failures = len(outcome.failures)
                     self._measure(target, self._changed(target, mark, history), outcome, history)
                     if len(outcome.failures) == failures:
-                        mark.set()
+                        mark.set(found)
                 except ERRORS as error:
                     _log.error(str(error), extra={"fields": {"target": str(target)}})
                     outcome.failures.append(f"{target}: {error}")

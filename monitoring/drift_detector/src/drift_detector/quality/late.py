@@ -55,28 +55,34 @@ class DayMark:
     day: datetime
     now: datetime
 
-    def is_current(self) -> bool:
-        """Say whether nothing has changed since `set`."""
+    def change(self) -> bytes | None:
+        """Return what is there now for `set`; `None` if it is the same as then, or nothing."""
+        blobs = self._blobs()
+        if not blobs:
+            return None
+        found = self._text(blobs)
         try:
-            return self.store.read(self._path) == self._found().encode()
+            return None if self.store.read(self._path) == found else found
         except BlobNotFound:
-            return False
+            return found
 
-    def set(self) -> None:
-        """Remember what is there now."""
-        self.store.write(self._path, self._found().encode())
+    def set(self, found: bytes) -> None:
+        """Remember what was there before the windows of the day were measured."""
+        self.store.write(self._path, found)
 
     @property
     def _path(self) -> str:
         return quality_measured_path(self.target.use_case.name, self.target.environment, self.day)
 
-    def _found(self) -> str:
+    def _blobs(self) -> list[tuple[str, str]]:
         name, environment = self.target.use_case.name, self.target.environment
         folders = [
             folder
             for day in (self.day - DAY, self.day)
             for folder in (label_date_folder(name, day), log_date_folder(name, environment, day))
         ]
-        blobs = [(blob.path, blob.etag) for folder in folders for blob in self.store.list(folder)]
+        return [(blob.path, blob.etag) for folder in folders for blob in self.store.list(folder)]
+
+    def _text(self, blobs: list[tuple[str, str]]) -> bytes:
         over = self.day + DAY + self.target.use_case.label_maturity <= self.now
-        return sha256_json([over, *blobs])
+        return sha256_json([over, *blobs]).encode()

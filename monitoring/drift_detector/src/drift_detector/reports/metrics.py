@@ -7,13 +7,35 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from drift_detector.alerts import summary
-from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
+from platform_core.contracts.drift_report import (
+    ColumnDrift,
+    DriftReport,
+    DriftVerdict,
+    Movement,
+)
 
-HEADINGS = ("column", "kind", "rows", "missing", "PSI", "limit", "KS", "KS p", "verdict", "detail")
+HEADINGS = (
+    "column",
+    "kind",
+    "rows",
+    "missing",
+    "PSI",
+    "limit",
+    "KS",
+    "KS p",
+    "JS",
+    "e-value",
+    "verdict",
+    "detail",
+)
 NO_NUMBER = "-"
 REPORT_LABELS = ("use_case", "environment", "release_id")
 COLUMN_LABELS = (*REPORT_LABELS, "column")
 PREFIX = "mlplatform_drift"
+STATEMENTS = {
+    "drifted": "1 if the traffic differs from the baseline by more than the tolerance.",
+    "harmful": "1 if quality is below a gate, or the class mix beyond what is allowed.",
+}
 
 
 def table(reports: Sequence[DriftReport]) -> str:
@@ -54,9 +76,15 @@ def _cells(column: ColumnDrift) -> tuple[str, ...]:
         _number(column.psi_limit, ".4f"),
         _number(column.ks, ".4f"),
         _number(column.ks_p_value, ".2g"),
+        _number(column.jensen_shannon, ".4f"),
+        _number(column.e_value, ".2g"),
         column.verdict.value,
-        column.detail,
+        "; ".join(filter(None, [*map(_movement, column.moved), column.detail])),
     )
+
+
+def _movement(moved: Movement) -> str:
+    return f"{moved.values}: {moved.baseline_share:.1%} to {moved.share:.1%}"
 
 
 def _number(value: float | None, form: str) -> str:
@@ -72,6 +100,8 @@ class _ReportCollector(Collector):
         yield from self._report_metrics()
         yield self._column_metric("psi", "Population stability index against the baseline.")
         yield self._column_metric("ks", "Kolmogorov-Smirnov statistic against the baseline.")
+        yield self._column_metric("jensen_shannon", "Jensen-Shannon distance from the baseline.")
+        yield self._column_metric("e_value", "Evidence of the sequential test for drift.")
         yield self._column_metric("missing_share", "Share of the values that are missing.")
 
     def _report_metrics(self) -> Iterator[Metric]:
@@ -79,7 +109,9 @@ class _ReportCollector(Collector):
             f"{PREFIX}_rows", "Live rows in the latest window.", labels=REPORT_LABELS
         )
         score = GaugeMetricFamily(
-            f"{PREFIX}_score", "Largest PSI of the latest window.", labels=REPORT_LABELS
+            f"{PREFIX}_score",
+            "Largest PSI or Jensen-Shannon distance of the latest window.",
+            labels=REPORT_LABELS,
         )
         ended = GaugeMetricFamily(
             f"{PREFIX}_window_end_timestamp_seconds",
@@ -89,15 +121,22 @@ class _ReportCollector(Collector):
         verdicts = GaugeMetricFamily(
             f"{PREFIX}_verdict", "1 for the latest verdict.", labels=(*REPORT_LABELS, "verdict")
         )
+        statements = {
+            name: GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=REPORT_LABELS)
+            for name, text in STATEMENTS.items()
+        }
         for report in self._reports:
             labels = _labels(report)
+            for name, family in statements.items():
+                if (stated := getattr(report, name)) is not None:
+                    family.add_metric(labels, float(stated))
             rows.add_metric(labels, report.rows)
             ended.add_metric(labels, report.end.timestamp())
             if report.score is not None:
                 score.add_metric(labels, report.score)
             for verdict in DriftVerdict:
                 verdicts.add_metric([*labels, verdict.value], float(report.verdict is verdict))
-        yield from (rows, score, ended, verdicts)
+        yield from (rows, score, ended, verdicts, *statements.values())
 
     def _column_metric(self, name: str, text: str) -> Metric:
         family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=COLUMN_LABELS)

@@ -89,10 +89,19 @@ def _draw_categories(names: tuple[str, ...], counts: np.ndarray, rows: int) -> n
     return np.array(names, object)[index]
 
 
+def _statements(report: DriftReport) -> str:
+    words = {True: "yes", False: "no", None: "unknown"}
+    moved = [c.column for c in report.columns if c.drifted]
+    columns = f" ({', '.join(moved)})" if moved else ""
+    reasons = f" ({'; '.join(report.harm)})" if report.harm else ""
+    return f"Drifted: {words[report.drifted]}{columns}. Harmful: {words[report.harmful]}{reasons}."
+
+
 def _note(report: DriftReport, rows: int) -> str:
     text = (
         f"{report.use_case} {report.environment}, release {report.release_id}, "
         f"{report.start:%Y-%m-%d %H:%M} to {report.end:%Y-%m-%d %H:%M} UTC: {report.verdict}. "
+        f"{_statements(report)} "
         f"This page shows a sample of {rows} of {report.rows} rows. Its reference rows are drawn "
         "from the baseline's distributions, one column at a time. The verdict is that of the "
         "report, computed on all rows; figures here may differ a little."

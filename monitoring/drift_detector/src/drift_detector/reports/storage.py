@@ -34,6 +34,10 @@ SCHEMA = pa.schema(
         "psi_limit": pa.float64(),
         "ks": pa.float64(),
         "ks_p_value": pa.float64(),
+        "jensen_shannon": pa.float64(),
+        "e_value": pa.float64(),
+        "drifted": pa.bool_(),
+        "design_effect": pa.float64(),
         "detail": pa.string(),
     }
 )
@@ -74,7 +78,7 @@ def remove_superseded(store: BlobStore, written: list[DriftReport]) -> None:
 
 
 def _table(report: DriftReport) -> pa.Table:
-    head = report.model_dump(include=set(SCHEMA.names) - {"detail", "verdict", "rows"})
+    head = report.model_dump(include=set(SCHEMA.names) - {"detail", "verdict", "rows", "drifted"})
     head["report_verdict"] = report.verdict.value
     rows = [head | column.model_dump() for column in report.columns]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
