@@ -39,20 +39,24 @@ def drill(
     All of it happens in the use case `drill`; no other release, report or dataset is touched.
     Fails, naming the link, when one stays silent.
     """
-    from cli.drill.bootstrap import open_loop, train_and_promote
+    from cli.drill.bootstrap import open_loop
     from cli.drill.links import LinkStatus, follow
+    from cli.drill.steps import train_and_promote
     from platform_core.clock import SystemClock
 
-    with open_loop(rows, measure) as loop:
+    # No other drill has this seed, so its records and its release are new.
+    clock = SystemClock()
+    seed = int(clock.now().timestamp())
+    with open_loop(rows, seed, measure) as loop:
         links = loop.links()
         names = [link.name for link in links]
         if until not in names:
             raise typer.BadParameter(f"there is no link {until!r}; there are {', '.join(names)}")
         if setup:
-            train_and_promote()
+            train_and_promote(seed)
         results = []
         wanted = links[: names.index(until) + 1]
-        for result in follow(wanted, SystemClock(), timedelta(seconds=timeout), time.sleep):
+        for result in follow(wanted, clock, timedelta(seconds=timeout), time.sleep):
             results.append(result)
             if not as_json:
                 typer.echo(_line(result))
