@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from data_pipeline.columns import LABEL, PREDICTION_ID
 from data_pipeline.feedback.known import erased_predictions, read_known
 from data_pipeline.feedback.summary import FeedbackSummary
-from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.prediction_ids import prediction_time
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
@@ -51,17 +50,15 @@ class NewLabels:
         received = read_all_labels(store, case)
         known = read_known(store, case, version)
         wanted = _without_known(_without_erased(store, case, current_labels(received)), known)
-        by_hour = _by_hour(wanted)
         live = {
             hour: found
-            for hour, ids in sorted(by_hour.items())
+            for hour, ids in sorted(_by_hour(wanted).items())
             if len(found := _live(store, case, environments, hour, ids))
         }
         ids = pa.concat_arrays([pa.array([], pa.string()), *live.values()])
         labels = _of(wanted, ids)
         unmatched = wanted.num_rows - labels.num_rows
-        given = tuple(map(str, environments))
-        summary = None
+        given, summary = tuple(map(str, environments)), None
         if labels.num_rows:
             made = pc.min_max(labels[PREDICTION_ID])
             summary = FeedbackSummary(
@@ -76,11 +73,11 @@ class NewLabels:
         return cls(given, labels, tuple(live), summary, unmatched)
 
 
-def live_rows(records: pa.RecordBatch, ids: pa.Array) -> pa.RecordBatch:
+def live_rows(case: UseCase, records: pa.RecordBatch, ids: pa.Array) -> pa.RecordBatch:
     """Return the rows of the inference log of the predictions `ids` that count as traffic."""
     names = records.schema.names
     chosen = pc.and_(
-        pc.equal(records[PURPOSE], Purpose.LIVE.value), pc.is_in(records[PREDICTION_ID], ids)
+        pc.equal(records[PURPOSE], case.traffic.value), pc.is_in(records[PREDICTION_ID], ids)
     )
     if ROLE in names:  # records of earlier versions have none
         shadow = pc.fill_null(pc.equal(records[ROLE], ServingRole.SHADOW.value), False)
@@ -95,7 +92,7 @@ def _live(
         for environment in environments:
             columns = [PREDICTION_ID, PURPOSE, ROLE]
             for batch in read_log(store, case.name, environment, hour, hour + HOUR, columns):
-                yield live_rows(batch, ids)[PREDICTION_ID]
+                yield live_rows(case, batch, ids)[PREDICTION_ID]
 
     return pc.unique(pa.concat_arrays([pa.array([], pa.string()), *found()]))
 
