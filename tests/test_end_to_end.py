@@ -236,7 +236,7 @@ def test_labels_of_live_answers_measure_quality(served: Platform) -> None:
     start = datetime.now(UTC)
     for first in (0, 60):
         rows = flowers.slice(first, 60).select(IRIS.record_schema.names).to_pylist()
-        body = {"records": rows}
+        body = {"records": [{"features": list(row.values())} for row in rows]}
         answers = served.answer("/models/iris/predict/batch-sync", body, "production")
         known = flowers["species"].slice(first, 60).to_pylist()
         if first:
