@@ -9,12 +9,12 @@ from manifests import REGISTRY, TAG, Manifest, names, walk
 
 VOLUMES = {"configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 MIN_IN_PRODUCTION = 2
-# A single replica by design: the scheduler must not run twice.
-SINGLE = {("Deployment", "training-scheduler")}
+# A single replica by design: neither must run twice.
+SINGLE = {("Deployment", "training-scheduler"), ("Deployment", "release-controller")}
 FINITE = {"CronJob", "Job"}
-# Two of them deploy releases; the head of Ray resizes its cluster.
+# The first two deploy and repair releases; the head of Ray resizes its cluster.
 CALLS_THE_API = {
-    ("Deployment", "training-scheduler"),
+    ("Deployment", "release-controller"),
     ("CronJob", "releases"),
     ("RayCluster", "ray"),
 }

@@ -17,6 +17,7 @@ COMPONENTS = (
     "monitoring/drift_detector",
     "model-serving/batch-inference",
     "model-serving/inference-service",
+    "monitoring/release_controller",
     "model-serving/api-gateway",
     "training",
     "libs/releases",

@@ -21,7 +21,7 @@ CLUSTER = read_env(ROOT / "config" / "cluster.env")
 ACCESS = ROOT / "terraform" / "base-infra" / "access.yaml"
 OF_THE_CONTAINER = {
     "HOME",  # a folder that can be written
-    "PREDICTOR",  # a part of PREDICTOR_URL
+    "INFERENCE_SERVICE",  # a part of PREDICTOR_URL
     "RELEASES_ARGUMENTS",  # of the command line
 }
 """Variables in manifests that are not settings."""
@@ -134,7 +134,9 @@ def test_paths_in_the_settings_are_volumes():
         assert str(Path(CLUSTER[key]).parent) in mounts(container(GATEWAY))
     assert CLUSTER["PLATFORM_HOME"] in mounts(container(RUNTIME))
     for environment in ("staging", "production"):
-        model = deployed("InferenceService", environment)["spec"]["predictor"]["model"]
+        model = deployed("InferenceService", f"{environment}-template")["spec"]["predictor"][
+            "model"
+        ]
         assert mounts(model) == {CLUSTER["MODEL_REPOSITORY"]}
 
 
@@ -150,12 +152,13 @@ def test_host_names_in_the_settings_are_services():
     assert [port["port"] for port in gateway] == [80]
     ray = deployed("RayCluster", "ray")["metadata"]["name"]
     assert CLUSTER["RAY_ADDRESS"] == f"{ray}-head-svc.ray.svc.cluster.local:6379"
-    # {use_case}-staging is KServe's own, {use_case}-production our Service.
+    # The Service of a release has the name of its InferenceService and is in its namespace.
     for environment in ("staging", "production"):
-        url = CLUSTER[f"INFERENCE_URL_{environment.upper()}"]
-        assert url == f"http://{{use_case}}-{environment}.serving.svc.cluster.local"
-        namespace = deployed("InferenceService", environment)["metadata"]["namespace"]
-        assert namespace == deployed("Service", "production")["metadata"]["namespace"] == "serving"
+        template = deployed("InferenceService", f"{environment}-template")["metadata"]
+        url = f"http://{{use_case}}-{environment}-{{release}}.{template['namespace']}.svc.cluster.local"
+        assert CLUSTER[f"INFERENCE_URL_{environment.upper()}"] == url
+        assert template["annotations"]["serving.kserve.io/stop"] == "true"
+    assert CLUSTER["DEPLOYER_URL"] == f"kserve://{template['namespace']}"
 
 
 def test_the_gateway_has_time_to_drain_and_upload():

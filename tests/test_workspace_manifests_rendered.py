@@ -26,6 +26,9 @@ from manifests import (
     render,
 )
 
+from platform_core.contracts.environments import Environment
+from releases.deployers.kserve.desired import ReleaseSpec, inference_service
+
 Manifest = dict[str, Any]
 CLUSTER = read_env(ROOT / "config" / "cluster.env")
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
@@ -111,7 +114,7 @@ def test_hashed_names_are_consistent(rendered: dict[str, list[Manifest]]):
 def test_every_use_case_has_both_environments(rendered: dict[str, list[Manifest]], use_case: str):
     found = rendered["model-serving/inference-service/deploy/overlays/production"]
     services = {o["metadata"]["name"]: o for o in found if o["kind"] == "InferenceService"}
-    staging, production = (services[f"{use_case}-{e}"] for e in ("staging", "production"))
+    staging, production = (services[f"{use_case}-{e}-template"] for e in ("staging", "production"))
     assert staging["spec"]["predictor"]["minReplicas"] == 0
     assert production["spec"]["predictor"]["minReplicas"] >= 2
     for service in (staging, production):
@@ -121,6 +124,52 @@ def test_every_use_case_has_both_environments(rendered: dict[str, list[Manifest]
         # Without both, KServe adds its agent for multi-model servers (docs/adr/0033).
         (initializer,) = service["spec"]["predictor"]["initContainers"]
         assert (model["storageUri"][0], initializer["name"]) == ("/", "storage-initializer")
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", ["production", "production-separate", "production-triton"])
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_release_is_a_copy_of_the_template(
+    rendered: dict[str, list[Manifest]], overlay: str, environment: str
+):
+    """Where the template's name is, the release's is: pods of other releases are not selected."""
+    found = rendered[f"model-serving/inference-service/deploy/overlays/{overlay}"]
+    (template,) = (o for o in found if o["metadata"]["name"] == f"spam-{environment}-template")
+    release = ReleaseSpec("spam", "0123abcd" * 4, '{"release_uri": "https://store/a"}')
+    service = inference_service(template, Environment(environment), release)
+    assert template["metadata"]["name"] not in str(service)
+    assert set(template["spec"]) == set(service["spec"])
+    name = f"spam-{environment}-0123abcd"
+    for part in service["spec"].values():
+        for constraint in part.get("topologySpreadConstraints", []):
+            owner = constraint["labelSelector"]["matchLabels"]["serving.kserve.io/inferenceservice"]
+            assert owner == name
+        labels = {key: part["labels"][f"mlplatform/{key}"] for key in ("use-case", "environment")}
+        assert labels == {"use-case": "spam", "environment": environment}
+    model = service["spec"]["predictor"]["model"]
+    triton = overlay == "production-triton"
+    assert model["storageUri"] == ("https://store/a/model" if triton else "/mnt/model-repository")
+    for container in service["spec"].get("transformer", {}).get("containers", []):
+        variables = {v["name"]: v.get("value") for v in container["env"]}
+        url = variables["PREDICTOR_URL"].replace("$(INFERENCE_SERVICE)", name)
+        assert variables["INFERENCE_SERVICE"] == name
+        assert url == f"http://{name}-predictor.serving.svc.cluster.local"
+
+
+@needs_kubectl
+@pytest.mark.parametrize("use_case", ["spam", "iris"])
+def test_the_disruption_budget_covers_every_release(
+    rendered: dict[str, list[Manifest]], use_case: str
+):
+    found = rendered["model-serving/inference-service/deploy/overlays/production-separate"]
+    (budget,) = (
+        o["spec"]["selector"]["matchLabels"]
+        for o in found
+        if (o["kind"], o["metadata"]["name"]) == ("PodDisruptionBudget", f"{use_case}-production")
+    )
+    (template,) = (o for o in found if o["metadata"]["name"] == f"{use_case}-production-template")
+    for part in ("predictor", "transformer"):
+        assert budget.items() <= template["spec"][part]["labels"].items()
 
 
 @needs_kubectl
@@ -216,9 +265,7 @@ def test_a_gateway_that_violates_a_rule_is_refused(
 @pytest.mark.parametrize("fewest", [0, 1])
 def test_production_is_never_scaled_to_zero(rendered: dict[str, list[Manifest]], fewest: int):
     found = rendered["model-serving/inference-service/deploy/overlays/production"]
-    (service,) = (
-        o for o in found if o["metadata"]["name"] == "spam-production" and "predictor" in o["spec"]
-    )
+    (service,) = (o for o in found if o["metadata"]["name"] == "spam-production-template")
     few = edited(service, "spec/predictor/minReplicas", fewest)
     assert f"minReplicas is {fewest}; production needs 2" in "\n".join(broken([few], True))
     assert broken([few], production=False) == []

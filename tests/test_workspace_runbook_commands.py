@@ -28,7 +28,7 @@ MEANING = {
 }  # fmt: skip
 """What a reader would put in place of a word in angle brackets."""
 BY_PLACE = {
-    "deploy/<name>": "deploy/spam-production-predictor",
+    "deploy/<name>": "deploy/spam-production-0123abcd-predictor",
     "externalsecret <name>": "externalsecret api-keys",
     "-n ray exec <pod>": "-n ray exec ray-head",
 }
@@ -111,7 +111,7 @@ def _of_others() -> Iterator[dict[str, Any]]:
     deployments = {
         "mysql": "kubeflow", "ml-pipeline": "kubeflow", "mlflow": "mlflow",
         "kube-prometheus-stack-grafana": "monitoring", "prometheus": "monitoring",
-        "spam-production-predictor": "serving", "ingress": "istio-system",
+        "spam-production-0123abcd-predictor": "serving", "ingress": "istio-system",
     }  # fmt: skip
     for name, namespace in deployments.items():
         template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": []}}

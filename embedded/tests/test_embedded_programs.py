@@ -26,6 +26,7 @@ VALUES = {
     "inference_url_production": "http://127.0.0.1:8091",
     "gateway_url": "http://127.0.0.1:8000",
     "gateway_api_key": "test-admin-key",
+    "controller_port": 8070,
     "embedded_staging_grpc_port": 8082,
     "embedded_production_grpc_port": 8092,
     "embedded_staging_candidates_grpc_port": 8084,
@@ -49,6 +50,7 @@ def test_every_program_listens_where_its_url_says(tmp_path):
         "inference-staging": [8081, 8082],
         "inference-production": [9999, 8092],
         "gateway": [8000],
+        "release-controller": [8070],
         "monitor": [],
         "scheduler": [],
     }

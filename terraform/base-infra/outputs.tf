@@ -175,6 +175,7 @@ output "installation_env" {
     INFERENCE_SERVICE_CLIENT_ID   = azurerm_user_assigned_identity.component["inference-service"].client_id
     FEATURE_TRANSFORMER_CLIENT_ID = azurerm_user_assigned_identity.component["feature-transformer"].client_id
     RAY_CLIENT_ID                 = azurerm_user_assigned_identity.component["ray"].client_id
+    RELEASE_CONTROLLER_CLIENT_ID  = azurerm_user_assigned_identity.component["release-controller"].client_id
     DRIFT_DETECTOR_CLIENT_ID      = azurerm_user_assigned_identity.component["drift-detector"].client_id
     TRAINING_SCHEDULER_CLIENT_ID  = azurerm_user_assigned_identity.component["training-scheduler"].client_id
   } : "${key}=${value}\n"])

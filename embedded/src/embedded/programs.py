@@ -24,6 +24,7 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
         *(_inference(settings, environment) for environment in Environment),
         *_candidates(settings),
         _gateway(settings),
+        _release_controller(settings),
         Program("monitor", _module("drift_detector")),
         Program("scheduler", _module("training")),
     ]
@@ -135,6 +136,18 @@ def _gateway(settings: EmbeddedSettings) -> Program:
         probe=Probe(f"{url}/health/live"),
         url=url,
         stop_seconds=SPOOL_STOP_SECONDS,
+    )
+
+
+def _release_controller(settings: EmbeddedSettings) -> Program:
+    port = settings.controller_port
+    url = f"http://127.0.0.1:{port}"
+    return Program(
+        "release-controller",
+        _module("release_controller"),
+        ports=(Port(port, "CONTROLLER_PORT"),),
+        probe=Probe(f"{url}/health/live"),
+        url=url,
     )
 
 

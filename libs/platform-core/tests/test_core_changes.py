@@ -124,7 +124,26 @@ def test_a_suggestion_waits_for_as_many_people_as_it_needs(changes: Changes, use
         changes.decide(one, "ada", True, "twice")
     assert changes.decide(one, "bob", True, "me too").status is ChangeStatus.REQUESTED
     with pytest.raises(Conflict, match="is requested; only a suggested one"):
-        changes.decide(one, "eve", False, "too late")
+        changes.decide(one, "eve", True, "me three")
+
+
+def test_a_change_can_be_withdrawn_until_it_is_being_applied(
+    changes: Changes, use_case: str, clock: ManualClock
+) -> None:
+    one, two = f"{use_case}1", f"{use_case}2"
+    for change_id in (one, two):
+        changes.submit(request(change_id, use_case))
+    assert changes.decide(one, "ada", False, "not now").status is ChangeStatus.REJECTED
+    changes.begin_step(two, "taken")
+    clock.advance(timedelta(seconds=1))
+    changes.begin_step(two, "verifying")
+    steps = changes.get(two).steps
+    assert [(step.time, step.text) for step in steps] == [
+        (NOON, "taken"),
+        (NOON + timedelta(seconds=1), "verifying"),
+    ]
+    with pytest.raises(Conflict, match="not being applied yet"):
+        changes.decide(two, "ada", False, "too late")
 
 
 def test_one_rejection_rejects(changes: Changes, use_case: str) -> None:

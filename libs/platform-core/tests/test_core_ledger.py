@@ -16,8 +16,8 @@ from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.serving_state import ServingState
-from platform_core.errors import LedgerConflict, ReleaseRefused
-from platform_core.ledger import GENESIS, Ledger
+from platform_core.errors import LedgerConflict, ReleaseRefused, UpstreamUnavailable
+from platform_core.ledger import GENESIS, Ledger, LedgerAnchors
 from platform_core.ports.blob_store import BlobStore
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -149,3 +149,54 @@ def test_one_of_many_writers_wins(store: BlobStore, clock: ManualClock, use_case
         won = list(pool.map(append, range(WRITERS)))
     assert won.count(True) == 1
     assert ledger.active(use_case, Environment.STAGING) == f"from-{won.index(True)}"
+
+
+@pytest.fixture
+def anchored(store: BlobStore, clock: ManualClock) -> Ledger:
+    return Ledger(store, clock, LedgerAnchors(MemoryBlobStore()))
+
+
+def test_a_cut_tail_is_noticed(anchored: Ledger, store: BlobStore, use_case: str) -> None:
+    for release in ("r1", "r2", "r3"):
+        anchored.append(change(use_case, release))
+    assert anchored.active(use_case, Environment.STAGING) == "r3"
+    for number in (3, 2):
+        store.delete(f"models/{use_case}/_ledger/staging/{number:08d}.json")
+        with pytest.raises(ReleaseRefused, match=f"ends with entry {number - 1}, and entry 3"):
+            anchored.entries(use_case, Environment.STAGING)
+        with pytest.raises(ReleaseRefused):
+            anchored.append(change(use_case, "r4"))
+
+
+def test_a_tail_that_was_written_again_is_noticed(
+    anchored: Ledger, ledger: Ledger, store: BlobStore, use_case: str
+) -> None:
+    for release in ("r1", "r2"):
+        anchored.append(change(use_case, release))
+    store.delete(f"models/{use_case}/_ledger/staging/{2:08d}.json")
+    ledger.append(change(use_case, "r3"))
+    with pytest.raises(ReleaseRefused, match="entry 2 is not the one"):
+        anchored.entries(use_case, Environment.STAGING)
+
+
+def test_anchors_may_lag_behind(anchored: Ledger, ledger: Ledger, use_case: str) -> None:
+    anchored.append(change(use_case, "r1"))
+    ledger.append(change(use_case, "r2"))
+    assert anchored.active(use_case, Environment.STAGING) == "r2"
+    anchored.append(change(use_case, "r3"))
+    assert len(anchored.entries(use_case, Environment.STAGING)) == 3
+
+
+class NoAnchors(MemoryBlobStore):
+    def create(self, path: str, data: bytes) -> str:
+        del path, data
+        raise UpstreamUnavailable("the anchors' store does not answer")
+
+
+def test_an_entry_counts_although_its_anchor_cannot_be_written(
+    store: BlobStore, clock: ManualClock, use_case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(store, clock, LedgerAnchors(NoAnchors()))
+    ledger.append(change(use_case, "r1"))
+    assert ledger.active(use_case, Environment.STAGING) == "r1"
+    assert "is not anchored" in caplog.text

@@ -8,16 +8,6 @@ from hypothesis import strategies as st
 
 from platform_core.contracts.comparison import ComparisonVerdict
 from platform_core.contracts.ledger import Action
-from platform_core.contracts.policy import (
-    ActionLimits,
-    Finding,
-    Mode,
-    Policy,
-    PromotionPolicy,
-    RetrainingPolicy,
-    RollbackPolicy,
-    Windows,
-)
 from platform_core.contracts.serving_state import Canary, ServingState, Shadow
 from platform_core.errors import ConfigurationError
 from platform_core.policies import (
@@ -29,6 +19,16 @@ from platform_core.policies import (
     read_policy,
     retraining_due,
     rollback_due,
+)
+from platform_core.policies.contract import (
+    ActionLimits,
+    Finding,
+    Mode,
+    Policy,
+    PromotionPolicy,
+    RetrainingPolicy,
+    RollbackPolicy,
+    Windows,
 )
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

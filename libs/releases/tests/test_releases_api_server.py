@@ -11,14 +11,25 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 from kubernetes.client import AdmissionregistrationV1Api, ApiException, CoreV1Api
 from kubernetes_api.controller import KServeController
 from kubernetes_api.server import ApiServer
 
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.settings import ServingSettings
 from releases.deployers.kserve.connect import api_client
+from releases.deployers.kserve.desired import (
+    OWNER,
+    ReleaseSpec,
+    inference_service,
+    service_name,
+)
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "model-serving" / "inference-service" / "deploy"
+CLUSTER = ROOT / "config" / "cluster.env"
 SERVING = "/apis/serving.kserve.io"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 WEBHOOK = "inferenceservice.serving.kserve.io"
@@ -170,33 +181,62 @@ def api_server():
     server.stop()
 
 
-PRODUCTION = "environments/production/inference-service.yaml"
+RELEASE = ReleaseSpec("iris", "0123abcd" * 4, '{"release_id": "a"}')
+
+
+def manifest():
+    """Return the template of `iris` in production as the manifests have it."""
+    text = (DEPLOY / "environments" / "production" / "inference-service.yaml").read_text()
+    template = yaml.safe_load(text.replace("USE_CASE", "iris"))
+    template["metadata"]["name"] = f"iris-{template['metadata']['name']}"
+    return template
 
 
 @pytest.fixture
-def production(api_server):
-    """Return the InferenceService of production with a release, and install its runtime."""
+def runtime(api_server):
     runtime = yaml.safe_load((DEPLOY / "base" / "onnx-runtime.yaml").read_text())
     api_server.stores["servingruntimes"].create("serving", runtime, "kubectl")
-    service = yaml.safe_load((DEPLOY / PRODUCTION).read_text())
-    service["spec"]["predictor"]["annotations"]["mlplatform/release"] = '{"release_id": "a"}'
-    return service
 
 
-def test_our_pods_get_no_agent_and_pass_pod_security(api_server, tmp_path, production):
-    pods = started(api_server, tmp_path, production)
-    assert len(pods) == production["spec"]["predictor"]["minReplicas"]
+def test_the_template_itself_runs_nothing(api_server, tmp_path, runtime):
+    assert started(api_server, tmp_path, manifest()) == []
+
+
+def test_our_pods_get_no_agent_and_pass_pod_security(api_server, tmp_path, runtime):
+    service = inference_service(manifest(), Environment.PRODUCTION, RELEASE)
+    pods = started(api_server, tmp_path, service)
+    assert len(pods) == service["spec"]["predictor"]["minReplicas"]
     for pod in pods:
         assert [c["name"] for c in pod["spec"]["containers"]] == ["kserve-container"]
         assert [c["name"] for c in pod["spec"]["initContainers"]] == ["storage-initializer"]
     assert api_server.stores["configmaps"].objects == {}
 
 
+def test_the_pods_of_a_release_spread_among_themselves():
+    service = inference_service(manifest(), Environment.PRODUCTION, RELEASE)
+    constraints = service["spec"]["predictor"]["topologySpreadConstraints"]
+    selectors = [c["labelSelector"]["matchLabels"] for c in constraints]
+    assert selectors == [{OWNER: "iris-production-0123abcd"}] * 2
+
+
 def test_a_service_without_a_storage_uri_gets_the_agent_of_multi_model_servers(
-    api_server, tmp_path, production
+    api_server, tmp_path, runtime
 ):
-    del production["spec"]["predictor"]["model"]["storageUri"]
+    service = inference_service(manifest(), Environment.PRODUCTION, RELEASE)
+    del service["spec"]["predictor"]["model"]["storageUri"]
     api_server.pod_security.clear()  # the agent does not pass
-    for pod in started(api_server, tmp_path, production):
+    for pod in started(api_server, tmp_path, service):
         assert [c["name"] for c in pod["spec"]["containers"]] == ["kserve-container", "agent"]
-    assert api_server.stores["configmaps"].get("serving", "modelconfig-production-0")
+    name = f"modelconfig-{service['metadata']['name']}-0"
+    assert api_server.stores["configmaps"].get("serving", name)
+
+
+def test_the_settings_reach_the_address_of_a_release():
+    """In Standard mode the deployer makes it, in Knative mode KServe does."""
+    settings = dotenv_values(CLUSTER)
+    serving = ServingSettings(**{key.lower(): settings[key] for key in settings if "_URL_" in key})
+    for environment in Environment:
+        name = service_name("email_categories", environment, RELEASE.release_id)
+        for role in ServingRole:
+            url = serving.release_url(environment, "email_categories", RELEASE.release_id, role)
+            assert url == f"http://{name}.serving.svc.cluster.local"

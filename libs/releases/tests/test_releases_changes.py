@@ -1,78 +1,155 @@
 """Changes of what an environment serves, with a failure at every step."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.gateway_state import GatewayState
 from platform_core.contracts.ledger import Action, ChangeStatus
 from platform_core.contracts.release import DecisionRule, GateCheck
-from platform_core.errors import (
-    GateRefused,
-    LedgerConflict,
-    Refused,
-    ReleaseNotFound,
-    ReleaseRefused,
-    UnknownUseCase,
-    UpstreamUnavailable,
-)
-from platform_core.storage import baseline_path, release_path
+from platform_core.contracts.serving_state import Canary, ServingRole, ServingState
+from platform_core.errors import Refused
+from platform_core.storage import baseline_path, gateway_path, release_path
 from scoring import build_release, load_lineage, store_release
 from scoring.release import model_file
+from scoring.testing import DATASET
 from use_cases import use_case
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
-IRIS, SPAM = use_case("iris"), use_case("spam")
-DATASET = "0" * 16
-AUDIT = {"actor": "tester", "reason": "because"}
+APPLIED, WAS_REFUSED, FAILED = ChangeStatus.APPLIED, ChangeStatus.REFUSED, ChangeStatus.FAILED
+STABLE, CANARY, SHADOW = ServingRole.STABLE, ServingRole.CANARY, ServingRole.SHADOW
+SPAM = use_case("spam")
 
 
 def test_a_release_goes_to_staging_and_from_there_to_production(world):
     release = world.release()
-    outcome = world.service.deploy_to_staging("iris", release, **AUDIT)
-    assert (outcome.changed, outcome.release_id, outcome.from_release) == (True, release, None)
+    assert world.apply(Action.DEPLOY, release[:10], STAGING).status is APPLIED
     assert world.served(STAGING) == release
     assert world.served(PRODUCTION) is None
-    assert world.service.promote("iris", **AUDIT).release_id == release
+    change = world.promote()
     assert world.served(PRODUCTION) == release
-    change = world.last()
-    assert (change.action, change.status) == (Action.PROMOTE, ChangeStatus.APPLIED)
+    assert change == world.last()
+    assert (change.action, change.status, change.detail) == (Action.PROMOTE, APPLIED, "")
     assert (change.from_release, change.to_release) == (None, release)
     assert (change.actor, change.reason) == ("tester", "because")
 
 
 def test_promoting_the_served_release_changes_nothing(world):
     release = world.release()
-    world.service.promote("iris", release[:10], **AUDIT)
-    outcome = world.service.promote("iris", release, **AUDIT)
-    assert (outcome.changed, outcome.detail) == (False, "")
+    world.promote(release)
+    change = world.promote(release)
+    assert (change.status, change.detail) == (APPLIED, "nothing to do")
+    assert change.from_state == change.to_state
     assert world.count() == 1
 
 
-def test_an_empty_staging_has_nothing_to_promote(world):
-    with pytest.raises(Refused, match="nothing to promote"):
-        world.service.promote("iris", **AUDIT)
-    with pytest.raises(ReleaseNotFound):
-        world.service.promote("iris", "abc", **AUDIT)
-    with pytest.raises(UnknownUseCase):
-        world.service.promote("roses", **AUDIT)
-    assert world.count() == 0
+def test_a_request_that_names_no_release_or_use_case_is_refused(world):
+    assert "nothing to promote" in world.promote().detail
+    change = world.promote("abc")
+    assert (change.status, change.to_state) == (WAS_REFUSED, ServingState())
+    assert "there is no release abc" in change.detail
+    assert world.count() == 2
+    unknown = world.promote("abc", case="roses")
+    assert (unknown.status, "roses" in unknown.detail) == (WAS_REFUSED, True)
+
+
+def test_a_change_is_applied_once(world):
+    first, second = world.release(0), world.release(1)
+    request = world.request(Action.PROMOTE, first)
+    assert world.service.apply(request).status is APPLIED
+    world.promote(second)
+    assert world.service.apply(request).to_release == first
+    assert world.served() == second
+    assert world.count() == 2
 
 
 def test_each_rollback_goes_one_release_back(world):
     releases = [world.release(seed) for seed in range(3)]
     for release in releases:
-        world.service.promote("iris", release, **AUDIT)
+        world.promote(release)
     for expected in (releases[1], releases[0]):
-        outcome = world.service.rollback("iris", PRODUCTION, **AUDIT)
-        assert outcome.release_id == expected == world.served()
+        assert world.rollback().to_release == expected == world.served()
         assert world.last().action is Action.ROLLBACK
-    with pytest.raises(Refused, match="nothing to roll back to"):
-        world.service.rollback("iris", PRODUCTION, **AUDIT)
-    with pytest.raises(Refused, match="nothing to roll back to"):
-        world.service.rollback("iris", STAGING, **AUDIT)
+    for environment in Environment:
+        change = world.rollback(environment=environment)
+        assert (change.status, "nothing to roll back to" in change.detail) == (WAS_REFUSED, True)
     assert world.served() == releases[0]
+
+
+def test_a_canary_begins_grows_and_becomes_stable(world):
+    old, new = world.release(0), world.release(1)
+    world.promote(old)
+    begun = world.apply(Action.CANARY, new, percent=10)
+    assert world.state().canary == Canary(release_id=new, percent=10, change_id=begun.change_id)
+    assert world.running() == {(old, STABLE), (new, CANARY)}
+    world.apply(Action.CANARY, percent=50)
+    assert world.state().canary.percent == 50
+    assert world.state().canary.change_id == begun.change_id
+    assert world.served() == old
+    assert world.promote().to_state == ServingState(stable=new)
+    assert world.served() == new
+    assert world.running() == {(old, STABLE), (new, STABLE)}  # the old one is warm
+
+
+def test_a_shadow_serves_no_caller_and_ends_by_abort(world):
+    old, new = world.release(0), world.release(1)
+    world.promote(old)
+    world.apply(Action.SHADOW, new)
+    assert world.running() == {(old, STABLE), (new, SHADOW)}
+    assert "only a shadow" in world.promote(new).detail
+    assert world.apply(Action.ABORT).status is APPLIED
+    assert world.running() == {(old, STABLE)}
+    assert world.apply(Action.ABORT).detail == "nothing to do"
+
+
+def test_a_rollback_to_a_warm_release_starts_nothing(world):
+    old, new = world.release(0), world.release(1)
+    world.promote(old)
+    world.promote(new)
+    world.deployer.slow = (old, new)
+    world.clock.advance(timedelta(minutes=29))
+    world.service.reconcile("iris", PRODUCTION)
+    assert world.rollback().status is APPLIED
+    assert world.served() == old
+    world.clock.advance(timedelta(minutes=31))
+    world.service.reconcile("iris", PRODUCTION)
+    assert world.running() == {(old, STABLE)}
+
+
+def write_gateway(world, sequence, gateway="one", age=timedelta(0)):
+    state = GatewayState(
+        gateway_id=gateway,
+        time=world.clock.now() - age,
+        entries={"iris/production": sequence},
+    )
+    world.store.write(gateway_path(gateway), state.model_dump_json().encode())
+
+
+def test_a_service_stays_until_every_gateway_has_read_that_it_ended(world):
+    old, new = world.release(0), world.release(1)
+    world.promote(old)
+    world.apply(Action.CANARY, new, percent=10)
+    write_gateway(world, 2, "first")
+    write_gateway(world, 3, "second")
+    write_gateway(world, 1, "dead", age=timedelta(minutes=3))
+    world.store.write(gateway_path("unreadable"), b"{}")
+    world.apply(Action.ABORT)
+    assert (new, CANARY) in world.running()
+    write_gateway(world, 3, "first")
+    world.service.reconcile("iris", PRODUCTION)
+    assert world.running() == {(old, STABLE)}
+
+
+def test_a_state_that_is_not_the_expected_one(world):
+    old, new = world.release(0), world.release(1)
+    world.promote(old)
+    change = world.promote(new, expected_state=ServingState(stable=new))
+    assert change.status is WAS_REFUSED
+    assert f"stable is {old}, expected {new}" in change.detail
+    assert world.promote(new, expected_state=ServingState(stable=old)).status is APPLIED
 
 
 def good_and_worse_release(world):
@@ -87,30 +164,25 @@ def good_and_worse_release(world):
     return world.register(good), world.register(worse)
 
 
-def test_promotion_compares_with_what_production_serves_now(world):
+@pytest.mark.parametrize(("action", "percent"), [(Action.PROMOTE, None), (Action.CANARY, 10)])
+def test_a_release_that_answers_is_compared_with_the_stable_one(world, action, percent):
     good, worse = good_and_worse_release(world)
-    world.service.promote("spam", good, **AUDIT)
-    with pytest.raises(GateRefused, match="champion 0"):
-        world.service.promote("spam", worse, **AUDIT)
+    world.promote(good, case="spam")
+    refused = world.apply(action, worse, case="spam", percent=percent)
     assert world.served(case="spam") == good
-    refused = world.last(case="spam")
-    assert (refused.status, refused.to_release) == (ChangeStatus.REFUSED, worse)
-    assert "margin" in refused.detail
+    assert (refused.status, "champion 0" in refused.detail) == (WAS_REFUSED, True)
+    assert "margin" in world.last(case="spam").detail
+    assert world.running(case="spam") == {(good, STABLE)}
 
 
-def test_a_better_release_replaces_a_worse_one(world):
+def test_a_shadow_and_a_rollback_are_not_compared_with_the_stable_release(world):
     good, worse = good_and_worse_release(world)
-    world.service.promote("spam", worse, **AUDIT)
-    world.service.promote("spam", good, **AUDIT)
-    assert world.served(case="spam") == good
-
-
-def test_a_rollback_is_not_compared_with_the_present_release(world):
-    good, worse = good_and_worse_release(world)
-    world.service.promote("spam", worse, **AUDIT)
-    world.service.promote("spam", good, **AUDIT)
-    world.service.rollback("spam", PRODUCTION, **AUDIT)
+    world.promote(worse, case="spam")
+    world.promote(good, case="spam")
+    assert world.apply(Action.SHADOW, worse, case="spam").status is APPLIED
+    world.rollback(case="spam")
     assert world.served(case="spam") == worse
+    assert world.state(case="spam") == ServingState(stable=worse)
 
 
 def corrupt(world, release):
@@ -143,89 +215,74 @@ def slow_server(world, release):
     world.deployer.slow = (release,)
 
 
-def interrupt(world, release):
-    def stop():
-        raise KeyboardInterrupt
-
-    world.smoke.before_check = stop
-
-
 FAILURES = {
-    "corrupt": (corrupt, ReleaseRefused, ChangeStatus.REFUSED),
-    "no baseline": (drop_baseline, ReleaseRefused, ChangeStatus.REFUSED),
-    "gate not passed": (fail_gate, GateRefused, ChangeStatus.REFUSED),
-    "no rows to compare on": (drop_dataset, GateRefused, ChangeStatus.REFUSED),
-    "smoke": (refuse_smoke, Refused, ChangeStatus.REFUSED),
-    "server too slow": (slow_server, UpstreamUnavailable, ChangeStatus.FAILED),
-    "interrupted": (interrupt, KeyboardInterrupt, ChangeStatus.FAILED),
+    "corrupt": (corrupt, WAS_REFUSED, "corrupt"),
+    "no baseline": (drop_baseline, WAS_REFUSED, "baseline"),
+    "gate not passed": (fail_gate, WAS_REFUSED, "too low"),
+    "no rows to compare on": (drop_dataset, WAS_REFUSED, "cannot be compared"),
+    "smoke": (refuse_smoke, WAS_REFUSED, "smoke test: wrong answer"),
+    "server too slow": (slow_server, FAILED, "it did not answer in time"),
 }
 
 
-@pytest.mark.parametrize(("breaks", "error", "verdict"), FAILURES.values(), ids=FAILURES)
-def test_after_any_failure_the_old_release_keeps_serving(breaks, error, verdict, world):
+@pytest.mark.parametrize(("action", "percent"), [(Action.PROMOTE, None), (Action.CANARY, 10)])
+@pytest.mark.parametrize(("breaks", "status", "reason"), FAILURES.values(), ids=FAILURES)
+def test_after_any_failure_the_old_state_serves(breaks, status, reason, action, percent, world):
     old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **AUDIT)
+    world.promote(old)
     breaks(world, new)
-    with pytest.raises(error) as caught:
-        world.service.promote("iris", new, **AUDIT)
+    change = world.apply(action, new, percent=percent)
+    assert change == world.last()
+    assert (change.status, reason in change.detail) == (status, True)
+    assert change.from_state == ServingState(stable=old)
+    assert change.to_state != change.from_state
     assert world.served() == old
-    change = world.last()
-    assert (change.status, change.from_release, change.to_release) == (verdict, old, new)
-    assert change.detail == (str(caught.value) or "KeyboardInterrupt")
+    assert world.running() == {(old, STABLE)}
 
 
 @pytest.mark.parametrize("breaks", [refuse_smoke, slow_server])
 def test_a_first_release_that_fails_leaves_nothing_served(breaks, world):
     release = world.release()
     breaks(world, release)
-    with pytest.raises((Refused, UpstreamUnavailable)):
-        world.service.promote("iris", release, **AUDIT)
+    assert world.promote(release).status is not APPLIED
     assert world.served() is None
-    assert world.ledger.active("iris", PRODUCTION) is None
+    assert world.running() == frozenset()
+
+
+def test_changes_of_a_percent_and_of_a_role_start_only_what_is_new(world):
+    old, new, third = (world.release(seed) for seed in range(3))
+    world.promote(old)
+    world.apply(Action.CANARY, new, percent=10)
+    world.deployer.slow = (old, new)  # nothing of them may be started again
+    assert world.apply(Action.CANARY, percent=20).status is APPLIED
+    assert world.apply(Action.SHADOW, third).status is APPLIED
+    assert world.served() == old
 
 
 def test_a_release_that_was_never_registered_is_registered(world):
     release = world.make_release(world.store).id
-    world.service.promote("iris", release, **AUDIT)
+    world.promote(release)
     assert world.served() == release
     assert world.registry.find("iris", release).tags["candidate"] == "first"
 
 
-@pytest.mark.parametrize("lost", ["old", "new", "both"])
-def test_the_old_release_serves_again_although_its_version_was_deleted(lost, world):
-    old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **AUDIT)
-    for name, release in (("old", old), ("new", new)):
-        if lost in (name, "both"):
-            world.registry.forget("iris", release)
-    refuse_smoke(world, new)
-    with pytest.raises(Refused, match="smoke"):
-        world.service.promote("iris", new, **AUDIT)
-    assert world.served() == old
-
-
 def test_a_rollback_needs_no_version_of_the_release(world):
     old, new = world.release(0), world.release(1)
-    for release in (old, new):
-        world.service.promote("iris", release, **AUDIT)
+    world.promote(old)
+    world.promote(new)
     world.registry.forget("iris", old)
-    world.service.rollback("iris", PRODUCTION, **AUDIT)
+    world.rollback()
     assert world.served() == old
 
 
 def test_changes_do_not_need_the_registry(world):
     old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **AUDIT)
+    world.promote(old)
     world.registry.down = True
-    outcome = world.service.promote("iris", new, **AUDIT)
-    assert (outcome.changed, world.deployer.served("iris", PRODUCTION)) == (True, new)
-    assert "release repair" in outcome.detail
-    world.service.rollback("iris", PRODUCTION, **AUDIT)
-    assert world.deployer.served("iris", PRODUCTION) == old
-    refuse_smoke(world, new)
-    with pytest.raises(Refused, match="smoke"):
-        world.service.promote("iris", new, **AUDIT)
-    assert world.deployer.served("iris", PRODUCTION) == old
+    change = world.promote(new)
+    assert (change.status, change.detail, world.state().stable) == (APPLIED, "", new)
+    assert world.deployer.is_stable(PRODUCTION, "iris", new)
+    world.rollback()
     assert world.service.repair("iris").problems == ("the registry does not answer",)
     world.registry.down = False
     world.service.repair("iris")
@@ -234,126 +291,83 @@ def test_changes_do_not_need_the_registry(world):
 
 def test_a_repair_rebuilds_the_registry_and_the_servers(world):
     old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **AUDIT)
+    world.promote(old)
     world.registry.forget("iris", old)
     world.registry.forget("iris", new)
-    world.deployer.deploy("iris", PRODUCTION, new, "", "")
+    world.deployer.prune(PRODUCTION, "iris", ())
     report = world.service.repair("iris")
     assert report.problems == ()
-    assert report.changed[0] == f"production serves {old} of iris again"
+    assert report.changed[0] == f"production serves {old} of iris as stable again"
     assert {v.release_id for v in world.registry.versions("iris")} == {old, new}
     assert world.served() == old
     assert world.service.repair("iris").changed == ()
 
 
 def test_a_rollback_without_an_earlier_release_repairs(world):
-    old, new = world.release(0), world.release(1)
-    world.deployer.deploy("iris", PRODUCTION, new, "", "")
-    with pytest.raises(Refused, match="nothing to roll back to; the server had diverged"):
-        world.service.rollback("iris", PRODUCTION, **AUDIT)
-    assert world.served() is None
-    world.service.promote("iris", old, **AUDIT)
-    world.deployer.deploy("iris", PRODUCTION, new, "", "")
-    outcome = world.service.rollback("iris", PRODUCTION, **AUDIT)
-    assert (outcome.changed, outcome.release_id) == (False, old)
-    assert "repaired" in outcome.detail
+    old = world.release(0)
+    world.promote(old)
+    world.deployer.prune(PRODUCTION, "iris", ())
+    world.deployer.set_stable(PRODUCTION, "iris", None)
+    change = world.rollback()
+    assert (change.status, change.to_release) == (APPLIED, old)
+    assert "repaired" in change.detail
     assert world.served() == old
 
 
-def test_a_failed_restore_is_reported_and_repaired_by_the_next_change(world):
+def test_reconciling_removes_what_a_dead_process_left(world):
     old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **AUDIT)
-    refuse_smoke(world, new)
-    world.deployer.slow = (old,)
-    with pytest.raises(Refused) as caught:
-        world.service.promote("iris", new, **AUDIT)
-    assert caught.value.__notes__ == [
-        "it did not answer in time; the next change of production or "
-        "`mlplatform release repair` repairs this"
-    ]
-    assert world.deployer.served("iris", PRODUCTION) == new
-    world.deployer.slow = ()
-    outcome = world.service.promote("iris", old, **AUDIT)
-    assert (outcome.changed, bool(outcome.detail)) == (False, True)
+    world.promote(old)
+    left = world.serves(new)
+    world.serves(new, CANARY)
+    world.deployer.set_stable(PRODUCTION, "iris", left)
+    agreement = world.service.reconcile("iris", PRODUCTION)
+    assert (agreement.problems, world.served()) == ([], old)
+    assert world.running() == {(old, STABLE)}
+
+
+def test_reconciling_reports_what_cannot_be_repaired_and_goes_on(world):
+    old, new = world.release(0), world.release(1)
+    world.promote(old)
+    world.apply(Action.SHADOW, new)
+    world.deployer.prune(PRODUCTION, "iris", ())
+    world.deployer.slow = (new,)
+    agreement = world.service.reconcile("iris", PRODUCTION)
+    assert agreement.problems == ["it did not answer in time"]
+    assert (old, STABLE) in world.running()
+
+
+def test_a_defect_is_recorded(world):
+    old, new = world.release(0), world.release(1)
+    world.promote(old)
+    change = world.service.fail(world.request(Action.PROMOTE, new), "a defect; see the log")
+    assert (change, change.status) == (world.last(), FAILED)
     assert world.served() == old
 
 
-def die_after_alias(world, release):
-    version = world.registry.find("iris", release).version
-    world.registry.set_alias("iris", "production", version)
-
-
-def die_after_deploy(world, release):
-    die_after_alias(world, release)
-    world.deployer.deploy("iris", PRODUCTION, release, "", "1")
-
-
-@pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
-@pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
-def test_a_change_that_died_before_the_ledger_can_be_repeated(first, death, world):
-    old, new = world.release(0), world.release(1)
-    if not first:
-        world.service.promote("iris", old, **AUDIT)
-    death(world, new)
-    assert world.service.promote("iris", new, **AUDIT).changed
-    assert world.served() == new
-
-
-@pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
-def test_a_change_that_died_before_the_ledger_is_undone_by_a_change_without_effect(death, world):
-    old, new = world.release(0), world.release(1)
-    world.service.promote("iris", old, **AUDIT)
-    death(world, new)
-    outcome = world.service.promote("iris", old, **AUDIT)
-    assert not outcome.changed
-    assert outcome.detail
-    assert world.served() == old
-    assert world.count() == 1
-
-
-@pytest.mark.parametrize("death", [die_after_alias, die_after_deploy])
-def test_a_change_that_died_before_the_ledger_is_undone_by_a_refused_change(death, world):
-    old, new, bad = (world.release(seed) for seed in range(3))
-    world.service.promote("iris", old, **AUDIT)
-    death(world, new)
-    corrupt(world, bad)
-    with pytest.raises(ReleaseRefused):
-        world.service.promote("iris", bad, **AUDIT)
-    assert world.served() == old
-
-
-def test_of_two_promotions_at_once_one_is_reverted(world):
+def test_of_two_promotions_at_once_one_fails(world):
     old, first, second = (world.release(seed) for seed in range(3))
-    world.service.promote("iris", old, **AUDIT)
-    world.smoke.before_check = lambda: (
-        world.service.promote("iris", first, **AUDIT),
-        world.deployer.deploy("iris", PRODUCTION, second, "", "3"),
-    )
-    with pytest.raises(LedgerConflict, match="another process"):
-        world.service.promote("iris", second, **AUDIT)
+    world.promote(old)
+    world.smoke.before_check = lambda: (world.promote(first), world.serves(second))
+    change = world.promote(second)
+    assert (change.status, "another process" in change.detail) == (FAILED, True)
     assert world.served() == first
-    assert [e.change.status for e in world.ledger.entries("iris", PRODUCTION)] == [
-        ChangeStatus.APPLIED,
-        ChangeStatus.APPLIED,
-        ChangeStatus.FAILED,
-    ]
+    statuses = [e.change.status for e in world.ledger.entries("iris", PRODUCTION)]
+    assert statuses == [APPLIED, APPLIED, FAILED]
 
 
-def test_after_concurrent_promotions_the_server_matches_the_ledger(world):
+def test_after_concurrent_promotions_the_servers_match_the_ledger(world):
     releases = [world.release(seed) for seed in range(3)]
     together = Barrier(len(releases))
 
     def promote(release):
         together.wait()
-        try:
-            world.service.promote("iris", release, **AUDIT)
-        except (Refused, LedgerConflict) as error:
-            return error
-        return None
+        return world.promote(release)
 
     with ThreadPoolExecutor(len(releases)) as pool:
-        errors = list(pool.map(promote, releases))
-    served = [e.change for e in world.ledger.entries("iris", PRODUCTION)]
-    served = [change for change in served if change.status is ChangeStatus.APPLIED]
-    assert len(served) == errors.count(None)
-    assert world.served() == (served[-1].to_release if served else None)
+        changes = list(pool.map(promote, releases))
+    world.service.reconcile("iris", PRODUCTION)
+    applied = [c for c in changes if c.status is APPLIED]
+    entries = [e.change for e in world.ledger.entries("iris", PRODUCTION)]
+    assert len([c for c in entries if c.status is APPLIED]) == len(applied) >= 1
+    world.service.repair("iris")
+    assert world.served() == [c for c in entries if c.status is APPLIED][-1].to_release

@@ -1,57 +1,40 @@
 """The commands of releases as a process, with a real MLflow server."""
 
 import json
-import signal
 import subprocess
 import sys
+from datetime import timedelta
 from functools import partial
+from threading import Event, Thread
 
-import numpy as np
 import pytest
 
 from platform_core.adapters.registry.mlflow import MlflowRegistry
+from platform_core.changes import Changes
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
-from platform_core.ledger import Ledger
-from platform_core.storage import release_path
+from platform_core.contracts.ledger import Action, ChangeStatus, ControllerState
+from platform_core.errors import Refused, Unavailable
+from platform_core.storage import CONTROLLER
 from platform_core.testing.machine import child_environment
-from use_cases import use_case
+from platform_core.testing.processes import wait_until
+from releases.bootstrap import build
+from releases.changes.requests import ChangeRequests, Requested
+from releases.settings import ReleaseSettings
 
-IRIS = use_case("iris")
-
-
-def gateway(peers):
-    """Answers `/models/iris/predict` with what the environment's server really has loaded."""
-
-    def answer(method, path, headers, body):
-        scorer = peers[Environment(headers["X-Environment"])].scorers.get("iris")
-        if scorer is None:
-            return 503, {"Retry-After": "1"}, {"title": "no release is served"}
-        scores = scorer.score(IRIS.columns([IRIS.record(**json.loads(body))]))
-        by_class = dict(zip(IRIS.classes, map(float, scores.probabilities[0]), strict=True))
-        return 200, {}, {
-            "prediction": scores.predictions[0].as_py(),
-            "probability": float(np.max(scores.probabilities)),
-            "probabilities": by_class,
-            "release_id": scorer.release_id,
-        }  # fmt: skip
-
-    return answer
+PRODUCTION = Environment.PRODUCTION
 
 
 @pytest.fixture
-def settings(v2_peers, tmp_path, serve):
+def settings(v2_peers, tmp_path):
     """The settings of the program; nothing answers in place of MLflow."""
-    with serve(gateway(v2_peers.peers)) as url:
-        yield {
-            "BLOB_STORE_URL": f"file://{tmp_path}/blob",
-            "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
-            "DEPLOYER_URL": f"file://{v2_peers.repository}",
-            "INFERENCE_URL_STAGING": v2_peers.settings.inference_url_staging,
-            "INFERENCE_URL_PRODUCTION": v2_peers.settings.inference_url_production,
-            "GATEWAY_URL": url,
-            "GATEWAY_API_KEY": "test-operator-key",
-        }
+    urls = {k.upper(): v for k, v in v2_peers.settings.model_dump().items()}
+    return {
+        "BLOB_STORE_URL": f"file://{tmp_path}/blob",
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
+        "DEPLOYER_URL": f"file://{v2_peers.repository}",
+        **urls,
+    }
 
 
 @pytest.fixture
@@ -72,49 +55,75 @@ def run(settings):
     return run
 
 
-def test_promote_list_and_roll_back(run, blob_store, make_release, mlflow_server, tmp_path):
-    release = make_release(blob_store)
-    model = tmp_path / "model.onnx"
-    model.write_bytes(release.model)
-    uri = blob_store.uri(release_path("iris", release.id))
-    registry = MlflowRegistry(mlflow_server)
-    registry.register("iris", release.id, uri, model, None, {})
-    run = partial(run, MLFLOW_TRACKING_URI=mlflow_server)
+@pytest.fixture
+def controller(settings, world):
+    """Applies what is recorded, in a thread, as the release controller does."""
+    service = build(ReleaseSettings(**{k.lower(): v for k, v in settings.items()})).service
+    changes, stop = Changes(world.store, SystemClock()), Event()
 
-    code, output, errors = run("promote", "--use-case", "iris", "--release", release.id[:8])
+    def apply():
+        while not stop.wait(0.05):
+            for recorded in changes.open():
+                request = recorded.request
+                if recorded.status is ChangeStatus.REQUESTED:
+                    report = partial(changes.begin_step, request.change_id)
+                    changes.finish(service.apply(request, report))
+
+    thread = Thread(target=apply)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def test_promote_list_and_roll_back(run, world, controller):
+    release = world.release()
+    code, output, errors = run("promote", "-u", "iris", "--release", release[:8])
     assert (code, errors) == (0, [])
-    assert output == [f"production serves iris {release.id} (before: nothing)"]
-    assert registry.alias("iris", "production").release_id == release.id
-    (entry,) = Ledger(blob_store, SystemClock()).entries("iris", Environment.PRODUCTION)
+    assert output[-1] == f"production serves iris {release} (before: nothing)"
+    assert f"verifying {release:.12}" in output
+    (entry,) = world.ledger.entries("iris", PRODUCTION)
     assert entry.change.actor
 
-    code, output, _ = run("promote", "--use-case", "iris", "--release", release.id)
-    assert (code, output) == (
-        0, [f"production serves iris {release.id} already: nothing to do"],
-    )  # fmt: skip
+    code, output, _ = run("promote", "-u", "iris", "--release", release)
+    assert (code, output[-1]) == (0, f"production serves iris {release} as before: nothing to do")
 
-    code, output, errors = run("rollback", "--use-case", "iris")
-    assert (code, output) == (1, [])
-    assert "nothing to roll back to" in errors[-1]
+    code, output, errors = run("rollback", "-u", "iris")
+    assert (code, "nothing to roll back to" in errors[-1]) == (1, True)
 
     code, output, _ = run("release", "list")
     assert code == 0
-    assert any(line.startswith(release.id[:12]) and "production" in line for line in output)
+    assert any(line.startswith(release[:12]) and "production" in line for line in output)
     assert any(line.startswith("spam: no releases yet") for line in output)
 
 
-def test_promotion_and_rollback_work_without_mlflow_and_repair_rebuilds_it(
-    run, world, mlflow_server
-):
+def test_canary_shadow_and_abort(run, world, controller):
+    old, new, third = (world.release(seed) for seed in range(3))
+    assert run("promote", "-u", "iris", "-r", old)[0] == 0
+    code, output, errors = run("canary", "-u", "iris", "-r", new, "--percent", "10")
+    assert (code, errors) == (0, [])
+    words = f"production of iris: stable {old:.12}, canary {new:.12} (10 %)"
+    assert output[-1] == words
+    assert run("shadow", "-u", "iris", "-r", third)[1][-1] == f"{words}, shadow {third:.12} (100 %)"
+    wrong = json.dumps({"stable": new})
+    code, _, errors = run("abort", "-u", "iris", "--expected-state", wrong)
+    assert (code, f"stable is {old}, expected {new}" in errors[-1]) == (1, True)
+    code, output, errors = run("abort", "-u", "iris", "--json")
+    change = json.loads("\n".join(output))
+    assert (code, errors, change["status"]) == (0, [], "applied")
+    assert change["to_state"] == {"stable": old, "canary": None, "shadow": None}
+    code, output, errors = run("canary", "-u", "iris", "-r", old, "--json")
+    assert (code, json.loads("\n".join(output))["status"]) == (1, "refused")
+    assert "is the stable release" in errors[-1]
+
+
+def test_repair_rebuilds_the_registry(run, world, controller, mlflow_server):
     old, new = (world.make_release(world.store, seed=seed).id for seed in (2, 3))
     for release in (old, new):
-        code, output, errors = run("promote", "--use-case", "iris", "--release", release)
-        assert (code, errors) == (0, [])
-        assert output[0].startswith(f"production serves iris {release}")
-        assert "the registry is not up to date" in output[0]
-    code, output, _ = run("rollback", "--use-case", "iris")
+        assert run("promote", "-u", "iris", "--release", release)[0] == 0
+    code, output, _ = run("rollback", "-u", "iris")
     assert code == 0
-    assert output[0].startswith(f"production serves iris {old} (before: {new})")
+    assert output[-1].startswith(f"production serves iris {old} (before: {new})")
     code, _, errors = run("release", "repair", "--use-case", "iris")
     assert code == 1
     assert "not everything could be repaired: MLflow" in errors[-1]
@@ -128,45 +137,83 @@ def test_promotion_and_rollback_work_without_mlflow_and_repair_rebuilds_it(
     assert registry.alias("iris", "production").release_id == old
     assert {v.release_id for v in registry.versions("iris")} >= {old, new}
     code, output, _ = run("release", "repair", "--json")
-    assert code == 0
-    assert json.loads("\n".join(output))[0]["changed"] == []
+    reports = json.loads("\n".join(output))
+    assert (code, {report["use_case"] for report in reports} > {"iris"}) == (0, True)
+    assert all(report["changed"] == report["problems"] == [] for report in reports)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_promotion_that_is_ended_by_a_signal_is_undone_or_repaired(
-    number, world, v2_peers, settings, run, serve
-):
-    old, new = (world.make_release(world.store, seed=seed).id for seed in (0, 1))
-    assert run("promote", "--use-case", "iris", "--release", old)[0] == 0
-    programs, served = [], []
-    server = v2_peers.peers[Environment.PRODUCTION]
-
-    def end(*_):
-        served.append(server.scorers["iris"].release_id)
-        programs[0].send_signal(number)
-        programs[0].wait(120)
-        return 503, {}, {}
-
-    command = [sys.executable, "-m", "cli", "promote", "--use-case", "iris", "--release", new]
-    with serve(end) as smoke:
-        environment = child_environment(settings | {"GATEWAY_URL": smoke})
-        programs.append(subprocess.Popen(command, env=environment))
-        code = programs[0].wait(120)
-    assert served == [new]
-    killed = number == signal.SIGKILL
-    assert code == (-signal.SIGKILL if killed else 1)
-    assert server.scorers["iris"].release_id == (new if killed else old)
-    code, output, errors = run("rollback", "--use-case", "iris")
-    assert (code, "repaired" in "".join(output)) == ((0, True) if killed else (1, False))
-    assert killed or "nothing to roll back to" in errors[-1]
-    assert server.scorers["iris"].release_id == old
-    assert json.loads((server.folder / "iris.json").read_bytes())["release_id"] == old
+def test_a_suggested_change_is_listed_approved_and_applied(run, world, controller):
+    release = world.release()
+    changes = Changes(world.store, SystemClock())
+    suggested = world.request(Action.PROMOTE, release, approvals=1)
+    changes.submit(suggested)
+    code, output, _ = run("change", "list")
+    assert (code, len(output)) == (0, 1)
+    assert suggested.change_id in output[0]
+    assert "suggested" in output[0]
+    assert run("change", "approve", suggested.change_id)[0] == 0
+    assert wait_until(lambda: changes.get(suggested.change_id).result is not None, 20)
+    assert world.state().stable == release
+    code, output, _ = run("change", "show", suggested.change_id, "--json")
+    assert (code, json.loads("\n".join(output))["status"]) == (0, "applied")
+    assert run("change", "list")[1] == ["no changes wait"]
+    assert suggested.change_id in run("change", "list", "--all")[1][0]
+    code, _, errors = run("change", "reject", suggested.change_id)
+    assert (code, "is applied; only a suggested one" in errors[-1]) == (1, True)
 
 
-def test_a_canary_is_refused_with_the_reason(run):
-    code, output, errors = run("canary", "--percent", "10")
-    assert (code, output) == (1, [])
-    assert "KServe divides connections, not requests" in errors[-1]
+def test_without_a_controller_the_change_waits_and_can_be_withdrawn(world):
+    release = world.release()
+    requests = ChangeRequests(world.store, SystemClock(), patience_seconds=0.1)
+    change_id = requests.submit(
+        Requested(Action.PROMOTE, "iris", PRODUCTION, "ada", "why", release_id=release[:6])
+    )
+    steps = []
+    with pytest.raises(Unavailable, match="no release controller took the change") as caught:
+        requests.follow(change_id, steps.append)
+    assert f"mlplatform change reject {change_id}" in str(caught.value)
+    changes = Changes(world.store, SystemClock())
+    assert changes.get(change_id).request.release_id == release
+    changes.decide(change_id, "ada", False, "not now")
+    with pytest.raises(Refused, match="was rejected: ada: not now"):
+        requests.follow(change_id)
+
+
+def test_a_busy_controller_is_waited_for(world):
+    later = SystemClock().now() + timedelta(minutes=1)
+    state = ControllerState(time=later, applying=("another",))
+    world.store.write(CONTROLLER, state.model_dump_json().encode())
+    requests = ChangeRequests(world.store, SystemClock(), patience_seconds=0.2)
+    release, steps = world.release(), []
+    change_id = requests.submit(
+        Requested(Action.PROMOTE, "iris", PRODUCTION, "ada", "why", release_id=release)
+    )
+    changes = Changes(world.store, SystemClock())
+
+    def report(step):
+        steps.append(step)
+        changes.finish(world.service.apply(changes.get(change_id).request))
+
+    assert requests.follow(change_id, report).status is ChangeStatus.APPLIED
+    assert steps == ["waiting: the release controller applies another first"]
+
+
+PERCENTS = {
+    ("canary", "0"): "percent '0' of a canary: use a whole number from 1 to 99",
+    ("canary", "100"): "from 1 to 99, and `mlplatform promote` to have the release answer every",
+    ("canary", "101"): "percent '101' of a canary",
+    ("canary", "33.3"): "percent '33.3' of a canary: use a whole number",
+    ("shadow", "0"): "percent '0' of a shadow: use a whole number from 1 to 100",
+    ("shadow", "-1"): "percent '-1' of a shadow",
+}
+
+
+@pytest.mark.parametrize(("command", "reason"), PERCENTS.items(), ids=map(" ".join, PERCENTS))
+def test_a_wrong_percent_exits_with_2(command, reason, run):
+    name, percent = command
+    code, output, errors = run(name, f"--percent={percent}")
+    assert (code, output) == (2, [])
+    assert reason in errors[-1]
 
 
 WRONG = {
@@ -174,10 +221,11 @@ WRONG = {
     "no such use case": (["release", "list", "--use-case", "roses"], {}, "no use case 'roses'"),
     "no such environment": (["rollback", "--environment", "moon"], {}, "is not one of"),
     "no id": (["promote", "--release", "not-an-id"], {}, "is not a release id"),
-    "no settings": (
-        ["release", "list"],
-        {"GATEWAY_URL": "", "MODEL_REPOSITORY": ""},
-        "GATEWAY_URL",
+    "no settings": (["release", "repair"], {"DEPLOYER_URL": ""}, "DEPLOYER_URL"),
+    "no state": (
+        ["abort", "--expected-state", "moon"],
+        {},
+        "--expected-state 'moon' is not a serving state",
     ),
     "no store": (["release", "list"], {"BLOB_STORE_URL": "ftp://x"}, "BLOB_STORE_URL"),
 }
@@ -190,15 +238,14 @@ def test_wrong_use_exits_with_2(arguments, settings, reason, run):
     assert reason in errors[-1]
 
 
-def test_a_release_whose_run_was_interrupted_is_staged_by_name(run, blob_store, make_release):
-    release = make_release(blob_store)
+def test_a_release_whose_run_was_interrupted_is_staged_by_name(run, world, controller):
+    release = world.release()
     reason = ("--reason", "the run was interrupted")
     stage = partial(run, "release", "stage", "--use-case", "iris", *reason)
-    code, output, errors = stage(release.id[:8])
+    code, output, errors = stage(release[:8])
     assert (code, errors) == (0, [])
-    assert output[0].startswith(f"staging serves iris {release.id} (before: nothing)")
-    ledger = Ledger(blob_store, SystemClock())
-    (entry,) = ledger.entries("iris", Environment.STAGING)
+    assert output[-1].startswith(f"staging serves iris {release} (before: nothing)")
+    (entry,) = world.ledger.entries("iris", Environment.STAGING)
     assert entry.change.reason == "the run was interrupted"
 
     code, output, errors = stage("00000000")

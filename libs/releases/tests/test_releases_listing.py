@@ -110,9 +110,25 @@ def test_a_long_history_shows_the_newest_entries(listing, ledger, blob_store, ma
 
 def test_it_needs_no_registry(world):
     release = world.release()
-    world.service.promote("iris", release, actor="ada", reason="monthly")
+    world.promote(release)
     world.registry.down = True
     lines = list(ReleaseListing(world.store, world.registry, world.ledger).lines("iris"))
     assert lines[0] == "no versions: the registry does not answer"
-    assert any(line.startswith(release[:12]) and "production" in line for line in lines)
-    assert "applied" in lines[-1]
+    assert lines[-1].endswith(f"nothing → {release[:12]}  tester: because")
+
+
+def test_canaries_and_shadows_are_listed_with_their_percent(world):
+    stable, canary, shadow = (world.release(seed) for seed in range(3))
+    world.promote(stable)
+    world.apply(Action.CANARY, canary, percent=10)
+    world.apply(Action.SHADOW, shadow)
+    lines = list(ReleaseListing(world.store, world.registry, world.ledger).lines("iris"))
+    serves = {line[:12]: line for line in lines}
+    assert serves[canary[:12]].endswith("production canary 10 %")
+    assert serves[shadow[:12]].endswith("production shadow 100 %")
+    assert serves[stable[:12]].endswith("  production")
+    world.apply(Action.ABORT)
+    lines = list(ReleaseListing(world.store, world.registry, world.ledger).lines("iris"))
+    assert "no canary, no shadow  tester" in lines[-4]
+    assert f"shadow {shadow[:12]} 100 %  tester" in lines[-3]
+    assert f"canary {canary[:12]} 10 %  tester" in lines[-2]

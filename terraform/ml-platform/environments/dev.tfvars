@@ -53,7 +53,7 @@ monitoring = {
 }
 
 quotas = {
-  serving          = { cpu = "6", memory = "16Gi", memory_limit = "32Gi", storage = "32Gi", pods = 30, volume_claims = 4 }
+  serving          = { cpu = "8", memory = "24Gi", memory_limit = "48Gi", storage = "32Gi", pods = 30, volume_claims = 4 }
   ray              = { cpu = "24", memory = "96Gi", pods = 20, container_cpu = "8", container_memory = "32Gi" }
   mlflow           = { cpu = "2", memory = "4Gi", memory_limit = "8Gi", pods = 6 }
   monitoring       = { cpu = "3", memory = "8Gi", memory_limit = "12Gi", storage = "48Gi", pods = 20, volume_claims = 4 }

@@ -1,7 +1,7 @@
 """KServe's controller as a deployer observes it: pods that load releases, and the status.
 
-It is an ordinary client, so that it also runs against a real API server that has KServe's
-definitions but no controller.
+It also does what the garbage collector does for it. It is an ordinary client, so that it also runs
+against a real API server that has KServe's definitions but no controller.
 """
 
 import json
@@ -17,7 +17,7 @@ from kubernetes.client import ApiClient, ApiException, CustomObjectsApi
 from kubernetes_api.admission import AGENT, MODE, is_multi_model
 
 from platform_core.errors import PlatformError
-from releases.deployers.kserve.desired import is_serverless, release_of
+from releases.deployers.kserve.desired import RELEASE
 
 Object = dict[str, Any]
 KIND = ("serving.kserve.io", "v1beta1")
@@ -25,8 +25,10 @@ PLURAL = "inferenceservices"
 SERVICES = "/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices"
 RUNTIMES = "/apis/serving.kserve.io/v1alpha1/namespaces/{namespace}/servingruntimes"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{namespace}/deployments"
-PODS, CONFIG_MAPS = (f"/api/v1/namespaces/{{namespace}}/{kind}" for kind in ("pods", "configmaps"))
-POINTER, STOP = "mlplatform/release", "serving.kserve.io/stop"
+PODS, CONFIG_MAPS, NETWORK_SERVICES = (
+    f"/api/v1/namespaces/{{namespace}}/{kind}" for kind in ("pods", "configmaps", "services")
+)
+STOP, REVISION = "serving.kserve.io/stop", "pod-template-hash"
 OWNER = "serving.kserve.io/inferenceservice"
 MERGE = "application/merge-patch+json"
 
@@ -35,10 +37,10 @@ MERGE = "application/merge-patch+json"
 class KServeController:
     """Updates the statuses in `namespace`; `load` (name, pointer or `None`) stands for the pods.
 
-    In Standard mode it runs `replicas` pods and keeps the status ready while it replaces them, and
-    the pods of the previous release in `lingering` services do not end. Revisions of a name in
-    `stuck` never become ready. `before_load` is called once, with the name, after a new revision
-    was created and before its pods load anything.
+    In Standard mode it runs `replicas` pods and keeps the status ready while it replaces them.
+    Revisions of a name in `stuck` never become ready, and what is deleted of a name in `held` does
+    not end. `before_load` is called once, with the name, after a new revision was created and
+    before its pods load anything.
     """
 
     client: ApiClient
@@ -46,7 +48,7 @@ class KServeController:
     load: Callable[[str, Object | None], None]
     replicas: int = 2
     stuck: set[str] = field(default_factory=set)
-    lingering: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
     before_load: Callable[[str], None] | None = None
     _templates: dict[str, str] = field(default_factory=dict)
     _revisions: dict[str, int] = field(default_factory=dict)
@@ -80,6 +82,10 @@ class KServeController:
 
     def _reconcile(self, live: Object) -> None:
         name = live["metadata"]["name"]
+        if "deletionTimestamp" in live["metadata"]:
+            if name not in self.held:
+                self._collect(live)
+            return
         template = _template(live)
         if self._templates.get(name) == template:
             return
@@ -91,7 +97,7 @@ class KServeController:
             self._templates[name] = template
             return
         self._revisions[name] = self._revisions.get(name, 0) + 1
-        if is_serverless(live) or name not in self._ready:
+        if _is_knative(live) or name not in self._ready:
             self._write(live, "Unknown", "Deploying", {"transitionStatus": "InProgress"})
         callback, self.before_load = self.before_load, None
         if callback:
@@ -99,12 +105,30 @@ class KServeController:
         self._roll_out(live)
         self._templates[name] = template  # last, so that an interrupted pass is repeated
 
+    def _collect(self, live: Object) -> None:
+        """Delete what an InferenceService owns, and let it end."""
+        name, uid = live["metadata"]["name"], live["metadata"]["uid"]
+        self.load(name, None)
+        for path in (PODS, DEPLOYMENTS, NETWORK_SERVICES):
+            for owned in self._call("GET", path)["items"]:
+                owners = owned["metadata"].get("ownerReferences") or []
+                if uid in {owner["uid"] for owner in owners}:
+                    self._delete(f"{path}/{owned['metadata']['name']}")
+        self.forget(name)
+        self._call("PATCH", f"{SERVICES}/{name}", {"metadata": {"finalizers": []}})
+
+    def forget(self, name: str) -> None:
+        """Take the next InferenceService of this name for a new one."""
+        self._templates.pop(name, None)
+        self._revisions.pop(name, None)
+        self._ready.pop(name, None)
+
     def _roll_out(self, live: Object) -> None:
         name = live["metadata"]["name"]
-        pointer = release_of(live["spec"]["predictor"])
+        pointer = live["spec"]["predictor"].get("annotations", {}).get(RELEASE)
         if not pointer:
             return
-        pods = [] if is_serverless(live) else self._create_pods(live, pointer)
+        pods = [] if _is_knative(live) else self._create_pods(live)
         if name in self.stuck or pods is None:
             return
         try:
@@ -115,16 +139,18 @@ class KServeController:
         for pod in pods:
             self._pod_status(pod, {"conditions": [{"type": "Ready", "status": "True"}]})
         if pods:
-            if name not in self.lingering:
-                self._remove_pods(name, pointer)
+            self._remove_pods(name, self._revision(name))
             self._deployment_status(name, self.replicas)
         self._ready[name] = self._revision(name)
         self._write(live, "True", "", {"transitionStatus": "UpToDate"})
 
-    def _create_pods(self, live: Object, pointer: str) -> list[Object] | None:
+    def _create_pods(self, live: Object) -> list[Object] | None:
         """Replace the Deployment's template and start its pods; `None` if one is refused."""
         name, labels = live["metadata"]["name"], {OWNER: live["metadata"]["name"]}
-        metadata = {"labels": labels, "annotations": {POINTER: pointer}}
+        owner = {key: live[key] for key in ("apiVersion", "kind")}
+        owned = {"ownerReferences": [owner | _keys(live["metadata"], "name", "uid")]}
+        annotations = dict(live["spec"]["predictor"]["annotations"])
+        metadata: Object = {"labels": labels, "annotations": annotations}
         if is_multi_model(live["spec"]["predictor"]):
             metadata["annotations"][AGENT] = "true"
             config = {"metadata": {"name": f"modelconfig-{name}-0"}, "data": {"models.json": "[]"}}
@@ -133,7 +159,7 @@ class KServeController:
         deployment = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": f"{name}-predictor", "labels": labels},
+            "metadata": owned | {"name": f"{name}-predictor", "labels": labels},
             "spec": {
                 "replicas": self.replicas,
                 "selector": {"matchLabels": labels},
@@ -141,9 +167,10 @@ class KServeController:
             },
         }
         self._ensure(DEPLOYMENTS, deployment)
-        kept = [p for p in self._pods(name) if release_of(p["metadata"]) == pointer]
+        revision = self._revision(name)
+        kept = [p for p in self._pods(name) if p["metadata"]["labels"].get(REVISION) == revision]
         for number in range(len(kept), self.replicas):
-            own = {"name": f"{self._revision(name)}-{number}"}
+            own = owned | {"name": f"{revision}-{number}", "labels": labels | {REVISION: revision}}
             pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata | own}
             try:
                 made = self._call("POST", PODS, pod | {"spec": template["spec"]})
@@ -180,7 +207,7 @@ class KServeController:
         }
         for pod in pods:
             self._pod_status(pod, {"containerStatuses": [container]})
-        if is_serverless(live):
+        if _is_knative(live):
             failure = {"reason": "ModelLoadFailed", "message": message, "exitCode": 1}
             model = {"transitionStatus": "BlockedByFailedLoad", "lastFailureInfo": failure}
             self._write(live, "Unknown", "Deploying", model)
@@ -192,8 +219,15 @@ class KServeController:
 
     def _remove_pods(self, name: str, kept: str | None) -> None:
         for pod in self._pods(name):
-            if release_of(pod["metadata"]) != kept:
-                self._call("DELETE", f"{PODS}/{pod['metadata']['name']}")
+            if pod["metadata"]["labels"].get(REVISION) != kept:
+                self._delete(f"{PODS}/{pod['metadata']['name']}")
+
+    def _delete(self, path: str) -> None:
+        try:
+            self._call("DELETE", path)
+        except ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
 
     def _pod_status(self, pod: Object, status: Object) -> None:
         path = f"{PODS}/{pod['metadata']['name']}/status"
@@ -231,7 +265,7 @@ class KServeController:
         ]
         information = {"type": "Stopped", "status": stopped, "severity": "Info"}
         predictor: Object = {"url": f"http://{name}-predictor.{self.namespace}"}
-        if is_serverless(live):
+        if _is_knative(live):
             predictor["latestCreatedRevision"] = self._revision(name)
             predictor["latestReadyRevision"] = self._ready.get(name, "")
         status = {
@@ -266,9 +300,17 @@ class KServeController:
         return f"{name}-predictor-{self._revisions.get(name, 0):05}"
 
 
+def _keys(value: Object, *keys: str) -> Object:
+    return {key: value[key] for key in keys}
+
+
+def _is_knative(live: Object) -> bool:
+    return (live["metadata"].get("annotations") or {}).get(MODE) in ("Knative", "Serverless")
+
+
 def _template(live: Object) -> str:
     """Return what defines the pods: a different text is a new revision."""
     annotations = live["metadata"].get("annotations") or {}
-    if STOP in annotations:
+    if annotations.get(STOP, "").lower() == "true":
         return "stopped"
     return json.dumps(live["spec"], sort_keys=True)

@@ -7,6 +7,7 @@ what webhooks, quotas and Pod Security refuse.
 
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ KINDS = {
     "servingruntimes": ("serving.kserve.io/v1alpha1", "ServingRuntime"),
     "deployments": ("apps/v1", "Deployment"),
     "pods": ("v1", "Pod"),
+    "services": ("v1", "Service"),
     "configmaps": ("v1", "ConfigMap"),
     "resourcequotas": ("v1", "ResourceQuota"),
     "poddisruptionbudgets": ("policy/v1", "PodDisruptionBudget"),
@@ -36,28 +38,36 @@ KINDS = {
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 DEVELOPER, DEPLOYER, CONTROLLER = "developer", "deployer", "controller"
+READ = {"get", "list", "watch"}
 ROLES = {
-    DEVELOPER: set(VERBS.values()) | {"get", "list", "watch"},
-    DEPLOYER: {"get", "list", "watch", "patch"},
-    CONTROLLER: set(VERBS.values()) | {"get", "list", "watch", "patch/status"},
+    DEVELOPER: set(VERBS.values()) | READ,
+    CONTROLLER: set(VERBS.values()) | READ | {"patch/status"},
 }
-"""Verbs by bearer token."""
+"""Verbs by bearer token, for every resource."""
 
 
 class _StoppableServer(ThreadingHTTPServer):
     daemon_threads = True
     stopping = False
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing when a client breaks off."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 @dataclass
 class ApiServer:
     """One API server on its own port; it can be started again after `stop`.
 
-    The next `failing` requests get a 503; verbs in `forbidden` are denied to every role.
-    `pod_security` has the enforced level of a namespace.
+    The next `failing` requests get a 503; requests in `forbidden` (`<verb> <resource>`) are denied
+    to every role.
+    `pod_security` has the enforced level of a namespace, `deployer` the verbs of the deployer's
+    role by resource.
     """
 
     pod_security: dict[str, str] = field(default_factory=dict)
+    deployer: dict[str, set[str]] = field(default_factory=dict)
     stores: dict[str, ObjectStore] = field(default_factory=dict)
     port: int = 0
     failing: int = 0
@@ -182,9 +192,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _authorize(self, verb: str, resource: str) -> None:
         user = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        if user not in ROLES:
+        if user not in (*ROLES, DEPLOYER):
             raise StatusError(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
-        if verb not in ROLES[user] or verb in self.api.forbidden:
+        allowed = ROLES.get(user, self.api.deployer.get(resource, set()))
+        if verb not in allowed or f"{verb} {resource}" in self.api.forbidden:
             raise StatusError(
                 HTTPStatus.FORBIDDEN,
                 "Forbidden",
@@ -204,10 +215,11 @@ class _Handler(BaseHTTPRequestHandler):
         manager = query.get("fieldManager") or self.headers.get("User-Agent", "").split("/")[0]
         if verb == "list":
             return store.list(namespace, _selected(query), _labels(query))
-        if verb in ("get", "delete"):
-            result: Object = getattr(store, verb)(namespace, name)
-            return result
-        value = json.loads(body)
+        if verb == "get":
+            return store.get(namespace, name)
+        value = json.loads(body or b"{}")
+        if verb == "delete":
+            return store.delete(namespace, name, value)
         if verb == "create":
             return store.create(namespace, value, manager)
         if verb == "update":
@@ -222,6 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == APPLY:
             if "fieldManager" not in query:
                 raise StatusError(400, "BadRequest", "fieldManager is required for apply patch")
+            if (namespace, name) not in store.objects:
+                self._authorize("create", target["resource"])
             return store.apply(namespace, name, value, manager, query.get("force") == "true")
         if kind == MERGE:
             return store.change(
@@ -288,9 +302,10 @@ def _selected(query: dict[str, str]) -> str | None:
 
 
 def _labels(query: dict[str, str]) -> Object:
-    """Return the labels of a selector that compares with `=`."""
+    """Return the labels of a selector with `=`, and with `None` those that must exist."""
     parts = filter(None, query.get("labelSelector", "").split(","))
-    return dict(part.split("=", 1) for part in parts)
+    pairs = (part.partition("=") for part in parts)
+    return {key: value if equal else None for key, equal, value in pairs}
 
 
 def _only(value: Object, key: str) -> Object:

@@ -1,6 +1,7 @@
 """The objects of one API server, their versions and events."""
 
 import threading
+import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -68,20 +69,21 @@ class ObjectStore:
             if (namespace, name) in self.objects:
                 raise StatusError(HTTPStatus.CONFLICT, "AlreadyExists", f"{name} already exists")
             new = deepcopy(value)
-            new["metadata"] |= {"namespace": namespace, "uid": f"uid-{name}", "generation": 1}
-            new.pop("status", None)  # only the status subresource sets it
-            new = self.admit(None, new)
+            new = self._first(namespace, value)
             bare = {"apiVersion": new["apiVersion"], "kind": new["kind"], "metadata": {}}
             return self._put("ADDED", fields.updated(bare, new, manager))
 
     def apply(
         self, namespace: str, name: str, applied: Object, manager: str, force: bool
     ) -> Object:
-        """Apply a configuration (server-side apply)."""
+        """Apply a configuration (server-side apply); what does not exist is created."""
         with self.changed:
+            configuration = {key: value for key, value in applied.items() if key != "status"}
+            if (namespace, name) not in self.objects:
+                new = self._first(namespace, configuration)
+                return self._put("ADDED", fields.apply(new, configuration, manager, force))
             live = self._find(namespace, name)
             self._check_version(live, applied)
-            configuration = {key: value for key, value in applied.items() if key != "status"}
             try:
                 result = fields.apply(live, configuration, manager, force)
             except fields.FieldConflict as conflict:
@@ -98,13 +100,23 @@ class ObjectStore:
             self._check_version(live, new)
             return self._changed(live, fields.updated(live, new, manager))
 
-    def delete(self, namespace: str, name: str) -> Object:
-        """Remove an object."""
+    def delete(self, namespace: str, name: str, options: Object | None = None) -> Object:
+        """Remove an object; with foreground propagation it stays until its finalizer is removed."""
         with self.changed:
-            gone = self._find(namespace, name)
-            del self.objects[namespace, name]
-            self._record("DELETED", gone)
-            return gone
+            live, options = self._find(namespace, name), options or {}
+            uid = (options.get("preconditions") or {}).get("uid", live["metadata"]["uid"])
+            if uid != live["metadata"]["uid"]:
+                raise StatusError(
+                    HTTPStatus.CONFLICT, "Conflict", f"the UID of {name} is not {uid}"
+                )
+            if "deletionTimestamp" in live["metadata"]:
+                return deepcopy(live)
+            if options.get("propagationPolicy") == "Foreground":
+                new = deepcopy(live)
+                end = {"finalizers": ["foregroundDeletion"], "deletionTimestamp": _now()}
+                new["metadata"] |= end
+                return self._put("MODIFIED", new)
+            return self._remove(live)
 
     def compact(self) -> None:
         """Drop all events, so that watches from an older version expire."""
@@ -128,15 +140,18 @@ class ObjectStore:
         return [event for event in self.events if event.version > version]
 
     def list(self, namespace: str, name: str | None = None, labels: Object | None = None) -> Object:
-        """Return the objects of a namespace, of `name` and with `labels` if given, as a list."""
-        wanted = (labels or {}).items()
+        """Return the objects of a namespace as a list, of `name` and with `labels` if given.
+
+        A label whose value is `None` must exist.
+        """
+        wanted = labels or {}
         with self.changed:
             items = [
                 deepcopy(value)
                 for (ns, n), value in sorted(self.objects.items())
                 if ns == namespace
                 and name in (None, n)
-                and wanted <= (value["metadata"].get("labels") or {}).items()
+                and _selected(wanted, value["metadata"].get("labels") or {})
             ]
             return {
                 "apiVersion": self.api_version,
@@ -144,6 +159,18 @@ class ObjectStore:
                 "metadata": {"resourceVersion": str(self.version)},
                 "items": items,
             }
+
+    def _first(self, namespace: str, value: Object) -> Object:
+        new = deepcopy(value)
+        uid = f"uid-{new['metadata']['name']}-{self.version}"
+        new["metadata"] |= {"namespace": namespace, "uid": uid, "generation": 1}
+        new.pop("status", None)  # only the status subresource sets it
+        return self.admit(None, new)
+
+    def _remove(self, live: Object) -> Object:
+        del self.objects[live["metadata"]["namespace"], live["metadata"]["name"]]
+        self._record("DELETED", live)
+        return live
 
     def _find(self, namespace: str, name: str) -> Object:
         if (namespace, name) not in self.objects:
@@ -169,6 +196,8 @@ class ObjectStore:
             return deepcopy(live)  # without a change there is no new version
         if _content(live, "status") != _content(new, "status"):
             new = self.admit(live, new)
+        if "deletionTimestamp" in live["metadata"] and not new["metadata"].get("finalizers"):
+            return self._remove(live)
         if live.get("spec") != new.get("spec"):
             new["metadata"]["generation"] = live["metadata"]["generation"] + 1
         return self._put("MODIFIED", new)
@@ -184,6 +213,17 @@ class ObjectStore:
         value["metadata"]["resourceVersion"] = str(self.version)
         self.events.append(WatchEvent(self.version, what, deepcopy(value)))
         self.changed.notify_all()
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _selected(wanted: Object, labels: Object) -> bool:
+    return all(
+        key in labels if value is None else labels.get(key) == value
+        for key, value in wanted.items()
+    )
 
 
 def _content(value: Object, *without: str) -> Object:

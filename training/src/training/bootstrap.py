@@ -21,7 +21,7 @@ from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from data_pipeline.bootstrap import DataServices
-    from releases.changes import ReleaseService
+    from releases.changes.requests import ChangeRequests
     from training.tracking.experiment import Experiment
 
 
@@ -45,12 +45,11 @@ class TrainingServices:
         return DataServices()
 
     @cached_property
-    def releases(self) -> ReleaseService:
-        """The service that changes what environments serve."""
-        from releases.bootstrap import build
-        from releases.settings import ReleaseSettings
+    def changes(self) -> ChangeRequests:
+        """What records changes of serving states; the release controller applies them."""
+        from releases.bootstrap import requests
 
-        return build(ReleaseSettings()).service
+        return requests(StorageSettings())
 
     def experiment(self, use_case: str) -> Experiment:
         """Return the MLflow experiment of a use case."""

@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from platform_core.clock import Clock
-from platform_core.contracts.ledger import Change, ChangeDecision, ChangeRequest, ChangeStatus
+from platform_core.contracts.ledger import (
+    Change,
+    ChangeDecision,
+    ChangeProgress,
+    ChangeRequest,
+    ChangeStatus,
+    ChangeStep,
+)
 from platform_core.errors import BlobExists, BlobNotFound, Conflict, InvalidData, NotFound
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
@@ -27,17 +34,21 @@ from platform_core.storage import (
 
 REQUEST_FILE = "request.json"
 DECISIONS = "decisions"
+PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
 Document = TypeVar("Document", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class RecordedChange:
-    """A change with the decisions about it, oldest first, and its result once it has ended."""
+    """A change with the decisions about it and the steps that were begun, oldest first, and its
+    result once it has ended.
+    """
 
     request: ChangeRequest
     decisions: tuple[ChangeDecision, ...] = ()
     result: Change | None = None
+    steps: tuple[ChangeStep, ...] = ()
 
     @property
     def status(self) -> ChangeStatus:
@@ -98,14 +109,13 @@ class Changes:
             request = self._read(change_path(change_id, REQUEST_FILE), ChangeRequest)
         except BlobNotFound as error:
             raise _unknown(change_id) from error
-        try:
-            result = self._read(change_path(change_id, RESULT_FILE), Change)
-        except BlobNotFound:
-            result = None
+        result = self._find(change_path(change_id, RESULT_FILE), Change)
         blobs = self._store.list(change_path(change_id, DECISIONS))
         decisions = [self._read(blob.path, ChangeDecision) for blob in blobs]
         decisions.sort(key=lambda decision: decision.time)
-        return RecordedChange(request, tuple(decisions), result)
+        progress = self._find(change_path(change_id, PROGRESS_FILE), ChangeProgress)
+        steps = progress.steps if progress else ()
+        return RecordedChange(request, tuple(decisions), result, steps)
 
     def ids(self) -> list[str]:
         """Return the ids of all changes, newest first."""
@@ -120,17 +130,20 @@ class Changes:
             yield self.get(parse_open_change(blob.path))
 
     def decide(self, change_id: str, actor: str, approve: bool, reason: str) -> RecordedChange:
-        """Approve or reject a suggested change; a person decides once.
+        """Approve or reject a suggested change, or reject one that is not being applied yet.
+
+        A person decides once.
 
         Raises:
             NotFound: there is no such change.
-            Conflict: it is not waiting for approval, or this person has decided.
+            Conflict: it is too late, or this person has decided.
         """
         recorded = self.get(change_id)
-        if recorded.status is not ChangeStatus.SUGGESTED:
+        waits = recorded.status is ChangeStatus.REQUESTED and not recorded.steps and not approve
+        if recorded.status is not ChangeStatus.SUGGESTED and not waits:
             raise Conflict(
                 f"the change {change_id} is {recorded.status}; only a suggested one can be "
-                "approved or rejected"
+                "approved, and one that is not being applied yet can be rejected"
             )
         decision = ChangeDecision(
             change_id=change_id,
@@ -148,6 +161,14 @@ class Changes:
         if decided.status is ChangeStatus.REJECTED:
             self.close(change_id)
         return decided
+
+    def begin_step(self, change_id: str, text: str) -> None:
+        """Record what the controller does next for a change; one process applies a change."""
+        path = change_path(change_id, PROGRESS_FILE)
+        before = self._find(path, ChangeProgress) or ChangeProgress()
+        step = ChangeStep(time=self._clock.now(), text=text)
+        progress = ChangeProgress(steps=(*before.steps, step))
+        self._store.write(path, progress.model_dump_json().encode())
 
     def finish(self, result: Change) -> None:
         """Record how a change ended."""
@@ -174,6 +195,12 @@ class Changes:
         except BlobExists:
             pass
         return change_id
+
+    def _find(self, path: str, kind: type[Document]) -> Document | None:
+        try:
+            return self._read(path, kind)
+        except BlobNotFound:
+            return None
 
     def _claim(self, key: str) -> dict[str, Any]:
         claim: dict[str, Any] = json.loads(self._store.read(idempotency_key_path(key)))

@@ -2,8 +2,12 @@
 
 Every entry is one object named by its sequence number, created only if it is not there:
 two writers cannot both append after the same entry, on a local disk or in blob storage.
+
+The chain shows an altered or missing entry, except when the last ones are gone. Anchors outside
+the ledger show this as well.
 """
 
+import logging
 from collections.abc import Sequence
 
 from pydantic import ValidationError
@@ -12,20 +16,67 @@ from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Change, ChangeStatus, LedgerEntry
 from platform_core.contracts.serving_state import ServingState
-from platform_core.errors import BlobExists, LedgerConflict, ReleaseRefused
+from platform_core.errors import BlobExists, LedgerConflict, PlatformError, ReleaseRefused
 from platform_core.hashing import sha256_json
-from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import ledger_entry_path, ledger_folder
+from platform_core.ports.blob_store import BlobInfo, BlobStore
+from platform_core.storage import (
+    anchor_folder,
+    anchor_path,
+    ledger_entry_path,
+    ledger_folder,
+    parse_anchor,
+)
 
 GENESIS = "0" * 64
+logger = logging.getLogger(__name__)
+
+
+class LedgerAnchors:
+    """Which entries were written, recorded outside the ledger's container.
+
+    Anchors are objects of their own, in another container or another store, created once and never
+    replaced, so a store that refuses changes can hold them. Their paths say everything; the
+    objects are empty.
+    """
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+
+    def last(self, use_case: str, environment: str) -> tuple[int, str] | None:
+        """Return sequence and hash of the last anchored entry, `None` without one."""
+        blobs = self._store.list(anchor_folder(use_case, environment))
+        found = [anchor for blob in blobs if (anchor := parse_anchor(blob.path))]
+        return found[-1] if found else None
+
+    def add(self, entry: LedgerEntry) -> None:
+        """Anchor an entry that was appended.
+
+        A failure is logged: the entry is in the ledger already, and the next one is anchored again.
+        """
+        change = entry.change
+        path = anchor_path(change.use_case, change.environment, entry.sequence, entry.hash)
+        try:
+            self._store.create(path, b"")
+        except BlobExists:
+            return
+        except PlatformError as error:
+            logger.warning("the ledger entry %s is not anchored: %s", path, error)
 
 
 class Ledger:
-    """Reads and appends entries; the serving state is that of the last applied change."""
+    """Reads and appends entries; the serving state is that of the last applied change.
 
-    def __init__(self, store: BlobStore, clock: Clock) -> None:
+    An entry is read again only when its object has changed. With `anchors`, reading checks that
+    no entry was removed at the end, and appending anchors the new entry.
+    """
+
+    def __init__(
+        self, store: BlobStore, clock: Clock, anchors: LedgerAnchors | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._anchors = anchors
+        self._read: dict[tuple[str, str], LedgerEntry] = {}
 
     def entries(self, use_case: str, environment: Environment) -> list[LedgerEntry]:
         """Return all entries, oldest first.
@@ -34,14 +85,17 @@ class Ledger:
             ReleaseRefused: the chain is broken, so an entry was altered or removed.
         """
         folder = ledger_folder(use_case, environment)
-        blobs = self._store.list(folder)
+        # First, so that an entry that is appended in between is not missed.
+        anchored = self._anchors.last(use_case, environment) if self._anchors else None
         try:
-            entries = [LedgerEntry.model_validate_json(self._store.read(b.path)) for b in blobs]
+            entries = [self._entry(blob) for blob in self._store.list(folder)]
         except ValidationError as error:
             raise _broken(
                 folder, f"an entry is not readable ({error.error_count()} errors)"
             ) from error
         _verify_chain(entries, folder)
+        if anchored is not None:
+            _verify_anchor(entries, anchored, folder)
         return entries
 
     def state(self, use_case: str, environment: Environment) -> ServingState:
@@ -75,7 +129,15 @@ class Ledger:
             self._store.create(path, entry.model_dump_json(indent=1).encode())
         except BlobExists as error:
             raise _conflict(change) from error
+        if self._anchors:
+            self._anchors.add(entry)
         return entry
+
+    def _entry(self, blob: BlobInfo) -> LedgerEntry:
+        key = (blob.path, blob.etag)
+        if key not in self._read:
+            self._read[key] = LedgerEntry.model_validate_json(self._store.read(blob.path))
+        return self._read[key]
 
 
 def serving_state(entries: Sequence[LedgerEntry]) -> ServingState:
@@ -104,6 +166,14 @@ def _verify_chain(entries: list[LedgerEntry], where: str) -> None:
         if not intact or entry.hash != _hash(entry):
             raise _broken(where, f"entry {number} was altered, or one before it is missing")
         previous = entry.hash
+
+
+def _verify_anchor(entries: list[LedgerEntry], anchored: tuple[int, str], where: str) -> None:
+    sequence, entry_hash = anchored
+    if len(entries) < sequence:
+        raise _broken(where, f"it ends with entry {len(entries)}, and entry {sequence} was written")
+    if entries[sequence - 1].hash != entry_hash:
+        raise _broken(where, f"entry {sequence} is not the one that was written first")
 
 
 def _broken(where: str, reason: str) -> ReleaseRefused:

@@ -1,54 +1,59 @@
 """Composition root: builds the services from settings; the only module that names adapters."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from datetime import timedelta
 
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
-from platform_core.errors import ConfigurationError
-from platform_core.ledger import Ledger
+from platform_core.ledger import Ledger, LedgerAnchors
 from platform_core.ports.blob_store import BlobStore
+from platform_core.settings import StorageSettings
+from releases import changes
 from releases.catalogue.listing import ReleaseListing
-from releases.changes import GatewaySmokeTest, ReleaseService
-from releases.deployers.embedded import EmbeddedDeployer
-from releases.deployers.environment_port import EnvironmentDeployer
-from releases.settings import ReleaseSettings
+from releases.changes.requests import ChangeRequests
+from releases.deployers.connect import deployer
+from releases.deployers.v2 import V2Services
+from releases.settings import LedgerSettings, ListingSettings, ReleaseSettings
 
 
 @dataclass(frozen=True)
 class Releases:
-    """The services that the command line uses."""
+    """The service that applies and repairs, and the store that it works on."""
 
-    service: ReleaseService
-    listing: ReleaseListing
+    service: changes.ReleaseService
+    store: BlobStore
 
 
 def build(settings: ReleaseSettings) -> Releases:
     """Connect to the stores and servers that `settings` name."""
+    clock = SystemClock()
     store = connect.blob_store(settings)
     registry = connect.model_registry(settings)
-    ledger = Ledger(store, SystemClock())
-    smoke = GatewaySmokeTest(
-        settings.gateway_url, settings.gateway_api_key, settings.smoke_patience_seconds
-    )
-    deploys = deployer(settings, store)
-    return Releases(
-        ReleaseService(store, registry, deploys, smoke, ledger),
-        ReleaseListing(store, registry, ledger),
-    )
+    ledger = anchored_ledger(settings, store)
+    records = changes.RegistryRecords(store, registry, ledger)
+    needed = changes.NeededServices(store, clock, timedelta(minutes=settings.release_warm_minutes))
+    services = V2Services(settings, "look at the log of the inference service")
+    smoke = changes.ServiceSmokeTest(store, services, settings.smoke_patience_seconds)
+    servers = changes.Servers(store, deployer(settings, store), records, ledger, needed)
+    return Releases(changes.ReleaseService(store, ledger, servers, smoke, records), store)
 
 
-def deployer(settings: ReleaseSettings, store: BlobStore) -> EnvironmentDeployer:
-    """Return the deployer that the scheme of `deployer_url` names; imports happen on use."""
-    url = urlsplit(settings.deployer_url)
-    if url.scheme == "kserve":
-        from releases.deployers.kserve.connect import kserve_deployer
+def listing(settings: ListingSettings) -> ReleaseListing:
+    """Return the listing; no server is needed for it."""
+    store = connect.blob_store(settings)
+    registry = connect.model_registry(settings)
+    return ReleaseListing(store, registry, anchored_ledger(settings, store))
 
-        return kserve_deployer(settings, store)
-    if url.scheme == "file":
-        folder = Path(unquote(url.path))
-        return EmbeddedDeployer(folder, settings, settings.deploy_timeout_seconds)
-    raise ConfigurationError(
-        f"DEPLOYER_URL={settings.deployer_url!r}: use file:///folder or kserve://<namespace>"
-    )
+
+def requests(settings: StorageSettings) -> ChangeRequests:
+    """Return what records changes and follows them; it needs the blob store only."""
+    return ChangeRequests(connect.blob_store(settings), SystemClock())
+
+
+def anchored_ledger(settings: LedgerSettings, store: BlobStore) -> Ledger:
+    """Return the ledger in `store`, with its anchors in the store of `ledger_anchor_url`."""
+    anchors = store
+    if settings.ledger_anchor_url:
+        other = settings.model_copy(update={"blob_store_url": settings.ledger_anchor_url})
+        anchors = connect.blob_store(other)
+    return Ledger(store, SystemClock(), LedgerAnchors(anchors))

@@ -3,13 +3,19 @@
 from datetime import UTC, datetime
 from functools import cache
 
+import pyarrow as pa
+
 from platform_core.contracts.release import GateCheck, Lineage
+from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import baseline_path, release_path
+from platform_core.storage import FEATURES_FILE, baseline_path, dataset_path, release_path
 from scoring import Release, build_release, store_release
 from use_cases import assemble, default_parameters, model_schema, use_case
 
 ROWS = 400
+DATASET = "0" * 16
+"""The dataset version in the lineage of every release that is made here."""
+TEST_ROWS, TEST_SEED = 200, 99
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
@@ -41,7 +47,7 @@ def make_release(
     lineage = Lineage(
         release_id=release.id,
         created_at=START,
-        dataset_version="0" * 16,
+        dataset_version=DATASET,
         data_source="generated",
         pipeline_run=f"run-{seed}",
         candidate="first",
@@ -52,3 +58,14 @@ def make_release(
     store.write(baseline_path(name, release.id), baseline)
     store_release(store, release_path(name, release.id), release, lineage)
     return release
+
+
+def store_test_rows(store: BlobStore, *names: str) -> None:
+    """Write the test part of the dataset version, on which releases are compared."""
+    for case in map(use_case, names):
+        table = case.training().generate(TEST_ROWS, TEST_SEED).combine_chunks()
+        batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
+        labels = table[case.training().label.column].combine_chunks()
+        rows = pa.Table.from_batches([batch]).append_column("label", labels)
+        rows = rows.append_column("part", pa.array(["test"] * table.num_rows))
+        write_table(store, dataset_path(case.name, DATASET, FEATURES_FILE), rows)

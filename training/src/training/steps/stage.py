@@ -3,7 +3,10 @@
 import tempfile
 from pathlib import Path
 
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action
 from releases.catalogue.model_card import CARD_HTML, CARD_JSON
+from releases.changes.requests import Requested, require_applied
 from scoring.release import model_file
 from training.progress import show
 from training.results import ReleaseResult, StageResult
@@ -20,13 +23,12 @@ def run(context: StepContext, release: ReleaseResult) -> StageResult:
     Raises:
         Refused: the registry lost the signature, or an answer of the gateway is an error, differs,
             or names another release.
-        UpstreamUnavailable: the gateway did not answer.
+        Unavailable: the gateway or the release controller did not answer.
         PlatformError: the release could not be deployed; the one before is still served.
     """
     version = register(context, release)
-    reason = f"pipeline run {context.run.run_id}"
     name = context.case.name
-    context.services.releases.deploy_to_staging(name, release.release_id, ACTOR, reason)
+    _deploy(context, name, release.release_id)
     largest = compare_online(context.services, name, release.dataset_version, release.release_id)
     show(f"smoke: largest difference between gateway and offline {largest:.2e}")
     return StageResult(
@@ -35,6 +37,20 @@ def run(context: StepContext, release: ReleaseResult) -> StageResult:
         model_version=version,
         largest_difference=largest,
     )
+
+
+def _deploy(context: StepContext, name: str, release_id: str) -> None:
+    """Have the release controller make the release staging's stable one."""
+    requested = Requested(
+        Action.DEPLOY,
+        name,
+        Environment.STAGING,
+        ACTOR,
+        f"pipeline run {context.run.run_id}",
+        release_id=release_id,
+    )
+    changes = context.services.changes
+    require_applied(changes.follow(changes.submit(requested), show))
 
 
 def register(context: StepContext, release: ReleaseResult) -> str:

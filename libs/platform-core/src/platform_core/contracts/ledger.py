@@ -76,6 +76,26 @@ class ChangeDecision(Contract):
     reason: str
 
 
+class ChangeStep(Contract):
+    """What is done for a change from `time` on, in words."""
+
+    time: AwareDatetime
+    text: str
+
+
+class ChangeProgress(Contract):
+    """The steps of a change that were begun, oldest first."""
+
+    steps: tuple[ChangeStep, ...] = ()
+
+
+class ControllerState(Contract):
+    """What the release controller was doing at `time`: the changes that it applies."""
+
+    time: AwareDatetime
+    applying: tuple[str, ...] = ()
+
+
 class Change(Contract):
     """A change of a serving state that was tried, before the ledger assigns its position.
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from platform_core.contracts.comparison import ComparisonVerdict
 from platform_core.contracts.ledger import Action
-from platform_core.contracts.policy import (
+from platform_core.contracts.serving_state import ServingState
+from platform_core.policies.contract import (
     ActionLimits,
     Finding,
     Mode,
@@ -15,7 +16,6 @@ from platform_core.contracts.policy import (
     RollbackPolicy,
     Windows,
 )
-from platform_core.contracts.serving_state import ServingState
 
 WEEK = timedelta(days=7)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from platform_core.contracts.policy import Policy
 from platform_core.errors import ConfigurationError
+from platform_core.policies.contract import Policy
 
 
 def read_policy(file: Path) -> Policy:

@@ -8,6 +8,7 @@ models/_changes/<change_id>/<file>                       a requested change and 
 models/_changes/_open/<change_id>                        a change that has not ended
 models/_changes/_keys/<digest>                           the change of an idempotency key
 models/_gateways/<gateway_id>.json                       the ledger entries that a gateway has read
+models/_controller.json                                  what the release controller is doing
 models/<use_case>/_runs/<run_id>/<step>/<file>           files and result of a step of a run
 models/<use_case>/_runs/_finished/<step>-<key>.json      where the result of a step is that another
                                                          run may reuse
@@ -20,6 +21,8 @@ labels/_erased/use_case=/_records/<digest>               a record that was erase
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
 drift-reports/_retrain-requests/<request_id><suffix>
 drift-reports/_webhooks/<report_id>-<verdict>.json
+drift-reports/_anchors/<use_case>/<environment>/<sequence>-<hash>
+                                                         that the ledger had this entry
 quality-reports/use_case=/environment=/date=/hour=/<report_id>.json
 quality-reports/_comparisons/use_case=/environment=/<change_id>.json and latest.json
 quality-reports/_measured/use_case=/environment=/date=.json
@@ -77,6 +80,7 @@ MODEL_CARD_FILE = "model_card.json"
 CHANGES = f"{MODELS}/_changes"
 OPEN_CHANGES = f"{CHANGES}/_open"
 GATEWAYS = f"{MODELS}/_gateways"
+CONTROLLER = f"{MODELS}/_controller.json"
 FEATURE_REGISTRY = f"{MODELS}/_feast/registry.db"
 RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
 
@@ -133,6 +137,22 @@ def ledger_folder(use_case: str, environment: str) -> str:
 def ledger_entry_path(use_case: str, environment: str, sequence: int) -> str:
     """Return the path of one ledger entry."""
     return f"{ledger_folder(use_case, environment)}/{sequence:08d}.json"
+
+
+def anchor_folder(use_case: str, environment: str) -> str:
+    """Return the folder of the anchors of one ledger; they sort by sequence."""
+    return _join(DRIFT_REPORTS, "_anchors", use_case, environment)
+
+
+def anchor_path(use_case: str, environment: str, sequence: int, entry_hash: str) -> str:
+    """Return the path of the anchor of one ledger entry."""
+    return f"{anchor_folder(use_case, environment)}/{sequence:08d}-{entry_hash}"
+
+
+def parse_anchor(path: str) -> tuple[int, str] | None:
+    """Return sequence and hash of the entry whose anchor is at `path`; `None` for another path."""
+    found = re.fullmatch(r"(\d{8})-([0-9a-f]{64})", path.rpartition("/")[2])
+    return (int(found[1]), found[2]) if found else None
 
 
 def change_path(change_id: str, *names: str) -> str:

@@ -6,6 +6,7 @@ from textwrap import wrap
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import ChangeStatus, LedgerEntry
 from platform_core.contracts.release import Lineage
+from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import PlatformError, Unavailable
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
@@ -44,10 +45,11 @@ class ReleaseListing:
         except Unavailable as error:  # the history is needed most when servers are down
             versions = {}
             yield from wrap(f"no versions: {error}", WIDTH)
-        serving = {e: self._ledger.active(use_case, e) for e in Environment}
+        states = {e: self._ledger.state(use_case, e) for e in Environment}
         rows = [_refused_row(lineage, metric) for lineage in refused]
         for release in admitted:
-            where = ", ".join(e for e, served in serving.items() if served == release) or "-"
+            found = (_role(e, state, release) for e, state in states.items())
+            where = ", ".join(filter(None, found)) or "-"
             lineage = self._lineage(use_case, release)
             rows.append(_row(release, lineage, metric, versions.get(release, "-"), where))
         yield f"{use_case}: {len(admitted)} admitted, {len(refused)} refused"
@@ -99,15 +101,43 @@ def _refused_row(lineage: Lineage, metric: str) -> tuple[str, str]:
 
 def _entry(entry: LedgerEntry) -> Iterator[str]:
     change = entry.change
-    moved = (
-        f"{(change.from_release or 'nothing')[:SHORT_ID]} → {(change.to_release or '-')[:SHORT_ID]}"
-    )
+    moved = _moved(change.from_state, change.to_state)
     yield _fit(
         f"  {entry.time.strftime(TIME)}  {change.action:<8}  {change.status:<7}  {moved}  "
         f"{change.actor}: {change.reason}"
     )
     if change.status is not ChangeStatus.APPLIED:
         yield from wrap(change.detail, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+
+
+def _role(environment: Environment, state: ServingState, release: str) -> str:
+    """Return what a release does in an environment, "" if nothing."""
+    canary, shadow = state.canary, state.shadow
+    if canary and canary.release_id == release:
+        return f"{environment} canary {canary.percent} %"
+    if shadow and shadow.release_id == release:
+        return f"{environment} shadow {shadow.sample_percent} %"
+    return environment if state.stable == release else ""
+
+
+def _moved(before: ServingState, after: ServingState) -> str:
+    """Return what a change moved: the stable release, else canary and shadow."""
+    parts = []
+    if before.canary != after.canary:
+        canary = after.canary
+        parts.append(
+            f"canary {canary.release_id[:SHORT_ID]} {canary.percent} %" if canary else "no canary"
+        )
+    if before.shadow != after.shadow:
+        shadow = after.shadow
+        parts.append(
+            f"shadow {shadow.release_id[:SHORT_ID]} {shadow.sample_percent} %"
+            if shadow
+            else "no shadow"
+        )
+    if before.stable == after.stable and parts:
+        return ", ".join(parts)
+    return f"{(before.stable or 'nothing')[:SHORT_ID]} → {(after.stable or '-')[:SHORT_ID]}"
 
 
 def _fit(text: str) -> str:

@@ -1,6 +1,22 @@
-"""Changes of what an environment serves: deployment, promotion, rollback."""
+"""Changes of what an environment serves: how they are requested, and how they are applied."""
 
-from releases.changes.service import ChangeOutcome, ReleaseService, RepairReport
-from releases.changes.smoke import GatewaySmokeTest, SmokeTest
+from releases.changes.needed import NeededServices, needed
+from releases.changes.registry import RegistryRecords
+from releases.changes.servers import Agreement, Servers
+from releases.changes.service import ReleaseService, RepairReport
+from releases.changes.smoke import ServiceSmokeTest, SmokeTest
+from releases.changes.states import describe_state, next_state
 
-__all__ = ["ChangeOutcome", "GatewaySmokeTest", "ReleaseService", "RepairReport", "SmokeTest"]
+__all__ = [
+    "Agreement",
+    "NeededServices",
+    "RegistryRecords",
+    "ReleaseService",
+    "RepairReport",
+    "Servers",
+    "ServiceSmokeTest",
+    "SmokeTest",
+    "describe_state",
+    "needed",
+    "next_state",
+]

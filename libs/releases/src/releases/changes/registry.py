@@ -33,11 +33,13 @@ class RegistryRecords:
         self._registry = registry
         self._ledger = ledger
 
-    def versions(self, use_case: str, releases: Iterable[str]) -> Mapping[str, str] | None:
+    def versions(
+        self, use_case: str, releases: Iterable[str], seconds: float = LOOKUP_SECONDS
+    ) -> Mapping[str, str] | None:
         """Return the version numbers by release id; versions of `releases` that are missing are
-        registered. `None` when the registry does not answer.
+        registered. `None` when the registry does not answer within `seconds`.
         """
-        found = _within(LOOKUP_SECONDS, lambda: self._registry.versions(use_case))
+        found = _within(seconds, lambda: self._registry.versions(use_case))
         if found is None:
             return None
         numbers = _numbers(found)

@@ -1,60 +1,52 @@
-"""Changes of what an environment serves.
+"""Applies requested changes of what an environment serves.
 
 Every change takes the same steps:
 
-    verify → deploy and wait until ready → smoke test → ledger → registry
+    requested state → verify → services ready → smoke test → ledger → plain name
 
-The last served entry of the ledger is the truth. The steps before it are idempotent, so a process
-that dies before the ledger entry has changed nothing that counts: the next change, whatever its
-outcome, makes the server agree with the ledger again, as does `repair`. The registry's versions and
-aliases are derived from releases and ledger; no step needs them.
+The state of the ledger's last applied entry is the truth. The steps before the entry only add
+services that no state names, so a process that dies there has changed nothing that counts. The
+steps after it are repeated until they succeed, by `reconcile`. The registry's versions and aliases
+are derived from releases and ledger, by `update_records`; no change waits for them.
 
-Two changes at the same time: an entry is only appended right after the entries that its author
-had read, so one of the two gets `LedgerConflict`. Every process that deployed reads the ledger
-afterwards and deploys what it says, so that the last deployment matches the ledger.
+Two processes that apply changes at the same time: an entry is only appended right after the
+entries that its author had read, so one of the two gets `LedgerConflict`.
 """
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, ChangeStatus, LedgerEntry
-from platform_core.contracts.serving_state import ServingState
-from platform_core.errors import PlatformError, Refused
+from platform_core.contracts.ledger import (
+    Action,
+    Change,
+    ChangeRequest,
+    ChangeStatus,
+    LedgerEntry,
+)
+from platform_core.contracts.serving_state import ServingRole, ServingState
+from platform_core.errors import (
+    Conflict,
+    InvalidInput,
+    LedgerConflict,
+    NotFound,
+    PlatformError,
+    Refused,
+)
 from platform_core.ledger import Ledger, serving_state
 from platform_core.ports.blob_store import BlobStore
-from platform_core.ports.registry import ModelRegistry
-from platform_core.storage import release_path
 from releases.catalogue.lookup import release_ids, resolve_release
-from releases.changes.history import rollback_target
+from releases.changes.needed import assignments
 from releases.changes.registry import RegistryRecords
+from releases.changes.servers import Agreement, Place, Servers
 from releases.changes.smoke import SmokeTest
-from releases.deployers.environment_port import EnvironmentDeployer
+from releases.changes.states import describe_state, next_state
+from releases.deployers import Assignment
 from releases.gates import Verification
-from use_cases import UseCase
 from use_cases import use_case as installed
 
 MAX_DETAIL = 1000
-REPAIRED = "the server had diverged from the ledger; repaired"
-Versions = Mapping[str, str] | None
-"""Version numbers by release id, `None` when the registry does not answer."""
-ReleaseCheck = Callable[[UseCase, str], None]
-
-
-@dataclass(frozen=True)
-class ChangeOutcome:
-    """Result of a change; `changed` is false when the environment served the release already.
-
-    `detail` names a repair that was made or failed.
-    """
-
-    use_case: str
-    environment: Environment
-    release_id: str
-    from_release: str | None
-    changed: bool
-    detail: str = ""
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -67,152 +59,178 @@ class RepairReport:
 
 
 class ReleaseService:
-    """Deploys, promotes and rolls back releases; every attempt is recorded in the ledger.
+    """Applies changes, and makes servers and registry agree with the ledger.
 
-    All methods raise `Refused` when a rule forbids the change, `Unavailable` when a server does
-    not respond and `LedgerConflict` when another change was faster. The old release then serves.
+    May be used by several threads for changes of different use cases or environments.
     """
 
     def __init__(
         self,
         store: BlobStore,
-        registry: ModelRegistry,
-        deployer: EnvironmentDeployer,
-        smoke: SmokeTest,
         ledger: Ledger,
+        servers: Servers,
+        smoke: SmokeTest,
+        records: RegistryRecords,
     ) -> None:
         self._store = store
-        self._records = RegistryRecords(store, registry, ledger)
-        self._deployer = deployer
-        self._smoke = smoke
         self._ledger = ledger
+        self._servers = servers
+        self._smoke = smoke
+        self._records = records
         self._verification = Verification(store, ledger)
 
-    def deploy_to_staging(
-        self, use_case: str, release_id: str, actor: str, reason: str
-    ) -> ChangeOutcome:
-        """Serve a release that passed its gates in staging.
+    def apply(self, request: ChangeRequest, report: Report = lambda _: None) -> Change:
+        """Apply a change and return how it ended; applying it again returns the same.
 
-        `release_id` may be the beginning of an id; `actor` and `reason` go to the ledger.
+        `report` gets a sentence for each step. Whatever fails, the environment serves what the
+        ledger names, and the result says why.
+
+        Raises:
+            Unavailable: the ledger cannot be read, so nothing was tried.
         """
-        target = resolve_release(self._store, use_case, release_id)
-        change = _change(use_case, Environment.STAGING, Action.DEPLOY, target, actor, reason)
-        entries = self._ledger.entries(use_case, Environment.STAGING)
-        return self._execute(change, target, entries, self._verification.for_staging)
+        place = (request.use_case, request.environment)
+        try:
+            installed(request.use_case)
+            entries = self._ledger.entries(*place)
+        except (Refused, InvalidInput) as error:
+            return _ended(_change(request, ServingState(), ServingState()), error)
+        for entry in entries:
+            if entry.change.change_id == request.change_id:
+                return self._follow_up(entry.change)
+        return self._try(request, place, entries, report)
 
-    def promote(
-        self,
-        use_case: str,
-        release_id: str | None = None,
-        *,
-        actor: str,
-        reason: str,
-        accept_unmeasured: bool = False,
-    ) -> ChangeOutcome:
-        """Serve a release in production; default: the release that staging serves.
+    def fail(self, request: ChangeRequest, reason: str) -> Change:
+        """Record that a change failed by a defect, and return its result."""
+        entries = self._ledger.entries(request.use_case, request.environment)
+        present = serving_state(entries)
+        failed = _change(request, present, present)
+        return self._record(failed.model_copy(update=_outcome(ChangeStatus.FAILED, reason)))
 
-        It is compared again with the release that production serves now. One whose metrics were
-        not measured is refused without `accept_unmeasured`.
+    def reconcile(self, use_case: str, environment: Environment) -> Agreement:
+        """Make the services of one environment agree with the ledger."""
+        return self._servers.reconcile((use_case, environment))
+
+    def update_records(self, use_case: str) -> list[str]:
+        """Make the registry agree with the ledger; return what was changed.
+
+        Raises:
+            UpstreamUnavailable: the registry does not answer.
+            ReleaseRefused: the files of a release are damaged.
         """
-        installed(use_case)
-        requested = release_id or self._ledger.active(use_case, Environment.STAGING)
-        if requested is None:
-            raise Refused(
-                f"staging serves no release of {use_case}: there is nothing to promote; "
-                "run the pipeline first or name a release"
-            )
-        target = resolve_release(self._store, use_case, requested)
-        change = _change(use_case, Environment.PRODUCTION, Action.PROMOTE, target, actor, reason)
-        entries = self._ledger.entries(use_case, Environment.PRODUCTION)
-
-        def check(case: UseCase, release: str) -> None:
-            self._verification.for_production(case, release, accept_unmeasured)
-
-        return self._execute(change, target, entries, check)
-
-    def rollback(
-        self, use_case: str, environment: Environment, actor: str, reason: str
-    ) -> ChangeOutcome:
-        """Serve the release that the environment served before the present one.
-
-        The release must still load; it is not compared with the present one. Without an earlier
-        release, the environment is made to serve what the ledger names.
-        """
-        installed(use_case)
-        entries = self._ledger.entries(use_case, environment)
-        target = rollback_target(entries)
-        if target is None:
-            return self._repair_instead(use_case, environment, serving_state(entries).stable)
-        change = _change(use_case, environment, Action.ROLLBACK, target, actor, reason)
-        return self._execute(change, target, entries, self._verification.for_rollback)
+        return list(self._records.repair(use_case))
 
     def repair(self, use_case: str) -> RepairReport:
         """Make servers and registry agree with the ledger and the stored releases.
 
-        A step that fails does not stop the others.
+        A step that fails does not stop the others. No service is removed: the release controller
+        does this when it may.
         """
         installed(use_case)
-        changed: list[str] = []
-        problems: list[str] = []
-        versions = self._records.versions(use_case, [])
+        whole = Agreement()
         for environment in Environment:
-            try:
-                if self._restore(use_case, environment, versions):
-                    active = self._ledger.active(use_case, environment) or "nothing"
-                    changed.append(f"{environment} serves {active} of {use_case} again")
-            except PlatformError as error:
-                problems.append(str(error))
+
+            def restore(place: Place = (use_case, environment)) -> None:
+                agreement = self._servers.reconcile(place, remove=False)
+                whole.changed.extend(agreement.changed)
+                whole.problems.extend(agreement.problems)
+
+            whole.attempt(restore)
+        releases = release_ids(self._store, use_case)
+        whole.attempt(lambda: whole.changed.extend(self._records.repair(use_case, releases)))
+        return RepairReport(use_case, tuple(whole.changed), tuple(whole.problems))
+
+    def _try(
+        self,
+        request: ChangeRequest,
+        place: Place,
+        entries: Sequence[LedgerEntry],
+        report: Report,
+    ) -> Change:
+        present = serving_state(entries)
+        change = _change(request, present, present)
         try:
-            changed.extend(self._records.repair(use_case, release_ids(self._store, use_case)))
+            request = self._resolved(request, present)
+            staged = self._ledger.active(request.use_case, Environment.STAGING)
+            target = next_state(request, present, entries, staged)
+            if target == present:
+                return self._nothing_to_do(change, place)
+            change = _change(request, present, target)
+            report(f"requested: {describe_state(target)}")
+            self._start(request, change, place, len(entries), report)
         except PlatformError as error:
-            problems.append(str(error))
-        return RepairReport(use_case, tuple(changed), tuple(problems))
+            return self._abandon(change, error, place)
+        return self._follow_up(change)
 
-    def _repair_instead(
-        self, use_case: str, environment: Environment, present: str | None
-    ) -> ChangeOutcome:
-        repaired, detail = self._reconcile(use_case, environment)
-        if present and repaired:
-            return ChangeOutcome(use_case, environment, present, present, False, detail)
-        suffix = f"; {detail}" if detail else ""
-        raise Refused(
-            f"{environment} has served no earlier release of {use_case}: "
-            f"there is nothing to roll back to{suffix}"
-        )
+    def _start(
+        self, request: ChangeRequest, change: Change, place: Place, length: int, report: Report
+    ) -> None:
+        """Take the steps up to the ledger entry."""
+        running = set(assignments(change.from_state))
+        new = [one for one in assignments(change.to_state) if one not in running]
+        with self._servers.claims(place, set(assignments(change.to_state))):
+            self._verify(request, change, new, report)
+            for release_id, role in new:
+                report(f"starting the service of {release_id:.12} as {role}")
+                self._servers.ensure(place, (release_id, role))
+            for release_id, role in new:
+                report(f"smoke test of {release_id:.12}")
+                self._smoke.check(
+                    installed(request.use_case), request.environment, release_id, role
+                )
+            self._append(change, length + 1)
 
-    def _execute(
-        self, change: Change, target: str, entries: Sequence[LedgerEntry], check: ReleaseCheck
-    ) -> ChangeOutcome:
-        use_case, environment = change.use_case, change.environment
-        present = serving_state(entries).stable
-        if target == present:
-            _, detail = self._reconcile(use_case, environment)
-            return ChangeOutcome(use_case, environment, target, present, False, detail)
-        change = change.model_copy(update={"from_state": serving_state(entries)})
-        versions = self._records.versions(use_case, filter(None, (target, present)))
-        try:
-            check(installed(use_case), target)
-            self._deploy(use_case, environment, target, versions)
-            self._smoke.check(installed(use_case), environment, target)
-            self._append(change, len(entries) + 1)
-        except BaseException as error:
-            self._abandon(change, error, versions)
-            raise
-        problems = (
-            _error_of(lambda: self._restore(use_case, environment, versions)),
-            self._repair_records(use_case, versions)[1],
-        )
-        detail = "; ".join(filter(None, problems))
-        return ChangeOutcome(use_case, environment, target, present, True, detail)
+    def _verify(
+        self,
+        request: ChangeRequest,
+        change: Change,
+        new: Sequence[Assignment],
+        report: Report,
+    ) -> None:
+        """Check each release that begins to serve in a role, as strictly as the role needs.
 
-    def _reconcile(self, use_case: str, environment: Environment) -> tuple[bool, str]:
-        """Make server and registry agree with the ledger; return whether the server had to be
-        changed, and what was repaired or failed.
+        A canary was compared with the stable release when it began. It ends when the stable
+        release changes, so its promotion does not compare again. A shadow answers nobody.
         """
-        versions = self._records.versions(use_case, [])
-        repaired = self._restore(use_case, environment, versions)
-        details = (REPAIRED if repaired else "", *self._repair_records(use_case, versions))
-        return repaired, "; ".join(filter(None, details))
+        canary = change.from_state.canary
+        case = installed(request.use_case)
+        for release_id, role in new:
+            report(f"verifying {release_id:.12}")
+            if request.action is Action.ROLLBACK:
+                self._verification.for_rollback(case, release_id)
+            elif (
+                role is ServingRole.SHADOW
+                or request.environment is Environment.STAGING
+                or (canary and canary.release_id == release_id)
+            ):
+                self._verification.for_staging(case, release_id)
+            else:
+                self._verification.for_production(case, release_id, request.accept_unmeasured)
+
+    def _resolved(self, request: ChangeRequest, present: ServingState) -> ChangeRequest:
+        """Return the request with the whole id of its release."""
+        given = request.release_id
+        if given is None:
+            return request
+        serving = [release for release in present.releases.values() if release.startswith(given)]
+        if request.action is Action.ABORT and len(serving) == 1:  # its files may be gone
+            found = serving[0]
+        else:
+            found = resolve_release(self._store, request.use_case, given)
+        return request.model_copy(update={"release_id": found})
+
+    def _nothing_to_do(self, change: Change, place: Place) -> Change:
+        """Return the result of a change without effect; the services are repaired if needed."""
+        agreement = self._servers.reconcile(place)
+        changed = list(agreement.changed)
+        if change.action is Action.ROLLBACK and not changed:
+            error = Refused(
+                f"{place[1]} has served no earlier release of {place[0]}: there is nothing to "
+                "roll back to"
+            )
+            return self._abandon(change, error, place)
+        said = "the services had diverged from the ledger; repaired: " + "; ".join(changed)
+        detail = "; ".join([said if changed else "nothing to do", *agreement.problems])
+        return change.model_copy(update=_outcome(ChangeStatus.APPLIED, detail))
 
     def _append(self, change: Change, sequence: int) -> None:
         """Append the change as the entry `sequence`; the response of the store may be lost."""
@@ -223,88 +241,63 @@ class ReleaseService:
             if len(entries) < sequence or entries[sequence - 1].change != change:
                 raise
 
-    def _abandon(self, change: Change, error: BaseException, versions: Versions) -> None:
-        """Restore the state that the ledger names, then record the attempt and its error."""
-        status = ChangeStatus.REFUSED if isinstance(error, Refused) else ChangeStatus.FAILED
-        detail = (str(error) or type(error).__name__)[:MAX_DETAIL]
-        failed = change.model_copy(update={"status": status, "detail": detail})
-        for problem in (
-            _error_of(lambda: self._restore(change.use_case, change.environment, versions)),
-            _error_of(lambda: self._ledger.append(failed)),
-        ):
-            if problem:
-                error.add_note(
-                    f"{problem}; the next change of {change.environment} or "
-                    "`mlplatform release repair` repairs this"
-                )
-        _, problem = self._repair_records(change.use_case, versions)
-        if problem and versions is not None:
-            error.add_note(problem)
+    def _follow_up(self, change: Change) -> Change:
+        """Take the steps after the ledger entry; what fails is in the detail of the result."""
+        place = (change.use_case, change.environment)
+        if change.status is not ChangeStatus.APPLIED:
+            return change
+        try:
+            problems = self._servers.settle(place).problems
+        except PlatformError as error:
+            problems = [str(error)]
+        return change.model_copy(update=_outcome(change.status, "; ".join(problems)))
 
-    def _restore(self, use_case: str, environment: Environment, versions: Versions) -> bool:
-        """Make the server agree with the ledger; return whether it had to be changed.
+    def _abandon(self, change: Change, error: PlatformError, place: Place) -> Change:
+        """Remove the services that were started, and record the attempt with its error."""
+        result = self._record(_ended(change, error))
+        try:
+            problems = self._servers.settle(place).problems
+        except PlatformError as problem:
+            problems = [str(problem)]
+        return _with_detail(result, *problems)
 
-        The ledger is read again afterwards, so that of several processes the last one to deploy
-        leaves what the ledger says.
-        """
-        repaired = False
-        while True:
-            expected = self._ledger.active(use_case, environment)
-            if not self._deployer.serves_only(use_case, environment, expected):
-                repaired = True
-                if expected:
-                    self._deploy(use_case, environment, expected, versions)
-                else:
-                    self._deployer.withdraw(use_case, environment)
-            if self._ledger.active(use_case, environment) == expected:
-                return repaired
-
-    def _repair_records(self, use_case: str, versions: Versions) -> tuple[str, str]:
-        """Repair the registry's records; return what was changed, and what is left to do.
-
-        A registry that did not answer before (`versions` is `None`) is not asked again.
-        """
-        changed: list[str] = []
-        problem = "it does not answer"
-        if versions is not None:
-            problem = _error_of(lambda: changed.extend(self._records.repair(use_case)))
-        later = f"run `mlplatform release repair --use-case {use_case}` later"
-        left = f"the registry is not up to date: {problem}; {later}" if problem else ""
-        return "; ".join(changed), left
-
-    def _deploy(
-        self, use_case: str, environment: Environment, release_id: str, versions: Versions
-    ) -> None:
-        uri = self._store.uri(release_path(use_case, release_id))
-        version = (versions or {}).get(release_id, "")
-        self._deployer.deploy(use_case, environment, release_id, uri, version)
+    def _record(self, change: Change) -> Change:
+        """Append the entry of a change that ended without effect; say so if that fails."""
+        try:
+            self._ledger.append(change)
+        except PlatformError as error:
+            return _with_detail(change, f"this attempt is not in the ledger: {error}")
+        return change
 
 
-def _error_of(step: Callable[[], object]) -> str:
-    """Run a step whose failure must not hide the outcome; return its error, "" without one."""
-    try:
-        step()
-    except PlatformError as error:
-        return str(error)
-    return ""
-
-
-def _change(
-    use_case: str,
-    environment: Environment,
-    action: Action,
-    target: str,
-    actor: str,
-    reason: str,
-) -> Change:
+def _change(request: ChangeRequest, present: ServingState, target: ServingState) -> Change:
     return Change(
-        change_id=uuid.uuid4().hex,
-        use_case=use_case,
-        environment=environment,
-        action=action,
-        actor=actor,
-        from_state=ServingState(),
-        to_state=ServingState(stable=target),
-        reason=reason,
+        change_id=request.change_id,
+        use_case=request.use_case,
+        environment=request.environment,
+        action=request.action,
+        actor=request.actor,
+        reason=request.reason,
+        evidence=request.evidence,
+        from_state=present,
+        to_state=target,
         status=ChangeStatus.APPLIED,
     )
+
+
+def _ended(change: Change, error: PlatformError) -> Change:
+    """Return the result of a change that a rule refuses, or that a server failed."""
+    rule = Refused | InvalidInput | NotFound | Conflict
+    refused = isinstance(error, rule) and not isinstance(error, LedgerConflict)
+    status = ChangeStatus.REFUSED if refused else ChangeStatus.FAILED
+    return change.model_copy(update=_outcome(status, str(error)))
+
+
+def _with_detail(change: Change, *more: str) -> Change:
+    return change.model_copy(
+        update=_outcome(change.status, "; ".join(filter(None, [change.detail, *more])))
+    )
+
+
+def _outcome(status: ChangeStatus, detail: str) -> dict[str, object]:
+    return {"status": status, "detail": detail[:MAX_DETAIL]}

@@ -1,145 +1,154 @@
-"""Smoke test: sends the use case's examples to the gateway, as a caller would."""
+"""Smoke test: asks the service of a release for its golden records, by V2.
 
-import math
+The test needs no gateway: it calls the service that gateways will call, under the name of the
+release, and compares the answers with those that the release's own code and graph compute here.
+"""
+
 import time
-from http import HTTPStatus
-from typing import Any, Protocol, TypeGuard
+from collections.abc import Mapping
+from typing import Protocol
 
-import httpx
-from pydantic import SecretStr
+import numpy as np
+import pyarrow as pa
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.inference_record import Purpose
-from platform_core.errors import Refused, UpstreamUnavailable
-from use_cases import UseCase
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.errors import ModelNotReady, Refused, UpstreamUnavailable
+from platform_core.open_inference import (
+    FEATURES,
+    INTERVAL,
+    NUMBERS,
+    PREDICTION,
+    PROBABILITIES,
+    Tensor,
+    number_block,
+    tensors_from_batch,
+)
+from platform_core.open_inference.client import InferenceResult
+from platform_core.ports.blob_store import BlobStore
+from releases.deployers.v2 import V2Model, V2Services
+from scoring import Scorer, Scores, load_release
+from use_cases import UseCase, assemble
 
-DEFAULT_RETRY_SECONDS = 1.0
-MAX_REASON = 300
+TOLERANCE = 1e-5
+"""Float32 arithmetic of the same graph, on another processor or in another batch."""
+RETRY_SECONDS = 0.5
 
 
 class SmokeTest(Protocol):
-    """Checks that an environment answers with a release."""
+    """Checks that the service of a release answers correctly."""
 
-    def check(self, use_case: UseCase, environment: Environment, release_id: str) -> None:
+    def check(
+        self, use_case: UseCase, environment: Environment, release_id: str, role: ServingRole
+    ) -> None:
         """Return if it does.
 
         Raises:
-            Refused: a response is wrong.
-            UpstreamUnavailable: there is no response.
+            Refused: an answer is wrong.
+            UpstreamUnavailable: there is no answer.
         """
         ...
 
 
-class GatewaySmokeTest:
-    """Sends every example to the gateway.
+class ServiceSmokeTest:
+    """Compares the answers of the service with those of the release in `store`.
 
-    After a 503, the request is retried as `Retry-After` says, for at most `retry_seconds` in all.
+    A service that does not answer is asked again for at most `patience_seconds`.
     """
 
-    def __init__(self, url: str, api_key: SecretStr, retry_seconds: float = 20.0) -> None:
-        self._url = url.rstrip("/")
-        self._key = api_key
-        self._retry_seconds = retry_seconds
+    def __init__(
+        self, store: BlobStore, services: V2Services, patience_seconds: float = 20.0
+    ) -> None:
+        self._store = store
+        self._services = services
+        self._patience = patience_seconds
 
-    def check(self, use_case: UseCase, environment: Environment, release_id: str) -> None:
-        """Return if the release answers every example with valid probabilities, or with a
-        number inside its interval.
-        """
-        headers = {
-            "X-API-Key": self._key.get_secret_value(),
-            "X-Environment": environment,
-            "X-Purpose": Purpose.SMOKE,
-        }
-        deadline = time.monotonic() + self._retry_seconds
-        url = f"{self._url}/models/{use_case.name}/predict"
-        with httpx.Client(headers=headers, timeout=self._retry_seconds, trust_env=False) as client:
-            for name, record in use_case.examples.items():
-                problem = _problem(_post(client, url, record, deadline), release_id, use_case)
-                if problem:
-                    raise Refused(
-                        f"smoke test: wrong response of {environment} to the example {name!r} of "
-                        f"{use_case.name}: {problem}"
-                    )
-
-
-def _post(
-    client: httpx.Client, url: str, record: dict[str, Any], deadline: float
-) -> httpx.Response:
-    while True:
-        try:
-            response = client.post(url, json=record)
-        except httpx.HTTPError as error:
-            reason = str(error) or type(error).__name__
-            raise UpstreamUnavailable(
-                f"smoke test: the gateway does not answer at {url}: {reason}; is it running?"
-            ) from error
-        if not response.is_server_error:
-            return response
-        wait = _retry_after(response)
-        if wait is None or time.monotonic() + wait > deadline:
-            raise UpstreamUnavailable(
-                f"smoke test: the gateway answers {response.status_code} at {url}: "
-                f"{response.text[:MAX_REASON]}"
+    def check(
+        self, use_case: UseCase, environment: Environment, release_id: str, role: ServingRole
+    ) -> None:
+        """Return if the service answers the golden records as the release does here."""
+        scorer = Scorer(load_release(self._store, use_case.name, release_id), use_case)
+        records = use_case.golden_records()
+        model = self._services.model(environment, use_case.name, release_id, role)
+        result = self._ask(model, records)
+        problem = wrong_answer(result, scorer, use_case, records)
+        if problem:
+            raise Refused(
+                f"smoke test: wrong answer of {model.name} in {environment} to the golden records "
+                f"of {use_case.name}: {problem}"
             )
-        time.sleep(wait)
+
+    def _ask(self, model: V2Model, records: pa.RecordBatch) -> InferenceResult:
+        deadline = time.monotonic() + self._patience
+        inputs = tensors_from_batch(records)
+        while True:
+            try:
+                return self._services.infer(model, inputs)
+            except (UpstreamUnavailable, ModelNotReady) as error:
+                if time.monotonic() + RETRY_SECONDS > deadline:
+                    raise UpstreamUnavailable(f"smoke test: {error}") from error
+            time.sleep(RETRY_SECONDS)
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds until the next attempt, `None` if the response is final."""
-    value = response.headers.get("Retry-After")
-    if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE or value is None:
-        return None
-    return max(float(value), 0.1) if value.isdecimal() else DEFAULT_RETRY_SECONDS
+def wrong_answer(
+    result: InferenceResult, scorer: Scorer, use_case: UseCase, records: pa.RecordBatch
+) -> str:
+    """Return what is wrong with an answer to `records`, "" if it is right.
 
-
-def _problem(response: httpx.Response, release_id: str, use_case: UseCase) -> str | None:
-    """Return what is wrong with a response, `None` if it is correct."""
-    if response.status_code != HTTPStatus.OK:
-        return f"status {response.status_code}: {response.text[:MAX_REASON]}"
-    body = _json(response)
-    if body is None:
-        return f"not a JSON object: {response.text[:MAX_REASON]}"
-    if body.get("release_id") != release_id:
-        return f"release {body.get('release_id')} answered, expected {release_id}"
-    return (
-        _number_problem(body) if use_case.task == "regression" else _class_problem(body, use_case)
-    )
-
-
-def _class_problem(body: dict[str, Any], use_case: UseCase) -> str | None:
-    if body.get("prediction") not in use_case.classes:
-        return f"the prediction {body.get('prediction')!r} is not a class"
-    by_class = body.get("probabilities")
-    values = [body.get("probability"), *(by_class.values() if isinstance(by_class, dict) else ())]
-    if not all(_is_probability(value) for value in values):
-        return f"{values} are not probabilities"
-    return None
-
-
-def _number_problem(body: dict[str, Any]) -> str | None:
-    prediction, interval = body.get("prediction"), body.get("interval")
-    values = [prediction, *(interval if isinstance(interval, list) else ())]
-    if len(values) != 3 or not all(_is_finite(value) for value in values):  # noqa: PLR2004
-        return f"{prediction!r} with the interval {interval!r} is not a number with its interval"
-    _, low, high = values
-    if not low <= values[0] <= high:
-        return f"the interval [{low}, {high}] does not contain the prediction {prediction}"
-    return None
-
-
-def _json(response: httpx.Response) -> dict[str, Any] | None:
+    The entity features are those that the service looked up; everything else is computed here.
+    """
+    answered = result.parameters.get("release_id")
+    if answered != scorer.release_id:
+        return f"release {answered} answered, expected {scorer.release_id}"
     try:
-        body = response.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
+        features = assemble(use_case, records)
+        served = _block(result.outputs[FEATURES]) if FEATURES in result.outputs else None
+        if served is not None:
+            features, differs = _with_served(features, served, scorer)
+            if differs:
+                return f"the feature {differs!r} differs"
+        return _difference(result.outputs, scorer.score_features(features))
+    except (KeyError, TypeError, ValueError) as error:
+        return f"the answer is incomplete or has another shape: {error!r:.200}"
 
 
-def _is_probability(value: object) -> bool:
-    return _is_finite(value) and 0 <= value <= 1
+def _with_served(
+    features: pa.RecordBatch, served: np.ndarray, scorer: Scorer
+) -> tuple[pa.RecordBatch, str]:
+    """Return the features with the numbers that the service used, and the name of one number
+    that it should have computed as here and did not.
+    """
+    names = scorer.manifest.features.numbers
+    looked_up = {name for view in scorer.manifest.feature_views for name in view.features}
+    here = number_block(features)
+    if served.shape != here.shape:
+        return features, f"{NUMBERS} {list(served.shape)}"
+    for index, name in enumerate(names):
+        if name not in looked_up and not _close(served[:, index], here[:, index]):
+            return features, name
+    column = features.schema.get_field_index(NUMBERS)
+    kind = features.schema.field(column).type
+    values = pa.FixedSizeListArray.from_arrays(pa.array(served.ravel(), pa.float32()), type=kind)
+    return features.set_column(column, features.schema.field(column), values), ""
 
 
-def _is_finite(value: object) -> TypeGuard[int | float]:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _difference(outputs: Mapping[str, Tensor], expected: Scores) -> str:
+    if expected.intervals is None:
+        if not _close(_block(outputs[PROBABILITIES]), expected.probabilities):
+            return "the probabilities differ"
+        decided = list(outputs[PREDICTION]["data"]) == list(expected.decided)
+        return "" if decided else "the decisions differ"
+    numbers = np.asarray(outputs[PREDICTION]["data"], np.float32)
+    if not _close(numbers, np.asarray(expected.decided, np.float32)):
+        return "the numbers differ"
+    return "" if _close(_block(outputs[INTERVAL]), expected.intervals) else "the intervals differ"
+
+
+def _block(tensor: Tensor) -> np.ndarray:
+    return np.asarray(tensor["data"], np.float32).reshape(tensor["shape"])
+
+
+def _close(served: np.ndarray, expected: np.ndarray) -> bool:
+    if served.shape != expected.shape:
         return False
-    return math.isfinite(value)
+    return np.allclose(served, expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)

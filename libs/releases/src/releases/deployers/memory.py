@@ -44,6 +44,11 @@ class MemoryDeployer:
             del self._scorers[environment, use_case, assignment]
         return sorted({release_id for release_id, _ in removed})
 
+    def refresh(self, environment: Environment, use_case: str) -> list[str]:
+        """Change nothing: there are no settings."""
+        del environment, use_case
+        return []
+
     def set_stable(
         self, environment: Environment, use_case: str, release: DeployableRelease | None
     ) -> None:

@@ -64,6 +64,14 @@ class Deployer(Protocol):
         """
         ...
 
+    def refresh(self, environment: Environment, use_case: str) -> list[str]:
+        """Begin to run the services of a use case as the platform's settings say now.
+
+        It does not wait: a service answers with its release all the time, and goes on as it was
+        if the new settings do not work. Return the ids of the releases that it changes, sorted.
+        """
+        ...
+
     def set_stable(
         self, environment: Environment, use_case: str, release: DeployableRelease | None
     ) -> None:

@@ -162,6 +162,16 @@ class DeployerContract:
         assert not self.is_ready(deployer, missing, CANARY)
         assert self.is_ready(deployer, good, STABLE)
 
+    def test_refresh_changes_nothing_without_new_settings(
+        self, deployer: Deployer, stored: MakeStored
+    ) -> None:
+        """The services stay ready."""
+        release = stored(0)
+        assert deployer.refresh(STAGING, self.use_case) == []
+        deployer.ensure(STAGING, release, STABLE)
+        assert deployer.refresh(STAGING, self.use_case) == []
+        assert self.is_ready(deployer, release, STABLE)
+
     def test_prune_ends_serving_in_that_environment(
         self, deployer: Deployer, stored: MakeStored
     ) -> None:

@@ -1,4 +1,4 @@
-"""The InferenceServices of one namespace and their pods, through the Kubernetes API.
+"""The InferenceServices of one namespace and what runs for them, through the Kubernetes API.
 
 Requests are retried until the deadline while the server restarts, is overloaded or cannot be
 reached. Every other failure is translated into an error of the platform.
@@ -7,9 +7,8 @@ reached. Every other failure is translated into an error of the platform.
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -27,16 +26,16 @@ from platform_core.errors import (
 )
 
 Object = dict[str, Any]
-GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
-PATH = f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/{PLURAL}/{{name}}"
-WORKLOADS = (
-    "/apis/apps/v1/namespaces/{namespace}/deployments",
-    "/api/v1/namespaces/{namespace}/pods",
-)
-OWNER = "serving.kserve.io/inferenceservice"
-"""The label of everything that KServe makes for an InferenceService."""
+Kind = tuple[str, str, str]
+"""API version, kind and plural of a resource."""
+INFERENCE_SERVICE: Kind = ("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices")
+DEPLOYMENT: Kind = ("apps/v1", "Deployment", "deployments")
+POD: Kind = ("v1", "Pod", "pods")
+SERVICE: Kind = ("v1", "Service", "services")
 FIELD_MANAGER = "mlplatform-deployer"
-APPLY = {"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"}
+ACCEPT = {"Accept": "application/json"}
+APPLY = {"Content-Type": "application/apply-patch+yaml", **ACCEPT}
+JSON = {"Content-Type": "application/json", **ACCEPT}
 # Connect and read time-outs.
 REQUEST_SECONDS = (5, 30)
 # Short, because the pods are checked whenever a watch ends.
@@ -47,82 +46,70 @@ ROLE_MISSING = re.compile(r'User ".*" cannot ')
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600))
 
 
-class OutOfDate(Conflict):
-    """The object has changed since it was read."""
+class Deleted(NotFound):
+    """The InferenceService that is followed was deleted."""
 
 
 class InferenceServiceApi:
-    """Reads, applies and follows InferenceServices of `namespace`."""
+    """Reads, applies, follows and deletes InferenceServices of `namespace`.
+
+    `deadline` (monotonic seconds) bounds the retries of a method. All of them raise:
+
+        ConfigurationError: this identity may not do it.
+        UpstreamUnavailable: the server did not answer in time.
+    """
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
         self._client = client
         self._objects = CustomObjectsApi(client)
         self._namespace = namespace
 
-    def get(self, name: str, deadline: float) -> Object:
-        """Return an InferenceService; `deadline` (monotonic seconds) bounds the retries.
+    def find(self, name: str, deadline: float) -> Object | None:
+        """Return an InferenceService, `None` if it does not exist."""
+        try:
+            return self._call("GET", INFERENCE_SERVICE, name, deadline)
+        except NotFound:
+            return None
+
+    def select(
+        self, selector: str, deadline: float, kind: Kind = INFERENCE_SERVICE
+    ) -> list[Object]:
+        """Return the objects of a kind that a label selector selects."""
+        query = [("labelSelector", selector)]
+        found: list[Object] = self._call("GET", kind, "", deadline, query)["items"]
+        # The items of a list have no kind.
+        return [{"apiVersion": kind[0], "kind": kind[1]} | item for item in found]
+
+    def apply(
+        self, configuration: Object, deadline: float, kind: Kind = INFERENCE_SERVICE
+    ) -> Object:
+        """Create or change an object by server-side apply, and return it.
+
+        The fields in `configuration` are taken over from other field managers; theirs stay.
 
         Raises:
-            NotFound: it does not exist.
-            ConfigurationError: this identity may not read it.
-            UpstreamUnavailable: the server did not answer in time.
-        """
-        return self._call(
-            f"get {name}",
-            deadline,
-            lambda: self._objects.get_namespaced_custom_object(
-                GROUP, VERSION, self._namespace, PLURAL, name, _request_timeout=REQUEST_SECONDS
-            ),
-        )
-
-    def apply(self, configuration: Object, deadline: float) -> Object:
-        """Apply the fields that the platform owns (server-side apply).
-
-        With `metadata.resourceVersion`, only the version that was read is changed.
-
-        Raises:
-            OutOfDate: the object has changed since.
-            Conflict: another field manager owns a field; nothing was changed.
+            Refused: a webhook, policy or quota refuses the object.
         """
         name = configuration["metadata"]["name"]
-        return self._call(
-            f"patch {name}",
-            deadline,
-            lambda: self._client.call_api(
-                PATH,
-                "PATCH",
-                path_params={"namespace": self._namespace, "name": name},
-                query_params=[("fieldManager", FIELD_MANAGER), ("force", "false")],
-                header_params=dict(APPLY),
-                body=configuration,
-                response_type="object",
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-                _request_timeout=REQUEST_SECONDS,
-            ),
-        )
+        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        return self._call("PATCH", kind, name, deadline, query, APPLY, configuration)
 
-    def workload(self, name: str, deadline: float) -> tuple[list[Object], list[Object]]:
-        """Return the Deployments and the pods of an InferenceService, pods that end included."""
-        deployments, pods = (
-            self._call(f"list {path.rpartition('/')[2]}", deadline, partial(self._list, path, name))
-            for path in WORKLOADS
-        )
-        return deployments["items"], pods["items"]
+    def delete(self, live: Object, deadline: float) -> None:
+        """Begin to delete an InferenceService; it exists until everything it owns has ended.
 
-    def _list(self, path: str, name: str) -> Object:
-        found: Object = self._client.call_api(
-            path,
-            "GET",
-            path_params={"namespace": self._namespace},
-            query_params=[("labelSelector", f"{OWNER}={name}")],
-            header_params={"Accept": "application/json"},
-            response_type="object",
-            auth_settings=["BearerToken"],
-            _return_http_data_only=True,
-            _request_timeout=REQUEST_SECONDS,
-        )
-        return found
+        Another object of the same name is not deleted.
+        """
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Foreground",
+            "preconditions": {"uid": live["metadata"]["uid"]},
+        }
+        name = live["metadata"]["name"]
+        try:
+            self._call("DELETE", INFERENCE_SERVICE, name, deadline, (), JSON, options)
+        except (NotFound, Conflict):
+            return
 
     def follow(self, seen: Object, deadline: float) -> Iterator[Object]:
         """Yield `seen` and then every later state of it until the deadline.
@@ -131,9 +118,9 @@ class InferenceServiceApi:
         broke off is restarted from the present state.
 
         Raises:
-            NotFound: the InferenceService was deleted.
+            Deleted: the InferenceService does not exist any more, or was made anew.
         """
-        name = seen["metadata"]["name"]
+        name, uid = seen["metadata"]["name"], seen["metadata"]["uid"]
         while time.monotonic() < deadline:
             yield seen
             begin = time.monotonic()
@@ -142,7 +129,10 @@ class InferenceServiceApi:
                     seen = event
                     yield seen
             except _Expired:
-                seen = self.get(name, deadline)
+                found = self.find(name, deadline)
+                if found is None or found["metadata"]["uid"] != uid:
+                    raise self._deleted(name) from None
+                seen = found
             if (
                 time.monotonic() - begin < FIRST_PAUSE
             ):  # a watch that ends at once must not make this spin
@@ -151,12 +141,12 @@ class InferenceServiceApi:
     def _watch(self, seen: Object) -> Iterator[Object]:
         """Yield the states after `seen` for at most `WATCH_SECONDS`."""
         name = seen["metadata"]["name"]
+        version, _, plural = INFERENCE_SERVICE
         events = Watch().stream(
             self._objects.list_namespaced_custom_object,
-            GROUP,
-            VERSION,
+            *version.split("/"),
             self._namespace,
-            PLURAL,
+            plural,
             field_selector=f"metadata.name={name}",
             resource_version=seen["metadata"]["resourceVersion"],
             allow_watch_bookmarks=True,
@@ -167,7 +157,7 @@ class InferenceServiceApi:
             with closing(events):
                 for event in events:
                     if event["type"] == "DELETED":
-                        self._absent(name)
+                        raise self._deleted(name)
                     if event["type"] != "BOOKMARK":
                         yield event["object"]
         except ApiException as error:
@@ -177,11 +167,20 @@ class InferenceServiceApi:
         except (urllib3.exceptions.HTTPError, json.JSONDecodeError) as error:
             raise _Expired from error
 
-    def _call(self, what: str, deadline: float, request: Callable[[], Object]) -> Object:
-        pause = FIRST_PAUSE
+    def _call(
+        self,
+        method: str,
+        kind: Kind,
+        name: str,
+        deadline: float,
+        query: Sequence[tuple[str, str]] = (),
+        headers: dict[str, str] = ACCEPT,
+        body: Object | None = None,
+    ) -> Object:
+        pause, what = FIRST_PAUSE, f"{method} {kind[2]} {name}".rstrip()
         while True:
             try:
-                return request()
+                return self._request(method, _path(kind, name), query, headers, body)
             except ApiException as error:
                 if error.status not in RETRIED:
                     self._translate(what, error)
@@ -196,40 +195,57 @@ class InferenceServiceApi:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    def _request(
+        self, method: str, path: str, query: Any, headers: dict[str, str], body: Object | None
+    ) -> Object:
+        """Send one request; the client's own methods cannot apply custom resources."""
+        answer: Object = self._client.call_api(
+            path,
+            method,
+            path_params={"namespace": self._namespace},
+            query_params=list(query),
+            header_params=dict(headers),
+            body=body,
+            response_type="object",
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+            _request_timeout=REQUEST_SECONDS,
+        )
+        return answer
+
     def _translate(self, what: str, error: ApiException) -> NoReturn:
         status = _status(error)
         message = f"{what} in namespace {self._namespace}: {status.get('message') or error.reason}"
-        raise self._error(error.status, what, message, status) from error
+        raise self._error(error.status, what, message) from error
 
     @staticmethod
-    def _error(code: int, what: str, message: str, status: Object) -> PlatformError:
+    def _error(code: int, what: str, message: str) -> PlatformError:
         if not code:
             return ConfigurationError(f"{message}; check certificates and host of the kubeconfig")
         if code == HTTPStatus.NOT_FOUND:
-            return NotFound(
-                f"{message}; apply model-serving/inference-service/deploy before a release"
-            )
+            return NotFound(message)
         if code == HTTPStatus.UNAUTHORIZED or ROLE_MISSING.search(message):
             return ConfigurationError(
-                f"{message}; the role `release-deployer` of training/deploy allows it"
-            )
-        if code == HTTPStatus.CONFLICT and _owners(status):
-            return Conflict(
-                f"{message}; another field manager owns {', '.join(_owners(status))}: "
-                "remove these fields from its configuration"
+                f"{message}; the role `release-deployer` of model-serving/inference-service/deploy "
+                "allows it"
             )
         if code == HTTPStatus.CONFLICT:
-            return OutOfDate(message)
+            return Conflict(message)
         return Refused(f"{message} ({what} was answered {code})")
 
-    def _absent(self, name: str) -> NoReturn:
-        raise NotFound(
-            f"the InferenceService {name} in {self._namespace} was deleted during the deployment"
-        )
+    def _deleted(self, name: str) -> Deleted:
+        return Deleted(f"the InferenceService {name} in {self._namespace} was deleted")
 
 
 class _Expired(Exception):
     """A watch cannot be continued."""
+
+
+def _path(kind: Kind, name: str) -> str:
+    version, _, plural = kind
+    prefix = "apis" if "/" in version else "api"
+    path = f"/{prefix}/{version}/namespaces/{{namespace}}/{plural}"
+    return f"{path}/{name}" if name else path
 
 
 def _status(error: ApiException) -> Object:
@@ -238,9 +254,3 @@ def _status(error: ApiException) -> Object:
     except ValueError:
         return {}
     return status if isinstance(status, dict) else {}
-
-
-def _owners(status: Object) -> list[str]:
-    """Return the fields that other field managers own."""
-    causes = (status.get("details") or {}).get("causes") or []
-    return [c.get("field", "?") for c in causes if c.get("reason") == "FieldManagerConflict"]

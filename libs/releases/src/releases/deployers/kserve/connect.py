@@ -31,7 +31,7 @@ def api_client(kubeconfig: Path | None) -> ApiClient:
     except (ConfigException, OSError) as error:
         raise ConfigurationError(
             f"the Kubernetes API cannot be reached: {error}; set KUBECONFIG, or run in a pod whose "
-            "service account may patch InferenceServices"
+            "service account may create InferenceServices"
         ) from error
     return ApiClient(settings)
 

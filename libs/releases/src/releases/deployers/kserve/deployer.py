@@ -1,35 +1,34 @@
-"""Deploys to KServe InferenceServices.
+"""Deploys releases to KServe: one InferenceService for each release (docs/adr/0052).
 
-A change is one server-side apply that includes the `resourceVersion` of the object that was read,
-so of two deployments at the same time one fails with a conflict. After any other failure the
-previous configuration is applied again, unless another deployment has replaced it.
+All pods of an InferenceService serve the same release, so it takes and loses roles without a
+change. The template in the manifests says how the pods run; a change of the template reaches an
+existing InferenceService when it is ensured again.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from platform_core.contracts.environments import Environment
-from platform_core.errors import (
-    Conflict,
-    NotFound,
-    PlatformError,
-    ReleaseRefused,
-    UpstreamUnavailable,
-)
-from releases.deployers.kserve.api import InferenceServiceApi, Object, OutOfDate
-from releases.deployers.kserve.desired import (
-    DeployedRelease,
-    configuration,
-    deployed,
-    is_serverless,
-    read,
-    service_name,
+from platform_core.contracts.release import ReleasePointer
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.errors import NotFound, ReleaseRefused, UpstreamUnavailable
+from releases.deployers.kserve import desired
+from releases.deployers.kserve.api import (
+    DEPLOYMENT,
+    POD,
+    SERVICE,
+    Deleted,
+    InferenceServiceApi,
+    Object,
 )
 from releases.deployers.kserve.rollout import Rollout, is_ready
 from releases.deployers.kserve.workload import Workload
+from releases.deployers.pointer import pointer, read_pointer
+from releases.deployers.port import Assignment, DeployableRelease
 from releases.deployers.v2 import ANSWER_SECONDS, V2Services
 
-RESTORE_SECONDS = 60.0
+CALL_SECONDS = 15.0
+"""How long a method that waits for no pods repeats its requests."""
 ImageOf = Callable[[str, str], str | None]
 
 
@@ -40,7 +39,7 @@ def no_image(use_case: str, release_id: str) -> str | None:
 
 
 class KServeDeployer:
-    """Deploys by applying InferenceServices.
+    """Makes, follows and deletes InferenceServices; roles are not its concern.
 
     `image_of` (use case, release id) returns the image that a release is pinned to;
     `timeout_seconds` bounds a deployment until the release answers.
@@ -58,143 +57,201 @@ class KServeDeployer:
         self._timeout = timeout_seconds
         self._image_of = image_of
 
-    def deploy(
-        self,
-        use_case: str,
-        environment: Environment,
-        release_id: str,
-        release_uri: str,
-        model_version: str,
+    def ensure(
+        self, environment: Environment, release: DeployableRelease, role: ServingRole
     ) -> None:
-        """Apply the release and wait until only it answers; on failure restore the previous one.
+        """Make the InferenceService as the template says, and wait until all its pods are ready.
+
+        One that is ready and unchanged is left as it is. One that is deleted meanwhile is made
+        again.
 
         Raises:
-            Conflict: another deployment runs, or owns fields of the InferenceService.
+            NotFound: there is no template.
+            Conflict: there is an InferenceService of this name that the platform did not make.
         """
-        image = self._image_of(use_case, release_id)
-        release = deployed(use_case, release_id, release_uri, model_version, image)
         deadline = time.monotonic() + self._timeout
-        before, after = self._apply(service_name(use_case, environment), release, deadline)
-        try:
-            self._wait(use_case, environment, before, after, deadline)
-        except BaseException as error:
-            self._restore(before, after, error)
-            raise
-
-    def served(self, use_case: str, environment: Environment) -> str | None:
-        """Return the id of the stable release if it answers, `None` if nothing is served."""
-        deadline = time.monotonic() + ANSWER_SECONDS
-        live = self._api.get(service_name(use_case, environment), deadline)
-        if read(live) is None:
-            return None
-        try:
-            return self._services.served(use_case, environment)
-        except UpstreamUnavailable:
-            if is_ready(live):
+        template = self._template(release.use_case, environment, deadline)
+        what = f"release {release.release_id:.12} of {release.use_case} in {environment}"
+        name = desired.service_name(release.use_case, environment, release.release_id)
+        while True:
+            before = self._api.find(name, deadline)
+            live = self._apply(template, environment, release, before, deadline)
+            rollout = Rollout(what, before)
+            try:
+                return self._wait(rollout, live, (environment, release, role), deadline)
+            except Deleted as error:
+                if time.monotonic() > deadline:
+                    raise UpstreamUnavailable(f"{what}: {error} while it was deployed") from error
+            except ReleaseRefused:
+                # Its pods would go on restarting, and tell the next attempt what they say now.
+                if before is None or not is_ready(before):
+                    self._api.delete(live, deadline)
                 raise
-            return None
 
-    def serves_only(self, use_case: str, environment: Environment, release_id: str | None) -> bool:
-        """Return whether the InferenceService and all its pods have the release."""
-        deadline = time.monotonic() + ANSWER_SECONDS
+    def is_ready(
+        self, environment: Environment, use_case: str, release_id: str, role: ServingRole
+    ) -> bool:
+        """Return whether the InferenceService is ready and answers with the release.
+
+        In Knative mode its status decides: a request would start pods that may be scaled to zero.
+        While the Kubernetes API does not answer, the pods decide: a rollback must not need it.
+        """
+        deadline = time.monotonic() + min(self._timeout, ANSWER_SECONDS)
+        name = desired.service_name(use_case, environment, release_id)
         try:
-            live = self._api.get(service_name(use_case, environment), deadline)
-        except NotFound:
-            if release_id is None:
-                return True
-            raise
-        release = read(live)
-        if release is None or release.release_id != release_id:
-            return release is None and release_id is None
-        try:
-            return self._finished(Rollout("", {}), use_case, environment, live, deadline)
-        except (ReleaseRefused, UpstreamUnavailable):
+            live = self._api.find(name, deadline)
+        except UpstreamUnavailable:
+            return self._answers(environment, use_case, release_id, role)
+        if live is None or desired.is_terminating(live) or not is_ready(live):
             return False
+        if read_pointer(desired.pod_annotation(live, desired.RELEASE)) != release_id:
+            return False
+        return desired.is_knative(live) or self._answers(environment, use_case, release_id, role)
 
-    def withdraw(self, use_case: str, environment: Environment) -> None:
-        """Have KServe stop the InferenceService."""
-        deadline = time.monotonic() + self._timeout
-        self._apply(service_name(use_case, environment), None, deadline)
+    def prune(
+        self, environment: Environment, use_case: str, keep: Collection[Assignment]
+    ) -> list[str]:
+        """Begin to delete the InferenceServices of all other releases.
+
+        Their pods answer what they have accepted, and end after that.
+        """
+        deadline = time.monotonic() + min(self._timeout, CALL_SECONDS)
+        kept = {desired.service_name(use_case, environment, release) for release, _ in keep}
+        removed = set()
+        for live in self._api.select(desired.selector(use_case, environment), deadline):
+            if live["metadata"]["name"] not in kept and not desired.is_terminating(live):
+                self._api.delete(live, deadline)
+                removed.add(desired.labels(live)[desired.RELEASE_ID])
+        return sorted(removed)
+
+    def refresh(self, environment: Environment, use_case: str) -> list[str]:
+        """Apply the template to InferenceServices that are copies of an older one.
+
+        KServe replaces their pods one by one, and keeps the old ones if the new are not ready.
+        """
+        deadline = time.monotonic() + min(self._timeout, CALL_SECONDS)
+        found = self._api.select(desired.selector(use_case, environment), deadline)
+        template = self._template(use_case, environment, deadline) if found else {}
+        changed = []
+        for live in found:
+            release = _deployable(live)
+            if release and not desired.is_copy(live, template):
+                self._apply(template, environment, release, live, deadline)
+                changed.append(release.release_id)
+        return sorted(changed)
+
+    def set_stable(
+        self, environment: Environment, use_case: str, release: DeployableRelease | None
+    ) -> None:
+        """Note the stable release on the template, for people.
+
+        Only gateways may call the pods, by the address of a release: the plain name needs none.
+        """
+        deadline = time.monotonic() + min(self._timeout, CALL_SECONDS)
+        release_id = release.release_id if release else None
+        template = self._api.find(desired.template_name(use_case, environment), deadline)
+        if template is None and release_id is None:
+            return
+        if template is None:
+            template = self._template(use_case, environment, deadline)
+        self._api.apply(desired.stable_mark(template, release_id), deadline)
+
+    def is_stable(self, environment: Environment, use_case: str, release_id: str | None) -> bool:
+        """Return whether the template names this release."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        template = self._api.find(desired.template_name(use_case, environment), deadline)
+        marked = desired.labels(template).get(desired.STABLE) if template else None
+        return marked == release_id
+
+    def _template(self, use_case: str, environment: Environment, deadline: float) -> Object:
+        name = desired.template_name(use_case, environment)
+        template = self._api.find(name, deadline)
+        if template is None:
+            raise NotFound(
+                f"there is no InferenceService {name}, the template of the releases of {use_case} "
+                f"in {environment}: add the use case to model-serving/inference-service/deploy "
+                "and apply it"
+            )
+        return template
 
     def _apply(
         self,
-        name: str,
-        release: DeployedRelease | None,
+        template: Object,
+        environment: Environment,
+        release: DeployableRelease,
+        before: Object | None,
         deadline: float,
-        replaced: DeployedRelease | None = None,
-    ) -> tuple[Object, Object]:
-        """Apply a release, in place of `replaced` if given; return the object before and after.
+    ) -> Object:
+        """Apply the objects of a release and return its InferenceService.
 
-        KServe updates the status all the time, so only a change of the release is a conflict.
+        One that is being deleted is returned as it is: the name is free when it has ended.
         """
-        before = self._api.get(name, deadline)
-        present, live = replaced or read(before), before
-        while True:
-            if read(live) == release and live is not before:  # applied; the response was lost
-                return before, live
-            if read(live) != present:
-                raise _superseded(name)
-            try:
-                return before, self._api.apply(configuration(live, release), deadline)
-            except OutOfDate:
-                live = self._api.get(name, deadline)
-            if time.monotonic() > deadline:
-                raise UpstreamUnavailable(f"{name} changes faster than it can be applied")
+        if before is not None and desired.is_terminating(before):
+            return before
+        if before is not None:
+            desired.check_owner(before, release.release_id)
+        spec = self._release(release, before)
+        wanted = desired.inference_service(template, environment, spec)
+        knative = desired.is_knative(template)
+        live = self._api.apply(wanted, deadline)
+        if not knative:
+            self._api.apply(desired.front_service(live), deadline, SERVICE)
+        return live
+
+    def _release(self, release: DeployableRelease, before: Object | None) -> desired.ReleaseSpec:
+        """Return the release as its pods receive it.
+
+        The pointer that they have stays: another registry version must not start new pods.
+        """
+        text = desired.pod_annotation(before, desired.RELEASE) if before else ""
+        if read_pointer(text) != release.release_id:
+            parts = (release.use_case, release.release_id, release.uri, release.model_version)
+            text = pointer(*parts).decode()
+        image = self._image_of(release.use_case, release.release_id)
+        return desired.ReleaseSpec(release.use_case, release.release_id, text, image)
 
     def _wait(
         self,
-        use_case: str,
-        environment: Environment,
-        before: Object,
-        after: Object,
+        rollout: Rollout,
+        applied: Object,
+        service: tuple[Environment, DeployableRelease, ServingRole],
         deadline: float,
     ) -> None:
-        release = read(after)
-        what = f"release {release.release_id:.12} of {use_case} in {environment}" if release else ""
-        rollout = Rollout(what, before.get("status") or {})
-        for live in self._api.follow(after, deadline):
-            if read(live) != release:
-                raise _superseded(after["metadata"]["name"])
-            if self._finished(rollout, use_case, environment, live, deadline):
+        """Return when the pods are as the template says, and the release's Service answers."""
+        environment, release, role = service
+        for live in self._api.follow(applied, deadline):
+            workload = None if desired.is_knative(live) else self._workload(live, deadline)
+            if rollout.finished(live, workload) and self._answers(
+                environment, release.use_case, release.release_id, role
+            ):
                 return
         raise rollout.late(self._timeout)
 
-    def _finished(
-        self,
-        rollout: Rollout,
-        use_case: str,
-        environment: Environment,
-        live: Object,
-        deadline: float,
-    ) -> bool:
-        release = read(live)
-        if release is None:
-            return True
-        workload = None
-        if not is_serverless(live):
-            parts = self._api.workload(live["metadata"]["name"], deadline)
-            workload = Workload(*parts, release.pointer)
-        return rollout.finished(live, workload) and self._answers(
-            use_case, environment, release.release_id
+    def _workload(self, live: Object, deadline: float) -> Workload:
+        selector = f"{desired.OWNER}={live['metadata']['name']}"
+        deployments, pods = (
+            self._api.select(selector, deadline, kind) for kind in (DEPLOYMENT, POD)
         )
+        return Workload(deployments, pods, desired.pod_annotation(live, desired.DIGEST))
 
-    def _answers(self, use_case: str, environment: Environment, release_id: str) -> bool:
-        """Ask the pods as well: the status can be older than the spec."""
+    def _answers(
+        self, environment: Environment, use_case: str, release_id: str, role: ServingRole
+    ) -> bool:
         try:
-            return self._services.answers_with(use_case, environment, release_id)
+            return self._services.answers(environment, use_case, release_id, role)
         except UpstreamUnavailable:
             return False
 
-    def _restore(self, before: Object, after: Object, error: BaseException) -> None:
-        """Apply the previous configuration, unless another deployment has replaced this one."""
-        if isinstance(error, Conflict):
-            return
-        name, deadline = after["metadata"]["name"], time.monotonic() + RESTORE_SECONDS
-        try:
-            self._apply(name, read(before), deadline, replaced=read(after))
-        except PlatformError as failure:
-            error.add_note(f"the previous release of {name} could not be restored: {failure}")
 
-
-def _superseded(name: str) -> Conflict:
-    return Conflict(f"another deployment changed the release of {name} at the same time")
+def _deployable(live: Object) -> DeployableRelease | None:
+    """Return the release of an InferenceService, `None` if the deployer must not change it."""
+    text = desired.pod_annotation(live, desired.RELEASE)
+    if desired.is_terminating(live) or not read_pointer(text):
+        return None
+    pointed = ReleasePointer.model_validate_json(text)
+    release = DeployableRelease(
+        pointed.use_case, pointed.release_id, pointed.release_uri, pointed.model_version or ""
+    )
+    environment = Environment(desired.labels(live)[desired.ENVIRONMENT])
+    name = desired.service_name(pointed.use_case, environment, pointed.release_id)
+    return release if live["metadata"]["name"] == name else None

@@ -1,7 +1,8 @@
-"""Follows a change of release in the status of an InferenceService."""
+"""Follows a change of an InferenceService in its status."""
 
 from platform_core.errors import ReleaseRefused, UpstreamUnavailable
 from releases.deployers.kserve.api import Object
+from releases.deployers.kserve.desired import is_terminating
 from releases.deployers.kserve.workload import Workload
 
 REFUSED = ("BlockedByFailedLoad", "InvalidSpec")
@@ -11,22 +12,24 @@ MAX_REASON = 1000
 
 
 class Rollout:
-    """Follows one change; `before` is the status at the time of the change.
+    """Follows one change of an InferenceService; `before` is its state before, if it existed.
 
     KServe's `observedGeneration` is that of a lower object, so a status does not tell which spec
     it belongs to: a failure counts only after the status has changed.
     """
 
-    def __init__(self, what: str, before: Object) -> None:
+    def __init__(self, what: str, before: Object | None) -> None:
         self._what = what
-        self._before = _relevant(before)
+        self._generation = _generation(before) if before else None
+        self._before = _relevant((before or {}).get("status") or {})
         self._changed = False
-        self._last: Object = {}
+        self._last: Object = {"metadata": {}}
         self._workload: Workload | None = None
 
     def finished(self, live: Object, workload: Workload | None) -> bool:
-        """Say whether only the new release can answer.
+        """Say whether the change has reached all pods, and they are ready.
 
+        If nothing was changed, the pods need only be ready: more of them may just be starting.
         `workload` are the pods in Standard mode; Knative's status names the revisions.
 
         Raises:
@@ -35,6 +38,10 @@ class Rollout:
         """
         self._last, self._workload = live, workload
         status = live.get("status") or {}
+        if is_terminating(live):
+            return False
+        if _ready(status) and _generation(live) == self._generation:
+            return True
         self._changed = self._changed or _relevant(status) != self._before
         if self._changed:
             self._raise_for(status)
@@ -43,20 +50,18 @@ class Rollout:
             if refusal:
                 raise ReleaseRefused(f"{self._what}: {refusal:.{MAX_REASON}}")
             return _ready(status) and workload.complete()
-        predictor = (status.get("components") or {}).get("predictor") or {}
-        newest = predictor.get("latestCreatedRevision")
-        return (
-            _ready(status) and newest is not None and newest == predictor.get("latestReadyRevision")
-        )
+        return _ready(status) and _newest_revisions_are_ready(status)
 
     def late(self, seconds: float) -> UpstreamUnavailable:
         """Return the error of a change that did not finish in `seconds`."""
         status = self._last.get("status") or {}
         waiting = [f"{c['type']}: {_text(c)}" for c in _conditions(status) if _unmet(c)]
         problems = self._workload.problems() if self._workload else ()
+        if is_terminating(self._last):
+            waiting.insert(0, "it is being deleted; look at its finalizers")
         said = (
             "; ".join((*problems, *waiting))[:MAX_REASON]
-            or "its status is ready, but its pods do not answer with the release"
+            or "its status is ready, but its Service does not answer with the release"
         )
         return UpstreamUnavailable(
             f"{self._what} was not served within {seconds:g} s: {said}; "
@@ -81,6 +86,17 @@ def is_ready(live: Object) -> bool:
 
 def _ready(status: Object) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in _conditions(status))
+
+
+def _generation(live: Object) -> tuple[str, int]:
+    return live["metadata"]["uid"], live["metadata"]["generation"]
+
+
+def _newest_revisions_are_ready(status: Object) -> bool:
+    parts = list((status.get("components") or {}).values())
+    newest = [part.get("latestCreatedRevision") for part in parts]
+    ready = [part.get("latestReadyRevision") for part in parts]
+    return bool(parts) and None not in newest and newest == ready
 
 
 def _conditions(status: Object) -> list[Object]:

@@ -1,14 +1,14 @@
 """The Deployments and pods of an InferenceService in Standard mode.
 
-Its status stays ready while a Deployment replaces its pods, and names no revision, so only the
-Deployment and the pods tell which release answers.
+Its status stays ready while a Deployment replaces its pods, so only the Deployment and the pods
+tell whether a change has reached all of them, and why it does not.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from releases.deployers.kserve.api import Object
-from releases.deployers.kserve.desired import release_of
+from releases.deployers.kserve.desired import DIGEST, annotations, is_terminating
 
 ENDED = ("Succeeded", "Failed")
 CRASHED, OUR_EXIT = "CrashLoopBackOff", "Error"
@@ -16,24 +16,27 @@ CRASHED, OUR_EXIT = "CrashLoopBackOff", "Error"
 
 @dataclass(frozen=True)
 class Workload:
-    """What runs for one InferenceService; `pointer` is the release that it should run."""
+    """What runs for one InferenceService; `digest` is that of its present spec."""
 
     deployments: list[Object]
     all_pods: list[Object]
-    pointer: str
+    digest: str
 
     @property
     def pods(self) -> list[Object]:
-        """The pods that may answer: those that are ending still have connections."""
-        return [p for p in self.all_pods if (p.get("status") or {}).get("phase") not in ENDED]
+        """The pods that are to stay."""
+        return [
+            pod
+            for pod in self.all_pods
+            if (pod.get("status") or {}).get("phase") not in ENDED and not is_terminating(pod)
+        ]
 
     def complete(self) -> bool:
-        """Say whether every rollout has finished and every pod has the release."""
-        rolled_out = bool(self.deployments) and all(map(self._rolled_out, self.deployments))
-        return rolled_out and all(release_of(p["metadata"]) == self.pointer for p in self.pods)
+        """Say whether every rollout has finished."""
+        return bool(self.deployments) and all(map(self._rolled_out, self.deployments))
 
     def refusal(self) -> str:
-        """Return what a pod with the release said when it ended with an error, "" if none did."""
+        """Return what a pod said when it ended with an error, "" if none did."""
         for name, status in self._containers():
             state = status.get("state") or {}
             crashed = (state.get("waiting") or {}).get("reason") == CRASHED
@@ -58,25 +61,20 @@ class Workload:
             waiting = (status.get("state") or {}).get("waiting") or {}
             if waiting.get("reason"):
                 yield f"{name}: {waiting['reason']} {waiting.get('message', '')}".rstrip()
-        others = sum(release_of(p["metadata"]) != self.pointer for p in self.pods)
-        if others:
-            yield f"{others} of {len(self.pods)} pods still have another release"
 
     def _rolled_out(self, deployment: Object) -> bool:
-        """Apply the rule of `kubectl rollout status`."""
+        """Apply the rule of `kubectl rollout status` to a Deployment of the present spec."""
         metadata, spec, status = (deployment.get(k) or {} for k in ("metadata", "spec", "status"))
         wanted = spec.get("replicas", 1)
         counts = [status.get(f"{kind}eplicas", 0) for kind in ("r", "updatedR", "availableR")]
         return (
-            release_of(spec["template"].get("metadata") or {}) == self.pointer
+            annotations(spec["template"]).get(DIGEST) == self.digest
             and status.get("observedGeneration", 0) >= metadata.get("generation", 1)
             and counts == [wanted] * len(counts)
         )
 
     def _containers(self) -> Iterator[tuple[str, Object]]:
         for pod in self.pods:
-            ending = "deletionTimestamp" in pod["metadata"]
-            if release_of(pod["metadata"]) == self.pointer and not ending:
-                status = pod.get("status") or {}
-                for kind in ("initContainerStatuses", "containerStatuses"):
-                    yield from ((pod["metadata"]["name"], c) for c in status.get(kind) or [])
+            status = pod.get("status") or {}
+            for kind in ("initContainerStatuses", "containerStatuses"):
+                yield from ((pod["metadata"]["name"], c) for c in status.get(kind) or [])
