@@ -101,11 +101,6 @@ class V2Server:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def find(self, model: str) -> Scorer | None:
-        """Return the model of this name; that of a use case is its first release."""
-        named = (one for name, one in self.scorers.items() if name.rpartition("-")[0] == model)
-        return self.scorers.get(model) or next(named, None)
-
     def remove(self, use_case_name: str) -> None:
         """Stop serving the releases of a use case."""
         for name in [n for n in self.scorers if n.rpartition("-")[0] == use_case_name]:
@@ -113,7 +108,7 @@ class V2Server:
 
     async def infer(self, request: web.Request) -> web.Response:
         self.connections.add(request.transport.get_extra_info("peername"))
-        scorer = self.find(request.match_info["model"])
+        scorer = self.scorers.get(request.match_info["model"])
         if scorer is None:
             return web.json_response({"error": "no such model"}, status=404)
         body = await request.json()

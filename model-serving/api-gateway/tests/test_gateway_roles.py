@@ -215,11 +215,13 @@ async def test_a_release_can_be_asked_by_its_role(both, releases, other) -> None
     assert {row["purpose"] for row in await running.logged()} == {"try"}
 
 
-async def test_a_smoke_test_reaches_a_release_that_the_ledger_does_not_name(
-    nothing_served, releases
+async def test_a_smoke_test_sees_a_change_that_has_just_been_made(
+    running, v2, other, set_state
 ) -> None:
-    answer = await nothing_served.predict(headers={"X-Purpose": "smoke"})
-    assert (answer.status_code, answer.json()["release_id"]) == (200, releases["spam"].id)
+    v2.server.scorers[model_name("spam", other.release_id)] = other
+    set_state(running.store, "spam", STAGING, ServingState(stable=other.release_id))
+    answer = await running.predict(headers={"X-Purpose": "smoke"})
+    assert answer.json()["release_id"] == other.release_id
 
 
 async def test_a_role_without_a_release_is_409_and_an_unknown_one_400(both) -> None:

@@ -63,7 +63,10 @@ ENVIRONMENT_HEADER = _header(
     ENVIRONMENT, _choice(Environment, Environment.STAGING), "the environment to use"
 )
 PURPOSE_HEADER = _header(
-    PURPOSE, _choice(Purpose, Purpose.LIVE), "only `live` counts when drift is measured"
+    PURPOSE,
+    _choice(Purpose, Purpose.LIVE),
+    "only `live` counts in reports; `smoke` reads the ledger first, so that it sees a change that "
+    "has just been made",
 )
 RELEASE_ROLE_HEADER = _header(
     RELEASE_ROLE,

@@ -25,6 +25,7 @@ from api_gateway.routing.upstream import (
     WrongRelease,
 )
 from platform_core.clock import Clock
+from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.errors import ModelNotReady, UpstreamUnavailable
 from platform_core.micro_batching import BatchLimits, MicroBatcher
@@ -99,9 +100,8 @@ class Predictor:
     async def _state(self, request: PredictionRequest) -> ServingState:
         target = request.target
         state = self._catalog.state(target)
-        if request.is_smoke_test:
-            return state
-        if state.stable is None:  # a first release may just have been deployed
+        if state.stable is None or request.purpose is Purpose.SMOKE:
+            # A first release, or the one that is to be tested, may just have been deployed.
             state = await self._catalog.read_again(target)
         if state.stable is None:
             raise no_release(self._catalog, target)

@@ -35,11 +35,6 @@ class PredictionRequest:
     partial: bool = False
 
     @property
-    def is_smoke_test(self) -> bool:
-        """Whether it tests what a service has, which the ledger may not name yet."""
-        return self.purpose is Purpose.SMOKE and self.role is None
-
-    @property
     def rows(self) -> int:
         """The number of records."""
         return len(self.records)

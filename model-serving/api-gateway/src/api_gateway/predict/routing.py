@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api_gateway.errors import NoReleaseInRole
 from api_gateway.predict.requests import PredictionRequest
-from api_gateway.routing.target import ANY_RELEASE, RoutedRelease
+from api_gateway.routing.target import RoutedRelease
 from api_gateway.routing.traffic_split import answers
 from platform_core.contracts.prediction_ids import new_random_digits
 from platform_core.contracts.serving_state import ServingRole, ServingState
@@ -32,9 +32,6 @@ def route(request: PredictionRequest, state: ServingState) -> list[RoutedRequest
         NoReleaseInRole: the request asks for a role that no release has.
     """
     canary = state.canary
-    if request.is_smoke_test:
-        release = RoutedRelease(request.target, ANY_RELEASE, ServingRole.STABLE)
-        return [RoutedRequest(release, request, range(request.rows))]
     if request.role is not None:
         return [_whole(request, state, request.role)]
     if canary is None:

@@ -18,10 +18,6 @@ class ServingTarget(NamedTuple):
         return f"{self.use_case} in {self.environment.value}"
 
 
-ANY_RELEASE = ""
-"""Stands for whatever release a service has under the name of the use case."""
-
-
 class RoutedRelease(NamedTuple):
     """A release in its role: what a call goes to."""
 
@@ -32,8 +28,6 @@ class RoutedRelease(NamedTuple):
     @property
     def model(self) -> str:
         """The name of its model in V2."""
-        if self.release_id == ANY_RELEASE:
-            return self.target.use_case
         return model_name(self.target.use_case, self.release_id)
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from api_gateway.routing.target import ANY_RELEASE, RoutedRelease
+from api_gateway.routing.target import RoutedRelease
 from platform_core.contracts.release import TensorSpec
 from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
 from platform_core.open_inference import (
@@ -98,7 +98,7 @@ class ServiceClients:
                 release.model, tensors, id=request_id, parameters=parameters
             )
             scores = _scores(result, tensors[0]["shape"][0], use_case, client)
-            if release.release_id not in (ANY_RELEASE, scores.release_id):
+            if scores.release_id != release.release_id:
                 raise WrongRelease(
                     f"release {scores.release_id} answered instead of {release}; try again"
                 )
