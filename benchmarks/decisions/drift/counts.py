@@ -13,7 +13,9 @@ from evaluation.drift import LONGEST, SequentialTest, events
 
 BLOCKS = 25
 # More would only take longer: e-BH divides the error rate among any number.
-FEATURES = 6
+FEATURES = 4
+# Looks tested at a time.
+CHUNK = 48
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,19 @@ def ever_drifted(
         if name in names
     ]
     weights = np.array(column_weights(names))
-    counts: list[list[np.ndarray]] = [[] for _ in columns]
-    effects: list[list[np.ndarray]] = [[] for _ in columns]
-    drifted, significant = np.zeros(streams, bool), np.zeros(streams, bool)
-    for _ in range(looks):
-        e_values = np.zeros((streams, len(columns)))
-        for i, column in enumerate(columns):
+    e_values = np.zeros((looks, streams, len(columns)))
+    significant = np.zeros(streams, bool)
+    for i, column in enumerate(columns):
+        counted, effects = [], []
+        for _ in range(looks):
             blocks = _blocks(random, column.shares, kind)
             total = blocks.sum(axis=1)
-            counts[i] = [*counts[i][1 - LONGEST :], events(column.kind, total)]
-            effects[i] = [*effects[i][1 - LONGEST :], _effects(column.kind, blocks)]
-            e_values[:, i] = _e_values(test, column, counts[i], effects[i], kind.rows)
+            counted.append(events(column.kind, total))
+            effects.append(_effects(column.kind, blocks))
             significant |= _significant(column.baseline, total, 0.05 / len(columns))
-        ordered = np.sort(e_values * weights, axis=1)[:, ::-1] * np.arange(1, len(columns) + 1)
-        drifted |= (ordered >= 1 / test.alpha).any(axis=1)  # e-BH
-    return drifted, significant
+        e_values[:, :, i] = _every_look(test, column, np.array(counted), np.array(effects), kind)
+    ordered = np.sort(e_values * weights, axis=2)[..., ::-1] * np.arange(1, len(columns) + 1)
+    return (ordered >= 1 / test.alpha).any(axis=(0, 2)), significant  # e-BH
 
 
 def _column(
@@ -92,7 +92,7 @@ def _blocks(random: np.random.Generator, shares: np.ndarray, kind: StreamKind) -
     starts, size = np.arange(runs) * kind.run, kind.rows / BLOCKS
     ends = np.arange(BLOCKS)[:, None] * size
     low, high = np.maximum(starts, ends), np.minimum(starts + kind.run, ends + size)
-    return np.asarray(np.maximum(high - low, 0) @ drawn)
+    return np.maximum(high - low, 0).astype(np.float32) @ drawn.astype(np.float32)
 
 
 def _effects(kind: Literal["numeric", "categorical"], blocks: np.ndarray) -> np.ndarray:
@@ -107,18 +107,35 @@ def _effects(kind: Literal["numeric", "categorical"], blocks: np.ndarray) -> np.
     return np.where(known, effect, 1.0)
 
 
-def _e_values(
-    test: SequentialTest, column: _Column, counts: list[np.ndarray], effects: list[np.ndarray],
-    rows: int,
+def _every_look(
+    test: SequentialTest, column: _Column, counted: np.ndarray, effects: np.ndarray,
+    kind: StreamKind,
 ) -> np.ndarray:  # fmt: skip
-    looked = np.array(counts)
-    return test.e_values(
-        events(column.kind, column.baseline),
-        column.baseline.sum(axis=1),
-        looked,
-        np.full(looked.shape[:2], rows),
-        np.array(effects),
+    """Return the e-values [T, S] at each of T looks, from events [T, S, K] and effects [T, S].
+
+    The looks before each one become an axis of their own, so that all are tested in one call;
+    looks before the first have no rows.
+    """
+    before = LONGEST - 1
+    events_before = np.pad(counted, ((before, 0), (0, 0), (0, 0)))
+    rows = np.pad(np.full(effects.shape, kind.rows), ((before, 0), (0, 0)))
+    effects = np.pad(effects, ((before, 0), (0, 0)))
+    windows = (
+        np.moveaxis(np.lib.stride_tricks.sliding_window_view(a, LONGEST, axis=0), -1, 0)
+        for a in (events_before, rows, effects)
     )
+    seen, seen_rows, seen_effects = windows
+    found = [
+        test.e_values(
+            events(column.kind, column.baseline),
+            column.baseline.sum(axis=1),
+            seen[:, at : at + CHUNK],
+            seen_rows[:, at : at + CHUNK],
+            seen_effects[:, at : at + CHUNK],
+        )
+        for at in range(0, len(counted), CHUNK)
+    ]
+    return np.concatenate(found)
 
 
 def _significant(baseline: np.ndarray, window: np.ndarray, alpha: float) -> np.ndarray:

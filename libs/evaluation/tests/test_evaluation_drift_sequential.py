@@ -80,6 +80,17 @@ def test_dependent_rows_are_less_evidence():
         assert test.e_values(*arguments, np.array([[noise]]))[0] == independent
 
 
+def test_a_look_without_rows_counts_nothing():
+    test = SequentialTest()
+    events, rows = np.array([[[840.0]], [[850.0]]]), np.full((2, 1), 2000.0)
+    arguments = np.array([[1280.0]]), np.array([4000.0])
+    plain = test.e_values(*arguments, events, rows, np.full((2, 1), 3.0))
+    padded = [np.pad(a, [(5, 0), *[(0, 0)] * (a.ndim - 1)]) for a in (events, rows)]
+    found = test.e_values(*arguments, *padded, np.pad(np.full((2, 1), 3.0), ((5, 0), (0, 0))))
+    assert found == pytest.approx(plain)
+    assert found[0] > 0
+
+
 def test_a_column_with_one_bin_is_not_tested():
     one = np.ones((1, 1))
     assert SequentialTest().e_values(np.empty((1, 0)), one[0], np.empty((1, 1, 0)), one, one) == [0]

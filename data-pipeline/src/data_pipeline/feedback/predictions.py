@@ -51,17 +51,15 @@ class NewLabels:
         received = read_all_labels(store, case)
         known = read_known(store, case, version)
         wanted = _without_known(_without_erased(store, case, current_labels(received)), known)
-        by_hour = _by_hour(wanted)
         live = {
             hour: found
-            for hour, ids in sorted(by_hour.items())
+            for hour, ids in sorted(_by_hour(wanted).items())
             if len(found := _live(store, case, environments, hour, ids))
         }
         ids = pa.concat_arrays([pa.array([], pa.string()), *live.values()])
         labels = _of(wanted, ids)
         unmatched = wanted.num_rows - labels.num_rows
-        given = tuple(map(str, environments))
-        summary = None
+        given, summary = tuple(map(str, environments)), None
         if labels.num_rows:
             made = pc.min_max(labels[PREDICTION_ID])
             summary = FeedbackSummary(

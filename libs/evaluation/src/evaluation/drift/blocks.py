@@ -84,5 +84,5 @@ def pooled_design_effect(effects: Floats, rows: Floats) -> Floats:
     """
     total = np.maximum(np.sum(rows, axis=0), 1)
     mean = np.sum(effects * rows, axis=0) / total
-    freedom = len(effects) * (BLOCKS - 1)
-    return np.where(mean > special.chdtri(freedom, DEPENDENT) / freedom, mean, 1.0)
+    freedom = np.maximum(np.sum(np.asarray(rows) > 0, axis=0), 1) * (BLOCKS - 1)
+    return np.asarray(np.where(mean > special.chdtri(freedom, DEPENDENT) / freedom, mean, 1.0))

@@ -60,7 +60,11 @@ class SequentialTest:
         recent = slice(-LONGEST, None)
         effect = pooled_design_effect(design_effects[recent], rows[recent])
         logarithms = [
-            self._mean(baseline, baseline_rows, events[-length:], rows[-length:], effect)
+            np.where(
+                rows[-length] > 0,
+                self._mean(baseline, baseline_rows, events[-length:], rows[-length:], effect),
+                -np.inf,
+            )
             for length in LENGTHS
             if length <= len(events)
         ]
@@ -75,7 +79,7 @@ class SequentialTest:
             baseline,
             baseline_rows[..., None],
             events.sum(axis=0) / effect[..., None],
-            (rows.sum(axis=0) / effect)[..., None],
+            (np.maximum(rows.sum(axis=0), 1) / effect)[..., None],
             tolerance=self.tolerance,
             spread=self.spread,
         )

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 from pydantic import Field
 
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 
 
 class ComparisonVerdict(StrEnum):
@@ -75,15 +75,15 @@ class HeldOutComparison(Contract):
 class Comparison(Contract):
     """The evidence about one candidate so far.
 
-    `role` is the candidate's. `started` is when it began to answer, `updated` the time of the
-    newest record (UTC). `paired` counts the records that both releases answered. `verdict` and
-    `needed` combine the criteria.
+    `role` is the candidate's, `canary` or `shadow`. `started` is when it began to answer,
+    `updated` the time of the newest record (UTC). `paired` counts the records that both releases
+    answered. `verdict` and `needed` combine the criteria.
     """
 
     use_case: str
     environment: Environment
     change_id: str
-    role: Literal["canary", "shadow"]
+    role: ServingRole
     stable_release: str
     candidate_release: str
     started: datetime
