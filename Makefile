@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers lint check test up down status logs clean run-pipeline \
 	data-report new-use-case recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
-	validate setup-checkers deploy-all build-images push-images contract canary faults fuzz fuzz-inputs
+	validate setup-checkers deploy-all build-images push-images contract canary shadow abort faults fuzz fuzz-inputs
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -141,11 +141,17 @@ new-use-case: setup ## Write the package of a use case for your data: NAME=churn
 compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist/pipeline.yaml
 	cd "$$GIVEN_CALLED_FROM" && mlplatform compile-pipeline $(call options,OUTPUT)
 
-promote: setup ## Staging to production: USE_CASE=spam RELEASE=<id, default: what staging serves>
-	mlplatform promote $(call options,USE_CASE RELEASE)
+promote: setup ## Make the canary, else staging's release, the stable one: USE_CASE=spam RELEASE= ENVIRONMENT=production
+	mlplatform promote $(call options,USE_CASE RELEASE ENVIRONMENT)
 
-canary: setup ## Refused, with the reason: no deployer divides the requests between two releases
-	mlplatform canary $(call options,PERCENT USE_CASE RELEASE)
+canary: setup ## Have a release answer a share of the requests: PERCENT=10 USE_CASE=spam RELEASE= ENVIRONMENT=
+	mlplatform canary $(call options,PERCENT USE_CASE RELEASE ENVIRONMENT)
+
+shadow: setup ## Send a release copies of the requests: PERCENT=100 USE_CASE=spam RELEASE= ENVIRONMENT=
+	mlplatform shadow $(call options,PERCENT USE_CASE RELEASE ENVIRONMENT)
+
+abort: setup ## End canary and shadow: USE_CASE=spam RELEASE= ENVIRONMENT=
+	mlplatform abort $(call options,USE_CASE RELEASE ENVIRONMENT)
 
 rollback: setup ## Serve what was served before: USE_CASE=spam ENVIRONMENT=production
 	mlplatform rollback $(call options,USE_CASE ENVIRONMENT)

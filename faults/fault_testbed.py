@@ -28,7 +28,7 @@ from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, ChangeStatus
-from platform_core.contracts.serving_state import ServingState
+from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
@@ -41,6 +41,7 @@ from platform_core.testing.servers import (
     redis_in,
 )
 from records import read_log
+from releases.deployers import DeployableRelease
 from releases.deployers.embedded import EmbeddedDeployer
 from scoring import Release
 from scoring.testing import make_release
@@ -160,9 +161,10 @@ class Testbed:
     ) -> None:
         """Deploy a stored release as `make promote` does."""
         uri = self.store.uri(release_path(name, release_id))
-        EmbeddedDeployer(self.home / "models", self.serving, START_SECONDS).deploy(
-            name, environment, release_id, uri, "1"
-        )
+        release = DeployableRelease(name, release_id, uri, "1")
+        deployer = EmbeddedDeployer(self.home / "models", self.serving, START_SECONDS)
+        deployer.ensure(environment, release, ServingRole.STABLE)
+        deployer.set_stable(environment, name, release)
         change = Change(
             use_case=name,
             environment=environment,

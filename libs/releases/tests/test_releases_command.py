@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from functools import partial
 from threading import Event, Thread
 
@@ -179,7 +180,8 @@ def test_without_a_controller_the_change_waits_and_can_be_withdrawn(world):
 
 
 def test_a_busy_controller_is_waited_for(world):
-    state = ControllerState(time=SystemClock().now(), applying=("another",))
+    later = SystemClock().now() + timedelta(minutes=1)
+    state = ControllerState(time=later, applying=("another",))
     world.store.write(CONTROLLER, state.model_dump_json().encode())
     requests = ChangeRequests(world.store, SystemClock(), patience_seconds=0.2)
     release, steps = world.release(), []

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from data_pipeline.columns import LABEL, PREDICTION_ID
 from data_pipeline.feedback.known import erased_predictions, read_known
 from data_pipeline.feedback.summary import FeedbackSummary
-from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.prediction_ids import prediction_time
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
@@ -74,11 +73,11 @@ class NewLabels:
         return cls(given, labels, tuple(live), summary, unmatched)
 
 
-def live_rows(records: pa.RecordBatch, ids: pa.Array) -> pa.RecordBatch:
+def live_rows(case: UseCase, records: pa.RecordBatch, ids: pa.Array) -> pa.RecordBatch:
     """Return the rows of the inference log of the predictions `ids` that count as traffic."""
     names = records.schema.names
     chosen = pc.and_(
-        pc.equal(records[PURPOSE], Purpose.LIVE.value), pc.is_in(records[PREDICTION_ID], ids)
+        pc.equal(records[PURPOSE], case.traffic.value), pc.is_in(records[PREDICTION_ID], ids)
     )
     if ROLE in names:  # records of earlier versions have none
         shadow = pc.fill_null(pc.equal(records[ROLE], ServingRole.SHADOW.value), False)
@@ -93,7 +92,7 @@ def _live(
         for environment in environments:
             columns = [PREDICTION_ID, PURPOSE, ROLE]
             for batch in read_log(store, case.name, environment, hour, hour + HOUR, columns):
-                yield live_rows(batch, ids)[PREDICTION_ID]
+                yield live_rows(case, batch, ids)[PREDICTION_ID]
 
     return pc.unique(pa.concat_arrays([pa.array([], pa.string()), *found()]))
 

@@ -85,7 +85,7 @@ class FeedbackTask:
         ids, case = self.found.labels[PREDICTION_ID].combine_chunks(), self.case
         names = log_columns(case).schema.names
         batches = [
-            live_rows(batch, ids)
+            live_rows(case, batch, ids)
             for environment in self.found.environments
             for batch in read_log(self.store, case.name, environment, hour, hour + HOUR, names)
         ]

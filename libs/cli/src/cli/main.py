@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from cli import development
+from cli.drill.commands import commands as drill_commands
 from cli.settings import load_configuration
 from platform_core.command_line import ENTRY_POINTS
 from platform_core.programs import WRONG_USE, CommandInterrupted, exit_code
@@ -35,6 +36,7 @@ def build_app() -> typer.Typer:
     app.callback()(_configure)
     for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
         app.add_typer(entry_point.load())
+    app.add_typer(drill_commands)
     app.add_typer(development.commands)
     return app
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from platform_core.contracts.drift_report import DriftScore
+from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.release import DecisionRule
 from platform_core.contracts.tasks import Task, task_of
 from use_cases.feature_schema import FeatureSchema
@@ -99,6 +100,8 @@ class UseCase(ABC):
     """The texts of a record whose length in words the gateway measures."""
     monitored: tuple[MonitoredColumn, ...] = ()
     """The features, entity features included, whose drift is monitored."""
+    traffic: Purpose = Purpose.LIVE
+    """The purpose of the records that reports, comparisons and retraining count."""
     drift_score: DriftScore = "psi"
     """The statistic whose largest value is the score of a drift report."""
     label_maturity: timedelta = timedelta(days=30)

@@ -21,7 +21,6 @@ from baseline import (
 )
 from drift_detector.sample import RowSample
 from evaluation.drift import BlockCounts
-from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.serving_state import ServingRole
 from records import log_columns, logged_block
 from records.columns import FEATURES, PURPOSE, RELEASE_ID, ROLE, column
@@ -117,7 +116,7 @@ def count_traffic(
     traffic: dict[tuple[str, bool], ReleaseTraffic] = {}
     for batch in batches:
         for purpose, sent in _by(PURPOSE, batch):
-            if purpose != Purpose.LIVE:
+            if purpose != use_case.traffic:
                 continue
             for release_id, answered in _by(RELEASE_ID, sent):
                 for is_shadow, records in _by_shadow(answered):

@@ -12,7 +12,8 @@ from platform_core.contracts.serving_state import ServingRole
 class Purpose(StrEnum):
     """Why the request was made; only `live` counts as traffic in reports.
 
-    `try` asks one release explicitly, `drill` is synthetic traffic of a drill.
+    `try` asks one release explicitly, `drill` is synthetic traffic of a drill, and counts in the
+    reports of the use case `drill`.
     """
 
     LIVE = "live"

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evaluation.quality import ClassScores, ClassWindow, NumberWindow
-from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.contracts.tasks import INTERVAL_ENDS
 from records import log_columns
@@ -61,7 +60,7 @@ def release_rows(case: UseCase, batches: Iterable[pa.RecordBatch]) -> Iterator[R
 
 def _compact(case: UseCase, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the live rows with answers, label and slices alone."""
-    live = batch.filter(pc.equal(batch.column(PURPOSE), Purpose.LIVE.value))
+    live = batch.filter(pc.equal(batch.column(PURPOSE), case.traffic.value))
     role, rows = column(live, ROLE), live.num_rows
     columns = {
         RELEASE_ID: live.column(RELEASE_ID),

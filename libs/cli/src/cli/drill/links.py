@@ -1,0 +1,88 @@
+"""The links of a drill, followed one after the other with a time-out each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from platform_core.clock import Clock
+from platform_core.errors import PlatformError, Unavailable
+
+POLL_SECONDS = 0.5
+
+
+class LinkStatus(StrEnum):
+    """What became of a link."""
+
+    WORKED = "worked"
+    SILENT = "silent"
+    FAILED = "failed"
+    NOT_REACHED = "not reached"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One thing that has to happen by itself.
+
+    `check` returns what happened in words, or `None` as long as it has not. An error of the
+    platform that is not `Unavailable` fails the link.
+    """
+
+    name: str
+    check: Callable[[], str | None]
+
+
+@dataclass(frozen=True)
+class LinkResult:
+    """What became of a link, after how many seconds; `None` if it was not reached."""
+
+    link: str
+    status: LinkStatus
+    seconds: float | None
+    detail: str
+
+
+def follow(
+    links: Sequence[Link],
+    clock: Clock,
+    timeout: timedelta,
+    pause: Callable[[float], object],
+) -> Iterator[LinkResult]:
+    """Yield the result of each link; after one that does not work the others are not reached.
+
+    `pause(seconds)` waits between two checks.
+    """
+    broken = False
+    for link in links:
+        if broken:
+            yield LinkResult(link.name, LinkStatus.NOT_REACHED, None, "")
+            continue
+        result = _follow(link, clock, timeout, pause)
+        broken = result.status is not LinkStatus.WORKED
+        yield result
+
+
+def _follow(
+    link: Link, clock: Clock, timeout: timedelta, pause: Callable[[float], object]
+) -> LinkResult:
+    begin, reason = clock.now(), ""
+    while True:
+        try:
+            found = link.check()
+        except Unavailable as error:  # a server that restarts may be back within the time-out
+            found, reason = None, f"; {error}"
+        except PlatformError as error:
+            return _result(link, LinkStatus.FAILED, clock, begin, str(error))
+        if found is not None:
+            return _result(link, LinkStatus.WORKED, clock, begin, found)
+        if clock.now() - begin >= timeout:
+            text = f"nothing happened within {timeout.total_seconds():g} s{reason}"
+            return _result(link, LinkStatus.SILENT, clock, begin, text)
+        pause(POLL_SECONDS)
+
+
+def _result(
+    link: Link, status: LinkStatus, clock: Clock, begin: datetime, detail: str
+) -> LinkResult:
+    seconds = (clock.now() - begin).total_seconds()
+    return LinkResult(link.name, status, round(seconds, 1), detail)
