@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from drift_detector.detection import Target
@@ -11,6 +12,7 @@ from drift_detector.quality.job import QualityJob
 from drift_detector.quality.measure import QualityMeter
 from drift_detector.quality.stored import stored_quality
 from drift_detector.window import Window
+from evaluation.quality import class_cells
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.quality_report import (
@@ -23,8 +25,9 @@ from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import UnknownUseCase, UpstreamUnavailable
 from platform_core.parquet import write_table
 from platform_core.reports.quality import latest_quality
-from platform_core.storage import label_object_path
+from platform_core.storage import LINEAGE_FILE, label_object_path, release_path
 from records import label_table, read_log
+from scoring import load_lineage
 from use_cases import use_case
 
 HOUR = timedelta(hours=1)
@@ -137,6 +140,23 @@ def test_earlier_labels_calibrate_a_window_without_any(world, served, records_of
     assert found.low is not None
     assert found.high is not None
     assert found.low < 0.6 < found.high
+
+
+def test_the_test_rows_of_the_release_calibrate_a_window_without_labels(world, served):
+    case, lineage = use_case("iris"), load_lineage(world.store, "iris", served)
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet([0.2, 0.2, 0.2], 300)
+    labels = np.array([random.choice(3, p=row) for row in probabilities])
+    cells = class_cells(case.classes, probabilities, labels)
+    known = lineage.model_copy(update={"calibration": tuple(cells)})
+    path = release_path("iris", served, LINEAGE_FILE)
+    world.store.write(path, known.model_dump_json().encode())
+    (report,) = job(world).run(last_hour(world)).reports
+    found = accuracy_of(report)
+    assert (found.method, report.calibrated_on) == (QualityMethod.ESTIMATED, 300)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.estimate < found.high
 
 
 def test_late_labels_revise_the_report(world, served):
