@@ -371,12 +371,12 @@ def test_a_corrupt_release_is_refused_and_the_old_one_keeps_serving(served: Plat
     assert refused.returncode == 1
     assert "corrupt" in refused.stderr.strip().splitlines()[-1]
     flower = IRIS.examples["virginica"]
-    eventually(lambda: _answering(served, flower) == before)
+    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == before
     served.store.write(model, good)
     served.done("cli", "promote", "--use-case", "iris")
-    eventually(lambda: _answering(served, flower) == other)
+    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == other
     served.done("cli", "rollback", "--use-case", "iris")
-    eventually(lambda: _answering(served, flower) == before)
+    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == before
     ledger = served.done("cli", "release", "list", "--use-case", "iris")
     assert "refused" in ledger
     assert "rollback" in ledger
