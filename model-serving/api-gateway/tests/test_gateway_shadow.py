@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from platform_core.contracts.gateway_state import GatewayState
 
 from api_gateway.routing.traffic_split import mirrors
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import (
     Canary,
+    GatewayState,
     ServingState,
     Shadow,
     model_name,
