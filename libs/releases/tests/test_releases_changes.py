@@ -7,10 +7,9 @@ from threading import Barrier
 import pytest
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.gateway_state import GatewayState
 from platform_core.contracts.ledger import Action, ChangeStatus
 from platform_core.contracts.release import DecisionRule, GateCheck
-from platform_core.contracts.serving_state import Canary, ServingRole, ServingState
+from platform_core.contracts.serving_state import Canary, GatewayState, ServingRole, ServingState
 from platform_core.errors import Refused
 from platform_core.storage import baseline_path, gateway_path, release_path
 from scoring import build_release, load_lineage, store_release

@@ -14,8 +14,9 @@ from platform_core.changes import Changes
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeStatus, ControllerState
+from platform_core.contracts.serving_state import GatewayState
 from platform_core.errors import Refused, Unavailable
-from platform_core.storage import CONTROLLER
+from platform_core.storage import CONTROLLER, gateway_path
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import wait_until
 from releases.bootstrap import build
@@ -196,6 +197,29 @@ def test_a_busy_controller_is_waited_for(world):
 
     assert requests.follow(change_id, report).status is ChangeStatus.APPLIED
     assert steps == ["waiting: the release controller applies another first"]
+
+
+def test_gateways_are_waited_for(world):
+    requests = ChangeRequests(world.store, world.clock)
+    change = world.promote(world.release())
+    nothing_to_do = world.promote(change.to_release)
+
+    def wait(change):
+        return requests.wait_for_gateways(change, seconds=0)
+
+    def gateway(sequence, age=timedelta(0)):
+        entries = {"iris/production": sequence, "iris/staging": 0}
+        state = GatewayState(gateway_id="one", time=world.clock.now() - age, entries=entries)
+        world.store.write(gateway_path("one"), state.model_dump_json().encode())
+
+    assert wait(change)
+    gateway(0)
+    assert not wait(change)
+    assert wait(nothing_to_do)
+    gateway(1)
+    assert wait(change)
+    gateway(0, age=timedelta(minutes=3))
+    assert wait(change)
 
 
 PERCENTS = {

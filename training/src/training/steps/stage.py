@@ -50,7 +50,8 @@ def _deploy(context: StepContext, name: str, release_id: str) -> None:
         release_id=release_id,
     )
     changes = context.services.changes
-    require_applied(changes.follow(changes.submit(requested), show))
+    applied = require_applied(changes.follow(changes.submit(requested), show))
+    changes.wait_for_gateways(applied)
 
 
 def register(context: StepContext, release: ReleaseResult) -> str:

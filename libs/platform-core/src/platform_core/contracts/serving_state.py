@@ -1,10 +1,12 @@
-"""What answers in one environment: the stable release, and the canary and shadow next to it."""
+"""What answers in one environment: the stable release, and the canary and shadow next to it; and
+what gateways have read of it.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from platform_core.contracts.base import Contract
 
@@ -68,6 +70,26 @@ class ServingState(Contract):
         if self.shadow:
             found[ServingRole.SHADOW] = self.shadow.release_id
         return found
+
+
+class GatewayState(Contract):
+    """The last ledger entry that a gateway had read by `time`, for each use case and environment.
+
+    The keys of `entries` are `<use_case>/<environment>`, the values sequence numbers; 0 stands for
+    an empty ledger. A gateway that ends removes its file; one that was killed stops renewing it.
+    """
+
+    # A later writer may add keys.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    gateway_id: str
+    time: AwareDatetime
+    entries: Mapping[str, int]
+
+
+def entry_key(use_case: str, environment: str) -> str:
+    """Return the key of `GatewayState.entries` for one use case in one environment."""
+    return f"{use_case}/{environment}"
 
 
 def model_name(use_case: str, release_id: str) -> str:

@@ -7,9 +7,8 @@ from pydantic import ValidationError
 
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.gateway_state import GatewayState, entry_key
 from platform_core.contracts.ledger import ChangeStatus, LedgerEntry
-from platform_core.contracts.serving_state import ServingRole, ServingState
+from platform_core.contracts.serving_state import GatewayState, ServingRole, ServingState, entry_key
 from platform_core.errors import BlobNotFound
 from platform_core.ledger import serving_state
 from platform_core.ports.blob_store import BlobStore
@@ -38,17 +37,20 @@ class NeededServices:
         by, and of the warm release.
         """
         key, now = entry_key(use_case, environment), self._clock.now()
-        read = [state.entries[key] for state in self._gateways(now) if key in state.entries]
+        states = live_gateways(self._store, now)
+        read = [state.entries[key] for state in states if key in state.entries]
         return needed(entries, min(read, default=len(entries)), now - self._warm)
 
-    def _gateways(self, now: datetime) -> Iterator[GatewayState]:
-        for blob in self._store.list(GATEWAYS):
-            try:
-                state = GatewayState.model_validate_json(self._store.read(blob.path))
-            except (BlobNotFound, ValidationError):
-                continue  # it has ended, or is of another version
-            if now - state.time <= SILENT:
-                yield state
+
+def live_gateways(store: BlobStore, now: datetime) -> Iterator[GatewayState]:
+    """Yield what each running gateway has read."""
+    for blob in store.list(GATEWAYS):
+        try:
+            state = GatewayState.model_validate_json(store.read(blob.path))
+        except (BlobNotFound, ValidationError):
+            continue  # it has ended, or is of another version
+        if now - state.time <= SILENT:
+            yield state
 
 
 def needed(entries: Sequence[LedgerEntry], read: int, warm_since: datetime) -> set[Assignment]:

@@ -18,21 +18,25 @@ from platform_core.contracts.ledger import (
     ControllerState,
 )
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
-from platform_core.contracts.serving_state import ServingState
+from platform_core.contracts.serving_state import ServingState, entry_key
 from platform_core.errors import (
     BlobNotFound,
     Refused,
     Unavailable,
 )
+from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import CONTROLLER
 from releases.catalogue.lookup import resolve_release
+from releases.changes.needed import live_gateways
 from releases.changes.states import check_percent
 from use_cases import use_case as installed
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 10.0
 """How long a change may wait until the release controller takes it."""
+GATEWAY_SECONDS = 20.0
+"""How long gateways may take to read the ledger."""
 Report = Callable[[str], None]
 
 
@@ -105,6 +109,25 @@ class ChangeRequests:
                 report(self._explain_wait(change_id))
                 warned = True
             time.sleep(POLL_SECONDS)
+
+    def wait_for_gateways(self, change: Change, seconds: float = GATEWAY_SECONDS) -> bool:
+        """Wait until every running gateway routes by a change that was applied.
+
+        Return whether all of them do within `seconds`.
+        """
+        place = (change.use_case, change.environment)
+        entries = Ledger(self._store, self._clock).entries(*place)
+        found = [e.sequence for e in entries if e.change.change_id == change.change_id]
+        deadline = time.monotonic() + seconds
+        while found and not self._have_read(entry_key(*place), found[0]):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def _have_read(self, key: str, sequence: int) -> bool:
+        states = live_gateways(self._store, self._clock.now())
+        return all(state.entries.get(key, sequence) >= sequence for state in states)
 
     def _explain_wait(self, change_id: str) -> str:
         """Return why the change has to wait; `Unavailable` when nothing will take it."""

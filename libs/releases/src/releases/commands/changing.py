@@ -184,6 +184,8 @@ def _follow(
     if as_json:
         show(result, as_json, [])
     require_applied(result)
+    if not changes.wait_for_gateways(result):
+        typer.echo("not every gateway has read the ledger yet; it will within seconds", err=True)
     if not as_json:
         typer.echo(_sentence(result))
 
