@@ -10,9 +10,9 @@ from aiohttp import web
 
 from api_gateway.routing.traffic_split import mirrors
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.gateway_state import GatewayState
 from platform_core.contracts.serving_state import (
     Canary,
+    GatewayState,
     ServingState,
     Shadow,
     model_name,

@@ -14,7 +14,7 @@ from pathlib import Path
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.target import ServingTarget
 from platform_core.clock import Clock
-from platform_core.contracts.gateway_state import GatewayState, entry_key
+from platform_core.contracts.serving_state import GatewayState, entry_key
 from platform_core.errors import PlatformError
 from platform_core.hashing import sha256_bytes
 from platform_core.ports.blob_store import BlobStore
