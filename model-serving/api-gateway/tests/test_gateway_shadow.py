@@ -23,6 +23,8 @@ from use_cases import use_case
 
 STAGING = Environment.STAGING
 VARYING = ("prediction_id", "latency_ms")
+PATIENCE = 2.0
+"""Seconds that a shadow may take; nobody waits for it."""
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +105,7 @@ async def test_a_sample_is_chosen_by_the_routing_key(running, begin) -> None:
 async def test_a_broken_shadow_changes_no_byte_and_adds_no_wait(
     serve, begin, candidates, fault
 ) -> None:
-    running = await serve(upstream_timeout_seconds=0.5)
+    running = await serve(upstream_timeout_seconds=PATIENCE)
     before = (await running.predict()).json()
     await begin(running)
     if fault == "dead":
@@ -119,7 +121,7 @@ async def test_a_broken_shadow_changes_no_byte_and_adds_no_wait(
         candidates.server.fault = wrong
     started = asyncio.get_running_loop().time()
     answers = await asyncio.gather(*(running.predict() for _ in range(20)))
-    assert asyncio.get_running_loop().time() - started < 0.5
+    assert asyncio.get_running_loop().time() - started < PATIENCE
     assert {answer.status_code for answer in answers} == {200}
     for answer in answers:
         document = answer.json()
