@@ -41,6 +41,7 @@ from platform_core.testing.servers import (
     redis_in,
 )
 from records import read_log
+from releases.changes.requests import ChangeRequests
 from releases.deployers import DeployableRelease
 from releases.deployers.embedded import EmbeddedDeployer
 from scoring import Release
@@ -170,13 +171,15 @@ class Testbed:
             environment=environment,
             action=Action.DEPLOY,
             actor="faults",
-            change_id="c",
+            change_id=secrets.token_hex(16),
             from_state=ServingState(),
             to_state=ServingState(stable=release_id),
             reason="drill",
             status=ChangeStatus.APPLIED,
         )
-        Ledger(self.store, SystemClock()).append(change)
+        clock = SystemClock()
+        Ledger(self.store, clock).append(change)
+        ChangeRequests(self.store, clock).wait_for_gateways(change)
 
     def flush(self) -> None:
         """Upload the inference log, with retries."""

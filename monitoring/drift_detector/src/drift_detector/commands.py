@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from platform_core.command_line import MONITORING, JsonOption, command_group, show
+from platform_core.command_line import MONITORING, JsonOption, UseCaseOption, command_group, show
+from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError
 
@@ -72,6 +74,30 @@ def run_drift(
     show(reports, as_json, map(summary, reports) if reports else nothing)
     if failures := [failure for outcome in outcomes for failure in outcome.failures]:
         raise NotMeasured(f"not measured: {' | '.join(failures)}")
+
+
+@commands.command("backtest", rich_help_panel=MONITORING)
+def run_backtest(
+    policy: Annotated[Path, typer.Option("--policy", help="The policy's file.")],
+    use_case: UseCaseOption = DEFAULT_USE_CASE,
+    environment: Annotated[
+        Environment, typer.Option("--environment", "-e", help="The environment.")
+    ] = Environment.PRODUCTION,
+    days: Annotated[int, typer.Option("--days", min=1, max=365, help="Days to look back.")] = 14,
+    as_json: JsonOption = False,
+) -> None:
+    """Say when a policy would have requested retraining or rolled back in the last days."""
+    from drift_detector.backtest import backtest
+    from drift_detector.settings import DriftSettings
+    from platform_core.adapters.connect import blob_store
+    from platform_core.clock import SystemClock
+    from platform_core.policies import read_policy
+
+    settings, now = DriftSettings(), SystemClock().now()
+    length = timedelta(minutes=settings.drift_window_minutes)
+    read = read_policy(policy)
+    found = backtest(blob_store(settings), read, use_case, environment, now, days, length)
+    show(found, as_json, found.lines())
 
 
 @drift.command("show")
