@@ -236,7 +236,7 @@ def test_labels_of_live_answers_measure_quality(served: Platform) -> None:
     start = datetime.now(UTC)
     for first in (0, 60):
         rows = flowers.slice(first, 60).select(IRIS.record_schema.names).to_pylist()
-        body = {"records": rows}
+        body = {"records": [{"features": list(row.values())} for row in rows]}
         answers = served.answer("/models/iris/predict/batch-sync", body, "production")
         known = flowers["species"].slice(first, 60).to_pylist()
         if first:
@@ -371,15 +371,20 @@ def test_a_corrupt_release_is_refused_and_the_old_one_keeps_serving(served: Plat
     assert refused.returncode == 1
     assert "corrupt" in refused.stderr.strip().splitlines()[-1]
     flower = IRIS.examples["virginica"]
-    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == before
+    assert _answering(served, flower) == before
     served.store.write(model, good)
     served.done("cli", "promote", "--use-case", "iris")
-    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == other
+    eventually(lambda: _answering(served, flower) == other)
     served.done("cli", "rollback", "--use-case", "iris")
-    assert served.answer("/models/iris/predict", flower, "production")["release_id"] == before
+    eventually(lambda: _answering(served, flower) == before)
     ledger = served.done("cli", "release", "list", "--use-case", "iris")
     assert "refused" in ledger
     assert "rollback" in ledger
+
+
+def _answering(served: Platform, flower: dict[str, Any]) -> str:
+    """Return the release that answers in production."""
+    return served.answer("/models/iris/predict", flower, "production")["release_id"]
 
 
 @pytest.fixture(scope="module")

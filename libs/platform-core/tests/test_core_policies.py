@@ -19,6 +19,7 @@ from platform_core.policies import (
     read_policy,
     retraining_due,
     rollback_due,
+    simulate,
 )
 from platform_core.policies.contract import (
     ActionLimits,
@@ -191,3 +192,28 @@ def test_the_first_step_of_a_new_release():
     assert (step.action, step.percent) == (Action.CANARY, 10)
     assert first_step(auto, SHADOW) is None
     assert first_step(auto, ServingState()) is None
+
+
+def acted(policy: Policy, pattern: str) -> list[tuple[int, str, bool]]:
+    found = simulate(policy, windows(pattern))
+    return [((one.time - NOON) // HOUR, one.action, one.held_back) for one in found]
+
+
+def test_a_simulation_names_every_action_and_what_the_limits_hold_back():
+    policy = Policy(
+        rollback=RollbackPolicy(mode=Mode.MANUAL),
+        retraining=RetrainingPolicy(cool_down_hours=3, budget_per_week=2),
+    )
+    assert acted(policy, ".xx..x...x") == [
+        (1, "retraining", False),
+        (2, "retraining", True),
+        (5, "retraining", False),
+        (9, "retraining", True),
+    ]
+    both = Policy(rollback=RollbackPolicy(windows=Windows(at_least=2, out_of=3)))
+    assert acted(both, "x.x") == [
+        (0, "retraining", False),
+        (2, "retraining", True),
+        (2, "rollback", False),
+    ]
+    assert acted(Policy(), "..??.") == []

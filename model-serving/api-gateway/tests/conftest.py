@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,9 +26,9 @@ from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.job_runner.memory import MemoryJobRunner
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.ledger import Action, Change, ChangeStatus, LedgerEntry
 from platform_core.contracts.release import Lineage
-from platform_core.contracts.serving_state import ServingState
+from platform_core.contracts.serving_state import ServingState, model_name
 from platform_core.ledger import Ledger
 from platform_core.open_inference import batch_from_tensors
 from platform_core.ports.blob_store import BlobStore
@@ -85,7 +86,8 @@ def scorers(releases: dict[str, Release]) -> dict[str, Scorer]:
 class V2Server:
     """Serves releases by V2, or misbehaves by `fault`; it waits while `gate` is not set.
 
-    `requests` are what it was asked.
+    `scorers` by model name; `named` are the release ids of those that bear another one than their
+    own. `requests` are what it was asked.
     """
 
     scorers: dict[str, Scorer]
@@ -93,10 +95,16 @@ class V2Server:
     requests: list[dict[str, Any]] = field(default_factory=list)
     connections: set[Any] = field(default_factory=set)
     versions: dict[str, str] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.gate.set()
+
+    def remove(self, use_case_name: str) -> None:
+        """Stop serving the releases of a use case."""
+        for name in [n for n in self.scorers if n.rpartition("-")[0] == use_case_name]:
+            del self.scorers[name]
 
     async def infer(self, request: web.Request) -> web.Response:
         self.connections.add(request.transport.get_extra_info("peername"))
@@ -104,11 +112,12 @@ class V2Server:
         if scorer is None:
             return web.json_response({"error": "no such model"}, status=404)
         body = await request.json()
-        self.requests.append({"headers": dict(request.headers), **body})
+        model = request.match_info["model"]
+        self.requests.append({"headers": dict(request.headers), "model": model, **body})
         await self.gate.wait()
         if self.fault is not None:
             return await self.fault()
-        return web.json_response(_infer(scorer, body))
+        return web.json_response(_infer(scorer, body, self.named.get(model)))
 
     async def metadata(self, request: web.Request) -> web.Response:
         name = request.match_info["model"]
@@ -118,7 +127,7 @@ class V2Server:
         return web.json_response({"name": name, "versions": [release]})
 
 
-def _infer(scorer: Scorer, body: dict[str, Any]) -> dict[str, Any]:
+def _infer(scorer: Scorer, body: dict[str, Any], release_id: str | None) -> dict[str, Any]:
     case = use_case(scorer.manifest.use_case)
     scores = scorer.score(batch_from_tensors(body["inputs"], case.record_schema))
     rows, classes = scores.probabilities.shape
@@ -142,7 +151,8 @@ def _infer(scorer: Scorer, body: dict[str, Any]) -> dict[str, Any]:
     outputs.append(
         {"name": "features", "datatype": "FP32", "shape": list(block.shape), "data": data}
     )
-    parameters = {"release_id": scorer.release_id, "model_version": MODEL_VERSION}
+    release_id = release_id or scorer.release_id
+    parameters = {"release_id": release_id, "model_version": MODEL_VERSION}
     return {
         "id": body["id"],
         "model_name": case.name,
@@ -153,8 +163,22 @@ def _infer(scorer: Scorer, body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def v2(scorers: dict[str, Scorer]) -> AsyncIterator[SimpleNamespace]:
-    """Start the server; gives `server` and `url`."""
-    server = V2Server(dict(scorers))
+    """Start the server of stable releases; gives `server` and `url`."""
+    models = {model_name(name, scorer.release_id): scorer for name, scorer in scorers.items()}
+    async with _serving(models) as started:
+        yield started
+
+
+@pytest.fixture
+async def candidates() -> AsyncIterator[SimpleNamespace]:
+    """Start the server of canaries and shadows, which has none yet."""
+    async with _serving({}) as started:
+        yield started
+
+
+@asynccontextmanager
+async def _serving(models: dict[str, Scorer]) -> AsyncIterator[SimpleNamespace]:
+    server = V2Server(models)
     app = web.Application(client_max_size=64 << 20)
     app.router.add_post("/v2/models/{model}/infer", server.infer)
     app.router.add_get("/v2/models/{model}", server.metadata)
@@ -206,31 +230,30 @@ def _activate(store: BlobStore, release: Release, environment: Environment) -> N
         metrics={"f1": 0.97},
     )
     store_release(store, release_path(name, release.id), release, lineage)
+    _set_state(store, name, environment, ServingState(stable=release.id))
+
+
+@pytest.fixture
+def set_state() -> Callable[[BlobStore, str, Environment, ServingState], LedgerEntry]:
+    return _set_state
+
+
+def _set_state(
+    store: BlobStore, name: str, environment: Environment, state: ServingState
+) -> LedgerEntry:
+    """Write to the ledger that `environment` serves this."""
     change = Change(
         use_case=name,
         environment=environment,
         action=Action.DEPLOY,
         actor="test",
-        change_id="c",
+        change_id="c1",
         from_state=ServingState(),
-        to_state=ServingState(stable=release.id),
+        to_state=state,
         reason="test",
         status=ChangeStatus.APPLIED,
     )
-    Ledger(store, ManualClock(NOON)).append(change)
-
-
-@pytest.fixture
-def serve_spam(
-    releases: dict[str, Release],
-) -> Callable[["Running"], Awaitable[None]]:
-    """Return a function after which the gateway knows of a release of spam in staging."""
-
-    async def serve_spam(running: "Running") -> None:
-        _activate(running.store, releases["spam"], Environment.STAGING)
-        await running.gateway.catalog.refresh()
-
-    return serve_spam
+    return Ledger(store, ManualClock(NOON)).append(change)
 
 
 @dataclass
@@ -291,14 +314,27 @@ async def listening(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def serve(
-    tmp_path: Path, v2: SimpleNamespace, blob_store: LocalBlobStore
+    tmp_path: Path,
+    v2: SimpleNamespace,
+    candidates: SimpleNamespace,
+    blob_store: LocalBlobStore,
+    releases: dict[str, Release],
 ) -> AsyncIterator[Callable[..., Awaitable[Running]]]:
-    """Return a function that starts a gateway with these settings; keywords `store`, `runner`."""
+    """Return a function that starts a gateway with these settings; keywords `store`, `runner`.
+
+    The ledger names the releases of the use cases `served` in both environments.
+    """
     async with AsyncExitStack() as stack:
 
         async def start(
-            store: BlobStore = blob_store, runner: Any = None, **settings: Any
+            store: BlobStore = blob_store,
+            runner: Any = None,
+            served: Sequence[str] = ("spam", "iris"),
+            **settings: Any,
         ) -> Running:
+            for name, environment in product(served, Environment):
+                if Ledger(store, ManualClock(NOON)).active(name, environment) is None:
+                    _activate(store, releases[name], environment)
             keys_file = tmp_path / "keys.json"
             _write_keys(keys_file, KEYS)
             given = {
@@ -312,9 +348,16 @@ async def serve(
             }
             runner = runner or MemoryJobRunner()
             clock = ManualClock(NOON)
-            serving = ServingSettings(inference_url_staging=v2.url, inference_url_production=v2.url)
+            serving = ServingSettings(
+                inference_url_staging=v2.url,
+                inference_url_production=v2.url,
+                candidate_url_staging=candidates.url,
+                candidate_url_production=candidates.url,
+            )
             gateway = assemble(GatewaySettings(**given), serving, store, runner, clock)
             client = await stack.enter_async_context(listening(gateway))
+            if served:
+                await gateway.catalog.refresh()
             spool = gateway.settings.spool_folder
             return Running(gateway, client, store, runner, clock, keys_file, spool, v2)
 
@@ -324,3 +367,9 @@ async def serve(
 @pytest.fixture
 async def running(serve: Callable[..., Awaitable[Running]]) -> Running:
     return await serve()
+
+
+@pytest.fixture
+async def nothing_served(serve: Callable[..., Awaitable[Running]]) -> Running:
+    """Return a gateway without any release."""
+    return await serve(served=())

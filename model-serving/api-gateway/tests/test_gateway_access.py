@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api_gateway.auth.keys import DEVELOPMENT_KEYS, AccessRole, ApiKeys, hash_key
+from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError
 
 JOB = "0" * 32
@@ -128,9 +129,8 @@ def test_an_invalid_key_file_prevents_the_start(tmp_path, content) -> None:
         ApiKeys(file, allow_development_keys=False)
 
 
-async def test_a_key_is_limited_to_its_requests(serve, serve_spam, spam) -> None:
+async def test_a_key_is_limited_to_its_requests(serve, spam) -> None:
     running = await serve(rate_limit="2/day")
-    await serve_spam(running)
     assert [(await running.predict()).status_code for _ in range(2)] == [200, 200]
     response = await running.predict()
     assert response.status_code == 429
@@ -148,9 +148,12 @@ async def test_refused_requests_are_not_counted(serve) -> None:
     assert (await running.predict()).status_code == 200
 
 
-async def test_a_missing_release_is_reported_before_the_rate_limit(serve, serve_spam) -> None:
-    running = await serve(rate_limit="1/day")
-    await serve_spam(running)
+async def test_a_missing_release_is_reported_before_the_rate_limit(
+    serve, blob_store, releases, activate
+) -> None:
+    activate(blob_store, releases["spam"], Environment.STAGING)
+    running = await serve(rate_limit="1/day", served=())
+    await running.gateway.catalog.refresh()
     assert (await running.predict()).status_code == 200
     response = await running.predict(headers={"X-Environment": "production"})
     assert (response.status_code, response.json()["code"]) == (503, "model-not-ready")

@@ -46,7 +46,7 @@ class RunningJobs(MemoryJobRunner):
 @pytest.fixture
 async def gateway(serve, blob_store, releases, activate):
     activate(blob_store, releases["iris"], Environment.STAGING)
-    return await serve(runner=RunningJobs(blob_store))
+    return await serve(runner=RunningJobs(blob_store), served=())
 
 
 @pytest.fixture

@@ -56,11 +56,8 @@ FAULTS: list[tuple[int, str, Callable[[dict[str, Any]], None]]] = [
 
 
 @pytest.mark.parametrize("first", range(len(FAULTS)))
-async def test_of_several_faults_the_first_in_the_order_is_reported(
-    serve, serve_spam, v2, spam, first
-) -> None:
+async def test_of_several_faults_the_first_in_the_order_is_reported(serve, v2, spam, first) -> None:
     running = await serve(rate_limit="1/day")
-    await serve_spam(running)
     request: dict[str, Any] = {"headers": dict(JSON), "path": "/predict", "role": "operator"}
     for _, _, add in FAULTS[first:]:
         add(request)

@@ -31,8 +31,9 @@ class DownRunner:
 
 
 @pytest.fixture
-async def ready(running, releases, activate):
+async def ready(nothing_served, releases, activate):
     """A gateway with something to score, and a release to score it with."""
+    running = nothing_served
     running.store.write(INPUT, b"rows")
     activate(running.store, releases["spam"], Environment.STAGING)
     return running

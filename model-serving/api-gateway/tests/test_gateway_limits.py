@@ -38,9 +38,8 @@ async def statuses(running, count, **rest) -> list[int]:
     return [(await running.predict(**rest)).status_code for _ in range(count)]
 
 
-async def test_a_key_may_have_its_own_limit_and_quota(serve, serve_spam, keys) -> None:
+async def test_a_key_may_have_its_own_limit_and_quota(serve, keys) -> None:
     running = await serve(rate_limit="100/day")
-    await serve_spam(running)
     running.write_keys(keys, operator={"rate_limit": "2/day"}, admin={"quota": "3/day"})
     assert await statuses(running, 3) == [200, 200, 429]
     assert await statuses(running, 4, role="admin") == [200, 200, 200, 429]
@@ -49,11 +48,8 @@ async def test_a_key_may_have_its_own_limit_and_quota(serve, serve_spam, keys) -
     assert await statuses(running, 1) == [200]
 
 
-async def test_the_quota_of_the_settings_applies_in_addition_to_the_rate_limit(
-    serve, serve_spam
-) -> None:
+async def test_the_quota_of_the_settings_applies_in_addition_to_the_rate_limit(serve) -> None:
     running = await serve(rate_limit="100/day", quota="1/day")
-    await serve_spam(running)
     assert await statuses(running, 2) == [200, 429]
 
 

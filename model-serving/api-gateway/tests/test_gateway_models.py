@@ -9,6 +9,7 @@ from api_gateway.operations.documents import DriftInfo, HealthReport, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import model_name
 from platform_core.errors import UpstreamUnavailable
 from platform_core.storage import drift_report_folder
 
@@ -49,14 +50,18 @@ def store_report(store, drift: DriftReport) -> None:
     store.write(f"{folder}/{drift.report_id}.json", drift.model_dump_json().encode())
 
 
-async def test_model_info_is_null_where_nothing_is_served(running) -> None:
+async def test_model_info_is_null_where_nothing_is_served(nothing_served) -> None:
+    running = nothing_served
     nothing = {"staging": None, "production": None}
     response = await running.ask("GET", "/model/info", "viewer")
     assert response.json()["spam"] == nothing
     assert response.json()["iris"] == nothing
 
 
-async def test_model_info_has_the_release_and_its_lineage(running, releases, activate) -> None:
+async def test_model_info_has_the_release_and_its_lineage(
+    nothing_served, releases, activate
+) -> None:
+    running = nothing_served
     activate(running.store, releases["spam"], STAGING)
     await running.gateway.catalog.refresh()
     info = (await running.ask("GET", "/model/info", "viewer")).json()
@@ -123,7 +128,8 @@ async def test_a_newer_report_replaces_the_old_one(running) -> None:
     assert drift["spam"]["staging"]["score"] is None
 
 
-async def test_the_gauges_show_the_latest_report_and_only_measured_values(running) -> None:
+async def test_the_gauges_show_the_latest_report_and_only_measured_values(nothing_served) -> None:
+    running = nothing_served
     store_report(running.store, report(running.clock, score=None))
     await running.gateway.catalog.refresh()
     text = (await running.client.get("/metrics")).text
@@ -146,20 +152,23 @@ async def test_metrics_count_requests_and_answers(running, releases) -> None:
     labels = 'environment="staging",method="POST",route="/predict",status="{}",use_case="spam"'
     assert f"gateway_requests_total{{{labels.format(200)}}} 2.0" in response.text
     assert f"gateway_requests_total{{{labels.format(422)}}} 1.0" in response.text
-    answers = 'degraded="false",environment="staging",release_id="{}",use_case="spam"'
+    answers = 'degraded="false",environment="staging",release_id="{}",role="stable",use_case="spam"'
     expected = f"gateway_answers_total{{{answers.format(releases['spam'].id)}}} 2.0"
     assert expected in response.text
     assert "gateway_log_backlog_segments 1.0" in response.text
     assert "gateway_request_seconds_bucket" in response.text
 
 
-async def test_metrics_show_where_another_release_serves(running, v2, releases, activate) -> None:
+async def test_metrics_show_where_another_release_serves(
+    nothing_served, v2, releases, activate
+) -> None:
+    running = nothing_served
     activate(running.store, releases["spam"], STAGING)
     activate(running.store, releases["iris"], STAGING)
     await running.gateway.catalog.refresh()
-    del v2.server.scorers["iris"]
+    v2.server.remove("iris")
     text = (await running.client.get("/metrics")).text
-    sample = 'gateway_serves_ledger_release{{environment="{}",use_case="{}"}} {}'
+    sample = 'gateway_serves_ledger_release{{environment="{}",role="stable",use_case="{}"}} {}'
     assert sample.format("staging", "spam", "1.0") in text
     assert sample.format("staging", "iris", "0.0") in text
     assert 'gateway_serves_ledger_release{environment="production"' not in text
@@ -173,16 +182,16 @@ async def test_callers_cannot_invent_labels(running) -> None:
     assert "evil" not in (await running.client.get("/metrics")).text.lower()
 
 
-async def test_a_gateway_without_releases_is_ready(running) -> None:
+async def test_a_gateway_without_releases_is_ready(nothing_served) -> None:
+    running = nothing_served
     await running.gateway.catalog.refresh()
     assert (await running.client.get("/health/ready")).status_code == 200
 
 
 async def test_another_release_than_the_ledgers_is_reported_and_the_gateway_stays_ready(
-    running, v2, releases, activate
+    running, v2, releases
 ) -> None:
-    activate(running.store, releases["spam"], PRODUCTION)
-    v2.server.versions["spam"] = "b" * 32
+    v2.server.versions[model_name("spam", releases["spam"].id)] = "b" * 32
     await running.gateway.catalog.refresh()
     assert (await running.client.get("/health/ready")).status_code == 200
     health = (await running.client.get("/health")).json()
@@ -192,9 +201,12 @@ async def test_another_release_than_the_ledgers_is_reported_and_the_gateway_stay
     assert f"it serves release {'b' * 32}, the ledger says {releases['spam'].id}" in part["detail"]
 
 
-async def test_a_changed_ledger_is_read_again_at_once(running, v2, releases, activate) -> None:
+async def test_a_changed_ledger_is_read_again_at_once(
+    nothing_served, v2, releases, activate
+) -> None:
+    running = nothing_served
     activate(running.store, releases["spam"], STAGING)
-    v2.server.versions["spam"] = releases["iris"].id  # stands for another release of spam
+    v2.server.versions[model_name("spam", releases["spam"].id)] = "b" * 32
     await running.gateway.catalog.refresh()
     activate(running.store, releases["spam"], PRODUCTION)
     async with asyncio.timeout(10):
@@ -210,7 +222,7 @@ async def test_a_service_that_cannot_answer_leaves_the_gateway_ready(
     activate(running.store, releases["iris"], STAGING)
     await running.gateway.catalog.refresh()
     if broken == "gone":
-        del v2.server.scorers["iris"]
+        v2.server.remove("iris")
     else:
         await v2.stop()
     assert (await running.client.get("/health/ready")).status_code == 200
@@ -232,18 +244,21 @@ class UnreachableStore(LocalBlobStore):
 
 
 async def test_before_the_ledger_is_read_the_gateway_is_not_ready(serve, tmp_path) -> None:
-    running = await serve(store=UnreachableStore(tmp_path / "unreachable"))
+    running = await serve(store=UnreachableStore(tmp_path / "unreachable"), served=())
     await running.gateway.catalog.refresh()
     assert (await running.client.get("/health/ready")).status_code == 503
     health = (await running.client.get("/health")).json()
     assert health["dependencies"]["blob-store"]["status"] == "unavailable"
-    assert (await running.predict()).status_code == 200
+    answer = await running.predict()
+    assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
+    assert "has not been read" in answer.json()["detail"]
 
 
-async def test_health_reports_every_dependency(running, v2, releases, activate) -> None:
+async def test_health_reports_every_dependency(nothing_served, v2, releases, activate) -> None:
+    running = nothing_served
     activate(running.store, releases["spam"], STAGING)
     await running.gateway.catalog.refresh()
-    del v2.server.scorers["iris"]
+    v2.server.remove("iris")
     response = await running.client.get("/health")
     assert response.status_code == 200
     health = response.json()
@@ -267,11 +282,12 @@ async def test_probes_do_not_count_as_traffic(running, releases, activate) -> No
 
 
 async def test_the_ledger_says_which_release_was_served_at_a_time(
-    running, releases, activate
+    nothing_served, releases, activate
 ) -> None:
+    running = nothing_served
     activate(running.store, releases["spam"], Environment.STAGING)
     noon = running.clock.now()
-    live = (await running.ask("GET", "/releases/spam", "viewer")).json()
+    live = (await running.ask("GET", "/releases/spam", "viewer")).json()["stable"]
     assert live["production"] is None
     assert live["staging"]["release_id"] == releases["spam"].id
     assert (live["staging"]["actor"], live["staging"]["action"]) == ("test", "deploy")

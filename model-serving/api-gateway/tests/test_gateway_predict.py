@@ -28,7 +28,7 @@ async def test_a_mail_is_answered_with_every_field_of_the_contract(running, scor
     answer = response.json()
     assert list(answer) == [
         "prediction_id", "email_id", "prediction", "spam_probability", "confidence",
-        "probability", "probabilities", "model_version", "release_id", "environment",
+        "probability", "probabilities", "model_version", "environment", "release_id", "role",
         "degraded", "latency_ms", "timestamp",
     ]  # fmt: skip
     known("spam", answer, scorers, spam)
@@ -36,7 +36,7 @@ async def test_a_mail_is_answered_with_every_field_of_the_contract(running, scor
     assert answer["spam_probability"] == answer["probabilities"]["spam"]
     assert answer["confidence"] in {"low", "medium", "high"}
     assert answer["model_version"] == "7"
-    assert answer["environment"] == "staging"
+    assert (answer["environment"], answer["role"]) == ("staging", "stable")
     assert answer["degraded"] is False
     assert answer["latency_ms"] > 0
     assert datetime.fromisoformat(answer["timestamp"]) == running.clock.now()

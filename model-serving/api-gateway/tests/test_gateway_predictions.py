@@ -74,7 +74,7 @@ async def test_a_replay_without_its_release_says_so(running, monkeypatch, tmp_pa
 
 async def test_a_replay_that_takes_too_long_ends(running) -> None:
     one = (await predict(running))["prediction_id"]
-    record, _ = await running.gateway.records.find(one)
+    record = (await running.gateway.records.find(one)).answer
     replay = await Replays(seconds=0.01).replay(record)
     assert replay.problem == "not finished after 0.01 s"
 

@@ -17,6 +17,7 @@ import pytest
 
 from api_gateway.auth.keys import DEVELOPMENT_KEYS, hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.contracts.environments import Environment
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import free_port
 from records import read_log
@@ -105,9 +106,10 @@ class Program:
 
 
 @pytest.fixture
-def program(tmp_path, v2) -> Program:
+def program(tmp_path, v2, releases, activate) -> Program:
     program = Program(tmp_path, v2.url, "a-secret-of-this-test")
     program.write_key()
+    activate(program.store, releases["spam"], Environment.STAGING)
     return program
 
 

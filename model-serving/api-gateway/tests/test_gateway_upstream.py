@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from api_gateway.routing.target import RoutedRelease, ServingTarget
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import UpstreamUnavailable
 
 
@@ -52,7 +54,8 @@ async def test_a_service_that_is_down_is_503_with_retry_after(deployed, v2) -> N
     assert "127.0.0.1" not in response.text
 
 
-async def test_without_an_active_release_the_service_need_not_run(running, v2) -> None:
+async def test_without_an_active_release_the_service_need_not_run(nothing_served, v2) -> None:
+    running = nothing_served
     await running.gateway.catalog.refresh()
     await v2.stop()
     response = await running.predict()
@@ -77,7 +80,7 @@ async def test_a_service_that_fails_is_503(running, v2, status) -> None:
 
 
 async def test_a_service_without_the_model_is_not_ready(running, v2) -> None:
-    del v2.server.scorers["spam"]
+    v2.server.remove("spam")
     response = await running.predict()
     assert response.status_code == 503
     assert response.json()["code"] == "model-not-ready"
@@ -100,7 +103,9 @@ async def test_a_service_without_the_model_is_not_ready(running, v2) -> None:
     ],
     ids=str,
 )
-async def test_a_response_that_does_not_fit_is_503(running, v2, document) -> None:
+async def test_a_response_that_does_not_fit_is_503(running, v2, releases, document) -> None:
+    if isinstance(document, dict) and document.get("parameters"):
+        document["parameters"]["release_id"] = releases["spam"].id
     v2.server.fault = fault(web.json_response(document))
     response = await running.predict()
     assert response.status_code == 503
@@ -113,8 +118,19 @@ async def test_a_response_that_is_not_json_is_503(running, v2) -> None:
     assert (await running.predict()).status_code == 503
 
 
-async def test_a_degraded_response_is_marked_and_logged(running, v2) -> None:
+async def test_an_answer_of_another_release_is_503(running, v2, releases) -> None:
     v2.server.fault = fault(web.json_response(well_formed()))
+    response = await running.predict()
+    assert response.status_code == 503
+    assert response.json()["code"] == "upstream-unavailable"
+    assert f"release {'a' * 32} answered instead of" in response.json()["detail"]
+    assert await running.logged() == []
+
+
+async def test_a_degraded_response_is_marked_and_logged(running, v2, releases) -> None:
+    document = well_formed()
+    document["parameters"]["release_id"] = releases["spam"].id
+    v2.server.fault = fault(web.json_response(document))
     answer = (await running.predict()).json()
     assert answer["degraded"] is True
     (row,) = await running.logged()
@@ -135,8 +151,10 @@ async def test_a_connection_closed_by_the_service_is_opened_again(running, v2) -
     assert (await running.predict()).status_code == 200
 
 
-async def test_an_outage_is_cleared_by_the_next_success(running, v2) -> None:
-    place = ("spam", "staging")
+async def test_an_outage_is_cleared_by_the_next_success(running, v2, releases) -> None:
+    stable = RoutedRelease(
+        ServingTarget("spam", Environment.STAGING), releases["spam"].id, ServingRole.STABLE
+    )
     await v2.stop()
     await running.predict()
-    assert isinstance(running.gateway.upstream.outage(place), UpstreamUnavailable)
+    assert isinstance(running.gateway.upstream.outage(stable), UpstreamUnavailable)

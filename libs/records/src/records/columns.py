@@ -16,6 +16,7 @@ TIME = "time"
 TIME_TYPE = pa.timestamp("us", tz="UTC")
 RELEASE_ID = "release_id"
 ROLE = "role"
+FAILED = "failed"
 PURPOSE = "purpose"
 PREDICTION = "prediction"
 FEATURES = "features"
@@ -30,6 +31,7 @@ COMMON_COLUMNS = (
     pa.field(PURPOSE, pa.string()),
     pa.field("degraded", pa.bool_()),
     pa.field("latency_ms", pa.float64()),
+    pa.field(FAILED, pa.bool_()),
 )
 
 

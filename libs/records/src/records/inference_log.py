@@ -4,9 +4,9 @@ the blob store.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
@@ -112,6 +112,18 @@ class InferenceLog:
         else:
             self._set_failure(None)
 
+    def append_records(
+        self, use_case: str, environment: Environment, records: Iterable[dict[str, Any]]
+    ) -> None:
+        """Append `records` by the hour of their `time`; raises like `append`."""
+        hours: dict[datetime, list[dict[str, Any]]] = {}
+        for record in records:
+            time: datetime = record["time"]
+            hour = time.replace(minute=0, second=0, microsecond=0)
+            hours.setdefault(hour, []).append(record)
+        for hour, same in hours.items():
+            self.append(use_case, environment, hour, same)
+
     def append_labels(self, labels: Sequence[PredictionLabel]) -> None:
         """Append labels, which are on disk when it returns.
 
@@ -142,15 +154,17 @@ class InferenceLog:
         else:
             self._set_failure(None)
 
-    async def run(self) -> None:
-        """Seal old segments and upload sealed ones until cancelled."""
+    async def run(self, age_of: Callable[[str], timedelta] | None = None) -> None:
+        """Seal old segments and upload sealed ones until cancelled; `age_of` returns the maximum
+        age of the segments of a use case.
+        """
         wait = TICK_SECONDS
         while True:
             await asyncio.sleep(wait)
             try:
                 if self._failure is not None:
                     await self.probe()
-                self._spool.seal_old()
+                self._spool.seal_old(age_of)
                 result = await self._upload()
             except Exception:  # the task must survive any error
                 logger.exception("the inference log was not uploaded; it stays on disk")

@@ -36,18 +36,19 @@ class RecordLookup:
         self._spool = spool
         self._index = index
 
-    def record(self, prediction_id: str) -> InferenceRecord | None:
-        """Return the inference record of a prediction, `None` if there is none.
+    def records(self, prediction_id: str) -> list[InferenceRecord]:
+        """Return the inference records of a prediction, first its answer; see `InferenceRecord`.
 
         Raises:
             InvalidInput: `prediction_id` is not the id of a prediction.
             UpstreamUnavailable: the blob store cannot be reached.
         """
         made = prediction_time(prediction_id)
-        indexed = self._index.find([prediction_id]).get(prediction_id)
-        if indexed is not None:
-            return self._stored(use_case(indexed.use_case), indexed.path, prediction_id)
-        return self._spooled(made, prediction_id) or self._searched(made, prediction_id)
+        found = [*self._indexed(prediction_id), *self._spooled(made, prediction_id)]
+        if not any(record.is_answer for record in found):
+            found += self._searched(made, prediction_id)
+        by_role = {record.role: record for record in reversed(found)}
+        return sorted(by_role.values(), key=lambda record: not record.is_answer)
 
     def labels(self, case: UseCase, prediction_id: str) -> list[PredictionLabel]:
         """Return the labels of a prediction: first the one that counts, then its history."""
@@ -65,13 +66,16 @@ class RecordLookup:
             reverse=True,
         )
 
-    def _spooled(self, made: datetime, prediction_id: str) -> InferenceRecord | None:
+    def _indexed(self, prediction_id: str) -> Iterator[InferenceRecord]:
+        for path in self._index.paths(prediction_id):
+            yield from self._stored(path, prediction_id)
+
+    def _spooled(self, made: datetime, prediction_id: str) -> Iterator[InferenceRecord]:
         for environment in Environment:
             for file in self._segments(made, environment):
                 for record in read_segment(file).records:
                     if record.prediction_id == prediction_id:
-                        return record
-        return None
+                        yield record
 
     def _segments(self, hour: datetime, stream: str) -> Iterator[Path]:
         """Yield the segments of a stream and hour that are on this disk and not uploaded yet."""
@@ -79,21 +83,20 @@ class RecordLookup:
             if SegmentName.parse(file.name).use_case in use_case_names() and file.exists():
                 yield file
 
-    def _searched(self, made: datetime, prediction_id: str) -> InferenceRecord | None:
+    def _searched(self, made: datetime, prediction_id: str) -> list[InferenceRecord]:
         """Search the objects of the hour, which the index may not contain yet."""
+        found: list[InferenceRecord] = []
         for name in use_case_names():
             for environment in Environment:
                 for blob in self._store.list(storage.log_hour_folder(name, environment, made)):
-                    found = self._stored(use_case(name), blob.path, prediction_id)
-                    if found is not None:
-                        return found
-        return None
+                    found += self._stored(blob.path, prediction_id)
+        return found
 
-    def _stored(self, case: UseCase, path: str, prediction_id: str) -> InferenceRecord | None:
+    def _stored(self, path: str, prediction_id: str) -> list[InferenceRecord]:
         try:
             with open_parquet(self._store, path) as file:
                 table = file.read()
         except BlobNotFound:
-            return None
+            return []
         rows = table.filter(pc.equal(table[PREDICTION_ID], prediction_id)).to_pylist()
-        return log_columns(case).record(rows[0]) if rows else None
+        return [log_columns(use_case(row["use_case"])).record(row) for row in rows]

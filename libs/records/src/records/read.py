@@ -10,7 +10,7 @@ from platform_core import storage
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import open_parquet
 from platform_core.ports.blob_store import BlobStore
-from records.columns import TIME, TIME_TYPE
+from records.columns import FAILED, TIME, TIME_TYPE, column
 
 
 def read_log(
@@ -27,17 +27,19 @@ def read_log(
     The string columns in `encoded` are read as
     dictionaries, which is cheaper for columns with few distinct values. A column of `columns`
     that an object does not have (another version of the use case wrote it) is missing from its
-    batches.
+    batches. Records of failures, which have no prediction, are left out if `columns` does not name
+    `failed`.
 
     Raises:
         InvalidInput: `start` or `end` has no time zone.
         InvalidData: an object of the log is not Parquet.
     """
-    selected = None if columns is None else list(dict.fromkeys([*columns, TIME]))
+    selected = None if columns is None else list(dict.fromkeys([*columns, TIME, FAILED]))
     for path in log_objects(store, use_case, environment, start, end):
         for batch in _read_object(store, path, selected, encoded):
             rows = _within(batch, start, end)
             if columns is not None:
+                rows = rows if FAILED in columns else _answered(rows)
                 rows = rows.select([c for c in columns if c in rows.schema.names])
             if rows.num_rows:
                 yield rows
@@ -72,6 +74,13 @@ def _read_object(
         return  # removed by the retention rule after it was listed
     except pa.ArrowInvalid as error:
         raise InvalidData(f"{path} is not a Parquet file of the inference log: {error}") from error
+
+
+def _answered(batch: pa.RecordBatch) -> pa.RecordBatch:
+    failed = column(batch, FAILED)
+    if failed is None or not failed.true_count:
+        return batch
+    return batch.filter(pc.invert(pc.fill_null(failed, False)))
 
 
 def _within(batch: pa.RecordBatch, start: datetime, end: datetime) -> pa.RecordBatch:

@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -114,14 +114,16 @@ class Spool:
         for key in list(self._open):
             self._seal(key)
 
-    def seal_old(self) -> None:
-        """Seal the segments that have reached their maximum age.
+    def seal_old(self, age_of: Callable[[str], timedelta] | None = None) -> None:
+        """Seal the segments that have reached their maximum age: that of the limits, or what
+        `age_of` returns for their use case.
 
         A segment from the future is sealed too: the clock was set back, and it would stay open
         until the clock has caught up.
         """
         for key, segment in list(self._open.items()):
-            if not timedelta(0) <= self._clock.now() - segment.opened_at < self._limits.age:
+            limit = age_of(segment.name.use_case) if age_of else self._limits.age
+            if not timedelta(0) <= self._clock.now() - segment.opened_at < limit:
                 self._seal(key)
 
     def remove(self, segment: SealedSegment) -> None:

@@ -1,16 +1,17 @@
 """The composition root: from settings to a gateway."""
 
-from datetime import timedelta
-
 from api_gateway.auth.keys import ApiKeys
 from api_gateway.auth.rate_limit import RateLimit
 from api_gateway.gateway import Gateway
 from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import PredictionLimits, Predictor
+from api_gateway.predict.shadow import ShadowQueue
 from api_gateway.predictions.records import RecordAccess
+from api_gateway.releases.access import ReleaseAccess
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.circuit import CircuitBreakingClients, CircuitLimits
+from api_gateway.routing.state_file import GatewayStateFile, gateway_id
 from api_gateway.settings import GatewaySettings
 from platform_core.adapters import connect
 from platform_core.batch import BatchJobs, JobSupervisor
@@ -18,7 +19,7 @@ from platform_core.clock import Clock, SystemClock
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.job_runner import JobRunner
 from platform_core.settings import RaySettings, ServingSettings, StorageSettings
-from records import InferenceLog, SegmentLimits, Spool
+from records import InferenceLog, Spool
 
 
 def build() -> Gateway:
@@ -37,21 +38,23 @@ def assemble(
     """Return a gateway with the given adapters; it locks its spool folder."""
     keys = ApiKeys(settings.api_keys_file, settings.allow_development_keys)
     rate_limit, metrics = RateLimit(settings.rate_limit, settings.quota), GatewayMetrics()
-    age = timedelta(seconds=settings.spool_segment_seconds)
-    limits = SegmentLimits(settings.spool_segment_records, age, settings.spool_segment_bytes)
     circuits = CircuitLimits(settings.circuit_failures, settings.circuit_seconds)
-    upstream = CircuitBreakingClients(
-        serving, settings.upstream_timeout_seconds, settings.upstream_connections, circuits
-    )
+    wait, connections = settings.upstream_timeout_seconds, settings.upstream_connections
+    upstream = CircuitBreakingClients(serving, wait, connections, circuits)
     catalog = Catalog(store, clock)
-    spool = Spool(settings.spool_folder, limits, clock)
+    spool = Spool(settings.spool_folder, settings.segment_limits, clock)
     log = InferenceLog(spool, store, metrics, settings.answer_unlogged)
     health = Health(catalog, upstream, log, runner, clock)
     supervisor = JobSupervisor(store, runner, clock, settings.batch_max_attempts)
     jobs = BatchJobs(store, supervisor, clock)
     # A quarter of all requests in flight is always left for other use cases and environments.
     waiting = max(1, settings.max_in_flight * 3 // 4)
-    concurrency = PredictionLimits(settings.upstream_connections, waiting)
-    predictor = Predictor(upstream, log, metrics, clock, concurrency, catalog.candidate)
+    concurrency = PredictionLimits(connections, waiting)
+    shadows = ShadowQueue(upstream, log, metrics, settings.shadow_queue_records)
+    predictor = Predictor(catalog, upstream, log, metrics, clock, concurrency, shadows)
+    state_file = GatewayStateFile(gateway_id(settings.spool_folder), store, catalog, clock)
+    records = RecordAccess(settings, store, log, clock)
     own = (settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor)
-    return Gateway(*own, metrics, RecordAccess(settings, store, log, clock))
+    return Gateway(
+        *own, shadows, state_file, metrics, ReleaseAccess(store, catalog, clock), records
+    )

@@ -15,7 +15,8 @@ InvalidInput
 ├── RangeNotSatisfiable     a file has no such range
 ├── ContentMismatch         an uploaded file does not have the declared digest
 ├── UnknownEnvironment      `X-Environment` is neither staging nor production
-└── UnknownPurpose          `X-Purpose` is none of live, smoke, drill
+├── UnknownPurpose          `X-Purpose` is none of live, smoke, drill, try
+└── UnknownReleaseRole      `X-Release-Role` is none of stable, canary, shadow
 NotFound
 ├── PathNotFound            there is no such endpoint
 ├── UseCaseNotFound         the path names a use case that is not installed
@@ -24,6 +25,8 @@ NotFound
 Conflict
 ├── FileTaken               a file, or an upload of something else, is at this path already
 ├── FileInUse               a batch job that has not ended reads or writes the file
+├── NoReleaseInRole         `X-Release-Role` asks for a canary or shadow that there is not
+├── UnexpectedState         a change expects another serving state than the present one
 └── UploadOffset            a piece of an upload does not begin where the last one ended
 Unavailable
 └── Overloaded              as much is being answered as can be
@@ -127,9 +130,15 @@ class UnknownEnvironment(InvalidInput):
 
 
 class UnknownPurpose(InvalidInput):
-    """`X-Purpose` is none of live, smoke, drill."""
+    """`X-Purpose` is none of live, smoke, drill, try."""
 
     code = "unknown-purpose"
+
+
+class UnknownReleaseRole(InvalidInput):
+    """`X-Release-Role` is none of stable, canary, shadow."""
+
+    code = "unknown-release-role"
 
 
 class QuotaExceeded(Refused):
@@ -176,6 +185,18 @@ class FileInUse(Conflict):
     """A batch job that has not ended reads or writes the file."""
 
     code = "file-in-use"
+
+
+class NoReleaseInRole(Conflict):
+    """No release has the role that a request asks for."""
+
+    code = "no-release-in-role"
+
+
+class UnexpectedState(Conflict):
+    """The serving state is not the one that a change expects."""
+
+    code = "unexpected-state"
 
 
 class UploadOffset(Conflict):

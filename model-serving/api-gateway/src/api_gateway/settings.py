@@ -1,11 +1,13 @@
 """The settings of the gateway; the README explains every key."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field
 
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.settings import Settings
+from records import SegmentLimits
 
 
 class GatewaySettings(Settings):
@@ -33,7 +35,9 @@ class GatewaySettings(Settings):
     spool_segment_records: int = Field(default=5000, gt=0)
     spool_segment_seconds: float = Field(default=60.0, gt=0)
     spool_segment_bytes: int = Field(default=64 << 20, gt=0)
+    spool_trial_seconds: float = Field(default=5.0, gt=0)
     answer_unlogged: bool = False
+    shadow_queue_records: int = Field(default=1000, gt=0)
 
     record_index_file: Path
     record_index_seconds: float = Field(default=0.0, ge=0)
@@ -46,3 +50,9 @@ class GatewaySettings(Settings):
 
     refresh_seconds: float = Field(default=5.0, gt=0)
     shutdown_seconds: float = Field(default=25.0, gt=0)
+
+    @property
+    def segment_limits(self) -> SegmentLimits:
+        """When a segment of the inference log is sealed."""
+        age = timedelta(seconds=self.spool_segment_seconds)
+        return SegmentLimits(self.spool_segment_records, age, self.spool_segment_bytes)

@@ -5,10 +5,12 @@ from threading import Event
 
 from platform_core.changes import Changes
 from platform_core.clock import SystemClock
+from platform_core.ledger import Ledger
+from platform_core.policies import PolicyFolder
 from platform_core.programs import on_termination
 from release_controller.controller import ReleaseController
 from release_controller.http import serve
-from release_controller.judging import Judge, NoJudge
+from release_controller.judging import Judge
 from release_controller.loops import Loop
 from release_controller.reconciler import Reconciler
 from release_controller.records import RegistryUpdater
@@ -31,13 +33,19 @@ def run() -> None:
     records = RegistryUpdater(service, clock, use_case_names())
     controller = ReleaseController(store, Changes(store, clock), service, clock, records.changed)
     reconciler = Reconciler(service, use_case_names)
-    judge: Judge = NoJudge()
+    policies, window = (
+        PolicyFolder(settings.policy_folder),
+        timedelta(minutes=settings.drift_window_minutes),
+    )
+    ledger = Ledger(store, clock)
+    judge = Judge(store, ledger, Changes(store, clock), clock, policies.policy, window)
     interval = settings.controller_interval_seconds
     applying = Loop("changes", controller.step, interval, clock)
     others = (
         Loop("reconcile", reconciler.step, settings.controller_reconcile_seconds, clock),
         Loop("registry", records.step, interval, clock),
-        Loop("judge", judge.judge, settings.controller_judge_seconds, clock),
+        Loop("trials", judge.judge_trials, settings.controller_judge_seconds, clock),
+        Loop("stable", judge.judge_stable_releases, settings.controller_policy_seconds, clock),
     )
     address = (settings.controller_host, settings.controller_port)
     server = serve(*address, lambda: applying.is_alive(ALIVE))

@@ -18,7 +18,7 @@ class Loop:
     """Repeats `step` every `seconds`."""
 
     name: str
-    step: Callable[[], None]
+    step: Callable[[], object]
     seconds: float
     clock: Clock
     last: datetime | None = field(default=None, init=False)

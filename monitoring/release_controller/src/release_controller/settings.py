@@ -1,5 +1,7 @@
 """Settings of the release controller."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from releases.settings import ReleaseSettings
@@ -12,4 +14,7 @@ class ControllerSettings(ReleaseSettings):
     controller_port: int = Field(default=8070, gt=0)
     controller_interval_seconds: float = Field(default=0.2, gt=0)
     controller_reconcile_seconds: float = Field(default=5.0, gt=0)
-    controller_judge_seconds: float = Field(default=10.0, gt=0)
+    controller_judge_seconds: float = Field(default=5.0, gt=0)
+    controller_policy_seconds: float = Field(default=60.0, gt=0)
+    policy_folder: Path
+    drift_window_minutes: int = Field(default=60, gt=0)

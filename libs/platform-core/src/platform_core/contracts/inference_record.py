@@ -28,8 +28,12 @@ class InferenceRecord(Contract):
     `input` is the record after the use case's redaction; `features` are
     the numbers the model saw, entity features last, in the order of the release's manifest, so
     that the answer can be recomputed; `probabilities` by class. For regression there are none,
-    `prediction` is a number and `interval` has its low and high end. The record of a shadow has the
-    `prediction_id` of the answer that it mirrors.
+    `prediction` is a number and `interval` has its low and high end.
+
+    A prediction has one record that is its answer. It may have others, with the same
+    `prediction_id`, `time` and `input`: that of a shadow, and that of a canary which `failed`, so
+    that the stable release answered. The record of a failure has no prediction. A shadow's
+    `latency_ms` is what the caller would have waited for it.
     """
 
     prediction_id: str
@@ -42,8 +46,22 @@ class InferenceRecord(Contract):
     input: dict[str, Any]
     features: list[float | None]
     probabilities: dict[str, float]
-    prediction: str | float
+    prediction: str | float | None
     interval: tuple[float, float] | None = None
     degraded: bool
     purpose: Purpose
     latency_ms: float
+    failed: bool = False
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the caller got it."""
+        return is_answer(self.role, self.purpose, self.failed)
+
+
+def is_answer(role: str, purpose: str, failed: bool | None) -> bool:
+    """Return whether the caller got a record with these fields: of the records of a shadow, only
+    those that it was asked for.
+    """
+    mirrored = role == ServingRole.SHADOW and purpose != Purpose.TRY
+    return not (failed or mirrored)

@@ -19,7 +19,6 @@ _MILLISECOND = timedelta(milliseconds=1)
 _TIME_DIGITS = 12
 _LATEST = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _RANDOM_BYTES = 10
-_TIME_SHIFT = 80
 _VERSION_AND_VARIANT = 7 << 76 | 2 << 62
 _RANDOM = (1 << 76) - 1 & ~(3 << 62)
 
@@ -29,10 +28,22 @@ def milliseconds(time: datetime) -> int:
     return (time - _EPOCH) // _MILLISECOND
 
 
-def new_prediction_id(time: int) -> str:
-    """Return a new id for a prediction made at `time` (milliseconds since 1970)."""
+def new_random_digits() -> str:
+    """Return 20 new digits: an id without its time, for a prediction that is yet to be made."""
     random = int.from_bytes(os.urandom(_RANDOM_BYTES))
-    return f"{time << _TIME_SHIFT | random & _RANDOM | _VERSION_AND_VARIANT:032x}"
+    return f"{random & _RANDOM | _VERSION_AND_VARIANT:020x}"
+
+
+def new_prediction_id(time: int, digits: str | None = None) -> str:
+    """Return the id of a prediction made at `time` (milliseconds since 1970), with these random
+    `digits` or with new ones.
+    """
+    return f"{time:012x}{digits or new_random_digits()}"
+
+
+def random_digits(prediction_id: str) -> str:
+    """Return the digits of an id after its time."""
+    return prediction_id[_TIME_DIGITS:]
 
 
 def prediction_time(prediction_id: str) -> datetime:

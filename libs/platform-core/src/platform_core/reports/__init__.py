@@ -1,13 +1,14 @@
 """Reports in partitions by use case, environment, date and hour: read one hour or the newest."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import is_partition
+from platform_core.storage import is_date_between, is_partition
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -43,6 +44,22 @@ def newest_reports(store: BlobStore, container: str, kind: type[Document]) -> It
     for use_case in _partitions(store, container, "use_case"):
         for environment in _partitions(store, use_case, "environment"):
             yield from _newest_hour(store, environment, kind)
+
+
+def past_reports(
+    store: BlobStore, folder: str, kind: type[Document], start: datetime, end: datetime
+) -> Iterator[Document]:
+    """Yield the reports below `folder` (of `reports_folder`) that are in the partitions of the
+    hours from `start` to `end`, hour by hour from the newest.
+
+    Raises:
+        InvalidData: a report is not readable.
+        UpstreamUnavailable: the store cannot be reached.
+    """
+    for date in reversed(_partitions(store, folder, "date")):
+        if is_date_between(date, start, end):
+            for hour in reversed(_partitions(store, date, "hour")):
+                yield from read_documents(store, hour, kind)
 
 
 def _newest_hour(store: BlobStore, folder: str, kind: type[Document]) -> list[Document]:

@@ -74,6 +74,7 @@ REPORT_PAGE_FILE = "report.html"
 
 RELEASE_FILE = "release.json"
 LINEAGE_FILE = "lineage.json"
+MODEL_CARD_FILE = "model_card.json"
 """Files of a release, next to those that its manifest names."""
 
 CHANGES = f"{MODELS}/_changes"
@@ -179,9 +180,14 @@ def gateway_path(gateway_id: str) -> str:
     return f"{GATEWAYS}/{gateway_id}.json"
 
 
+def runs_folder(use_case: str) -> str:
+    """Return the folder of the pipeline runs of a use case."""
+    return _join(model_folder(use_case), "_runs")
+
+
 def run_path(use_case: str, run_id: str, *names: str) -> str:
     """Return the folder of a pipeline run, or one of its files."""
-    return _join(model_folder(use_case), "_runs", run_id, *names)
+    return _join(runs_folder(use_case), run_id, *names)
 
 
 def finished_step_path(use_case: str, step: str, key: str) -> str:
@@ -290,6 +296,13 @@ def drift_report_folder(use_case: str, environment: str, end: datetime) -> str:
     return _hour(_partition(DRIFT_REPORTS, use_case, environment), end)
 
 
+def reports_folder(container: str, use_case: str, environment: str) -> str:
+    """Return the folder of the drift or quality reports of one environment; each date with reports
+    is a folder in it.
+    """
+    return _partition(container, use_case, environment)
+
+
 def drift_report_date_folder(use_case: str, environment: str, time: datetime) -> str:
     """Return the folder of the drift reports whose window ends on the day of `time`."""
     return _date(_partition(DRIFT_REPORTS, use_case, environment), time)
@@ -325,6 +338,12 @@ def quality_measured_path(use_case: str, environment: str, time: datetime) -> st
 def is_partition(folder: str, key: str) -> bool:
     """Say whether the last name of `folder` is a Hive partition `key=<value>`."""
     return folder.rpartition("/")[2].startswith(f"{key}=")
+
+
+def is_date_between(folder: str, start: datetime, end: datetime) -> bool:
+    """Say whether the date of a folder `date=<date>` is among the days from `start` to `end`."""
+    dates = [f"date={_utc(time):%Y-%m-%d}" for time in (start, end)]
+    return dates[0] <= folder.rpartition("/")[2] <= dates[1]
 
 
 def retrain_request_path(request_id: str, suffix: str = ".json") -> str:

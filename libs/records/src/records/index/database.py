@@ -10,26 +10,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
 from platform_core.contracts.label import PredictionLabel
 from platform_core.errors import ConfigurationError, UpstreamUnavailable
 
-VERSION = 1
+VERSION = 2
 INDEX_ROWS = 1000
 """The most ids of one look-up."""
 BUSY_SECONDS = 5.0
 
 _SCHEMA = f"""
 begin immediate;
+drop table if exists objects;
+drop table if exists state;
+drop table if exists erased;
+drop table if exists records;
+drop table if exists labels;
+drop table if exists texts;
 create table if not exists objects (path text primary key) without rowid;
 create table if not exists state (name text primary key, value text) without rowid;
 create table if not exists erased (prediction_id text primary key) without rowid;
 create table if not exists records (
-    number integer primary key, prediction_id text unique, use_case text, environment text,
-    time text, release_id text, purpose text, prediction text, record_id text, path text);
+    number integer primary key, prediction_id text, use_case text, environment text,
+    time text, release_id text, role text, purpose text, answer integer, prediction text,
+    record_id text, path text, unique (prediction_id, role));
 create index if not exists by_time on records (use_case, time, prediction_id);
 create index if not exists by_path on records (path);
 create index if not exists by_record on records (use_case, record_id);
@@ -40,16 +47,20 @@ create virtual table if not exists texts using fts5(text, tokenize='unicode61');
 pragma user_version = {VERSION};
 commit;
 """
-_ADD_RECORD = "insert or ignore into records values (null, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_RECORD = "insert or ignore into records values (null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_LABEL = """
 insert into labels values (?, ?, ?, ?, ?) on conflict (prediction_id) do update set
 label = excluded.label, known_at = excluded.known_at, received_at = excluded.received_at
 where (excluded.known_at, excluded.received_at) >= (labels.known_at, labels.received_at)
 """
-_FIND = """
-select prediction_id, use_case, environment, time, release_id, purpose, prediction, record_id, path
-from records where prediction_id in (select value from json_each(?))
+_RECORD = """
+prediction_id, use_case, environment, time, release_id, role, purpose, answer, prediction,
+record_id, path
 """
+_FIND = f"""
+select {_RECORD} from records where answer and prediction_id in (select value from json_each(?))
+"""  # noqa: S608 - of constants
+_PATHS = "select distinct path from records where prediction_id = ?"
 _LABELS = """
 select prediction_id, label, known_at from labels
 where prediction_id in (select value from json_each(?))
@@ -58,14 +69,19 @@ where prediction_id in (select value from json_each(?))
 
 @dataclass(frozen=True)
 class IndexedRecord:
-    """An inference record, and the object of the log that it is in; `prediction` as text."""
+    """An inference record, and the object of the log that it is in; `prediction` as text.
+
+    `answer` says whether the caller got it; see `InferenceRecord`.
+    """
 
     prediction_id: str
     use_case: str
     environment: str
     time: str
     release_id: str
+    role: str
     purpose: str
+    answer: bool
     prediction: str
     record_id: str | None
     path: str
@@ -173,8 +189,13 @@ class RecordIndex:
         return {row[0] for row in self._select(query, prediction_ids)}
 
     def find(self, prediction_ids: Sequence[str]) -> Mapping[str, IndexedRecord]:
-        """Return the records of at most `INDEX_ROWS` predictions that have been seen, by id."""
+        """Return the answers of at most `INDEX_ROWS` predictions that have been seen, by id."""
         return {row[0]: IndexedRecord(*row) for row in self._select(_FIND, prediction_ids)}
+
+    def paths(self, prediction_id: str) -> list[str]:
+        """Return the objects with records of a prediction."""
+        with self.connection() as database:
+            return [path for (path,) in database.execute(_PATHS, [prediction_id])]
 
     def labels(self, prediction_ids: Sequence[str]) -> Mapping[str, KnownLabel]:
         """Return the current labels of at most `INDEX_ROWS` predictions, by id."""
@@ -183,7 +204,7 @@ class RecordIndex:
             for one, label, known_at in self._select(_LABELS, prediction_ids)
         }
 
-    def _select(self, query: str, prediction_ids: Sequence[str]) -> list[tuple[str, ...]]:
+    def _select(self, query: str, prediction_ids: Sequence[str]) -> list[tuple[Any, ...]]:
         with self.connection() as database:
             return database.execute(query, [orjson.dumps(prediction_ids).decode()]).fetchall()
 

@@ -9,11 +9,23 @@ import pyarrow as pa
 from platform_core import storage
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.inference_record import is_answer
 from platform_core.contracts.label import PredictionLabel
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import BlobNotFound
 from platform_core.parquet import open_parquet, read_table
 from platform_core.ports.blob_store import BlobStore
-from records.columns import PREDICTION, PREDICTION_ID, PURPOSE, RELEASE_ID, TIME, log_columns
+from records.columns import (
+    COMMON_COLUMNS,
+    FAILED,
+    PREDICTION,
+    PREDICTION_ID,
+    PURPOSE,
+    RELEASE_ID,
+    ROLE,
+    TIME,
+    log_columns,
+)
 from records.index.database import IndexedRecord, RecordIndex
 from use_cases import UseCase, use_case, use_case_names
 
@@ -95,12 +107,14 @@ class Indexer:
             else:
                 rows = [row for batch in self._batches(case, path) for row in batch.to_pylist()]
                 records = [_record(case, path, row) for row in rows]
-                self._index.add_records(path, records, [self._text(case, row) for row in rows])
+                pairs = zip(rows, records, strict=True)
+                texts = [self._text(case, row) if one.answer else "" for row, one in pairs]
+                self._index.add_records(path, records, texts)
         except BlobNotFound:
             return  # removed by the retention rule after it was listed
 
     def _batches(self, case: UseCase, path: str) -> Iterator[pa.RecordBatch]:
-        columns = [PREDICTION_ID, TIME, RELEASE_ID, PURPOSE, PREDICTION, "environment"]
+        columns = [field.name for field in COMMON_COLUMNS] + [PREDICTION]
         with open_parquet(self._store, path) as file:
             wanted = [*columns, *log_columns(case).inputs.values()]
             stored = set(file.schema_arrow.names)
@@ -114,6 +128,7 @@ class Indexer:
 
 
 def _record(case: UseCase, path: str, row: Mapping[str, Any]) -> IndexedRecord:
+    role = row.get(ROLE) or ServingRole.STABLE.value
     named = log_columns(case).inputs[case.id_column] if case.id_column else ""
     return IndexedRecord(
         row[PREDICTION_ID],
@@ -121,7 +136,9 @@ def _record(case: UseCase, path: str, row: Mapping[str, Any]) -> IndexedRecord:
         row["environment"],
         row[TIME].astimezone(UTC).isoformat(timespec="microseconds"),
         row[RELEASE_ID],
+        role,
         row[PURPOSE],
+        is_answer(role, row[PURPOSE], row.get(FAILED)),
         str(row[PREDICTION]),
         row.get(named),
         path,

@@ -21,8 +21,8 @@ SECONDS = 5.0
 _STEPS = 10_000
 _WORD = re.compile(r"\w+")
 _SELECT = """
-select r.prediction_id, r.use_case, r.environment, r.time, r.release_id, r.purpose, r.prediction,
-r.record_id, r.path, l.label
+select r.prediction_id, r.use_case, r.environment, r.time, r.release_id, r.role, r.purpose,
+r.answer, r.prediction, r.record_id, r.path, l.label
 from records r left join labels l using (prediction_id)
 """
 
@@ -86,6 +86,7 @@ def search(index: RecordIndex, query: RecordQuery) -> RecordPage:
 
 def _conditions(query: RecordQuery) -> Iterator[tuple[str, list[Any]]]:
     """Yield SQL conditions with their values; nothing of the query becomes part of the SQL."""
+    yield "r.answer", []
     yield "r.use_case = ?", [query.use_case]
     if query.words is not None:
         match = "r.number in (select rowid from texts where texts match ?)"

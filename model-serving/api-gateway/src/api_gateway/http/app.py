@@ -17,6 +17,7 @@ from api_gateway.batch.routes import add_batch_routes
 from api_gateway.errors import MethodNotAllowed, PathNotFound
 from api_gateway.feedback.routes import add_feedback_routes
 from api_gateway.gateway import Gateway
+from api_gateway.history.routes import add_history_routes
 from api_gateway.http.context import BodyLimits, context_of
 from api_gateway.http.direct_dispatch import DirectRouteMiddleware
 from api_gateway.http.middleware import RequestContextMiddleware
@@ -26,6 +27,8 @@ from api_gateway.http.validation import MAX_BODY_BYTES
 from api_gateway.operations.routes import add_operation_routes
 from api_gateway.predict.routes import add_predict_routes
 from api_gateway.predictions.routes import add_prediction_routes
+from api_gateway.releases.changes import add_change_routes
+from api_gateway.releases.routes import add_release_routes
 from use_cases import use_case_names
 
 
@@ -80,6 +83,9 @@ def _routes(gateway: Gateway) -> ASGIApp:
     add_batch_routes(app, gateway)
     add_feedback_routes(app, gateway)
     add_prediction_routes(app, gateway)
+    add_release_routes(app, gateway)
+    add_change_routes(app, gateway)
+    add_history_routes(app, gateway)
     add_operation_routes(app, gateway)
     add_swagger_page(app)
     document(app)

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 API_KEY = "X-API-Key"
 ENVIRONMENT = "X-Environment"
 PURPOSE = "X-Purpose"
+RELEASE_ROLE = "X-Release-Role"
 REQUEST_ID = "X-Request-ID"
+ROUTING_KEY = "X-Routing-Key"
 
 
 def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:

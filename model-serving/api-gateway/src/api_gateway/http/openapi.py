@@ -6,6 +6,7 @@ Routes are declared with `**operation(…)`; bodies of `DirectRoute`s with `json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from http import HTTPStatus
+from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Path, Security
@@ -14,10 +15,18 @@ from fastapi.params import Depends as Dependency
 from fastapi.security import APIKeyHeader
 
 from api_gateway.auth.keys import AccessRole
-from api_gateway.http.headers import API_KEY, ENVIRONMENT, PURPOSE, REQUEST_ID
+from api_gateway.http.headers import (
+    API_KEY,
+    ENVIRONMENT,
+    PURPOSE,
+    RELEASE_ROLE,
+    REQUEST_ID,
+    ROUTING_KEY,
+)
 from api_gateway.http.problems import MEDIA_TYPE, Problem, title_of
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
+from platform_core.contracts.serving_state import ServingRole
 
 DESCRIPTION = (
     "Predictions for every installed use case, batch jobs, and what is served and whether it "
@@ -28,24 +37,25 @@ PROTECTED = (401, 403, 429, 500, 503)
 BODY = (400, 408, 413, 415, 422, 503)
 """The statuses of a route that takes a body."""
 
-Parameter = dict[str, Any]
+HeaderParameter = dict[str, Any]
 
 _API_KEY_SCHEME = APIKeyHeader(name=API_KEY, scheme_name="ApiKey", auto_error=False)
 
 
-def optional_header(name: str, description: str) -> Parameter:
+def optional_header(name: str, description: str) -> HeaderParameter:
     """Return the description of a header with a text, which the route reads itself."""
     return _header(name, {"type": "string"}, description)
 
 
-def _header(name: str, schema: dict[str, Any], description: str) -> Parameter:
+def _header(name: str, schema: dict[str, Any], description: str) -> HeaderParameter:
     return {"name": name, "in": "header", "required": False, "schema": schema} | {
         "description": description
     }
 
 
-def _choice(values: type[StrEnum], default: StrEnum) -> dict[str, Any]:
-    return {"type": "string", "enum": [value.value for value in values], "default": default.value}
+def _choice(values: type[StrEnum], default: StrEnum | None = None) -> dict[str, Any]:
+    choice = {"type": "string", "enum": [value.value for value in values]}
+    return choice if default is None else {**choice, "default": default.value}
 
 
 # The checks in `http/validation.py` read these headers, so that they run in the contract's order.
@@ -53,7 +63,20 @@ ENVIRONMENT_HEADER = _header(
     ENVIRONMENT, _choice(Environment, Environment.STAGING), "the environment to use"
 )
 PURPOSE_HEADER = _header(
-    PURPOSE, _choice(Purpose, Purpose.LIVE), "only `live` counts when drift is measured"
+    PURPOSE,
+    _choice(Purpose, Purpose.LIVE),
+    "only `live` counts in reports; `smoke` reads the ledger first, so that it sees a change that "
+    "has just been made",
+)
+RELEASE_ROLE_HEADER = _header(
+    RELEASE_ROLE,
+    _choice(ServingRole),
+    "asks the release of this role; the purpose is then `try`, which is in no report",
+)
+ROUTING_KEY_HEADER = optional_header(
+    ROUTING_KEY,
+    "decides whether a canary answers, the same for each request with this key; without it the id "
+    "of each record decides",
 )
 REQUEST_ID_HEADER = optional_header(
     REQUEST_ID,
@@ -66,7 +89,7 @@ def operation(
     summary: str,
     role: AccessRole | None,
     statuses: Sequence[int] = (),
-    headers: Sequence[Parameter] = (),
+    headers: Sequence[HeaderParameter] = (),
     dependencies: Sequence[Dependency] = (),
 ) -> dict[str, Any]:
     """Return keyword arguments of a route: what it needs, and the errors it may answer with."""
@@ -100,14 +123,18 @@ def json_body(model: Any, examples: Mapping[str, Mapping[str, Any]]) -> Dependen
 
 def use_case_path(names: Sequence[str]) -> Dependency:
     """Return a dependency that documents the path parameter `use_case`."""
+    return path_parameter("use_case", "an installed use case", {"enum": [*names]})
 
-    def path(
-        use_case: Annotated[
-            str, Path(description="an installed use case", json_schema_extra={"enum": [*names]})
-        ],
-    ) -> None:
-        del use_case
 
+def path_parameter(name: str, description: str, schema: dict[str, Any] | None = None) -> Dependency:
+    """Return a dependency that documents a path parameter; the route reads it itself."""
+
+    def path(**_: str) -> None:
+        return
+
+    annotation = Annotated[str, Path(description=description, json_schema_extra=schema)]
+    parameter = Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation)
+    path.__signature__ = Signature([parameter])  # type: ignore[attr-defined]
     return Dependency(path)
 
 

@@ -19,6 +19,7 @@ from api_gateway.errors import (
     Unauthenticated,
     UnknownEnvironment,
     UnknownPurpose,
+    UnknownReleaseRole,
     UnsupportedMediaType,
 )
 from platform_core.errors import (
@@ -47,6 +48,7 @@ STATUSES: tuple[tuple[type[PlatformError], HTTPStatus], ...] = (
     (QuotaExceeded, HTTPStatus.INSUFFICIENT_STORAGE),
     (UnknownEnvironment, HTTPStatus.BAD_REQUEST),
     (UnknownPurpose, HTTPStatus.BAD_REQUEST),
+    (UnknownReleaseRole, HTTPStatus.BAD_REQUEST),
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (PredictionErased, HTTPStatus.GONE),
     (NotFound, HTTPStatus.NOT_FOUND),

@@ -1,7 +1,7 @@
 """The checks that a request passes before its body is parsed; the routes call them in order."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,13 +11,15 @@ from api_gateway.errors import (
     BodyTooSlow,
     UnknownEnvironment,
     UnknownPurpose,
+    UnknownReleaseRole,
     UnsupportedMediaType,
     UseCaseNotFound,
 )
 from api_gateway.http.context import BodyLimits, context_of
-from api_gateway.http.headers import ENVIRONMENT, PURPOSE
+from api_gateway.http.headers import ENVIRONMENT, PURPOSE, RELEASE_ROLE, ROUTING_KEY
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import FieldError, InvalidRecord
 from use_cases import UseCase, use_case, use_case_names
 
@@ -28,6 +30,8 @@ IDENTITY = "identity"
 _ENVIRONMENT, _PURPOSE = ENVIRONMENT.lower(), PURPOSE.lower()
 _ENVIRONMENTS = {environment.value: environment for environment in Environment}
 _PURPOSES = {purpose.value: purpose for purpose in Purpose}
+_RELEASE_ROLE, _ROUTING_KEY = RELEASE_ROLE.lower(), ROUTING_KEY.lower()
+_ROLES = {role.value: role for role in ServingRole}
 
 
 def find_use_case(request: Request, name: str) -> UseCase:
@@ -89,6 +93,14 @@ def environment_of(request: Request) -> Environment:
     return environment
 
 
+def environment_named(request: Request, name: str) -> Environment:
+    """Return the environment that a path or query names; `UnknownEnvironment` (400)."""
+    environment = context_of(request).environment = _ENVIRONMENTS.get(name)
+    if environment is None:
+        raise UnknownEnvironment(f"{name!r:.100} is no environment; use staging or production")
+    return environment
+
+
 def purpose_of(request: Request) -> Purpose:
     """Return the purpose of `X-Purpose`, live without; `UnknownPurpose` (400)."""
     given = context_of(request).headers.get(_PURPOSE, Purpose.LIVE.value)
@@ -96,6 +108,24 @@ def purpose_of(request: Request) -> Purpose:
     if purpose is None:
         raise UnknownPurpose(f"{PURPOSE} is {given!r:.100}; use one of {', '.join(_PURPOSES)}")
     return purpose
+
+
+def release_role_of(request: Request) -> ServingRole | None:
+    """Return the role of `X-Release-Role`, `None` without; `UnknownReleaseRole` (400)."""
+    given = context_of(request).headers.get(_RELEASE_ROLE)
+    if given is None:
+        return None
+    role = _ROLES.get(given)
+    if role is None:
+        raise UnknownReleaseRole(
+            f"{RELEASE_ROLE} is {given!r:.100}; use one of {', '.join(_ROLES)}"
+        )
+    return role
+
+
+def routing_key_of(request: Request) -> str | None:
+    """Return the routing key of `X-Routing-Key`, `None` without or if it is empty."""
+    return context_of(request).headers.get(_ROUTING_KEY) or None
 
 
 def time_of(name: str, text: str | None) -> datetime | None:
@@ -111,6 +141,14 @@ def time_of(name: str, text: str | None) -> datetime | None:
     example = "2026-01-05T12:00:00Z"
     detail = f"{text!r:.100} is not a time with a time zone, for example {example}"
     raise InvalidRecord(FieldError(name, detail))
+
+
+def choice_of(name: str, text: str, choices: Iterable[str]) -> str:
+    """Return the value of the query parameter `name`; `InvalidRecord` (422) if it is no choice."""
+    known = list(choices)
+    if text in known:
+        return text
+    raise InvalidRecord(FieldError(name, f"{text!r:.100} is not one of {', '.join(known)}"))
 
 
 def _check_media_type(headers: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from api_gateway.routing.catalog import ActiveRelease
+from api_gateway.routing.serving import ReleaseDocuments
 from platform_core.contracts.drift_report import (
     ColumnDrift,
     DriftReport,
@@ -103,7 +103,7 @@ def served_release(entry: LedgerEntry | None) -> ServedRelease | None:
     )
 
 
-def model_info(active: ActiveRelease | None, version: str | None) -> ModelInfo | None:
+def model_info(active: ReleaseDocuments | None, version: str | None) -> ModelInfo | None:
     """Return what is served by `active`, `None` where nothing is."""
     if active is None:
         return None

@@ -2,14 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from api_gateway.routing.catalog import ActiveRelease, Catalog
-from api_gateway.routing.target import ServingTarget, all_targets
+from api_gateway.routing.catalog import Catalog
+from api_gateway.routing.target import (
+    RoutedRelease,
+    ServingTarget,
+    all_targets,
+    routed_releases,
+)
 from api_gateway.routing.upstream import ServiceClients
 from platform_core.clock import Clock
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import ModelNotReady, PlatformError, Unavailable
 from platform_core.ports.job_runner import JobRunner
 from records import InferenceLog
@@ -31,17 +37,17 @@ class NotReady(Unavailable):
 
 @dataclass(frozen=True)
 class ServiceState:
-    """The state of an inference service; `detail` is `ok` or why it cannot answer."""
+    """The state of the inference service of a release; `detail` is `ok` or why it cannot answer."""
 
-    expected: str | None
+    expected: str
     served: str | None
     model_version: str | None
     detail: str
 
     @property
     def healthy(self) -> bool:
-        """Whether it serves the release that the ledger names, if the ledger names one."""
-        return self.expected is None or self.detail == OK
+        """Whether it has the release that the ledger names."""
+        return self.detail == OK
 
 
 class Health:
@@ -60,7 +66,7 @@ class Health:
         self._log = log
         self._runner = runner
         self._clock = clock
-        self._versions: dict[tuple[ServingTarget, str], str] = {}
+        self._versions: dict[RoutedRelease, str] = {}
         self._services = _Cached(self._probe_services)
         self._ray = _Cached(self._probe_ray)
         self._spool = _Cached(log.probe)
@@ -81,12 +87,12 @@ class Health:
         if not self._catalog.loaded:
             raise NotReady(f"the ledger has not been read yet: {self._catalog.failure or 'wait'}")
 
-    async def services(self) -> dict[ServingTarget, ServiceState]:
-        """Return the state of the inference service of each use case and environment."""
+    async def services(self) -> dict[RoutedRelease, ServiceState]:
+        """Return the state of the inference service of each release that serves."""
         return await self._services.get()
 
     @property
-    def known_services(self) -> Mapping[ServingTarget, ServiceState]:
+    def known_services(self) -> Mapping[RoutedRelease, ServiceState]:
         """What `services` returned last; nothing before its first call."""
         return self._services.latest or {}
 
@@ -104,7 +110,7 @@ class Health:
                 "backlog_bytes": size,
             },
             "ray": _part(ray),
-            **{f"inference-service/{_label(p)}": _service_part(s) for p, s in services.items()},
+            **dict(self._service_parts(services)),
         }
         healthy = all(part["status"] != "unavailable" for part in parts.values())
         return {
@@ -113,32 +119,45 @@ class Health:
             "dependencies": parts,
         }
 
-    async def _probe_services(self) -> dict[ServingTarget, ServiceState]:
-        where = list(all_targets())
-        states = await asyncio.gather(*map(self._probe_service, where))
-        return dict(zip(where, states, strict=True))
+    def _service_parts(
+        self, services: Mapping[RoutedRelease, ServiceState]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the part of each release, and one for each target that serves none."""
+        for target in all_targets():
+            if self._catalog.state(target).stable is None:
+                yield _label(target), {"status": "no-release", "release_id": None}
+        for release, state in services.items():
+            suffix = "" if release.role is ServingRole.STABLE else f"/{release.role}"
+            yield f"{_label(release.target)}{suffix}", _service_part(state)
 
-    async def _probe_service(self, target: ServingTarget) -> ServiceState:
-        active = self._catalog.active(target)
-        expected = active.release_id if active else None
+    async def _probe_services(self) -> dict[RoutedRelease, ServiceState]:
+        states = ((target, self._catalog.state(target)) for target in all_targets())
+        releases = [one for target, state in states for one in routed_releases(target, state)]
+        probed = await asyncio.gather(*map(self._probe_service, releases))
+        return dict(zip(releases, probed, strict=True))
+
+    async def _probe_service(self, release: RoutedRelease) -> ServiceState:
+        expected = release.release_id
         try:
-            served = await self._upstream.served_release(target)
-            if active and served != expected:
-                self._catalog.outdated()  # the ledger may have changed since it was read
+            served = await self._upstream.served_release(release)
+            if served != expected:
                 raise ModelNotReady(f"it serves release {served}, the ledger says {expected}")
-            version = await self._version(target, active) if active else None
+            version = await self._version(release)
         except Unavailable as error:
+            if isinstance(error, ModelNotReady):
+                self._catalog.outdated()  # the ledger may have changed since it was read
             return ServiceState(expected, None, None, str(error))
         return ServiceState(expected, served, version, OK)
 
-    async def _version(self, target: ServingTarget, active: ActiveRelease) -> str | None:
+    async def _version(self, release: RoutedRelease) -> str | None:
         """Return the registered version, by predicting a golden record."""
-        key = (target, active.release_id)
-        if key not in self._versions and active.manifest is not None:
-            columns = {name: [value] for name, value in active.manifest.golden.records[0].items()}
-            scores = await self._upstream.infer(target, columns, PROBE_REQUEST_ID)
-            self._versions[key] = scores.model_version
-        return self._versions.get(key)
+        documents = self._catalog.serving(release.target).releases.get(release.release_id)
+        if release not in self._versions and documents and documents.manifest:
+            golden = documents.manifest.golden.records[0]
+            columns = {name: [value] for name, value in golden.items()}
+            scores = await self._upstream.infer(release, columns, PROBE_REQUEST_ID)
+            self._versions[release] = scores.model_version
+        return self._versions.get(release)
 
     async def _probe_ray(self) -> str | None:
         try:
@@ -171,7 +190,7 @@ class _Cached(Generic[Value]):
 
 
 def _label(target: ServingTarget) -> str:
-    return f"{target.environment.value}/{target.use_case}"
+    return f"inference-service/{target.environment.value}/{target.use_case}"
 
 
 def _part(failure: str | None) -> dict[str, Any]:
@@ -180,6 +199,5 @@ def _part(failure: str | None) -> dict[str, Any]:
 
 def _service_part(state: ServiceState) -> dict[str, Any]:
     if state.healthy:
-        status = OK if state.detail == OK else "no-release"
-        return {"status": status, "release_id": state.served}
+        return {"status": OK, "release_id": state.served}
     return {"status": "unavailable", "detail": state.detail, "release_id": state.expected}

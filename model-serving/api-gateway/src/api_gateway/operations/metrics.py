@@ -16,16 +16,20 @@ from starlette.types import Scope
 from api_gateway.http.context import RequestContext
 from api_gateway.operations.health import ServiceState
 from api_gateway.operations.quality import quality_gauges
-from api_gateway.routing.target import ServingTarget
+from api_gateway.routing.target import RoutedRelease, ServingTarget
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.quality_report import QualityReport
+from platform_core.contracts.serving_state import ServingRole
 
 UNMATCHED = "unmatched"
 BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
 WORD_BUCKETS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 # Any other method is counted as `other`: clients can invent methods.
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
+
+
+_Answered = tuple[ServingTarget, str, ServingRole, bool]
 
 
 class GatewayMetrics:
@@ -50,9 +54,11 @@ class GatewayMetrics:
         self._answers = Counter(
             "gateway_answers",
             "Records answered, by the release that answered.",
-            ["use_case", "environment", "release_id", "degraded"],
+            ["use_case", "environment", "release_id", "role", "degraded"],
             registry=self._registry,
         )
+        self._failures = _failures(self._registry)
+        self._mirrored, self._dropped = _mirrored(self._registry), _dropped(self._registry)
         self._truncated = Counter(
             "gateway_truncated_fields",
             "Fields of records of which only the start was read.",
@@ -79,7 +85,7 @@ class GatewayMetrics:
 
         # Looking a child up by its labels costs as much as counting three times.
         self._request_counters: dict[tuple[str, str, str, str, int], tuple[Counter, Histogram]] = {}
-        self._answer_counters: dict[tuple[str, str, str, str], Counter] = {}
+        self._answer_counters: dict[_Answered, Counter] = {}
         self._prediction_counters: dict[tuple[str, str, str], Counter] = {}
 
     def observe_request(
@@ -100,14 +106,34 @@ class GatewayMetrics:
         counters[1].observe(seconds)
 
     def count_answers(
-        self, use_case: str, environment: Environment, release_id: str, degraded: bool, records: int
+        self,
+        target: ServingTarget,
+        release_id: str,
+        role: ServingRole,
+        degraded: bool,
+        records: int,
     ) -> None:
         """Count `records` answered by one release."""
-        key = (use_case, environment.value, release_id, "true" if degraded else "false")
-        counter = self._answer_counters.get(key)
+        known = (target, release_id, role, degraded)
+        counter = self._answer_counters.get(known)
         if counter is None:
-            counter = self._answer_counters[key] = self._answers.labels(*key)
+            labels = (*target, release_id, role, "true" if degraded else "false")
+            counter = self._answer_counters[known] = self._answers.labels(*labels)
         counter.inc(records)
+
+    def count_failures(
+        self, use_case: str, environment: Environment, role: ServingRole, records: int
+    ) -> None:
+        """Count `records` that a canary or shadow could not answer."""
+        self._failures.labels(use_case, environment, role).inc(records)
+
+    def count_mirrored(self, use_case: str, environment: Environment, records: int) -> None:
+        """Count copies of `records` that a shadow answered."""
+        self._mirrored.labels(use_case, environment).inc(records)
+
+    def count_dropped(self, use_case: str, environment: Environment) -> None:
+        """Count a copy for a shadow that was dropped because the queue was full."""
+        self._dropped.labels(use_case, environment).inc()
 
     def count_predictions(
         self, use_case: str, environment: Environment, predictions: Iterable[str]
@@ -148,7 +174,7 @@ class GatewayMetrics:
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
         quality: Callable[[], Iterable[QualityReport]],
-        services: Callable[[], Mapping[ServingTarget, ServiceState]],
+        services: Callable[[], Mapping[RoutedRelease, ServiceState]],
     ) -> None:
         """Read the spool's backlog (segments, bytes), the drift and quality reports and the state
         of the inference services at every scrape.
@@ -158,6 +184,33 @@ class GatewayMetrics:
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _failures(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gateway_candidate_failures",
+        "Records that a canary or shadow could not answer, by its role.",
+        ["use_case", "environment", "role"],
+        registry=registry,
+    )
+
+
+def _mirrored(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gateway_shadow_answers",
+        "Copies of records that a shadow answered.",
+        ["use_case", "environment"],
+        registry=registry,
+    )
+
+
+def _dropped(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gateway_shadow_dropped",
+        "Copies of records that were not sent to a shadow, because the queue was full.",
+        ["use_case", "environment"],
+        registry=registry,
+    )
 
 
 def _predictions(registry: CollectorRegistry) -> Counter:
@@ -187,7 +240,7 @@ class _ScrapedValues(Collector):
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
         quality: Callable[[], Iterable[QualityReport]],
-        services: Callable[[], Mapping[ServingTarget, ServiceState]],
+        services: Callable[[], Mapping[RoutedRelease, ServiceState]],
     ) -> None:
         self._backlog = backlog
         self._reports = reports
@@ -207,12 +260,11 @@ class _ScrapedValues(Collector):
         yield from quality_gauges(self._quality())
         serves = GaugeMetricFamily(
             "gateway_serves_ledger_release",
-            "1 if the inference service answers with the release that the ledger names.",
-            labels=["use_case", "environment"],
+            "1 if the inference service of a role has the release that the ledger names.",
+            labels=["use_case", "environment", "role"],
         )
-        for target, state in self._services().items():
-            if state.expected is not None:
-                serves.add_metric([target.use_case, target.environment.value], float(state.healthy))
+        for release, state in self._services().items():
+            serves.add_metric([*release.target, release.role], float(state.healthy))
         yield serves
 
 

@@ -1,11 +1,9 @@
 """Models, drift, quality, health, metrics, and the upload of the inference log."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from fastapi import APIRouter, FastAPI, Path, Query
+from fastapi import APIRouter, FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -16,20 +14,19 @@ from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
-from api_gateway.http.validation import find_use_case, time_of
+from api_gateway.http.validation import find_use_case
 from api_gateway.operations.documents import (
     DriftInfo,
     HealthReport,
     ModelInfo,
-    ServedRelease,
     UploadedLog,
     drift_info,
     model_info,
-    served_release,
 )
 from api_gateway.operations.quality import QualityInfo, quality_info
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.serving_state import ServingRole
 from use_cases import use_case_names
 
 Value = TypeVar("Value")
@@ -47,7 +44,6 @@ def add_operation_routes(app: FastAPI, gateway: Gateway) -> None:
     """Add the routes about what is served, its drift, and the state of the gateway."""
     _add_model_routes(app.router, gateway)
     _add_report_routes(app.router, gateway)
-    _add_history_route(app.router, gateway)
     _add_log_route(app.router, gateway)
     _add_probes(app.router, gateway)
 
@@ -60,8 +56,13 @@ def _add_model_routes(router: APIRouter, gateway: Gateway) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names = _selected(request, use_case)
         services = await gateway.health.services()
+        versions = {
+            release.target: state.model_version
+            for release, state in services.items()
+            if release.role is ServingRole.STABLE
+        }
         served = gateway.catalog.active
-        return _by_target(names, lambda t: model_info(served(t), services[t].model_version))
+        return _by_target(names, lambda t: model_info(served(t), versions.get(t)))
 
 
 def _add_report_routes(router: APIRouter, gateway: Gateway) -> None:
@@ -90,32 +91,6 @@ def _add_report_routes(router: APIRouter, gateway: Gateway) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names = _selected(request, use_case)
         return _by_target(names, lambda target: quality_info(gateway.catalog.quality(target)))
-
-
-def _add_history_route(router: APIRouter, gateway: Gateway) -> None:
-    summary = "What each environment serves of a use case, or served at a time"
-
-    @router.get(
-        "/releases/{use_case}",
-        tags=["models"],
-        **operation(summary, AccessRole.VIEWER, [404, 409, 422]),
-    )
-    async def releases(
-        request: Request,
-        use_case: Annotated[str, Path(description="an installed use case")],
-        at: Annotated[
-            str | None, Query(description="a time with a time zone; without it: now")
-        ] = None,
-    ) -> dict[Environment, ServedRelease | None]:
-        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
-        name = find_use_case(request, use_case).name
-        time = time_of("at", at) or datetime.now(UTC)
-        targets = [ServingTarget(name, environment) for environment in Environment]
-        entries = [await asyncio.to_thread(gateway.catalog.served_at, t, time) for t in targets]
-        return {
-            target.environment: served_release(entry)
-            for target, entry in zip(targets, entries, strict=True)
-        }
 
 
 def _add_log_route(router: APIRouter, gateway: Gateway) -> None:

@@ -3,12 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.predict.requests import PredictionRequest
+from api_gateway.routing.target import RoutedRelease
 from api_gateway.routing.upstream import ServedScores
 from platform_core.contracts import prediction_ids
 from platform_core.contracts.environments import Environment
@@ -30,6 +32,7 @@ class PredictedRecord(BaseModel):
     prediction_id: PredictionId
     model_version: str
     release_id: str
+    role: Annotated[ServingRole, Field(description="of the release that answered")]
     environment: Environment
     degraded: Annotated[bool, Field(description="true when the feature store was unavailable")]
     truncated: Annotated[
@@ -84,12 +87,35 @@ class BatchPredictionResponse(BaseModel):
     errors: int
 
 
-class PredictedBatch:
-    """The responses and inference records of the requests of one micro-batch.
+@dataclass(frozen=True, slots=True)
+class PredictedRows:
+    """The responses to the records of a request, their inference records, and the values of the
+    records by field. The inference service took `call_ms` for them. `failures` are the inference
+    records of a canary that could not answer.
+    """
 
-    `responses` has one list per request, `log_records` one entry per record; both are plain
-    dictionaries with the fields of `PredictionResponse` and `InferenceRecord`. `truncated` counts
-    the fields that were cut.
+    responses: list[dict[str, Any]]
+    records: list[dict[str, Any]]
+    inputs: list[dict[str, Any]]
+    call_ms: float
+    failures: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that `release`, a model of the kind `candidate`, answered at `time` after `ms`."""
+
+    release: RoutedRelease
+    candidate: str | None
+    time: datetime
+    ms: float
+
+
+class PredictedBatch:
+    """What one micro-batch predicted: `rows` has one entry per request.
+
+    Responses and inference records are plain dictionaries with the fields of `PredictionResponse`
+    and `InferenceRecord`. `truncated` counts the fields that were cut.
     """
 
     def __init__(
@@ -97,54 +123,55 @@ class PredictedBatch:
         requests: Sequence[PredictionRequest],
         columns: Mapping[str, Sequence[Any]],
         scores: ServedScores,
-        now: datetime,
-        candidate: str | None = None,
+        call: Call,
     ) -> None:
-        """Combine `columns` (the values of the N records of `requests`) with their `scores`, which
-        a model of the kind `candidate` gave.
-        """
-        self.responses: list[list[dict[str, Any]]] = []
-        self.log_records: list[dict[str, Any]] = []
+        """Combine `columns` (the values of the N records of `requests`) with their `scores`."""
         self.truncated: Counter[str] = Counter()
+        self.rows: list[PredictedRows] = []
         self._case = case = requests[0].case
         self._scores = scores
-        self._now = now
-        self._milliseconds = prediction_ids.milliseconds(now)
-        records = _rows(columns)
+        self._call = call
+        self._milliseconds = prediction_ids.milliseconds(call.time)
+        inputs = _rows(columns)
         detailed = type(case).details is not UseCase.details
-        self._details = [case.details(row, candidate) for row in records] if detailed else None
-        self._inputs = [case.redact_row(row) for row in records]
+        self._details = [case.details(row, call.candidate) for row in inputs] if detailed else None
+        self._inputs = [case.redact_row(row) for row in inputs]
         self._id_values = columns[case.id_column] if case.id_column else None
-        finished, row = time.perf_counter(), 0
+        finished, start = time.perf_counter(), 0
         for request in requests:
             latency = round((finished - request.context.started) * 1000, LATENCY_DIGITS)
-            end = row + request.rows
-            rows = zip(range(row, end), request.records, strict=True)
-            self.responses.append([self._add(request, i, record, latency) for i, record in rows])
-            row = end
+            end = start + request.rows
+            rows = PredictedRows([], [], inputs[start:end], call.ms, [])
+            self.rows.append(rows)
+            for place in range(request.rows):
+                self._add(request, place, start + place, latency)
+            if request.failed is not None:
+                rows.failures.extend(failure(one, request.failed) for one in rows.records)
+            start = end
 
-    def _add(
-        self, request: PredictionRequest, row: int, record: BaseModel, latency: float
-    ) -> dict[str, Any]:
-        """Append the inference record of one row; return its response."""
-        scores, case = self._scores, self._case
+    def _add(self, request: PredictionRequest, place: int, row: int, latency: float) -> None:
+        """Append the response and the inference record of one row."""
+        scores, case, call = self._scores, self._case, self._call
         prediction = scores.predictions[row]
         probabilities = dict(zip(case.classes, scores.probabilities[row], strict=True))
         interval = None if scores.intervals is None else scores.intervals[row]
-        prediction_id = prediction_ids.new_prediction_id(self._milliseconds)
-        environment = request.target.environment.value
-        self.log_records.append(
+        digits = request.digits[place] if request.digits else None
+        common = {
+            "prediction_id": prediction_ids.new_prediction_id(self._milliseconds, digits),
+            "environment": request.target.environment.value,
+            "release_id": scores.release_id,
+            "role": call.release.role.value,
+            "degraded": scores.degraded,
+            "latency_ms": latency,
+        }
+        rows = self.rows[-1]
+        rows.records.append(
             {
-                "prediction_id": prediction_id,
+                **common,
                 "request_id": request.context.request_id,
-                "time": self._now,
+                "time": call.time,
                 "use_case": case.name,
-                "environment": environment,
-                "release_id": scores.release_id,
-                "role": ServingRole.STABLE.value,
-                "degraded": scores.degraded,
                 "purpose": request.purpose.value,
-                "latency_ms": latency,
                 "input": self._inputs[row],
                 "features": scores.features[row],
                 "probabilities": probabilities,
@@ -152,19 +179,18 @@ class PredictedBatch:
                 **({} if interval is None else {"interval": interval}),
             }
         )
-        return {
-            "prediction_id": prediction_id,
-            **self._record_id(row),
-            **self._answer(prediction, probabilities, interval),
-            **(self._details[row] if self._details else {}),
-            "model_version": scores.model_version,
-            "release_id": scores.release_id,
-            "environment": environment,
-            "degraded": scores.degraded,
-            **self._truncated(record),
-            "latency_ms": latency,
-            "timestamp": self._now,
-        }
+        rows.responses.append(
+            {
+                "prediction_id": common["prediction_id"],
+                **self._record_id(row),
+                **self._answer(prediction, probabilities, interval),
+                **(self._details[row] if self._details else {}),
+                "model_version": scores.model_version,
+                **common,
+                **self._truncated(request.records[place]),
+                "timestamp": call.time,
+            }
+        )
 
     def _answer(
         self, prediction: Any, probabilities: dict[str, float], interval: list[float] | None
@@ -186,6 +212,14 @@ class PredictedBatch:
     def _record_id(self, row: int) -> dict[str, Any]:
         name = self._case.id_column
         return {name: self._id_values[row]} if name and self._id_values else {}
+
+
+def failure(answer: Mapping[str, Any], release: RoutedRelease) -> dict[str, Any]:
+    """Return the inference record of a release that failed to give this answer."""
+    common = {name: value for name, value in answer.items() if name != "interval"}
+    empty: dict[str, Any] = {"features": [], "probabilities": {}, "prediction": None}
+    role = {"release_id": release.release_id, "role": release.role.value, "failed": True}
+    return {**common, **empty, **role, "degraded": False}
 
 
 def _rows(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

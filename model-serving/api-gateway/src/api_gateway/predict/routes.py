@@ -1,9 +1,11 @@
 """`/predict`, `/models/{use_case}/predict` and their batches."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,29 +13,40 @@ from api_gateway.auth.authentication import authorize
 from api_gateway.auth.keys import AccessRole, Caller
 from api_gateway.errors import RateLimited
 from api_gateway.gateway import Gateway
-from api_gateway.http.context import context_of
+from api_gateway.http.context import RequestContext, context_of
 from api_gateway.http.direct_dispatch import DirectRoute
 from api_gateway.http.json_response import json_response
 from api_gateway.http.openapi import (
     BODY,
     ENVIRONMENT_HEADER,
     PURPOSE_HEADER,
+    RELEASE_ROLE_HEADER,
+    ROUTING_KEY_HEADER,
     json_body,
     operation,
     use_case_path,
 )
-from api_gateway.http.validation import environment_of, find_use_case, purpose_of, read_json
+from api_gateway.http.validation import (
+    environment_of,
+    find_use_case,
+    purpose_of,
+    read_json,
+    release_role_of,
+    routing_key_of,
+)
 from api_gateway.predict.bodies import batch_body, record_body
 from api_gateway.predict.parsing import MAX_RECORDS, InvalidItem, parse, parse_batch, parse_off_loop
+from api_gateway.predict.predictor import no_release
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.predict.responses import (
     BatchPredictionResponse,
     NumberResponse,
     PredictionResponse,
 )
-from api_gateway.routing.target import ServingTarget
-from platform_core.errors import ModelNotReady
-from platform_core.open_inference.client import ServiceUnreachable
+from api_gateway.routing.target import RoutedRelease, ServingTarget
+from platform_core.contracts.inference_record import Purpose
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.errors import Unavailable
 from use_cases import UseCase, use_case, use_case_names
 
 Handler = Callable[[Gateway, Request, str], Awaitable[Response]]
@@ -72,8 +85,8 @@ def _add_routes(
             **operation(
                 f"Predict {summary} of {whose}",
                 AccessRole.OPERATOR,
-                (*BODY, 404) if prefix else BODY,
-                [ENVIRONMENT_HEADER, PURPOSE_HEADER],
+                (*BODY, 404, 409) if prefix else (*BODY, 409),
+                [ENVIRONMENT_HEADER, PURPOSE_HEADER, ROUTING_KEY_HEADER, RELEASE_ROLE_HEADER],
                 [*in_path, json_body(*body)],
             ),
         )
@@ -96,24 +109,21 @@ def _endpoint(gateway: Gateway, handler: Handler) -> Callable[[Request], Awaitab
 
 async def _predict(gateway: Gateway, request: Request, name: str) -> Response:
     caller, case, body = await _check(request, name)
-    target, purpose = ServingTarget(name, environment_of(request)), purpose_of(request)
+    headers = _headers(request, case)
     record = await parse_off_loop(parse, case.record, body)
-    await _admit(gateway, caller, target)
-    responses = await _responses(
-        gateway,
-        PredictionRequest(context_of(request), case, target, purpose, (record,), len(body)),
-    )
+    await _admit(gateway, caller, headers.target)
+    responses = await gateway.predictor.predict(headers.request((record,), len(body)))
     return json_response(responses[0])
 
 
 async def _predict_batch(gateway: Gateway, request: Request, name: str) -> Response:
     caller, case, body = await _check(request, name)
-    target, purpose = ServingTarget(name, environment_of(request)), purpose_of(request)
+    headers = _headers(request, case)
     items = await parse_off_loop(parse_batch, case, body)
-    await _admit(gateway, caller, target)
+    await _admit(gateway, caller, headers.target)
     records = [item for item in items if not isinstance(item, InvalidItem)]
-    valid = PredictionRequest(context_of(request), case, target, purpose, records, len(body))
-    responses = iter(await _responses(gateway, valid) if records else ())
+    valid = headers.request(records, len(body))
+    responses = iter(await gateway.predictor.predict(valid) if records else ())
     entries = [
         _error_entry(case, index, item) if isinstance(item, InvalidItem) else next(responses)
         for index, item in enumerate(items)
@@ -123,19 +133,36 @@ async def _predict_batch(gateway: Gateway, request: Request, name: str) -> Respo
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Headers:
+    """What the headers of a request say about its records."""
+
+    context: RequestContext
+    case: UseCase
+    target: ServingTarget
+    purpose: Purpose
+    routing_key: str | None
+    role: ServingRole | None
+
+    def request(self, records: Sequence[BaseModel], size: int) -> PredictionRequest:
+        """Return the request to predict `records`."""
+        given = self.context, self.case, self.target, self.purpose, records, size
+        return PredictionRequest(*given, self.routing_key, self.role)
+
+
+def _headers(request: Request, case: UseCase) -> _Headers:
+    """Check the headers. A request for one role is a trial, whatever its `X-Purpose`."""
+    target = ServingTarget(case.name, environment_of(request))
+    purpose, role = purpose_of(request), release_role_of(request)
+    purpose = purpose if role is None else Purpose.TRY
+    return _Headers(context_of(request), case, target, purpose, routing_key_of(request), role)
+
+
 async def _check(request: Request, name: str) -> tuple[Caller, UseCase, bytes]:
     """Check key, role, use case, media type and size, in the contract's order."""
     caller = authorize(context_of(request), AccessRole.OPERATOR)
     case = find_use_case(request, name)
     return caller, case, await read_json(request)
-
-
-async def _responses(gateway: Gateway, request: PredictionRequest) -> list[dict[str, Any]]:
-    """Predict. If the ledger names no release, no service runs, which is not an outage."""
-    try:
-        return await gateway.predictor.predict(request)
-    except ServiceUnreachable as error:
-        raise (_no_release(gateway, request.target) or error) from error
 
 
 async def _admit(gateway: Gateway, caller: Caller, target: ServingTarget) -> None:
@@ -147,17 +174,15 @@ async def _admit(gateway: Gateway, caller: Caller, target: ServingTarget) -> Non
     try:
         await gateway.admit(caller)
     except RateLimited as error:
-        outage = gateway.upstream.outage(target) or gateway.log.outage
-        raise (_no_release(gateway, target) or outage or error) from None
+        raise _outage(gateway, target) or gateway.log.outage or error from None
 
 
-def _no_release(gateway: Gateway, target: ServingTarget) -> ModelNotReady | None:
-    """Return the error for a target without a release in the ledger, `None` if it may have one."""
-    if not gateway.catalog.loaded or gateway.catalog.active(target) is not None:
-        return None
-    return ModelNotReady(
-        f"no release of {target.use_case} is active in {target.environment}; deploy one first"
-    )
+def _outage(gateway: Gateway, target: ServingTarget) -> Unavailable | None:
+    """Return why the stable release cannot answer, `None` as long as nothing is known."""
+    stable = gateway.catalog.state(target).stable
+    if stable is None:
+        return no_release(gateway.catalog, target)
+    return gateway.upstream.outage(RoutedRelease(target, stable, ServingRole.STABLE))
 
 
 def _error_entry(case: UseCase, index: int, item: InvalidItem) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from api_gateway.errors import PredictionErased, PredictionNotFound
 from api_gateway.predictions.replay import Replays
@@ -11,6 +12,7 @@ from api_gateway.settings import GatewaySettings
 from platform_core.clock import Clock
 from platform_core.contracts.inference_record import InferenceRecord
 from platform_core.contracts.label import PredictionLabel
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import InvalidInput
 from platform_core.ports.blob_store import BlobStore
 from records import InferenceLog
@@ -23,6 +25,18 @@ logger = logging.getLogger(__name__)
 
 INDEXER = (sys.executable, "-m", "records")
 RESTART_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class FoundPrediction:
+    """The answer of a prediction and its labels, first the one that counts; the record of the
+    shadow that mirrored it, and of the canary that failed to answer.
+    """
+
+    answer: InferenceRecord
+    labels: list[PredictionLabel]
+    shadow: InferenceRecord | None
+    failed_canary: InferenceRecord | None
 
 
 class RecordAccess:
@@ -62,8 +76,8 @@ class RecordAccess:
         await asyncio.to_thread(self._index.add_labels, feedback.stored)
         return feedback
 
-    async def find(self, prediction_id: str) -> tuple[InferenceRecord, list[PredictionLabel]]:
-        """Return the record of a prediction and its labels, first the one that counts.
+    async def find(self, prediction_id: str) -> FoundPrediction:
+        """Return the records and labels of a prediction.
 
         Raises:
             PredictionErased: it was erased.
@@ -74,16 +88,20 @@ class RecordAccess:
         if await asyncio.to_thread(index.erased, [prediction_id]):
             raise PredictionErased(f"the prediction {prediction_id} was erased")
         try:
-            record = await asyncio.to_thread(self._lookup.record, prediction_id)
+            records = await asyncio.to_thread(self._lookup.records, prediction_id)
         except InvalidInput as error:
             raise PredictionNotFound(str(error)) from error
-        if record is None:
+        if not records or not records[0].is_answer:
             raise PredictionNotFound(
                 f"there is no prediction {prediction_id}; records answered by another gateway are "
                 "found when they have been uploaded"
             )
-        case = use_case(record.use_case)
-        return record, await asyncio.to_thread(self._lookup.labels, case, prediction_id)
+        answer, *others = records
+        case = use_case(answer.use_case)
+        labels = await asyncio.to_thread(self._lookup.labels, case, prediction_id)
+        by_role = {one.role: one for one in others}
+        shadow, canary = by_role.get(ServingRole.SHADOW), by_role.get(ServingRole.CANARY)
+        return FoundPrediction(answer, labels, shadow, canary)
 
     async def search(self, query: RecordQuery) -> RecordPage:
         """Return a page of the records that `query` describes; see `records.index.search`."""

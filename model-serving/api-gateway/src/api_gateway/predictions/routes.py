@@ -19,6 +19,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
 from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.release import Lineage
+from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import FieldError, InvalidRecord
 from records.index import FoundRecord, RecordQuery
 from use_cases import use_case
@@ -49,10 +50,14 @@ class PredictionPassport(BaseModel):
     """Everything that is known about a prediction.
 
     `lineage` leads from its release to the dataset version, the run and the git SHA, null where it
-    cannot be read. Of `labels` the first counts; the others are its history.
+    cannot be read. Of `labels` the first counts; the others are its history. `shadow` is what a
+    shadow answered to the same record, `failed_canary` the record of a canary that should have
+    answered and could not.
     """
 
     record: InferenceRecord
+    shadow: InferenceRecord | None
+    failed_canary: InferenceRecord | None
     lineage: Lineage | None
     labels: list[PredictionLabel]
     replay: Annotated[
@@ -67,6 +72,7 @@ class PredictionSummary(BaseModel):
     time: datetime
     environment: Environment
     release_id: str
+    role: ServingRole
     purpose: Purpose
     prediction: str | float
     label: str | float | None
@@ -102,12 +108,20 @@ def _add_passport(router: APIRouter, gateway: Gateway) -> None:
         ] = "false",
     ) -> PredictionPassport:
         await gateway.admit(authorize(context_of(request), AccessRole.OPERATOR))
-        record, labels = await gateway.records.find(prediction_id)
+        found = await gateway.records.find(prediction_id)
+        record = found.answer
         context_of(request).use_case = record.use_case
         of_release = record.use_case, record.release_id
         lineage = await asyncio.to_thread(gateway.catalog.lineage, *of_release)
         again = await gateway.records.replays.replay(record) if replay == "true" else None
-        return PredictionPassport(record=record, lineage=lineage, labels=labels, replay=again)
+        return PredictionPassport(
+            record=record,
+            shadow=found.shadow,
+            failed_canary=found.failed_canary,
+            lineage=lineage,
+            labels=found.labels,
+            replay=again,
+        )
 
 
 def _add_search(router: APIRouter, gateway: Gateway) -> None:

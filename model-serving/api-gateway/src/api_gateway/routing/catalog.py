@@ -1,48 +1,38 @@
 """What the ledger says is served, and the latest reports, refreshed in the background.
 
-Requests read from memory: none of them lists the blob store.
+Requests read from memory. Only one that meets a service which does not have its release any more
+reads the ledger of its target again.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
+from api_gateway.routing.serving import NOTHING, ReleaseDocuments, Serving
 from api_gateway.routing.target import ServingTarget, all_targets
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.ledger import ChangeStatus, LedgerEntry
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.contracts.release import Lineage, ReleaseManifest
-from platform_core.contracts.serving_state import ServingRole
+from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
-from platform_core.ledger import Ledger
+from platform_core.ledger import Ledger, serving_state
 from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.reports.quality import latest_quality
-from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, release_path
+from platform_core.storage import LINEAGE_FILE, RELEASE_FILE, ledger_folder, release_path
 from use_cases import discover
 
 logger = logging.getLogger(__name__)
 
 Document = TypeVar("Document", ReleaseManifest, Lineage)
-
-
-@dataclass(frozen=True)
-class ActiveRelease:
-    """The release that an environment serves according to the ledger.
-
-    A document that cannot be read is `None`.
-    """
-
-    release_id: str
-    manifest: ReleaseManifest | None
-    lineage: Lineage | None
 
 
 class Catalog:
@@ -52,11 +42,13 @@ class Catalog:
         self._immutable = _ReadOnce(store)
         self._store = store
         self._ledger = Ledger(cast(BlobStore, self._immutable), clock)  # it only reads
-        self._active: dict[ServingTarget, ActiveRelease | None] = {}
+        self._serving: dict[ServingTarget, Serving] = {}
         self._reports: dict[ServingTarget, DriftReport] = {}
         self._quality: dict[tuple[ServingTarget, ServingRole], QualityReport] = {}
         self._loaded = False
         self._refreshing = asyncio.Lock()
+        self._reads: Counter[ServingTarget] = Counter()
+        self._reading: defaultdict[ServingTarget, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._failures: list[str] = []
         self._outdated = asyncio.Event()
 
@@ -70,16 +62,34 @@ class Catalog:
         """Why the last refresh was incomplete, `None` if it was complete."""
         return "; ".join(self._failures) or None
 
-    def active(self, target: ServingTarget) -> ActiveRelease | None:
-        """Return the release that is served, `None` if there is none."""
-        return self._active.get(target)
+    def serving(self, target: ServingTarget) -> Serving:
+        """Return what is served, with the documents of the releases."""
+        return self._serving.get(target, NOTHING)
+
+    def state(self, target: ServingTarget) -> ServingState:
+        """Return the serving state; it is empty where nothing is served."""
+        return self.serving(target).state
+
+    def active(self, target: ServingTarget) -> ReleaseDocuments | None:
+        """Return the stable release, `None` if there is none."""
+        serving = self.serving(target)
+        return serving.releases[serving.state.stable] if serving.state.stable else None
+
+    @property
+    def sequences(self) -> Mapping[ServingTarget, int]:
+        """The last entry that was read of each ledger."""
+        return {target: serving.sequence for target, serving in self._serving.items()}
+
+    @property
+    def on_trial(self) -> frozenset[str]:
+        """The use cases with a canary or shadow in any environment."""
+        serving = self._serving.items()
+        return frozenset(t.use_case for t, one in serving if one.state.canary or one.state.shadow)
 
     def candidate(self, target: ServingTarget, release_id: str) -> str | None:
         """Return the kind of model of a release that is served, `None` where it is unknown."""
-        active = self._active.get(target)
-        if active is None or active.release_id != release_id or active.lineage is None:
-            return None
-        return active.lineage.candidate
+        release = self.serving(target).releases.get(release_id)
+        return release.lineage.candidate if release and release.lineage else None
 
     def report(self, target: ServingTarget) -> DriftReport | None:
         """Return the latest drift report, `None` before the first one."""
@@ -98,9 +108,19 @@ class Catalog:
             ReleaseRefused: the ledger was altered.
             UpstreamUnavailable: it cannot be read.
         """
-        before = (entry for entry in self._ledger.entries(*target) if entry.time <= at)
+        before = (entry for entry in self.entries(target) if entry.time <= at)
         served = [entry for entry in before if entry.change.status is ChangeStatus.APPLIED]
         return served[-1] if served else None
+
+    def entries(self, target: ServingTarget) -> list[LedgerEntry]:
+        """Return the ledger of a target, oldest first; raises like `served_at`. It may block."""
+        return self._ledger.entries(*target)
+
+    def documents(self, use_case: str, release_id: str) -> ReleaseDocuments:
+        """Return the documents of a stored release. It may block."""
+        path = release_path(use_case, release_id, RELEASE_FILE)
+        manifest = self._document(path, ReleaseManifest)
+        return ReleaseDocuments(release_id, manifest, self.lineage(use_case, release_id))
 
     def lineage(self, use_case: str, release_id: str) -> Lineage | None:
         """Return where a release came from, `None` where that cannot be read. It may block."""
@@ -122,12 +142,15 @@ class Catalog:
         """Request a refresh: something does not match the state that was read last."""
         self._outdated.set()
 
-    async def keep_fresh(self, seconds: float) -> None:
-        """Refresh every `seconds`, and when `outdated` is called, until cancelled."""
+    async def keep_fresh(self, seconds: float, refreshed: Callable[[], Awaitable[None]]) -> None:
+        """Refresh every `seconds`, and when `outdated` is called, until cancelled; await
+        `refreshed` after each.
+        """
         while True:
             self._outdated.clear()
             try:
                 await self.refresh()
+                await refreshed()
             except Exception:  # the task must survive any failure
                 logger.exception("the catalog was not refreshed; the previous state is kept")
             with suppress(TimeoutError):
@@ -140,16 +163,33 @@ class Catalog:
         async with self._refreshing:
             await asyncio.to_thread(self._read)
 
+    async def read_again(self, target: ServingTarget) -> ServingState:
+        """Return the serving state by a read that begins after this call; concurrent callers share
+        one. If the ledger cannot be read, it is the previous state.
+        """
+        reads = self._reads[target]
+        async with self._reading[target]:
+            if self._reads[target] == reads:
+                self._reads[target] += 1
+                before = self.serving(target).sequence
+                try:
+                    await asyncio.to_thread(self._read_serving, target)
+                except PlatformError as error:
+                    logger.warning("the ledger of %s was not read again: %s", target, error)
+                if self.serving(target).sequence != before:
+                    self.outdated()  # so that the release controller learns of it at once
+        return self.state(target)
+
     def _read(self) -> None:
         failures: list[str] = []
         discover()
         targets = list(all_targets())
         for target in targets:
             try:
-                self._active[target] = self._read_active(target)
+                self._read_serving(target)
             except PlatformError as error:
                 failures.append(str(error))
-        self._loaded = self._loaded or all(target in self._active for target in targets)
+        self._loaded = self._loaded or all(target in self._serving for target in targets)
         try:
             reports = latest_reports(self._store)
             self._reports = {ServingTarget(r.use_case, r.environment): r for r in reports}
@@ -164,16 +204,18 @@ class Catalog:
             logger.warning("the catalog was not refreshed completely: %s", failure)
         self._failures = failures
 
-    def _read_active(self, target: ServingTarget) -> ActiveRelease | None:
-        release_id = self._ledger.active(*target)
-        if release_id is None:
-            return None
-        name = target.use_case
-        return ActiveRelease(
-            release_id,
-            self._document(release_path(name, release_id, RELEASE_FILE), ReleaseManifest),
-            self.lineage(name, release_id),
-        )
+    def _read_serving(self, target: ServingTarget) -> None:
+        """Read the ledger of a target if it has new entries, and the documents of its releases."""
+        known = self._serving.get(target)
+        length = sum(1 for _ in self._store.list(ledger_folder(*target)))
+        if known is not None and length <= known.sequence and known.complete:
+            return
+        entries = self._ledger.entries(*target)
+        state = serving_state(entries)
+        served = {one: self.documents(target.use_case, one) for one in state.releases.values()}
+        present = self._serving.get(target)
+        if present is None or present.sequence <= len(entries):
+            self._serving[target] = Serving(len(entries), state, served)
 
     def _document(self, path: str, kind: type[Document]) -> Document | None:
         try:

@@ -1,9 +1,9 @@
 """Circuit breakers: a service that does not respond is not called for a while.
 
-After several calls in a row without a response the circuit of that use case and environment opens:
-requests are refused at once instead of waiting for the time-out. After `CircuitLimits.seconds` one
-call is let through; its success closes the circuit. A response that cannot be used is a response:
-it does not open the circuit.
+After several calls in a row without a response the circuit of that release opens: requests are
+refused at once instead of waiting for the time-out. After `CircuitLimits.seconds` one call is let
+through; its success closes the circuit. A response that cannot be used is a response: it does not
+open the circuit.
 """
 
 import math
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api_gateway.routing.target import ServingTarget
+from api_gateway.routing.target import RoutedRelease
 from api_gateway.routing.upstream import ServedScores, ServiceClients
 from platform_core.errors import UpstreamUnavailable
 from platform_core.open_inference.client import ServiceTimeout, ServiceUnreachable
@@ -77,7 +77,7 @@ class Circuit:
 
 
 class CircuitBreakingClients(ServiceClients):
-    """Inference services with a circuit for each use case and environment."""
+    """Inference services with a circuit for each release."""
 
     def __init__(
         self,
@@ -88,22 +88,22 @@ class CircuitBreakingClients(ServiceClients):
     ) -> None:
         super().__init__(settings, timeout_seconds, connections)
         self._limits = limits
-        self._circuits: dict[ServingTarget, Circuit] = {}
+        self._circuits: dict[RoutedRelease, Circuit] = {}
 
     async def infer(
-        self, target: ServingTarget, columns: Mapping[str, Sequence[Any]], request_id: str
+        self, release: RoutedRelease, columns: Mapping[str, Sequence[Any]], request_id: str
     ) -> ServedScores:
         """Return the scores of N records; see `ServiceClients.infer`.
 
         Raises:
             CircuitOpen: the service did not respond recently.
         """
-        circuit = self._circuits.get(target)
+        circuit = self._circuits.get(release)
         if circuit is None:
-            circuit = self._circuits[target] = Circuit(self._limits)
+            circuit = self._circuits[release] = Circuit(self._limits)
         circuit.enter()
         try:
-            scores = await super().infer(target, columns, request_id)
+            scores = await super().infer(release, columns, request_id)
         except BaseException as error:
             circuit.leave(error)
             raise

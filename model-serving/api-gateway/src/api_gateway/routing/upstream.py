@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from api_gateway.routing.target import ServingTarget
+from api_gateway.routing.target import RoutedRelease
 from platform_core.contracts.release import TensorSpec
-from platform_core.contracts.serving_state import ServingRole
-from platform_core.errors import Unavailable
+from platform_core.errors import ModelNotReady, Unavailable, UpstreamUnavailable
 from platform_core.open_inference import (
     FEATURES,
     INTERVAL,
@@ -41,70 +40,82 @@ class ServedScores:
     degraded: bool
 
 
+SERVICE_ERRORS = (ModelNotReady, UpstreamUnavailable)
+"""What a call raises when the service of a release cannot answer."""
+
+
+class WrongRelease(UpstreamUnavailable):
+    """The service answered with another release than the one that was asked."""
+
+
 class ServiceClients:
-    """One client per service; its connections are shared by the use cases it serves."""
+    """One client per service; its connections are shared by the releases it serves."""
 
     def __init__(self, settings: ServingSettings, timeout_seconds: float, connections: int) -> None:
         self._settings = settings
         self._timeout, self._connections = timeout_seconds, connections
         self._probe_timeout = min(timeout_seconds, PROBE_SECONDS)
-        self._clients: dict[ServingTarget, V2Client] = {}
+        self._clients: dict[RoutedRelease, V2Client] = {}
         self._by_url: dict[str, V2Client] = {}
-        self._outages: dict[ServingTarget, tuple[type[Unavailable], str]] = {}
+        self._outages: dict[RoutedRelease, tuple[type[Unavailable], str]] = {}
 
     def close(self) -> None:
         """Close all connections."""
         for client in self._by_url.values():
             client.close()
 
-    def _client(self, target: ServingTarget) -> V2Client:
-        client = self._clients.get(target)
+    def _client(self, release: RoutedRelease) -> V2Client:
+        client = self._clients.get(release)
         if client is None:
-            url = self._settings.release_url(
-                target.environment, target.use_case, "", ServingRole.STABLE
-            )
+            (use_case, environment), release_id, role = release
+            url = self._settings.release_url(environment, use_case, release_id, role)
             if url not in self._by_url:
-                service = f"the inference service in {target.environment.value}"
+                service = f"the inference service of {role} releases in {environment.value}"
                 self._by_url[url] = V2Client(url, self._timeout, service, self._connections)
-            client = self._clients[target] = self._by_url[url]
+            client = self._clients[release] = self._by_url[url]
         return client
 
-    def outage(self, target: ServingTarget) -> Unavailable | None:
+    def outage(self, release: RoutedRelease) -> Unavailable | None:
         """Return why the last call there failed, `None` when it did not."""
-        known = self._outages.get(target)
+        known = self._outages.get(release)
         return known[0](known[1]) if known else None
 
     async def infer(
-        self, target: ServingTarget, columns: Mapping[str, Sequence[Any]], request_id: str
+        self, release: RoutedRelease, columns: Mapping[str, Sequence[Any]], request_id: str
     ) -> ServedScores:
         """Return the scores of N records by one call; `columns` of `record_schema` have N values.
 
         Raises:
-            ModelNotReady: the service has no such model ready.
-            UpstreamUnavailable: it is down, too slow, or its response is not V2.
+            ModelNotReady: the service does not have the release.
+            WrongRelease: another release answered.
+            UpstreamUnavailable: the service is down, too slow, or its response is not V2.
         """
-        client, parameters = self._client(target), {RETURN_FEATURES: True}
-        tensors = _input_tensors(target.use_case, columns)
+        client, parameters = self._client(release), {RETURN_FEATURES: True}
+        use_case = release.target.use_case
+        tensors = _input_tensors(use_case, columns)
         try:
             result = await client.infer(
-                target.use_case, tensors, id=request_id, parameters=parameters
+                release.model, tensors, id=request_id, parameters=parameters
             )
-            scores = _scores(result, tensors[0]["shape"][0], target.use_case, client)
+            scores = _scores(result, tensors[0]["shape"][0], use_case, client)
+            if scores.release_id != release.release_id:
+                raise WrongRelease(
+                    f"release {scores.release_id} answered instead of {release}; try again"
+                )
         except Unavailable as error:
-            self._outages[target] = (type(error), str(error))
+            self._outages[release] = (type(error), str(error))
             raise
-        self._outages.pop(target, None)
+        self._outages.pop(release, None)
         return scores
 
-    async def served_release(self, target: ServingTarget) -> str:
-        """Return the release the service says it serves.
+    async def served_release(self, release: RoutedRelease) -> str:
+        """Return the release that the service names for this model.
 
         Raises:
-            ModelNotReady: it serves none.
+            ModelNotReady: it does not have it.
             UpstreamUnavailable: it is down, too slow, or its response is not V2.
         """
-        client = self._client(target)
-        return await client.served_release(target.use_case, self._probe_timeout)
+        return await self._client(release).served_release(release.model, self._probe_timeout)
 
 
 @cache

@@ -1,0 +1,68 @@
+"""Pages of lists: `limit` and `cursor` of a query, and the cursor of the next page."""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Query
+
+from platform_core.errors import FieldError, InvalidRecord
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+MAX_DIGITS = 9
+Item = TypeVar("Item")
+
+LimitParameter = Annotated[str, Query(description=f"1 to {MAX_LIMIT}")]
+CursorParameter = Annotated[str | None, Query(description="as returned with the previous page")]
+
+
+@dataclass(frozen=True)
+class Paging:
+    """The page that is asked for: at most `limit` items after the one with the key `after`."""
+
+    limit: int
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Page(Generic[Item]):
+    """Items of a page; `cursor` is that of the next one, `None` on the last page."""
+
+    items: list[Item]
+    cursor: str | None
+
+
+def paging(limit: str, cursor: str | None) -> Paging:
+    """Return the page that a query asks for; `InvalidRecord` (422) if it is not one."""
+    number = int(limit[:MAX_DIGITS]) if limit.isascii() and limit.isdecimal() else 0
+    if not 1 <= number <= MAX_LIMIT:
+        detail = f"{limit!r:.100} is not a whole number from 1 to {MAX_LIMIT}"
+        raise InvalidRecord(FieldError("limit", detail))
+    return Paging(number, None if cursor is None else _decoded(cursor))
+
+
+def page(items: Iterable[Item], asked: Paging, key: Callable[[Item], str]) -> Page[Item]:
+    """Return the page of `items`, which descend by `key`; each key is there once."""
+    after = asked.after
+    rest = (item for item in items if after is None or key(item) < after)
+    found = list(islice(rest, asked.limit + 1))
+    kept = found[: asked.limit]
+    more = len(found) > asked.limit
+    return Page(kept, encoded(key(kept[-1])) if more else None)
+
+
+def encoded(key: str) -> str:
+    """Return the cursor of the page after the item with this key."""
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def _decoded(cursor: str) -> str:
+    try:
+        return base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
+    except (ValueError, binascii.Error) as error:
+        detail = "is not one of a page; begin without a cursor"
+        raise InvalidRecord(FieldError("cursor", detail)) from error

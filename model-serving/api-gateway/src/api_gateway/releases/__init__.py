@@ -1,0 +1,1 @@
+"""Serving states, releases, and the changes of serving states."""

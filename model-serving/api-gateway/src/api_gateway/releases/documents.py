@@ -1,0 +1,82 @@
+"""The responses about releases and serving states."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from api_gateway.operations.documents import ServedRelease, Signature
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import LedgerEntry
+from platform_core.contracts.release import GateCheck, Lineage, Rule
+from platform_core.contracts.serving_state import ServingRole, ServingState
+
+
+class EnvironmentState(BaseModel):
+    """What an environment serves of a use case after the ledger's entry `sequence`."""
+
+    state: ServingState
+    sequence: int
+
+
+class ReleaseSummary(BaseModel):
+    """A stored release, and where it serves; null where its lineage cannot be read."""
+
+    release_id: str
+    created_at: datetime | None
+    candidate: str | None
+    dataset_version: str | None
+    metrics: dict[str, float] | None
+    gates_passed: bool | None
+    serves: dict[Environment, ServingRole]
+
+
+class UseCaseReleases(BaseModel):
+    """The serving states of a use case, its newest releases, and a page of its history."""
+
+    use_case: str
+    states: dict[Environment, EnvironmentState]
+    stable: dict[Environment, ServedRelease | None]
+    releases: Annotated[list[ReleaseSummary], Field(description="the 100 newest")]
+    history: Annotated[list[LedgerEntry], Field(description="from the newest change")]
+    cursor: str | None
+
+
+class MetricDifference(BaseModel):
+    """A metric of two releases, null where it was not measured."""
+
+    this: float | None
+    other: float | None
+    difference: float | None
+
+
+class ReleaseComparison(BaseModel):
+    """The differences between two releases as they were built; live evidence is elsewhere.
+
+    Of `parameters` only those that differ are named, with both values.
+    """
+
+    other: str
+    same_dataset: bool | None
+    metrics: dict[str, MetricDifference]
+    parameters: dict[str, tuple[Any, Any]]
+    features_added: list[str]
+    features_removed: list[str]
+
+
+class ReleaseCard(BaseModel):
+    """Everything that is stored about a release; null where a document cannot be read.
+
+    `card` is the model card: metrics with their intervals, slices, and limits.
+    """
+
+    release_id: str
+    use_case: str
+    serves: dict[Environment, ServingRole]
+    signature: Signature | None
+    features: list[str] | None
+    decision: Rule | None
+    lineage: Lineage | None
+    gates: list[GateCheck] | None
+    card: dict[str, Any] | None
+    comparison: ReleaseComparison | None = None

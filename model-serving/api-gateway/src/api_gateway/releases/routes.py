@@ -1,0 +1,148 @@
+"""`GET /releases…`: serving states, history, release cards, and live comparisons."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, Path, Query
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from api_gateway.auth.authentication import authorize
+from api_gateway.auth.keys import AccessRole
+from api_gateway.gateway import Gateway
+from api_gateway.http.context import context_of
+from api_gateway.http.openapi import operation
+from api_gateway.http.paging import CursorParameter, LimitParameter, Paging, page, paging
+from api_gateway.http.validation import environment_named, find_use_case, time_of
+from api_gateway.operations.documents import ServedRelease, served_release
+from api_gateway.releases.documents import EnvironmentState, ReleaseCard, UseCaseReleases
+from api_gateway.routing.target import ServingTarget
+from platform_core.contracts.comparison import Comparison
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import LedgerEntry
+from platform_core.errors import BlobNotFound, InvalidData
+from platform_core.storage import latest_comparison_path
+from use_cases import use_case_names
+
+UseCasePath = Annotated[str, Path(description="an installed use case")]
+EnvironmentPath = Annotated[str, Path(description="staging or production")]
+ReleasePath = Annotated[str, Path(description="a release id, or its first digits")]
+AtTime = dict[Environment, ServedRelease | None]
+
+
+def add_release_routes(app: FastAPI, gateway: Gateway) -> None:
+    """Add the routes that show releases."""
+    _add_states(app.router, gateway)
+    _add_history(app.router, gateway)
+    _add_card(app.router, gateway)
+    _add_comparison(app.router, gateway)
+
+
+def _add_states(router: APIRouter, gateway: Gateway) -> None:
+    summary = "The serving state of each use case in each environment"
+
+    @router.get("/releases", tags=["releases"], **operation(summary, AccessRole.VIEWER))
+    async def states(request: Request) -> dict[str, dict[Environment, EnvironmentState]]:
+        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
+        return {name: _states(gateway, name) for name in use_case_names()}
+
+
+def _add_history(router: APIRouter, gateway: Gateway) -> None:
+    summary = "Serving states, releases and history of a use case, or what served at a time"
+
+    @router.get(
+        "/releases/{use_case}",
+        tags=["releases"],
+        **operation(summary, AccessRole.VIEWER, [404, 409, 422]),
+    )
+    async def releases(
+        request: Request,
+        use_case: UseCasePath,
+        at: Annotated[
+            str | None, Query(description="a time with a time zone: what served then, and no more")
+        ] = None,
+        limit: LimitParameter = "20",
+        cursor: CursorParameter = None,
+    ) -> UseCaseReleases | AtTime:
+        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
+        name = find_use_case(request, use_case).name
+        time = time_of("at", at)
+        if time is not None:
+            return await asyncio.to_thread(_served, gateway, name, time)
+        return await asyncio.to_thread(_history, gateway, name, paging(limit, cursor))
+
+
+def _add_card(router: APIRouter, gateway: Gateway) -> None:
+    summary = "Show a release: lineage, metrics, gates; or compare it with another one"
+
+    @router.get(
+        "/releases/{use_case}/{release_or_environment}",
+        tags=["releases"],
+        **operation(summary, AccessRole.VIEWER, [404, 422]),
+    )
+    async def card(
+        request: Request,
+        use_case: UseCasePath,
+        release_or_environment: ReleasePath,
+        compare: Annotated[str | None, Query(description="the id of another release")] = None,
+    ) -> ReleaseCard:
+        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
+        name = find_use_case(request, use_case).name
+        return await asyncio.to_thread(gateway.releases.card, name, release_or_environment, compare)
+
+
+def _add_comparison(router: APIRouter, gateway: Gateway) -> None:
+    summary = "The evidence about the canary or shadow; null where there has been none"
+
+    @router.get(
+        "/comparisons/{use_case}/{environment}",
+        tags=["releases"],
+        **operation(summary, AccessRole.VIEWER, [400, 404]),
+    )
+    async def comparison(
+        request: Request, use_case: UseCasePath, environment: EnvironmentPath
+    ) -> Comparison | None:
+        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
+        name = find_use_case(request, use_case).name
+        where = environment_named(request, environment)
+        return await asyncio.to_thread(_latest_comparison, gateway, ServingTarget(name, where))
+
+
+def _states(gateway: Gateway, name: str) -> dict[Environment, EnvironmentState]:
+    found = {e: gateway.catalog.serving(ServingTarget(name, e)) for e in Environment}
+    return {e: EnvironmentState(state=s.state, sequence=s.sequence) for e, s in found.items()}
+
+
+def _served(gateway: Gateway, name: str, at: datetime) -> AtTime:
+    targets = [ServingTarget(name, environment) for environment in Environment]
+    return {t.environment: served_release(gateway.catalog.served_at(t, at)) for t in targets}
+
+
+def _history(gateway: Gateway, name: str, asked: Paging) -> UseCaseReleases:
+    entries = [e for env in Environment for e in gateway.catalog.entries(ServingTarget(name, env))]
+    entries.sort(key=_place, reverse=True)
+    found = page(entries, asked, _place)
+    return UseCaseReleases(
+        use_case=name,
+        states=_states(gateway, name),
+        stable=_served(gateway, name, gateway.releases.clock.now()),
+        releases=gateway.releases.summaries(name),
+        history=found.items,
+        cursor=found.cursor,
+    )
+
+
+def _place(entry: LedgerEntry) -> str:
+    """Return a key that orders the entries of both environments by time."""
+    return f"{entry.time.isoformat()} {entry.change.environment} {entry.sequence:08d}"
+
+
+def _latest_comparison(gateway: Gateway, target: ServingTarget) -> Comparison | None:
+    path = latest_comparison_path(*target)
+    try:
+        return Comparison.model_validate_json(gateway.store.read(path))
+    except BlobNotFound:
+        return None
+    except ValidationError as error:
+        raise InvalidData(f"{path} is not readable: {error.error_count()} errors") from error

@@ -1,0 +1,39 @@
+"""What one environment serves of a use case, as the gateway has read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from platform_core.contracts.release import Lineage, ReleaseManifest
+from platform_core.contracts.serving_state import ServingState
+
+
+@dataclass(frozen=True)
+class ReleaseDocuments:
+    """What is stored about a release that serves.
+
+    A document that cannot be read is `None`.
+    """
+
+    release_id: str
+    manifest: ReleaseManifest | None
+    lineage: Lineage | None
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The serving state after the entry `sequence` of the ledger, 0 for an empty one.
+
+    `releases` has the documents of each release of the state, by id.
+    """
+
+    sequence: int = 0
+    state: ServingState = field(default_factory=ServingState)
+    releases: Mapping[str, ReleaseDocuments] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every document of the releases could be read."""
+        return all(one.manifest and one.lineage for one in self.releases.values())
+
+
+NOTHING = Serving()

@@ -1,0 +1,116 @@
+"""Pipeline runs, dataset versions, use cases and past reports."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from platform_core.contracts.drift_report import DriftReport, DriftVerdict
+from platform_core.contracts.environments import Environment
+from platform_core.storage import dataset_path, drift_report_folder, run_path
+from use_cases import use_case, use_case_names
+
+
+async def get(running, path: str, **query: str) -> Any:
+    answer = await running.ask("GET", path, "viewer", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def write(running, path: str, **document: Any) -> None:
+    running.store.write(path, json.dumps(document).encode())
+
+
+def record(running, run_id: str, step: str, seconds: float) -> None:
+    folder = run_path("spam", run_id, step)
+    write(running, f"{folder}/record.json", step=step, key="k", folder=folder, seconds=seconds)
+
+
+async def test_runs_have_their_steps_and_status(running) -> None:
+    assert await get(running, "/runs") == {"runs": [], "cursor": None}
+    record(running, "good", "prepare-data", 2.5)
+    write(running, run_path("spam", "good", "release", "result.json"), release_id="ab" * 16)
+    record(running, "good", "stage", 1.0)
+    record(running, "bad", "train", 9.0)
+    failure = {"step": "evaluate", "code": "gate-refused", "message": "f1 is too low"}
+    write(running, run_path("spam", "bad", "failure.json"), **failure)
+    record(running, "open", "train", 9.0)
+    runs = {run["run_id"]: run for run in (await get(running, "/runs"))["runs"]}
+    assert {name: run["status"] for name, run in runs.items()} == {
+        "good": "finished", "bad": "failed", "open": "unfinished",
+    }  # fmt: skip
+    steps = [(step["step"], step["seconds"]) for step in runs["good"]["steps"]]
+    assert sorted(steps) == [("prepare-data", 2.5), ("stage", 1.0)]
+    assert runs["good"]["release_id"] == "ab" * 16
+    assert (runs["bad"]["failure"], runs["bad"]["release_id"]) == (failure, None)
+    assert (await get(running, "/runs", use_case="iris"))["runs"] == []
+    first = await get(running, "/runs", limit="2")
+    rest = await get(running, "/runs", limit="2", cursor=first["cursor"])
+    assert len(first["runs"]) + len(rest["runs"]) == 3
+
+
+async def test_datasets_have_their_manifest_and_one_its_report(running) -> None:
+    for version, day in (("d1", "2026-01-01"), ("d2", "2026-01-03")):
+        path = dataset_path("spam", version, "manifest.json")
+        write(running, path, dataset_version=version, created_at=f"{day}T00:00:00Z", rows=5)
+    write(running, dataset_path("spam", "d1", "report.json"), warnings=["few rows"])
+    found = (await get(running, "/datasets", use_case="spam"))["datasets"]
+    assert [one["dataset_version"] for one in found] == ["d2", "d1"]
+    assert (found[0]["manifest"]["rows"], found[0]["report"]) == (5, None)
+    (one,) = (await get(running, "/datasets", use_case="spam", version="d1"))["datasets"]
+    assert one["report"] == {"warnings": ["few rows"]}
+
+
+async def test_use_cases_have_the_schema_of_their_records(running) -> None:
+    found = {one["name"]: one for one in await get(running, "/use-cases")}
+    assert found.keys() == set(use_case_names())
+    spam = found["spam"]
+    assert (spam["title"], spam["classes"]) == (use_case("spam").title, ["ham", "spam"])
+    assert set(spam["record"]["required"]) <= set(spam["record"]["properties"])
+    assert spam["label_maturity_days"] == 30
+
+
+def store_report(running, report_id: str, age: timedelta) -> None:
+    end = running.clock.now() - age
+    report = DriftReport(
+        report_id=report_id, use_case="spam", environment=Environment.PRODUCTION,
+        release_id="a" * 32, start=end - timedelta(hours=1), end=end, created_at=end, rows=3,
+        verdict=DriftVerdict.INSUFFICIENT_DATA, score=None, columns=(), class_shares={}, alarms=(),
+    )  # fmt: skip
+    folder = drift_report_folder("spam", Environment.PRODUCTION, end)
+    running.store.write(f"{folder}/{report_id}.json", report.model_dump_json().encode())
+
+
+async def test_past_reports_are_paged_from_the_newest(running) -> None:
+    for hours in (1, 2, 26, 24 * 10):
+        store_report(running, f"r{hours}", timedelta(hours=hours))
+    query = {"use_case": "spam", "environment": "production", "kind": "drift"}
+    week = await get(running, "/reports", **query)
+    assert [one["report_id"] for one in week["reports"]] == ["r1", "r2", "r26"]
+    first = await get(running, "/reports", limit="2", **query)
+    rest = await get(running, "/reports", limit="2", cursor=first["cursor"], **query)
+    ids = [one["report_id"] for one in (*first["reports"], *rest["reports"])]
+    assert ids == ["r1", "r2", "r26"]
+    early = (running.clock.now() - timedelta(days=30)).isoformat()
+    late = (running.clock.now() - timedelta(hours=5)).isoformat()
+    found = await get(running, "/reports", **query, **{"from": early, "to": late})
+    assert [one["report_id"] for one in found["reports"]] == ["r26", "r240"]
+    none = await get(running, "/reports", **{**query, "kind": "quality"})
+    assert none == {"reports": [], "cursor": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("/reports", {"kind": "moon"}, 422),
+        ("/reports", {"environment": "moon"}, 400),
+        ("/reports", {"use_case": "moon"}, 404),
+        ("/reports", {"from": "yesterday"}, 422),
+        ("/runs", {"use_case": "moon"}, 404),
+        ("/runs", {"limit": "101"}, 422),
+        ("/datasets", {"cursor": "?"}, 422),
+    ],
+)
+async def test_a_wrong_query_is_named(running, path, query, status) -> None:
+    assert (await running.ask("GET", path, "viewer", params=query)).status_code == status

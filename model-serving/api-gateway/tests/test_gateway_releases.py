@@ -1,0 +1,256 @@
+"""Releases, their serving states, and the changes of these."""
+
+import json
+from typing import Any
+
+import pytest
+
+from platform_core.contracts.comparison import Comparison, ComparisonVerdict
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import ChangeRequest
+from platform_core.contracts.release import Lineage
+from platform_core.contracts.serving_state import Canary, ServingState, Shadow
+from platform_core.storage import (
+    LINEAGE_FILE,
+    MODEL_CARD_FILE,
+    latest_comparison_path,
+    release_path,
+)
+
+PRODUCTION = "/releases/spam/production"
+
+
+def body(action: str, **fields: Any) -> dict[str, Any]:
+    return {"action": action, "reason": "a test", **fields}
+
+
+async def post(running, document: Any, path: str = PRODUCTION, **rest: Any) -> Any:
+    return await running.ask("POST", path, rest.pop("role", "admin"), json=document, **rest)
+
+
+async def change_of(running, document: Any, **rest: Any) -> dict[str, Any]:
+    answer = await post(running, document, **rest)
+    assert answer.status_code == 202, answer.text
+    shown = await running.ask("GET", f"/changes/{answer.json()['change_id']}", "viewer")
+    assert shown.status_code == 200, shown.text
+    return shown.json()
+
+
+async def test_a_change_is_recorded_for_the_release_controller(running, releases) -> None:
+    release = releases["spam"].id
+    shown = await change_of(running, body("canary", release_id=release[:6], percent=10))
+    assert (shown["status"], shown["result"], shown["decisions"]) == ("requested", None, [])
+    request = ChangeRequest.model_validate(shown["request"])
+    assert (request.action, request.percent, request.release_id) == ("canary", 10, release)
+    assert (request.actor, request.reason) == ("test-admin", "a test")
+    assert (request.use_case, request.environment) == ("spam", "production")
+    listed = (await running.ask("GET", "/changes", "viewer")).json()
+    assert [one["request"]["change_id"] for one in listed["changes"]] == [request.change_id]
+
+
+@pytest.mark.parametrize("percent", [0, 100, 101, 33.3, "10", -1, True, None])
+async def test_a_percent_that_a_canary_cannot_have_is_422(running, percent) -> None:
+    answer = await post(running, body("canary", percent=percent))
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "percent")
+    assert (await running.ask("GET", "/changes", "viewer")).json()["changes"] == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        body("deploy"),
+        body("promote", percent=10),
+        body("abort", percent=10),
+        body("shadow", percent=101),
+        {"action": "promote"},
+        body("promote", reason=""),
+        body("promote", release_id="XYZ"),
+        body("promote", more=1),
+        body("promote", expected_state={"canary": {"release_id": "a", "percent": 5}}),
+        [],
+    ],
+    ids=str,
+)
+async def test_an_invalid_change_is_422(running, document) -> None:
+    assert (await post(running, document)).status_code == 422
+
+
+async def test_a_shadow_may_get_every_request(running) -> None:
+    shown = await change_of(running, body("shadow", percent=100))
+    assert shown["request"]["percent"] == 100
+
+
+async def test_an_unknown_release_is_404(running) -> None:
+    answer = await post(running, body("promote", release_id="0" * 32))
+    assert (answer.status_code, answer.json()["code"]) == (404, "release-not-found")
+
+
+async def test_only_an_admin_changes_what_serves(running) -> None:
+    assert (await post(running, body("abort"), role="operator")).status_code == 403
+    for path in ("/releases/nothing/production", "/releases/spam/moon"):
+        answer = await post(running, body("abort"), path)
+        assert answer.status_code in {400, 404}
+
+
+async def test_a_state_that_is_not_the_expected_one_is_409_at_once(
+    running, releases, set_state
+) -> None:
+    stable = releases["spam"].id
+    canary = Canary(release_id="b" * 32, percent=10, change_id="c")
+    state = ServingState(stable=stable, canary=canary)
+    set_state(running.store, "spam", Environment.PRODUCTION, state)
+    expected = {"stable": stable, "shadow": {"release_id": "d" * 32, "change_id": "x"}}
+    answer = await post(running, body("promote", expected_state=expected))
+    assert (answer.status_code, answer.json()["code"]) == (409, "unexpected-state")
+    detail = answer.json()["detail"]
+    assert f"canary is {'b' * 32} at 10 %, expected nothing" in detail
+    assert f"shadow is nothing, expected {'d' * 32} at 100 %" in detail
+    assert "stable is" not in detail
+    same = {"stable": stable, "canary": {**canary.model_dump(), "change_id": "other"}}
+    assert (await post(running, body("promote", expected_state=same))).status_code == 202
+
+
+async def test_an_idempotency_key_requests_a_change_once(running) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    first = await post(running, body("abort"), headers=headers)
+    again = await post(running, body("abort"), headers=headers)
+    assert first.json() == again.json()
+    other = await post(running, body("rollback"), headers=headers)
+    assert other.status_code == 409
+    assert len((await running.ask("GET", "/changes", "viewer")).json()["changes"]) == 1
+    assert (await post(running, body("abort"), headers={"Idempotency-Key": ""})).status_code == 422
+
+
+async def test_changes_are_paged_and_filtered(running) -> None:
+    for number in range(5):
+        name = "spam" if number % 2 else "iris"
+        path = f"/releases/{name}/production"
+        assert (await post(running, body("abort", reason=str(number)), path)).status_code == 202
+    seen, cursor = [], None
+    while True:
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        found = (await running.ask("GET", "/changes", "viewer", params=query)).json()
+        seen += [one["request"]["change_id"] for one in found["changes"]]
+        cursor = found["cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 5
+    query = {"use_case": "spam", "status": "requested"}
+    found = (await running.ask("GET", "/changes", "viewer", params=query)).json()
+    assert {one["request"]["use_case"] for one in found["changes"]} == {"spam"}
+    assert len(found["changes"]) == 2
+    for query in ({"limit": "0"}, {"limit": "x"}, {"cursor": "é"}, {"status": "eaten"}):
+        answer = await running.ask("GET", "/changes", "viewer", params=query)
+        assert answer.status_code == 422, query
+
+
+async def test_a_suggested_change_is_approved_once_by_each_admin(running) -> None:
+    suggested = ChangeRequest(
+        change_id="c1",
+        created_at=running.clock.now(),
+        use_case="spam",
+        environment=Environment.PRODUCTION,
+        action="promote",
+        actor="policy",
+        reason="better",
+        evidence={"verdict": "better"},
+        approvals=2,
+    )
+    running.gateway.releases.changes.submit(suggested)
+    path = "/changes/c1/approve"
+    assert (await post(running, {"reason": "yes"}, path, role="operator")).status_code == 403
+    assert (await post(running, {}, path)).status_code == 422
+    decided = (await post(running, {"reason": "yes"}, path)).json()
+    assert decided["status"] == "suggested"
+    assert [one["actor"] for one in decided["decisions"]] == ["test-admin"]
+    assert decided["request"]["evidence"] == {"verdict": "better"}
+    assert (await post(running, {"reason": "yes"}, path)).status_code == 409
+    assert (await post(running, {"reason": "no"}, "/changes/c2/reject")).status_code == 404
+
+
+async def test_a_suggested_change_is_rejected(running) -> None:
+    shown = ChangeRequest(
+        change_id="c1",
+        created_at=running.clock.now(),
+        use_case="spam",
+        environment=Environment.PRODUCTION,
+        action="promote",
+        actor="policy",
+        reason="better",
+        approvals=1,
+    )
+    running.gateway.releases.changes.submit(shown)
+    rejected = (await post(running, {"reason": "not now"}, "/changes/c1/reject")).json()
+    assert rejected["status"] == "rejected"
+    assert rejected["decisions"][0]["reason"] == "not now"
+
+
+async def test_the_states_of_all_use_cases_are_shown(running, releases, set_state) -> None:
+    shadow = Shadow(release_id="b" * 32, change_id="c")
+    state = ServingState(stable=releases["spam"].id, shadow=shadow)
+    set_state(running.store, "spam", Environment.STAGING, state)
+    await running.gateway.catalog.refresh()
+    found = (await running.ask("GET", "/releases", "viewer")).json()
+    assert found["spam"]["staging"] == {"state": state.model_dump(), "sequence": 2}
+    assert found["churn"]["staging"]["state"]["stable"] is None
+
+
+async def test_a_use_case_shows_its_releases_and_a_page_of_its_history(running, releases) -> None:
+    shown = (await running.ask("GET", "/releases/spam", "viewer", params={"limit": "1"})).json()
+    (release,) = shown["releases"]
+    assert release["release_id"] == releases["spam"].id
+    assert release["serves"] == {"staging": "stable", "production": "stable"}
+    assert release["metrics"] == {"f1": 0.97}
+    assert shown["states"]["staging"]["state"]["stable"] == releases["spam"].id
+    assert shown["stable"]["staging"]["release_id"] == releases["spam"].id
+    assert len(shown["history"]) == 1
+    query = {"limit": "1", "cursor": shown["cursor"]}
+    rest = (await running.ask("GET", "/releases/spam", "viewer", params=query)).json()
+    environments = [one["history"][0]["change"]["environment"] for one in (shown, rest)]
+    assert sorted(environments) == ["production", "staging"]
+    assert rest["cursor"] is None
+
+
+async def test_a_card_has_lineage_metrics_and_gates_and_compares(running, releases) -> None:
+    release = releases["spam"].id
+    card = {"metrics": {"f1": {"value": 0.97, "low": 0.96, "high": 0.98}}}
+    running.store.write(release_path("spam", release, MODEL_CARD_FILE), json.dumps(card).encode())
+    shown = (await running.ask("GET", f"/releases/spam/{release[:8]}", "viewer")).json()
+    assert (shown["release_id"], shown["card"], shown["comparison"]) == (release, card, None)
+    assert shown["lineage"]["dataset_version"] == "d" * 16
+    assert shown["serves"] == {"staging": "stable", "production": "stable"}
+    other = "0" * 32
+    lineage = Lineage.model_validate({**shown["lineage"], "release_id": other})
+    lineage = lineage.model_copy(update={"metrics": {"f1": 0.9}, "parameters": {"C": 2}})
+    running.store.write(
+        release_path("spam", other, LINEAGE_FILE), lineage.model_dump_json().encode()
+    )
+    running.store.write(release_path("spam", other, "release.json"), b"{}")
+    query = {"compare": other}
+    compared = (
+        await running.ask("GET", f"/releases/spam/{release}", "viewer", params=query)
+    ).json()
+    comparison = compared["comparison"]
+    assert (comparison["other"], comparison["same_dataset"]) == (other, True)
+    assert comparison["metrics"]["f1"]["difference"] == pytest.approx(0.07)
+    assert comparison["parameters"] == {"C": [None, 2]}
+    missing = await running.ask("GET", "/releases/spam/ffffff", "viewer")
+    assert (missing.status_code, missing.json()["code"]) == (404, "release-not-found")
+
+
+async def test_the_latest_comparison_is_shown_and_null_where_there_is_none(running) -> None:
+    path = "/comparisons/spam/production"
+    assert (await running.ask("GET", path, "viewer")).json() is None
+    now = running.clock.now()
+    comparison = Comparison(
+        use_case="spam", environment="production", change_id="c", role="canary",
+        stable_release="a", candidate_release="b", started=now, updated=now, stable_answers=9,
+        candidate_answers=1, paired=0, criteria=(), verdict=ComparisonVerdict.UNDECIDED,
+    )  # fmt: skip
+    running.store.write(
+        latest_comparison_path("spam", "production"), comparison.model_dump_json().encode()
+    )
+    shown = (await running.ask("GET", path, "viewer")).json()
+    assert Comparison.model_validate(shown) == comparison
+    assert (await running.ask("GET", "/comparisons/spam/moon", "viewer")).status_code == 400
+    assert (await running.ask("GET", "/comparisons/moon/staging", "viewer")).status_code == 404

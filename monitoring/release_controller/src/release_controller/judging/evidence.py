@@ -1,0 +1,163 @@
+"""The live records of a trial as arrays: who answered, how fast, what, and how wrong it was."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from evaluation.comparison import LabelledLosses, Losses, PairedAnswers, ServedAnswers
+from evaluation.curves import Floats
+from platform_core.contracts.inference_record import Purpose
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.ports.blob_store import BlobStore
+from records import read_labelled
+from release_controller.judging.trials import CandidateTrial
+from use_cases import UseCase
+
+COLUMNS = ("prediction_id", "time", "release_id", "role", "purpose", "failed", "latency_ms")
+MILLISECONDS = 1000.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The records [N] of both releases of a trial, in the order of time.
+
+    `pairs` is `None` for a canary: no record has two answers. `paired` counts the records that
+    both releases answered. `updated` is the time of the newest record, `None` without any.
+    """
+
+    answers: ServedAnswers
+    labelled: LabelledLosses
+    pairs: PairedAnswers | None
+    paired: int
+    updated: datetime | None
+
+    @property
+    def candidate_answers(self) -> int:
+        """The answers of the candidate, failed ones included."""
+        return int(self.answers.candidate.sum())
+
+    @property
+    def stable_answers(self) -> int:
+        """The answers of the stable release, failed ones included."""
+        return len(self.answers.candidate) - self.candidate_answers
+
+
+def read_evidence(
+    store: BlobStore,
+    case: UseCase,
+    trial: CandidateTrial,
+    losses: Losses,
+    now: datetime,
+    purpose: Purpose = Purpose.LIVE,
+) -> Evidence:
+    """Read the records that both releases of a trial answered since it began, with their labels.
+
+    Raises:
+        InvalidData: an object of the log or of the labels cannot be read.
+        Unavailable: the store does not answer.
+    """
+    tables = [pa.Table.from_batches([one]) for one in _records(store, case, trial, now, purpose)]
+    if not tables:
+        return _no_evidence(trial)
+    rows = pa.concat_tables(tables, promote_options="default").sort_by("time").combine_chunks()
+    if trial.role is ServingRole.SHADOW:
+        rows = _mirrored(rows)
+    return _evidence(rows, case, trial, losses)
+
+
+def _records(
+    store: BlobStore, case: UseCase, trial: CandidateTrial, now: datetime, purpose: Purpose
+) -> Iterator[pa.RecordBatch]:
+    """Yield the trial's records; a shadow's may be of a moment before the answer it mirrors."""
+    columns = [*COLUMNS, "prediction"]
+    wanted = (
+        (trial.stable, ServingRole.STABLE.value),
+        (trial.candidate, trial.role.value),
+    )
+    batches = read_labelled(store, case, trial.environment, trial.started, now, columns)
+    for batch in batches:
+        ours = pc.equal(batch["purpose"], purpose.value)
+        either = [
+            pc.and_(pc.equal(batch["release_id"], release), pc.equal(batch["role"], role))
+            for release, role in wanted
+        ]
+        kept = batch.filter(pc.and_(ours, pc.or_(*either)))
+        if kept.num_rows:
+            yield kept
+
+
+def _mirrored(rows: pa.Table) -> pa.Table:
+    """Return the rows of records that have a shadow's row; what was not copied tells nothing."""
+    shadow = pc.equal(rows["role"], ServingRole.SHADOW.value)
+    mirrored = rows["prediction_id"].filter(shadow).combine_chunks()
+    return rows.filter(pc.is_in(rows["prediction_id"], mirrored)).combine_chunks()
+
+
+def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Losses) -> Evidence:
+    if rows.num_rows == 0:
+        return _no_evidence(trial)
+    candidate = _bool(pc.equal(rows["role"], trial.role.value))
+    failed = _failed(rows)
+    answers = ServedAnswers(candidate, failed, _floats(rows["latency_ms"]) / MILLISECONDS)
+    loss = _losses(rows, case, losses)
+    known = ~np.isnan(loss) & ~failed
+    labelled = LabelledLosses(candidate[known], loss[known])
+    pairs = _pairs(rows, case, losses) if trial.role is ServingRole.SHADOW else None
+    paired = 0 if pairs is None else len(pairs.outputs)
+    return Evidence(answers, labelled, pairs, paired, rows["time"][-1].as_py())
+
+
+def _pairs(rows: pa.Table, case: UseCase, losses: Losses) -> PairedAnswers:
+    """Return the differences of the two answers to each record, in the order of the answers."""
+    rows = rows.append_column("loss", pa.array(_losses(rows, case, losses)))
+    rows = rows.filter(pa.array(~_failed(rows))).select(
+        ["prediction_id", "role", "prediction", "loss"]
+    )
+    shadow = pc.equal(rows["role"], ServingRole.SHADOW.value)
+    mine = rows.filter(shadow).combine_chunks()
+    theirs = rows.filter(pc.invert(shadow)).combine_chunks()
+    found = pc.index_in(theirs["prediction_id"], mine["prediction_id"].combine_chunks())
+    theirs, found = theirs.filter(pc.is_valid(found)), pc.drop_null(found.combine_chunks())
+    mine = mine.take(found)
+    if case.classes:
+        outputs = _bool(pc.not_equal(mine["prediction"], theirs["prediction"])).astype(np.float64)
+    else:
+        outputs = np.abs(_floats(mine["prediction"]) - _floats(theirs["prediction"]))
+    differences = _floats(mine["loss"]) - _floats(theirs["loss"])
+    known = ~np.isnan(differences)
+    return PairedAnswers(np.clip(outputs, 0, losses.bound), differences[known])
+
+
+def _losses(rows: pa.Table, case: UseCase, losses: Losses) -> Floats:
+    """Return the loss of each row, NaN where it has no label: see `Losses`."""
+    if case.classes:
+        wrong = pc.cast(pc.not_equal(rows["prediction"], rows["label"]), pa.float64())
+        return _floats(wrong)
+    errors = np.abs(_floats(rows["prediction"]) - _floats(rows["label"]))
+    return np.minimum(errors, losses.bound)  # keeps NaN
+
+
+def _failed(rows: pa.Table) -> NDArray[np.bool_]:
+    if "failed" not in rows.schema.names:
+        return np.zeros(rows.num_rows, np.bool_)
+    return _bool(pc.fill_null(rows["failed"], fill_value=False))
+
+
+def _no_evidence(trial: CandidateTrial) -> Evidence:
+    none, empty = np.zeros(0, np.bool_), np.zeros(0)
+    pairs = PairedAnswers(empty, empty) if trial.role is ServingRole.SHADOW else None
+    return Evidence(ServedAnswers(none, none, empty), LabelledLosses(none, empty), pairs, 0, None)
+
+
+def _floats(column: pa.ChunkedArray | pa.Array) -> Floats:
+    """Return a column as float64 [N], nulls as NaN."""
+    return np.asarray(pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _bool(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.bool_)

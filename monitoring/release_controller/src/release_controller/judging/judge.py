@@ -1,0 +1,216 @@
+"""Compares every trial, stores the comparison, and requests what the policy allows."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from platform_core.changes import Changes
+from platform_core.clock import Clock
+from platform_core.contracts import prediction_ids
+from platform_core.contracts.comparison import Comparison, ComparisonVerdict
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus, LedgerEntry
+from platform_core.contracts.serving_state import ServingState
+from platform_core.errors import PlatformError
+from platform_core.ledger import Ledger, serving_state
+from platform_core.policies import Step, first_step, may_act, next_step, rollback_due
+from platform_core.policies.contract import ActionLimits, Finding, Policy
+from platform_core.ports.blob_store import BlobStore
+from platform_core.storage import comparison_path, latest_comparison_path
+from release_controller.judging.comparing import compare
+from release_controller.judging.findings import stable_findings
+from release_controller.judging.trials import CandidateTrial, current_trial
+from use_cases import UseCase, use_case_names
+from use_cases import use_case as installed
+
+_log = logging.getLogger(__name__)
+ACTOR = "policy"
+Judged = TypeVar("Judged")
+RETRY_ABORT = timedelta(minutes=1)
+PolicyOf = Callable[[str], Policy]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges the environments of all use cases; `policy_of` returns the policy of one.
+
+    `window` is the length of the windows whose reports count for the stable release.
+    """
+
+    store: BlobStore
+    ledger: Ledger
+    changes: Changes
+    clock: Clock
+    policy_of: PolicyOf
+    window: timedelta
+    _seen: dict[tuple[str, Environment], Comparison] = field(default_factory=dict)
+
+    def judge_trials(self) -> list[Comparison]:
+        """Compare every canary and shadow with the stable release, and act on the verdicts.
+
+        A use case that cannot be judged is logged and does not affect the others.
+        """
+        return [one for one in self._each(self.judge_trial) if one is not None]
+
+    def judge_stable_releases(self) -> None:
+        """Act on the reports about stable releases, and begin to try releases of staging.
+
+        A use case that cannot be judged is logged and does not affect the others.
+        """
+        self._each(self.judge_stable_release)
+
+    def judge_trial(self, case: UseCase, environment: Environment) -> Comparison | None:
+        """Return the comparison of the canary or shadow after acting on it, `None` without one.
+
+        Raises:
+            ConfigurationError: the policy is invalid.
+            InvalidData: records cannot be read.
+            Unavailable: the store does not answer.
+        """
+        entries = self.ledger.entries(case.name, environment)
+        trial = current_trial(entries)
+        if trial is None:
+            return None
+        comparison = compare(self.store, case, trial, self.clock.now())
+        self._keep(comparison)
+        policy, state = self.policy_of(case.name), serving_state(entries)
+        step = next_step(policy.rollback, policy.promotion, state, comparison.verdict)
+        if step is not None:
+            request = _trial_request(self.clock.now(), trial, comparison, step)
+            ends = step.action is Action.ABORT
+            limits = policy.rollback if ends else policy.promotion
+            self._submit(request, limits, trial.change_id, step.percent)
+        return comparison
+
+    def judge_stable_release(self, case: UseCase, environment: Environment) -> None:
+        """Return from a harmful release, or begin to try the one that is new in staging.
+
+        Raises:
+            ConfigurationError: the policy is invalid.
+            InvalidData: a report cannot be read.
+            Unavailable: the store does not answer.
+        """
+        entries = self.ledger.entries(case.name, environment)
+        state, since = serving_state(entries), stable_since(entries)
+        if state.stable is None or since is None or current_trial(entries) is not None:
+            return
+        policy, now = self.policy_of(case.name), self.clock.now()
+        place = (case.name, environment, state.stable)
+        windows = stable_findings(self.store, *place, since, now, self.window)
+        if rollback_due(policy.rollback, windows):
+            step = Step(Action.ROLLBACK, policy.rollback.mode, policy.rollback.approvals)
+            harmful = [w.end.isoformat() for w in windows if Finding.HARMFUL in w.findings]
+            reason = f"{len(harmful)} harmful windows since {since:%Y-%m-%d %H:%M} UTC"
+            evidence: dict[str, object] = {"harmful_windows": harmful}
+            request = _change(now, case.name, environment, step, reason, evidence)
+            self._submit(request, policy.rollback, state.stable)
+        elif environment is Environment.PRODUCTION:
+            self._begin(case, state, since, policy)
+
+    def _each(self, judge: Callable[[UseCase, Environment], Judged]) -> list[Judged]:
+        judged = []
+        for name in use_case_names():
+            for environment in Environment:
+                try:
+                    judged.append(judge(installed(name), environment))
+                except PlatformError:
+                    _log.exception("%s in %s could not be judged", name, environment)
+        return judged
+
+    def _begin(self, case: UseCase, state: ServingState, since: datetime, policy: Policy) -> None:
+        """Begin to try staging's release in production, once, if it is newer than production's."""
+        step = first_step(policy.promotion, state)
+        staged = self.ledger.entries(case.name, Environment.STAGING)
+        candidate, staged_since = serving_state(staged).stable, stable_since(staged)
+        if step is None or candidate in {None, state.stable} or staged_since is None:
+            return
+        if staged_since > since:
+            reason = "staging serves a new release"
+            now = self.clock.now()
+            request = _change(now, case.name, Environment.PRODUCTION, step, reason, {}, candidate)
+            self._submit(request, policy.promotion, "begin", candidate)
+
+    def _keep(self, comparison: Comparison) -> None:
+        """Store the comparison if it has changed, as the latest and under its change."""
+        key = (comparison.use_case, comparison.environment)
+        if self._seen.get(key) == comparison:
+            return
+        content = comparison.model_dump_json(indent=1).encode()
+        self.store.write(comparison_path(*key, comparison.change_id), content)
+        self.store.write(latest_comparison_path(*key), content)
+        self._seen[key] = comparison
+
+    def _submit(self, request: ChangeRequest, limits: ActionLimits, *cause: object) -> None:
+        """Submit a change once per `cause`, within the policy's limits.
+
+        Ending a bad trial has no budget, which would keep a bad release answering: if it fails, it
+        is tried again every minute.
+        """
+        entries = self.ledger.entries(request.use_case, request.environment)
+        if request.approvals == 0:  # one that failed is tried again; a suggestion is made once
+            cause = (*cause, len(entries))
+        acted = [e.time for e in entries if _by_policy(e, request.action)]
+        if request.action is Action.ABORT:
+            allowed = not acted or request.created_at - acted[-1] >= RETRY_ABORT
+        else:
+            allowed = may_act(limits, acted, request.created_at)
+        if allowed:
+            key = (ACTOR, request.use_case, request.environment, request.action, *cause)
+            self.changes.submit_once(request, "/".join(map(str, key)))
+
+
+def stable_since(entries: Sequence[LedgerEntry]) -> datetime | None:
+    """Return since when the stable release has been it without a break, `None` without one."""
+    stable, since = serving_state(entries).stable, None
+    for entry in entries:
+        if entry.change.status is not ChangeStatus.APPLIED:
+            continue
+        if entry.change.to_release != stable:
+            since = None
+        elif since is None:
+            since = entry.time
+    return None if stable is None else since
+
+
+def _by_policy(entry: LedgerEntry, action: Action) -> bool:
+    return entry.change.actor == ACTOR and entry.change.action is action
+
+
+def _trial_request(
+    now: datetime, trial: CandidateTrial, comparison: Comparison, step: Step
+) -> ChangeRequest:
+    reason = f"the {trial.role} is {comparison.verdict}"
+    worse = [c.name for c in comparison.criteria if c.verdict is ComparisonVerdict.WORSE]
+    if worse:
+        reason = f"{reason}: {', '.join(worse)}"
+    evidence = comparison.model_dump(mode="json")
+    candidate = None if step.action is Action.ABORT else trial.candidate
+    return _change(now, trial.use_case, trial.environment, step, reason, evidence, candidate)
+
+
+def _change(
+    now: datetime,
+    use_case: str,
+    environment: Environment,
+    step: Step,
+    reason: str,
+    evidence: dict[str, object],
+    release_id: str | None = None,
+) -> ChangeRequest:
+    return ChangeRequest.model_validate(
+        {
+            "change_id": prediction_ids.new_prediction_id(prediction_ids.milliseconds(now)),
+            "created_at": now,
+            "use_case": use_case,
+            "environment": environment,
+            "action": step.action,
+            "release_id": release_id,
+            "percent": step.percent,
+            "actor": ACTOR,
+            "reason": reason,
+            "evidence": evidence,
+            "approvals": step.approvals,
+        }
+    )
