@@ -114,11 +114,11 @@ class Installation:
 
     store: LocalBlobStore
     ids: dict
+    number: count = field(default_factory=count)
 
     def __post_init__(self):
         self.registry = MemoryRegistry()
         self.deployer = MemoryDeployer(self.store)
-        self.number = count()
 
     def serve(self, name):
         """Have production's servers serve one release, whatever the ledger says."""

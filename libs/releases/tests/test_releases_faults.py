@@ -66,23 +66,23 @@ def installations(tmp_path_factory, make_release):
     numbers = count()
 
     @cache
-    def template():
-        folder = root / "template"
+    def template(history):
+        folder = root / f"template-{next(numbers)}"
         store = LocalBlobStore(folder)
         ids = {name: make_release(store, "iris", seed).id for seed, name in enumerate(NAMES)}
         store_test_rows(store, "iris")
-        return folder, ids
-
-    def installation(history):
-        folder, ids = template()
-        copy = root / f"copy-{next(numbers)}"
-        shutil.copytree(folder, copy)
-        made = Installation(LocalBlobStore(copy), ids)
-        service = made.service(Script())
+        made = Installation(store, ids)
         for step in history:
             action, release = step.split()
             percent = 10 if action == "canary" else None
-            assert made.apply(service, Action(action), release, percent) == "applied"
+            assert made.apply(made.service(Script()), Action(action), release, percent) == "applied"
+        return folder, ids
+
+    def installation(history):
+        folder, ids = template(history)
+        copy = root / f"copy-{next(numbers)}"
+        shutil.copytree(folder, copy)
+        made = Installation(LocalBlobStore(copy), ids, count(len(history)))
         assert made.run(repair, Script()) == "done"
         return made
 
