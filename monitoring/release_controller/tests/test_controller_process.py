@@ -169,5 +169,4 @@ def test_a_release_is_promoted_tried_and_withdrawn(run, settings, store, release
     assert (code, state(store).stable) == (0, old)
     assert output[-1].startswith(f"production serves iris {old} (before: {new})")
     page = httpx.get(f"http://127.0.0.1:{settings['CONTROLLER_PORT']}/metrics").text
-    print(page)  # noqa
     assert 'release_controller_changes_total{action="rollback",status="applied"} 1.0' in page

@@ -19,7 +19,6 @@ from platform_core.ledger import Ledger
 from platform_core.storage import CONTROLLER
 from release_controller.controller import ReleaseController
 from release_controller.http import serve
-from release_controller.judging import NoJudge
 from release_controller.loops import Loop
 from release_controller.reconciler import Reconciler
 from release_controller.records import RegistryUpdater
@@ -281,7 +280,6 @@ def test_a_loop_survives_errors_and_tells_when_it_last_worked(caplog):
     assert loop.is_alive(timedelta(seconds=1))
     clock.advance(timedelta(seconds=2))
     assert not loop.is_alive(timedelta(seconds=1))
-    NoJudge().judge()
 
 
 def test_liveness_and_metrics_are_served():

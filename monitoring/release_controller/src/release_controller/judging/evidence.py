@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from evaluation.comparison import LabelledLosses, Losses, PairedAnswers, ServedAnswers
 from evaluation.curves import Floats
-from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
 from records import read_labelled
@@ -53,15 +52,16 @@ def read_evidence(
     trial: CandidateTrial,
     losses: Losses,
     now: datetime,
-    purpose: Purpose = Purpose.LIVE,
 ) -> Evidence:
     """Read the records that both releases of a trial answered since it began, with their labels.
+
+    Only traffic of the use case's purpose counts: live records, for the drill's use case its own.
 
     Raises:
         InvalidData: an object of the log or of the labels cannot be read.
         Unavailable: the store does not answer.
     """
-    tables = [pa.Table.from_batches([one]) for one in _records(store, case, trial, now, purpose)]
+    tables = [pa.Table.from_batches([one]) for one in _records(store, case, trial, now)]
     if not tables:
         return _no_evidence(trial)
     rows = pa.concat_tables(tables, promote_options="default").sort_by("time").combine_chunks()
@@ -71,7 +71,7 @@ def read_evidence(
 
 
 def _records(
-    store: BlobStore, case: UseCase, trial: CandidateTrial, now: datetime, purpose: Purpose
+    store: BlobStore, case: UseCase, trial: CandidateTrial, now: datetime
 ) -> Iterator[pa.RecordBatch]:
     """Yield the trial's records; a shadow's may be of a moment before the answer it mirrors."""
     columns = [*COLUMNS, "prediction"]
@@ -81,7 +81,7 @@ def _records(
     )
     batches = read_labelled(store, case, trial.environment, trial.started, now, columns)
     for batch in batches:
-        ours = pc.equal(batch["purpose"], purpose.value)
+        ours = pc.equal(batch["purpose"], case.traffic.value)
         either = [
             pc.and_(pc.equal(batch["release_id"], release), pc.equal(batch["role"], role))
             for release, role in wanted
