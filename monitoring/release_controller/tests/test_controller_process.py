@@ -62,6 +62,7 @@ def settings(home):
         "CANDIDATE_URL_PRODUCTION": candidates,
         "CONTROLLER_PORT": str(ports["controller"]),
         "CONTROLLER_RECONCILE_SECONDS": "0.5",
+        "POLICY_FOLDER": f"{home}/policies",
         "DEPLOY_TIMEOUT_SECONDS": str(START_SECONDS),
     }
 
