@@ -100,6 +100,7 @@ def _records(release_id: str, hour: datetime, rows: int) -> pa.Table:
         "environment": pa.repeat(ENVIRONMENT, rows),
         "release_id": pa.repeat(release_id, rows),
         "role": pa.repeat("stable", rows),
+        "failed": pa.repeat(False, rows),
         "prediction": _predictions(spam),
         "purpose": pa.repeat("live", rows),
         "degraded": pa.repeat(False, rows),

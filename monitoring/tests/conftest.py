@@ -127,6 +127,7 @@ class World:
             "prediction": [prediction] * count if prediction else scores.predictions,
             "purpose": [purpose] * count,
             "role": [role] * count,
+            "failed": [False] * count,
             "degraded": [False] * count,
             "latency_ms": [1.0] * count,
         }

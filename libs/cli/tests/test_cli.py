@@ -72,19 +72,20 @@ def test_a_failure_is_exit_code_1_with_the_reason_last(tmp_path):
 
 def test_the_configuration_file_fills_in_what_the_environment_does_not_set(tmp_path):
     config = tmp_path / "own.env"
-    config.write_text("BLOB_STORE_URL=ftp://host\nGATEWAY_URL=\n")
+    config.write_text("BLOB_STORE_URL=ftp://host\nMLFLOW_TRACKING_URI=\n")
     arguments = ("--config", str(config), "release", "list")
     others = {
         "GATEWAY_API_KEY": "key",
-        "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
+        "GATEWAY_URL": "http://127.0.0.1:1",
         "DEPLOYER_URL": "file:///pointers",
         "INFERENCE_URL_STAGING": "http://127.0.0.1:1",
         "INFERENCE_URL_PRODUCTION": "http://127.0.0.1:1",
     }
     missing = mlplatform(*arguments, folder=tmp_path, **others)
     assert missing.returncode == 2
-    assert "GATEWAY_URL: Field required" in missing.stderr
-    wrong = mlplatform(*arguments, folder=tmp_path, GATEWAY_URL="http://127.0.0.1:1", **others)
+    assert "MLFLOW_TRACKING_URI: Field required" in missing.stderr
+    registry = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}
+    wrong = mlplatform(*arguments, folder=tmp_path, **registry, **others)
     assert wrong.returncode == 2
     assert "ftp://host" in wrong.stderr
 
