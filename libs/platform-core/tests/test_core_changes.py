@@ -115,6 +115,24 @@ def test_a_process_that_died_after_it_claimed_the_key_is_completed(
     assert mine(list(changes.open()), use_case) == [first]
 
 
+def test_a_process_that_died_before_it_opened_the_change_is_completed(
+    changes: Changes, use_case: str
+) -> None:
+    first, key = f"{use_case}a", f"died-{use_case}"
+    changes.submit(request(first, use_case), key)
+    changes.close(first)
+    assert changes.submit(request("new", use_case), key) == first
+    assert mine(list(changes.open()), use_case) == [first]
+
+
+def test_a_change_that_has_ended_is_not_opened_again(changes: Changes, use_case: str) -> None:
+    first, key = f"{use_case}a", f"ended-{use_case}"
+    changes.submit(request(first, use_case), key)
+    changes.finish(result(changes.get(first).request, ChangeStatus.APPLIED))
+    assert changes.submit(request("new", use_case), key) == first
+    assert mine(list(changes.open()), use_case) == []
+
+
 def test_a_suggestion_waits_for_as_many_people_as_it_needs(changes: Changes, use_case: str) -> None:
     one = f"{use_case}s"
     changes.submit(request(one, use_case, approvals=2))

@@ -7,7 +7,9 @@ is kept here repeats its entry, so that one read answers how a change ended.
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +23,7 @@ from platform_core.contracts.ledger import (
     ChangeStatus,
     ChangeStep,
 )
+from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
 from platform_core.errors import BlobExists, BlobNotFound, Conflict, InvalidData, NotFound
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
@@ -37,6 +40,11 @@ DECISIONS = "decisions"
 PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
 Document = TypeVar("Document", bound=BaseModel)
+
+
+def new_change_id(now: datetime) -> str:
+    """Return a new id for a change that is requested now; ids sort by time."""
+    return new_prediction_id(milliseconds(now))
 
 
 @dataclass(frozen=True)
@@ -78,15 +86,13 @@ class Changes:
             Conflict: the key was used for another request.
         """
         change_id = request.change_id
-        path = change_path(change_id, REQUEST_FILE)
-        content = request.model_dump_json(indent=1).encode()
         if idempotency_key is not None:
             claim = json.dumps({"change_id": change_id, "request": _essence(request)}).encode()
             try:
                 self._store.create(idempotency_key_path(idempotency_key), claim)
             except BlobExists:
                 return self._of_key(idempotency_key, request)
-        self._store.create(path, content)
+        self._create(request)
         self._store.write(open_change_path(change_id), b"")
         return change_id
 
@@ -188,13 +194,16 @@ class Changes:
                 f"({claim['change_id']}); use a new key for a new change"
             )
         change_id = str(claim["change_id"])
-        try:  # the process that claimed the key may have died before it wrote the request
-            own = request.model_copy(update={"change_id": change_id})
-            self._store.create(change_path(change_id, REQUEST_FILE), own.model_dump_json().encode())
+        # The process that claimed the key may have died before it wrote the request or its marker.
+        with suppress(BlobExists):
+            self._create(request.model_copy(update={"change_id": change_id}))
+        if self.get(change_id).status in (ChangeStatus.SUGGESTED, ChangeStatus.REQUESTED):
             self._store.write(open_change_path(change_id), b"")
-        except BlobExists:
-            pass
         return change_id
+
+    def _create(self, request: ChangeRequest) -> None:
+        content = request.model_dump_json(indent=1).encode()
+        self._store.create(change_path(request.change_id, REQUEST_FILE), content)
 
     def _find(self, path: str, kind: type[Document]) -> Document | None:
         try:
