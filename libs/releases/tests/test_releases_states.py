@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeRequest
-from platform_core.contracts.serving_state import Canary, ServingState, Shadow
+from platform_core.contracts.serving_state import Canary, ServingState, Shadow, state_differences
 from platform_core.errors import Conflict, InvalidInput, Refused
-from releases.changes.states import describe_state, differences, next_state
+from releases.changes.states import describe_state, next_state
 
 A, B, C, D = (letter * 32 for letter in "abcd")
 
@@ -185,7 +185,7 @@ def test_states_in_words():
     text = describe_state(FULL)
     assert text == "stable aaaaaaaaaaaa, canary bbbbbbbbbbbb (10 %), shadow cccccccccccc (100 %)"
     assert describe_state(EMPTY) == "stable nothing"
-    assert differences(FULL, FULL.model_copy(update={"canary": canary(B, 10, "later")})) == []
+    assert state_differences(FULL, FULL.model_copy(update={"canary": canary(B, 10, "later")})) == []
 
 
 releases = st.sampled_from([A, B, C, D])

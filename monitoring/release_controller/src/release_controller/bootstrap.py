@@ -31,14 +31,12 @@ def run() -> None:
     built = build(settings)
     service, store = built.service, built.store
     records = RegistryUpdater(service, clock, use_case_names())
-    controller = ReleaseController(store, Changes(store, clock), service, clock, records.changed)
+    changes = Changes(store, clock)
+    controller = ReleaseController(store, changes, service, clock, records.changed)
     reconciler = Reconciler(service, use_case_names)
-    policies, window = (
-        PolicyFolder(settings.policy_folder),
-        timedelta(minutes=settings.drift_window_minutes),
-    )
-    ledger = Ledger(store, clock)
-    judge = Judge(store, ledger, Changes(store, clock), clock, policies.policy, window)
+    policy_of = PolicyFolder(settings.policy_folder).policy
+    window = timedelta(minutes=settings.drift_window_minutes)
+    judge = Judge(store, Ledger(store, clock), changes, clock, policy_of, window)
     interval = settings.controller_interval_seconds
     applying = Loop("changes", controller.step, interval, clock)
     others = (

@@ -72,6 +72,25 @@ class ServingState(Contract):
         return found
 
 
+def state_differences(expected: ServingState, present: ServingState) -> list[str]:
+    """Return a sentence for each role that differs; change ids do not count."""
+    pairs = zip(_roles(expected).items(), _roles(present).items(), strict=True)
+    return [
+        f"{role} is {found or 'nothing'}, expected {wanted or 'nothing'}"
+        for (role, wanted), (_, found) in pairs
+        if wanted != found
+    ]
+
+
+def _roles(state: ServingState) -> dict[str, str | None]:
+    canary, shadow = state.canary, state.shadow
+    return {
+        "stable": state.stable,
+        "canary": f"{canary.release_id} at {canary.percent} %" if canary else None,
+        "shadow": f"{shadow.release_id} at {shadow.sample_percent} %" if shadow else None,
+    }
+
+
 class GatewayState(Contract):
     """The last ledger entry that a gateway had read by `time`, for each use case and environment.
 

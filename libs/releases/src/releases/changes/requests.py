@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
-from platform_core.changes import Changes, RecordedChange
+from platform_core.changes import Changes, RecordedChange, new_change_id
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import (
@@ -17,7 +17,6 @@ from platform_core.contracts.ledger import (
     ChangeStatus,
     ControllerState,
 )
-from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
 from platform_core.contracts.serving_state import ServingState, entry_key
 from platform_core.errors import (
     BlobNotFound,
@@ -79,8 +78,7 @@ class ChangeRequests:
         """
         installed(requested.use_case)
         now = self._clock.now()
-        change_id = new_prediction_id(milliseconds(now))  # sorts by time
-        request = ChangeRequest(change_id=change_id, created_at=now, **vars(requested))
+        request = ChangeRequest(change_id=new_change_id(now), created_at=now, **vars(requested))
         check_percent(request)
         if request.release_id is not None and request.action is not Action.ABORT:
             found = resolve_release(self._store, request.use_case, request.release_id)

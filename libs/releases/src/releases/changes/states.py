@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from platform_core.contracts.ledger import Action, ChangeRequest, LedgerEntry
-from platform_core.contracts.serving_state import Canary, ServingState, Shadow
+from platform_core.contracts.serving_state import Canary, ServingState, Shadow, state_differences
 from platform_core.errors import Conflict, InvalidInput, Refused
 from releases.changes.history import rollback_target
 
@@ -67,38 +67,15 @@ def describe_state(state: ServingState) -> str:
     return ", ".join(parts)
 
 
-def differences(expected: ServingState, present: ServingState) -> list[str]:
-    """Return a sentence for each role that differs; change ids do not count."""
-    roles = {
-        "stable": (expected.stable, present.stable),
-        "canary": (_canary(expected), _canary(present)),
-        "shadow": (_shadow(expected), _shadow(present)),
-    }
-    return [
-        f"{role} is {found or NOTHING}, expected {wanted or NOTHING}"
-        for role, (wanted, found) in roles.items()
-        if wanted != found
-    ]
-
-
 def _check_expected(request: ChangeRequest, present: ServingState) -> None:
     if request.expected_state is None:
         return
-    differing = differences(request.expected_state, present)
+    differing = state_differences(request.expected_state, present)
     if differing:
         raise Conflict(
             f"the state of {request.use_case} in {request.environment} is not the expected one: "
             f"{'; '.join(differing)}; look at `mlplatform release list` and decide again"
         )
-
-
-def _canary(state: ServingState) -> str | None:
-    return f"{state.canary.release_id} at {state.canary.percent} %" if state.canary else None
-
-
-def _shadow(state: ServingState) -> str | None:
-    shadow = state.shadow
-    return f"{shadow.release_id} at {shadow.sample_percent} %" if shadow else None
 
 
 def _deployed(request: ChangeRequest, present: ServingState, _: str | None) -> ServingState:

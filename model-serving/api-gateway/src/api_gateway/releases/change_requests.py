@@ -10,9 +10,9 @@ from api_gateway.auth.keys import Caller
 from api_gateway.errors import UnexpectedState
 from api_gateway.http.context import context_of
 from api_gateway.routing.target import ServingTarget
+from platform_core.changes import new_change_id
 from platform_core.contracts.ledger import Action, ChangeRequest
-from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
-from platform_core.contracts.serving_state import ServingState
+from platform_core.contracts.serving_state import ServingState, state_differences
 from platform_core.errors import FieldError, InvalidRecord
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -65,7 +65,7 @@ def change_request(
 ) -> ChangeRequest:
     """Return the change that `actor` requests; its id sorts by time."""
     return ChangeRequest(
-        change_id=new_prediction_id(milliseconds(now)),
+        change_id=new_change_id(now),
         created_at=now,
         use_case=target.use_case,
         environment=target.environment,
@@ -95,23 +95,9 @@ def require_expected(target: ServingTarget, expected: ServingState, present: Ser
     Raises:
         UnexpectedState: it is another one; the message names each difference.
     """
-    pairs = zip(_roles(expected).items(), _roles(present).items(), strict=True)
-    differing = [
-        f"{role} is {found or 'nothing'}, expected {wanted or 'nothing'}"
-        for (role, wanted), (_, found) in pairs
-        if wanted != found
-    ]
+    differing = state_differences(expected, present)
     if differing:
         raise UnexpectedState(
             f"the state of {target} is not the expected one: {'; '.join(differing)}; "
             "look at GET /releases and decide again"
         )
-
-
-def _roles(state: ServingState) -> dict[str, str | None]:
-    canary, shadow = state.canary, state.shadow
-    return {
-        "stable": state.stable,
-        "canary": f"{canary.release_id} at {canary.percent} %" if canary else None,
-        "shadow": f"{shadow.release_id} at {shadow.sample_percent} %" if shadow else None,
-    }

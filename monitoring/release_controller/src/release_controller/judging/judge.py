@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from platform_core.changes import Changes
+from platform_core.changes import Changes, new_change_id
 from platform_core.clock import Clock
-from platform_core.contracts import prediction_ids
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus, LedgerEntry
-from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import PlatformError
 from platform_core.ledger import Ledger, serving_state
 from platform_core.policies import Step, first_step, may_act, next_step, rollback_due
@@ -81,7 +79,7 @@ class Judge:
             request = _trial_request(self.clock.now(), trial, comparison, step)
             ends = step.action is Action.ABORT
             limits = policy.rollback if ends else policy.promotion
-            self._submit(request, limits, trial.change_id, step.percent)
+            self._submit(request, entries, limits, trial.change_id, step.percent)
         return comparison
 
     def judge_stable_release(self, case: UseCase, environment: Environment) -> None:
@@ -105,9 +103,9 @@ class Judge:
             reason = f"{len(harmful)} harmful windows since {since:%Y-%m-%d %H:%M} UTC"
             evidence: dict[str, object] = {"harmful_windows": harmful}
             request = _change(now, case.name, environment, step, reason, evidence)
-            self._submit(request, policy.rollback, state.stable)
+            self._submit(request, entries, policy.rollback, state.stable)
         elif environment is Environment.PRODUCTION:
-            self._begin(case, state, since, policy)
+            self._begin(case, entries, since, policy)
 
     def _each(self, judge: Callable[[UseCase, Environment], Judged]) -> list[Judged]:
         judged = []
@@ -119,8 +117,11 @@ class Judge:
                     _log.exception("%s in %s could not be judged", name, environment)
         return judged
 
-    def _begin(self, case: UseCase, state: ServingState, since: datetime, policy: Policy) -> None:
+    def _begin(
+        self, case: UseCase, entries: Sequence[LedgerEntry], since: datetime, policy: Policy
+    ) -> None:
         """Begin to try staging's release in production, once, if it is newer than production's."""
+        state = serving_state(entries)
         step = first_step(policy.promotion, state)
         staged = self.ledger.entries(case.name, Environment.STAGING)
         candidate, staged_since = serving_state(staged).stable, stable_since(staged)
@@ -130,7 +131,7 @@ class Judge:
             reason = "staging serves a new release"
             now = self.clock.now()
             request = _change(now, case.name, Environment.PRODUCTION, step, reason, {}, candidate)
-            self._submit(request, policy.promotion, "begin", candidate)
+            self._submit(request, entries, policy.promotion, "begin", candidate)
 
     def _keep(self, comparison: Comparison) -> None:
         """Store the comparison if it has changed, as the latest and under its change."""
@@ -142,13 +143,18 @@ class Judge:
         self.store.write(latest_comparison_path(*key), content)
         self._seen[key] = comparison
 
-    def _submit(self, request: ChangeRequest, limits: ActionLimits, *cause: object) -> None:
+    def _submit(
+        self,
+        request: ChangeRequest,
+        entries: Sequence[LedgerEntry],
+        limits: ActionLimits,
+        *cause: object,
+    ) -> None:
         """Submit a change once per `cause`, within the policy's limits.
 
         Ending a bad trial has no budget, which would keep a bad release answering: if it fails, it
         is tried again every minute.
         """
-        entries = self.ledger.entries(request.use_case, request.environment)
         if request.approvals == 0:  # one that failed is tried again; a suggestion is made once
             cause = (*cause, len(entries))
         acted = [e.time for e in entries if _by_policy(e, request.action)]
@@ -201,7 +207,7 @@ def _change(
 ) -> ChangeRequest:
     return ChangeRequest.model_validate(
         {
-            "change_id": prediction_ids.new_prediction_id(prediction_ids.milliseconds(now)),
+            "change_id": new_change_id(now),
             "created_at": now,
             "use_case": use_case,
             "environment": environment,
