@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import log_object_path
+from platform_core.testing.processes import free_port
 from records import log_columns
 from scoring import Release, Scorer
 from use_cases import UseCase, number_block, use_case
@@ -172,3 +174,14 @@ def new_world(make_release: Callable[..., Release]) -> Callable[[BlobStore], Wor
 @pytest.fixture
 def world(blob_store: BlobStore, new_world: Callable[[BlobStore], World]) -> World:
     return new_world(blob_store)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Settings of a command: no gateway, no pages, and the store of the `world` fixture."""
+    return {
+        "BLOB_STORE_URL": (tmp_path / "blob").as_uri(),
+        "GATEWAY_URL": f"http://127.0.0.1:{free_port()}",
+        "GATEWAY_API_KEY": "key",
+        "DRIFT_PAGES": "false",
+    }

@@ -6,30 +6,18 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from platform_core.drift_reports import latest_reports
 from platform_core.storage import baseline_path
 from platform_core.testing.machine import child_environment
-from platform_core.testing.processes import free_port, running
+from platform_core.testing.processes import running
 from use_cases import use_case
 
 SPAN = ("--from", "2026-01-05T11:00:00Z", "--to", "2026-01-05T12:00:00Z")
 DRIFT = (sys.executable, "-m", "cli", "drift")
 LOOP = (sys.executable, "-m", "drift_detector")
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """Settings with an unreachable gateway and the store of the `world` fixture."""
-    return {
-        "BLOB_STORE_URL": (tmp_path / "blob").as_uri(),
-        "GATEWAY_URL": f"http://127.0.0.1:{free_port()}",
-        "GATEWAY_API_KEY": "key",
-        "DRIFT_PAGES": "false",
-    }
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:

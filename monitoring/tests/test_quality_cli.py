@@ -4,31 +4,17 @@ import json
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from drift_detector.loop import run_loop
 from drift_detector.quality.job import QualityJob
 from drift_detector.quality.measure import QualityMeter
 from platform_core.reports.quality import latest_quality
 from platform_core.testing.machine import child_environment
-from platform_core.testing.processes import free_port
 from use_cases import use_case
 
 SPAN = ("--from", "2026-01-05T11:00:00Z", "--to", "2026-01-05T12:00:00Z")
 QUALITY = (sys.executable, "-m", "cli", "quality")
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """Settings with an unreachable gateway and the store of the `world` fixture."""
-    return {
-        "BLOB_STORE_URL": (tmp_path / "blob").as_uri(),
-        "GATEWAY_URL": f"http://127.0.0.1:{free_port()}",
-        "GATEWAY_API_KEY": "key",
-    }
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:

@@ -1,14 +1,9 @@
 """Requested changes: recorded once, decided by people, ended by the controller."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from platform_core.adapters import connect
-from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.adapters.blob_store.memory import MemoryBlobStore
 from platform_core.changes import Changes, RecordedChange
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
@@ -19,18 +14,6 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import change_path
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-
-
-@pytest.fixture(params=["local", "memory", "azurite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    if request.param == "azurite":
-        return connect.blob_store(request.getfixturevalue("azurite").settings)
-    return LocalBlobStore(tmp_path) if request.param == "local" else MemoryBlobStore()
-
-
-@pytest.fixture
-def use_case() -> str:
-    return f"case{uuid4().hex}"
 
 
 @pytest.fixture

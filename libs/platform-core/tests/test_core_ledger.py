@@ -3,14 +3,10 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Barrier
-from uuid import uuid4
 
 import pytest
 
-from platform_core.adapters import connect
-from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.blob_store.memory import MemoryBlobStore
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
@@ -37,18 +33,6 @@ def change(use_case: str, release: str | None, **changes: object) -> Change:
         "status": ChangeStatus.APPLIED,
     }
     return Change(**{**values, **changes})
-
-
-@pytest.fixture(params=["local", "memory", "azurite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    if request.param == "azurite":
-        return connect.blob_store(request.getfixturevalue("azurite").settings)
-    return LocalBlobStore(tmp_path) if request.param == "local" else MemoryBlobStore()
-
-
-@pytest.fixture
-def use_case() -> str:
-    return f"case_{uuid4().hex}"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from drift_detector.measuring import EndOption, EnvironmentOption, StartOption, chosen_window
 from platform_core.command_line import MONITORING, JsonOption, UseCaseOption, command_group, show
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.contracts.environments import Environment
@@ -38,15 +39,9 @@ def run_drift(
             "--use-case", "-u", help="Default: all with traffic in the window or a release."
         ),
     ] = None,
-    environment: Annotated[
-        Environment | None, typer.Option("--environment", "-e", help="Default: both.")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="Start of the window, ISO 8601, UTC by default.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="End of the window. Default: now.")
-    ] = None,
+    environment: EnvironmentOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
     revise: Annotated[
         bool, typer.Option("--revise", help="Also revise recent windows with late records.")
     ] = False,
@@ -57,14 +52,11 @@ def run_drift(
     from drift_detector.bootstrap import build_job
     from drift_detector.log import configure_logging
     from drift_detector.settings import DriftSettings
-    from drift_detector.window import parse_time, window_between
     from platform_core.clock import SystemClock
 
     configure_logging()
     settings, clock = DriftSettings(), SystemClock()
-    length = timedelta(minutes=settings.drift_window_minutes)
-    begins, ends = (parse_time(text) if text else None for text in (start, end))
-    window = window_between(begins, ends, clock.now(), length)
+    window = chosen_window(start, end, clock.now(), settings.drift_window_minutes)
     job = build_job(settings, clock)
     outcomes = [job.run(window, use_case, environment)]
     if revise:

@@ -1,12 +1,11 @@
 """The commands of quality: measure a window, show the latest reports."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from drift_detector.measuring import EndOption, EnvironmentOption, StartOption, chosen_window
 from platform_core.command_line import MONITORING, JsonOption, command_group, show
-from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError
 
 commands = command_group()
@@ -25,15 +24,9 @@ def run_quality(
     use_case: Annotated[
         str | None, typer.Option("--use-case", "-u", help="Default: all with records.")
     ] = None,
-    environment: Annotated[
-        Environment | None, typer.Option("--environment", "-e", help="Default: both.")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="Start of the window, ISO 8601, UTC by default.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="End of the window. Default: now.")
-    ] = None,
+    environment: EnvironmentOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
     revise: Annotated[
         bool, typer.Option("--revise", help="Also revise windows with late labels or records.")
     ] = False,
@@ -44,14 +37,11 @@ def run_quality(
     from drift_detector.quality.bootstrap import build_quality_job
     from drift_detector.quality.text import quality_table
     from drift_detector.settings import DriftSettings
-    from drift_detector.window import parse_time, window_between
     from platform_core.clock import SystemClock
 
     configure_logging()
     settings, clock = DriftSettings(), SystemClock()
-    length = timedelta(minutes=settings.drift_window_minutes)
-    begins, ends = (parse_time(text) if text else None for text in (start, end))
-    window = window_between(begins, ends, clock.now(), length)
+    window = chosen_window(start, end, clock.now(), settings.drift_window_minutes)
     job = build_quality_job(settings, clock)
     # Labels of earlier windows calibrate this one.
     outcomes = [job.revise()] if revise else []
