@@ -44,7 +44,7 @@ def ever_drifted(
     """Return for S streams whether a look ever drifted [S], and whether a look ever had a column
     whose chi-square test of two samples is significant (5 % divided among the columns) [S].
 
-    The baseline of each stream is drawn anew. Its windows come from another distribution, whose
+    The baseline is redrawn for each stream. Its windows come from another distribution, whose
     largest difference of an event is exactly the tolerance, the worst case that is not drift.
     """
     random, test = np.random.default_rng(seed), SequentialTest()

@@ -60,7 +60,7 @@ def _windows(pools: dict[str, Rows], windows: int) -> bool:
         rows.append(_row(name, draws()))
     title = (
         f"{windows:,} windows of the baseline's distribution, {SMALLEST} to {LARGEST:,} rows, "
-        f"baseline of {BASELINE_ROWS:,} rows drawn anew; plain rule: PSI above its limit, KS"
+        f"baseline of {BASELINE_ROWS:,} rows, redrawn; plain rule: PSI above its limit, KS"
     )
     return _show(title, rows, lambda share: share <= FALSE_ALARMS, f"<= {FALSE_ALARMS}")
 

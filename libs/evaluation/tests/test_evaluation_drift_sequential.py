@@ -12,7 +12,7 @@ STREAMS, BASELINE = 100, 4000
 def ever_drifted(shift, looks, rows=2000, run=1, horizon=None):
     """Return the share of streams of a binary column in which each look, or one before, drifted.
 
-    The baseline of each is drawn anew, and each run of `run` rows repeats one row.
+    Each stream has a new baseline, and each run of `run` rows repeats one row.
     """
     test = SequentialTest(looks=horizon or looks)
     random = np.random.default_rng(0)

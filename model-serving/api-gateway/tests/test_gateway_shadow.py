@@ -24,7 +24,7 @@ from use_cases import use_case
 STAGING = Environment.STAGING
 VARYING = ("prediction_id", "latency_ms")
 PATIENCE = 2.0
-"""Seconds that a shadow may take; nobody waits for it."""
+"""Seconds that a shadow may take; no caller waits for it."""
 
 
 @pytest.fixture(scope="session")
