@@ -424,8 +424,7 @@ def test_every_use_case_is_scored_in_batches(all_served: Platform) -> None:
 
 def test_drift_of_every_use_case_is_detected(all_served: Platform) -> None:
     for name, report in every_use_case.drift_reports(all_served, 250).items():
-        # The sequential test may need more rows of a use case with many columns.
-        assert report["status"] in {"drift", "warning"}, (name, report)
+        assert report["status"] == "drift", (name, report)
 
 
 def test_every_use_case_rolls_back(all_served: Platform) -> None:

@@ -95,3 +95,12 @@ def test_a_check_without_such_use_cases_does_not_ask_the_gateway(world):
         raise AssertionError("nothing to measure")
 
     assert world.job(flush=flush).check_dominance(world.clock.now()).reports == ()
+
+
+def test_a_short_window_that_is_asked_for_is_tested_for_drift(world, release, records_of):
+    now = world.clock.now()
+    shifted = records_of(use_case("iris"), 300, 5, 1.0)
+    world.log(release, shifted, at=now - timedelta(minutes=2))
+    job = replace(world.job(), use_cases={"iris": EXPECTS})
+    (report,) = job.run(Window(now - timedelta(minutes=5), now)).reports
+    assert (report.verdict, report.drifted, report.looks) == (DriftVerdict.DRIFT, True, 1)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -151,7 +151,9 @@ class DriftJob:
         with self._failures(target, window, reports, failures):
             if not self.detector.log_objects(target, window):
                 return
-            computed = self.dominance.stricter(self.detector).reports(target, window)
+            # A part of a window is no look of its own: the whole window is one.
+            detector = replace(self.dominance.stricter(self.detector), sequential=False)
+            computed = detector.reports(target, window)
             dominated = [one for one in computed if is_dominated(one.report)]
             reports.extend(self._publish(target, one, warning) for one in dominated)
 

@@ -39,9 +39,9 @@ class DominancePolicy:
         return use_case.expects_every_class and window.end - window.start <= self.length
 
     def stricter(self, detector: DriftDetector) -> DriftDetector:
-        """Return a detector with the limits of this policy, and without the sequential test."""
+        """Return a detector with the limits of this policy."""
         policy = replace(detector.policy, min_rows=self.rows, max_class_share=self.share)
-        return replace(detector, policy=policy, sequential=False)
+        return replace(detector, policy=policy)
 
 
 def is_dominated(report: DriftReport) -> bool:
