@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -39,3 +40,9 @@ def test_decisions_have_distinct_numbers_and_are_listed():
     assert sorted(numbers) == sorted(set(numbers))
     index = (ROOT / "docs" / "adr" / "README.md").read_text()
     assert [name for name in names if f"({name})" not in index] == []
+
+
+def test_the_page_on_architecture_names_every_package():
+    members = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    assert [name for name in members["root_packages"] if f"`{name}`" not in page] == []
