@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers lint check test up down status logs clean run-pipeline \
 	data-report new-use-case recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
-	validate setup-checkers docs docs-serve deploy-all build-images push-images contract canary shadow abort faults fuzz fuzz-inputs
+	validate setup-checkers docs docs-serve references deploy-all build-images push-images contract canary shadow abort faults fuzz fuzz-inputs
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -92,6 +92,9 @@ docs: setup ## Build the documentation site into dist/site; a warning or a dead 
 
 docs-serve: setup ## Show the documentation site on http://127.0.0.1:8001 and rebuild it on changes
 	mkdocs serve --dev-addr 127.0.0.1:8001
+
+references: setup ## Write the generated pages of docs/reference: commands, settings, HTTP API, metrics, errors, storage, inputs
+	python scripts/references.py
 
 deploy-all: setup ## Apply the manifests to a cluster: IMAGE_TAG=1.4.0 ENVIRONMENT=dev CONTEXT=<of kubectl, default: the current one>
 	python scripts/deploy.py "$${GIVEN_ENVIRONMENT:-dev}" --image-tag "$$GIVEN_IMAGE_TAG" --context "$$GIVEN_CONTEXT"
