@@ -21,7 +21,7 @@ from platform_core.errors import (
 )
 from platform_core.hashing import sha256_bytes
 from platform_core.policies.contract import Mode, Policy, RetrainingPolicy
-from platform_core.retrain_requests import RetrainRequests
+from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import baseline_path, drift_report_folder
 from use_cases import use_case
 

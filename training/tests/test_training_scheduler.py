@@ -5,7 +5,7 @@ import pytest
 from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.contracts.release import ImportedModel
 from platform_core.errors import DataUnchanged, PlatformError, Refused, UpstreamUnavailable
-from platform_core.retrain_requests import RetrainRequests
+from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
 from training.parameters import RunParameters, RunRequest

@@ -5,7 +5,7 @@ import pytest
 from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.contracts.ledger import Action, ChangeStatus
 from platform_core.errors import Conflict
-from platform_core.retrain_requests import RetrainRequests
+from platform_core.reports.retrain_requests import RetrainRequests
 from release_controller.controller import ReleaseController
 from release_controller.retraining import RetrainingSuggestions
 

@@ -11,7 +11,7 @@ from platform_core.errors import (
     Unavailable,
 )
 from platform_core.ports.blob_store import BlobStore
-from platform_core.retrain_requests import RetrainRequests
+from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import retrain_request_path
 from training.parameters import RunRequest
 from training.progress import show

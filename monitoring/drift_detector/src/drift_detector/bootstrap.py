@@ -31,6 +31,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         test=settings.sequential_test,
     )
     page_rows = settings.drift_page_rows if settings.drift_pages else 0
+    length = timedelta(minutes=settings.drift_window_minutes)
     webhook = None
     if settings.drift_webhook_url:
         url, timeout = str(settings.drift_webhook_url), settings.drift_webhook_timeout_seconds
@@ -45,12 +46,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             settings.gateway_api_key.get_secret_value(),
             settings.drift_flush_timeout_seconds,
         ),
-        retraining=Retraining(
-            store,
-            clock,
-            PolicyFolder(settings.policy_folder).policy,
-            timedelta(minutes=settings.drift_window_minutes),
-        ),
+        retraining=Retraining(store, clock, PolicyFolder(settings.policy_folder).policy, length),
         webhook=webhook,
         dominance=DominancePolicy(
             share=settings.drift_dominant_class_share,

@@ -8,7 +8,7 @@ from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.contracts.ledger import Action, Change, ChangeRequest, ChangeStatus
 from platform_core.contracts.serving_state import ServingState
 from platform_core.ports.blob_store import BlobStore
-from platform_core.retrain_requests import RetrainRequests
+from platform_core.reports.retrain_requests import RetrainRequests
 from release_controller.judging import ACTOR
 
 REQUEST = "request_id"

@@ -15,7 +15,7 @@ from platform_core.hashing import sha256_json
 from platform_core.policies import HISTORY, Outcome, can_retrain, is_window, retraining_outcome
 from platform_core.policies.contract import Policy, RetrainingPolicy
 from platform_core.ports.blob_store import BlobStore
-from platform_core.retrain_requests import RetrainRequests
+from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import drift_report_date_folder
 
 DAY = timedelta(days=1)
