@@ -6,6 +6,7 @@ from prometheus_client import REGISTRY
 from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.contracts.release import ImportedModel
 from platform_core.errors import DataUnchanged, PlatformError, Refused, UpstreamUnavailable
+from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
 from training.metrics import DONE, FAILED, POSTPONED, UNCHANGED, begin_counting
@@ -69,6 +70,17 @@ def test_a_request_that_was_taken_up_elsewhere_is_left_alone(blob_store, ask) ->
     runs = Runs()
     assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 0
     assert runs.started == []
+
+
+def test_a_suggested_request_waits_for_its_approval(blob_store, ask) -> None:
+    request = ask("one").model_copy(update={"approvals": 1})
+    blob_store.write(retrain_request_path("one"), request.model_dump_json().encode())
+    runs = Runs()
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 0
+    assert not blob_store.exists(f"{RETRAIN_REQUESTS}/one.taken")
+    RetrainRequests(blob_store).approve("one")
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 1
+    assert [name for name, _ in runs.started] == ["retrain-one"]
 
 
 def test_what_a_stopped_scheduler_had_begun_is_taken_up_again(blob_store, ask) -> None:

@@ -1,5 +1,6 @@
 """Reading drift reports: those of one window, and the latest of each environment."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from platform_core.contracts.drift_report import DriftReport
@@ -36,6 +37,18 @@ def read_reports(store: BlobStore, folder: str) -> list[DriftReport]:
         InvalidData: a report is not readable.
     """
     return read_documents(store, folder, DriftReport)
+
+
+def consecutive(reports: Iterable[DriftReport], release_id: str) -> list[DriftReport]:
+    """Return the reports of a release whose windows do not overlap, the oldest first.
+
+    Of windows that overlap, the one that ends last is kept, then the longest.
+    """
+    chain: list[DriftReport] = []
+    for report in sorted(reports, key=lambda r: (r.end, r.end - r.start), reverse=True):
+        if report.release_id == release_id and (not chain or report.end <= chain[-1].start):
+            chain.append(report)
+    return chain[::-1]
 
 
 def _order(report: DriftReport) -> tuple[datetime, bool, datetime, int]:

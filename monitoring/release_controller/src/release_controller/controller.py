@@ -9,11 +9,22 @@ from threading import Lock, Thread
 from platform_core.changes import Changes, RecordedChange
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Change, ChangeRequest, ChangeStatus, ControllerState
+from platform_core.contracts.ledger import (
+    Action,
+    Change,
+    ChangeRequest,
+    ChangeStatus,
+    ControllerState,
+)
 from platform_core.errors import PlatformError
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import CONTROLLER
+<<<<<<< HEAD
 from release_controller.metrics import CHANGE_SECONDS, CHANGES, OPEN_CHANGES, WAITING
+=======
+from release_controller.metrics import CHANGE_SECONDS, CHANGES, OPEN_CHANGES
+from release_controller.retraining import approve_retraining
+>>>>>>> main
 from releases.changes import ReleaseService
 
 logger = logging.getLogger(__name__)
@@ -119,6 +130,8 @@ class ReleaseController:
 
         report("taken by the release controller")
         try:
+            if request.action is Action.RETRAIN:
+                return approve_retraining(self._store, request)
             return self._service.apply(request, report)
         except PlatformError:
             raise
