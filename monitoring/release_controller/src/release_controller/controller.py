@@ -19,12 +19,8 @@ from platform_core.contracts.ledger import (
 from platform_core.errors import PlatformError
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import CONTROLLER
-<<<<<<< HEAD
 from release_controller.metrics import CHANGE_SECONDS, CHANGES, OPEN_CHANGES, WAITING
-=======
-from release_controller.metrics import CHANGE_SECONDS, CHANGES, OPEN_CHANGES
 from release_controller.retraining import approve_retraining
->>>>>>> main
 from releases.changes import ReleaseService
 
 logger = logging.getLogger(__name__)
