@@ -107,8 +107,10 @@ def upload_file(
     with ExitStack() as stack:
         source = yield Work(lambda: _source(content, size, stack))
         answer = yield Request("PUT", url, headers=_question(source))
+        # Without a digest, what arrived earlier may have been another content of the same size.
+        if source.digest is None and answer.status_code != HTTPStatus.PERMANENT_REDIRECT:
+            raise TransferError(f"{url} is stored already; choose another name, or delete it first")
         if source.digest is None and _received(answer):
-            # What arrived earlier may have been another content of the same size.
             yield Request("DELETE", url)
             answer = yield Request("PUT", url, headers=_question(source))
         failures = 0
@@ -161,6 +163,4 @@ def _piece(source: UploadSource, url: str, start: int, data: bytes) -> Request:
 
 
 def _received(answer: httpx.Response) -> int:
-    if answer.status_code != HTTPStatus.PERMANENT_REDIRECT:
-        return 0
     return parsed(answer, UploadState).received
