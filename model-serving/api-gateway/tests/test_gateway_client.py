@@ -280,7 +280,9 @@ async def test_an_upload_is_continued_by_a_later_one(running, client, keys) -> N
     assert running.store.read("batch/a.bin") == CONTENT
 
 
-async def test_a_stream_that_is_too_short_is_refused(client) -> None:
+async def test_a_stream_that_has_another_size_is_refused(client) -> None:
+    with pytest.raises(TransferError, match="has more than the 20479999 bytes"):
+        await client.batch.upload(chunks(), "a.bin", size=len(CONTENT) - 1)
     with pytest.raises(TransferError, match="ended after 20480000 of 20480001 bytes"):
         await client.batch.upload(chunks(), "a.bin", size=len(CONTENT) + 1)
     with pytest.raises(TypeError, match="give it as `size`"):

@@ -74,7 +74,7 @@ class StreamSource:
         return self._filled_later() if self._asynchronous else self._filled()
 
     def _filled(self) -> bytes:
-        while len(self._buffer) < self._wanted():
+        while len(self._buffer) < self._needed():
             try:
                 self._buffer += self._next()
             except StopIteration:
@@ -82,7 +82,7 @@ class StreamSource:
         return self._checked()
 
     async def _filled_later(self) -> bytes:
-        while len(self._buffer) < self._wanted():
+        while len(self._buffer) < self._needed():
             try:
                 self._buffer += await self._next()
             except StopAsyncIteration:
@@ -92,11 +92,18 @@ class StreamSource:
     def _wanted(self) -> int:
         return min(PIECE_BYTES, self.size - self._start)
 
+    def _needed(self) -> int:
+        """Return how many bytes to read: one more at the end, where there must not be any."""
+        wanted = self._wanted()
+        return wanted + (self._start + wanted == self.size)
+
     def _checked(self) -> bytes:
         wanted = self._wanted()
         if len(self._buffer) < wanted:
             total = self._start + len(self._buffer)
             raise TransferError(f"the stream ended after {total} of {self.size} bytes")
+        if len(self._buffer) > wanted and self._start + wanted == self.size:
+            raise TransferError(f"the stream has more than the {self.size} bytes of its `size`")
         return bytes(self._buffer[:wanted])
 
 
