@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers lint check test up down status logs clean run-pipeline \
 	data-report new-use-case recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
-	validate setup-checkers deploy-all build-images push-images contract canary shadow abort faults fuzz fuzz-inputs
+	validate setup-checkers docs docs-serve references deploy-all build-images push-images contract canary shadow abort faults fuzz fuzz-inputs
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -20,6 +20,7 @@ export PLATFORM_CONFIG := $(if $(filter /%,$(CONFIG)),$(CONFIG),$(CURDIR)/$(CONF
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Every step is its own process; without cached bytecode each would compile its imports again.
 unexport PYTHONDONTWRITEBYTECODE
+export NO_MKDOCS_2_WARNING := 1
 
 # Variables of the command line reach the shell as GIVEN_…, so that any quoting works. A variable of
 # the same name in the environment (COLUMNS is the width of a terminal) is ignored.
@@ -84,6 +85,16 @@ setup-checkers: setup ## Install the tools of `make validate` that Python provid
 
 validate: setup ## Render and check what is deployed: manifests, alerts, Terraform, charts
 	PATH="$$PATH:$(CURDIR)/.tools/checkers/bin" python scripts/validate.py
+
+docs: setup ## Build the documentation site into dist/site; a warning or a dead link fails
+	mkdocs build --strict --quiet
+	echo "the site is in dist/site/index.html"
+
+docs-serve: setup ## Show the documentation site on http://127.0.0.1:8001 and rebuild it on changes
+	mkdocs serve --dev-addr 127.0.0.1:8001
+
+references: setup ## Write the generated pages of docs/reference: commands, settings, HTTP API, metrics, errors, storage, inputs
+	python scripts/references.py
 
 deploy-all: setup ## Apply the manifests to a cluster: IMAGE_TAG=1.4.0 ENVIRONMENT=dev CONTEXT=<of kubectl, default: the current one>
 	python scripts/deploy.py "$${GIVEN_ENVIRONMENT:-dev}" --image-tag "$$GIVEN_IMAGE_TAG" --context "$$GIVEN_CONTEXT"

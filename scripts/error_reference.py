@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reference" / "errors.md"
+from reference_page import ROOT, ReferencePage
+
 BASE = "PlatformError"
 HEAD = """# Errors
 
@@ -33,17 +33,9 @@ class ErrorClass:
     messages: set[tuple[str, str]] = field(default_factory=set)
 
 
-def main() -> int:
-    """Write the page; with `--check`, return 1 when the page is not up to date."""
-    page = render(error_classes(list(source_files())))
-    if "--check" in sys.argv[1:]:
-        if PAGE.exists() and PAGE.read_text() == page:
-            return 0
-        print(f"{PAGE.relative_to(ROOT)} is out of date: run python scripts/error_reference.py")
-        return 1
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page)
-    return 0
+def page() -> str:
+    """Return the page from the source of every package."""
+    return render(error_classes(list(source_files())))
 
 
 def source_files() -> Iterator[Path]:
@@ -134,5 +126,7 @@ def _text(node: ast.expr) -> str:
     return ""
 
 
+PAGE = ReferencePage("errors", "error_reference.py", page)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main())

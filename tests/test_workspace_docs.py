@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -27,10 +28,17 @@ def test_every_link_between_documents_leads_somewhere():
     assert broken == []
 
 
-def test_the_list_of_errors_is_current():
-    command = [sys.executable, "scripts/error_reference.py", "--check"]
+def test_generated_pages_are_current():
+    command = [sys.executable, "scripts/references.py", "--check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_script_of_a_reference_is_checked():
+    listed = (ROOT / "scripts" / "references.py").read_text()
+    scripts = [path.stem for path in (ROOT / "scripts").glob("*_reference.py")]
+    assert len(scripts) >= 7
+    assert [name for name in scripts if f"import {name}\n" not in listed] == []
 
 
 def test_decisions_have_distinct_numbers_and_are_listed():
@@ -39,3 +47,9 @@ def test_decisions_have_distinct_numbers_and_are_listed():
     assert sorted(numbers) == sorted(set(numbers))
     index = (ROOT / "docs" / "adr" / "README.md").read_text()
     assert [name for name in names if f"({name})" not in index] == []
+
+
+def test_the_page_on_architecture_names_every_package():
+    members = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    assert [name for name in members["root_packages"] if f"`{name}`" not in page] == []

@@ -65,7 +65,8 @@ def test_an_odd_input_is_read_in_full_or_refused_by_name(blob_store, tmp_path, c
 
 
 def test_the_page_about_inputs_is_current() -> None:
-    assert input_reference.PAGE.read_text() == input_reference.page(), input_reference.__doc__
+    page = input_reference.PAGE
+    assert page.path.read_text() == page.text(), input_reference.__doc__
 
 
 def test_a_dataset_version_accounts_for_every_row(blob_store, tmp_path: Path) -> None:

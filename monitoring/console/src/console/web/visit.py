@@ -99,7 +99,7 @@ class Visit:
             template,
             title=title,
             session=self.session,
-            now=self.now,
+            now=self.console.clock.now(),
             navigation=navigation(self.request, cases, use_case),
             outages=[*self.outages.values()],
             live=Live.of(self.request) if live else None,

@@ -1,0 +1,1 @@
+"""The parts of the API, each one class for both transports."""

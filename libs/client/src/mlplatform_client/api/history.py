@@ -1,0 +1,59 @@
+"""Pipeline runs, dataset versions and use cases."""
+
+from pydantic import TypeAdapter
+
+from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.flows import Flow, get
+from mlplatform_client.models.history import (
+    DatasetPage,
+    DatasetVersion,
+    PipelineRun,
+    RunPage,
+    UseCaseDocument,
+)
+
+PAGE_SIZE = 100
+UseCaseDocuments = list[UseCaseDocument]
+_USE_CASES = TypeAdapter(UseCaseDocuments)
+
+
+class RunsResource(Resource[TransportT]):
+    """Runs of the training pipeline."""
+
+    @pages
+    def list(
+        self, use_case: str | None = None, *, page_size: int = PAGE_SIZE
+    ) -> Listing[RunPage, PipelineRun]:
+        """List runs with their steps, from the newest."""
+        wanted: dict[str, object] = {"use_case": use_case, "limit": page_size}
+        return Listing(
+            lambda cursor: get("/runs", RunPage, **wanted, cursor=cursor), lambda page: page.runs
+        )
+
+
+class DatasetsResource(Resource[TransportT]):
+    """Dataset versions."""
+
+    @pages
+    def list(
+        self,
+        use_case: str | None = None,
+        *,
+        version: str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Listing[DatasetPage, DatasetVersion]:
+        """List dataset versions, from the newest; one that is named has its data report."""
+        wanted: dict[str, object] = {"use_case": use_case, "version": version, "limit": page_size}
+        return Listing(
+            lambda cursor: get("/datasets", DatasetPage, **wanted, cursor=cursor),
+            lambda page: page.datasets,
+        )
+
+
+class UseCasesResource(Resource[TransportT]):
+    """The installed use cases."""
+
+    @endpoint
+    def list(self) -> Flow[UseCaseDocuments]:
+        """Return the installed use cases with the schemas of their records."""
+        return get("/use-cases", _USE_CASES)

@@ -1,0 +1,60 @@
+"""Logged predictions: search and passports."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.flows import Flow, get, segment
+from mlplatform_client.models.predictions import (
+    PredictionPage,
+    PredictionPassport,
+    PredictionSummary,
+)
+
+PAGE_SIZE = 100
+
+
+class PredictionsResource(Resource[TransportT]):
+    """The predictions that the gateway has logged."""
+
+    @pages
+    def search(
+        self,
+        *,
+        use_case: str | None = None,
+        q: str | None = None,
+        prediction: str | float | None = None,
+        label: str | float | None = None,
+        release_id: str | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Listing[PredictionPage, PredictionSummary]:
+        """Find predictions, from the newest to the oldest.
+
+        `q` are words that must all be in the record, `label` is the label that counts. `start` is
+        the first moment and `end` the one after the last, with time zones.
+        """
+        wanted: Mapping[str, object] = {
+            "use_case": use_case,
+            "q": q,
+            "prediction": prediction,
+            "label": label,
+            "release_id": release_id,
+            "from": start,
+            "to": end,
+            "limit": page_size,
+        }
+        return Listing(
+            lambda cursor: get("/predictions", PredictionPage, **wanted, cursor=cursor),
+            lambda page: page.predictions,
+        )
+
+    @endpoint
+    def get(self, prediction_id: str, *, replay: bool = False) -> Flow[PredictionPassport]:
+        """Return everything that is known about a prediction.
+
+        With `replay` its release computes it again, which takes seconds.
+        """
+        path = f"/predictions/{segment(prediction_id)}"
+        return get(path, PredictionPassport, replay=True if replay else None)

@@ -1,0 +1,77 @@
+"""Pipeline runs, dataset versions and use cases."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from mlplatform_client.models.common import Document, RunStatus
+
+
+class RunStep(Document):
+    """A step that has finished, and how long it took; `finished_at` is when it was recorded."""
+
+    step: str
+    seconds: float
+    finished_at: datetime
+
+
+class RunFailure(Document):
+    """Why the last attempt of a run failed."""
+
+    step: str
+    code: str
+    message: str
+
+
+class PipelineRun(Document):
+    """A run of the pipeline; `updated_at` is the time of the newest object that it wrote."""
+
+    use_case: str
+    run_id: str
+    status: RunStatus
+    started_at: datetime
+    updated_at: datetime
+    steps: list[RunStep]
+    failure: RunFailure | None
+    release_id: str | None
+    """Of the release that it built."""
+
+
+class RunPage(Document):
+    """Runs from the newest; `cursor` asks for the next page."""
+
+    runs: list[PipelineRun]
+    cursor: str | None
+
+
+class DatasetVersion(Document):
+    """A dataset version: `manifest` counts its rows, `report` is its data report.
+
+    `report` is only there if one version was asked for.
+    """
+
+    use_case: str
+    dataset_version: str
+    created_at: datetime | None
+    manifest: dict[str, Any]
+    report: dict[str, Any] | None = None
+
+
+class DatasetPage(Document):
+    """Dataset versions from the newest; `cursor` asks for the next page."""
+
+    datasets: list[DatasetVersion]
+    cursor: str | None
+
+
+class UseCaseDocument(Document):
+    """An installed use case; `record` is the JSON Schema of its records."""
+
+    name: str
+    title: str
+    task: Literal["binary", "multiclass", "regression"] | str
+    classes: list[str]
+    positive: str | None
+    id_column: str | None
+    record: dict[str, Any]
+    examples: dict[str, Any]
+    label_maturity_days: float
