@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from mlplatform_client.models.changes import ChangeDocument
-
 from console.pages.platform import ENVIRONMENTS, Platform, of_target
+from mlplatform_client.models.changes import ChangeDocument
 
 SLOW_CHANGE = timedelta(minutes=1)
 CANDIDATE_VERDICTS = {
@@ -69,9 +68,7 @@ def _changes(platform: Platform, now: datetime) -> Iterator[AttentionItem]:
             yield _change(one, "warn", "change", "was refused", "See why")
 
 
-def _change(
-    one: ChangeDocument, tone: str, kind: str, what: str, action: str
-) -> AttentionItem:
+def _change(one: ChangeDocument, tone: str, kind: str, what: str, action: str) -> AttentionItem:
     request = one.request
     release = f" of {request.release_id[:8]}" if request.release_id else ""
     percent = f" at {request.percent} %" if request.percent else ""
@@ -102,10 +99,14 @@ def _reports(platform: Platform) -> Iterator[AttentionItem]:
 def _missed(gate: object) -> bool:
     """Return whether an estimate is clearly on the wrong side of its gate."""
     low, high, limit = (getattr(gate, name) for name in ("low", "high", "limit"))
-    return limit is not None and (high is not None and high < limit or low is not None and low > limit)
+    return limit is not None and (
+        (high is not None and high < limit) or (low is not None and low > limit)
+    )
 
 
-def _unknown_quality(platform: Platform, use_case: str, environment: str) -> Iterator[AttentionItem]:
+def _unknown_quality(
+    platform: Platform, use_case: str, environment: str
+) -> Iterator[AttentionItem]:
     """Yield an item for production: in staging there are rarely any labels."""
     state = platform.state(use_case, environment)
     traffic = of_target(platform.traffic, use_case, environment)
@@ -176,7 +177,9 @@ def _runs(platform: Platform) -> Iterator[AttentionItem]:
 
 def _dependencies(platform: Platform) -> Iterator[AttentionItem]:
     health = platform.health.value
-    for name, part in (health.dependencies if health else {}).items():
+    if health is None:
+        return
+    for name, part in health.dependencies.items():
         if part.get("status") == "unavailable":
             text = f"{name} is unavailable: {part.get('detail', '')!s:.200}"
             yield AttentionItem(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlencode
 
-from mlplatform_client.models.history import UseCaseDocument
 from starlette.requests import Request
 
+from mlplatform_client.models.history import UseCaseDocument
 from platform_core.contracts.environments import Environment
 
 MAIN = (

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import httpx
-from mlplatform_client import AsyncClient
 
 from console.gateway.known import LastKnown
 from console.settings import ConsoleSettings
 from console.web.sessions import SessionCookies
 from console.web.static_files import StaticContent
 from console.web.templates import Templates
+from mlplatform_client import AsyncClient
 from platform_core.clock import Clock
 
 

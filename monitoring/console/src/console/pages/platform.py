@@ -3,19 +3,26 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from mlplatform_client.models.changes import ChangeDocument
-from mlplatform_client.models.comparisons import Comparison
-from mlplatform_client.models.history import PipelineRun
-from mlplatform_client.models.releases import EnvironmentState
+from typing import TypeVar
 
 from console.gateway.known import Known
 from console.web.visit import Visit
+from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.comparisons import Comparison
+from mlplatform_client.models.drift import DriftInfo
+from mlplatform_client.models.history import PipelineRun
+from mlplatform_client.models.operations import HealthReport, TrafficInfo
+from mlplatform_client.models.quality import QualityInfo
+from mlplatform_client.models.releases import EnvironmentState
 from platform_core.contracts.environments import Environment
 
 ENVIRONMENTS = tuple(reversed(Environment))
 """Production first."""
+States = dict[str, dict[str, EnvironmentState]]
+Traffic = dict[str, dict[str, TrafficInfo]]
+DriftReports = dict[str, dict[str, DriftInfo]]
+QualityReports = dict[str, dict[str, QualityInfo]]
+T = TypeVar("T")
 RECENT = 50
 TRAFFIC_MINUTES = 60
 
@@ -24,39 +31,43 @@ TRAFFIC_MINUTES = 60
 class Platform:
     """The state of all use cases; each value may be an old one or unknown."""
 
-    states: Known[Mapping[str, Mapping[str, EnvironmentState]]]
-    traffic: Known[Any]
-    drift: Known[Any]
-    quality: Known[Any]
+    states: Known[States]
+    traffic: Known[Traffic]
+    drift: Known[DriftReports]
+    quality: Known[QualityReports]
     changes: Known[list[ChangeDocument]]
     open_changes: Known[list[ChangeDocument]]
     runs: Known[list[PipelineRun]]
     comparisons: Mapping[tuple[str, str], Known[Comparison | None]]
-    health: Known[Any]
+    health: Known[HealthReport]
 
     def state(self, use_case: str, environment: str) -> EnvironmentState | None:
         """Return what an environment serves, `None` where that is unknown."""
         return of_target(self.states, use_case, environment)
 
 
-def of_target(known: Known[Any], use_case: str, environment: str) -> Any:
+def of_target(known: Known[dict[str, dict[str, T]]], use_case: str, environment: str) -> T | None:
     """Return the value of one use case and environment, `None` where it is unknown."""
     return (known.value or {}).get(use_case, {}).get(environment)
 
 
 async def read_platform(visit: Visit) -> Platform:
     """Read everything that the overview shows."""
-    states, traffic, drift, quality, recent, open_changes, runs, health = await asyncio.gather(
-        visit.read("states", visit.api.releases.states),
+    # First and alone: a key that is not known any more ends the page here.
+    states = await visit.read("states", visit.api.releases.states)
+    reports = asyncio.gather(
         visit.read("traffic", lambda: visit.api.operations.traffic(minutes=TRAFFIC_MINUTES)),
         visit.read("drift", visit.api.metrics.drift),
         visit.read("quality", visit.api.metrics.quality),
+        visit.read("health", visit.api.operations.health),
+    )
+    history = asyncio.gather(
         visit.read("changes", lambda: recent_changes(visit)),
         visit.read("open-changes", lambda: open_changes_of(visit)),
         visit.read("runs", lambda: recent_runs(visit)),
-        visit.read("health", visit.api.operations.health),
     )
-    comparisons = await read_comparisons(visit, candidates(states))
+    found = await asyncio.gather(reports, history, read_comparisons(visit, candidates(states)))
+    (traffic, drift, quality, health), (recent, open_changes, runs), comparisons = found
     return Platform(
         states, traffic, drift, quality, recent, open_changes, runs, comparisons, health
     )
@@ -98,7 +109,7 @@ async def read_comparison(
     return await visit.read(name, lambda: visit.api.comparisons.get(use_case, environment))
 
 
-def candidates(states: Known[Any]) -> list[tuple[str, str]]:
+def candidates(states: Known[States]) -> list[tuple[str, str]]:
     """Return the use cases and environments with a canary or shadow."""
     return [
         (use_case, environment)

@@ -4,7 +4,6 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
-from mlplatform_client.errors import AuthenticationError, ClientOptionsError, MlplatformError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -13,6 +12,7 @@ from console.services import Console
 from console.web.forms import checked_form, field
 from console.web.problems import GatewayProblem, gateway_problem
 from console.web.sessions import Session, signed_in
+from mlplatform_client.errors import AuthenticationError, ClientOptionsError, MlplatformError
 
 router = APIRouter()
 HOME = "/"

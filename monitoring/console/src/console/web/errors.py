@@ -15,3 +15,7 @@ class RoleTooLow(Exception):
     def __init__(self, needed: str) -> None:
         super().__init__(needed)
         self.needed = needed
+
+
+class PageNotFound(Exception):
+    """The address names something that does not exist; the message says what."""

@@ -6,14 +6,14 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 from fastapi import FastAPI
-from mlplatform_client.errors import APIConnectionError, APIStatusError, MlplatformError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console.navigation import navigation
 from console.services import Console
-from console.web.errors import ForeignForm, RoleTooLow, SignedOut
+from console.web.errors import ForeignForm, PageNotFound, RoleTooLow, SignedOut
+from mlplatform_client.errors import APIConnectionError, APIStatusError, MlplatformError
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,9 @@ def gateway_problem(error: MlplatformError) -> GatewayProblem:
     """Return what an error of the gateway says, in the words of the console."""
     if isinstance(error, APIStatusError):
         fields = "; ".join(f"{one.field}: {one.detail}" for one in error.errors)
-        detail = error.detail if not fields or fields in error.detail else f"{error.detail}: {fields}"
+        detail = (
+            error.detail if not fields or fields in error.detail else f"{error.detail}: {fields}"
+        )
         title = _TITLES.get(error.status, "The gateway refused")
         return GatewayProblem(title, detail, error.status, error.code, error.request_id)
     if isinstance(error, APIConnectionError):
@@ -59,6 +61,7 @@ def add_problem_pages(app: FastAPI) -> None:
     app.add_exception_handler(SignedOut, _to_sign_in)
     app.add_exception_handler(ForeignForm, _foreign_form)
     app.add_exception_handler(RoleTooLow, _role_too_low)
+    app.add_exception_handler(PageNotFound, _not_found)
     app.add_exception_handler(MlplatformError, _gateway_refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _defect)
@@ -103,6 +106,10 @@ async def _foreign_form(request: Request, error: Exception) -> Response:
 async def _role_too_low(request: Request, error: Exception) -> Response:
     detail = f"This needs the role {error}; sign in with an API key that has it."
     return _page(request, GatewayProblem(_TITLES[403], detail, HTTPStatus.FORBIDDEN, "forbidden"))
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return _page(request, GatewayProblem(_TITLES[404], str(error), HTTPStatus.NOT_FOUND))
 
 
 async def _gateway_refused(request: Request, error: Exception) -> Response:

@@ -53,7 +53,7 @@ def number(value: Any, digits: int = 3) -> str:
     """Return a number with `digits` significant decimals, `unknown` where there is none."""
     if value is None or isinstance(value, bool):
         return UNKNOWN
-    if isinstance(value, int) or float(value).is_integer() and abs(value) >= 2:  # noqa: PLR2004
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) >= 2):  # noqa: PLR2004
         return f"{int(value):,}"
     if 0 < abs(value) < 10**-digits:
         return f"{value:.1e}"

@@ -5,8 +5,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
+import httpx
 from fastapi import Depends, Request
+from starlette.datastructures import FormData
+from starlette.responses import HTMLResponse
+
+from console.gateway.known import Known
+from console.navigation import Live, environment_switch, navigation
+from console.services import Console
+from console.web.errors import PageNotFound, RoleTooLow, SignedOut
+from console.web.forms import checked_form
+from console.web.sessions import Session
 from mlplatform_client import AsyncClient
 from mlplatform_client.errors import (
     APIConnectionError,
@@ -16,15 +27,7 @@ from mlplatform_client.errors import (
     ServerError,
 )
 from mlplatform_client.models.history import UseCaseDocument
-from starlette.datastructures import FormData
-from starlette.responses import HTMLResponse
-
-from console.gateway.known import Known
-from console.navigation import Live, navigation
-from console.services import Console
-from console.web.errors import RoleTooLow, SignedOut
-from console.web.forms import checked_form
-from console.web.sessions import Session
+from platform_core.contracts.environments import Environment
 
 T = TypeVar("T")
 UNAVAILABLE = (APIConnectionError, InvalidResponseError, RateLimitError, ServerError)
@@ -78,6 +81,24 @@ class Visit:
         self.console.known.keep(owner, name, known)
         return known
 
+    async def json(self, path: str) -> httpx.Response:
+        """Return the gateway's response to a path with the query of this request, unread.
+
+        Raises:
+            APIConnectionError: there is none.
+        """
+        settings = self.console.settings
+        try:
+            return await self.console.http.get(
+                f"{settings.gateway_url.rstrip('/')}/{quote(path)}",
+                params=self.request.query_params.multi_items(),
+                headers={"X-API-Key": self.session.key},
+                timeout=settings.console_timeout_seconds,
+            )
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise APIConnectionError(f"the gateway did not answer: {reason}") from error
+
     async def use_cases(self) -> list[UseCaseDocument]:
         """Return the installed use cases, which are read every half a minute."""
         known = await self.read("use-cases", self.api.use_cases.list, USE_CASES_AGE)
@@ -107,6 +128,42 @@ class Visit:
         )
         return HTMLResponse(content, status)
 
+    async def use_case_page(
+        self,
+        template: str,
+        title: str,
+        use_case: str,
+        *,
+        environment: str = "",
+        status: int = HTTPStatus.OK,
+        live: bool = False,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Return a page about one use case, whose template extends `use_case.html`.
+
+        With `environment` it has links to the same page for the other one.
+
+        Raises:
+            PageNotFound: there is no such use case, or no such environment.
+        """
+        cases = {one.name: one for one in await self.use_cases()}
+        if cases and use_case not in cases:
+            raise PageNotFound(f"There is no use case {use_case!r:.80}.")
+        if environment and environment not in set(Environment):
+            raise PageNotFound(f"There is no environment {environment!r:.80}.")
+        return await self.page(
+            template,
+            title,
+            use_case=use_case,
+            status=status,
+            live=live,
+            name=use_case,
+            case=cases.get(use_case),
+            environment=environment,
+            environments=environment_switch(self.request, environment) if environment else [],
+            **values,
+        )
+
     async def form(self, role: str) -> FormData:
         """Return the fields of the form that was sent, which needs this role.
 
@@ -129,7 +186,9 @@ class Visit:
 
     def _note(self, error: Exception, since: datetime) -> None:
         unreachable = isinstance(error, APIConnectionError)
-        text = "The gateway does not answer" if unreachable else "The gateway cannot tell everything"
+        text = (
+            "The gateway does not answer" if unreachable else "The gateway cannot tell everything"
+        )
         known = self.outages.get(text)
         if known is None or since < known.since:
             self.outages[text] = Outage(text, since, str(error))
