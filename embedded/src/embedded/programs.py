@@ -27,7 +27,7 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
         _release_controller(settings),
         _console(settings),
         Program("monitor", _module("drift_detector")),
-        Program("scheduler", _module("training")),
+        _scheduler(settings),
     ]
 
 
@@ -161,6 +161,16 @@ def _console(settings: EmbeddedSettings) -> Program:
         ports=(Port(port, "CONSOLE_PORT"),),
         probe=Probe(f"{url}/health/live"),
         url=url,
+    )
+
+
+def _scheduler(settings: EmbeddedSettings) -> Program:
+    port = settings.scheduler_port
+    return Program(
+        "scheduler",
+        _module("training"),
+        ports=(Port(port, "SCHEDULER_PORT"),),
+        probe=Probe(f"http://127.0.0.1:{port}/metrics"),
     )
 
 

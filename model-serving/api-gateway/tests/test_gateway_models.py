@@ -139,7 +139,8 @@ async def test_the_gauges_show_the_latest_report_and_only_measured_values(nothin
     assert "gateway_drift_score{" not in text
     assert f'gateway_drift_verdict{{{place},verdict="drift"}} 1.0' in text
     assert f'gateway_drift_verdict{{{place},verdict="ok"}} 0.0' in text
-    assert 'environment="production"' not in text
+    of_reports = [line for line in text.splitlines() if line.startswith("gateway_drift")]
+    assert not [line for line in of_reports if 'environment="production"' in line]
 
 
 async def test_metrics_count_requests_and_answers(running, releases) -> None:
@@ -327,3 +328,29 @@ async def test_the_caller_is_named_with_its_role(running) -> None:
 async def test_a_time_without_a_time_zone_is_422(running) -> None:
     answer = await running.ask("GET", "/releases/spam", params={"at": "2026-01-05T12:00:00"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-record")
+
+
+class CountingStore(LocalBlobStore):
+    """Remembers which objects were read."""
+
+    def __init__(self, root) -> None:
+        super().__init__(root)
+        self.objects: list[str] = []
+
+    def read(self, path: str) -> bytes:
+        self.objects.append(path)
+        return super().read(path)
+
+
+async def test_a_refresh_reads_only_what_has_changed(serve, tmp_path) -> None:
+    running = await serve(store=CountingStore(tmp_path / "counted"))
+    store_report(running.store, report(running.clock))
+    await running.gateway.catalog.refresh()
+    running.store.objects.clear()
+    await running.gateway.catalog.refresh()
+    assert running.store.objects == []
+    store_report(running.store, report(running.clock, score=0.7))
+    await running.gateway.catalog.refresh()
+    assert [path.partition("/")[0] for path in running.store.objects] == ["drift-reports"]
+    (latest,) = running.gateway.catalog.reports
+    assert latest.score == 0.7

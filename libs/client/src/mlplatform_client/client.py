@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx
 
+from mlplatform_client.api.batch import BatchResource
 from mlplatform_client.api.changes import ChangesResource
 from mlplatform_client.api.history import DatasetsResource, RunsResource, UseCasesResource
 from mlplatform_client.api.monitoring import ComparisonsResource, MetricsResource, ReportsResource
@@ -65,6 +66,11 @@ class GatewayApi(Predicting[TransportT]):
     def use_cases(self) -> UseCasesResource[TransportT]:
         """The installed use cases."""
         return UseCasesResource(self._transport)
+
+    @cached_property
+    def batch(self) -> BatchResource[TransportT]:
+        """Batch jobs and their files."""
+        return BatchResource(self._transport)
 
     @cached_property
     def operations(self) -> OperationsResource[TransportT]:

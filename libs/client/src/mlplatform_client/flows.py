@@ -7,7 +7,7 @@ the error raised at its `yield`, and returns its value. It neither blocks nor aw
 import json
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -50,7 +50,25 @@ class Work:
     function: Callable[[], Any | Awaitable[Any]]
 
 
-Effect = Request | Pause | Work
+class Sink(Protocol):
+    """Takes a response piece by piece."""
+
+    def begin(self, response: httpx.Response) -> None:
+        """Take the headers."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take a part of the body."""
+
+
+@dataclass(frozen=True)
+class Receive:
+    """A request whose body is passed to a sink as it arrives; it is not made again."""
+
+    request: Request
+    sink: Sink
+
+
+Effect = Request | Pause | Work | Receive
 Flow = Generator[Effect, Any, T]
 
 

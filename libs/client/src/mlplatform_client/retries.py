@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from mlplatform_client.errors import (
     APIConnectionError,
+    APIStatusError,
     APITimeoutError,
     MlplatformError,
     RateLimitError,
@@ -49,7 +50,7 @@ def attempts(
         try:
             return checked((yield Exchange(request)))
         except MlplatformError as error:
-            pause = _pause(request, error, failures)
+            pause = pause_before(request, error, failures)
             if pause is None or failures >= max_retries:
                 raise
         failures += 1
@@ -81,7 +82,7 @@ def connection_error(error: httpx.HTTPError, base_url: str) -> APIConnectionErro
     return APIConnectionError(f"the connection to the gateway at {base_url} failed: {reason}")
 
 
-def _pause(request: Request, error: MlplatformError, failures: int) -> float | None:
+def pause_before(request: Request, error: MlplatformError, failures: int) -> float | None:
     """Return the seconds until the next attempt, `None` if there must not be one."""
     if not request.retried:
         return None
@@ -93,7 +94,8 @@ def _pause(request: Request, error: MlplatformError, failures: int) -> float | N
         return max(error.retry_after, backoff) if error.retry_after <= LONGEST_RETRY_AFTER else None
     if isinstance(error, APIConnectionError) and not error.sent:
         return backoff
-    lost = isinstance(error, APIConnectionError | ServerError)
+    slow = isinstance(error, APIStatusError) and error.status == HTTPStatus.REQUEST_TIMEOUT
+    lost = slow or isinstance(error, APIConnectionError | ServerError)
     return backoff if lost and request.repeatable else None
 
 

@@ -3,21 +3,22 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
 from typing import Any, TypeVar
 
 import httpx
 
-from mlplatform_client.flows import Flow, Pause, Request, Work
-from mlplatform_client.retries import Exchange, attempts, connection_error
+from mlplatform_client.flows import Effect, Flow, Pause, Receive, Request, Work
+from mlplatform_client.retries import Exchange, attempts, checked, connection_error
 from mlplatform_client.settings import ClientOptions
 
 T = TypeVar("T")
 DISTRIBUTION = "mlplatform-client"
 USER_AGENT = f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
 
-Step = Request | Pause | Work | Exchange
+Step = Effect | Exchange
 
 
 class SyncTransport:
@@ -49,14 +50,34 @@ class SyncTransport:
             case Pause():
                 return time.sleep(step.seconds)
             case Work():
-                return step.function()
+                result = step.function()
+                if inspect.iscoroutine(result):
+                    result.close()
+                    raise TypeError("an asynchronous stream can be sent by AsyncClient only")
+                return result
+            case Receive():
+                with self.stream(step.request) as response, translated(self.options):
+                    step.sink.begin(response)
+                    for chunk in response.iter_bytes():
+                        step.sink.write(chunk)
+                    return response
             case Exchange():
-                try:
-                    return self.http.send(
-                        built(self.http, step.request, self.options), follow_redirects=False
-                    )
-                except httpx.HTTPError as error:
-                    raise connection_error(error, self.options.base_url) from error
+                with translated(self.options):
+                    return self.http.send(self._built(step.request), follow_redirects=False)
+
+    @contextmanager
+    def stream(self, request: Request) -> Iterator[httpx.Response]:
+        """Make a request once, and give its response before the body has arrived."""
+        with translated(self.options):
+            response = self.http.send(self._built(request), stream=True, follow_redirects=False)
+        with closing(response):
+            if not response.is_success:
+                with translated(self.options):
+                    response.read()
+            yield checked(response)
+
+    def _built(self, request: Request) -> httpx.Request:
+        return built(self.http, request, self.options)
 
 
 class AsyncTransport:
@@ -90,13 +111,41 @@ class AsyncTransport:
             case Work():
                 result = await asyncio.to_thread(step.function)
                 return await result if inspect.isawaitable(result) else result
+            case Receive():
+                async with self.stream(step.request) as response:
+                    with translated(self.options):
+                        step.sink.begin(response)
+                        async for chunk in response.aiter_bytes():
+                            step.sink.write(chunk)
+                    return response
             case Exchange():
-                try:
-                    return await self.http.send(
-                        built(self.http, step.request, self.options), follow_redirects=False
-                    )
-                except httpx.HTTPError as error:
-                    raise connection_error(error, self.options.base_url) from error
+                with translated(self.options):
+                    return await self.http.send(self._built(step.request), follow_redirects=False)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[httpx.Response]:
+        """Make a request once, and give its response before the body has arrived."""
+        with translated(self.options):
+            response = await self.http.send(
+                self._built(request), stream=True, follow_redirects=False
+            )
+        async with aclosing(response):
+            if not response.is_success:
+                with translated(self.options):
+                    await response.aread()
+            yield checked(response)
+
+    def _built(self, request: Request) -> httpx.Request:
+        return built(self.http, request, self.options)
+
+
+@contextmanager
+def translated(options: ClientOptions) -> Iterator[None]:
+    """Raise httpx's errors as `APIConnectionError`."""
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise connection_error(error, options.base_url) from error
 
 
 def built(

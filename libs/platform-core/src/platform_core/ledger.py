@@ -9,6 +9,7 @@ the ledger show this as well.
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -160,6 +161,24 @@ def serving_state(entries: Sequence[LedgerEntry]) -> ServingState:
         if entry.change.status is ChangeStatus.APPLIED:
             return entry.change.to_state
     return ServingState()
+
+
+def stable_since(entries: Sequence[LedgerEntry]) -> datetime | None:
+    """Return since when the stable release has been it without a break, `None` without one."""
+    stable, since = serving_state(entries).stable, None
+    for entry in entries:
+        if entry.change.status is not ChangeStatus.APPLIED:
+            continue
+        if entry.change.to_release != stable:
+            since = None
+        elif since is None:
+            since = entry.time
+    return None if stable is None else since
+
+
+def entries_until(entries: Sequence[LedgerEntry], time: datetime) -> Sequence[LedgerEntry]:
+    """Return those of `entries` (oldest first) that were written by `time`."""
+    return [entry for entry in entries if entry.time <= time]
 
 
 def _conflict(change: Change) -> LedgerConflict:

@@ -91,7 +91,7 @@ class Visit:
         try:
             return await self.console.http.get(
                 f"{settings.gateway_url.rstrip('/')}/{quote(path)}",
-                params=self.request.query_params.multi_items(),
+                params=str(self.request.query_params),
                 headers={"X-API-Key": self.session.key},
                 timeout=settings.console_timeout_seconds,
             )
