@@ -59,7 +59,7 @@ def metric_names(expression: str) -> set[str]:
 def exported() -> set[str]:
     """All sample names that the gateway and the model server can export."""
     metrics = GatewayMetrics()
-    metrics.watch(lambda: (0, 0), list, list, dict)
+    metrics.watch(lambda: (0, 0), list, list, lambda: None, dict)
     families = [*text_string_to_metric_families(metrics.render().decode()), *_model_server()]
     return {f"{f.name}{suffix}" for f in families for suffix in SUFFIXES.get(f.type, ())}
 

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import REGISTRY
 
 from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.contracts.release import ImportedModel
@@ -8,9 +9,12 @@ from platform_core.errors import DataUnchanged, PlatformError, Refused, Upstream
 from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
+from training.metrics import DONE, FAILED, POSTPONED, UNCHANGED, begin_counting
 from training.parameters import RunParameters, RunRequest
 from training.retraining import RetrainSources
 from training.scheduler import Scheduler
+
+STATUSES = (DONE, FAILED, POSTPONED, UNCHANGED)
 
 
 class Runs:
@@ -99,6 +103,26 @@ def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, 
     assert [request.use_case for _, request in runs.started] == ["iris", "spam"]
     assert b"minimum" in blob_store.read(f"{RETRAIN_REQUESTS}/a.failed")
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/b.done")
+
+
+def test_the_metrics_count_requests_by_how_their_runs_ended(blob_store, ask) -> None:
+    ask("a", "iris")
+    ask("b", "spam")
+    before = {(c, s): _requests(c, s) for c in ("iris", "spam") for s in STATUSES}
+    Scheduler(blob_store, Runs(failing="iris"), RetrainSources(blob_store)).run_pending()
+    error = UpstreamUnavailable("no server")
+    ask("c", "iris")
+    Scheduler(blob_store, Runs("iris", error), RetrainSources(blob_store)).run_pending()
+    counted = {key: _requests(*key) - value for key, value in before.items()}
+    ended = {("iris", "failed"), ("iris", "postponed"), ("spam", "done")}
+    assert {key for key, count in counted.items() if count == 1} == ended
+    assert sum(counted.values()) == 3
+
+
+def _requests(use_case: str, status: str) -> float:
+    begin_counting([use_case])
+    labels = {"use_case": use_case, "status": status}
+    return REGISTRY.get_sample_value("training_retraining_requests_total", labels)
 
 
 def test_a_damaged_request_does_not_stop_the_others(blob_store, ask, capsys) -> None:

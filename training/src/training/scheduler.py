@@ -13,6 +13,7 @@ from platform_core.errors import (
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import retrain_request_path
+from training import metrics
 from training.parameters import RunRequest
 from training.progress import show
 from training.retraining import RetrainSources
@@ -47,18 +48,27 @@ class Scheduler:
         pending = [one for one in known if self._requests.may_run(one) and self._take(one)]
         for request in pending:
             show(f"retraining {request.use_case}: {request.reason}")
-            try:
-                self._start(f"retrain-{request.request_id}", self._run(request))
-            except DataUnchanged as error:
-                self._mark(request, UNCHANGED, str(error))
-            except Unavailable as error:
-                show(f"retraining {request.use_case} is tried again later: {error}")
-                self._store.delete(self._marker(request, TAKEN))
-            except PlatformError as error:
-                self._mark(request, FAILED, str(error))
-            else:
-                self._mark(request, DONE, "")
+            with metrics.processing(request.use_case):
+                status = self._process(request)
+            metrics.REQUESTS.labels(request.use_case, status).inc()
         return len(pending)
+
+    def _process(self, request: RetrainRequest) -> str:
+        """Run a request to its end; return how it ended."""
+        try:
+            self._start(f"retrain-{request.request_id}", self._run(request))
+        except DataUnchanged as error:
+            self._mark(request, UNCHANGED, str(error))
+            return metrics.UNCHANGED
+        except Unavailable as error:
+            show(f"retraining {request.use_case} is tried again later: {error}")
+            self._store.delete(self._marker(request, TAKEN))
+            return metrics.POSTPONED
+        except PlatformError as error:
+            self._mark(request, FAILED, str(error))
+            return metrics.FAILED
+        self._mark(request, DONE, "")
+        return metrics.DONE
 
     def resume(self) -> None:
         """Release the requests that a stopped scheduler had taken and not finished, so that they

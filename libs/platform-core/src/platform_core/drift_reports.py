@@ -6,23 +6,24 @@ from datetime import datetime
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
-from platform_core.reports import newest_reports, read_documents
+from platform_core.reports import ReportReader, newest_reports, read_documents
 from platform_core.storage import DRIFT_REPORTS
 
 
-def latest_reports(store: BlobStore) -> list[DriftReport]:
+def latest_reports(store: BlobStore, reader: ReportReader | None = None) -> list[DriftReport]:
     """Return the latest report of each use case and environment, ordered by both.
 
     The latest is the one whose window ended last; of several (a window in which two releases
     answered) one of a stable release, then the one written last, then the one with most rows. Only
-    the newest folders are read, so the cost does not grow with the history.
+    the newest folders are read, so the cost does not grow with the history; a `reader` of the store
+    makes repeated calls cheap.
 
     Raises:
         InvalidData: a report is not readable.
         UpstreamUnavailable: the store cannot be reached.
     """
     latest: dict[tuple[str, str], DriftReport] = {}
-    for report in newest_reports(store, DRIFT_REPORTS, DriftReport):
+    for report in newest_reports(reader or ReportReader(store), DRIFT_REPORTS, DriftReport):
         key = (report.use_case, report.environment.value)
         if key not in latest or _order(latest[key]) < _order(report):
             latest[key] = report

@@ -1,6 +1,6 @@
 """What each link of a drill looks like in the store: the reports, requests, ledger, comparisons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from platform_core.changes import Changes
 from platform_core.clock import Clock
 from platform_core.contracts import prediction_ids
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
+from platform_core.contracts.drill_report import DrillReport, LinkResult
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus
 from platform_core.contracts.serving_state import ServingRole, ServingState
@@ -17,7 +18,7 @@ from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import comparison_path, retrain_request_path
+from platform_core.storage import DRILL_REPORT, comparison_path, retrain_request_path
 
 STEADY_ROWS = 50
 """Records sent at each check of a link that needs traffic."""
@@ -59,6 +60,11 @@ class DrillLoop:
             Link("promotion", self.promotion),
             Link("rollback", self.rollback),
         ]
+
+    def keep(self, results: Iterable[LinkResult]) -> None:
+        """Store what became of the links, for the metrics of the gateways."""
+        report = DrillReport(ended=self.clock.now(), links=tuple(results))
+        self.store.write(DRILL_REPORT, report.model_dump_json(indent=1).encode())
 
     def alarm(self) -> str | None:
         """Send drifted traffic with labels; a report about it asks for retraining."""
