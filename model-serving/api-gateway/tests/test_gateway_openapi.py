@@ -39,6 +39,8 @@ ROLES = {
     ("/use-cases", "get"): "viewer",
     ("/reports", "get"): "viewer",
     ("/metrics/drift", "get"): "viewer",
+    ("/caller", "get"): "viewer",
+    ("/traffic", "get"): "viewer",
     ("/metrics/quality", "get"): "viewer",
     ("/admin/inference-log/flush", "post"): "admin",
     ("/metrics", "get"): None,
