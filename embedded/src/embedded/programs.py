@@ -25,6 +25,7 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
         *_candidates(settings),
         _gateway(settings),
         _release_controller(settings),
+        _console(settings),
         Program("monitor", _module("drift_detector")),
         _scheduler(settings),
     ]
@@ -146,6 +147,18 @@ def _release_controller(settings: EmbeddedSettings) -> Program:
         "release-controller",
         _module("release_controller"),
         ports=(Port(port, "CONTROLLER_PORT"),),
+        probe=Probe(f"{url}/health/live"),
+        url=url,
+    )
+
+
+def _console(settings: EmbeddedSettings) -> Program:
+    port = settings.console_port
+    url = f"http://127.0.0.1:{port}"
+    return Program(
+        "console",
+        _module("console"),
+        ports=(Port(port, "CONSOLE_PORT"),),
         probe=Probe(f"{url}/health/live"),
         url=url,
     )

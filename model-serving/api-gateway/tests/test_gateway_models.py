@@ -1,7 +1,7 @@
 """What is served, whether it drifts, whether it is ready, and the metrics."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -9,7 +9,7 @@ from api_gateway.operations.documents import DriftInfo, HealthReport, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.serving_state import model_name
+from platform_core.contracts.serving_state import Canary, ServingState, model_name
 from platform_core.errors import UpstreamUnavailable
 from platform_core.storage import drift_report_folder
 
@@ -296,6 +296,33 @@ async def test_the_ledger_says_which_release_was_served_at_a_time(
         query = {"at": at.isoformat()}
         answer = (await running.ask("GET", "/releases/spam", "viewer", params=query)).json()
         assert answer == {"staging": served, "production": None}
+
+
+async def test_a_canary_does_not_change_since_when_the_stable_release_serves(
+    nothing_served, releases, activate, set_state
+) -> None:
+    running, stable = nothing_served, releases["spam"].id
+    begin = running.clock.now()
+    activate(running.store, releases["spam"], Environment.PRODUCTION)
+    canary = Canary(release_id="b" * 32, percent=10, change_id="c")
+    later = begin + timedelta(hours=1)
+    for percent in (10, 20):
+        state = ServingState(stable=stable, canary=canary.model_copy(update={"percent": percent}))
+        set_state(running.store, "spam", Environment.PRODUCTION, state, later)
+        later += timedelta(hours=1)
+    await running.gateway.catalog.refresh()
+    running.clock.advance(timedelta(hours=4))
+    shown = (await running.ask("GET", "/releases/spam", "viewer")).json()
+    roles = shown["states"]["production"]["roles"]
+    assert datetime.fromisoformat(roles["stable"]["since"]) == begin
+    assert datetime.fromisoformat(roles["canary"]["since"]) == begin + timedelta(hours=1)
+    assert datetime.fromisoformat(shown["stable"]["production"]["since"]) == begin
+
+
+async def test_the_caller_is_named_with_its_role(running) -> None:
+    for role in ("viewer", "operator", "admin"):
+        answer = (await running.ask("GET", "/caller", role)).json()
+        assert answer == {"name": f"test-{role}", "role": role}
 
 
 async def test_a_time_without_a_time_zone_is_422(running) -> None:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Change, ChangeStatus, LedgerEntry
-from platform_core.contracts.serving_state import ServingState
+from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.errors import BlobExists, LedgerConflict, PlatformError, ReleaseRefused
 from platform_core.hashing import sha256_json
 from platform_core.ports.blob_store import BlobInfo, BlobStore
@@ -139,6 +139,20 @@ class Ledger:
         if key not in self._read:
             self._read[key] = LedgerEntry.model_validate_json(self._store.read(blob.path))
         return self._read[key]
+
+
+def role_entries(entries: Sequence[LedgerEntry]) -> dict[ServingRole, LedgerEntry]:
+    """Return, for each role that is filled after `entries` (oldest first), the change since which
+    its release has had it; a change of the percent does not count.
+    """
+    applied = [one for one in entries if one.change.status is ChangeStatus.APPLIED]
+    found: dict[ServingRole, LedgerEntry] = {}
+    for role, release in serving_state(entries).releases.items():
+        for entry in reversed(applied):
+            if entry.change.to_state.releases.get(role) != release:
+                break
+            found[role] = entry
+    return found
 
 
 def serving_state(entries: Sequence[LedgerEntry]) -> ServingState:

@@ -19,13 +19,13 @@ from api_gateway.routing.target import ServingTarget, all_targets
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.drill_report import DrillReport
-from platform_core.contracts.ledger import ChangeStatus, LedgerEntry
+from platform_core.contracts.ledger import LedgerEntry
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
-from platform_core.ledger import Ledger, serving_state
+from platform_core.ledger import Ledger, role_entries, serving_state
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports import ReportReader
 from platform_core.reports.quality import latest_quality
@@ -104,7 +104,7 @@ class Catalog:
         return {role: one for (where, role), one in self._quality.items() if where == target}
 
     def served_at(self, target: ServingTarget, at: datetime) -> LedgerEntry | None:
-        """Return the change that decided what an environment served at a time. It may block.
+        """Return the change that made the release stable that was it at a time. It may block.
 
         `None` means that nothing had been served by then.
 
@@ -112,9 +112,8 @@ class Catalog:
             ReleaseRefused: the ledger was altered.
             UpstreamUnavailable: it cannot be read.
         """
-        before = (entry for entry in self.entries(target) if entry.time <= at)
-        served = [entry for entry in before if entry.change.status is ChangeStatus.APPLIED]
-        return served[-1] if served else None
+        before = [entry for entry in self.entries(target) if entry.time <= at]
+        return role_entries(before).get(ServingRole.STABLE)
 
     def entries(self, target: ServingTarget) -> list[LedgerEntry]:
         """Return the ledger of a target, oldest first; raises like `served_at`. It may block."""
@@ -228,7 +227,8 @@ class Catalog:
         served = {one: self.documents(target.use_case, one) for one in state.releases.values()}
         present = self._serving.get(target)
         if present is None or present.sequence <= len(entries):
-            self._serving[target] = Serving(len(entries), state, served)
+            since = role_entries(entries)
+            self._serving[target] = Serving(len(entries), state, served, since)
 
     def _document(self, path: str, kind: type[Document]) -> Document | None:
         """Return an immutable document, read once; `None` where it cannot be read."""
