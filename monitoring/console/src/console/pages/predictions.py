@@ -120,7 +120,7 @@ async def _send(visit: Visit, prediction_id: str, form: FormData) -> FeedbackRes
             value = given  # the gateway says what is wrong
     known_at = field(form, "known_at")
     api = visit.api
-    label = {"prediction_id": prediction_id, "label": value}
+    label: dict[str, Any] = {"prediction_id": prediction_id, "label": value}
     if known_at:
         label["known_at"] = utc_time(known_at)
     return await api.feedback_many([label], use_case=use_case)
@@ -140,7 +140,7 @@ async def _passport(
     found = await visit.read(name, lambda: api.predictions.get(prediction_id, replay=replay))
     one = found.value
     case = await _case(visit, one.record.use_case) if one else None
-    values = {
+    values: dict[str, Any] = {
         "found": found,
         "one": one,
         "prediction_id": prediction_id,
