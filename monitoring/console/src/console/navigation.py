@@ -19,6 +19,7 @@ MAIN = (
 TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
+    ("Quality and drift", "/quality"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""
 
