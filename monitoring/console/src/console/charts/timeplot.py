@@ -4,11 +4,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from console.charts.scales import Scale, Tick, TimeScale, value_scale
 
 JOINED = 1.5
 """Readings further apart than so many steps are not joined by a line."""
+NEAR_TOP = 12.0
+"""The text of a limit above this stands below its line."""
 APART, ROWS = 3.0, 2
 """Marks that are closer than this, in percent, have their numbers in two rows."""
 
@@ -153,7 +156,7 @@ def time_plot(
         bands=[band for run in runs if (band := _band(run))],
         dots=[replace(dot, alone=len(run) == 1) for run in runs for dot in run],
         gaps=[_gap(r, times) for r in readings if r.value is None],
-        limits=[PlacedLimit(y := scale.at(o.value), o.text, o.tone, y > 12) for o in across],
+        limits=[PlacedLimit(y := scale.at(o.value), o.text, o.tone, y > NEAR_TOP) for o in across],
         marks=_placed(inside, times),
     )
 
@@ -185,7 +188,7 @@ def _runs(
 def _lines(run: Sequence[Dot]) -> list[Line]:
     """Return the lines of a run; a line to or from an estimate is that of an estimate."""
     found: list[tuple[list[Dot], bool]] = []
-    for one, two in zip(run, run[1:], strict=False):
+    for one, two in pairwise(run):
         estimated = one.estimated or two.estimated
         if found and found[-1][1] == estimated:
             found[-1][0].append(two)

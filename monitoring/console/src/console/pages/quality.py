@@ -91,9 +91,8 @@ async def _quality(
         return (await listed.page()).reports
 
     age = REPORTS_AGE if end is None else timedelta(0)
-    return await visit.read(
-        f"quality over time {use_case} {environment} until {end}", read, age, keep=end is None
-    )
+    name = f"quality over time {use_case} {environment} until {end}"
+    return await visit.read(name, read, age, keep=end is None)
 
 
 async def _drift(
@@ -106,9 +105,8 @@ async def _drift(
         return (await listed.page()).reports
 
     age = REPORTS_AGE if end is None else timedelta(0)
-    return await visit.read(
-        f"drift over time {use_case} {environment} until {end}", read, age, keep=end is None
-    )
+    name = f"drift over time {use_case} {environment} until {end}"
+    return await visit.read(name, read, age, keep=end is None)
 
 
 async def _changes(visit: Visit, use_case: str, environment: str) -> Known[list[ChangeDocument]]:
