@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from console.gateway.known import Known
 from console.pages.platform import of_target
-from console.reports.drift import DriftHistory, drift_history
+from console.reports.drift import DriftOverTime, drift_history
 from console.reports.marks import change_marks, drift_alarms, newest, quality_alarms
-from console.reports.quality import METHODS, QualityHistory, period, quality_history
+from console.reports.quality import METHODS, QualityOverTime, period, quality_history
 from console.web.errors import PageNotFound
 from console.web.values import iso, parsed
 from console.web.visit import SignedIn, Visit
@@ -119,7 +119,7 @@ async def _changes(visit: Visit, use_case: str, environment: str) -> Known[list[
     return await visit.read(f"applied {use_case} {environment}", read, CHANGES_AGE)
 
 
-def _earlier(visit: Visit, history: QualityHistory, drift: DriftHistory) -> str:
+def _earlier(visit: Visit, history: QualityOverTime, drift: DriftOverTime) -> str:
     """Return the link to the windows before those that are shown, empty if there are none."""
     starts = [parsed(row.report.start) for row in history.rows[-1:]]
     starts += [parsed(one.start) for one in drift.reports[-1:]]

@@ -14,7 +14,7 @@ STATEMENTS = {True: "yes", False: "no", None: "unknown"}
 
 
 @dataclass(frozen=True)
-class ColumnHistory:
+class ColumnOverTime:
     """A column over the windows; `latest` is the one of the newest, `None` where it is missing."""
 
     name: str
@@ -38,7 +38,7 @@ class MovedColumn:
 
 
 @dataclass(frozen=True)
-class DriftHistory:
+class DriftOverTime:
     """What the page shows; `reports` are those of the stable release, the newest first.
 
     `columns` are those that moved in most windows; `others` moved as well. `quiet` ones did not.
@@ -49,7 +49,7 @@ class DriftHistory:
     times: TimeScale | None
     drifted: Strip | None
     harmful: Strip | None
-    columns: Sequence[ColumnHistory]
+    columns: Sequence[ColumnOverTime]
     others: Sequence[str]
     quiet: Sequence[str]
     unmeasured: Sequence[str]
@@ -61,18 +61,18 @@ class DriftHistory:
         return self.reports[0] if self.reports else None
 
 
-def drift_history(reports: Sequence[DriftReport]) -> DriftHistory:
+def drift_history(reports: Sequence[DriftReport]) -> DriftOverTime:
     """Return the history of the stable release from the reports, the newest first."""
     shown = [one for one in reports if one.role in {"stable", None}][:SHOWN_WINDOWS]
     if not shown:
-        return DriftHistory((), None, None, None, (), (), (), (), ())
+        return DriftOverTime((), None, None, None, (), (), (), (), ())
     first, last = shown[-1], shown[0]
     step = parsed(last.end) - parsed(last.start)
     times = time_scale(parsed(first.start), parsed(last.end), LEAST_WINDOWS * step)
     histories = [_column(name, shown, times) for name in _names(shown)]
     moved = sorted((one for one in histories if one.moved), key=lambda one: -one.moved)
     changed = sorted((c for c in last.columns if c.drifted), key=lambda c: -(c.psi or 0))
-    return DriftHistory(
+    return DriftOverTime(
         reports=shown,
         times=times,
         drifted=_statements(shown, "drifted", times),
@@ -99,7 +99,7 @@ def _statements(reports: Sequence[DriftReport], name: str, times: TimeScale) -> 
     )
 
 
-def _column(name: str, reports: Sequence[DriftReport], times: TimeScale) -> ColumnHistory:
+def _column(name: str, reports: Sequence[DriftReport], times: TimeScale) -> ColumnOverTime:
     found = [
         (one, column)
         for one in reversed(reports)
@@ -109,7 +109,7 @@ def _column(name: str, reports: Sequence[DriftReport], times: TimeScale) -> Colu
     states = ((parsed(one.start), parsed(one.end), str(c.verdict)) for one, c in found)
     verdicts = [c.verdict for _, c in found]
     last = found[-1] if found and found[-1][0] is reports[0] else None
-    return ColumnHistory(
+    return ColumnOverTime(
         name=name,
         strip=strip(states, times),
         windows=sum(one != "insufficient-data" for one in verdicts),

@@ -30,7 +30,7 @@ class QualityRow:
 
 
 @dataclass(frozen=True)
-class QualityHistory:
+class QualityOverTime:
     """What the page shows: `rows` from the newest window, of the stable release.
 
     `metrics` and `slices` can be chosen; `metric` and `slice` are. `candidates` are the newest
@@ -59,7 +59,7 @@ class QualityHistory:
 
 def quality_history(
     reports: Sequence[QualityReport], metric: str, slice_name: str, marks: Sequence[Mark]
-) -> QualityHistory:
+) -> QualityOverTime:
     """Return the history of a metric from the reports, the newest first.
 
     The metric is that of the first gate if `metric` is none that was measured.
@@ -71,7 +71,7 @@ def quality_history(
     metric = metric if metric in names else (names[0] if names else "")
     rows = [QualityRow(one, metric_of(one, metric, slice_name)) for one in stable]
     gate = _gate(stable, metric, slice_name)
-    return QualityHistory(
+    return QualityOverTime(
         metrics=names,
         slices=slices,
         metric=metric,
