@@ -13,12 +13,15 @@ from platform_core.contracts.environments import Environment
 MAIN = (
     ("Overview", "/"),
     ("Changes", "/changes"),
+    ("Predictions", "/predictions"),
 )
 """Text and URL of the pages about the whole platform."""
 
 TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
+    ("Quality and drift", "/quality"),
+    ("Predictions", "/predictions"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""
 

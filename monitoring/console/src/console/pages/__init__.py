@@ -1,10 +1,12 @@
 """The pages, one module per topic. A new one adds its router here."""
 
-from console.pages import json, overview, probes, sign_in
+from console.pages import json, overview, predictions, probes, quality, sign_in
 
 ROUTERS = (
     probes.router,
     sign_in.router,
     overview.router,
+    quality.router,
+    predictions.router,
     json.router,
 )
