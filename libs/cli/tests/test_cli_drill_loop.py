@@ -44,6 +44,8 @@ class Gateway(BaseHTTPRequestHandler):
         self.calls.append((dict(self.headers), body))
         if self.path == "/feedback":
             content = {"accepted": len(body["labels"]), "rejected": []}
+        elif "records" not in body:
+            content = {"prediction_id": new_prediction_id(milliseconds(datetime.now(UTC)))}
         else:
             ids = [new_prediction_id(milliseconds(datetime.now(UTC))) for _ in body["records"]]
             content = {"predictions": [{"prediction_id": one} for one in ids]}

@@ -104,7 +104,7 @@ class DrillLoop:
 
     def trial(self, role: ServingRole) -> str | None:
         """The new release is the shadow or the canary of production."""
-        self.traffic.send(STEADY_ROWS)
+        self.traffic.send_singly(STEADY_ROWS)
         for entry in Ledger(self.store, self.clock).entries(self.use_case, Environment.PRODUCTION):
             change = entry.change
             tried = change.to_state.releases.get(role) == self.new
@@ -114,7 +114,7 @@ class DrillLoop:
 
     def verdict(self, role: ServingRole) -> str | None:
         """Send traffic until the comparison with the stable release is decided."""
-        self.traffic.send(STEADY_ROWS)
+        self.traffic.send_singly(STEADY_ROWS)
         comparison = self._comparison(self._changes[role])
         if comparison is None or comparison.verdict is ComparisonVerdict.UNDECIDED:
             return None
@@ -125,7 +125,7 @@ class DrillLoop:
 
     def promotion(self) -> str | None:
         """The new release answers all of production's requests."""
-        self.traffic.send(STEADY_ROWS)
+        self.traffic.send_singly(STEADY_ROWS)
         stable = self._state(Environment.PRODUCTION).stable
         return f"release {self.new:.12}" if stable == self.new else None
 
@@ -138,7 +138,7 @@ class DrillLoop:
             raise Refused(f"the bad canary was {recorded.status}: {detail}")
         if recorded.status is not ChangeStatus.APPLIED:
             return None
-        self.traffic.send(STEADY_ROWS)
+        self.traffic.send_singly(STEADY_ROWS)
         if self._state(Environment.PRODUCTION).canary is not None:
             return None
         comparison = self._comparison(self._bad)
