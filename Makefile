@@ -83,6 +83,7 @@ setup-servers: ## Install the servers that the adapter tests use
 	fi
 	command -v chromium >/dev/null || echo "chromium is not on PATH; Debian: apt-get install chromium"
 	command -v redis-server >/dev/null || echo "redis-server is not on PATH; Debian: apt-get install redis-server"
+	command -v prometheus >/dev/null || echo "prometheus is not on PATH; Debian: apt-get install prometheus"
 
 setup-checkers: setup ## Install the tools of `make validate` that Python provides: checkov, schemas, helm
 	python -m venv .tools/checkers

@@ -45,6 +45,7 @@ def render_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "scripts" / "render.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
+
 CONSOLE = "Deployment/monitoring/console"
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,32 @@ from console_world import KEYS, World, build_world
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, sync_playwright
 from starlette.types import ASGIApp
+from v2_service import V2Service
 
 from api_gateway.http.app import create_app as create_gateway
 from console.app import create_app
 from console.bootstrap import assemble
 from console.settings import ConsoleSettings
+from mlplatform_client import Client
 from platform_core.testing.processes import find_program, missing
+
+
+@dataclass(frozen=True)
+class AnsweringWorld:
+    """A world whose gateway predicts; the URLs of the gateway and of its console."""
+
+    world: World
+    gateway_url: str
+    url: str
+
+    def client(self, role: str = "operator") -> Client:
+        return Client(self.gateway_url, KEYS[role])
+
+    def erase(self, prediction_id: str) -> None:
+        """Erase a prediction from the index."""
+        index = asyncio.run(self.world.gateway.records.current())
+        index.erase([prediction_id])
+
 
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
@@ -67,6 +88,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def gateway_url(world: World) -> Iterator[str]:
     with listening(create_gateway(world.gateway)) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnsweringWorld]:
+    """Return the same world with an inference service that answers with its releases."""
+    service = V2Service()
+    with listening(service.app) as service_url:
+        world = build_world(tmp_path_factory.mktemp("answering"), service_url)
+        service.add(*chain.from_iterable(world.releases.values()))
+        with listening(create_gateway(world.gateway)) as url, console_at(world, url) as console:
+            yield AnsweringWorld(world, url, console)
 
 
 @pytest.fixture(scope="session")
@@ -203,3 +235,9 @@ def open_page(
     for context in contexts:
         context.close()
     assert said == []
+
+
+@pytest.fixture(scope="session")
+def start_gateway() -> Callable[..., Any]:
+    """Return a context manager that runs the gateway of a world; it gives the URL."""
+    return lambda world: listening(create_gateway(world.gateway))

@@ -13,12 +13,14 @@ from platform_core.contracts.environments import Environment
 MAIN = (
     ("Overview", "/"),
     ("Changes", "/changes"),
+    ("Predictions", "/predictions"),
 )
 """Text and URL of the pages about the whole platform."""
 
 TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
+    ("Predictions", "/predictions"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""
 

@@ -1,6 +1,16 @@
 """The pages, one module per topic. A new one adds its router here."""
 
-from console.pages import acting, changes, json, overview, probes, releases, serving, sign_in
+from console.pages import (
+    acting,
+    changes,
+    json,
+    overview,
+    predictions,
+    probes,
+    releases,
+    serving,
+    sign_in,
+)
 
 ROUTERS = (
     probes.router,
@@ -10,5 +20,6 @@ ROUTERS = (
     acting.router,
     serving.router,
     releases.router,
+    predictions.router,
     json.router,
 )
