@@ -20,6 +20,7 @@ MAIN = (
 TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
+    ("Quality and drift", "/quality"),
     ("Predictions", "/predictions"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""

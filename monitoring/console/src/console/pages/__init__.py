@@ -7,6 +7,7 @@ from console.pages import (
     overview,
     predictions,
     probes,
+    quality,
     releases,
     serving,
     sign_in,
@@ -20,6 +21,7 @@ ROUTERS = (
     acting.router,
     serving.router,
     releases.router,
+    quality.router,
     predictions.router,
     json.router,
 )

@@ -55,11 +55,17 @@ class Visit:
     outages: dict[str, Outage] = field(default_factory=dict)
 
     async def read(
-        self, name: str, call: Callable[[], Awaitable[T]], max_age: timedelta = timedelta(0)
+        self,
+        name: str,
+        call: Callable[[], Awaitable[T]],
+        max_age: timedelta = timedelta(0),
+        *,
+        keep: bool = True,
     ) -> Known[T]:
         """Return what `call` reads, or the last known value of `name` while it cannot be read.
 
-        A value that is younger than `max_age` is not read again. Errors that are an answer (403,
+        A value that is younger than `max_age` is not read again. With `keep=False` the value is
+        not remembered: one of many, like a page of the past. Errors that are an answer (403,
         404, 409, 422) are raised; the page decides.
 
         Raises:
@@ -78,7 +84,8 @@ class Visit:
             since = before.since if before and before.since else self.now
             known = replace(before or Known(None, None), problem=str(error), since=since)
             self._note(error, since)
-        self.console.known.keep(owner, name, known)
+        if keep:
+            self.console.known.keep(owner, name, known)
         return known
 
     async def json(self, path: str) -> httpx.Response:
