@@ -159,7 +159,8 @@ class Judge:
             cause = (*cause, len(entries))
         acted = [e.time for e in entries if _by_policy(e, request.action)]
         if request.action is Action.ABORT:
-            allowed = not acted or request.created_at - acted[-1] >= RETRY_ABORT
+            ago = request.created_at - acted[-1] if acted else RETRY_ABORT
+            allowed = not timedelta() <= ago < RETRY_ABORT  # negative: the clock was set back
         else:
             allowed = may_act(limits, acted, request.created_at)
         if allowed:
