@@ -7,18 +7,20 @@ inject faults.
 
 import json
 import secrets
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import httpx
+import psutil
 import pyarrow as pa
 from fault_proxy import Proxy
 from fault_traffic import ENVIRONMENTS, USE_CASE, ExpectedPredictions
@@ -100,6 +102,27 @@ class Server:
         """Start it again after a kill."""
         self.stop()
         self.start()
+
+
+class SupervisedServer(Server):
+    """A server that a loop starts again whenever it has ended, as it does while it has nothing to
+    serve; a kill concerns the server and not the loop.
+    """
+
+    def kill(self) -> None:
+        """`kill -9` of the process, if there is one."""
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+    def restart(self) -> None:
+        """Leave it to the loop."""
+
+
+def supervised(server_command: str, folder: Path, settings: Mapping[str, str]) -> SupervisedServer:
+    """Return a server that is started again whenever it has ended."""
+    command = ["sh", "-c", f"while :; do {server_command} || sleep 0.1; done"]
+    return SupervisedServer(partial(running, command, partial(bool, 1), folder, settings))
 
 
 def program(
@@ -241,10 +264,11 @@ class Testbed:
             started = [pool.submit(server.start) for server in servers.values()]
             self.view.publish()
             self._make_releases()
-            for (name, server), start in zip(servers.items(), started, strict=True):
+            self.servers |= servers
+            for server in servers.values():
                 stack.callback(server.stop)
+            for start in started:
                 start.result()
-                self.servers[name] = server
             for deployed in [
                 pool.submit(self._deploy_first, environment) for environment in ENVIRONMENTS
             ]:
@@ -293,13 +317,7 @@ class Testbed:
         )
         return {
             "staging": self._serving("staging", "inference_service", "INFERENCE"),
-            "candidates": self._serving(
-                "candidates",
-                "inference_service",
-                "INFERENCE",
-                INFERENCE_POOL=ServerPool.CANDIDATES.value,
-                SERVING_ENVIRONMENT="staging",
-            ),
+            "candidates": self._candidates(),
             "predictor": self._serving(
                 "predictor", "inference_service", "INFERENCE", TRANSFORMER="separate"
             ),
@@ -314,7 +332,18 @@ class Testbed:
         }
 
     def _serving(self, name: str, module: str, prefix: str, **changes: str) -> Server:
-        settings = {
+        settings = self._serving_settings(name, prefix, **changes)
+        return program(module, self.ports[name], "/v2/health/live", self.home / name, settings)
+
+    def _candidates(self) -> Server:
+        """Return staging's server of canaries and shadows, which ends while there are none."""
+        changes = {"INFERENCE_POOL": ServerPool.CANDIDATES, "SERVING_ENVIRONMENT": "staging"}
+        settings = self._serving_settings("candidates", "INFERENCE", **changes)
+        command = shlex.join([sys.executable, "-m", "inference_service"])
+        return supervised(command, self.home / "candidates", settings)
+
+    def _serving_settings(self, name: str, prefix: str, **changes: str) -> dict[str, str]:
+        return {
             **self.view.settings,
             "BLOB_STORE_URL": azurite_at(self.blobs.port).account_url,
             "AZURE_STORAGE_KEY": self.azurite.account_key,
@@ -324,7 +353,6 @@ class Testbed:
             f"{prefix}_GRPC_PORT": str(free_port()),
             **changes,
         }
-        return program(module, self.ports[name], "/v2/health/live", self.home / name, settings)
 
     def _write_keys(self) -> None:
         entries = [

@@ -20,9 +20,9 @@ from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import DRILL_REPORT, comparison_path, retrain_request_path
 
-STEADY_ROWS = 50
+STEADY_ROWS = 100
 """Records sent at each check of a link that needs traffic."""
-BAD_CANARY_PERCENT = 20
+BAD_CANARY_PERCENT = 50
 ACTOR = "drill"
 
 
