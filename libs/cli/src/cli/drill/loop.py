@@ -120,7 +120,9 @@ class DrillLoop:
             return None
         answers = f"after {comparison.candidate_answers} answers"
         if comparison.verdict is ComparisonVerdict.WORSE:
-            raise Refused(f"the new release is worse than the old one {answers}")
+            raise Refused(
+                f"the new release is worse than the old one {answers}: {_worse(comparison)}"
+            )
         return f"{comparison.verdict} {answers}"
 
     def promotion(self) -> str | None:
@@ -180,3 +182,12 @@ class DrillLoop:
 
     def _state(self, environment: Environment) -> ServingState:
         return Ledger(self.store, self.clock).state(self.use_case, environment)
+
+
+def _worse(comparison: Comparison) -> str:
+    """Return the criteria by which a candidate is worse, in words."""
+    return "; ".join(
+        f"{one.name} by {one.estimate:.3g} ({one.detail or 'more is worse'})"
+        for one in comparison.criteria
+        if one.verdict is ComparisonVerdict.WORSE and one.estimate is not None
+    )
