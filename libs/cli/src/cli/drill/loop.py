@@ -10,14 +10,15 @@ from platform_core.changes import Changes
 from platform_core.clock import Clock
 from platform_core.contracts import prediction_ids
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
+from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.drill_report import DrillReport, LinkResult
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus
 from platform_core.contracts.serving_state import ServingRole, ServingState
-from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
+from platform_core.reports import past_reports
 from platform_core.storage import DRILL_REPORT, comparison_path, retrain_request_path
 
 STEADY_ROWS = 100
@@ -70,9 +71,9 @@ class DrillLoop:
         """Send drifted traffic with labels; a report about it asks for retraining."""
         started = self._started or self._begin()
         self.measure()
-        for report in latest_reports(self.store):
-            ours = (report.use_case, report.environment) == (self.use_case, Environment.PRODUCTION)
-            if ours and report.created_at >= started and report.retrain_request:
+        for report in self._reports(started):
+            ours = report.release_id == self.old and report.created_at >= started
+            if ours and report.retrain_request:
                 self._request = report.retrain_request
                 alarms = "".join(f", {alarm}" for alarm in report.alarms)
                 return f"{report.verdict}{alarms} in {report.rows} records"
@@ -146,6 +147,11 @@ class DrillLoop:
         comparison = self._comparison(self._bad)
         answers = comparison.candidate_answers if comparison else "an unknown number of"
         return f"withdrawn after {answers} answers"
+
+    def _reports(self, started: datetime) -> Iterable[DriftReport]:
+        """Return the reports on windows that ended since then; another drill may be among them."""
+        folder = reports_folder(DRIFT_REPORTS, self.use_case, Environment.PRODUCTION)
+        return past_reports(self.store, folder, DriftReport, started, self.clock.now())
 
     def _begin(self) -> datetime:
         """Send the drifted records, once; return when this began."""
