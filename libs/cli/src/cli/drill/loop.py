@@ -19,7 +19,13 @@ from platform_core.errors import BlobNotFound, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports import past_reports
-from platform_core.storage import DRILL_REPORT, comparison_path, retrain_request_path
+from platform_core.storage import (
+    DRIFT_REPORTS,
+    DRILL_REPORT,
+    comparison_path,
+    reports_folder,
+    retrain_request_path,
+)
 
 STEADY_ROWS = 100
 """Records sent at each check of a link that needs traffic."""
