@@ -193,7 +193,8 @@ async def index_deleted(testbed: Testbed) -> FaultOutcome:
             for _ in range(3):
                 with suppress(FileNotFoundError):  # not built again yet
                     (testbed.home / "records.db").unlink()
-                await asyncio.sleep(1)
+                before = len(labels.stored)
+                await run.until(lambda n=before: len(labels.stored) > n, "labels are taken")
                 await run.settle()
             await run.recovered()
         await run.during(testbed.flush)
