@@ -115,7 +115,7 @@ class BatchResource(Resource[TransportT]):
 
         Raises:
             ConflictError: something else is at this path.
-            TransferError: a stream has fewer bytes than `size`.
+            TransferError: a stream has not `size` bytes, or a file is at its path already.
         """
         return upload_file(content, _url(name), size, progress, self._retries)
 

@@ -157,7 +157,11 @@ class PredictionSummary(Document):
 
 
 class PredictionPage(Document):
-    """Predictions from the newest to the oldest; `cursor` asks for the next page."""
+    """Predictions from the newest to the oldest; `cursor` asks for the next page.
+
+    If `searches_text` is false, `q` is compared with the ids of records alone.
+    """
 
     predictions: list[PredictionSummary]
     cursor: str | None
+    searches_text: bool = False

@@ -40,6 +40,7 @@ class ColumnDrift(Contract):
     `drifted` and `e_value` are the result of the sequential test over the looks so far; `moved`
     are the parts with the largest differences in these looks. `counts` (rows per bin or category
     of the baseline) and `design_effect` are what this window adds to the tests of later ones.
+    `bins` names the bins, and `baseline_counts` are the rows of the baseline in each.
     """
 
     column: str
@@ -57,6 +58,8 @@ class ColumnDrift(Contract):
     e_value: float | None = None
     moved: tuple[Movement, ...] = ()
     counts: tuple[int, ...] | None = None
+    bins: tuple[str, ...] | None = None
+    baseline_counts: tuple[int, ...] | None = None
     design_effect: float | None = None
     detail: str = ""
 
