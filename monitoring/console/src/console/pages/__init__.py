@@ -1,11 +1,26 @@
 """The pages, one module per topic. A new one adds its router here."""
 
-from console.pages import json, overview, predictions, probes, quality, sign_in
+from console.pages import (
+    acting,
+    changes,
+    json,
+    overview,
+    predictions,
+    probes,
+    quality,
+    releases,
+    serving,
+    sign_in,
+)
 
 ROUTERS = (
     probes.router,
     sign_in.router,
     overview.router,
+    changes.router,
+    acting.router,
+    serving.router,
+    releases.router,
     quality.router,
     predictions.router,
     json.router,
