@@ -21,6 +21,7 @@ TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
     ("Quality and drift", "/quality"),
+    ("Live comparison", "/comparison"),
     ("Predictions", "/predictions"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""

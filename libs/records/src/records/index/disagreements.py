@@ -82,10 +82,16 @@ def disagreements(index: RecordIndex, query: DisagreementQuery) -> DisagreementP
         database.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
         rows = database.execute(f"{statement} {_ORDER}", [*values, query.limit + 1]).fetchall()
     page = rows[: query.limit]
-    return DisagreementPage(
-        [
-            FoundDisagreement(one, datetime.fromisoformat(at), *rest, label and orjson.loads(label))
-            for one, at, *rest, label in page
-        ],
-        cursor_at(page[-1][1], page[-1][0]) if len(rows) > query.limit else None,
-    )
+    found = [
+        FoundDisagreement(
+            prediction_id=one,
+            time=datetime.fromisoformat(at),
+            record_id=record,
+            stable=stable,
+            candidate=candidate,
+            label=label and orjson.loads(label),
+        )
+        for one, at, record, stable, candidate, label in page
+    ]
+    more = len(rows) > query.limit
+    return DisagreementPage(found, cursor_at(page[-1][1], page[-1][0]) if more else None)
