@@ -1,4 +1,4 @@
-"""Rows of several sources: leave-one-source-out folds, and weights."""
+"""Rows of several sources and labelled live records: leave-one-source-out folds, and weights."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_pipeline.columns import CLUSTER, LABEL, SOURCE
+from data_pipeline.columns import CLUSTER, LABEL, ROW_ID, SOURCE
 from training.search.trials import Fold
 from use_cases import UseCase
 
-ORIGIN, WEIGHT = "origin", "weight"
+ORIGIN, WEIGHT, LIVE = "origin", "weight", "live"
 OTHER_ROWS = "other rows"
 # Sources beyond these are left out together with others.
 MAX_FOLDS = 5
@@ -34,6 +34,25 @@ def with_origins(
         return features
     numbers = [weights.get(name, 1.0) for name in origins.to_pylist()]
     return features.append_column(WEIGHT, pa.array(numbers, pa.float64()))
+
+
+def with_live_rows(features: pa.Table, live: pa.Array, weight: float) -> pa.Table:
+    """Return `features` with `live`, which rows are labelled live records, and a `weight` that is
+    `weight` times as high for them.
+
+    `live` holds their `row_id`. Without such rows nothing is added.
+    """
+    found = pc.is_in(features[ROW_ID], value_set=live.drop_null())
+    if not pc.any(found).as_py():
+        return features
+    features = features.append_column(LIVE, found)
+    if weight == 1:
+        return features
+    factor = pc.if_else(found, weight, 1.0)
+    if WEIGHT not in features.column_names:
+        return features.append_column(WEIGHT, factor)
+    place = features.column_names.index(WEIGHT)
+    return features.set_column(place, WEIGHT, pc.multiply(features[WEIGHT], factor))
 
 
 def source_folds(case: UseCase, features: pa.Table) -> list[Fold]:

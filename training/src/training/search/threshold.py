@@ -11,10 +11,20 @@ from evaluation import (
 )
 from platform_core.contracts.release import DecisionRule, Rule
 from platform_core.errors import ConfigurationError
-from use_cases import BestF1, CostMatrix, ErrorCosts, FalsePositiveRate, UseCase
+from use_cases import (
+    BestF1,
+    CostMatrix,
+    ErrorCosts,
+    FalsePositiveRate,
+    ScoreThreshold,
+    UseCase,
+)
 
 TWO_CLASSES = 2
 ROWS = "training rows outside the fold's fit"
+LIVE_ROWS = "labelled live records outside the fold's fit"
+MIN_LIVE_ROWS = 200
+MIN_LIVE_ROWS_OF_CLASS = 20
 
 
 @dataclass(frozen=True)
@@ -25,9 +35,14 @@ class Decision:
     why: str
 
 
-def choose_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray) -> Decision:
+def choose_decision(
+    case: UseCase, labels: np.ndarray, probabilities: np.ndarray, live: np.ndarray | None = None
+) -> Decision:
     """Return the rule for N rows whose `probabilities` [N, C] come from models that were not
-    fitted on them; `labels` holds their N classes.
+    fitted on them; `labels` holds their N classes, `live` says which are labelled live records.
+
+    If there are enough live records and the use case has a `live_threshold`, the threshold is
+    chosen on them alone: they are what the release will meet.
 
     Raises:
         ConfigurationError: a threshold is wanted where there are not two classes, one of them
@@ -40,11 +55,19 @@ def choose_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray
         rule = DecisionRule(kind="costs", costs=_complete(case, wanted))
         return Decision(rule, "the lowest expected cost by the cost matrix of the use case")
     positive = _positive(case)
-    scores = probabilities[:, case.classes.index(positive)]
-    threshold, why = _threshold(wanted, labels == positive, scores)
+    truth, scores, rows = labels == positive, probabilities[:, case.classes.index(positive)], ROWS
+    on_live = case.training().live_threshold
+    if on_live is not None and live is not None and _enough(truth[live]):
+        wanted, truth, scores, rows = on_live, truth[live], scores[live], LIVE_ROWS
+    threshold, why = _threshold(wanted, truth, scores, rows)
     (negative,) = set(case.classes) - {positive}
     rule = DecisionRule(kind="threshold", positive=positive, negative=negative, threshold=threshold)
     return Decision(rule, why)
+
+
+def _enough(truth: np.ndarray) -> bool:
+    smaller_class = min(truth.sum(), (~truth).sum())
+    return len(truth) >= MIN_LIVE_ROWS and smaller_class >= MIN_LIVE_ROWS_OF_CLASS
 
 
 def _positive(case: UseCase) -> str:
@@ -74,23 +97,23 @@ def _complete(case: UseCase, wanted: CostMatrix) -> tuple[tuple[float, ...], ...
 
 
 def _threshold(
-    wanted: FalsePositiveRate | BestF1 | ErrorCosts, truth: np.ndarray, scores: np.ndarray
+    wanted: ScoreThreshold, truth: np.ndarray, scores: np.ndarray, rows: str
 ) -> tuple[float, str]:
     """Return the threshold, and a sentence with the reason for it."""
     if isinstance(wanted, ErrorCosts):
         costs = wanted.false_positive, wanted.false_negative
         threshold = threshold_of_lowest_cost(truth, scores, *costs)
         return threshold, (
-            f"the threshold of the lowest cost on {len(truth)} {ROWS}; a false positive costs "
+            f"the threshold of the lowest cost on {len(truth)} {rows}; a false positive costs "
             f"{costs[0]:g}, a false negative {costs[1]:g}"
         )
     if isinstance(wanted, BestF1):
         best = threshold_of_best_f1(truth, scores)
-        threshold, why = best, f"the threshold of the highest F1 on {len(truth)} {ROWS}"
+        threshold, why = best, f"the threshold of the highest F1 on {len(truth)} {rows}"
     else:
         negatives = scores[~truth]
         best = threshold_at_false_positive_rate(scores, negatives, wanted.rate)
-        threshold, why = best, _rate_reached(wanted, negatives, max(best, wanted.at_least))
+        threshold, why = best, _rate_reached(wanted, negatives, max(best, wanted.at_least), rows)
     if wanted.at_least > best:
         threshold = wanted.at_least
         why += f"; not below {threshold:g}, the least the use case allows"
@@ -99,11 +122,13 @@ def _threshold(
     return threshold, why
 
 
-def _rate_reached(wanted: FalsePositiveRate, negatives: np.ndarray, threshold: float) -> str:
+def _rate_reached(
+    wanted: FalsePositiveRate, negatives: np.ndarray, threshold: float, rows: str
+) -> str:
     passing = int((negatives.astype(np.float32) >= threshold).sum())
     text = (
         f"the lowest threshold with at most {wanted.rate:g} false positives among negatives: "
-        f"{passing} of {len(negatives)} on {ROWS}"
+        f"{passing} of {len(negatives)} on {rows}"
     )
     if wanted.rate * len(negatives) < 1:
         text += "; so few negatives cannot show a rate this low"

@@ -7,7 +7,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.columns import TEST, TRAIN
+from data_pipeline.columns import ROW_ID, TEST, TRAIN
+from data_pipeline.feedback.known import read_known
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
 from data_pipeline.versions.manifest import read_manifest
@@ -59,7 +60,7 @@ def _train(
     # The workers start while this process imports scikit-learn.
     from training.search.cross_validation import Budget, search
     from training.search.ranking import explained
-    from training.search.sources import with_origins
+    from training.search.sources import with_live_rows, with_origins
 
     case, given = context.case, context.parameters
     rows = with_origins(
@@ -67,6 +68,8 @@ def _train(
         read_manifest(context.store, case.name, dataset_version).pooled,
         given.source_weights,
     )
+    live = read_known(context.store, case, dataset_version)[ROW_ID].combine_chunks()
+    rows = with_live_rows(rows, live, case.training().live_weight)
     planned = int(min(given.trials, settings(case)))
     start = time.perf_counter()
     budget = Budget(given.trials, given.budget_minutes)
