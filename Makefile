@@ -77,6 +77,7 @@ setup-servers: ## Install the servers that the adapter tests use
 		npm install --loglevel=error --no-fund --no-audit --prefix .tools azurite@$(AZURITE_VERSION); \
 	fi
 	command -v redis-server >/dev/null || echo "redis-server is not on PATH; Debian: apt-get install redis-server"
+	command -v prometheus >/dev/null || echo "prometheus is not on PATH; Debian: apt-get install prometheus"
 
 setup-checkers: setup ## Install the tools of `make validate` that Python provides: checkov, schemas, helm
 	python -m venv .tools/checkers

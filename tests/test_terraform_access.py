@@ -83,6 +83,8 @@ NEEDED = [
     ("training-scheduler", "read", "training-data/spam/v1/feedback.parquet"),
     ("training-scheduler", "read", RUN),
     ("training-scheduler", "delete", RUN),
+    ("release-controller", "read", f"{RETRAIN_REQUESTS}/a.json"),
+    ("release-controller", "append", f"{RETRAIN_REQUESTS}/a.approved"),
     ("release-manager", "append", LEDGER),
     ("release-manager", "read", BASELINE),
     ("release-manager", "read", RECORDS),
@@ -121,6 +123,8 @@ FORBIDDEN = [
     ("drift-detector", "append", LOG),
     ("drift-detector", "read", MODEL),
     ("drift-detector", "append", BASELINE),
+    ("drift-detector", "append", "models/_changes/c/request.json"),
+    ("release-controller", "append", REPORT),
     ("mlflow", "read", MODEL),
 ]
 

@@ -41,6 +41,7 @@ SECRETS = {
     "S3_SECRET_ACCESS_KEY",
     "REDIS_URL",
     "GATEWAY_API_KEY",
+    "CONSOLE_SECRET",
 }
 
 

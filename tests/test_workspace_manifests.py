@@ -77,6 +77,16 @@ def test_every_program_has_pods():
     assert kinds == expected | {"ServingRuntime", "InferenceService"}
 
 
+def test_services_are_started_without_arguments():
+    """A service refuses arguments and reads its settings from the environment."""
+    entries = {p.parent.name: p.read_text() for p in ROOT.glob("*/**/src/*/__main__.py")}
+    services = {name for name, text in entries.items() if "refuse_arguments(" in text}
+    commands = [c.get("command", []) for m in objects() for pod in pods(m) for c in pod.containers]
+    started = [c for c in commands if c[:2] == ["python", "-m"] and c[2] in services]
+    assert {command[2] for command in started} >= {"training", "release_controller"}
+    assert [command for command in started if len(command) > 3] == []
+
+
 def test_no_secret_is_in_the_repository():
     assert [p for o in objects() for p in no_secrets(o)] == []
 

@@ -1,7 +1,7 @@
 """Every kubectl command of every runbook runs against an API server with the platform's objects.
 
-Commands of make and mlplatform are checked for their targets and options. Those of Azure,
-PostgreSQL and Terraform need their services.
+Commands of make and mlplatform are in test_workspace_commands.py. Those of Azure, PostgreSQL and
+Terraform need their services.
 """
 
 import json
@@ -16,11 +16,9 @@ from typing import Any
 import kfp.cli.run
 import pytest
 from kubectl_server import KubectlServer, kubectl_server
-from manifests import REGISTRY, ROOT, TAG, overlays_of, parse, read_env, render
+from manifests import REGISTRY, ROOT, TAG, overlays_of, parse, render
 
-CLUSTER = read_env(ROOT / "config" / "cluster.env")
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
-PLACES = [ROOT, ROOT / "monitoring", ROOT / "model-serving"]
 MEANING = {
     "<node>": "node-1", "<pod>": "api-gateway-0", "<claim>": "spool-api-gateway-0",
     "<head>": "ray-head", "<name>": "drift-detector-1", "<the latest>": "drift-detector-1",
@@ -219,28 +217,9 @@ def test_the_first_command_of_the_rollback_starts_a_job(cluster: KubectlServer):
         assert {"name": "RELEASES_ARGUMENTS", "value": arguments} in container["env"]
 
 
-def test_every_command_of_make_has_its_target_and_variables():
-    makefiles = {place: (place / "Makefile").read_text() for place in PLACES}
-    pattern = r"\bmake ((?:[a-z][a-z-]+ )*[a-z][a-z-]+)((?: [A-Z_]+=\S*)*)"
-    text = "\n".join(block for file in RUNBOOKS for block in blocks(file))
-    found = set(re.findall(pattern, text))
-    assert len(found) > 10
-    for targets, variables in found:
-        names = re.findall(r"([A-Z_]+)=", variables)
-        known = [
-            makefile
-            for makefile in makefiles.values()
-            if all(re.search(rf"^{target}:", makefile, re.M) for target in targets.split())
-        ]
-        assert known, targets
-        unknown = {n for n in names if not any(n in m for m in known)} - set(CLUSTER)
-        assert unknown == set(), (targets, variables)
-
-
-def test_every_command_of_mlplatform_has_its_options():
+def test_the_arguments_of_change_are_commands_of_mlplatform():
     text = "\n".join(file.read_text() for file in RUNBOOKS)
     lines = re.findall(r'change [a-z0-9-]+ "([^"]+)"', text)
-    lines += re.findall(r"mlplatform ([a-z][^`\n]*)", text)
     assert len(lines) > 3
     words = [re.sub(r"<[^>]*>", "x", line).split("#")[0].split() for line in sorted(set(lines))]
     # One process for all of them: its start takes longer than the parsing.

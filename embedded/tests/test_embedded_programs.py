@@ -27,6 +27,8 @@ VALUES = {
     "gateway_url": "http://127.0.0.1:8000",
     "gateway_api_key": "test-admin-key",
     "controller_port": 8070,
+    "console_port": 8080,
+    "scheduler_port": 8071,
     "embedded_staging_grpc_port": 8082,
     "embedded_production_grpc_port": 8092,
     "embedded_staging_candidates_grpc_port": 8084,
@@ -51,8 +53,9 @@ def test_every_program_listens_where_its_url_says(tmp_path):
         "inference-production": [9999, 8092],
         "gateway": [8000],
         "release-controller": [8070],
+        "console": [8080],
         "monitor": [],
-        "scheduler": [],
+        "scheduler": [8071],
     }
     production = found["inference-production"].environment
     assert production["SERVING_ENVIRONMENT"] == "production"

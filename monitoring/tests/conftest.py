@@ -1,5 +1,6 @@
 """A release with a real baseline, and traffic it answered, in a local blob store."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from baseline import baseline_bytes, build_baseline
-from drift_detector.alerts import RetrainPolicy
 from drift_detector.detection import DriftDetector, DriftPolicy
 from drift_detector.job import DriftJob
+from drift_detector.policies.retraining import Retraining
 from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, ChangeStatus
@@ -20,6 +21,7 @@ from platform_core.contracts.prediction_ids import milliseconds, new_prediction_
 from platform_core.contracts.serving_state import ServingState
 from platform_core.ledger import Ledger
 from platform_core.parquet import write_table
+from platform_core.policies.contract import Policy
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import log_object_path
 from platform_core.testing.processes import free_port
@@ -28,6 +30,7 @@ from scoring import Release, Scorer
 from use_cases import UseCase, number_block, use_case
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 POLICY = DriftPolicy(
     min_rows=200,
     psi_warning=0.1,
@@ -65,6 +68,7 @@ class World:
     make_release: Callable[..., Release]
     scorers: dict[str, Scorer] = field(default_factory=dict)
     segments: int = 0
+    policies: defaultdict[str, Policy] = field(default_factory=lambda: defaultdict(Policy))
 
     def release(self, name: str = "iris", seed: int = 0, baseline_rows: int = 2000) -> str:
         """Store a release whose baseline is its predictions for generated records."""
@@ -152,7 +156,7 @@ class World:
             detector=DriftDetector(self.store, self.ledger, self.clock, policy, page_rows=0),
             use_cases={name: use_case(name) for name in ("iris", "spam")},
             flush=lambda: None,
-            retrain=RetrainPolicy("drift", frozenset({Environment.PRODUCTION})),
+            retraining=Retraining(self.store, self.clock, self.policies.__getitem__, HOUR),
             webhook=None,
             revise_period=timedelta(hours=24),
         )
@@ -184,4 +188,5 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "GATEWAY_URL": f"http://127.0.0.1:{free_port()}",
         "GATEWAY_API_KEY": "key",
         "DRIFT_PAGES": "false",
+        "POLICY_FOLDER": str(tmp_path / "policies"),
     }

@@ -13,8 +13,15 @@ from drift_detector.window import Window, next_tick, parse_time, window_between
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.drift_reports import read_reports
-from platform_core.errors import InvalidInput, UnknownUseCase, UpstreamUnavailable
+from platform_core.errors import (
+    ConfigurationError,
+    InvalidInput,
+    UnknownUseCase,
+    UpstreamUnavailable,
+)
 from platform_core.hashing import sha256_bytes
+from platform_core.policies.contract import Mode, Policy, RetrainingPolicy
+from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import baseline_path, drift_report_folder
 from use_cases import use_case
 
@@ -234,13 +241,65 @@ def test_no_request_without_drift_or_in_staging_or_against_the_policy(world, rec
     window = last_hour(world)
     assert [r.retrain_request for r in world.job().run(window).reports] == [None, None]
     world.log(release, records_of(case, 900, 3, drift=1.0))
-    never = replace(world.job().retrain, on="never")
-    assert world.job(retrain=never).run(window).reports[1].retrain_request is None
+    world.policies["iris"] = Policy(retraining=RetrainingPolicy(mode=Mode.MANUAL))
+    assert world.job().run(window).reports[1].retrain_request is None
+    del world.policies["iris"]
     world.serve(other)
     report = world.job().run(window).reports[1]
     assert report.verdict is DriftVerdict.DRIFT
     assert report.retrain_request is None, "production serves another release"
     assert list(world.store.list("drift-reports/_retrain-requests")) == []
+
+
+def test_a_suggested_retraining_names_its_evidence_and_waits_for_approval(world, records_of):
+    suggest = RetrainingPolicy(mode=Mode.SUGGEST, approvers=2)
+    world.policies["iris"] = Policy(retraining=suggest)
+    world.log(world.release(), records_of(use_case("iris"), 300, 1, drift=1.0))
+    (report,) = world.job().run(last_hour(world)).reports
+    (request,) = RetrainRequests(world.store).all()
+    assert request.request_id == report.retrain_request
+    assert (request.approvals, request.window_end) == (2, report.end)
+    assert report.report_id in request.evidence
+    assert not RetrainRequests(world.store).may_run(request)
+
+
+def test_a_later_window_of_the_day_is_held_back_by_the_cool_down(world, records_of):
+    release = world.release()
+    requested = []
+    for hour in range(3):
+        records = records_of(use_case("iris"), 300, hour, drift=1.0)
+        world.log(release, records, at=world.clock.now() - HOUR / 2)
+        (report,) = world.job().run(last_hour(world)).reports
+        requested.append(bool(report.retrain_request))
+        world.clock.advance((1 + 23 * hour) * HOUR)
+    assert requested == [True, False, True]
+    assert len(list(RetrainRequests(world.store).all())) == 2
+
+
+def test_an_older_window_requests_nothing_after_a_later_one(world, records_of):
+    """Somebody measures windows of last week: what they found is no reason to act today."""
+    release = world.release()
+    noon = world.clock.now()
+    for hours in (30, 0):
+        at = noon - hours * HOUR - HOUR / 2
+        world.log(release, records_of(use_case("iris"), 300, hours, drift=1.0), at=at)
+    later, earlier = (
+        world.job().run(Window(end - HOUR, end), "iris", Environment.PRODUCTION).reports[0]
+        for end in (noon, noon - 30 * HOUR)
+    )
+    assert later.retrain_request
+    assert (earlier.verdict, earlier.retrain_request) == (DriftVerdict.DRIFT, None)
+
+
+def test_an_invalid_policy_requests_nothing_and_the_report_is_written(world, records_of, caplog):
+    def invalid(use_case: str) -> Policy:
+        raise ConfigurationError("the policy iris.toml is invalid: retraining.mode")
+
+    world.log(world.release(), records_of(use_case("iris"), 300, 1, drift=1.0))
+    retraining = replace(world.job().retraining, policy_of=invalid)
+    (report,) = world.job(retraining=retraining).run(last_hour(world)).reports
+    assert (report.verdict, report.retrain_request) == (DriftVerdict.DRIFT, None)
+    assert "iris.toml is invalid" in caplog.text
 
 
 def test_a_report_with_alarms_is_one_log_line(world, records_of, caplog):

@@ -122,6 +122,7 @@ def test_a_failed_flush_is_reported(receiver, failure):
 
 def settings(**changes: object) -> DriftSettings:
     required = {"blob_store_url": "file:///x", "gateway_url": "http://x", "gateway_api_key": "k"}
+    required |= {"policy_folder": "/x"}
     return DriftSettings(**required | changes)
 
 
@@ -129,10 +130,3 @@ def settings(**changes: object) -> DriftSettings:
 def test_only_http_receivers_are_accepted(url):
     with pytest.raises(ConfigurationError, match="DRIFT_WEBHOOK_URL"):
         settings(drift_webhook_url=url)
-
-
-def test_environments_are_a_comma_separated_list():
-    both = settings(drift_retrain_environments="production, staging")
-    assert {e.value for e in both.drift_retrain_environments} == {"production", "staging"}
-    with pytest.raises(ConfigurationError):
-        settings(drift_retrain_environments="prod")

@@ -50,7 +50,7 @@ locals {
     webhook-monitoring       = { from = ["anywhere"], to = ["monitoring"], ports = ["10250"], pods = { app = "kube-prometheus-stack-operator" } }
 
     # --- Prometheus ---------------------------------------------------------------------------
-    metrics-sidecars         = { from = ["monitoring"], to = ["serving", "mlflow", "istio-system"], ports = ["15020"], pods = {} }
+    metrics-sidecars         = { from = ["monitoring"], to = ["serving", "mlflow", "kubeflow", "istio-system"], ports = ["15020"], pods = {} }
     metrics-ray              = { from = ["monitoring"], to = ["ray"], ports = ["8080"], pods = {} }
     metrics-istiod           = { from = ["monitoring"], to = ["istio-system"], ports = ["15014"], pods = { app = "istiod" } }
     metrics-cert-manager     = { from = ["monitoring"], to = ["cert-manager"], ports = ["9402"], pods = {} }

@@ -38,6 +38,7 @@ class Answer:
     failed: bool = False
     label: str | None = None
     prediction_id: str | None = None
+    request_id: str | None = None
     purpose: str = "live"
 
 
@@ -92,7 +93,7 @@ class World:
         start, self.segments = self.clock.now(), self.segments + 1
         rows, labels = [], []
         for number, one in enumerate(answers):
-            time = start + timedelta(milliseconds=number)
+            time = start + timedelta(milliseconds=0 if one.request_id else number)
             prediction_id = one.prediction_id or new_prediction_id(milliseconds(time))
             rows.append(_row(one, prediction_id, time))
             if one.label is not None:
@@ -113,7 +114,7 @@ class World:
 def _row(one: Answer, prediction_id: str, time: datetime) -> dict[str, Any]:
     return {
         "prediction_id": prediction_id,
-        "request_id": prediction_id,
+        "request_id": one.request_id or prediction_id,
         "time": time,
         "use_case": "iris",
         "environment": "production",

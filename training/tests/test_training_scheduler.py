@@ -1,15 +1,20 @@
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import REGISTRY
 
 from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.contracts.release import ImportedModel
 from platform_core.errors import DataUnchanged, PlatformError, Refused, UpstreamUnavailable
+from platform_core.reports.retrain_requests import RetrainRequests
 from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 from scoring import load_lineage
+from training.metrics import DONE, FAILED, POSTPONED, UNCHANGED, begin_counting
 from training.parameters import RunParameters, RunRequest
 from training.retraining import RetrainSources
 from training.scheduler import Scheduler
+
+STATUSES = (DONE, FAILED, POSTPONED, UNCHANGED)
 
 
 class Runs:
@@ -67,6 +72,17 @@ def test_a_request_that_was_taken_up_elsewhere_is_left_alone(blob_store, ask) ->
     assert runs.started == []
 
 
+def test_a_suggested_request_waits_for_its_approval(blob_store, ask) -> None:
+    request = ask("one").model_copy(update={"approvals": 1})
+    blob_store.write(retrain_request_path("one"), request.model_dump_json().encode())
+    runs = Runs()
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 0
+    assert not blob_store.exists(f"{RETRAIN_REQUESTS}/one.taken")
+    RetrainRequests(blob_store).approve("one")
+    assert Scheduler(blob_store, runs, RetrainSources(blob_store)).run_pending() == 1
+    assert [name for name, _ in runs.started] == ["retrain-one"]
+
+
 def test_what_a_stopped_scheduler_had_begun_is_taken_up_again(blob_store, ask) -> None:
     ask("begun")
     ask("done", "spam")
@@ -87,6 +103,26 @@ def test_a_failed_run_keeps_its_reason_and_does_not_stop_the_others(blob_store, 
     assert [request.use_case for _, request in runs.started] == ["iris", "spam"]
     assert b"minimum" in blob_store.read(f"{RETRAIN_REQUESTS}/a.failed")
     assert blob_store.exists(f"{RETRAIN_REQUESTS}/b.done")
+
+
+def test_the_metrics_count_requests_by_how_their_runs_ended(blob_store, ask) -> None:
+    ask("a", "iris")
+    ask("b", "spam")
+    before = {(c, s): _requests(c, s) for c in ("iris", "spam") for s in STATUSES}
+    Scheduler(blob_store, Runs(failing="iris"), RetrainSources(blob_store)).run_pending()
+    error = UpstreamUnavailable("no server")
+    ask("c", "iris")
+    Scheduler(blob_store, Runs("iris", error), RetrainSources(blob_store)).run_pending()
+    counted = {key: _requests(*key) - value for key, value in before.items()}
+    ended = {("iris", "failed"), ("iris", "postponed"), ("spam", "done")}
+    assert {key for key, count in counted.items() if count == 1} == ended
+    assert sum(counted.values()) == 3
+
+
+def _requests(use_case: str, status: str) -> float:
+    begin_counting([use_case])
+    labels = {"use_case": use_case, "status": status}
+    return REGISTRY.get_sample_value("training_retraining_requests_total", labels)
 
 
 def test_a_damaged_request_does_not_stop_the_others(blob_store, ask, capsys) -> None:

@@ -25,8 +25,9 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
         *_candidates(settings),
         _gateway(settings),
         _release_controller(settings),
+        _console(settings),
         Program("monitor", _module("drift_detector")),
-        Program("scheduler", _module("training")),
+        _scheduler(settings),
     ]
 
 
@@ -148,6 +149,28 @@ def _release_controller(settings: EmbeddedSettings) -> Program:
         ports=(Port(port, "CONTROLLER_PORT"),),
         probe=Probe(f"{url}/health/live"),
         url=url,
+    )
+
+
+def _console(settings: EmbeddedSettings) -> Program:
+    port = settings.console_port
+    url = f"http://127.0.0.1:{port}"
+    return Program(
+        "console",
+        _module("console"),
+        ports=(Port(port, "CONSOLE_PORT"),),
+        probe=Probe(f"{url}/health/live"),
+        url=url,
+    )
+
+
+def _scheduler(settings: EmbeddedSettings) -> Program:
+    port = settings.scheduler_port
+    return Program(
+        "scheduler",
+        _module("training"),
+        ports=(Port(port, "SCHEDULER_PORT"),),
+        probe=Probe(f"http://127.0.0.1:{port}/metrics"),
     )
 
 

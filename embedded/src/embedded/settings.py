@@ -32,6 +32,8 @@ class EmbeddedSettings(RegistrySettings, RaySettings, ServingSettings, GatewayCl
     platform_config: Path
     model_repository: Path
     controller_port: int = Port
+    console_port: int = Port
+    scheduler_port: int = Port
     embedded_staging_grpc_port: int = Port
     embedded_staging_candidates_grpc_port: int = Port
     embedded_production_grpc_port: int = Port

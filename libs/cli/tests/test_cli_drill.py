@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.drill.links import Link, LinkStatus, follow
+from cli.drill.links import Link, follow
 from platform_core.clock import ManualClock
+from platform_core.contracts.drill_report import LinkStatus
 from platform_core.errors import Refused, Unavailable
 
 WORKED, SILENT, FAILED, NOT_REACHED = LinkStatus

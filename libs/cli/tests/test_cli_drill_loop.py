@@ -14,13 +14,19 @@ from platform_core.changes import Changes
 from platform_core.clock import ManualClock
 from platform_core.contracts.comparison import Comparison
 from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.drill_report import DrillReport, LinkResult
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
 from platform_core.contracts.serving_state import Canary, ServingRole, ServingState, Shadow
 from platform_core.errors import NotFound, Refused, Unavailable
 from platform_core.ledger import Ledger
-from platform_core.storage import comparison_path, drift_report_path, retrain_request_path
+from platform_core.storage import (
+    DRILL_REPORT,
+    comparison_path,
+    drift_report_path,
+    retrain_request_path,
+)
 from use_cases import use_case
 
 OLD, NEW = "a" * 32, "b" * 32
@@ -38,6 +44,8 @@ class Gateway(BaseHTTPRequestHandler):
         self.calls.append((dict(self.headers), body))
         if self.path == "/feedback":
             content = {"accepted": len(body["labels"]), "rejected": []}
+        elif "records" not in body:
+            content = {"prediction_id": new_prediction_id(milliseconds(datetime.now(UTC)))}
         else:
             ids = [new_prediction_id(milliseconds(datetime.now(UTC))) for _ in body["records"]]
             content = {"predictions": [{"prediction_id": one} for one in ids]}
@@ -215,3 +223,13 @@ def test_a_gateway_that_is_away_is_unavailable():
     with pytest.raises(Unavailable, match="no gateway at"):
         traffic.send(10)
     traffic.close()
+
+
+def test_the_results_are_kept_for_the_metrics(world, loop):
+    results = [
+        LinkResult(link="alarm", status="worked", seconds=1.5, detail="drift"),
+        LinkResult(link="request", status="silent", seconds=600, detail="nothing happened"),
+    ]
+    loop.keep(results)
+    kept = DrillReport.model_validate_json(world.store.read(DRILL_REPORT))
+    assert (kept.ended, list(kept.links)) == (world.clock.now(), results)

@@ -1,5 +1,6 @@
 """Policies: what files may say, and what they lead to."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_core.contracts.comparison import ComparisonVerdict
+from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action
+from platform_core.contracts.quality_report import QualityEstimate, QualityMethod
 from platform_core.contracts.serving_state import Canary, ServingState, Shadow
 from platform_core.errors import ConfigurationError
 from platform_core.policies import (
@@ -76,6 +80,14 @@ def test_a_use_case_without_a_file_has_the_defaults(tmp_path):
     modes = (policy.rollback.mode, policy.promotion.mode, policy.retraining.mode)
     assert modes == (Mode.AUTO, Mode.SUGGEST, Mode.AUTO)
     assert policy.promotion.begin is Mode.MANUAL
+
+
+def test_the_default_file_is_the_policy_of_the_others(tmp_path):
+    (tmp_path / "default.toml").write_text("[retraining]\nmode = 'manual'\n")
+    (tmp_path / "spam.toml").write_text("[retraining]\nmode = 'suggest'\n")
+    folder = PolicyFolder(tmp_path)
+    assert folder.policy("iris").retraining.mode is Mode.MANUAL
+    assert folder.policy("spam").retraining.mode is Mode.SUGGEST
 
 
 def test_a_changed_file_counts_at_once(tmp_path):
@@ -194,8 +206,35 @@ def test_the_first_step_of_a_new_release():
     assert first_step(auto, ServingState()) is None
 
 
+def report(hour: int, mark: str, release: str = "a" * 32, **changes) -> DriftReport:
+    """Return a report of the hour that ends then: `x` harmful, `.` not, `?` could not be judged."""
+    end = NOON + hour * HOUR
+    values = {
+        "report_id": f"{release[:4]}{hour}",
+        "use_case": "spam",
+        "environment": "production",
+        "release_id": release,
+        "start": end - HOUR,
+        "end": end,
+        "created_at": end,
+        "rows": 500,
+        "verdict": "ok",
+        "harmful": None if mark == "?" else mark == "x",
+        "score": None,
+        "columns": (),
+        "class_shares": {},
+        "alarms": (),
+        "looks": 1,
+    }
+    return DriftReport.model_validate(values | changes)
+
+
+def reports(pattern: str) -> list[DriftReport]:
+    return [report(hour, mark) for hour, mark in enumerate(pattern)]
+
+
 def acted(policy: Policy, pattern: str) -> list[tuple[int, str, bool]]:
-    found = simulate(policy, windows(pattern))
+    found = simulate(policy, reports(pattern), (), HOUR)
     return [((one.time - NOON) // HOUR, one.action, one.held_back) for one in found]
 
 
@@ -217,3 +256,65 @@ def test_a_simulation_names_every_action_and_what_the_limits_hold_back():
         (2, "rollback", False),
     ]
     assert acted(Policy(), "..??.") == []
+
+
+RETRAINING = Policy(
+    rollback=RollbackPolicy(mode=Mode.MANUAL),
+    retraining=RetrainingPolicy(cool_down_hours=24, budget_per_week=2),
+)
+BELOW = QualityEstimate("f1", 0.6, 0.5, 0.7, limit=0.8)
+
+
+def retrained(policy: Policy, *found: DriftReport) -> list[tuple[int, str, bool]]:
+    actions = simulate(policy, found, (), HOUR)
+    return [((one.time - NOON) // HOUR, one.release_id[0], one.held_back) for one in actions]
+
+
+def test_the_cool_down_is_of_a_release_and_the_budget_of_the_use_case():
+    a, b, c = ("a" * 32, "b" * 32, "c" * 32)
+    history = [report(0, "x", a), report(1, "x", a), report(2, "x", b), report(3, "x", c)]
+    assert retrained(RETRAINING, *history) == [
+        (0, "a", False),
+        (1, "a", True),
+        (2, "b", False),
+        (3, "c", True),
+    ]
+
+
+def test_parts_of_windows_count_only_where_they_are_harmful():
+    part = {"start": NOON - HOUR / 4, "looks": 0}
+    assert retrained(RETRAINING, report(0, ".", drifted=True, **part)) == []
+    assert retrained(RETRAINING, report(0, "x", **part)) == [(0, "a", False)]
+    by_hand = report(0, ".", drifted=True, start=NOON - HOUR / 4)
+    assert retrained(RETRAINING, by_hand) == [(0, "a", False)]
+
+
+def test_windows_that_overlap_count_once():
+    two = RetrainingPolicy(windows=Windows(at_least=2, out_of=3))
+    policy = RETRAINING.model_copy(update={"retraining": two})
+    overlapping = report(1, "x", start=NOON - HOUR / 2)
+    assert retrained(policy, report(0, "x"), overlapping) == []
+    assert retrained(policy, report(0, "x"), report(1, "x")) == [(1, "a", False)]
+
+
+@pytest.mark.parametrize(
+    ("on", "method", "due"),
+    [
+        (Finding.BELOW_GATE, QualityMethod.ESTIMATED, True),
+        (Finding.BELOW_GATE, QualityMethod.LABELS, True),
+        (Finding.LABELLED_BELOW_GATE, QualityMethod.ESTIMATED, False),
+        (Finding.LABELLED_BELOW_GATE, QualityMethod.PREDICTION_POWERED, True),
+        (Finding.DRIFTED, QualityMethod.LABELS, False),
+    ],
+)
+def test_quality_below_a_gate_is_a_finding_of_its_own(on, method, due):
+    policy = RETRAINING.model_copy(update={"retraining": RetrainingPolicy(on={on})})
+    quality = (replace(BELOW, method=method),)
+    assert bool(retrained(policy, report(0, "x", quality=quality))) is due
+
+
+def test_other_environments_do_not_count():
+    staging = RetrainingPolicy(environments={Environment.STAGING})
+    policy = RETRAINING.model_copy(update={"retraining": staging})
+    assert retrained(policy, report(0, "x")) == []
+    assert retrained(policy, report(0, "x", environment="staging")) == [(0, "a", False)]

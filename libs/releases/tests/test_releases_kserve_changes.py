@@ -65,6 +65,28 @@ def test_promotion_of_a_canary_and_rollback_change_no_pod(api_server, cluster_wo
         assert pods_of(api_server) == before
 
 
+def test_a_shadow_that_becomes_a_canary_keeps_its_pods_and_abort_ends_them(
+    api_server, cluster_world
+):
+    world = cluster_world
+    old, new = world.release(0), world.release(1)
+    world.promote(old)
+    assert world.apply(Action.SHADOW, new).status is APPLIED
+    assert world.state().shadow.release_id == new
+    before = pods_of(api_server)
+    begin = time.monotonic()
+    assert world.apply(Action.CANARY, new, percent=10).status is APPLIED
+    assert time.monotonic() - begin < POINTER_SECONDS
+    assert (world.state().shadow, world.state().canary.release_id) == (None, new)
+    assert pods_of(api_server) == before
+    assert world.apply(Action.ABORT).status is APPLIED
+    world.clock.advance(timedelta(days=1))
+    world.service.reconcile("iris", PRODUCTION)
+    assert names(api_server) == {service_name("iris", PRODUCTION, old)}
+    assert wait_until(lambda: len(pods_of(api_server)) == len(before) - 2, 10)
+    assert world.deployer.is_stable(PRODUCTION, "iris", old)
+
+
 def test_a_release_without_a_role_loses_its_pods_after_the_warm_time(api_server, cluster_world):
     world = cluster_world
     old, new = world.release(0), world.release(1)

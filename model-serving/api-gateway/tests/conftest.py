@@ -234,14 +234,18 @@ def _activate(store: BlobStore, release: Release, environment: Environment) -> N
 
 
 @pytest.fixture
-def set_state() -> Callable[[BlobStore, str, Environment, ServingState], LedgerEntry]:
+def set_state() -> Callable[..., LedgerEntry]:
     return _set_state
 
 
 def _set_state(
-    store: BlobStore, name: str, environment: Environment, state: ServingState
+    store: BlobStore,
+    name: str,
+    environment: Environment,
+    state: ServingState,
+    time: datetime = NOON,
 ) -> LedgerEntry:
-    """Write to the ledger that `environment` serves this."""
+    """Write to the ledger that `environment` serves this since `time`."""
     change = Change(
         use_case=name,
         environment=environment,
@@ -253,7 +257,7 @@ def _set_state(
         reason="test",
         status=ChangeStatus.APPLIED,
     )
-    return Ledger(store, ManualClock(NOON)).append(change)
+    return Ledger(store, ManualClock(time)).append(change)
 
 
 @dataclass

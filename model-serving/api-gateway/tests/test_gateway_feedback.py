@@ -1,11 +1,15 @@
 """`POST /feedback`: what becomes of labels, and that they are there when the response is."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
+from platform_core.errors import UpstreamUnavailable
+from platform_core.ports.blob_store import BlobInfo
 from records import read_labels
 from use_cases import use_case
 
@@ -127,6 +131,56 @@ async def test_a_body_of_another_form_is_422(running, body) -> None:
     response = await running.ask("POST", "/feedback", json=body)
     assert response.status_code == 422
     assert response.json()["code"] == "invalid-record"
+
+
+class Outage(LocalBlobStore):
+    """A store that does not answer while it is `down`, or takes nothing while it is `full`."""
+
+    down = full = False
+
+    def list(self, prefix: str) -> Iterator[BlobInfo]:
+        if self.down:
+            raise UpstreamUnavailable("the blob store does not answer")
+        return super().list(prefix)
+
+    def write(self, path: str, data: bytes) -> str:
+        if self.down or self.full:
+            raise UpstreamUnavailable("the blob store is full")
+        return super().write(path, data)
+
+
+@pytest.mark.parametrize("state", ["down", "full"])
+async def test_labels_wait_on_disk_while_the_blob_store_takes_nothing(serve, tmp_path, state):
+    store = Outage(tmp_path / "blob")
+    running = await serve(store=store)
+    known, *_ = await predicted(running)
+    await send(running, {"prediction_id": known, "label": "spam"})
+    setattr(store, state, True)
+    new = (await running.predict()).json()["prediction_id"]
+    labels = [{"prediction_id": one, "label": "ham"} for one in (known, new)]
+    assert await send(running, *labels) == {**NONE, "replaced": 1, "pending": 1}
+    assert await send(running, *labels) == {**NONE, "unchanged": 2}
+    flushed = await running.ask("POST", "/admin/inference-log/flush", "admin")
+    assert (flushed.status_code, flushed.json()["code"]) == (503, "upstream-unavailable")
+    setattr(store, state, False)
+    assert sorted(await stored(running)) == sorted([(known, "spam"), (known, "ham"), (new, "ham")])
+
+
+async def test_labels_are_refused_and_not_lost_while_the_disk_is_full(serve, tmp_path):
+    """Without a 202 the sender still has the label, and is told when to send it again."""
+    running = await serve()
+    (one,) = await predicted(running)
+    label = {"prediction_id": one, "label": "ham"}
+    body = {"use_case": "spam", "labels": [label]}
+    spool = running.spool.rename(tmp_path / "gone")
+    running.spool.touch()
+    refused = await running.ask("POST", "/feedback", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (503, "inference-log-unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    running.spool.unlink()
+    spool.rename(running.spool)
+    assert await send(running, label) == {**NONE, "accepted": 1}
+    assert await stored(running) == [(one, "ham")]
 
 
 async def test_a_viewer_may_not_send_labels(running) -> None:

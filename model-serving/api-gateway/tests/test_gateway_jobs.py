@@ -353,3 +353,38 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(ready, final) -> None:
     assert response.status_code == 409
     assert response.json()["code"] == "job-ended"
     assert not ready.store.exists(cancel_path(job_id))
+
+
+async def test_jobs_are_listed_from_the_newest_in_pages(ready) -> None:
+    ids = []
+    for number in range(3):
+        response = await submit(ready, output_path=f"batch/out-{number}")
+        ids.append(response.json()["job_id"])
+    write(ready, ids[0], status=JobStatus.RUNNING, rows_total=200, rows_done=50)
+    ids.sort(reverse=True)
+    first = (await ready.ask("GET", "/batch", "viewer", params={"limit": "2"})).json()
+    assert [job["job_id"] for job in first["jobs"]] == ids[:2]
+    query = {"limit": "2", "cursor": first["cursor"]}
+    second = (await ready.ask("GET", "/batch", "viewer", params=query)).json()
+    assert [job["job_id"] for job in second["jobs"]] == ids[2:]
+    assert second["cursor"] is None
+    running = (await ready.ask("GET", "/batch", "viewer", params={"status": "running"})).json()
+    assert [job["progress"] for job in running["jobs"]] == [25]
+    other = (await ready.ask("GET", "/batch", "viewer", params={"use_case": "iris"})).json()
+    assert other == {"jobs": [], "cursor": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [({"status": "lost"}, 422), ({"use_case": "none"}, 404), ({"limit": "0"}, 422)],
+)
+async def test_a_list_of_jobs_that_cannot_be_is_refused(ready, query, status) -> None:
+    response = await ready.ask("GET", "/batch", "viewer", params=query)
+    assert response.status_code == status
+
+
+async def test_a_request_that_cannot_be_read_does_not_hide_the_other_jobs(ready) -> None:
+    job_id = await submitted(ready)
+    ready.store.write(job_path("f" * 32), b"{}")
+    listed = (await ready.ask("GET", "/batch", "viewer")).json()["jobs"]
+    assert [job["job_id"] for job in listed] == [job_id]

@@ -1,7 +1,7 @@
 """What is served, whether it drifts, whether it is ready, and the metrics."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -9,7 +9,7 @@ from api_gateway.operations.documents import DriftInfo, HealthReport, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.serving_state import model_name
+from platform_core.contracts.serving_state import Canary, ServingState, model_name
 from platform_core.errors import UpstreamUnavailable
 from platform_core.storage import drift_report_folder
 
@@ -139,7 +139,8 @@ async def test_the_gauges_show_the_latest_report_and_only_measured_values(nothin
     assert "gateway_drift_score{" not in text
     assert f'gateway_drift_verdict{{{place},verdict="drift"}} 1.0' in text
     assert f'gateway_drift_verdict{{{place},verdict="ok"}} 0.0' in text
-    assert 'environment="production"' not in text
+    of_reports = [line for line in text.splitlines() if line.startswith("gateway_drift")]
+    assert not [line for line in of_reports if 'environment="production"' in line]
 
 
 async def test_metrics_count_requests_and_answers(running, releases) -> None:
@@ -297,6 +298,59 @@ async def test_the_ledger_says_which_release_was_served_at_a_time(
         assert answer == {"staging": served, "production": None}
 
 
+async def test_a_canary_does_not_change_since_when_the_stable_release_serves(
+    nothing_served, releases, activate, set_state
+) -> None:
+    running, stable = nothing_served, releases["spam"].id
+    begin = running.clock.now()
+    activate(running.store, releases["spam"], Environment.PRODUCTION)
+    canary = Canary(release_id="b" * 32, percent=10, change_id="c")
+    later = begin + timedelta(hours=1)
+    for percent in (10, 20):
+        state = ServingState(stable=stable, canary=canary.model_copy(update={"percent": percent}))
+        set_state(running.store, "spam", Environment.PRODUCTION, state, later)
+        later += timedelta(hours=1)
+    await running.gateway.catalog.refresh()
+    running.clock.advance(timedelta(hours=4))
+    shown = (await running.ask("GET", "/releases/spam", "viewer")).json()
+    roles = shown["states"]["production"]["roles"]
+    assert datetime.fromisoformat(roles["stable"]["since"]) == begin
+    assert datetime.fromisoformat(roles["canary"]["since"]) == begin + timedelta(hours=1)
+    assert datetime.fromisoformat(shown["stable"]["production"]["since"]) == begin
+
+
+async def test_the_caller_is_named_with_its_role(running) -> None:
+    for role in ("viewer", "operator", "admin"):
+        answer = (await running.ask("GET", "/caller", role)).json()
+        assert answer == {"name": f"test-{role}", "role": role}
+
+
 async def test_a_time_without_a_time_zone_is_422(running) -> None:
     answer = await running.ask("GET", "/releases/spam", params={"at": "2026-01-05T12:00:00"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-record")
+
+
+class CountingStore(LocalBlobStore):
+    """Remembers which objects were read."""
+
+    def __init__(self, root) -> None:
+        super().__init__(root)
+        self.objects: list[str] = []
+
+    def read(self, path: str) -> bytes:
+        self.objects.append(path)
+        return super().read(path)
+
+
+async def test_a_refresh_reads_only_what_has_changed(serve, tmp_path) -> None:
+    running = await serve(store=CountingStore(tmp_path / "counted"))
+    store_report(running.store, report(running.clock))
+    await running.gateway.catalog.refresh()
+    running.store.objects.clear()
+    await running.gateway.catalog.refresh()
+    assert running.store.objects == []
+    store_report(running.store, report(running.clock, score=0.7))
+    await running.gateway.catalog.refresh()
+    assert [path.partition("/")[0] for path in running.store.objects] == ["drift-reports"]
+    (latest,) = running.gateway.catalog.reports
+    assert latest.score == 0.7

@@ -191,7 +191,9 @@ async def test_the_states_of_all_use_cases_are_shown(running, releases, set_stat
     set_state(running.store, "spam", Environment.STAGING, state)
     await running.gateway.catalog.refresh()
     found = (await running.ask("GET", "/releases", "viewer")).json()
-    assert found["spam"]["staging"] == {"state": state.model_dump(), "sequence": 2}
+    shown = found["spam"]["staging"]
+    assert (shown["state"], shown["sequence"]) == (state.model_dump(), 2)
+    assert {role: one["release_id"] for role, one in shown["roles"].items()} == state.releases
     assert found["churn"]["staging"]["state"]["stable"] is None
 
 

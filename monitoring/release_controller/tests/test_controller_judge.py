@@ -95,6 +95,23 @@ def test_a_slow_canary_is_withdrawn(world):
     assert "latency_p50" in worse
 
 
+def test_the_records_of_a_batch_are_one_observation_of_latency(world):
+    """Two slow batches of a hundred records say no more than two slow requests."""
+    world.serve(canary(), Action.CANARY)
+    world.answer([Answer("stable", CLASSES[0]) for _ in range(400)])
+    for number in range(2):
+        one = {"request_id": f"batch{number}", "milliseconds": 40.0}
+        world.answer([Answer("canary", CLASSES[0], **one) for _ in range(100)])
+    comparison = judged(world)
+    assert comparison.candidate_answers == 200
+    latency = {c.name: c for c in comparison.criteria}["latency_p50"]
+    assert (latency.candidate_records, latency.estimate) == (2, 1.0)
+    assert (
+        comparison.verdict is ComparisonVerdict.UNDECIDED
+        or latency.verdict is ComparisonVerdict.WORSE
+    )
+
+
 def test_only_live_records_since_the_trial_began_count(world):
     world.answer(answers(300, {"stable": 0.9, "canary": 0.1}))
     world.clock.advance(timedelta(minutes=5))

@@ -170,4 +170,5 @@ def test_a_release_is_promoted_tried_and_withdrawn(run, settings, store, release
     assert (code, state(store).stable) == (0, old)
     assert output[-1].startswith(f"production serves iris {old} (before: {new})")
     page = httpx.get(f"http://127.0.0.1:{settings['CONTROLLER_PORT']}/metrics").text
-    assert 'release_controller_changes_total{action="rollback",status="applied"} 1.0' in page
+    place = 'environment="production",status="applied",use_case="iris"'
+    assert f'release_controller_changes_total{{action="rollback",{place}}} 1.0' in page

@@ -7,6 +7,7 @@ from threading import Event
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from platform_core.adapters.registry.memory import MemoryRegistry
 from platform_core.changes import Changes
@@ -121,6 +122,36 @@ def test_a_suggestion_waits_for_approval(world):
     world.changes.decide(suggested, "bob", True, "good")
     world.run(controller)
     assert world.status(suggested) is ChangeStatus.APPLIED
+
+
+def waits_since(**labels):
+    """Return the exported time of the oldest waiting change, `None` where nothing waits."""
+    name = "release_controller_oldest_change_timestamp_seconds"
+    place = {"use_case": "iris", "environment": "staging", "action": "deploy"}
+    return REGISTRY.get_sample_value(name, {**place, **labels})
+
+
+def test_the_metrics_show_since_when_changes_wait(world):
+    change = world.submit(approvals=1)
+    world.submit(approvals=1)
+    controller = world.controller()
+    controller.step()
+    requested = world.changes.get(change).request.created_at.timestamp()
+    assert waits_since(waiting_for="approval") == requested
+    assert waits_since(waiting_for="controller") is None
+    world.changes.decide(change, "bob", True, "good")
+    controller.step()
+    assert waits_since(waiting_for="controller") == requested
+    controller.join()
+    controller.step()
+    assert waits_since(waiting_for="controller") is None
+    assert waits_since(waiting_for="approval") > requested
+
+
+def test_the_first_failure_of_a_place_is_an_increase(world):
+    labels = {"use_case": "spam", "environment": "staging", "action": "deploy", "status": "failed"}
+    Reconciler(world.service, ["spam"].copy).step()
+    assert REGISTRY.get_sample_value("release_controller_changes_total", labels) == 0
 
 
 def test_a_rejected_change_is_never_applied(world):

@@ -1,8 +1,6 @@
 """The scheduler: each retrain request becomes one pipeline run, exactly once."""
 
-from collections.abc import Callable, Iterator
-
-from pydantic import ValidationError
+from collections.abc import Callable
 
 from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.errors import (
@@ -13,7 +11,9 @@ from platform_core.errors import (
     Unavailable,
 )
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
+from platform_core.reports.retrain_requests import RetrainRequests
+from platform_core.storage import retrain_request_path
+from training import metrics
 from training.parameters import RunRequest
 from training.progress import show
 from training.retraining import RetrainSources
@@ -34,48 +34,50 @@ class Scheduler:
     ) -> None:
         """`start(name, request)` runs the pipeline to its end."""
         self._store = store
+        self._requests = RetrainRequests(store, show)
         self._start = start
         self._sources = sources
 
     def run_pending(self) -> int:
-        """Run every request that is not taken yet; return how many.
+        """Run every request that is not taken yet and needs no approval; return how many.
 
         A run that fails is marked with its reason and does not stop the others. When a server is
         unavailable, the request stays open, and its run is continued the next time.
         """
-        pending = [request for request in self._requests() if self._take(request)]
+        known = self._requests.all()
+        pending = [one for one in known if self._requests.may_run(one) and self._take(one)]
         for request in pending:
             show(f"retraining {request.use_case}: {request.reason}")
-            try:
-                self._start(f"retrain-{request.request_id}", self._run(request))
-            except DataUnchanged as error:
-                self._mark(request, UNCHANGED, str(error))
-            except Unavailable as error:
-                show(f"retraining {request.use_case} is tried again later: {error}")
-                self._store.delete(self._marker(request, TAKEN))
-            except PlatformError as error:
-                self._mark(request, FAILED, str(error))
-            else:
-                self._mark(request, DONE, "")
+            with metrics.processing(request.use_case):
+                status = self._process(request)
+            metrics.REQUESTS.labels(request.use_case, status).inc()
         return len(pending)
+
+    def _process(self, request: RetrainRequest) -> str:
+        """Run a request to its end; return how it ended."""
+        try:
+            self._start(f"retrain-{request.request_id}", self._run(request))
+        except DataUnchanged as error:
+            self._mark(request, UNCHANGED, str(error))
+            return metrics.UNCHANGED
+        except Unavailable as error:
+            show(f"retraining {request.use_case} is tried again later: {error}")
+            self._store.delete(self._marker(request, TAKEN))
+            return metrics.POSTPONED
+        except PlatformError as error:
+            self._mark(request, FAILED, str(error))
+            return metrics.FAILED
+        self._mark(request, DONE, "")
+        return metrics.DONE
 
     def resume(self) -> None:
         """Release the requests that a stopped scheduler had taken and not finished, so that they
         are run again. Called once at the start: one scheduler runs at a time.
         """
-        for request in self._requests():
+        for request in self._requests.all():
             ended = (self._marker(request, suffix) for suffix in (DONE, FAILED, UNCHANGED))
             if not any(self._store.exists(marker) for marker in ended):
                 self._store.delete(self._marker(request, TAKEN))
-
-    def _requests(self) -> Iterator[RetrainRequest]:
-        for blob in self._store.list(RETRAIN_REQUESTS):
-            if not blob.path.endswith(".json"):
-                continue
-            try:
-                yield RetrainRequest.model_validate_json(self._store.read(blob.path))
-            except ValidationError as error:
-                show(f"{blob.path} is not a retrain request: {error.error_count()} errors")
 
     def _take(self, request: RetrainRequest) -> bool:
         try:

@@ -39,7 +39,8 @@ class TrainingSettings(Settings):
     every `kfp_poll_seconds`. `ray_steps` says where the steps that compute on Ray run: in their
     own process (`driver`, on a node of the cluster) or as jobs of the cluster (`job`).
     `run_id` is the run a step belongs to, set by what starts the step; with `reuse_step_results`
-    a step that finished with the same inputs and parameters is not repeated. Retrain requests
+    a step that finished with the same inputs and parameters is not repeated. The scheduler
+    serves its metrics at `scheduler_host` and `scheduler_port`. Retrain requests
     are read every `scheduler_interval_seconds`; `retrain_sources` says by use case where the data
     of a retraining comes from, and `auto` takes labelled predictions from `retrain_min_labels` new
     ones on. `smoke_rows` test records are sent to a new release.
@@ -48,6 +49,8 @@ class TrainingSettings(Settings):
     platform_home: Path
     training_image: str
     serving_image: str = ""
+    scheduler_host: str = "127.0.0.1"
+    scheduler_port: int = Field(default=8071, gt=0)
     scheduler_interval_seconds: float = Field(default=30, gt=0)
     retrain_sources: Annotated[Mapping[str, RetrainSource], NoDecode, BeforeValidator(_pairs)] = (
         Field(default_factory=dict)

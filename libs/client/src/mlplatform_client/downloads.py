@@ -1,7 +1,5 @@
 """Downloads: to a file, continued after an interruption, or as a stream."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -11,8 +9,6 @@ import httpx
 from mlplatform_client.errors import MlplatformError, TransferError
 from mlplatform_client.flows import Flow, Pause, Receive, Request, Work
 from mlplatform_client.retries import pause_before
-from mlplatform_client.settings import ClientOptions
-from mlplatform_client.transports import translated
 from mlplatform_client.uploads import Progress
 
 
@@ -88,31 +84,3 @@ def _received(url: str, part: PartialFile, max_retries: int) -> Flow[None]:
                 raise
             failures += 1
             yield Pause(pause)
-
-
-class Download:
-    """A file that is being received: iterate over its chunks."""
-
-    def __init__(self, response: httpx.Response, options: ClientOptions) -> None:
-        self._response = response
-        self._options = options
-
-    @property
-    def size(self) -> int | None:
-        """The number of bytes, `None` if the gateway does not say."""
-        with suppress(KeyError, ValueError):
-            return int(self._response.headers["Content-Length"])
-        return None
-
-    def __iter__(self) -> Iterator[bytes]:
-        with translated(self._options):
-            yield from self._response.iter_bytes()
-
-
-class AsyncDownload(Download):
-    """A file that is being received: iterate over its chunks with `async for`."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with translated(self._options):
-            async for chunk in self._response.aiter_bytes():
-                yield chunk

@@ -41,7 +41,8 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
 
     def __init__(self, flow: Callable[Concatenate[Any, P], Flow[T]]) -> None:
         self._flow = flow
-        self._signature = _signature(flow)
+        returned = get_args(inspect.signature(flow).return_annotation)[-1]
+        self._signature = signature_of(flow).replace(return_annotation=returned)
         self.__doc__ = flow.__doc__
 
     @overload
@@ -66,12 +67,11 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
         return method
 
 
-def _signature(flow: Callable[..., Flow[Any]]) -> inspect.Signature:
-    """Return the signature of a method without `self`, which returns what the flow returns."""
-    given = inspect.signature(flow)
-    *_, returned = get_args(given.return_annotation)
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a method without `self`."""
+    given = inspect.signature(function)
     _, *parameters = given.parameters.values()
-    return given.replace(parameters=parameters, return_annotation=returned)
+    return given.replace(parameters=parameters)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class StreamSource:
         return self._filled_later() if self._asynchronous else self._filled()
 
     def _filled(self) -> bytes:
-        while len(self._buffer) < self._wanted():
+        while len(self._buffer) < self._needed():
             try:
                 self._buffer += self._next()
             except StopIteration:
@@ -82,7 +82,7 @@ class StreamSource:
         return self._checked()
 
     async def _filled_later(self) -> bytes:
-        while len(self._buffer) < self._wanted():
+        while len(self._buffer) < self._needed():
             try:
                 self._buffer += await self._next()
             except StopAsyncIteration:
@@ -92,11 +92,18 @@ class StreamSource:
     def _wanted(self) -> int:
         return min(PIECE_BYTES, self.size - self._start)
 
+    def _needed(self) -> int:
+        """Return how many bytes to read: one more at the end, where there must not be any."""
+        wanted = self._wanted()
+        return wanted + (self._start + wanted == self.size)
+
     def _checked(self) -> bytes:
         wanted = self._wanted()
         if len(self._buffer) < wanted:
             total = self._start + len(self._buffer)
             raise TransferError(f"the stream ended after {total} of {self.size} bytes")
+        if len(self._buffer) > wanted and self._start + wanted == self.size:
+            raise TransferError(f"the stream has more than the {self.size} bytes of its `size`")
         return bytes(self._buffer[:wanted])
 
 
@@ -107,8 +114,10 @@ def upload_file(
     with ExitStack() as stack:
         source = yield Work(lambda: _source(content, size, stack))
         answer = yield Request("PUT", url, headers=_question(source))
+        # Without a digest, what arrived earlier may have been another content of the same size.
+        if source.digest is None and answer.status_code != HTTPStatus.PERMANENT_REDIRECT:
+            raise TransferError(f"{url} is stored already; choose another name, or delete it first")
         if source.digest is None and _received(answer):
-            # What arrived earlier may have been another content of the same size.
             yield Request("DELETE", url)
             answer = yield Request("PUT", url, headers=_question(source))
         failures = 0
@@ -161,6 +170,4 @@ def _piece(source: UploadSource, url: str, start: int, data: bytes) -> Request:
 
 
 def _received(answer: httpx.Response) -> int:
-    if answer.status_code != HTTPStatus.PERMANENT_REDIRECT:
-        return 0
     return parsed(answer, UploadState).received

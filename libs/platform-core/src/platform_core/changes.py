@@ -130,6 +130,11 @@ class Changes:
         found = (path.removesuffix(suffix) for path in paths if path.endswith(suffix))
         return sorted((path.rpartition("/")[2] for path in found), reverse=True)
 
+    def open_ids(self) -> list[str]:
+        """Return the ids of the changes that have not ended, newest first."""
+        paths = (blob.path for blob in self._store.list(OPEN_CHANGES))
+        return sorted((parse_open_change(path) for path in paths), reverse=True)
+
     def open(self) -> Iterator[RecordedChange]:
         """Yield the changes that have not ended, oldest first."""
         for blob in sorted(self._store.list(OPEN_CHANGES), key=lambda blob: blob.path):

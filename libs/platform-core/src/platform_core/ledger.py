@@ -9,13 +9,14 @@ the ledger show this as well.
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from pydantic import ValidationError
 
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Change, ChangeStatus, LedgerEntry
-from platform_core.contracts.serving_state import ServingState
+from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.errors import BlobExists, LedgerConflict, PlatformError, ReleaseRefused
 from platform_core.hashing import sha256_json
 from platform_core.ports.blob_store import BlobInfo, BlobStore
@@ -140,12 +141,44 @@ class Ledger:
         return self._read[key]
 
 
+def role_entries(entries: Sequence[LedgerEntry]) -> dict[ServingRole, LedgerEntry]:
+    """Return, for each role that is filled after `entries` (oldest first), the change since which
+    its release has had it; a change of the percent does not count.
+    """
+    applied = [one for one in entries if one.change.status is ChangeStatus.APPLIED]
+    found: dict[ServingRole, LedgerEntry] = {}
+    for role, release in serving_state(entries).releases.items():
+        for entry in reversed(applied):
+            if entry.change.to_state.releases.get(role) != release:
+                break
+            found[role] = entry
+    return found
+
+
 def serving_state(entries: Sequence[LedgerEntry]) -> ServingState:
     """Return the serving state after `entries` (oldest first)."""
     for entry in reversed(entries):
         if entry.change.status is ChangeStatus.APPLIED:
             return entry.change.to_state
     return ServingState()
+
+
+def stable_since(entries: Sequence[LedgerEntry]) -> datetime | None:
+    """Return since when the stable release has been it without a break, `None` without one."""
+    stable, since = serving_state(entries).stable, None
+    for entry in entries:
+        if entry.change.status is not ChangeStatus.APPLIED:
+            continue
+        if entry.change.to_release != stable:
+            since = None
+        elif since is None:
+            since = entry.time
+    return None if stable is None else since
+
+
+def entries_until(entries: Sequence[LedgerEntry], time: datetime) -> Sequence[LedgerEntry]:
+    """Return those of `entries` (oldest first) that were written by `time`."""
+    return [entry for entry in entries if entry.time <= time]
 
 
 def _conflict(change: Change) -> LedgerConflict:

@@ -69,6 +69,7 @@ class Gateway:
             lambda: self.log.backlog,
             lambda: self.catalog.reports,
             lambda: self.catalog.quality_reports,
+            lambda: self.catalog.drill,
             lambda: self.health.known_services,
         )
         background = (
@@ -76,7 +77,9 @@ class Gateway:
             self.shadows.run(),
             self.records.run(),
             self.catalog.keep_fresh(self.settings.refresh_seconds, self.state_file.update),
-            self.jobs.supervisor.run(self.settings.batch_supervise_seconds),
+            self.jobs.supervisor.run(
+                self.settings.batch_supervise_seconds, self.metrics.observe_jobs
+            ),
         )
         tasks = [asyncio.create_task(task) for task in background]
         try:

@@ -1,83 +1,18 @@
-"""Alerts on a report: log lines, a webhook and retraining requests."""
+"""Alerts on a report: log lines and a webhook."""
 
 import logging
 from dataclasses import dataclass
-from typing import Literal
 
 import httpx
 
 from drift_detector.log import LOGGER
-from platform_core.contracts.drift_report import (
-    DriftReport,
-    DriftScore,
-    DriftVerdict,
-    RetrainRequest,
-)
-from platform_core.contracts.environments import Environment
-from platform_core.errors import BlobExists
-from platform_core.hashing import sha256_json
+from platform_core.contracts.drift_report import DriftReport, DriftScore, DriftVerdict
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import retrain_request_path, webhook_path
+from platform_core.storage import webhook_path
 
 ALERTING = frozenset({DriftVerdict.WARNING, DriftVerdict.DRIFT})
 SCORE_TITLES: dict[DriftScore, str] = {"psi": "PSI", "jensen_shannon": "Jensen-Shannon distance"}
-ID_CHARACTERS = 32
 _log = logging.getLogger(LOGGER)
-
-
-@dataclass(frozen=True)
-class RetrainPolicy:
-    """The statement that requests retraining, and the environments in which it does.
-
-    `drift` includes harm: a harmful window has not always drifted.
-    """
-
-    on: Literal["drift", "harm", "never"]
-    environments: frozenset[Environment]
-
-    def applies(self, report: DriftReport) -> bool:
-        """Say whether a report's statements request retraining."""
-        stated = {
-            "drift": report.drifted or report.harmful,
-            "harm": report.harmful,
-            "never": False,
-        }
-        return bool(stated[self.on]) and report.environment in self.environments
-
-
-def request_retraining(
-    store: BlobStore, policy: RetrainPolicy, report: DriftReport, active: str | None
-) -> str | None:
-    """Request retraining if the policy says so; return the id of the request.
-
-    There is at most one request per release and day, because another run on the same day would
-    train on the same data. A release that the environment no longer serves (`active` is another
-    one) causes none.
-    """
-    requested = (
-        policy.applies(report)
-        and report.release_id is not None
-        and active in {None, report.release_id}
-    )
-    if not requested or report.release_id is None:
-        return None
-    request = RetrainRequest(
-        request_id=_request_id(report),
-        use_case=report.use_case,
-        environment=report.environment,
-        release_id=report.release_id,
-        reason=f"{statement(report)}: {', '.join(report.alarms)}",
-        report_id=report.report_id,
-        created_at=report.created_at,
-        verdict=report.verdict,
-        metric="; ".join(report.harm) or _score(report),
-    )
-    data = request.model_dump_json(indent=1).encode()
-    try:
-        store.create(retrain_request_path(request.request_id), data)
-    except BlobExists:
-        _log.info("retraining was already requested", extra={"fields": _fields(report)})
-    return request.request_id
 
 
 def statement(report: DriftReport) -> str:
@@ -133,19 +68,15 @@ def summary(report: DriftReport) -> str:
     return (
         f"{report.use_case} {report.environment} {report.start:%Y-%m-%dT%H:%M}Z to "
         f"{report.end:%Y-%m-%dT%H:%M}Z, release {report.release_id or 'none'}: "
-        f"{report.verdict}{harm} ({report.rows} rows, {_score(report) or 'no score'}"
+        f"{report.verdict}{harm} ({report.rows} rows, {score_text(report) or 'no score'}"
         f"{alarms}{detail})"
     )
 
 
-def _score(report: DriftReport) -> str:
+def score_text(report: DriftReport) -> str:
+    """Return the largest score of a report in words, "" without one."""
     title = SCORE_TITLES[report.score_name]
     return "" if report.score is None else f"largest {title} {report.score:.3f}"
-
-
-def _request_id(report: DriftReport) -> str:
-    key = [report.use_case, report.environment, report.release_id, f"{report.end:%Y-%m-%d}"]
-    return sha256_json(["retrain", *key])[:ID_CHARACTERS]
 
 
 def _fields(report: DriftReport) -> dict[str, object]:

@@ -2,16 +2,18 @@
 
 from datetime import timedelta
 
-from drift_detector.alerts import RetrainPolicy, Webhook
+from drift_detector.alerts import Webhook
 from drift_detector.detection import DriftDetector, DriftPolicy
 from drift_detector.detection.dominance import DominancePolicy
 from drift_detector.gateway import gateway_flush
 from drift_detector.job import DriftJob
+from drift_detector.policies.retraining import Retraining
 from drift_detector.quality.stored import stored_quality
 from drift_detector.settings import DriftSettings
 from platform_core.adapters.connect import blob_store
 from platform_core.clock import Clock
 from platform_core.ledger import Ledger
+from platform_core.policies import PolicyFolder
 from use_cases import InstalledUseCases
 
 
@@ -29,6 +31,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
         test=settings.sequential_test,
     )
     page_rows = settings.drift_page_rows if settings.drift_pages else 0
+    length = timedelta(minutes=settings.drift_window_minutes)
     webhook = None
     if settings.drift_webhook_url:
         url, timeout = str(settings.drift_webhook_url), settings.drift_webhook_timeout_seconds
@@ -43,10 +46,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             settings.gateway_api_key.get_secret_value(),
             settings.drift_flush_timeout_seconds,
         ),
-        retrain=RetrainPolicy(
-            on=settings.drift_retrain_on,
-            environments=settings.drift_retrain_environments,
-        ),
+        retraining=Retraining(store, clock, PolicyFolder(settings.policy_folder).policy, length),
         webhook=webhook,
         dominance=DominancePolicy(
             share=settings.drift_dominant_class_share,

@@ -79,16 +79,16 @@ def run_backtest(
     as_json: JsonOption = False,
 ) -> None:
     """Say when a policy would have requested retraining or rolled back in the last days."""
-    from drift_detector.backtest import backtest
+    from drift_detector.policies.backtest import backtest
     from drift_detector.settings import DriftSettings
     from platform_core.adapters.connect import blob_store
     from platform_core.clock import SystemClock
     from platform_core.policies import read_policy
 
-    settings, now = DriftSettings(), SystemClock().now()
+    settings, clock = DriftSettings(), SystemClock()
     length = timedelta(minutes=settings.drift_window_minutes)
     read = read_policy(policy)
-    found = backtest(blob_store(settings), read, use_case, environment, now, days, length)
+    found = backtest(blob_store(settings), read, use_case, environment, clock, days, length)
     show(found, as_json, found.lines())
 
 

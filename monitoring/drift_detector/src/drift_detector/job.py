@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from drift_detector.alerts import RetrainPolicy, Webhook, log_alarms, request_retraining
+from drift_detector.alerts import Webhook, log_alarms
 from drift_detector.detection import DriftDetector, ReleaseReport, Target
 from drift_detector.detection.dominance import DominancePolicy, is_dominated, with_dominated
 from drift_detector.gateway import Flush
 from drift_detector.log import LOGGER
+from drift_detector.policies.retraining import Retraining
 from drift_detector.reports.page import render_page
 from drift_detector.reports.storage import remove_superseded, report_path, write_report
 from drift_detector.window import Window
@@ -47,7 +48,7 @@ class DriftJob:
     detector: DriftDetector
     use_cases: Mapping[str, UseCase]
     flush: Flush
-    retrain: RetrainPolicy
+    retraining: Retraining
     webhook: Webhook | None
     revise_period: timedelta
     dominance: DominancePolicy = field(default_factory=DominancePolicy)
@@ -176,7 +177,7 @@ class DriftJob:
         store = self.detector.store
         detail = "; ".join(filter(None, [computed.report.detail, warning]))
         report = computed.report.model_copy(update={"detail": detail})
-        request = request_retraining(store, self.retrain, report, self._active(target))
+        request = self.retraining.request(report, self._active(target))
         report = report.model_copy(update={"retrain_request": request})
         write_report(store, report)
         log_alarms(report)

@@ -1,12 +1,11 @@
 """Settings of the drift detector."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, HttpUrl, field_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, HttpUrl
 
 from evaluation.drift import SequentialTest
-from platform_core.contracts.environments import Environment
 from platform_core.settings import GatewayClientSettings, StorageSettings
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -33,10 +32,7 @@ class DriftSettings(StorageSettings, GatewayClientSettings):
     drift_max_missing_increase: Share = 0.1
     drift_pages: bool = True
     drift_page_rows: int = Field(default=2000, gt=0)
-    drift_retrain_on: Literal["drift", "harm", "never"] = "drift"
-    drift_retrain_environments: Annotated[frozenset[Environment], NoDecode] = frozenset(
-        {Environment.PRODUCTION}
-    )
+    policy_folder: Path
     drift_webhook_url: HttpUrl | None = None
     drift_webhook_timeout_seconds: float = Field(default=5, gt=0)
     drift_flush_timeout_seconds: float = Field(default=30, gt=0)
@@ -50,10 +46,3 @@ class DriftSettings(StorageSettings, GatewayClientSettings):
             tolerance=self.drift_tolerance,
             looks=self.drift_looks,
         )
-
-    @field_validator("drift_retrain_environments", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value

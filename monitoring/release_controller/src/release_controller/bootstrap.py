@@ -14,6 +14,7 @@ from release_controller.judging import Judge
 from release_controller.loops import Loop
 from release_controller.reconciler import Reconciler
 from release_controller.records import RegistryUpdater
+from release_controller.retraining import RetrainingSuggestions
 from release_controller.settings import ControllerSettings
 from releases.bootstrap import build
 from use_cases import use_case_names
@@ -37,6 +38,7 @@ def run() -> None:
     policy_of = PolicyFolder(settings.policy_folder).policy
     window = timedelta(minutes=settings.drift_window_minutes)
     judge = Judge(store, Ledger(store, clock), changes, clock, policy_of, window)
+    suggestions = RetrainingSuggestions(store, changes, clock)
     interval = settings.controller_interval_seconds
     applying = Loop("changes", controller.step, interval, clock)
     others = (
@@ -44,6 +46,7 @@ def run() -> None:
         Loop("registry", records.step, interval, clock),
         Loop("trials", judge.judge_trials, settings.controller_judge_seconds, clock),
         Loop("stable", judge.judge_stable_releases, settings.controller_policy_seconds, clock),
+        Loop("retraining", suggestions.step, settings.controller_policy_seconds, clock),
     )
     address = (settings.controller_host, settings.controller_port)
     server = serve(*address, lambda: applying.is_alive(ALIVE))

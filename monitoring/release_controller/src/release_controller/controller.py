@@ -1,7 +1,7 @@
 """Takes open changes in order and applies them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Lock, Thread
@@ -9,11 +9,18 @@ from threading import Lock, Thread
 from platform_core.changes import Changes, RecordedChange
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Change, ChangeRequest, ChangeStatus, ControllerState
+from platform_core.contracts.ledger import (
+    Action,
+    Change,
+    ChangeRequest,
+    ChangeStatus,
+    ControllerState,
+)
 from platform_core.errors import PlatformError
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import CONTROLLER
-from release_controller.metrics import CHANGE_SECONDS, CHANGES, OPEN_CHANGES
+from release_controller.metrics import CHANGE_SECONDS, CHANGES, OPEN_CHANGES, WAITING
+from release_controller.retraining import approve_retraining
 from releases.changes import ReleaseService
 
 logger = logging.getLogger(__name__)
@@ -23,6 +30,7 @@ SIGN_OF_LIFE = timedelta(seconds=2)
 """How often the controller writes that it runs."""
 RETRY = timedelta(seconds=2)
 """How long after an attempt that broke off the next one begins."""
+WAITS_FOR = {ChangeStatus.SUGGESTED: "approval", ChangeStatus.REQUESTED: "controller"}
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -73,6 +81,7 @@ class ReleaseController:
                 begun.add(place)
                 self._begin(place, recorded)
         OPEN_CHANGES.set(waiting)
+        WAITING.replace(_oldest(found))
 
     def applying(self) -> dict[Place, str]:
         """Return the ids of the changes that are being applied."""
@@ -105,7 +114,7 @@ class ReleaseController:
             self._retry_at[request.use_case, request.environment] = self._clock.now() + RETRY
             logger.warning("%s is tried again: %s", _named(request), error)
             return
-        CHANGES.labels(request.action, result.status).inc()
+        CHANGES.labels(request.use_case, request.environment, request.action, result.status).inc()
         self._changed(request.use_case)
         detail = f": {result.detail}" if result.detail else ""
         logger.info("%s is %s%s", _named(request), result.status, detail)
@@ -117,6 +126,8 @@ class ReleaseController:
 
         report("taken by the release controller")
         try:
+            if request.action is Action.RETRAIN:
+                return approve_retraining(self._store, request)
             return self._service.apply(request, report)
         except PlatformError:
             raise
@@ -133,6 +144,19 @@ class ReleaseController:
             return
         self._store.write(CONTROLLER, state.model_dump_json().encode())
         self._shown = state
+
+
+def _oldest(changes: Iterable[RecordedChange]) -> dict[tuple[str, ...], float]:
+    """Return when the oldest of the waiting changes was requested, by place, action and what they
+    wait for; `changes` come oldest first.
+    """
+    found: dict[tuple[str, ...], float] = {}
+    for recorded in changes:
+        request, waits_for = recorded.request, WAITS_FOR.get(recorded.status)
+        if waits_for is not None:
+            key = (request.use_case, request.environment, request.action, waits_for)
+            found.setdefault(key, request.created_at.timestamp())
+    return found
 
 
 def _named(request: ChangeRequest) -> str:

@@ -1,11 +1,18 @@
 """Prometheus metrics of the release controller."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action, ChangeStatus
 
 CHANGES = Counter(
     "release_controller_changes",
     "Changes that have ended.",
-    ["action", "status"],
+    ["use_case", "environment", "action", "status"],
 )
 CHANGE_SECONDS = Histogram(
     "release_controller_change_seconds",
@@ -31,3 +38,38 @@ LAST_STEP = Gauge(
     "When each loop of the controller last completed a step.",
     ["loop"],
 )
+WAITING_LABELS = ("use_case", "environment", "action", "waiting_for")
+
+
+class WaitingChanges(Collector):
+    """Since when changes wait for approval, or for the controller."""
+
+    def __init__(self) -> None:
+        self._oldest: Mapping[tuple[str, ...], float] = {}
+
+    def replace(self, oldest: Mapping[tuple[str, ...], float]) -> None:
+        """Replace all values: Unix times by the labels `WAITING_LABELS`."""
+        self._oldest = dict(oldest)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return the times; nothing waits where there is no sample."""
+        family = GaugeMetricFamily(
+            "release_controller_oldest_change_timestamp_seconds",
+            "When the oldest change that waits for approval, or for the controller, was requested.",
+            labels=WAITING_LABELS,
+        )
+        for labels, time in self._oldest.items():
+            family.add_metric(labels, time)
+        yield family
+
+
+WAITING = WaitingChanges()
+REGISTRY.register(WAITING)
+
+
+def begin_counting(use_case: str, environment: Environment) -> None:
+    """Export the changes of a place from 0 on: the first one is an increase then."""
+    REPAIRS.labels(use_case, environment)
+    for action in Action:
+        for status in (ChangeStatus.APPLIED, ChangeStatus.FAILED):
+            CHANGES.labels(use_case, environment, action, status)

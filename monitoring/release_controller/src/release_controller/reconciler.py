@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from platform_core.contracts.environments import Environment
 from platform_core.errors import PlatformError
-from release_controller.metrics import PROBLEMS, REPAIRS
+from release_controller.metrics import PROBLEMS, REPAIRS, begin_counting
 from releases.changes import ReleaseService
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ class Reconciler:
         """Reconcile every environment of every use case, whatever happens in one of them."""
         for use_case in self._use_cases():
             for environment in Environment:
+                begin_counting(use_case, environment)
                 self._reconcile(use_case, environment)
 
     def _reconcile(self, use_case: str, environment: Environment) -> None:

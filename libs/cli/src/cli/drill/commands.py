@@ -10,7 +10,7 @@ from platform_core.command_line import MONITORING, JsonOption, command_group, sh
 from platform_core.errors import PlatformError
 
 if TYPE_CHECKING:
-    from cli.drill.links import LinkResult
+    from platform_core.contracts.drill_report import LinkResult
 
 commands = command_group()
 
@@ -37,12 +37,13 @@ def drill(
     """Send drifted traffic and time each link, from the alarm to the rollback of a bad release.
 
     All of it happens in the use case `drill`; no other release, report or dataset is touched.
-    Fails, naming the link, when one stays silent.
+    Fails, naming the link, when one stays silent; the gateway's metrics show the results.
     """
     from cli.drill.bootstrap import open_loop
-    from cli.drill.links import LinkStatus, follow
+    from cli.drill.links import follow
     from cli.drill.steps import train_and_promote
     from platform_core.clock import SystemClock
+    from platform_core.contracts.drill_report import LinkStatus
 
     # No other drill has this seed, so its records and its release are new.
     clock = SystemClock()
@@ -60,6 +61,7 @@ def drill(
             results.append(result)
             if not as_json:
                 typer.echo(_line(result))
+        loop.keep(results)
     if as_json:
         show(results, as_json, ())
     for result in results:

@@ -3,21 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from platform_core.clock import Clock
+from platform_core.contracts.drill_report import LinkResult, LinkStatus
 from platform_core.errors import PlatformError, Unavailable
 
 POLL_SECONDS = 0.5
-
-
-class LinkStatus(StrEnum):
-    """What became of a link."""
-
-    WORKED = "worked"
-    SILENT = "silent"
-    FAILED = "failed"
-    NOT_REACHED = "not reached"
 
 
 @dataclass(frozen=True)
@@ -30,16 +21,6 @@ class Link:
 
     name: str
     check: Callable[[], str | None]
-
-
-@dataclass(frozen=True)
-class LinkResult:
-    """What became of a link, after how many seconds; `None` if it was not reached."""
-
-    link: str
-    status: LinkStatus
-    seconds: float | None
-    detail: str
 
 
 def follow(
@@ -55,7 +36,7 @@ def follow(
     broken = False
     for link in links:
         if broken:
-            yield LinkResult(link.name, LinkStatus.NOT_REACHED, None, "")
+            yield LinkResult(link=link.name, status=LinkStatus.NOT_REACHED, seconds=None, detail="")
             continue
         result = _follow(link, clock, timeout, pause)
         broken = result.status is not LinkStatus.WORKED
@@ -85,4 +66,4 @@ def _result(
     link: Link, status: LinkStatus, clock: Clock, begin: datetime, detail: str
 ) -> LinkResult:
     seconds = (clock.now() - begin).total_seconds()
-    return LinkResult(link.name, status, round(seconds, 1), detail)
+    return LinkResult(link=link.name, status=status, seconds=round(seconds, 1), detail=detail)

@@ -1,6 +1,6 @@
 """What each link of a drill looks like in the store: the reports, requests, ledger, comparisons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from platform_core.changes import Changes
 from platform_core.clock import Clock
 from platform_core.contracts import prediction_ids
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
+from platform_core.contracts.drill_report import DrillReport, LinkResult
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus
 from platform_core.contracts.serving_state import ServingRole, ServingState
@@ -17,7 +18,7 @@ from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import comparison_path, retrain_request_path
+from platform_core.storage import DRILL_REPORT, comparison_path, retrain_request_path
 
 STEADY_ROWS = 50
 """Records sent at each check of a link that needs traffic."""
@@ -60,6 +61,11 @@ class DrillLoop:
             Link("rollback", self.rollback),
         ]
 
+    def keep(self, results: Iterable[LinkResult]) -> None:
+        """Store what became of the links, for the metrics of the gateways."""
+        report = DrillReport(ended=self.clock.now(), links=tuple(results))
+        self.store.write(DRILL_REPORT, report.model_dump_json(indent=1).encode())
+
     def alarm(self) -> str | None:
         """Send drifted traffic with labels; a report about it asks for retraining."""
         started = self._started or self._begin()
@@ -98,7 +104,7 @@ class DrillLoop:
 
     def trial(self, role: ServingRole) -> str | None:
         """The new release is the shadow or the canary of production."""
-        self.traffic.send(STEADY_ROWS)
+        self.traffic.send_singly(STEADY_ROWS)
         for entry in Ledger(self.store, self.clock).entries(self.use_case, Environment.PRODUCTION):
             change = entry.change
             tried = change.to_state.releases.get(role) == self.new
@@ -108,7 +114,7 @@ class DrillLoop:
 
     def verdict(self, role: ServingRole) -> str | None:
         """Send traffic until the comparison with the stable release is decided."""
-        self.traffic.send(STEADY_ROWS)
+        self.traffic.send_singly(STEADY_ROWS)
         comparison = self._comparison(self._changes[role])
         if comparison is None or comparison.verdict is ComparisonVerdict.UNDECIDED:
             return None
@@ -119,7 +125,7 @@ class DrillLoop:
 
     def promotion(self) -> str | None:
         """The new release answers all of production's requests."""
-        self.traffic.send(STEADY_ROWS)
+        self.traffic.send_singly(STEADY_ROWS)
         stable = self._state(Environment.PRODUCTION).stable
         return f"release {self.new:.12}" if stable == self.new else None
 
@@ -132,7 +138,7 @@ class DrillLoop:
             raise Refused(f"the bad canary was {recorded.status}: {detail}")
         if recorded.status is not ChangeStatus.APPLIED:
             return None
-        self.traffic.send(STEADY_ROWS)
+        self.traffic.send_singly(STEADY_ROWS)
         if self._state(Environment.PRODUCTION).canary is not None:
             return None
         comparison = self._comparison(self._bad)

@@ -35,16 +35,22 @@ class DrillTraffic:
         Raises:
             Unavailable: the gateway refused a call or did not answer.
         """
-        training = self._case.training()
-        self._seed += 1
-        table = training.generate(rows, self._seed, DRIFT)
-        labels = table[training.label.column].to_pylist()
-        records = table.select(self._case.record_schema.names).to_pylist()
+        records, labels = self._generate(rows)
         accepted = 0
         for start in range(0, rows, CALL_ROWS):
             part = slice(start, start + CALL_ROWS)
             accepted += self._send(records[part], labels[part])
         return accepted
+
+    def send_singly(self, rows: int) -> int:
+        """Send drifted records as `send` does, each by a request of its own.
+
+        A comparison counts the latency of requests, and those of a batch are one.
+        """
+        records, labels = self._generate(rows)
+        path = f"/models/{self._case.name}/predict"
+        answers = [self._call(path, self._case.request(record)) for record in records]
+        return self._label(answers, labels)
 
     def close(self) -> None:
         """Close the connections."""
@@ -53,14 +59,25 @@ class DrillTraffic:
     def _send(self, records: list[dict[str, Any]], labels: list[str]) -> int:
         body = {"records": [self._case.request(row) for row in records]}
         path = f"/models/{self._case.name}/predict/batch-sync"
-        answers = self._call(path, body)["predictions"]
+        return self._label(self._call(path, body)["predictions"], labels)
+
+    def _generate(self, rows: int) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return records that were not sent before, and their labels."""
+        training = self._case.training()
+        self._seed += 1
+        table = training.generate(rows, self._seed, DRIFT)
+        records = table.select(self._case.record_schema.names).to_pylist()
+        return records, table[training.label.column].to_pylist()
+
+    def _label(self, answers: list[dict[str, Any]], labels: list[str]) -> int:
+        """Send the labels of answers; return how many were accepted."""
         known = [
             {"prediction_id": answer["prediction_id"], "label": label}
             for answer, label in zip(answers, labels, strict=True)
             if "prediction_id" in answer
         ]
         if not known:
-            raise Unavailable(f"the gateway answered none of {len(records)} records; see its log")
+            raise Unavailable(f"the gateway answered none of {len(labels)} records; see its log")
         feedback = self._call("/feedback", {"use_case": self._case.name, "labels": known})
         return len(known) - len(feedback["rejected"])
 

@@ -1,63 +1,21 @@
 """Batch jobs and their files."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    asynccontextmanager,
-    contextmanager,
-)
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Concatenate, Generic, Self, overload
 
-from mlplatform_client.downloads import AsyncDownload, Download, download_file
-from mlplatform_client.endpoints import P, Resource, TransportT, endpoint
+from mlplatform_client.downloads import download_file
+from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.errors import WaitTimeoutError
 from mlplatform_client.flows import Flow, Pause, Request, get, parsed, post, segment
-from mlplatform_client.models.batch import JobState, StoredFile, SubmittedJob
-from mlplatform_client.models.common import Environment
-from mlplatform_client.transports import AsyncTransport, SyncTransport
+from mlplatform_client.models.batch import JobPage, JobState, StoredFile, SubmittedJob
+from mlplatform_client.models.common import Environment, JobStatus
+from mlplatform_client.streams import streaming
 from mlplatform_client.uploads import Content, Progress, upload_file
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 CONTAINER = "batch"
-
-
-class streaming(Generic[P]):  # noqa: N801 - used as a decorator
-    """A method of a resource that returns a context with a file that is being received."""
-
-    def __init__(self, request: Callable[Concatenate[Any, P], Request]) -> None:
-        self._request = request
-        self.__doc__ = request.__doc__
-
-    @overload
-    def __get__(self, instance: None, owner: Any) -> Self: ...
-    @overload
-    def __get__(
-        self, instance: Resource[SyncTransport], owner: Any
-    ) -> Callable[P, AbstractContextManager[Download]]: ...
-    @overload
-    def __get__(
-        self, instance: Resource[AsyncTransport], owner: Any
-    ) -> Callable[P, AbstractAsyncContextManager[AsyncDownload]]: ...
-    def __get__(self, instance: Resource[Any] | None, owner: Any) -> Any:
-        """Return the method of an instance."""
-        if instance is None:
-            return self
-        bound, transport = self._request.__get__(instance), instance._transport
-
-        @contextmanager
-        def opened(*args: P.args, **kwargs: P.kwargs) -> Iterator[Download]:
-            with transport.stream(bound(*args, **kwargs)) as response:
-                yield Download(response, transport.options)
-
-        @asynccontextmanager
-        async def opened_later(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[AsyncDownload]:
-            async with transport.stream(bound(*args, **kwargs)) as response:
-                yield AsyncDownload(response, transport.options)
-
-        return opened if isinstance(transport, SyncTransport) else opened_later
+PAGE_SIZE = 100
 
 
 class BatchResource(Resource[TransportT]):
@@ -89,6 +47,20 @@ class BatchResource(Resource[TransportT]):
     def get(self, job_id: str) -> Flow[JobState]:
         """Return the state of a job."""
         return get(f"/batch/{segment(job_id)}", JobState)
+
+    @pages
+    def list(
+        self,
+        *,
+        use_case: str | None = None,
+        status: JobStatus | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Listing[JobPage, JobState]:
+        """List jobs, from the newest."""
+        wanted: dict[str, object] = {"use_case": use_case, "status": status, "limit": page_size}
+        return Listing(
+            lambda cursor: get("/batch", JobPage, **wanted, cursor=cursor), lambda page: page.jobs
+        )
 
     @endpoint
     def cancel(self, job_id: str) -> Flow[JobState]:
@@ -143,7 +115,7 @@ class BatchResource(Resource[TransportT]):
 
         Raises:
             ConflictError: something else is at this path.
-            TransferError: a stream has fewer bytes than `size`.
+            TransferError: a stream has not `size` bytes, or a file is at its path already.
         """
         return upload_file(content, _url(name), size, progress, self._retries)
 

@@ -1,9 +1,20 @@
 """The state of the gateway itself."""
 
+from pydantic import TypeAdapter
+
 from mlplatform_client.endpoints import Resource, TransportT, endpoint
 from mlplatform_client.errors import UnavailableError
 from mlplatform_client.flows import JSON_HEADERS, Flow, Request, get, parsed
-from mlplatform_client.models.operations import HealthReport, UploadedLog
+from mlplatform_client.models.common import Environment
+from mlplatform_client.models.operations import (
+    CallerInfo,
+    HealthReport,
+    TrafficInfo,
+    UploadedLog,
+)
+
+Traffic = dict[str, dict[Environment, TrafficInfo]]
+_TRAFFIC: TypeAdapter[Traffic] = TypeAdapter(dict[str, dict[Environment, TrafficInfo]])
 
 
 class OperationsResource(Resource[TransportT]):
@@ -13,6 +24,16 @@ class OperationsResource(Resource[TransportT]):
     def health(self) -> Flow[HealthReport]:
         """Return the state of each dependency of the gateway."""
         return get("/health", HealthReport)
+
+    @endpoint
+    def caller(self) -> Flow[CallerInfo]:
+        """Return the name and role of the API key."""
+        return get("/caller", CallerInfo)
+
+    @endpoint
+    def traffic(self, use_case: str | None = None, *, minutes: int = 60) -> Flow[Traffic]:
+        """Return the live answers of the last minutes, by use case and environment."""
+        return get("/traffic", _TRAFFIC, use_case=use_case, minutes=minutes)
 
     @endpoint
     def is_live(self) -> Flow[bool]:

@@ -35,6 +35,13 @@ class JobState(Document):
     error: str | None
 
 
+class JobPage(Document):
+    """Jobs from the newest; `cursor` asks for the next page."""
+
+    jobs: list[JobState]
+    cursor: str | None
+
+
 class StoredFile(Document):
     """A file that was stored; a batch job takes `path` as its `input_path`."""
 

@@ -66,12 +66,20 @@ class ChangeDecision(Document):
     reason: str
 
 
+class ChangeStep(Document):
+    """What is done for a change from `time` on, in words."""
+
+    time: datetime
+    text: str
+
+
 class ChangeDocument(Document):
     """A change: what was requested, the decisions about it, and how it ended, if it has."""
 
     request: ChangeRequest
     status: ChangeStatus
     decisions: list[ChangeDecision]
+    steps: list[ChangeStep] = []
     result: Change | None
 
 

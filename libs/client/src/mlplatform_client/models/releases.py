@@ -38,10 +38,13 @@ class ServingState(Document):
 
 
 class EnvironmentState(Document):
-    """What an environment serves of a use case after the ledger's entry `sequence`."""
+    """What an environment serves of a use case after the ledger's entry `sequence`; `roles` says
+    since when each release has its role, and who gave it.
+    """
 
     state: ServingState
     sequence: int
+    roles: dict[ServingRole, "ServedRelease"] = {}
 
 
 class ServedRelease(Document):

@@ -15,7 +15,7 @@ from platform_core.batch.contract import (
 from platform_core.batch.job_objects import JobObjects, create_once
 from platform_core.batch.jobs import BatchJobs
 from platform_core.batch.submission import check_file
-from platform_core.batch.supervision import JobSupervisor
+from platform_core.batch.supervision import CheckedJob, JobSupervisor
 
 __all__ = [
     "PROGRAM",
@@ -26,6 +26,7 @@ __all__ = [
     "BatchProgress",
     "BatchSubmission",
     "BatchSummary",
+    "CheckedJob",
     "JobObjects",
     "JobStatus",
     "JobSupervisor",

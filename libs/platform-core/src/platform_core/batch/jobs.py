@@ -86,6 +86,15 @@ class BatchJobs:
             logger.warning("%s", error)
         raise JobNotFound(f"there is no batch job {job_id!r:.100}")
 
+    def ids(self) -> list[str]:
+        """Return the ids of all jobs, the newest first."""
+        names = (path.rpartition("/")[2] for path in self._store.folders(storage.BATCH_JOBS))
+        return sorted((name for name in names if _JOB_ID.fullmatch(name)), reverse=True)
+
+    def written_progress(self, job: BatchJob) -> BatchProgress:
+        """Return the progress that the runs of a job wrote; nothing is started or ended."""
+        return JobObjects(self._store, job.job_id).progress()
+
     def progress(self, job: BatchJob) -> BatchProgress:
         """Return the progress of a job; if its run died, start the next one or end the job."""
         return self.supervisor.progress(job)

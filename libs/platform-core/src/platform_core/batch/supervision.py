@@ -8,6 +8,7 @@ the creation of an object, which succeeds in only one of them.
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 
 from platform_core import storage
 from platform_core.batch.contract import (
@@ -26,6 +27,8 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.job_runner import JobRunner, RunnerState
 
 logger = logging.getLogger(__name__)
+
+CheckedJob = tuple[BatchJob, BatchProgress]
 
 
 class JobSupervisor:
@@ -82,31 +85,41 @@ class JobSupervisor:
         except Unavailable as error:
             logger.info("the run of batch job %s was not stopped: %s", job.job_id, error)
 
-    def check_jobs(self) -> None:
-        """Check every job that has not ended."""
+    def check_jobs(self) -> list[CheckedJob]:
+        """Check every job that had not ended; return those that could be checked, as they are now.
+
+        A job that has ended is returned for the last time.
+        """
+        checked = []
         for blob in self._store.list(storage.OPEN_JOBS):
             job_id = storage.parse_open_job(blob.path)
             try:
-                self._check_job(job_id)
+                job = self._check_job(job_id)
             except PlatformError as error:
                 logger.warning("batch job %s was not checked: %s", job_id, error)
+            else:
+                checked += [job] if job is not None else []
+        return checked
 
-    async def run(self, seconds: float) -> None:
-        """Check the jobs now and then every `seconds`, until cancelled."""
+    async def run(self, seconds: float, checked: Callable[[Sequence[CheckedJob]], object]) -> None:
+        """Check the jobs every `seconds`, until cancelled; `checked` is called with them."""
         while True:
             try:
-                await asyncio.to_thread(self.check_jobs)
+                checked(await asyncio.to_thread(self.check_jobs))
             except Exception:  # the task must survive any error
                 logger.exception("batch jobs were not checked")
             await asyncio.sleep(seconds)
 
-    def _check_job(self, job_id: str) -> None:
+    def _check_job(self, job_id: str) -> CheckedJob | None:
         try:
-            ended = self.progress(JobObjects(self._store, job_id).request()).status.final
+            job = JobObjects(self._store, job_id).request()
         except JobNotFound:  # its objects were deleted
-            ended = True
-        if ended:
             self._store.delete(storage.open_path(job_id))
+            return None
+        progress = self.progress(job)
+        if progress.status.final:
+            self._store.delete(storage.open_path(job_id))
+        return job, progress
 
     def _after_run(
         self, job: BatchJob, newest: BatchAttempt | None, state: RunnerState

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
 
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
@@ -104,6 +106,8 @@ class RetrainRequest(Contract):
     """A request for a new release; its id follows from what caused it, so it is made once.
 
     The evidence is the report with its `verdict`, and the `metric` that decided it, in words.
+    `window_end` is the end of its window. A request with `approvals` is a suggestion: it waits
+    until so many people have approved its change.
     """
 
     request_id: str
@@ -115,6 +119,8 @@ class RetrainRequest(Contract):
     created_at: datetime
     verdict: str = ""
     metric: str = ""
+    window_end: AwareDatetime | None = None
+    approvals: Annotated[int, Field(ge=0)] = 0
 
     @property
     def evidence(self) -> str:

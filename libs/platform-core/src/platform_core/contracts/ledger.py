@@ -15,7 +15,7 @@ class Action(StrEnum):
     """What a change does to the serving state.
 
     `deploy`, `promote` and `rollback` set the stable release; `canary` and `shadow` begin one or
-    set its percent; `abort` ends both.
+    set its percent; `abort` ends both. `retrain` has the pipeline run again and changes no state.
     """
 
     DEPLOY = "deploy"
@@ -24,6 +24,7 @@ class Action(StrEnum):
     CANARY = "canary"
     SHADOW = "shadow"
     ABORT = "abort"
+    RETRAIN = "retrain"
 
 
 class ChangeStatus(StrEnum):

@@ -43,7 +43,7 @@ class QualityEstimate:
     """A metric with its 95 % interval, and the limit of its gate (a maximum for error metrics).
 
     `slice` is `<kind>=<name>`, empty for all rows. Without a value the first three numbers are
-    `None`.
+    `None`. `method` says where the value comes from.
     """
 
     metric: Metric
@@ -52,6 +52,7 @@ class QualityEstimate:
     high: float | None
     limit: float
     slice: str = ""
+    method: QualityMethod | None = None
 
     @property
     def is_below_gate(self) -> bool:

@@ -22,10 +22,17 @@ class Mode(StrEnum):
 
 
 class Finding(StrEnum):
-    """What the reports of one window found."""
+    """What the reports of one window found.
+
+    `below-gate`: the whole interval of a metric, estimated or from labels, is worse than its gate.
+    `labelled-below-gate`: the same, and labels of the window are part of it. `harmful` is below a
+    gate, or a class that has more of the answers than allowed.
+    """
 
     DRIFTED = "drifted"
     HARMFUL = "harmful"
+    BELOW_GATE = "below-gate"
+    LABELLED_BELOW_GATE = "labelled-below-gate"
 
 
 class ActionLimits(Contract):
@@ -124,6 +131,9 @@ class PromotionPolicy(ModePolicy):
 class RetrainingPolicy(ModePolicy):
     """Requests retraining when the stable release of `environments` has a finding of `on` in
     `windows`.
+
+    The cool-down counts from the last request about the same release, the budget all requests of
+    the use case in the environment.
     """
 
     mode: Mode = Mode.AUTO

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from platform_core.contracts.comparison import ComparisonVerdict
 from platform_core.contracts.ledger import Action
@@ -39,12 +40,28 @@ class Step:
     percent: int | None = None
 
 
+class Outcome(StrEnum):
+    """What a policy does: `held-back` is what cool-down or budget prevents."""
+
+    NOTHING = "nothing"
+    ACT = "act"
+    HELD_BACK = "held-back"
+
+
 def may_act(limits: ActionLimits, acted: Sequence[datetime], now: datetime) -> bool:
     """Say whether cool-down and budget allow acting at `now`; `acted` are the times before."""
-    last_week = [time for time in acted if now - WEEK < time <= now]
+    return not is_cooling(limits, acted, now) and has_budget(limits, acted, now)
+
+
+def is_cooling(limits: ActionLimits, acted: Sequence[datetime], now: datetime) -> bool:
+    """Say whether the last of the times `acted` is within the cool-down before `now`."""
     cool_down = timedelta(hours=limits.cool_down_hours)
-    cooling = any(now - time < cool_down for time in last_week)
-    return not cooling and len(last_week) < limits.budget_per_week
+    return any(now - time < cool_down for time in _last_week(acted, now))
+
+
+def has_budget(limits: ActionLimits, acted: Sequence[datetime], now: datetime) -> bool:
+    """Say whether fewer of the times `acted` are in the week before `now` than the budget."""
+    return len(_last_week(acted, now)) < limits.budget_per_week
 
 
 def retraining_due(policy: RetrainingPolicy, windows: Sequence[WindowFindings]) -> bool:
@@ -97,6 +114,10 @@ def first_step(promotion: PromotionPolicy, state: ServingState) -> Step | None:
         percent = promotion.canary_percents[0]
         return _step(Action.CANARY, promotion.begin, approvals, percent)
     return None
+
+
+def _last_week(acted: Sequence[datetime], now: datetime) -> list[datetime]:
+    return [time for time in acted if now - WEEK < time <= now]
 
 
 def _step(action: Action, mode: Mode, approvals: int, percent: int | None = None) -> Step | None:

@@ -1,4 +1,7 @@
-"""Policies as TOML files: `<folder>/<use_case>.toml`; without one the defaults hold."""
+"""Policies as TOML files: `<folder>/<use_case>.toml`, otherwise `default.toml`.
+
+Without either the defaults hold.
+"""
 
 import tomllib
 from pathlib import Path
@@ -7,6 +10,8 @@ from pydantic import ValidationError
 
 from platform_core.errors import ConfigurationError
 from platform_core.policies.contract import Policy
+
+DEFAULT = "default"
 
 
 def read_policy(file: Path) -> Policy:
@@ -32,13 +37,14 @@ class PolicyFolder:
         self._folder = folder
 
     def policy(self, use_case: str) -> Policy:
-        """Return the policy of a use case, the defaults where it has no file.
+        """Return the policy of a use case: its file, else `default.toml`, else the defaults.
 
         Raises:
             ConfigurationError: its file is invalid.
         """
-        file = self._folder / f"{use_case}.toml"
-        return read_policy(file) if file.is_file() else Policy()
+        files = (self._folder / f"{name}.toml" for name in (use_case, DEFAULT))
+        file = next((one for one in files if one.is_file()), None)
+        return read_policy(file) if file else Policy()
 
 
 def _problems(error: ValidationError) -> str:

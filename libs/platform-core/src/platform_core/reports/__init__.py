@@ -1,49 +1,79 @@
 """Reports in partitions by use case, environment, date and hour: read one hour or the newest."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from platform_core.errors import BlobNotFound, InvalidData
-from platform_core.ports.blob_store import BlobStore
+from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import is_date_between, is_partition
 
 Document = TypeVar("Document", bound=BaseModel)
+KEPT_DOCUMENTS = 500
+"""How many parsed documents a reader keeps."""
+
+
+class ReportReader:
+    """Reads JSON documents of a store; one is parsed again only when its object has changed."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self.store = store
+        self._parsed: OrderedDict[tuple[str, str], BaseModel] = OrderedDict()
+
+    def below(self, folder: str, kind: type[Document]) -> list[Document]:
+        """Return the documents below `folder`; one that is removed meanwhile is left out.
+
+        Raises:
+            InvalidData: a document is not readable.
+        """
+        documents = []
+        for blob in self.store.list(folder):
+            if blob.path.endswith(".json"):
+                with suppress(BlobNotFound):
+                    documents.append(self._document(blob, kind))
+        return documents
+
+    def _document(self, blob: BlobInfo, kind: type[Document]) -> Document:
+        key = (blob.path, blob.etag)
+        found = self._parsed.pop(key, None)
+        if not isinstance(found, kind):
+            found = self._read(blob.path, kind)
+        self._parsed[key] = found
+        while len(self._parsed) > KEPT_DOCUMENTS:
+            self._parsed.popitem(last=False)
+        return found
+
+    def _read(self, path: str, kind: type[Document]) -> Document:
+        try:
+            return kind.model_validate_json(self.store.read(path))
+        except ValidationError as error:
+            raise InvalidData(
+                f"the report {path} is not readable ({error.error_count()} errors); "
+                "remove it and measure its window again"
+            ) from error
 
 
 def read_documents(store: BlobStore, folder: str, kind: type[Document]) -> list[Document]:
-    """Return the JSON documents below `folder`; one that is removed meanwhile is left out.
-
-    Raises:
-        InvalidData: a document is not readable.
-    """
-    documents = []
-    for blob in store.list(folder):
-        if blob.path.endswith(".json"):
-            try:
-                documents.append(kind.model_validate_json(store.read(blob.path)))
-            except BlobNotFound:
-                continue
-            except ValidationError as error:
-                raise InvalidData(
-                    f"the report {blob.path} is not readable ({error.error_count()} errors); "
-                    "remove it and measure its window again"
-                ) from error
-    return documents
+    """Return the JSON documents below `folder`, as `ReportReader.below` does."""
+    return ReportReader(store).below(folder, kind)
 
 
-def newest_reports(store: BlobStore, container: str, kind: type[Document]) -> Iterator[Document]:
+def newest_reports(
+    reader: ReportReader, container: str, kind: type[Document]
+) -> Iterator[Document]:
     """Yield the reports of the newest hour that has some, of each use case and environment.
 
     Raises:
         InvalidData: a report is not readable.
         UpstreamUnavailable: the store cannot be reached.
     """
-    for use_case in _partitions(store, container, "use_case"):
-        for environment in _partitions(store, use_case, "environment"):
-            yield from _newest_hour(store, environment, kind)
+    for use_case in _partitions(reader.store, container, "use_case"):
+        for environment in _partitions(reader.store, use_case, "environment"):
+            yield from _newest_hour(reader, environment, kind)
 
 
 def past_reports(
@@ -62,10 +92,10 @@ def past_reports(
                 yield from read_documents(store, hour, kind)
 
 
-def _newest_hour(store: BlobStore, folder: str, kind: type[Document]) -> list[Document]:
-    for date in reversed(_partitions(store, folder, "date")):
-        for hour in reversed(_partitions(store, date, "hour")):
-            reports = read_documents(store, hour, kind)
+def _newest_hour(reader: ReportReader, folder: str, kind: type[Document]) -> list[Document]:
+    for date in reversed(_partitions(reader.store, folder, "date")):
+        for hour in reversed(_partitions(reader.store, date, "hour")):
+            reports = reader.below(hour, kind)
             if reports:
                 return reports
     return []

@@ -20,6 +20,7 @@ labels/_erased/use_case=/date=/<prediction_id>           a prediction that was e
 labels/_erased/use_case=/_records/<digest>               a record that was erased, by its id's hash
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
 drift-reports/_retrain-requests/<request_id><suffix>
+drift-reports/_drills/latest.json                        what became of the links of the last drill
 drift-reports/_webhooks/<report_id>-<verdict>.json
 drift-reports/_anchors/<use_case>/<environment>/<sequence>-<hash>
                                                          that the ledger had this entry
@@ -83,6 +84,8 @@ GATEWAYS = f"{MODELS}/_gateways"
 CONTROLLER = f"{MODELS}/_controller.json"
 FEATURE_REGISTRY = f"{MODELS}/_feast/registry.db"
 RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
+DRILLS = f"{DRIFT_REPORTS}/_drills"
+DRILL_REPORT = f"{DRILLS}/latest.json"
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)

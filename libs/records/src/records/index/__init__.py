@@ -3,6 +3,7 @@
 from records.index.database import INDEX_ROWS, IndexedRecord, KnownLabel, RecordIndex
 from records.index.indexer import Indexer
 from records.index.search import FoundRecord, RecordPage, RecordQuery, search
+from records.index.traffic import MinuteTraffic, minute_traffic
 
 __all__ = [
     "INDEX_ROWS",
@@ -10,8 +11,10 @@ __all__ = [
     "IndexedRecord",
     "Indexer",
     "KnownLabel",
+    "MinuteTraffic",
     "RecordIndex",
     "RecordPage",
     "RecordQuery",
+    "minute_traffic",
     "search",
 ]

@@ -1,11 +1,12 @@
 """`/batch`: large jobs, which `batch_inference` runs."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, FastAPI, Path
+from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
@@ -19,16 +20,26 @@ from api_gateway.http.context import context_of
 from api_gateway.http.direct_dispatch import DirectRoute
 from api_gateway.http.json_response import json_response
 from api_gateway.http.openapi import BODY, ENVIRONMENT_HEADER, json_body, operation
-from api_gateway.http.validation import environment_of, read_json
+from api_gateway.http.paging import (
+    CursorParameter,
+    LimitParameter,
+    Paging,
+    encoded,
+    page,
+    paging,
+)
+from api_gateway.http.validation import choice_of, environment_of, find_use_case, read_json
 from api_gateway.predict.parsing import parse, parse_off_loop
 from api_gateway.routing.target import ServingTarget
-from platform_core.batch import BatchJob, BatchProgress, BatchSubmission, JobStatus
+from platform_core.batch import BatchJob, BatchJobs, BatchProgress, BatchSubmission, JobStatus
 from platform_core.contracts.environments import Environment
-from platform_core.errors import FieldError, InvalidRecord, ModelNotReady
+from platform_core.errors import FieldError, InvalidRecord, JobNotFound, ModelNotReady
 from platform_core.storage import BATCH
 from use_cases import use_case_names
 
 EXAMPLE = {"input_path": f"{BATCH}/mails.parquet", "output_path": f"{BATCH}/answers.parquet"}
+MAX_READ = 500
+"""Jobs that are read for one page."""
 HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 JobId = Annotated[
     str, Path(description="as returned by the submission", json_schema_extra={"minLength": 1})
@@ -73,10 +84,25 @@ class JobState(BaseModel):
     error: str | None
 
 
+class JobPage(BaseModel):
+    """Jobs from the newest; `cursor` asks for the next page."""
+
+    jobs: list[JobState]
+    cursor: str | None
+
+
+class JobParameters(BaseModel):
+    """The filters of a list of jobs; the route checks the values."""
+
+    use_case: str | None = None
+    status: Annotated[str | None, Field(json_schema_extra={"enum": [*JobStatus, None]})] = None
+
+
 def add_batch_routes(app: FastAPI, gateway: Gateway) -> None:
     """Add the routes of batch jobs and their files."""
     _add_submit_route(app.router, gateway)
     _add_job_routes(app.router, gateway)
+    _add_list_route(app.router, gateway)
     add_file_routes(app.router, gateway)
 
 
@@ -126,6 +152,45 @@ def _add_job_routes(router: APIRouter, gateway: Gateway) -> None:
         await gateway.admit(caller)
         await asyncio.to_thread(gateway.jobs.cancel, job)
         return await _state(gateway, job_id)
+
+
+def _add_list_route(router: APIRouter, gateway: Gateway) -> None:
+    summary = "Batch jobs, from the newest, with the progress that their runs wrote"
+
+    @router.get("/batch", tags=["batch"], **operation(summary, AccessRole.VIEWER, [404, 422]))
+    async def jobs(
+        request: Request,
+        given: Annotated[JobParameters, Query()],
+        limit: LimitParameter = "20",
+        cursor: CursorParameter = None,
+    ) -> JobPage:
+        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
+        if given.use_case is not None:
+            find_use_case(request, given.use_case)
+        if given.status is not None:
+            choice_of("status", given.status, JobStatus)
+        return await asyncio.to_thread(_list, gateway.jobs, given, paging(limit, cursor))
+
+
+def _list(jobs: BatchJobs, given: JobParameters, asked: Paging) -> JobPage:
+    """Return a page; with a filter it may have fewer jobs than its limit."""
+    wanted = [one for one in jobs.ids() if asked.after is None or one < asked.after]
+    found = page(_matching(jobs, wanted[:MAX_READ], given), asked, lambda job: job.job_id)
+    cursor = found.cursor
+    if cursor is None and len(wanted) > MAX_READ:
+        cursor = encoded(wanted[MAX_READ - 1])
+    return JobPage(jobs=found.items, cursor=cursor)
+
+
+def _matching(jobs: BatchJobs, job_ids: list[str], given: JobParameters) -> Iterator[JobState]:
+    for job_id in job_ids:
+        try:
+            job = jobs.find(job_id)
+        except JobNotFound:  # deleted, or written by an incompatible version
+            continue
+        state = job_state(job, jobs.written_progress(job))
+        if given.use_case in (None, state.use_case) and given.status in (None, state.status):
+            yield state
 
 
 async def _submit(gateway: Gateway, request: Request) -> Response:

@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 from api_gateway.auth.authentication import authorize
 from api_gateway.auth.keys import AccessRole
-from api_gateway.feedback.parsing import LabelRequest, ManyLabels, OneLabel, parse_labels
+from api_gateway.feedback.parsing import ManyLabels, OneLabel, parse_labels
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.direct_dispatch import DirectRoute
 from api_gateway.http.json_response import json_response
 from api_gateway.http.openapi import BODY, json_body, operation
 from api_gateway.http.validation import read_json
-from records.labels.intake import Feedback, LabelFate, Rejection
+from records.labels.intake import LabelFate, Rejection
 from use_cases import use_case
 
 EXAMPLE_ID = "019b8e0f5a107c3e8f1d2a3b4c5d6e7f"
@@ -84,10 +84,8 @@ async def _feedback(gateway: Gateway, request: Request) -> Response:
     await gateway.admit(caller)
     case = use_case(sent.use_case)
     feedback = await gateway.records.take_labels(case, sent.labels, caller.name)
-    return json_response(_content(sent, feedback), HTTPStatus.ACCEPTED)
-
-
-def _content(sent: LabelRequest, feedback: Feedback) -> dict[str, object]:
+    outcomes = {fate.value: feedback.fates[fate] for fate in LabelFate}
     rejected = sorted([*sent.rejected, *feedback.rejected], key=lambda one: one.index)
-    fates = {fate.value: feedback.fates[fate] for fate in LabelFate}
-    return {**fates, "rejected": [vars(one) for one in rejected]}
+    gateway.metrics.count_labels(case.name, {**outcomes, "rejected": len(rejected)})
+    content = {**outcomes, "rejected": [vars(one) for one in rejected]}
+    return json_response(content, HTTPStatus.ACCEPTED)

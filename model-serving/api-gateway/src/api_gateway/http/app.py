@@ -25,6 +25,7 @@ from api_gateway.http.openapi import DESCRIPTION, document
 from api_gateway.http.swagger_page import add_swagger_page
 from api_gateway.http.validation import MAX_BODY_BYTES
 from api_gateway.operations.routes import add_operation_routes
+from api_gateway.operations.traffic import add_traffic_route
 from api_gateway.predict.routes import add_predict_routes
 from api_gateway.predictions.routes import add_prediction_routes
 from api_gateway.releases.changes import add_change_routes
@@ -87,6 +88,7 @@ def _routes(gateway: Gateway) -> ASGIApp:
     add_change_routes(app, gateway)
     add_history_routes(app, gateway)
     add_operation_routes(app, gateway)
+    add_traffic_route(app, gateway)
     add_swagger_page(app)
     document(app)
     return DirectRouteMiddleware(app, app.routes, use_case_names())

@@ -38,11 +38,17 @@ class Page(Generic[Item]):
 
 def paging(limit: str, cursor: str | None) -> Paging:
     """Return the page that a query asks for; `InvalidRecord` (422) if it is not one."""
-    number = int(limit[:MAX_DIGITS]) if limit.isascii() and limit.isdecimal() else 0
-    if not 1 <= number <= MAX_LIMIT:
-        detail = f"{limit!r:.100} is not a whole number from 1 to {MAX_LIMIT}"
-        raise InvalidRecord(FieldError("limit", detail))
+    number = whole_number("limit", limit, MAX_LIMIT)
     return Paging(number, None if cursor is None else _decoded(cursor))
+
+
+def whole_number(name: str, text: str, most: int) -> int:
+    """Return the number of a query, from 1 to `most`; `InvalidRecord` (422) if it is not one."""
+    number = int(text[:MAX_DIGITS]) if text.isascii() and text.isdecimal() else 0
+    if not 1 <= number <= most:
+        detail = f"{text!r:.100} is not a whole number from 1 to {most}"
+        raise InvalidRecord(FieldError(name, detail))
+    return number
 
 
 def page(items: Iterable[Item], asked: Paging, key: Callable[[Item], str]) -> Page[Item]:

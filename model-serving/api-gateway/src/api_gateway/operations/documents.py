@@ -15,6 +15,7 @@ from platform_core.contracts.drift_report import (
 from platform_core.contracts.ledger import Action, LedgerEntry
 from platform_core.contracts.quality_report import QualityEstimate
 from platform_core.contracts.release import TensorSpec
+from platform_core.contracts.serving_state import ServingRole
 
 
 class Signature(BaseModel):
@@ -74,6 +75,13 @@ class DriftInfo(BaseModel):
     log_objects: int | None = None
 
 
+class CallerInfo(BaseModel):
+    """The owner of the API key of a request."""
+
+    name: str
+    role: Annotated[str, Field(json_schema_extra={"enum": ["viewer", "operator", "admin"]})]
+
+
 class HealthReport(BaseModel):
     """The state of each dependency."""
 
@@ -89,13 +97,18 @@ class UploadedLog(BaseModel):
     records: int
 
 
-def served_release(entry: LedgerEntry | None) -> ServedRelease | None:
-    """Return the release that an entry of the ledger made an environment serve, or `None`."""
-    if entry is None or entry.change.to_release is None:
+def served_release(
+    entry: LedgerEntry | None, role: ServingRole = ServingRole.STABLE
+) -> ServedRelease | None:
+    """Return the release that an entry of the ledger gave a role, or `None`."""
+    if entry is None:
         return None
     change = entry.change
+    release_id = change.to_state.releases.get(role)
+    if release_id is None:
+        return None
     return ServedRelease(
-        release_id=change.to_release,
+        release_id=release_id,
         since=entry.time,
         action=change.action,
         actor=change.actor,

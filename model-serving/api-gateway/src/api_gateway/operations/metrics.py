@@ -1,11 +1,12 @@
 """The Prometheus metrics of the gateway. No label has an unchecked value of a caller."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
@@ -14,10 +15,14 @@ from prometheus_client.registry import Collector
 from starlette.types import Scope
 
 from api_gateway.http.context import RequestContext
+from api_gateway.operations.batch_metrics import BatchJobMetrics
+from api_gateway.operations.drills import drill_gauges
 from api_gateway.operations.health import ServiceState
 from api_gateway.operations.quality import quality_gauges
 from api_gateway.routing.target import RoutedRelease, ServingTarget
+from platform_core.batch import CheckedJob
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
+from platform_core.contracts.drill_report import DrillReport
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.contracts.serving_state import ServingRole
@@ -38,6 +43,7 @@ class GatewayMetrics:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         self._requests = Counter(
             "gateway_requests",
             "Requests answered.",
@@ -67,6 +73,8 @@ class GatewayMetrics:
         )
         self._predictions = _predictions(self._registry)
         self._words = _words(self._registry)
+        self._labels = _labels(self._registry)
+        self._jobs = BatchJobMetrics(self._registry)
         self._unlogged = Counter(
             "gateway_unlogged_answers",
             "Records answered although the inference log could not be written.",
@@ -157,6 +165,15 @@ class GatewayMetrics:
         for field, count in fields.items():
             self._truncated.labels(use_case, field).inc(count)
 
+    def count_labels(self, use_case: str, outcomes: Mapping[str, int]) -> None:
+        """Count labels by their outcome."""
+        for outcome, count in outcomes.items():
+            self._labels.labels(use_case, outcome).inc(count)
+
+    def observe_jobs(self, checked: Sequence[CheckedJob]) -> None:
+        """Count the batch jobs that have ended, and keep the state of the others."""
+        self._jobs.observe(checked)
+
     def count_unlogged(self, records: int) -> None:
         """Count `records` answered without a record in the inference log."""
         self._unlogged.inc(records)
@@ -174,12 +191,13 @@ class GatewayMetrics:
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
         quality: Callable[[], Iterable[QualityReport]],
+        drill: Callable[[], DrillReport | None],
         services: Callable[[], Mapping[RoutedRelease, ServiceState]],
     ) -> None:
-        """Read the spool's backlog (segments, bytes), the drift and quality reports and the state
-        of the inference services at every scrape.
+        """Read the spool's backlog (segments, bytes), the drift and quality reports, that of the
+        last drill, and the state of the inference services at every scrape.
         """
-        self._registry.register(_ScrapedValues(backlog, reports, quality, services))
+        self._registry.register(_ScrapedValues(backlog, reports, quality, drill, services))
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
@@ -232,6 +250,15 @@ def _words(registry: CollectorRegistry) -> Histogram:
     )
 
 
+def _labels(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gateway_labels",
+        "Labels received, by outcome: accepted, pending, unchanged, replaced or rejected.",
+        ["use_case", "outcome"],
+        registry=registry,
+    )
+
+
 class _ScrapedValues(Collector):
     """Values that are read at each scrape. A value that a report lacks has no sample: never 0."""
 
@@ -240,11 +267,13 @@ class _ScrapedValues(Collector):
         backlog: Callable[[], tuple[int, int]],
         reports: Callable[[], Iterable[DriftReport]],
         quality: Callable[[], Iterable[QualityReport]],
+        drill: Callable[[], DrillReport | None],
         services: Callable[[], Mapping[RoutedRelease, ServiceState]],
     ) -> None:
         self._backlog = backlog
         self._reports = reports
         self._quality = quality
+        self._drill = drill
         self._services = services
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -258,6 +287,7 @@ class _ScrapedValues(Collector):
         )
         yield from _drift(list(self._reports()))
         yield from quality_gauges(self._quality())
+        yield from drill_gauges(self._drill())
         serves = GaugeMetricFamily(
             "gateway_serves_ledger_release",
             "1 if the inference service of a role has the release that the ledger names.",

@@ -16,6 +16,7 @@ from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.validation import find_use_case
 from api_gateway.operations.documents import (
+    CallerInfo,
     DriftInfo,
     HealthReport,
     ModelInfo,
@@ -44,6 +45,7 @@ def add_operation_routes(app: FastAPI, gateway: Gateway) -> None:
     """Add the routes about what is served, its drift, and the state of the gateway."""
     _add_model_routes(app.router, gateway)
     _add_report_routes(app.router, gateway)
+    _add_caller_route(app.router, gateway)
     _add_log_route(app.router, gateway)
     _add_probes(app.router, gateway)
 
@@ -91,6 +93,16 @@ def _add_report_routes(router: APIRouter, gateway: Gateway) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names = _selected(request, use_case)
         return _by_target(names, lambda target: quality_info(gateway.catalog.quality(target)))
+
+
+def _add_caller_route(router: APIRouter, gateway: Gateway) -> None:
+    summary = "The name and role of the API key that is sent"
+
+    @router.get("/caller", tags=["operations"], **operation(summary, AccessRole.VIEWER))
+    async def caller(request: Request) -> CallerInfo:
+        found = authorize(context_of(request), AccessRole.VIEWER)
+        await gateway.admit(found)
+        return CallerInfo(name=found.name, role=found.role.name.lower())
 
 
 def _add_log_route(router: APIRouter, gateway: Gateway) -> None:

@@ -13,7 +13,7 @@ from platform_core.clock import Clock
 from platform_core.contracts.inference_record import InferenceRecord
 from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.serving_state import ServingRole
-from platform_core.errors import InvalidInput
+from platform_core.errors import InvalidInput, UpstreamUnavailable
 from platform_core.ports.blob_store import BlobStore
 from records import InferenceLog
 from records.index import Indexer, RecordIndex, RecordPage, RecordQuery, search
@@ -64,13 +64,20 @@ class RecordAccess:
         return self._index
 
     async def take_labels(self, case: UseCase, sent: Sequence[SentLabel], said_by: str) -> Feedback:
-        """Decide the outcomes of labels and append those that are stored.
+        """Decide the outcomes of labels and append those that are stored to the log's spool.
+
+        They are on disk when it returns. The blob store need not be reachable: a label whose record
+        is not indexed yet is pending.
 
         Raises:
             SpoolUnavailable: they cannot be written.
             UpstreamUnavailable: the index cannot be read.
         """
-        intake = LabelIntake(case, await self.current(), self._clock.now(), said_by)
+        try:
+            await self.current()
+        except UpstreamUnavailable as error:
+            logger.warning("labels are taken without the latest records: %s", error)
+        intake = LabelIntake(case, self._index, self._clock.now(), said_by)
         feedback = await asyncio.to_thread(intake.decide, sent)
         self._log.append_labels(feedback.stored)
         await asyncio.to_thread(self._index.add_labels, feedback.stored)

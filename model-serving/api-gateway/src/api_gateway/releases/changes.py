@@ -43,7 +43,13 @@ from api_gateway.releases.change_requests import (
 )
 from api_gateway.routing.target import ServingTarget
 from platform_core.changes import RecordedChange
-from platform_core.contracts.ledger import Change, ChangeDecision, ChangeRequest, ChangeStatus
+from platform_core.contracts.ledger import (
+    Change,
+    ChangeDecision,
+    ChangeRequest,
+    ChangeStatus,
+    ChangeStep,
+)
 
 ChangePath = Annotated[str, Path(description="as returned with the request")]
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -53,6 +59,8 @@ ENVIRONMENT = path_parameter("release_or_environment", "staging or production")
 CHANGE_ID = path_parameter("change_id", "as returned with the request")
 MAX_READ = 500
 """Changes that are read for one page; a page with a filter may have fewer than its limit."""
+OPEN = {ChangeStatus.SUGGESTED, ChangeStatus.REQUESTED}
+"""Changes with these statuses have a marker, so that they are found without reading the others."""
 DECISIONS = {"approve": "Approve a suggested change", "reject": "Reject a change"}
 
 
@@ -69,11 +77,14 @@ class DecisionBody(BaseModel):
 
 
 class ChangeDocument(BaseModel):
-    """A change: what was requested, the decisions about it, and how it ended, if it has."""
+    """A change: what was requested, the decisions about it, the steps that were begun, and how it
+    ended, if it has.
+    """
 
     request: ChangeRequest
     status: ChangeStatus
     decisions: list[ChangeDecision]
+    steps: list[ChangeStep]
     result: Change | None
 
 
@@ -208,10 +219,10 @@ def _submit(
 
 
 def _list(gateway: Gateway, given: ChangeParameters, asked: Paging) -> Page[RecordedChange]:
-    wanted = [
-        one for one in gateway.releases.changes.ids() if asked.after is None or one < asked.after
-    ]
-    recorded = (gateway.releases.changes.get(one) for one in wanted[:MAX_READ])
+    changes = gateway.releases.changes
+    ids = changes.open_ids() if given.status in OPEN else changes.ids()
+    wanted = [one for one in ids if asked.after is None or one < asked.after]
+    recorded = (changes.get(one) for one in wanted[:MAX_READ])
     matching = (one for one in recorded if _matches(one, given))
     found = page(matching, asked, lambda one: one.request.change_id)
     if found.cursor is None and len(wanted) > MAX_READ:
@@ -233,5 +244,6 @@ def _document(recorded: RecordedChange) -> ChangeDocument:
         request=recorded.request,
         status=recorded.status,
         decisions=list(recorded.decisions),
+        steps=list(recorded.steps),
         result=recorded.result,
     )

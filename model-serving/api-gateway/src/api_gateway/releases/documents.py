@@ -13,10 +13,13 @@ from platform_core.contracts.serving_state import ServingRole, ServingState
 
 
 class EnvironmentState(BaseModel):
-    """What an environment serves of a use case after the ledger's entry `sequence`."""
+    """What an environment serves of a use case after the ledger's entry `sequence`; `roles` says
+    since when each release has its role, and who gave it.
+    """
 
     state: ServingState
     sequence: int
+    roles: dict[ServingRole, ServedRelease]
 
 
 class ReleaseSummary(BaseModel):

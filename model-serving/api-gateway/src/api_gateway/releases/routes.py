@@ -17,6 +17,7 @@ from api_gateway.http.paging import CursorParameter, LimitParameter, Paging, pag
 from api_gateway.http.validation import environment_named, find_use_case, time_of
 from api_gateway.operations.documents import ServedRelease, served_release
 from api_gateway.releases.documents import EnvironmentState, ReleaseCard, UseCaseReleases
+from api_gateway.routing.serving import Serving
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.comparison import Comparison
 from platform_core.contracts.environments import Environment
@@ -111,7 +112,13 @@ def _add_comparison(router: APIRouter, gateway: Gateway) -> None:
 
 def _states(gateway: Gateway, name: str) -> dict[Environment, EnvironmentState]:
     found = {e: gateway.catalog.serving(ServingTarget(name, e)) for e in Environment}
-    return {e: EnvironmentState(state=s.state, sequence=s.sequence) for e, s in found.items()}
+    return {environment: _environment_state(serving) for environment, serving in found.items()}
+
+
+def _environment_state(serving: Serving) -> EnvironmentState:
+    since = ((role, served_release(entry, role)) for role, entry in serving.since.items())
+    roles = {role: served for role, served in since if served is not None}
+    return EnvironmentState(state=serving.state, sequence=serving.sequence, roles=roles)
 
 
 def _served(gateway: Gateway, name: str, at: datetime) -> AtTime:

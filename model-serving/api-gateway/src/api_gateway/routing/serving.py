@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from platform_core.contracts.ledger import LedgerEntry
 from platform_core.contracts.release import Lineage, ReleaseManifest
-from platform_core.contracts.serving_state import ServingState
+from platform_core.contracts.serving_state import ServingRole, ServingState
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class ReleaseDocuments:
 class Serving:
     """The serving state after the entry `sequence` of the ledger, 0 for an empty one.
 
-    `releases` has the documents of each release of the state, by id.
+    `releases` has the documents of each release of the state, by id, `since` the change that gave
+    each role its release.
     """
 
     sequence: int = 0
     state: ServingState = field(default_factory=ServingState)
     releases: Mapping[str, ReleaseDocuments] = field(default_factory=dict)
+    since: Mapping[ServingRole, LedgerEntry] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:

@@ -12,7 +12,7 @@ from drift_detector.detection.verdicts import (
     insufficient_data,
     traffic_verdict,
 )
-from drift_detector.reports.history import consecutive, tested_reports
+from drift_detector.reports.history import tested_reports
 from drift_detector.reports.storage import report_id
 from drift_detector.sample import RowSample
 from drift_detector.traffic import (
@@ -26,6 +26,7 @@ from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.quality_report import QualityEstimate
+from platform_core.drift_reports import consecutive
 from platform_core.errors import InvalidInput, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore

@@ -36,7 +36,8 @@ def gate_estimates(
         place = "=".join(gate.slice_of) if gate.slice else ""
         found = known.get((place, gate.metric))
         value = (None, None, None) if found is None else (found.estimate, found.low, found.high)
-        estimates.append(QualityEstimate(gate.metric, *value, limit=gate.limit, slice=place))
+        method = None if found is None or found.estimate is None else found.method
+        estimates.append(QualityEstimate(gate.metric, *value, gate.limit, place, method))
     return tuple(estimates)
 
 

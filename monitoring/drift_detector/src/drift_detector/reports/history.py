@@ -1,6 +1,5 @@
 """The earlier reports of a release, from which its sequential test continues."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 
 from drift_detector.window import EPOCH, Window
@@ -31,15 +30,3 @@ def tested_reports(
         found += read_reports(store, drift_report_date_folder(use_case, environment, day))
         day += DAY
     return [r for r in found if r.looks and since <= r.start and r.end <= window.start]
-
-
-def consecutive(reports: Iterable[DriftReport], release_id: str) -> list[DriftReport]:
-    """Return the reports of a release whose windows do not overlap, the oldest first.
-
-    Of windows that overlap, the one that ends last is kept, then the longest.
-    """
-    chain: list[DriftReport] = []
-    for report in sorted(reports, key=lambda r: (r.end, r.end - r.start), reverse=True):
-        if report.release_id == release_id and (not chain or report.end <= chain[-1].start):
-            chain.append(report)
-    return chain[::-1]

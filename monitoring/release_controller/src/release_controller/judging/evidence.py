@@ -17,33 +17,36 @@ from records import read_labelled
 from release_controller.judging.trials import CandidateTrial
 from use_cases import UseCase
 
-COLUMNS = ("prediction_id", "time", "release_id", "role", "purpose", "failed", "latency_ms")
+COLUMNS = (
+    "prediction_id",
+    "request_id",
+    "time",
+    "release_id",
+    "role",
+    "purpose",
+    "failed",
+    "latency_ms",
+)
 MILLISECONDS = 1000.0
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The records [N] of both releases of a trial, in the order of time.
+    """The records of both releases of a trial, in the order of time.
 
-    `pairs` is `None` for a canary: no record has two answers. `paired` counts the records that
-    both releases answered. `updated` is the time of the newest record, `None` without any.
+    `answers` has one of the records that a release answered by one call: they fail together, and
+    take the same time. `pairs` is `None` for a canary: no record has two answers. `paired` counts
+    the records that both releases answered, `stable_answers` and `candidate_answers` those of each,
+    failed ones included. `updated` is the time of the newest record, `None` without any.
     """
 
     answers: ServedAnswers
     labelled: LabelledLosses
     pairs: PairedAnswers | None
     paired: int
+    stable_answers: int
+    candidate_answers: int
     updated: datetime | None
-
-    @property
-    def candidate_answers(self) -> int:
-        """The answers of the candidate, failed ones included."""
-        return int(self.answers.candidate.sum())
-
-    @property
-    def stable_answers(self) -> int:
-        """The answers of the stable release, failed ones included."""
-        return len(self.answers.candidate) - self.candidate_answers
 
 
 def read_evidence(
@@ -103,13 +106,25 @@ def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Loss
         return _no_evidence(trial)
     candidate = _bool(pc.equal(rows["role"], trial.role.value))
     failed = _failed(rows)
-    answers = ServedAnswers(candidate, failed, _floats(rows["latency_ms"]) / MILLISECONDS)
+    calls = _one_per_call(rows)
+    seconds = _floats(rows["latency_ms"]) / MILLISECONDS
+    answers = ServedAnswers(candidate[calls], failed[calls], seconds[calls])
     loss = _losses(rows, case, losses)
     known = ~np.isnan(loss) & ~failed
     labelled = LabelledLosses(candidate[known], loss[known])
     pairs = _pairs(rows, case, losses) if trial.role is ServingRole.SHADOW else None
     paired = 0 if pairs is None else len(pairs.outputs)
-    return Evidence(answers, labelled, pairs, paired, rows["time"][-1].as_py())
+    ours = int(candidate.sum())
+    updated = rows["time"][-1].as_py()
+    return Evidence(answers, labelled, pairs, paired, len(candidate) - ours, ours, updated)
+
+
+def _one_per_call(rows: pa.Table) -> NDArray[np.int64]:
+    """Return the places [C] of one row for each part of a request that a release answered."""
+    numbered = rows.select(["request_id", "time", "role"])
+    numbered = numbered.append_column("place", pa.array(np.arange(rows.num_rows)))
+    grouped = numbered.group_by(["request_id", "time", "role"]).aggregate([("place", "min")])
+    return np.sort(grouped["place_min"].to_numpy())
 
 
 def _pairs(rows: pa.Table, case: UseCase, losses: Losses) -> PairedAnswers:
@@ -151,7 +166,8 @@ def _failed(rows: pa.Table) -> NDArray[np.bool_]:
 def _no_evidence(trial: CandidateTrial) -> Evidence:
     none, empty = np.zeros(0, np.bool_), np.zeros(0)
     pairs = PairedAnswers(empty, empty) if trial.role is ServingRole.SHADOW else None
-    return Evidence(ServedAnswers(none, none, empty), LabelledLosses(none, empty), pairs, 0, None)
+    answers, labelled = ServedAnswers(none, none, empty), LabelledLosses(none, empty)
+    return Evidence(answers, labelled, pairs, 0, 0, 0, None)
 
 
 def _floats(column: pa.ChunkedArray | pa.Array) -> Floats:

@@ -10,9 +10,9 @@ from platform_core.changes import Changes, new_change_id
 from platform_core.clock import Clock
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus, LedgerEntry
+from platform_core.contracts.ledger import Action, ChangeRequest, LedgerEntry
 from platform_core.errors import PlatformError
-from platform_core.ledger import Ledger, serving_state
+from platform_core.ledger import Ledger, serving_state, stable_since
 from platform_core.policies import Step, first_step, may_act, next_step, rollback_due
 from platform_core.policies.contract import ActionLimits, Finding, Policy
 from platform_core.ports.blob_store import BlobStore
@@ -165,19 +165,6 @@ class Judge:
         if allowed:
             key = (ACTOR, request.use_case, request.environment, request.action, *cause)
             self.changes.submit_once(request, "/".join(map(str, key)))
-
-
-def stable_since(entries: Sequence[LedgerEntry]) -> datetime | None:
-    """Return since when the stable release has been it without a break, `None` without one."""
-    stable, since = serving_state(entries).stable, None
-    for entry in entries:
-        if entry.change.status is not ChangeStatus.APPLIED:
-            continue
-        if entry.change.to_release != stable:
-            since = None
-        elif since is None:
-            since = entry.time
-    return None if stable is None else since
 
 
 def _by_policy(entry: LedgerEntry, action: Action) -> bool:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
+from platform_core.clock import Clock
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.environments import Environment
 from platform_core.drift_reports import read_reports
-from platform_core.policies import PolicyAction, findings_of, simulate
+from platform_core.ledger import Ledger
+from platform_core.policies import PolicyAction, is_window, simulate
 from platform_core.policies.contract import Policy
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import drift_report_date_folder
@@ -53,39 +55,43 @@ def backtest(
     policy: Policy,
     use_case: str,
     environment: Environment,
-    now: datetime,
+    clock: Clock,
     days: int,
     length: timedelta,
 ) -> Backtest:
-    """Return what `policy` would have done on the reports of windows of `length` (or longer) in
-    the last `days`.
+    """Return what `policy` would have done on the reports of the last `days`.
+
+    `length` is that of a whole window. The decisions are those of the drift detector and the
+    release controller; before the first report there is no history.
 
     Raises:
         InvalidData: a report is not readable.
+        ReleaseRefused: the ledger is broken.
         Unavailable: the store does not answer.
     """
-    since = now - days * DAY
+    since = clock.now() - days * DAY
     reports: list[DriftReport] = []
     missing: list[date] = []
     for number in range(days + 1):
         day = since + number * DAY
         found = read_reports(store, drift_report_date_folder(use_case, environment, day))
-        reports += found
+        reports += [one for one in found if one.start >= since]
         if not found:
             missing.append(day.date())
-    releases = _releases(reports)
-    results = [_of_release(policy, reports, release, since, length) for release in releases]
-    return Backtest(use_case, environment, tuple(results), tuple(missing))
+    entries = Ledger(store, clock).entries(use_case, environment)
+    actions = list(simulate(policy, reports, entries, length))
+    results = tuple(
+        ReleaseBacktest(
+            release,
+            sum(1 for one in reports if one.release_id == release and is_window(one, length)),
+            tuple(action for action in actions if action.release_id == release),
+        )
+        for release in _releases(reports)
+    )
+    return Backtest(use_case, environment, results, tuple(missing))
 
 
 def _releases(reports: Sequence[DriftReport]) -> list[str]:
     """Return the releases in the order in which they were reported first."""
     ordered = sorted(reports, key=lambda report: report.end)
     return list(dict.fromkeys(one.release_id for one in ordered if one.release_id))
-
-
-def _of_release(
-    policy: Policy, reports: Sequence[DriftReport], release: str, since: datetime, length: timedelta
-) -> ReleaseBacktest:
-    windows = findings_of(reports, release, since, length)
-    return ReleaseBacktest(release, len(windows), tuple(simulate(policy, windows)))

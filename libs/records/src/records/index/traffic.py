@@ -1,0 +1,54 @@
+"""How many live records there are, by environment, role and minute."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from records.index.database import RecordIndex
+
+_COUNT = """
+select environment, role, substr(time, 1, 16), sum(answer), count(*) - sum(answer), max(time)
+from records
+where use_case = ? and time >= ? and time < ? and purpose = 'live'
+group by 1, 2, 3
+"""
+
+
+@dataclass(frozen=True)
+class MinuteTraffic:
+    """The live records of one minute: of an environment, by the releases of one role.
+
+    `answers` are those that the caller got or, of a shadow, that mirrored one; `others` are
+    copies and failures: see `InferenceRecord`. `newest` is the time of the last of them.
+    """
+
+    environment: str
+    role: str
+    minute: datetime
+    answers: int
+    others: int
+    newest: datetime
+
+
+def minute_traffic(
+    index: RecordIndex, use_case: str, start: datetime, end: datetime
+) -> Sequence[MinuteTraffic]:
+    """Return the traffic of a use case with `start <= time < end`. It blocks.
+
+    Raises:
+        UpstreamUnavailable: the index is locked.
+    """
+    period = [one.astimezone(UTC).isoformat(timespec="microseconds") for one in (start, end)]
+    with index.connection() as database:
+        rows = database.execute(_COUNT, [use_case, *period]).fetchall()
+    return [
+        MinuteTraffic(
+            environment,
+            role,
+            datetime.fromisoformat(minute).replace(tzinfo=UTC),
+            answers,
+            others,
+            datetime.fromisoformat(newest),
+        )
+        for environment, role, minute, answers, others, newest in rows
+    ]

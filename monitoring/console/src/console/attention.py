@@ -1,0 +1,196 @@
+"""What needs a person: a list from the oldest, each with the page of its next action."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from console.pages.platform import ENVIRONMENTS, Platform, of_target
+from mlplatform_client.models.changes import ChangeDocument
+
+SLOW_CHANGE = timedelta(minutes=1)
+CANDIDATE_VERDICTS = {
+    "worse": ("bad", "abort", "Abort it"),
+    "better": ("good", "promote", "Promote it"),
+    "equivalent": ("info", "promote", "Promote it, or abort it"),
+}
+
+
+@dataclass(frozen=True)
+class AttentionItem:
+    """One thing to do: what, where, since when, and the link to do it."""
+
+    since: datetime | None
+    tone: str
+    kind: str
+    text: str
+    use_case: str
+    environment: str
+    action: str
+    url: str
+
+
+def attention(platform: Platform, now: datetime) -> list[AttentionItem]:
+    """Return everything that needs a person, oldest first."""
+    found = [
+        *_changes(platform, now),
+        *_reports(platform),
+        *_candidates(platform),
+        *_missing(platform),
+        *_runs(platform),
+        *_dependencies(platform),
+    ]
+    return sorted(found, key=lambda one: (one.since is None, one.since or now))
+
+
+def change_url(use_case: str, environment: str, action: str, **given: str) -> str:
+    """Return the confirmation page of a change."""
+    query = urlencode({"action": action, **given})
+    return f"/use-cases/{use_case}/{environment}/change?{query}"
+
+
+def _changes(platform: Platform, now: datetime) -> Iterator[AttentionItem]:
+    for one in platform.open_changes.value or []:
+        request = one.request
+        if one.status == "suggested":
+            yield _change(one, "info", "suggestion", "waits for approval", "Approve or reject")
+        elif now - request.created_at > SLOW_CHANGE:
+            yield _change(one, "warn", "change", "is not applied yet", "Look at its progress")
+    seen: set[tuple[str, str]] = set()
+    for one in platform.changes.value or []:
+        target = (one.request.use_case, one.request.environment)
+        if target in seen or one.status in {"suggested", "requested", "rejected"}:
+            continue
+        seen.add(target)
+        if one.status == "failed":
+            yield _change(one, "bad", "change", "failed", "See why")
+        elif one.status == "refused":
+            yield _change(one, "warn", "change", "was refused", "See why")
+
+
+def _change(one: ChangeDocument, tone: str, kind: str, what: str, action: str) -> AttentionItem:
+    request = one.request
+    release = f" of {request.release_id[:8]}" if request.release_id else ""
+    percent = f" at {request.percent} %" if request.percent else ""
+    text = f"{request.action}{release}{percent} {what}"
+    place = (request.use_case, request.environment)
+    return AttentionItem(
+        request.created_at, tone, kind, text, *place, action, f"/changes/{request.change_id}"
+    )
+
+
+def _reports(platform: Platform) -> Iterator[AttentionItem]:
+    for use_case, environment in _serving(platform):
+        drift = of_target(platform.drift, use_case, environment)
+        quality = of_target(platform.quality, use_case, environment)
+        url = f"/use-cases/{use_case}/quality?environment={environment}"
+        place = (use_case, environment, "Look at the report", url)
+        if drift is not None and drift.harmful:
+            text = "; ".join(drift.harm or []) or "the answers are harmful"
+            yield AttentionItem(drift.end, "bad", "harm", text, *place)
+        if quality is not None and quality.status == "below-gate":
+            missed = [g.metric for g in quality.gates or [] if _missed(g)]
+            text = f"below its gate: {', '.join(missed) or 'a metric'}"
+            yield AttentionItem(quality.end, "bad", "quality", text, *place)
+        if quality is not None and quality.status in {"no-report", "not-enough"}:
+            yield from _unknown_quality(platform, use_case, environment)
+
+
+def _missed(gate: object) -> bool:
+    """Return whether an estimate is clearly on the wrong side of its gate."""
+    low, high, limit = (getattr(gate, name) for name in ("low", "high", "limit"))
+    return limit is not None and (
+        (high is not None and high < limit) or (low is not None and low > limit)
+    )
+
+
+def _unknown_quality(
+    platform: Platform, use_case: str, environment: str
+) -> Iterator[AttentionItem]:
+    """Yield an item for production: in staging there are rarely any labels."""
+    state = platform.state(use_case, environment)
+    traffic = of_target(platform.traffic, use_case, environment)
+    if environment != "production" or state is None or not traffic or not traffic.answers:
+        return
+    stable = state.roles.get("stable")
+    yield AttentionItem(
+        stable.since if stable else None,
+        "warn",
+        "quality",
+        "quality of the live answers is unknown: no labels",
+        use_case,
+        environment,
+        "Send labels",
+        f"/use-cases/{use_case}/predictions?environment={environment}",
+    )
+
+
+def _candidates(platform: Platform) -> Iterator[AttentionItem]:
+    for (use_case, environment), known in platform.comparisons.items():
+        one = known.value
+        state = platform.state(use_case, environment)
+        if one is None or state is None or not _present(one.candidate_release, state.state):
+            continue
+        if one.verdict in CANDIDATE_VERDICTS:
+            tone, action, label = CANDIDATE_VERDICTS[one.verdict]
+            text = f"the {one.role} {one.candidate_release[:8]} is {one.verdict}"
+            given = {"release_id": one.candidate_release} if action == "promote" else {}
+            url = change_url(use_case, environment, action, **given)
+            yield AttentionItem(
+                one.updated, tone, "comparison", text, use_case, environment, label, url
+            )
+
+
+def _present(release_id: str, state: object) -> bool:
+    roles = [getattr(state, "canary", None), getattr(state, "shadow", None)]
+    return release_id in {one.release_id for one in roles if one}
+
+
+def _missing(platform: Platform) -> Iterator[AttentionItem]:
+    """Yield the use cases that serve in staging, and not in production."""
+    for use_case in platform.states.value or {}:
+        staging = platform.state(use_case, "staging")
+        production = platform.state(use_case, "production")
+        if staging and staging.state.stable and production and not production.state.stable:
+            role = staging.roles.get("stable")
+            url = change_url(use_case, "production", "promote", release_id=staging.state.stable)
+            text = f"no release serves; staging has {staging.state.stable[:8]}"
+            yield AttentionItem(
+                role.since if role else None,
+                "warn", "release", text, use_case, "production", "Promote it", url,
+            )  # fmt: skip
+
+
+def _runs(platform: Platform) -> Iterator[AttentionItem]:
+    """Yield use cases whose newest run has failed."""
+    seen: set[str] = set()
+    for run in platform.runs.value or []:
+        if run.use_case not in seen and run.status == "failed":
+            step = f" in {run.failure.step}: {run.failure.message:.160}" if run.failure else ""
+            text = f"run {run.run_id} failed{step}"
+            yield AttentionItem(
+                run.updated_at, "bad", "run", text, run.use_case, "", "See the run",
+                f"/runs?use_case={run.use_case}",
+            )  # fmt: skip
+        seen.add(run.use_case)
+
+
+def _dependencies(platform: Platform) -> Iterator[AttentionItem]:
+    health = platform.health.value
+    if health is None:
+        return
+    for name, part in health.dependencies.items():
+        if part.get("status") == "unavailable":
+            text = f"{name} is unavailable: {part.get('detail', '')!s:.200}"
+            yield AttentionItem(
+                health.checked_at, "bad", "platform", text, "", "", "See the platform", "#platform"
+            )
+
+
+def _serving(platform: Platform) -> Iterator[tuple[str, str]]:
+    """Yield the use cases and environments that serve a release."""
+    for use_case in platform.states.value or {}:
+        for environment in ENVIRONMENTS:
+            one = platform.state(use_case, environment)
+            if one is not None and one.state.stable:
+                yield use_case, environment.value

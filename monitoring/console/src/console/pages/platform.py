@@ -1,0 +1,119 @@
+"""What the overview and the page of a use case read of the gateway, in one round."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from console.gateway.known import Known
+from console.web.visit import Visit
+from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.comparisons import Comparison
+from mlplatform_client.models.drift import DriftInfo
+from mlplatform_client.models.history import PipelineRun
+from mlplatform_client.models.operations import HealthReport, TrafficInfo
+from mlplatform_client.models.quality import QualityInfo
+from mlplatform_client.models.releases import EnvironmentState
+from platform_core.contracts.environments import Environment
+
+ENVIRONMENTS = tuple(reversed(Environment))
+"""Production first."""
+States = dict[str, dict[str, EnvironmentState]]
+Traffic = dict[str, dict[str, TrafficInfo]]
+DriftReports = dict[str, dict[str, DriftInfo]]
+QualityReports = dict[str, dict[str, QualityInfo]]
+T = TypeVar("T")
+RECENT = 50
+TRAFFIC_MINUTES = 60
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The state of all use cases; each value may be an old one or unknown."""
+
+    states: Known[States]
+    traffic: Known[Traffic]
+    drift: Known[DriftReports]
+    quality: Known[QualityReports]
+    changes: Known[list[ChangeDocument]]
+    open_changes: Known[list[ChangeDocument]]
+    runs: Known[list[PipelineRun]]
+    comparisons: Mapping[tuple[str, str], Known[Comparison | None]]
+    health: Known[HealthReport]
+
+    def state(self, use_case: str, environment: str) -> EnvironmentState | None:
+        """Return what an environment serves, `None` where that is unknown."""
+        return of_target(self.states, use_case, environment)
+
+
+def of_target(known: Known[dict[str, dict[str, T]]], use_case: str, environment: str) -> T | None:
+    """Return the value of one use case and environment, `None` where it is unknown."""
+    return (known.value or {}).get(use_case, {}).get(environment)
+
+
+async def read_platform(visit: Visit) -> Platform:
+    """Read everything that the overview shows."""
+    # First and alone: a key that is not known any more ends the page here.
+    states = await visit.read("states", visit.api.releases.states)
+    reports = asyncio.gather(
+        visit.read("traffic", lambda: visit.api.operations.traffic(minutes=TRAFFIC_MINUTES)),
+        visit.read("drift", visit.api.metrics.drift),
+        visit.read("quality", visit.api.metrics.quality),
+        visit.read("health", visit.api.operations.health),
+    )
+    history = asyncio.gather(
+        visit.read("changes", lambda: recent_changes(visit)),
+        visit.read("open-changes", lambda: open_changes_of(visit)),
+        visit.read("runs", lambda: recent_runs(visit)),
+    )
+    found = await asyncio.gather(reports, history, read_comparisons(visit, candidates(states)))
+    (traffic, drift, quality, health), (recent, open_changes, runs), comparisons = found
+    return Platform(
+        states, traffic, drift, quality, recent, open_changes, runs, comparisons, health
+    )
+
+
+async def recent_changes(visit: Visit, use_case: str | None = None) -> list[ChangeDocument]:
+    """Return the newest changes."""
+    return (await visit.api.changes.list(use_case=use_case, page_size=RECENT).page()).changes
+
+
+async def open_changes_of(visit: Visit, use_case: str | None = None) -> list[ChangeDocument]:
+    """Return the changes that wait for a person, or for the release controller."""
+    listed = [
+        visit.api.changes.list(use_case=use_case, status=status, page_size=RECENT).page()
+        for status in ("suggested", "requested")
+    ]
+    return [one for page in await asyncio.gather(*listed) for one in page.changes]
+
+
+async def recent_runs(visit: Visit, use_case: str | None = None) -> list[PipelineRun]:
+    """Return the newest runs of the pipeline."""
+    return (await visit.api.runs.list(use_case, page_size=RECENT).page()).runs
+
+
+async def read_comparisons(
+    visit: Visit, targets: Iterable[tuple[str, str]]
+) -> Mapping[tuple[str, str], Known[Comparison | None]]:
+    """Return the evidence about the candidates of these use cases and environments."""
+    wanted = list(targets)
+    found = await asyncio.gather(*(read_comparison(visit, *target) for target in wanted))
+    return dict(zip(wanted, found, strict=True))
+
+
+async def read_comparison(
+    visit: Visit, use_case: str, environment: str
+) -> Known[Comparison | None]:
+    """Return the evidence about the canary or shadow of an environment."""
+    name = f"comparison {use_case} {environment}"
+    return await visit.read(name, lambda: visit.api.comparisons.get(use_case, environment))
+
+
+def candidates(states: Known[States]) -> list[tuple[str, str]]:
+    """Return the use cases and environments with a canary or shadow."""
+    return [
+        (use_case, environment)
+        for use_case, by_environment in (states.value or {}).items()
+        for environment, one in by_environment.items()
+        if one.state.canary or one.state.shadow
+    ]

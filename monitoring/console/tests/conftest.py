@@ -1,0 +1,142 @@
+"""A real gateway with releases, reports and changes, and the console as its client, both on
+sockets; started once per session.
+"""
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from console_world import KEYS, World, build_world
+from starlette.types import ASGIApp
+
+from api_gateway.http.app import create_app as create_gateway
+from console.app import create_app
+from console.bootstrap import assemble
+from console.settings import ConsoleSettings
+
+CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+@contextmanager
+def listening(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """Serve an application from a thread; yield its URL."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, ws="none")
+    server = uvicorn.Server(config)
+    ready, ended = threading.Event(), threading.Event()
+
+    async def run() -> None:
+        config.load()
+        server.lifespan = config.lifespan_class(config)
+        await server.startup()
+        ready.set()
+        await asyncio.to_thread(ended.wait)
+        server.should_exit = True
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
+        await server.shutdown()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        assert ready.wait(30), "the server did not start"
+        found = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{found}"
+    finally:
+        ended.set()
+        thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return what is stored: releases, ledgers, reports, changes; and the gateway over it."""
+    return build_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def gateway_url(world: World) -> Iterator[str]:
+    with listening(create_gateway(world.gateway)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def console_url(world: World, gateway_url: str) -> Iterator[str]:
+    with console_at(world, gateway_url) as url:
+        yield url
+
+
+@contextmanager
+def console_at(world: World, gateway_url: str, **settings: Any) -> Iterator[str]:
+    """Run a console in front of a gateway; yield its URL."""
+    given = {"console_generate_secret": True, "console_timeout_seconds": 2, **settings}
+    with listening(
+        create_app(assemble(ConsoleSettings(gateway_url=gateway_url, **given), world.clock))
+    ) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def start_console(world: World) -> Callable[..., Any]:
+    """Return a context manager that runs one more console: gateway URL, settings."""
+    return lambda gateway_url, **settings: console_at(world, gateway_url, **settings)
+
+
+@dataclass
+class Browser:
+    """A browser without JavaScript: it keeps cookies, and sends forms with their hidden fields."""
+
+    url: str
+    client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+
+    def get(self, path: str, **rest: Any) -> httpx.Response:
+        return self.client.get(path, **rest)
+
+    def page(self, path: str) -> str:
+        response = self.get(path)
+        assert response.status_code == 200, response.text
+        return response.text
+
+    def sign_in(self, key: str, **rest: str) -> httpx.Response:
+        token = CSRF.search(self.page("/sign-in"))
+        assert token
+        return self.client.post("/sign-in", data={"csrf": token[1], "key": key, **rest})
+
+    def csrf(self, path: str = "/") -> str:
+        found = CSRF.search(self.page(path))
+        assert found
+        return found[1]
+
+    def post(self, path: str, data: dict[str, str], **rest: Any) -> httpx.Response:
+        return self.client.post(path, data={"csrf": self.csrf(), **data}, **rest)
+
+
+@pytest.fixture(scope="session")
+def browser(console_url: str) -> Iterator[Callable[..., Browser]]:
+    """Return a function that opens a browser which has signed in with a role, or not (`None`)."""
+    opened: list[Browser] = []
+
+    def open_browser(role: str | None = "admin", url: str = console_url) -> Browser:
+        one = Browser(url)
+        opened.append(one)
+        if role is not None:
+            response = one.sign_in(KEYS[role])
+            assert response.status_code == 303, response.text
+        return one
+
+    yield open_browser
+    for one in opened:
+        one.client.close()
+
+
+@pytest.fixture
+def keys() -> dict[str, str]:
+    return dict(KEYS)

@@ -1,0 +1,1 @@
+"""What the policy of a use case makes of drift reports: now, and in a backtest."""
