@@ -12,14 +12,8 @@ from platform_core.errors import InvalidData, InvalidInput
 from training.parameters import RunParameters
 from training.search.fitting import fitted
 from training.search.folds import folds
-from training.search.sources import (
-    LIVE,
-    ORIGIN,
-    WEIGHT,
-    source_folds,
-    with_live_rows,
-    with_origins,
-)
+from training.search.live import LIVE, with_live_rows
+from training.search.sources import ORIGIN, WEIGHT, source_folds, with_origins
 from training.search.unseen import unseen_sources
 from use_cases import use_case
 

@@ -24,9 +24,9 @@ def spam_at(rate: float) -> UseCase:
     return variant(use_case("spam"), training={"threshold": FalsePositiveRate(rate)})
 
 
-def mail(labels, scores, case, live=None):
+def mail(labels, scores, case):
     scores = np.asarray(scores, float)
-    return choose_decision(case, np.array(labels), np.stack([1 - scores, scores], axis=1), live)
+    return choose_decision(case, np.array(labels), np.stack([1 - scores, scores], axis=1))
 
 
 @given(st.lists(SCORES, min_size=1, max_size=40), TARGETS)
@@ -68,22 +68,6 @@ def test_best_f1_and_costs_choose_on_the_same_rows():
         decision = mail(labels, scores, variant(spam, training={"threshold": rule}))
         assert decision.rule.threshold == pytest.approx(threshold)
         assert why in decision.why
-
-
-def test_enough_live_records_choose_the_threshold_by_their_own_rule():
-    """Their spam scores 0.4, which the floor for other rows would miss."""
-    rules = {"threshold": BestF1(at_least=0.65), "live_threshold": FalsePositiveRate(0.02)}
-    case = variant(use_case("spam"), training=rules)
-    labels = (["ham"] * 180 + ["spam"] * 20) * 2
-    scores = [0.1] * 180 + [0.4] * 20 + [0.5] * 180 + [0.9] * 20
-    live = np.arange(400) < 200
-    decision = mail(labels, scores, case, live)
-    assert decision.rule.threshold == pytest.approx(0.25)
-    assert "0 of 180 on labelled live records" in decision.why
-    for too_few in (live & (np.arange(400) > 0), live & (np.arange(400) < 199), None):
-        assert mail(labels, scores, case, too_few).rule.threshold == pytest.approx(0.7)
-    unaware = variant(case, training={**rules, "live_threshold": None})
-    assert mail(labels, scores, unaware, live).rule.threshold == pytest.approx(0.7)
 
 
 def test_a_cost_matrix_decides_for_the_lowest_expected_cost():

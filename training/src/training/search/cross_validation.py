@@ -21,7 +21,6 @@ from training.search.calibration import interval_decision
 from training.search.fitting import Answers, answer_fold
 from training.search.folds import folds
 from training.search.ranking import ranked, winner
-from training.search.sources import LIVE
 from training.search.suggestions import rounds
 from training.search.threshold import Decision, choose_decision
 from training.search.trials import Fold, Trial, TrialResult
@@ -103,7 +102,6 @@ class _CrossValidation:
     def __init__(self, case: UseCase, features: pa.Table, made: list[Fold], seed: int) -> None:
         self._case, self._folds, self._seed = case, made, seed
         self._features, self._labels = features, features["label"].combine_chunks()
-        self._live = features[LIVE].to_numpy() if LIVE in features.column_names else None
         self._shared = [ray.put(features), *(ray.put(fold) for fold in made)]
 
     def run(self, trials: Sequence[Trial]) -> Iterator[TrialResult]:
@@ -157,7 +155,7 @@ class _CrossValidation:
     def _decision(self, pooled: np.ndarray) -> Decision:
         truth = np.asarray(self._labels.to_pylist())
         if self._case.classes:
-            return choose_decision(self._case, truth, pooled, self._live)
+            return choose_decision(self._case, truth, pooled)
         why = "the residuals of the answers outside each fold's fit"
         return interval_decision(self._case, truth, pooled, why)
 

@@ -1,4 +1,4 @@
-"""Rows of several sources and labelled live records: leave-one-source-out folds, and weights."""
+"""Rows of several sources: leave-one-source-out folds, and weights."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_pipeline.columns import CLUSTER, LABEL, ROW_ID, SOURCE
+from data_pipeline.columns import CLUSTER, LABEL, SOURCE
 from training.search.trials import Fold
 from use_cases import UseCase
 
-ORIGIN, WEIGHT, LIVE = "origin", "weight", "live"
+ORIGIN, WEIGHT = "origin", "weight"
 OTHER_ROWS = "other rows"
 # Sources beyond these are left out together with others.
 MAX_FOLDS = 5
@@ -36,25 +36,6 @@ def with_origins(
     return features.append_column(WEIGHT, pa.array(numbers, pa.float64()))
 
 
-def with_live_rows(features: pa.Table, live: pa.Array, weight: float) -> pa.Table:
-    """Return `features` with `live`, which rows are labelled live records, and a `weight` that is
-    `weight` times as high for them.
-
-    `live` holds their `row_id`. Without such rows nothing is added.
-    """
-    found = pc.is_in(features[ROW_ID], value_set=live.drop_null())
-    if not pc.any(found).as_py():
-        return features
-    features = features.append_column(LIVE, found)
-    if weight == 1:
-        return features
-    factor = pc.if_else(found, weight, 1.0)
-    if WEIGHT not in features.column_names:
-        return features.append_column(WEIGHT, factor)
-    place = features.column_names.index(WEIGHT)
-    return features.set_column(place, WEIGHT, pc.multiply(features[WEIGHT], factor))
-
-
 def source_folds(case: UseCase, features: pa.Table) -> list[Fold]:
     """Return the row numbers to fit and to evaluate on: each fold holds out one source. There are
     no folds if fewer than two sources have rows of every class.
@@ -66,7 +47,7 @@ def source_folds(case: UseCase, features: pa.Table) -> list[Fold]:
         return []
     origins, labels = (np.asarray(features[name].to_pylist()) for name in (ORIGIN, LABEL))
     groups = _groups(case, origins, labels)
-    folds = [_fold(features, np.isin(origins, group)) for group in groups]
+    folds = [held_out(features, np.isin(origins, group)) for group in groups]
     complete = all(set(case.classes) <= set(labels[fit].tolist()) for fit, _ in folds)
     return folds if complete and len(folds) > 1 else []
 
@@ -84,7 +65,10 @@ def _groups(case: UseCase, origins: np.ndarray, labels: np.ndarray) -> list[list
     return groups
 
 
-def _fold(features: pa.Table, judged: np.ndarray) -> Fold:
+def held_out(features: pa.Table, judged: np.ndarray) -> Fold:
+    """Return the fold that judges the rows of a mask [N]; near duplicates of them are not fitted
+    on.
+    """
     clusters = features[CLUSTER].combine_chunks()
     seen = clusters.filter(pa.array(judged)).drop_null()
     near = pc.is_in(clusters, value_set=seen).to_numpy(zero_copy_only=False)

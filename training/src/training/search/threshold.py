@@ -11,20 +11,11 @@ from evaluation import (
 )
 from platform_core.contracts.release import DecisionRule, Rule
 from platform_core.errors import ConfigurationError
-from use_cases import (
-    BestF1,
-    CostMatrix,
-    ErrorCosts,
-    FalsePositiveRate,
-    ScoreThreshold,
-    UseCase,
-)
+from use_cases import BestF1, CostMatrix, ErrorCosts, FalsePositiveRate, ScoreThreshold, UseCase
 
 TWO_CLASSES = 2
 ROWS = "training rows outside the fold's fit"
 LIVE_ROWS = "labelled live records outside the fold's fit"
-MIN_LIVE_ROWS = 200
-MIN_LIVE_ROWS_OF_CLASS = 20
 
 
 @dataclass(frozen=True)
@@ -35,14 +26,9 @@ class Decision:
     why: str
 
 
-def choose_decision(
-    case: UseCase, labels: np.ndarray, probabilities: np.ndarray, live: np.ndarray | None = None
-) -> Decision:
+def choose_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray) -> Decision:
     """Return the rule for N rows whose `probabilities` [N, C] come from models that were not
-    fitted on them; `labels` holds their N classes, `live` says which are labelled live records.
-
-    If there are enough live records and the use case has a `live_threshold`, the threshold is
-    chosen on them alone: they are what the release will meet.
+    fitted on them; `labels` holds their N classes.
 
     Raises:
         ConfigurationError: a threshold is wanted where there are not two classes, one of them
@@ -54,20 +40,36 @@ def choose_decision(
     if isinstance(wanted, CostMatrix):
         rule = DecisionRule(kind="costs", costs=_complete(case, wanted))
         return Decision(rule, "the lowest expected cost by the cost matrix of the use case")
+    return _threshold_decision(case, wanted, labels, probabilities, ROWS)
+
+
+def choose_live_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray) -> Decision:
+    """Return the rule by `live_threshold` of the use case for N labelled live records; the rest is
+    as for `choose_decision`.
+
+    Raises:
+        ConfigurationError: the use case has no `live_threshold`, or there are not two classes, one
+            of them positive.
+    """
+    wanted = case.training().live_threshold
+    if wanted is None:
+        raise ConfigurationError(f"{case.name} has no `live_threshold`; set it")
+    return _threshold_decision(case, wanted, labels, probabilities, LIVE_ROWS)
+
+
+def _threshold_decision(
+    case: UseCase,
+    wanted: ScoreThreshold,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    rows: str,
+) -> Decision:
     positive = _positive(case)
-    truth, scores, rows = labels == positive, probabilities[:, case.classes.index(positive)], ROWS
-    on_live = case.training().live_threshold
-    if on_live is not None and live is not None and _enough(truth[live]):
-        wanted, truth, scores, rows = on_live, truth[live], scores[live], LIVE_ROWS
-    threshold, why = _threshold(wanted, truth, scores, rows)
+    scores = probabilities[:, case.classes.index(positive)]
+    threshold, why = _threshold(wanted, labels == positive, scores, rows)
     (negative,) = set(case.classes) - {positive}
     rule = DecisionRule(kind="threshold", positive=positive, negative=negative, threshold=threshold)
     return Decision(rule, why)
-
-
-def _enough(truth: np.ndarray) -> bool:
-    smaller_class = min(truth.sum(), (~truth).sum())
-    return len(truth) >= MIN_LIVE_ROWS and smaller_class >= MIN_LIVE_ROWS_OF_CLASS
 
 
 def _positive(case: UseCase) -> str:

@@ -59,8 +59,9 @@ def _train(
 ) -> TrainResult:
     # The workers start while this process imports scikit-learn.
     from training.search.cross_validation import Budget, search
+    from training.search.live import with_live_rows
     from training.search.ranking import explained
-    from training.search.sources import with_live_rows, with_origins
+    from training.search.sources import with_origins
 
     case, given = context.case, context.parameters
     rows = with_origins(
@@ -141,7 +142,10 @@ def _fitted(case: UseCase, rows: pa.Table, best: TrialResult, seed: int) -> tupl
     those that its intervals are calibrated on.
     """
     if case.task != "regression":
-        return fit(case, rows, best.trial, seed), best.decision
+        from training.search.live import live_decision
+
+        decision = live_decision(case, rows, best.trial, seed) or best.decision
+        return fit(case, rows, best.trial, seed), decision
     from training.search.calibration import calibrated, calibration_rows
 
     fitting, calibrating = calibration_rows(case, rows, seed)
