@@ -21,6 +21,7 @@ TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
     ("Predictions", "/predictions"),
+    ("Try it", "/try"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""
 
