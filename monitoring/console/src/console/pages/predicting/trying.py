@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console.pages.choice import chosen_use_case
 from console.pages.platform import ENVIRONMENTS
-from console.record_form import (
+from console.pages.predicting.record_form import (
     RecordInput,
     example_values,
     record_inputs,
