@@ -26,6 +26,7 @@ PROGRAMS = {
     "feature-transformer": "feature_transformer",
     "drift-detector": '"mlplatform", "drift", "run"',
     "training": "training",
+    "console": "console",
     "ray": "batch_inference",
 }
 

@@ -200,7 +200,7 @@ def test_every_overlay_sets_the_tag_of_its_images():
         if path and path[-1] == "image" and node.startswith("mlplatform/")
     }
     programs = {"api-gateway", "inference-service", "feature-transformer", "ray"}
-    assert ours == {f"mlplatform/{p}" for p in programs | {"drift-detector", "training"}}
+    assert ours == {f"mlplatform/{p}" for p in programs | {"drift-detector", "training", "console"}}
     for overlay in overlays():
         kustomization = documents(overlay.folder / "kustomization.yaml")[0]
         for image in kustomization.get("images", []):

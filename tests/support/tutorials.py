@@ -11,7 +11,6 @@ from embedded_platform import ROOT, Platform
 
 TUTORIALS = ROOT / "docs" / "tutorial"
 ADDRESSES = ("localhost:8000", "127.0.0.1:8000")
-SECONDS = 300
 
 
 def follow(page: str, platform: Platform, folder: Path, instead: Mapping[str, str]) -> str:
@@ -23,15 +22,15 @@ def follow(page: str, platform: Platform, folder: Path, instead: Mapping[str, st
     gateway = platform.settings["GATEWAY_URL"].removeprefix("http://")
     printed, left = [], set(instead)
     for block in code_blocks((TUTORIALS / page).read_text()):
-        text = block.text
+        lines = [instead.get(line.strip(), line) for line in block.text.splitlines()]
+        left -= {line.strip() for line in block.text.splitlines()}
+        text = "\n".join(lines)
         for address in ADDRESSES:
             text = text.replace(address, gateway)
         if block.title:
             (folder / block.title).write_text(text)
         elif block.language == "bash":
-            lines = [instead.get(line.strip(), line) for line in text.splitlines()]
-            left -= {line.strip() for line in text.splitlines()}
-            printed.append(_run("\n".join(lines), platform, folder))
+            printed.append(_run(text, platform, folder))
     assert left == set(), f"{page} has no such lines"
     return "".join(printed)
 
@@ -41,7 +40,7 @@ def _run(script: str, platform: Platform, folder: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env={**os.environ, **platform.settings, "PATH": path}, cwd=folder,
-        capture_output=True, text=True, check=False, timeout=SECONDS,
+        capture_output=True, text=True, check=False, timeout=platform.deadline_seconds,
     )  # fmt: skip
     assert done.returncode == 0, f"{script}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout

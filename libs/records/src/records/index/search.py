@@ -40,6 +40,7 @@ class RecordQuery:
     end: datetime | None = None
     limit: int = 20
     cursor: str | None = None
+    environment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def _conditions(query: RecordQuery) -> Iterator[tuple[str, list[Any]]]:
         yield "l.label in (?, ?)", labels
     if query.release_id is not None:
         yield "r.release_id = ?", [query.release_id]
+    if query.environment is not None:
+        yield "r.environment = ?", [query.environment]
     if query.start is not None:
         yield "r.time >= ?", [_time(query.start)]
     if query.end is not None:

@@ -65,13 +65,15 @@ def _add_history(router: APIRouter, gateway: Gateway) -> None:
         ] = None,
         limit: LimitParameter = "20",
         cursor: CursorParameter = None,
+        releases_cursor: CursorParameter = None,
     ) -> UseCaseReleases | AtTime:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         name = find_use_case(request, use_case).name
         time = time_of("at", at)
         if time is not None:
             return await asyncio.to_thread(_served, gateway, name, time)
-        return await asyncio.to_thread(_history, gateway, name, paging(limit, cursor))
+        asked, older = paging(limit, cursor), paging(limit, releases_cursor).after
+        return await asyncio.to_thread(_history, gateway, name, asked, older)
 
 
 def _add_card(router: APIRouter, gateway: Gateway) -> None:
@@ -126,15 +128,17 @@ def _served(gateway: Gateway, name: str, at: datetime) -> AtTime:
     return {t.environment: served_release(gateway.catalog.served_at(t, at)) for t in targets}
 
 
-def _history(gateway: Gateway, name: str, asked: Paging) -> UseCaseReleases:
+def _history(gateway: Gateway, name: str, asked: Paging, older: str | None) -> UseCaseReleases:
     entries = [e for env in Environment for e in gateway.catalog.entries(ServingTarget(name, env))]
     entries.sort(key=_place, reverse=True)
     found = page(entries, asked, _place)
+    releases = gateway.releases.summaries(name, older)
     return UseCaseReleases(
         use_case=name,
         states=_states(gateway, name),
         stable=_served(gateway, name, gateway.releases.clock.now()),
-        releases=gateway.releases.summaries(name),
+        releases=releases.items,
+        releases_cursor=releases.cursor,
         history=found.items,
         cursor=found.cursor,
     )
