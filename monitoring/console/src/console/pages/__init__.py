@@ -6,13 +6,13 @@ from console.pages import (
     comparison,
     json,
     overview,
-    predictions,
     probes,
     quality,
     releases,
     serving,
     sign_in,
 )
+from console.pages.predicting import predictions, trying
 
 ROUTERS = (
     probes.router,
@@ -25,5 +25,6 @@ ROUTERS = (
     quality.router,
     comparison.router,
     predictions.router,
+    trying.router,
     json.router,
 )
