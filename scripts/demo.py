@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-import httpx
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlplatform_client import Client, InvalidItem, Prediction
+from mlplatform_client.models.drift import DriftInfo
+from mlplatform_client.models.releases import ModelInfo
 from platform_core.adapters.connect import blob_store
+from platform_core.adapters.gateway import gateway_client, platform_errors
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.errors import PlatformError, Unavailable
 from platform_core.parquet import read_table, write_table
@@ -23,11 +26,10 @@ from platform_core.settings import GatewayClientSettings, StorageSettings
 from platform_core.storage import RECORDS_FILE, dataset_path, retrain_request_path
 from use_cases import UseCase, use_case
 
-CALL_ROWS = 100
+TIMEOUT_SECONDS = 60.0
 WINDOW_ROWS = 2000
 BATCH_ROWS = 500
 PATIENCE_SECONDS = 600
-FINAL = {"succeeded", "failed", "cancelled"}
 RETRAINING_STATES = {
     ".done": "its run has ended and staged a release",
     ".unchanged": "nothing new to train on",
@@ -38,7 +40,7 @@ RETRAINING_STATES = {
 
 @dataclass
 class Demo:
-    """A client of the gateway that records unexpected results."""
+    """A use case and the gateway; records unexpected results."""
 
     case: UseCase
     patience: float = PATIENCE_SECONDS
@@ -51,38 +53,19 @@ class Demo:
         return blob_store(StorageSettings())
 
     @cached_property
-    def client(self) -> httpx.Client:
-        """An HTTP client of the gateway."""
-        key = self.settings.gateway_api_key.get_secret_value()
-        url = self.settings.gateway_url
-        return httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=60, trust_env=False)
+    def client(self) -> Client:
+        """A client of the gateway."""
+        return gateway_client(self.settings, TIMEOUT_SECONDS)
 
-    def call(self, method: str, path: str, body: Any = None, environment: str = "") -> Any:
-        """Return the JSON response of the gateway; raise `Unavailable` for an error."""
-        headers = {"X-Environment": environment} if environment else {}
-        try:
-            answer = self.client.request(method, path, json=body, headers=headers)
-        except httpx.TransportError as error:
-            raise Unavailable(
-                f"no gateway at {self.settings.gateway_url} ({error}); start it with `make up`"
-            ) from error
-        if answer.is_error:
-            raise Unavailable(f"{method} {path} returned {answer.status_code}: {answer.text}")
-        return answer.json()
-
-    def served(self, environment: str) -> dict[str, Any] | None:
+    def served(self, environment: str) -> ModelInfo | None:
         """Return the release that an environment serves, with its metadata."""
-        return self.call("GET", "/model/info")[self.case.name][environment]
+        return self.client.releases.info(self.case.name)[self.case.name][environment]
 
-    def predict_many(self, records: pa.Table, environment: str) -> int:
-        """Send records as traffic, 100 per request, and return the number of predictions."""
-        path, done = f"/models/{self.case.name}/predict/batch-sync", 0
-        for start in range(0, records.num_rows, CALL_ROWS):
-            rows = records.slice(start, CALL_ROWS).to_pylist()
-            body = {"records": [self.case.request(row) for row in rows]}
-            answer = self.call("POST", path, body, environment)
-            done += answer["count"] - answer["errors"]
-        return done
+    def send(self, records: pa.Table, environment: str) -> int:
+        """Send records as traffic and return the number of predictions."""
+        rows = [self.case.request(row) for row in records.to_pylist()]
+        found = self.client.predict_many(rows, use_case=self.case.name, environment=environment)
+        return sum(isinstance(one, Prediction) for one in found)
 
     def expect(self, holds: bool, what: str) -> None:
         """Print whether an expectation holds, and record it if it does not."""
@@ -111,10 +94,10 @@ def eventually(demo: Demo, check: Callable[[], Any], what: str) -> Any:
 
 def health(demo: Demo) -> None:
     """Show the dependencies of the gateway."""
-    report = demo.call("GET", "/health")
-    for name, state in report["dependencies"].items():
+    report = demo.client.operations.health()
+    for name, state in report.dependencies.items():
         say(f"  {name:<40} {state['status']}")
-    demo.expect(report["status"] == "ok", "the gateway and its dependencies are healthy")
+    demo.expect(report.status == "ok", "the gateway and its dependencies are healthy")
 
 
 def releases(demo: Demo) -> None:
@@ -127,36 +110,35 @@ def releases(demo: Demo) -> None:
         subprocess.run(promote, check=True)
         eventually(demo, lambda: demo.served("production"), "the promotion")
     for environment in ("staging", "production"):
-        info = demo.served(environment) or {}
-        say(f"  {environment:<10} release {info.get('release_id')}")
+        info = demo.served(environment)
+        say(f"  {environment:<10} release {info and info.release_id}")
 
 
 def single(demo: Demo) -> None:
     """Predict the same record in both environments."""
     name, record = next(iter(demo.case.examples.items()))
     for environment in ("staging", "production"):
-        path = f"/models/{demo.case.name}/predict"
-        answer = demo.call("POST", path, record, environment)
+        answer = demo.client.predict(record, use_case=demo.case.name, environment=environment)
         say(
-            f"  {environment:<10} {answer['prediction']} with probability "
-            f"{answer['probability']:.3f} in {answer['latency_ms']:.1f} ms"
+            f"  {environment:<10} {answer.prediction} with probability "
+            f"{answer.probability:.3f} in {answer.latency_ms:.1f} ms"
         )
         if name in demo.case.classes:  # an example need not be named after its class
             demo.expect(
-                answer["prediction"] == name, f"the example {name!r} is {name} in {environment}"
+                answer.prediction == name, f"the example {name!r} is {name} in {environment}"
             )
-        same = answer["release_id"] == (demo.served(environment) or {}).get("release_id")
+        served = demo.served(environment)
+        same = served is not None and answer.release_id == served.release_id
         demo.expect(same, f"{environment} answers with the release it should serve")
 
 
 def batch_sync(demo: Demo) -> None:
     """Predict several records in one request; an invalid one has an error in its place."""
     records: list[Any] = [*demo.case.examples.values(), {"nonsense": True}]
-    path = f"/models/{demo.case.name}/predict/batch-sync"
-    answer = demo.call("POST", path, {"records": records}, "staging")
-    for item in answer["predictions"]:
-        say(f"  {item.get('prediction') or item['error']['code']}")
-    kinds = ["error" in item for item in answer["predictions"]]
+    found = demo.client.predict_many(records, use_case=demo.case.name, environment="staging")
+    for item in found:
+        say(f"  {item.prediction if isinstance(item, Prediction) else item.error.code}")
+    kinds = [isinstance(item, InvalidItem) for item in found]
     expected = [False] * (len(records) - 1) + [True]
     demo.expect(kinds == expected, "only the invalid record has an error")
 
@@ -169,16 +151,13 @@ def batch_job(demo: Demo) -> None:
     write_table(
         demo.store, source, demo.case.training().generate(BATCH_ROWS, seed=1).select(columns)
     )
-    body = {"input_path": source, "output_path": target, "use_case": demo.case.name}
-    job = demo.call("POST", "/batch/submit", body, "production")
-    say(f"  job {job['job_id']} {job['status']}: {source}")
-    path = f"/batch/{job['job_id']}"
-    end = eventually(
-        demo, lambda: (j := demo.call("GET", path))["status"] in FINAL and j, "the batch job"
-    )
-    say(f"  {end['status']}: {end['rows_done']} of {end['rows_total']} rows to {target}")
-    demo.expect(end["status"] == "succeeded", "the job succeeds")
-    if end["status"] == "succeeded":
+    batch = demo.client.batch
+    job = batch.submit(source, target, use_case=demo.case.name, environment="production")
+    say(f"  job {job.job_id} {job.status}: {source}")
+    end = batch.wait(job.job_id, timeout=demo.patience)
+    say(f"  {end.status}: {end.rows_done} of {end.rows_total} rows to {target}")
+    demo.expect(end.status == "succeeded", "the job succeeds")
+    if end.status == "succeeded":
         rows = read_table(demo.store, target).num_rows
         demo.expect(rows == BATCH_ROWS, f"every one of the {BATCH_ROWS} records has a prediction")
 
@@ -191,16 +170,14 @@ def drift(demo: Demo) -> None:
     )
     for name, records, expected in windows:
         start = datetime.now(UTC)
-        answered = demo.predict_many(records, "production")
+        answered = demo.send(records, "production")
         report = _drift_report(demo, start, datetime.now(UTC))
-        score = "no score" if report["score"] is None else f"largest PSI {report['score']:.3f}"
-        say(f"  {answered} {name}: {report['status']} ({report['rows']} rows, {score})")
-        demo.expect(
-            report["status"] != "insufficient-data", "there is enough traffic for a verdict"
-        )
-        found = report["status"] == "drift"
+        score = "no score" if report.score is None else f"largest PSI {report.score:.3f}"
+        say(f"  {answered} {name}: {report.status} ({report.rows} rows, {score})")
+        demo.expect(report.status != "insufficient-data", "there is enough traffic for a verdict")
+        found = report.status == "drift"
         demo.expect(found is expected, f"drift is {'' if expected else 'not '}found")
-    if request := report.get("retrain_request"):
+    if request := report.retrain_request:
         say(f"  retraining was requested: {request}, {_retraining_state(demo, request)}")
 
 
@@ -215,8 +192,10 @@ def _retraining_state(demo: Demo, request: str) -> str:
 
 
 def _held_out(demo: Demo) -> pa.Table:
-    version = (demo.served("production") or {})["lineage"]["dataset_version"]
-    path = dataset_path(demo.case.name, version, RECORDS_FILE)
+    served = demo.served("production")
+    if served is None or served.lineage is None:
+        raise Unavailable("the lineage of production's release cannot be read")
+    path = dataset_path(demo.case.name, served.lineage["dataset_version"], RECORDS_FILE)
     table = read_table(demo.store, path)
     rows = table.filter(pc.equal(table["part"], "test")).select(demo.case.record_schema.names)
     return rows.slice(0, WINDOW_ROWS)
@@ -227,19 +206,19 @@ def _shifted(demo: Demo) -> pa.Table:
     return table.select(demo.case.record_schema.names)
 
 
-def _drift_report(demo: Demo, start: datetime, end: datetime) -> dict[str, Any]:
+def _drift_report(demo: Demo, start: datetime, end: datetime) -> DriftInfo:
     command = [sys.executable, "-m", "cli", "drift", "run", "--use-case", demo.case.name]
     window = ["--environment", "production", "--from", start.isoformat(), "--to", end.isoformat()]
     done = subprocess.run([*command, *window], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Unavailable(f"the drift job failed: {done.stderr.strip()}")
 
-    def latest() -> dict[str, Any] | None:
-        report = demo.call("GET", "/metrics/drift")[demo.case.name]["production"]
-        ours = report.get("end") and datetime.fromisoformat(report["end"]) == end
-        return report if ours else None
+    def latest() -> DriftInfo | None:
+        report = demo.client.metrics.drift(demo.case.name)[demo.case.name]["production"]
+        return report if report.end == end else None
 
-    return eventually(demo, latest, "the drift report")
+    found: DriftInfo = eventually(demo, latest, "the drift report")
+    return found
 
 
 def steps() -> Iterator[tuple[str, Callable[[Demo], None]]]:
@@ -264,7 +243,8 @@ def main() -> int:
         demo = Demo(use_case(given.use_case), given.patience)
         for number, (title, step) in enumerate(steps(), start=1):
             say(f"\n{number}. {title}")
-            step(demo)
+            with platform_errors("the gateway did not answer as it should"):
+                step(demo)
     except (PlatformError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
