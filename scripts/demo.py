@@ -13,11 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlplatform_client import Client, InvalidItem, Prediction
+from mlplatform_client import Client, InvalidItem, MlplatformError, NotFoundError, Prediction
 from mlplatform_client.models.drift import DriftInfo
+from mlplatform_client.models.predictions import PredictionPassport
+from mlplatform_client.models.quality import QualityInfo
 from mlplatform_client.models.releases import ModelInfo
 from platform_core.adapters.connect import blob_store
-from platform_core.adapters.gateway import gateway_client, platform_errors
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.errors import PlatformError, Unavailable
 from platform_core.parquet import read_table, write_table
@@ -26,9 +27,9 @@ from platform_core.settings import GatewayClientSettings, StorageSettings
 from platform_core.storage import RECORDS_FILE, dataset_path, retrain_request_path
 from use_cases import UseCase, use_case
 
-TIMEOUT_SECONDS = 60.0
 WINDOW_ROWS = 2000
 BATCH_ROWS = 500
+LABELLED_ROWS = 60
 PATIENCE_SECONDS = 600
 RETRAINING_STATES = {
     ".done": "its run has ended and staged a release",
@@ -40,12 +41,13 @@ RETRAINING_STATES = {
 
 @dataclass
 class Demo:
-    """A use case and the gateway; records unexpected results."""
+    """Uses the gateway, and records unexpected results."""
 
     case: UseCase
     patience: float = PATIENCE_SECONDS
     settings: GatewayClientSettings = field(default_factory=GatewayClientSettings)
     failures: list[str] = field(default_factory=list)
+    labelled: str = ""
 
     @cached_property
     def store(self) -> BlobStore:
@@ -55,17 +57,22 @@ class Demo:
     @cached_property
     def client(self) -> Client:
         """A client of the gateway."""
-        return gateway_client(self.settings, TIMEOUT_SECONDS)
+        key = self.settings.gateway_api_key.get_secret_value()
+        return Client(self.settings.gateway_url, key, timeout=60)
 
     def served(self, environment: str) -> ModelInfo | None:
         """Return the release that an environment serves, with its metadata."""
-        return self.client.releases.info(self.case.name)[self.case.name][environment]
+        return self.client.releases.info()[self.case.name][environment]
 
-    def send(self, records: pa.Table, environment: str) -> int:
-        """Send records as traffic and return the number of predictions."""
-        rows = [self.case.request(row) for row in records.to_pylist()]
-        found = self.client.predict_many(rows, use_case=self.case.name, environment=environment)
-        return sum(isinstance(one, Prediction) for one in found)
+    def predict(self, records: list[Any], environment: str) -> list[Prediction | InvalidItem]:
+        """Return the predictions of bodies of requests, 100 at a time."""
+        return self.client.predict_many(records, use_case=self.case.name, environment=environment)
+
+    def predict_rows(self, rows: pa.Table) -> list[Prediction]:
+        """Send rows as traffic of production, and return the predictions."""
+        records = rows.select(self.case.record_schema.names).to_pylist()
+        answers = self.predict([self.case.request(row) for row in records], "production")
+        return [one for one in answers if isinstance(one, Prediction)]
 
     def expect(self, holds: bool, what: str) -> None:
         """Print whether an expectation holds, and record it if it does not."""
@@ -111,7 +118,7 @@ def releases(demo: Demo) -> None:
         eventually(demo, lambda: demo.served("production"), "the promotion")
     for environment in ("staging", "production"):
         info = demo.served(environment)
-        say(f"  {environment:<10} release {info and info.release_id}")
+        say(f"  {environment:<10} release {info.release_id if info else 'none'}")
 
 
 def single(demo: Demo) -> None:
@@ -119,27 +126,23 @@ def single(demo: Demo) -> None:
     name, record = next(iter(demo.case.examples.items()))
     for environment in ("staging", "production"):
         answer = demo.client.predict(record, use_case=demo.case.name, environment=environment)
-        say(
-            f"  {environment:<10} {answer.prediction} with probability "
-            f"{answer.probability:.3f} in {answer.latency_ms:.1f} ms"
-        )
+        likely = "" if answer.probability is None else f" with probability {answer.probability:.3f}"
+        say(f"  {environment:<10} {answer.prediction}{likely} in {answer.latency_ms:.1f} ms")
         if name in demo.case.classes:  # an example need not be named after its class
-            demo.expect(
-                answer.prediction == name, f"the example {name!r} is {name} in {environment}"
-            )
-        served = demo.served(environment)
-        same = served is not None and answer.release_id == served.release_id
+            is_right = answer.prediction == name
+            demo.expect(is_right, f"the example {name!r} is {name} in {environment}")
+        info = demo.served(environment)
+        same = info is not None and answer.release_id == info.release_id
         demo.expect(same, f"{environment} answers with the release it should serve")
 
 
 def batch_sync(demo: Demo) -> None:
     """Predict several records in one request; an invalid one has an error in its place."""
-    records: list[Any] = [*demo.case.examples.values(), {"nonsense": True}]
-    found = demo.client.predict_many(records, use_case=demo.case.name, environment="staging")
-    for item in found:
-        say(f"  {item.prediction if isinstance(item, Prediction) else item.error.code}")
-    kinds = [isinstance(item, InvalidItem) for item in found]
-    expected = [False] * (len(records) - 1) + [True]
+    answers = demo.predict([*demo.case.examples.values(), {"nonsense": True}], "staging")
+    for item in answers:
+        say(f"  {item.error.code if isinstance(item, InvalidItem) else item.prediction}")
+    kinds = [isinstance(item, InvalidItem) for item in answers]
+    expected = [False] * (len(answers) - 1) + [True]
     demo.expect(kinds == expected, "only the invalid record has an error")
 
 
@@ -170,15 +173,17 @@ def drift(demo: Demo) -> None:
     )
     for name, records, expected in windows:
         start = datetime.now(UTC)
-        answered = demo.send(records, "production")
+        answered = len(demo.predict_rows(records))
         report = _drift_report(demo, start, datetime.now(UTC))
         score = "no score" if report.score is None else f"largest PSI {report.score:.3f}"
         say(f"  {answered} {name}: {report.status} ({report.rows} rows, {score})")
-        demo.expect(report.status != "insufficient-data", "there is enough traffic for a verdict")
+        enough = report.status != "insufficient-data"
+        demo.expect(enough, "there is enough traffic for a verdict")
         found = report.status == "drift"
         demo.expect(found is expected, f"drift is {'' if expected else 'not '}found")
-    if request := report.retrain_request:
-        say(f"  retraining was requested: {request}, {_retraining_state(demo, request)}")
+    if report.retrain_request:
+        state = _retraining_state(demo, report.retrain_request)
+        say(f"  retraining was requested: {report.retrain_request}, {state}")
 
 
 def _retraining_state(demo: Demo, request: str) -> str:
@@ -191,34 +196,96 @@ def _retraining_state(demo: Demo, request: str) -> str:
     return "waiting for the scheduler"
 
 
+def labels(demo: Demo) -> None:
+    """Send true labels of live predictions; the quality report is measured from them."""
+    start, rows = datetime.now(UTC), demo.case.training().generate(LABELLED_ROWS, seed=3)
+    answers = demo.predict_rows(rows)
+    known = rows[demo.case.training().label.column].to_pylist()
+    sent = [
+        {"prediction_id": answer.prediction_id, "label": label}
+        for answer, label in zip(answers, known, strict=True)
+    ]
+    taken = demo.client.feedback_many(sent, use_case=demo.case.name)
+    say(f"  {taken.accepted} labels accepted, {taken.pending} wait for their record")
+    demo.expect(taken.accepted + taken.pending == len(sent), "every label is stored")
+    demo.labelled = answers[0].prediction_id
+    report = _quality_report(demo, start, datetime.now(UTC))
+    for name, metric in (report.metrics or {}).items():
+        if metric.estimate is not None:
+            interval = f"{metric.estimate:.3f} [{metric.low:.3f}, {metric.high:.3f}]"
+            say(f"  {name:<20} {interval}, {metric.method}, {metric.labelled} labels")
+    demo.expect(report.labelled == len(sent), "the report counts every label")
+
+
+def passport(demo: Demo) -> None:
+    """Show where a prediction comes from, and compute it again."""
+    found = eventually(demo, lambda: _passport(demo), "the record of the prediction")
+    say(f"  prediction {demo.labelled}: {found.record.prediction}")
+    say(f"  label      {', '.join(str(one.label) for one in found.labels)}")
+    say(f"  release    {found.record.release_id}")
+    if found.lineage is not None:
+        say(f"  trained on dataset version {found.lineage.dataset_version}")
+        say(f"  pipeline   {found.lineage.pipeline_run}, git {found.lineage.git_sha or 'unknown'}")
+    demo.expect(bool(found.labels), "its label is there")
+    replay = found.replay
+    same = replay is not None and replay.predictions == 0 and replay.problem is None
+    demo.expect(same, "its release computes the same answer again")
+
+
+def loop(demo: Demo) -> None:
+    """Let drifted traffic with labels cause a better release, by itself, in the use case `drill`.
+
+    Alarm, retraining, shadow, canary and promotion; then a bad canary is rolled back.
+    """
+    timeout = ("--timeout", f"{demo.patience:g}")
+    done = subprocess.run([sys.executable, "-m", "cli", "drill", *timeout], check=False)
+    demo.expect(done.returncode == 0, "every link of the loop works")
+
+
 def _held_out(demo: Demo) -> pa.Table:
     served = demo.served("production")
-    if served is None or served.lineage is None:
-        raise Unavailable("the lineage of production's release cannot be read")
-    path = dataset_path(demo.case.name, served.lineage["dataset_version"], RECORDS_FILE)
-    table = read_table(demo.store, path)
-    rows = table.filter(pc.equal(table["part"], "test")).select(demo.case.record_schema.names)
-    return rows.slice(0, WINDOW_ROWS)
+    version = ((served and served.lineage) or {})["dataset_version"]
+    table = read_table(demo.store, dataset_path(demo.case.name, version, RECORDS_FILE))
+    return table.filter(pc.equal(table["part"], "test")).slice(0, WINDOW_ROWS)
 
 
 def _shifted(demo: Demo) -> pa.Table:
-    table = demo.case.training().generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
-    return table.select(demo.case.record_schema.names)
+    return demo.case.training().generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
 
 
 def _drift_report(demo: Demo, start: datetime, end: datetime) -> DriftInfo:
-    command = [sys.executable, "-m", "cli", "drift", "run", "--use-case", demo.case.name]
+    _measure(demo, "drift", start, end)
+
+    def latest() -> DriftInfo | None:
+        report = demo.client.metrics.drift()[demo.case.name]["production"]
+        return report if report.end == end else None
+
+    return eventually(demo, latest, "the drift report")
+
+
+def _quality_report(demo: Demo, start: datetime, end: datetime) -> QualityInfo:
+    _measure(demo, "quality", start, end)
+
+    def latest() -> QualityInfo | None:
+        report = demo.client.metrics.quality()[demo.case.name]["production"]
+        return report if report.end == end else None
+
+    return eventually(demo, latest, "the quality report")
+
+
+def _measure(demo: Demo, kind: str, start: datetime, end: datetime) -> None:
+    command = [sys.executable, "-m", "cli", kind, "run", "--use-case", demo.case.name]
     window = ["--environment", "production", "--from", start.isoformat(), "--to", end.isoformat()]
     done = subprocess.run([*command, *window], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Unavailable(f"the drift job failed: {done.stderr.strip()}")
+        raise Unavailable(f"the {kind} job failed: {done.stderr.strip()}")
 
-    def latest() -> DriftInfo | None:
-        report = demo.client.metrics.drift(demo.case.name)[demo.case.name]["production"]
-        return report if report.end == end else None
 
-    found: DriftInfo = eventually(demo, latest, "the drift report")
-    return found
+def _passport(demo: Demo) -> PredictionPassport | None:
+    try:
+        return demo.client.predictions.get(demo.labelled, replay=True)
+    except NotFoundError:  # its record is not indexed yet
+        return None
 
 
 def steps() -> Iterator[tuple[str, Callable[[Demo], None]]]:
@@ -229,6 +296,9 @@ def steps() -> Iterator[tuple[str, Callable[[Demo], None]]]:
     yield "Several records in one request", batch_sync
     yield "A batch job on Ray", batch_job
     yield "Drift", drift
+    yield "Labels and quality", labels
+    yield "The passport of a prediction", passport
+    yield "The loop: drift, retraining, shadow, canary, promotion, a bad canary", loop
 
 
 def main() -> int:
@@ -241,17 +311,17 @@ def main() -> int:
     given = parser.parse_args()
     try:
         demo = Demo(use_case(given.use_case), given.patience)
+        began = time.monotonic()
         for number, (title, step) in enumerate(steps(), start=1):
             say(f"\n{number}. {title}")
-            with platform_errors("the gateway did not answer as it should"):
-                step(demo)
-    except (PlatformError, subprocess.CalledProcessError) as error:
+            step(demo)
+    except (PlatformError, MlplatformError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
     if demo.failures:
         print(f"\nunexpected: {'; '.join(demo.failures)}", file=sys.stderr)
         return 1
-    say("\nall results are as expected")
+    say(f"\nall results are as expected, after {time.monotonic() - began:.0f} s")
     return 0
 
 

@@ -271,6 +271,20 @@ def test_labels_of_live_answers_measure_quality(served: Platform) -> None:
     assert measured["labelled"] == len(labels)
 
 
+def test_drift_leads_to_a_better_release_and_a_bad_canary_is_withdrawn(served: Platform) -> None:
+    """Every link of the loop on the real path; reports about live traffic do not see it."""
+    start = datetime.now(UTC)
+    links = json.loads(served.done("cli", "drill", "--timeout", "300", "--json"))
+    assert {one["status"] for one in links} == {"worked"}, links
+    history = [one["change"] for one in served.call("GET", "/releases/drill").json()["history"]]
+    actions = [one["action"] for one in history if one["environment"] == "production"]
+    assert actions == ["abort", "canary", "promote", "canary", "shadow", "promote"]
+    window = ("--from", start.isoformat(), "--to", datetime.now(UTC).isoformat())
+    place = ("--use-case", "iris", "--environment", "production")
+    (report,) = json.loads(served.done("cli", "drift", "run", *place, *window, "--json"))
+    assert report["rows"] == 0
+
+
 def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None:
     year = datetime(2020, 1, 1, tzinfo=UTC)
     served.done(

@@ -195,15 +195,15 @@ def test_10000_clicks_in_a_browser_make_one_promotion(open_page, world):
 
 
 def test_the_page_of_a_change_follows_its_progress(open_page, world):
-    change = world.request(Action.ABORT, NOON, reason="too slow", approvals=0)
+    change = world.request(Action.ABORT, NOON, use_case="iris", reason="too slow")
     page = open_page(f"/changes/{change}")
     assert "waits for the release controller" in page.inner_text("#progress")
     world.changes.begin_step(change, "ending the canary")
     page.wait_for_selector("#progress >> text=ending the canary")
-    state = world.state("spam", Environment.PRODUCTION)
+    state = world.state("iris", Environment.PRODUCTION)
     ended = Change(
         change_id=change,
-        use_case="spam",
+        use_case="iris",
         environment=Environment.PRODUCTION,
         action=Action.ABORT,
         actor="policy",

@@ -22,6 +22,7 @@ TABS = (
     ("Releases", "/releases"),
     ("Quality and drift", "/quality"),
     ("Predictions", "/predictions"),
+    ("Try it", "/try"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""
 

@@ -5,13 +5,13 @@ from console.pages import (
     changes,
     json,
     overview,
-    predictions,
     probes,
     quality,
     releases,
     serving,
     sign_in,
 )
+from console.pages.predicting import predictions, trying
 
 ROUTERS = (
     probes.router,
@@ -23,5 +23,6 @@ ROUTERS = (
     releases.router,
     quality.router,
     predictions.router,
+    trying.router,
     json.router,
 )

@@ -64,6 +64,7 @@ async def confirm(
 ) -> Response:
     """Show the form of a change with the evidence about it."""
     visit.needs("admin")
+    await visit.check(use_case, environment)
     wanted = Wanted(action, release_id, percent or PERCENT.get(action, ""))
     return await _page(visit, use_case, environment, wanted, new_key())
 
@@ -72,6 +73,7 @@ async def confirm(
 async def request(visit: SignedIn, use_case: str, environment: str) -> Response:
     """Request the change, once per form; a form about another state is refused."""
     form = await visit.form("admin")
+    await visit.check(use_case, environment)
     names = ("action", "release_id", "percent", "reason")
     wanted = Wanted(*(field(form, name) for name in names))
     key = field(form, IDEMPOTENCY) or new_key()

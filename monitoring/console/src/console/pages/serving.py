@@ -39,6 +39,7 @@ async def serving(
     at: str = "",
 ) -> Response:
     """Show one environment of a use case; with `at` what was live then."""
+    await visit.check(use_case, environment)
     api = visit.api
     described, drift, quality, traffic, changes, comparison = await asyncio.gather(
         describe(visit, use_case, cursor),

@@ -142,6 +142,14 @@ class Visit:
         )
         return HTMLResponse(content, status)
 
+    async def check(self, use_case: str, environment: str = "") -> None:
+        """Check that a use case and an environment exist, if that is known; `PageNotFound`."""
+        cases = [one.name for one in await self.use_cases()]
+        if cases and use_case not in cases:
+            raise PageNotFound(f"There is no use case {use_case!r:.80}.")
+        if environment and environment not in set(Environment):
+            raise PageNotFound(f"There is no environment {environment!r:.80}.")
+
     async def use_case_page(
         self,
         template: str,
@@ -161,10 +169,7 @@ class Visit:
             PageNotFound: there is no such use case, or no such environment.
         """
         cases = {one.name: one for one in await self.use_cases()}
-        if cases and use_case not in cases:
-            raise PageNotFound(f"There is no use case {use_case!r:.80}.")
-        if environment and environment not in set(Environment):
-            raise PageNotFound(f"There is no environment {environment!r:.80}.")
+        await self.check(use_case, environment)
         return await self.page(
             template,
             title,
