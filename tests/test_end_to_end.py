@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -270,6 +271,20 @@ def test_labels_of_live_answers_measure_quality(served: Platform) -> None:
     assert measured["labelled"] == len(labels)
 
 
+def test_drift_leads_to_a_better_release_and_a_bad_canary_is_withdrawn(served: Platform) -> None:
+    """Every link of the loop on the real path; reports about live traffic do not see it."""
+    start = datetime.now(UTC)
+    links = json.loads(served.done("cli", "drill", "--timeout", "300", "--json"))
+    assert {one["status"] for one in links} == {"worked"}, links
+    history = [one["change"] for one in served.call("GET", "/releases/drill").json()["history"]]
+    actions = [one["action"] for one in history if one["environment"] == "production"]
+    assert actions == ["abort", "canary", "promote", "canary", "shadow", "promote"]
+    window = ("--from", start.isoformat(), "--to", datetime.now(UTC).isoformat())
+    place = ("--use-case", "iris", "--environment", "production")
+    (report,) = json.loads(served.done("cli", "drift", "run", *place, *window, "--json"))
+    assert report["rows"] == 0
+
+
 def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None:
     year = datetime(2020, 1, 1, tzinfo=UTC)
     served.done(
@@ -436,3 +451,17 @@ def test_every_use_case_rolls_back(all_served: Platform) -> None:
         assert eventually(lambda n=name: all_served.serves(n, "production") != before[n])
         all_served.done("cli", "rollback", "--use-case", name)
         assert eventually(lambda n=name: all_served.serves(n, "production") == before[n])
+
+
+def test_the_notebook_trains_predicts_and_measures(served: Platform) -> None:
+    before = served.serves("iris", "production")
+    notebook = served.home / "first-model.ipynb"
+    shutil.copy(ROOT / "docs" / "notebooks" / notebook.name, notebook)
+    served.done("jupyter", "execute", notebook.name, "--output", "executed.ipynb")
+    cells = json.loads((served.home / "executed.ipynb").read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    kinds = [kind for output in outputs for kind in output.get("data", ())]
+    assert kinds.count("image/png") == 3
+    assert served.serves("iris", "production") != before
+    report = served.call("GET", "/reports?use_case=iris&kind=quality").json()["reports"][0]
+    assert (report["rows"], report["labelled"]) == (200, 100)

@@ -27,6 +27,7 @@ PROGRAMS = {
     "drift-detector": '"mlplatform", "drift", "run"',
     "release-controller": "release_controller",
     "training": "training",
+    "console": "console",
     "ray": "batch_inference",
 }
 

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 from console_world import KEYS, World, build_world
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Page, sync_playwright
 from starlette.types import ASGIApp
 from v2_service import V2Service
 
@@ -23,6 +26,7 @@ from console.app import create_app
 from console.bootstrap import assemble
 from console.settings import ConsoleSettings
 from mlplatform_client import Client
+from platform_core.testing.processes import find_program, missing
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,65 @@ def browser(console_url: str) -> Iterator[Callable[..., Browser]]:
 @pytest.fixture
 def keys() -> dict[str, str]:
     return dict(KEYS)
+
+
+ROOT = Path(__file__).parent.parent.parent.parent
+AXE = ROOT / ".tools" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """Return the system's Chromium; without it tests are skipped, and fail in CI."""
+    program = find_program("chromium", how="Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        options = {"executable_path": program, "args": ["--no-sandbox"]}
+        started = playwright.chromium.launch(**options)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Return the source of axe."""
+    return AXE.read_text() if AXE.exists() else missing("axe", "make setup-servers")
+
+
+@pytest.fixture(scope="session")
+def signed_in_state(chromium: Chromium, console_url: str) -> dict[str, Any]:
+    """Return the cookies of a Chromium that signed in as admin, by the form."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{console_url}/sign-in")
+    page.fill("#key", KEYS["admin"])
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{console_url}/")
+    state = context.storage_state()
+    context.close()
+    return dict(state)
+
+
+@pytest.fixture
+def open_page(
+    chromium: Chromium, console_url: str, signed_in_state: dict[str, Any]
+) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a page as admin; what its console says fails the test."""
+    contexts, said = [], []
+
+    def opened(path: str, **options: Any) -> Page:
+        context = chromium.new_context(
+            base_url=console_url, storage_state=signed_in_state, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
 
 
 @pytest.fixture(scope="session")

@@ -74,9 +74,11 @@ class DriftReport(Contract):
     included; its state follows from the reports of the earlier ones.
 
     `score` is the largest `score_name` of all columns. `release_id` is `None` when nothing
-    answered. `role` is that of the counted records: those of a shadow count only for a release
-    that gave no answers. `detail` says why nothing could be measured; `log_objects` is the number
-    of objects the inference log had for the window, so that a late one is noticed.
+    answered. `role` is that of the counted records: those of a shadow count only for a release that
+    gave no answers. `retrain_request` is the request that the report caused, or that was made about
+    the release shortly before and holds back another one. `detail` says why nothing could be
+    measured; `log_objects` is the number of objects the inference log had for the window, so that a
+    late one is noticed.
     """
 
     report_id: str
