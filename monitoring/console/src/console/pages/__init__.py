@@ -11,6 +11,7 @@ from console.pages import (
     serving,
     sign_in,
 )
+from console.pages.history import batch, datasets, runs
 from console.pages.predicting import predictions, trying
 
 ROUTERS = (
@@ -24,5 +25,8 @@ ROUTERS = (
     quality.router,
     predictions.router,
     trying.router,
+    runs.router,
+    datasets.router,
+    batch.router,
     json.router,
 )
