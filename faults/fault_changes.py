@@ -223,6 +223,8 @@ FAULTS = {
     "index-deleted": index_deleted,
 }
 NOT_QUICK = {
+    "two-policies",
+    "index-deleted",
     "kill-gateway-in-a-change",
     "kill-canary-in-a-change",
     "kill-shadow-in-a-change",
