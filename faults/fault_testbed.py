@@ -68,6 +68,7 @@ GATEWAY = {
     "REFRESH_SECONDS": "1",
     "UPSTREAM_TIMEOUT_SECONDS": "2",
     "CIRCUIT_SECONDS": "1",
+    "RECORD_INDEX_SECONDS": "1",
     "RAY_ADDRESS": "127.0.0.1:1",
     "RAY_DASHBOARD_URL": "http://127.0.0.1:1",
 }
@@ -184,6 +185,7 @@ class Testbed:
             "CONTROLLER_PORT": str(port),
             "CONTROLLER_JUDGE_SECONDS": "1",
             "CONTROLLER_RECONCILE_SECONDS": "2",
+            "DEPLOY_TIMEOUT_SECONDS": str(START_SECONDS),
             **changes,
         }
         return program("release_controller", port, "/health/live", self.home / folder, settings)
