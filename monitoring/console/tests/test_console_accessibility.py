@@ -22,6 +22,9 @@ PAGES = (
     "/use-cases/spam/production/change?action=canary",
     "/use-cases/spam/production/change?action=rollback",
     "/use-cases/spam/production/change?action=abort",
+    "/use-cases/spam/predictions?q=win&environment=production",
+    "/use-cases/spam/try?example=spam",
+    "/use-cases/churn/try",
 )
 """Each page is listed here; a new page adds a line."""
 WIDTHS = (390, 1440)

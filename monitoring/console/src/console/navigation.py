@@ -21,7 +21,9 @@ TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
     ("Quality and drift", "/quality"),
+    ("Live comparison", "/comparison"),
     ("Predictions", "/predictions"),
+    ("Try it", "/try"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""
 

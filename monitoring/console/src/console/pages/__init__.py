@@ -4,12 +4,13 @@ from console.entry import json, probes, sign_in
 from console.pages import (
     acting,
     changes,
+    comparison,
     overview,
-    predictions,
     quality,
     releases,
     serving,
 )
+from console.pages.predicting import predictions, trying
 
 ROUTERS = (
     probes.router,
@@ -20,6 +21,8 @@ ROUTERS = (
     serving.router,
     releases.router,
     quality.router,
+    comparison.router,
     predictions.router,
+    trying.router,
     json.router,
 )
