@@ -10,7 +10,7 @@ from manifests import ROOT, parse
 
 DEPLOY = ROOT / "monitoring" / "deploy" / "base"
 VARIABLES = {
-    "$__rate_interval": "1m",
+    "$__rate_interval": "10m",
     "$use_case": ".*",
     "$environment": ".*",
     "$core_price": "0.04",

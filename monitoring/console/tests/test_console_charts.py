@@ -106,7 +106,7 @@ def test_a_band_needs_two_intervals():
 
 
 def test_limits_and_intervals_are_inside():
-    found = plot(reading(0, 0.95), limits=[Limit(0.84, "gate")])
+    found = plot(reading(0, 1.0), limits=[Limit(0.8, "gate")])
     assert all(0 <= tick.at <= 100 for tick in found.y_ticks)
     assert (found.limits[0].text, found.limits[0].y, found.limits[0].over) == ("gate", 100, True)
     assert found.dots[0].y < found.limits[0].y

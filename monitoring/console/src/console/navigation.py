@@ -21,6 +21,7 @@ TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
     ("Quality and drift", "/quality"),
+    ("Live comparison", "/comparison"),
     ("Predictions", "/predictions"),
     ("Try it", "/try"),
 )

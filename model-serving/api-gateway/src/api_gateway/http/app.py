@@ -30,6 +30,7 @@ from api_gateway.operations.traffic import add_traffic_route
 from api_gateway.predict.routes import add_predict_routes
 from api_gateway.predictions.routes import add_prediction_routes
 from api_gateway.releases.changes import add_change_routes
+from api_gateway.releases.comparisons import add_comparison_routes
 from api_gateway.releases.routes import add_release_routes
 from use_cases import use_case_names
 
@@ -87,6 +88,7 @@ def _routes(gateway: Gateway) -> ASGIApp:
     add_feedback_routes(app, gateway)
     add_prediction_routes(app, gateway)
     add_release_routes(app, gateway)
+    add_comparison_routes(app, gateway)
     add_change_routes(app, gateway)
     add_history_routes(app, gateway)
     add_operation_routes(app, gateway)

@@ -3,6 +3,7 @@
 from console.pages import (
     acting,
     changes,
+    comparison,
     json,
     overview,
     probes,
@@ -22,6 +23,7 @@ ROUTERS = (
     serving.router,
     releases.router,
     quality.router,
+    comparison.router,
     predictions.router,
     trying.router,
     json.router,

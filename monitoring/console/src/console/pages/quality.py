@@ -37,7 +37,7 @@ async def quality(
 ) -> Response:
     """Show the quality and the drift of the stable release, until now or until a time."""
     end = _time(to)
-    await visit.use_cases()
+    await visit.check(use_case, environment)
     states = await visit.read("states", visit.api.releases.states)
     quality_reports, drift_reports, changes = await asyncio.gather(
         _quality(visit, use_case, environment, end),

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TypeVar
 
 from platform_core.changes import Changes, new_change_id
@@ -19,6 +20,7 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import comparison_path, latest_comparison_path
 from release_controller.judging.comparing import compare
 from release_controller.judging.findings import stable_findings
+from release_controller.judging.history import EvidenceHistories
 from release_controller.judging.trials import CandidateTrial, current_trial
 from use_cases import UseCase, use_case_names
 from use_cases import use_case as installed
@@ -44,6 +46,10 @@ class Judge:
     policy_of: PolicyOf
     window: timedelta
     _seen: dict[tuple[str, Environment], Comparison] = field(default_factory=dict)
+
+    @cached_property
+    def _histories(self) -> EvidenceHistories:
+        return EvidenceHistories(self.store)
 
     def judge_trials(self) -> list[Comparison]:
         """Compare every canary and shadow with the stable release, and act on the verdicts.
@@ -144,6 +150,7 @@ class Judge:
         content = comparison.model_dump_json(indent=1).encode()
         self.store.write(comparison_path(*key, comparison.change_id), content)
         self.store.write(latest_comparison_path(*key), content)
+        self._histories.add(comparison)
         self._seen[key] = comparison
 
     def _submit(
