@@ -25,6 +25,9 @@ PAGES = (
     "/use-cases/spam/predictions?q=win&environment=production",
     "/use-cases/spam/try?example=spam",
     "/use-cases/churn/try",
+    "/runs",
+    "/datasets",
+    "/batch",
 )
 """Each page is listed here; a new page adds a line."""
 WIDTHS = (390, 1440)
