@@ -10,6 +10,7 @@ from console.pages import (
     releases,
     serving,
 )
+from console.pages.history import batch, datasets, runs
 from console.pages.predicting import predictions, trying
 
 ROUTERS = (
@@ -24,5 +25,8 @@ ROUTERS = (
     comparison.router,
     predictions.router,
     trying.router,
+    runs.router,
+    datasets.router,
+    batch.router,
     json.router,
 )
