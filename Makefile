@@ -6,7 +6,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup setup-servers lint check test up down status logs clean run-pipeline \
 	data-report new-use-case recurring-pipeline compile-pipeline promote rollback releases bench bench-quality demo \
-	validate setup-checkers docs docs-serve references deploy-all build-images push-images contract canary shadow abort faults fuzz fuzz-inputs
+	validate setup-checkers docs docs-serve references deploy-all build-images push-images contract canary shadow abort faults fuzz fuzz-inputs \
+	screenshots
 
 CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
@@ -191,6 +192,9 @@ fuzz-inputs: setup ## Read 10,000 mutated files of each format: nothing crashes,
 
 fuzz: setup ## Send the gateway thousands of requests generated from its OpenAPI document
 	mlplatform faults openapi-fuzz
+
+screenshots: setup ## Take the pictures of the console in docs/images from the running stack
+	python scripts/screenshots.py $(ARGS)
 
 demo: setup ## Show it all on the running stack, drift included: USE_CASE=spam
 	scripts/demo.sh

@@ -35,7 +35,7 @@ STEPS = ("taken", "requested", "verifying", "starting", "smoke test", "applied")
 """How the text of each step begins; `applied` is after the last one."""
 QUICK_STEPS = ("starting", "applied")
 CANARY_PERCENT = 50
-WITHDRAWN_SECONDS = 60
+WITHDRAWN_SECONDS, AGREE_SECONDS = 90, 60
 HOLD_SECONDS = 4
 Killed = Callable[[Testbed, Server], Server]
 Faulty = Callable[[Testbed], Awaitable[FaultOutcome]]
@@ -88,7 +88,7 @@ def _reached(testbed: Testbed, change_id: str, step: str) -> bool:
 
 async def _agrees(run: Drill) -> None:
     await run.until(
-        lambda: not disagreements(run.testbed), "ledger and servers agree", WITHDRAWN_SECONDS
+        lambda: not disagreements(run.testbed), "ledger and servers agree", AGREE_SECONDS
     )
 
 
@@ -133,7 +133,9 @@ async def _bad_canary(run: Drill, disturb: Callable[[], Awaitable[None]] | None 
         await apply(run, Action.CANARY, CANARY_PERCENT)
         disturbing = asyncio.create_task(disturb()) if disturb else None
         state = partial(Ledger(testbed.store, SystemClock()).state, USE_CASE, STAGING)
-        await run.until(lambda: state().canary is None, "the canary is withdrawn", 90)
+        await run.until(
+            lambda: state().canary is None, "the canary is withdrawn", WITHDRAWN_SECONDS
+        )
         run.outcome.notes.append(f"withdrawn after {seconds_since(begin)}")
         if disturbing:
             await disturbing
@@ -223,6 +225,8 @@ FAULTS = {
     "index-deleted": index_deleted,
 }
 NOT_QUICK = {
+    "two-policies",
+    "index-deleted",
     "kill-gateway-in-a-change",
     "kill-canary-in-a-change",
     "kill-shadow-in-a-change",

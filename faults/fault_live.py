@@ -26,7 +26,7 @@ from releases.deployers.embedded import EmbeddedDeployer
 from use_cases import use_case
 
 STAGING = Environment.STAGING
-CHANGE_SECONDS = 90
+CHANGE_SECONDS = START_SECONDS + 30
 LABEL_PAUSE = 0.2
 FINAL = (ChangeStatus.APPLIED, ChangeStatus.REFUSED, ChangeStatus.FAILED)
 HOLD = "[rollback]\nmode = 'manual'\n[promotion]\nmode = 'manual'\n"

@@ -185,6 +185,7 @@ class Testbed:
             "CONTROLLER_PORT": str(port),
             "CONTROLLER_JUDGE_SECONDS": "1",
             "CONTROLLER_RECONCILE_SECONDS": "2",
+            "DEPLOY_TIMEOUT_SECONDS": str(START_SECONDS),
             **changes,
         }
         return program("release_controller", port, "/health/live", self.home / folder, settings)

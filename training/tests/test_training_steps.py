@@ -101,6 +101,9 @@ def test_the_card_tells_how_good_it_is_and_what_was_tried(card: ModelCard) -> No
     assert card.trials[0].candidate == card.lineage.candidate
     assert card.data.train_rows + card.data.test_rows == card.data.rows
     assert card.decision.kind == "argmax"
+    assert sum(map(sum, card.confusion)) == card.data.test_rows
+    assert card.graph_bytes > 0
+    assert card.fit_seconds > 0
     assert [gate.passed for gate in card.lineage.gates] == [True] * len(card.lineage.gates)
     assert any(limit.startswith("Not measured") for limit in card.limits)
 

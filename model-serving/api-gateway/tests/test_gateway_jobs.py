@@ -371,7 +371,7 @@ async def test_jobs_are_listed_from_the_newest_in_pages(ready) -> None:
     running = (await ready.ask("GET", "/batch", "viewer", params={"status": "running"})).json()
     assert [job["progress"] for job in running["jobs"]] == [25]
     other = (await ready.ask("GET", "/batch", "viewer", params={"use_case": "iris"})).json()
-    assert other == {"jobs": [], "cursor": None}
+    assert other == {"jobs": [], "cursor": None, "file_limit_bytes": 5 << 30}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Releases, their serving states, and the changes of these."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -218,6 +219,30 @@ async def test_a_use_case_shows_its_releases_and_a_page_of_its_history(running, 
     environments = [one["history"][0]["change"]["environment"] for one in (shown, rest)]
     assert sorted(environments) == ["production", "staging"]
     assert rest["cursor"] is None
+
+
+async def test_releases_are_paged_from_the_newest(running, releases) -> None:
+    first = releases["spam"].id
+    shown = (await running.ask("GET", f"/releases/spam/{first}", "viewer")).json()
+    for number in range(3):
+        lineage = Lineage.model_validate({**shown["lineage"], "release_id": f"{number}" * 32})
+        built = lineage.created_at - timedelta(days=1 + number)
+        older = lineage.model_copy(update={"created_at": built})
+        folder = f"{number}" * 32
+        running.store.write(
+            release_path("spam", folder, LINEAGE_FILE), older.model_dump_json().encode()
+        )
+        running.store.write(release_path("spam", folder, "release.json"), b"{}")
+    found, cursor = [], None
+    for _ in range(2):
+        query = {"releases_limit": "2", **({"releases_cursor": cursor} if cursor else {})}
+        one = (await running.ask("GET", "/releases/spam", "viewer", params=query)).json()
+        found += [release["release_id"] for release in one["releases"]]
+        cursor = one["releases_cursor"]
+    assert found == [first, "0" * 32, "1" * 32, "2" * 32]
+    assert cursor is None
+    wrong = await running.ask("GET", "/releases/spam", "viewer", params={"releases_limit": "0"})
+    assert wrong.status_code == 422
 
 
 async def test_a_card_has_lineage_metrics_and_gates_and_compares(running, releases) -> None:

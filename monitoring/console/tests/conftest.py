@@ -4,6 +4,7 @@ sockets; started once per session.
 
 import asyncio
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from console.app import create_app
 from console.bootstrap import assemble
 from console.settings import ConsoleSettings
 from mlplatform_client import Client
-from platform_core.testing.processes import find_program, missing
+from platform_core.testing.processes import missing
 
 
 @dataclass(frozen=True)
@@ -179,13 +180,15 @@ def keys() -> dict[str, str]:
 
 
 ROOT = Path(__file__).parent.parent.parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE = ROOT / ".tools" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
     """Return the system's Chromium; without it tests are skipped, and fail in CI."""
-    program = find_program("chromium", how="Debian: apt-get install chromium")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = found or missing("chromium", "Debian: apt-get install chromium")
     with sync_playwright() as playwright:
         options = {"executable_path": program, "args": ["--no-sandbox"]}
         started = playwright.chromium.launch(**options)

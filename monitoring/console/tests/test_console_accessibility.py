@@ -6,6 +6,8 @@ from collections.abc import Callable
 from itertools import product
 
 import pytest
+from console_reports import write_reports
+from console_world import NOON
 
 PAGES = (
     "/",
@@ -15,6 +17,8 @@ PAGES = (
     "/use-cases/spam",
     "/use-cases/spam?environment=staging&at=2026-01-05T10:00:00",
     "/use-cases/churn",
+    "/use-cases/churn/quality?environment=production",
+    "/use-cases/spam/comparison?environment=production",
     "/use-cases/spam/releases",
     "/use-cases/spam/releases/{first}",
     "/use-cases/spam/releases/compare?this={second}&other={first}",
@@ -25,6 +29,9 @@ PAGES = (
     "/use-cases/spam/predictions?q=win&environment=production",
     "/use-cases/spam/try?example=spam",
     "/use-cases/churn/try",
+    "/runs",
+    "/datasets",
+    "/batch",
 )
 """Each page is listed here; a new page adds a line."""
 WIDTHS = (390, 1440)
@@ -40,6 +47,7 @@ STICKING_OUT = """width => [...document.querySelectorAll("main *, header *, foot
 @pytest.fixture(scope="session")
 def address(world) -> Callable[[str], str]:
     """Return a function that fills the ids of the world into a path."""
+    write_reports(world.store, "churn", NOON)
     first, second = (one.id for one in world.releases["spam"])
     ids = {
         "suggestion": world.suggestion,

@@ -3,7 +3,7 @@
 import pytest
 from console_world import KEYS
 
-from console.pages.sign_in import local_path
+from console.entry.sign_in import local_path
 from console.settings import ConsoleSettings
 from platform_core.errors import ConfigurationError
 

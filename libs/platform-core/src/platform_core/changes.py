@@ -6,7 +6,7 @@ is kept here repeats its entry, so that one read answers how a change ended.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +39,8 @@ REQUEST_FILE = "request.json"
 DECISIONS = "decisions"
 PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
+MAX_ENDED = 1000
+"""Changes that are kept in memory after they have ended: they do not change any more."""
 Document = TypeVar("Document", bound=BaseModel)
 
 
@@ -76,6 +78,7 @@ class Changes:
     def __init__(self, store: BlobStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._ended: dict[str, RecordedChange] = {}
 
     def submit(self, request: ChangeRequest, idempotency_key: str | None = None) -> str:
         """Record a request and return the id of its change.
@@ -115,6 +118,20 @@ class Changes:
         """
         if not change_id.isalnum():
             raise _unknown(change_id)
+        if change_id in self._ended:
+            return self._ended[change_id]
+        recorded = self._recorded(change_id)
+        if recorded.result is not None and len(self._ended) < MAX_ENDED:
+            self._ended[change_id] = recorded
+        return recorded
+
+    def find(self, change_ids: Iterable[str]) -> Iterator[RecordedChange]:
+        """Yield the changes of `ids`, without one that is being recorded just now."""
+        for change_id in change_ids:
+            with suppress(NotFound):
+                yield self.get(change_id)
+
+    def _recorded(self, change_id: str) -> RecordedChange:
         try:
             request = self._read(change_path(change_id, REQUEST_FILE), ChangeRequest)
         except BlobNotFound as error:
@@ -129,10 +146,8 @@ class Changes:
 
     def ids(self) -> list[str]:
         """Return the ids of all changes, newest first."""
-        suffix = f"/{REQUEST_FILE}"
-        paths = (blob.path for blob in self._store.list(CHANGES))
-        found = (path.removesuffix(suffix) for path in paths if path.endswith(suffix))
-        return sorted((path.rpartition("/")[2] for path in found), reverse=True)
+        names = (folder.rpartition("/")[2] for folder in self._store.folders(CHANGES))
+        return sorted((name for name in names if name.isalnum()), reverse=True)
 
     def open_ids(self) -> list[str]:
         """Return the ids of the changes that have not ended, newest first."""

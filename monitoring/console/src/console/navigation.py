@@ -14,6 +14,9 @@ MAIN = (
     ("Overview", "/"),
     ("Changes", "/changes"),
     ("Predictions", "/predictions"),
+    ("Runs", "/runs"),
+    ("Data", "/datasets"),
+    ("Batch", "/batch"),
 )
 """Text and URL of the pages about the whole platform."""
 

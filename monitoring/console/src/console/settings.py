@@ -1,13 +1,15 @@
 """The settings of the console; the README explains every key."""
 
 import secrets
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from platform_core.settings import Settings
 
 MIN_SECRET = 32
+WebAddress = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+"""An address that a browser opens, or nothing."""
 
 
 class ConsoleSettings(Settings):
@@ -26,6 +28,10 @@ class ConsoleSettings(Settings):
     console_generate_secret: bool = False
     console_session_hours: float = Field(default=12.0, gt=0)
     console_timeout_seconds: float = Field(default=5.0, gt=0)
+    console_mlflow_url: WebAddress = ""
+    console_kubeflow_url: WebAddress = ""
+    console_ray_url: WebAddress = ""
+    console_grafana_url: WebAddress = ""
 
     @model_validator(mode="after")
     def _has_a_secret(self) -> Self:
@@ -44,6 +50,17 @@ class ConsoleSettings(Settings):
     def secure(self) -> bool:
         """Whether browsers reach the console by https."""
         return self.console_url.startswith("https://")
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Return the addresses of other programs, by name, as far as they are set."""
+        found = {
+            "MLflow": self.console_mlflow_url,
+            "Kubeflow Pipelines": self.console_kubeflow_url,
+            "Ray": self.console_ray_url,
+            "Grafana": self.console_grafana_url,
+        }
+        return {name: url for name, url in found.items() if url}
 
     def session_secret(self) -> str:
         """Return the secret of the sessions, a new one where none is set."""

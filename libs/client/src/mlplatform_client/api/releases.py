@@ -61,10 +61,11 @@ class ReleasesResource(Resource[TransportT]):
         *,
         page_size: int = PAGE_SIZE,
         cursor: str | None = None,
+        releases_page_size: int = PAGE_SIZE,
         releases_cursor: str | None = None,
     ) -> Flow[UseCaseReleases]:
-        """Return states, a page of the releases (100) and a page of the history of a use case."""
-        return _releases(use_case, page_size, cursor, releases_cursor)
+        """Return states, a page of the releases and a page of the history of a use case."""
+        return _releases(use_case, page_size, cursor, releases_page_size, releases_cursor)
 
     @pages
     def history(
@@ -171,11 +172,15 @@ class ReleasesResource(Resource[TransportT]):
 
 
 def _releases(
-    use_case: str, limit: int, cursor: str | None = None, releases_cursor: str | None = None
+    use_case: str,
+    limit: int,
+    cursor: str | None = None,
+    releases_limit: int = PAGE_SIZE,
+    releases_cursor: str | None = None,
 ) -> Flow[UseCaseReleases]:
     path = f"/releases/{segment(use_case)}"
-    cursors = {"cursor": cursor, "releases_cursor": releases_cursor}
-    return get(path, UseCaseReleases, limit=limit, **cursors)
+    releases = {"releases_limit": releases_limit, "releases_cursor": releases_cursor}
+    return get(path, UseCaseReleases, limit=limit, cursor=cursor, **releases)
 
 
 def _body(

@@ -36,10 +36,14 @@ class JobState(Document):
 
 
 class JobPage(Document):
-    """Jobs from the newest; `cursor` asks for the next page."""
+    """Jobs from the newest; `cursor` asks for the next page.
+
+    `file_limit_bytes` is the size that an uploaded file may have.
+    """
 
     jobs: list[JobState]
     cursor: str | None
+    file_limit_bytes: int
 
 
 class StoredFile(Document):

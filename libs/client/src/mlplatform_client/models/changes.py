@@ -113,7 +113,7 @@ class UseCaseReleases(Document):
     states: dict[Environment, EnvironmentState]
     stable: dict[Environment, ServedRelease | None]
     releases: list[ReleaseSummary]
-    """The 100 newest, or 100 more."""
+    """The newest, or older ones."""
     releases_cursor: str | None = None
     """Asks for older releases."""
     history: list[LedgerEntry]

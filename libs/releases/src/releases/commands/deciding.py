@@ -29,7 +29,7 @@ def list_changes(
     """List the changes that wait for approval or for the release controller."""
     changes = _changes()
     if every:
-        found = [changes.get(change_id) for change_id in changes.ids()[:limit]]
+        found = list(changes.find(changes.ids()[:limit]))
     else:
         found = sorted(changes.open(), key=lambda one: one.request.created_at, reverse=True)
     found = found[:limit]

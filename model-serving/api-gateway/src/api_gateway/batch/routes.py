@@ -85,10 +85,14 @@ class JobState(BaseModel):
 
 
 class JobPage(BaseModel):
-    """Jobs from the newest; `cursor` asks for the next page."""
+    """Jobs from the newest; `cursor` asks for the next page.
+
+    `file_limit_bytes` is the size that an uploaded file may have.
+    """
 
     jobs: list[JobState]
     cursor: str | None
+    file_limit_bytes: int
 
 
 class JobParameters(BaseModel):
@@ -169,17 +173,18 @@ def _add_list_route(router: APIRouter, gateway: Gateway) -> None:
             find_use_case(request, given.use_case)
         if given.status is not None:
             choice_of("status", given.status, JobStatus)
-        return await asyncio.to_thread(_list, gateway.jobs, given, paging(limit, cursor))
+        asked, most = paging(limit, cursor), gateway.settings.batch_file_bytes
+        return await asyncio.to_thread(_list, gateway.jobs, given, asked, most)
 
 
-def _list(jobs: BatchJobs, given: JobParameters, asked: Paging) -> JobPage:
+def _list(jobs: BatchJobs, given: JobParameters, asked: Paging, most_bytes: int) -> JobPage:
     """Return a page; with a filter it may have fewer jobs than its limit."""
     wanted = [one for one in jobs.ids() if asked.after is None or one < asked.after]
     found = page(_matching(jobs, wanted[:MAX_READ], given), asked, lambda job: job.job_id)
     cursor = found.cursor
     if cursor is None and len(wanted) > MAX_READ:
         cursor = encoded(wanted[MAX_READ - 1])
-    return JobPage(jobs=found.items, cursor=cursor)
+    return JobPage(jobs=found.items, cursor=cursor, file_limit_bytes=most_bytes)
 
 
 def _matching(jobs: BatchJobs, job_ids: list[str], given: JobParameters) -> Iterator[JobState]:

@@ -30,8 +30,6 @@ from platform_core.storage import (
     release_path,
 )
 
-MAX_RELEASES = 100
-
 
 class ReleaseAccess:
     """The stored releases and the changes of all use cases."""
@@ -67,10 +65,10 @@ class ReleaseAccess:
             f"GET /releases/{use_case} names all releases"
         )
 
-    def summaries(self, use_case: str, after: str | None = None) -> Page[ReleaseSummary]:
+    def summaries(self, use_case: str, asked: Paging) -> Page[ReleaseSummary]:
         """Return a page of the releases of a use case, newest first."""
         built = {self._built(use_case, one): one for one in self.ids(use_case)}
-        keys = page(sorted(built, reverse=True), Paging(MAX_RELEASES, after), str)
+        keys = page(sorted(built, reverse=True), asked, str)
         return Page([self._summary(use_case, built[key]) for key in keys.items], keys.cursor)
 
     def card(self, use_case: str, release_id: str, compare: str | None) -> ReleaseCard:

@@ -222,7 +222,7 @@ def _list(gateway: Gateway, given: ChangeParameters, asked: Paging) -> Page[Reco
     changes = gateway.releases.changes
     ids = changes.open_ids() if given.status in OPEN else changes.ids()
     wanted = [one for one in ids if asked.after is None or one < asked.after]
-    recorded = (changes.get(one) for one in wanted[:MAX_READ])
+    recorded = changes.find(wanted[:MAX_READ])
     matching = (one for one in recorded if _matches(one, given))
     found = page(matching, asked, lambda one: one.request.change_id)
     if found.cursor is None and len(wanted) > MAX_READ:

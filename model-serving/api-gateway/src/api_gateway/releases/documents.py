@@ -40,7 +40,7 @@ class UseCaseReleases(BaseModel):
     use_case: str
     states: dict[Environment, EnvironmentState]
     stable: dict[Environment, ServedRelease | None]
-    releases: Annotated[list[ReleaseSummary], Field(description="the 100 newest, or 100 more")]
+    releases: Annotated[list[ReleaseSummary], Field(description="the newest, or older ones")]
     releases_cursor: Annotated[str | None, Field(description="asks for older releases")]
     history: Annotated[list[LedgerEntry], Field(description="from the newest change")]
     cursor: Annotated[str | None, Field(description="asks for older entries of the history")]

@@ -59,6 +59,7 @@ def _add_history(router: APIRouter, gateway: Gateway) -> None:
         ] = None,
         limit: LimitParameter = "20",
         cursor: CursorParameter = None,
+        releases_limit: LimitParameter = "100",
         releases_cursor: CursorParameter = None,
     ) -> UseCaseReleases | AtTime:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
@@ -66,8 +67,8 @@ def _add_history(router: APIRouter, gateway: Gateway) -> None:
         time = time_of("at", at)
         if time is not None:
             return await asyncio.to_thread(_served, gateway, name, time)
-        asked, older = paging(limit, cursor), paging(limit, releases_cursor).after
-        return await asyncio.to_thread(_history, gateway, name, asked, older)
+        asked = paging(limit, cursor), paging(releases_limit, releases_cursor)
+        return await asyncio.to_thread(_history, gateway, name, *asked)
 
 
 def _add_card(router: APIRouter, gateway: Gateway) -> None:
@@ -105,11 +106,11 @@ def _served(gateway: Gateway, name: str, at: datetime) -> AtTime:
     return {t.environment: served_release(gateway.catalog.served_at(t, at)) for t in targets}
 
 
-def _history(gateway: Gateway, name: str, asked: Paging, older: str | None) -> UseCaseReleases:
+def _history(gateway: Gateway, name: str, asked: Paging, releases_asked: Paging) -> UseCaseReleases:
     entries = [e for env in Environment for e in gateway.catalog.entries(ServingTarget(name, env))]
     entries.sort(key=_place, reverse=True)
     found = page(entries, asked, _place)
-    releases = gateway.releases.summaries(name, older)
+    releases = gateway.releases.summaries(name, releases_asked)
     return UseCaseReleases(
         use_case=name,
         states=_states(gateway, name),

@@ -1,17 +1,16 @@
 """The pages, one module per topic. A new one adds its router here."""
 
+from console.entry import json, probes, sign_in
 from console.pages import (
     acting,
     changes,
     comparison,
-    json,
     overview,
-    probes,
     quality,
     releases,
     serving,
-    sign_in,
 )
+from console.pages.history import batch, datasets, runs
 from console.pages.predicting import predictions, trying
 
 ROUTERS = (
@@ -26,5 +25,8 @@ ROUTERS = (
     comparison.router,
     predictions.router,
     trying.router,
+    runs.router,
+    datasets.router,
+    batch.router,
     json.router,
 )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from console.gateway.known import Known
@@ -24,6 +25,8 @@ DriftReports = dict[str, dict[str, DriftInfo]]
 QualityReports = dict[str, dict[str, QualityInfo]]
 T = TypeVar("T")
 RECENT = 50
+SLOW = timedelta(seconds=10)
+"""What costs the gateway most is read again after this time; pages show when it was read."""
 TRAFFIC_MINUTES = 60
 
 
@@ -56,7 +59,7 @@ async def read_platform(visit: Visit) -> Platform:
     # First and alone: a key that is not known any more ends the page here.
     states = await visit.read("states", visit.api.releases.states)
     reports = asyncio.gather(
-        visit.read("traffic", lambda: visit.api.operations.traffic(minutes=TRAFFIC_MINUTES)),
+        visit.read("traffic", lambda: visit.api.operations.traffic(minutes=TRAFFIC_MINUTES), SLOW),
         visit.read("drift", visit.api.metrics.drift),
         visit.read("quality", visit.api.metrics.quality),
         visit.read("health", visit.api.operations.health),
@@ -64,7 +67,7 @@ async def read_platform(visit: Visit) -> Platform:
     history = asyncio.gather(
         visit.read("changes", lambda: recent_changes(visit)),
         visit.read("open-changes", lambda: open_changes_of(visit)),
-        visit.read("runs", lambda: recent_runs(visit)),
+        visit.read("runs", lambda: recent_runs(visit), SLOW),
     )
     found = await asyncio.gather(reports, history, read_comparisons(visit, candidates(states)))
     (traffic, drift, quality, health), (recent, open_changes, runs), comparisons = found

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from console.gateway.known import Known
-from console.pages.platform import of_target, open_changes_of, read_comparison
+from console.pages.platform import SLOW, of_target, open_changes_of, read_comparison
 from console.web.problems import gateway_problem
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.errors import APIStatusError
@@ -17,6 +17,7 @@ from mlplatform_client.models.changes import LedgerEntry, UseCaseReleases
 
 router = APIRouter()
 HISTORY = 20
+RELEASES = 50
 PRODUCTION = "production"
 
 
@@ -45,7 +46,7 @@ async def serving(
         describe(visit, use_case, cursor),
         visit.read(f"drift {use_case}", lambda: api.metrics.drift(use_case)),
         visit.read(f"quality {use_case}", lambda: api.metrics.quality(use_case)),
-        visit.read(f"traffic {use_case}", lambda: api.operations.traffic(use_case)),
+        visit.read(f"traffic {use_case}", lambda: api.operations.traffic(use_case), SLOW),
         visit.read(f"open-changes {use_case}", lambda: open_changes_of(visit, use_case)),
         read_comparison(visit, use_case, environment),
     )
@@ -81,7 +82,11 @@ async def describe(
     return await visit.read(
         name,
         lambda: visit.api.releases.describe(
-            use_case, page_size=HISTORY, cursor=cursor, releases_cursor=releases_cursor
+            use_case,
+            page_size=HISTORY,
+            cursor=cursor,
+            releases_page_size=RELEASES,
+            releases_cursor=releases_cursor,
         ),
     )
 

@@ -20,9 +20,14 @@ async def checked_form(request: Request, session: Session) -> FormData:
         ForeignForm: its token is not that of the session.
     """
     form = await request.form()
-    if not hmac.compare_digest(field(form, CSRF).encode(), session.csrf.encode()):
-        raise ForeignForm
+    check_token(field(form, CSRF), session)
     return form
+
+
+def check_token(given: str, session: Session) -> None:
+    """Check the token of a form; `ForeignForm` if it is not that of the session."""
+    if not hmac.compare_digest(given.encode(), session.csrf.encode()):
+        raise ForeignForm
 
 
 def field(form: FormData, name: str) -> str:

@@ -137,6 +137,7 @@ class Visit:
             now=self.console.clock.now(),
             navigation=navigation(self.request, cases, use_case),
             outages=[*self.outages.values()],
+            links=self.console.settings.links,
             live=Live.of(self.request, live) if live else None,
             **values,
         )

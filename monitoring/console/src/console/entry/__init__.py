@@ -1,0 +1,1 @@
+"""Signing in and out, liveness, and the JSON behind the pages."""

@@ -1,0 +1,1 @@
+"""What the platform keeps: pipeline runs, dataset versions, batch jobs and their files."""

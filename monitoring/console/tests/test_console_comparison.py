@@ -1,0 +1,131 @@
+"""The live comparison of a canary or shadow."""
+
+import html
+import re
+
+import pytest
+from console_world import HOSTILE, NOON, World
+
+from platform_core.contracts.comparison import (
+    Comparison,
+    EvidenceHistory,
+    EvidenceInterval,
+    EvidencePoint,
+)
+from platform_core.contracts.environments import Environment
+from platform_core.storage import evidence_history_path, latest_comparison_path
+from records.index import IndexedRecord, RecordIndex
+
+PAGE = "/use-cases/spam/comparison?environment=production"
+POINTS = 4
+
+
+def text(page: str) -> str:
+    """Return the visible text of a page, roughly."""
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def evidence(world, browser):
+    """Store how the evidence about spam's canary grew, and records that both releases answered."""
+    browser("operator").page(PAGE)  # the record index has read everything that is stored
+    place = ("spam", Environment.PRODUCTION)
+    comparison = Comparison.model_validate_json(world.store.read(latest_comparison_path(*place)))
+    points = tuple(_point(comparison, part / POINTS) for part in range(1, POINTS + 1))
+    fields = set(EvidenceHistory.model_fields) - {"points"}
+    history = EvidenceHistory(**{f: getattr(comparison, f) for f in fields}, points=points)
+    path = evidence_history_path(*place, comparison.change_id)
+    world.store.write(path, history.model_dump_json().encode())
+    _disagree(world, 25)
+
+
+def _point(comparison: Comparison, part: float) -> EvidencePoint:
+    criteria = tuple(
+        EvidenceInterval(
+            name=one.name,
+            estimate=one.estimate,
+            lower=one.lower / part,
+            upper=one.upper / part,
+            margin=one.margin,
+            candidate_records=int(one.candidate_records * part),
+            verdict=one.verdict,
+        )
+        for one in comparison.criteria
+    )
+    return EvidencePoint(
+        updated=comparison.started + (comparison.updated - comparison.started) * part,
+        stable_answers=int(comparison.stable_answers * part),
+        candidate_answers=int(comparison.candidate_answers * part),
+        criteria=criteria,
+        verdict=comparison.verdict,
+    )
+
+
+def _disagree(world: World, count: int) -> None:
+    first, second = (one.id for one in world.releases["spam"])
+    index = RecordIndex(world.gateway.settings.record_index_file)
+    records = [
+        IndexedRecord(
+            f"{number:032x}", "spam", "production", NOON.isoformat(timespec="microseconds"),
+            release, role, "live", role == "stable", prediction, f"{HOSTILE}{number}", "path",
+        )
+        for number in range(count)
+        for release, role, prediction in ((first, "stable", "ham"), (second, "shadow", "spam"))
+    ]  # fmt: skip
+    index.add_records("path", records, [""] * len(records))
+
+
+def test_the_verdict_and_what_is_still_needed(browser):
+    shown = text(browser("viewer").page(PAGE))
+    assert "undecided 1,234 more records needed" in shown
+    assert "100 of the candidate, 900 of the stable release" in shown
+    assert "Errors: share of failed answers" in shown
+    assert "0.001 [-0.020, 0.030]" in shown
+
+
+def test_the_evidence_as_it_grew_is_a_chart_and_a_table(browser):
+    page = browser("viewer").page(PAGE)
+    assert page.count('class="chart plot"') == 3
+    assert "margin 0.01" in page
+    growth = text(page[page.index("Values of the last 4 of 4 points") :])
+    assert "0.001 [-0.020, 0.030]" in growth
+    assert "0.001 [-0.080, 0.120]" in growth
+
+
+def test_an_admin_can_go_on_to_promote_or_abort(browser, world):
+    second = world.releases["spam"][1].id
+    page = browser("admin").page(PAGE)
+    base = "/use-cases/spam/production/change?action="
+    assert f"{base}promote&amp;release_id={second}" in page
+    assert f"{base}abort" in page
+    assert base not in browser("operator").page(PAGE)
+    assert f"/changes/{world.suggestion}" in page
+
+
+def test_the_records_on_which_the_two_disagree_are_paged_and_for_operators(browser):
+    one = browser("operator")
+    page = one.page(PAGE)
+    assert page.count('href="/predictions/') >= 20
+    assert "ham spam unknown unknown" in text(page[page.index('id="differing"') :])
+    assert "<script>alert" not in page
+    following = re.search(r'rel="next" href="([^"]+)"', page)
+    assert following
+    second = one.page(html.unescape(following[1]))
+    assert second.count('class="id" href="/predictions/') == 5
+    viewer = browser("viewer").page(PAGE)
+    assert "Records need a key with the role operator" in viewer
+    assert 'class="id" href="/predictions/' not in viewer
+
+
+def test_without_a_candidate_there_is_nothing_to_compare(browser):
+    shown = text(browser("admin").page("/use-cases/iris/comparison?environment=staging"))
+    assert "No canary or shadow has answered here yet" in shown
+    assert "equivalent" not in shown
+
+
+def test_the_tables_link_to_their_json(browser):
+    one = browser("operator")
+    links = re.findall(r'href="(/json/[^"]+)"', one.page(PAGE))
+    assert len(links) >= 4
+    for link in set(links):
+        assert one.get(html.unescape(link)).status_code == 200
