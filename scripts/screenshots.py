@@ -83,8 +83,11 @@ def _picture(page: Page, url: str) -> bytes:
     if answer is None or not answer.ok:
         raise RuntimeError(f"{url} answered {answer.status if answer else 'nothing'}")
     height = int(page.evaluate("document.documentElement.scrollHeight"))
-    box = {"x": 0, "y": 0, "width": WIDTH, "height": min(height, TALLEST)}
-    taken = page.screenshot(full_page=True, clip=box, animations="disabled")
+    taken = page.screenshot(
+        full_page=True,
+        clip={"x": 0, "y": 0, "width": WIDTH, "height": min(height, TALLEST)},
+        animations="disabled",
+    )
     return _small(taken, url)
 
 

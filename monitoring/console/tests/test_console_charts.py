@@ -112,7 +112,7 @@ def test_limits_and_intervals_are_inside():
     assert found.dots[0].y < found.limits[0].y
 
 
-def test_marks_outside_are_left_out_and_close_ones_are_in_two_rows():
+def test_marks_outside_are_left_out_and_close_ones_are_in_rows():
     times = [-HOUR, HOUR, HOUR + timedelta(minutes=5), 5 * HOUR]
     marks = [Mark(NOON + after, "info", "x") for after in times]
     found = plot(reading(0, 0.5), marks=marks).marks

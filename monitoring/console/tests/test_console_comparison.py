@@ -85,7 +85,7 @@ def test_the_verdict_and_what_is_still_needed(browser):
 
 def test_the_evidence_as_it_grew_is_a_chart_and_a_table(browser):
     page = browser("viewer").page(PAGE)
-    assert page.count('class="chart plot"') == 3
+    assert page.count('class="chart plot rows-1"') == 3
     assert "margin 0.01" in page
     growth = text(page[page.index("Values of the last 4 of 4 points") :])
     assert "0.001 [-0.020, 0.030]" in growth

@@ -38,12 +38,12 @@ class JobState(Document):
 class JobPage(Document):
     """Jobs from the newest; `cursor` asks for the next page.
 
-    `file_limit_bytes` is the size that an uploaded file may have, `None` from an older gateway.
+    `file_limit_bytes` is the size that an uploaded file may have.
     """
 
     jobs: list[JobState]
     cursor: str | None
-    file_limit_bytes: int | None = None
+    file_limit_bytes: int
 
 
 class StoredFile(Document):

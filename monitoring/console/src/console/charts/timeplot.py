@@ -12,8 +12,8 @@ JOINED = 1.5
 """Readings further apart than so many steps are not joined by a line."""
 NEAR_TOP = 12.0
 """The text of a limit above this stands below its line."""
-APART, ROWS = 3.0, 2
-"""Marks that are closer than this, in percent, have their numbers in two rows."""
+APART, ROWS = 3.0, 4
+"""Marks that are closer than this, in percent, have their numbers in rows above each other."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class PlacedLimit:
 class PlacedMark:
     """A mark at its position, with the number that the list under the chart explains.
 
-    `row` is 1 where the number would cover the one before: it stands higher.
+    In a higher `row` it does not cover the number before.
     """
 
     x: float
@@ -130,6 +130,11 @@ class TimePlot:
     gaps: Sequence[Span]
     limits: Sequence[PlacedLimit]
     marks: Sequence[PlacedMark]
+
+    @property
+    def rows(self) -> int:
+        """How many rows of numbers stand above the chart."""
+        return 1 + max((mark.row for mark in self.marks), default=0)
 
 
 def time_plot(
