@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from reference_page import ROOT, ReferencePage, code, table
+from reference_page import ROOT, ReferencePage, code, prose, table
 
 from cli.main import NAME, build_app
 
@@ -97,7 +97,7 @@ def _default(parameter: Any) -> str:
 
 
 def _text(text: str) -> str:
-    return text.replace("\b", "").strip().replace("<", "&lt;")
+    return "\n\n".join(map(prose, text.replace("\b", "").split("\n\n")))
 
 
 def _aliases(makefile: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reference_page import ROOT, ReferencePage
+from reference_page import ROOT, ReferencePage, prose
 
 BASE = "PlatformError"
 HEAD = """# Errors
@@ -66,7 +66,7 @@ def render(classes: dict[str, ErrorClass]) -> str:
         code = _code(name, classes)
         lines += [f"## {name}", "", f"Code `{code}`. {error.summary}", ""]
         for message, module in sorted(error.messages):
-            lines.append(f"- {message} ([{Path(module).stem}](../../{module}))")
+            lines.append(f"- {prose(message)} ([{Path(module).stem}](../../{module}))")
         if error.messages:
             lines.append("")
     return "\n".join(lines)

@@ -1,7 +1,6 @@
 """Write `docs/reference/http-api.md` from the gateway's OpenAPI document."""
 
 import asyncio
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from reference_page import ReferencePage, code, table
+from reference_page import ReferencePage, code, prose, table
 
 from api_gateway.bootstrap import assemble
 from api_gateway.http.app import create_app
@@ -88,7 +87,7 @@ def _of_teams() -> set[str]:
 
 def _operation(title: str, operation: dict[str, Any]) -> str:
     about = f"{operation['summary']}. {operation['description']}"
-    lines = [f"### `{title}`", "", _plain(about), ""]
+    lines = [f"### `{title}`", "", prose(about), ""]
     parameters = [p for p in operation["parameters"] if p["name"] not in EVERYWHERE]
     if parameters:
         rows = [
@@ -123,7 +122,7 @@ def _content(described: dict[str, Any]) -> str:
 def _schema(name: str, schema: dict[str, Any]) -> str:
     lines = [f"### {name}", ""]
     if description := schema.get("description"):
-        lines += [_plain(description), ""]
+        lines += [prose(description), ""]
     if properties := schema.get("properties"):
         required = schema.get("required", [])
         rows = [
@@ -173,12 +172,7 @@ def _default(schema: dict[str, Any]) -> str:
 
 
 def _text(described: dict[str, Any]) -> str:
-    return _plain(described.get("description", ""))
-
-
-def _plain(text: str) -> str:
-    parts = re.split(r"(`[^`]*`)", re.sub(r"\s+", " ", text))
-    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts)
+    return prose(described.get("description", ""))
 
 
 PAGE = ReferencePage("http-api", "http_reference.py", render)

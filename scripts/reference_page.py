@@ -1,5 +1,6 @@
 """A generated page of `docs/reference`: written by its script, checked with `--check`."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,12 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def code(text: object) -> str:
     """Return `text` as Markdown code, nothing for an empty text."""
     return f"`{text}`" if str(text) else ""
+
+
+def prose(text: str) -> str:
+    """Return `text` in one line, with `<` shown as it is wherever it is not in backquotes."""
+    parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts)
 
 
 def _cell(text: str) -> str:

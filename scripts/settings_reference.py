@@ -10,7 +10,7 @@ from typing import Any
 from dotenv import dotenv_values
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from reference_page import ROOT, ReferencePage, code, table
+from reference_page import ROOT, ReferencePage, code, prose, table
 
 from platform_core.settings import Settings
 
@@ -49,7 +49,7 @@ def render() -> str:
     sections: dict[str, list[tuple[str, ...]]] = {}
     for line in _lines():
         values = (code(laptop[line.name] or ""), code(cluster[line.name] or ""))
-        meaning = line.meaning.replace("<", "&lt;")
+        meaning = prose(line.meaning)
         row = (code(line.name), meaning, *values, _default(fields.get(line.name)))
         sections.setdefault(line.section, []).append(row)
     headings = ("setting", "meaning", "laptop", "cluster", "default")

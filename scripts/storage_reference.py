@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from reference_page import ReferencePage, code, table
+from reference_page import ReferencePage, code, prose, table
 
 from platform_core import storage
 
@@ -90,7 +90,7 @@ def _meaning(function: Callable[..., Any]) -> str:
     summary = " ".join((function.__doc__ or "").split("\n\n")[0].split()).removesuffix(".")
     for start in ("Return the path of ", "Return the folder of ", "Return "):
         summary = summary.removeprefix(start)
-    return summary.removesuffix(", or one of its files").replace("<", "&lt;")
+    return prose(summary.removesuffix(", or one of its files"))
 
 
 PAGE = ReferencePage("storage", "storage_reference.py", render)

@@ -3,11 +3,13 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import every_use_case
@@ -17,6 +19,7 @@ import pyarrow.compute as pc
 import pytest
 import yaml
 from embedded_platform import ROOT, Platform, embedded_settings, eventually
+from tutorials import follow
 
 from platform_core.parquet import read_table, write_table
 from use_cases import discover, number_block, use_case
@@ -436,3 +439,36 @@ def test_every_use_case_rolls_back(all_served: Platform) -> None:
         assert eventually(lambda n=name: all_served.serves(n, "production") != before[n])
         all_served.done("cli", "rollback", "--use-case", name)
         assert eventually(lambda n=name: all_served.serves(n, "production") == before[n])
+
+
+IN_THE_CHECKOUT = {"make run-pipeline": "true", "source .venv/bin/activate": "true"}
+TRAINED = "mlplatform run-pipeline --use-case iris --rows 400"
+SECOND = "mlplatform run-pipeline --use-case iris --rows 600"
+
+
+def test_the_tutorials_can_be_followed(served: Platform, tmp_path: Path) -> None:
+    """Each page in an empty folder, with fewer trials; what the stack has already is left out."""
+    follow("first-model.md", served, tmp_path, IN_THE_CHECKOUT)
+    printed = follow(
+        "first-canary.md", served, tmp_path, {TRAINED: "true", SECOND: f"{SECOND}1 --trials 2"}
+    )
+    (by_canary,) = re.findall(r"^500 answers, (\d+) of them by a canary$", printed, re.MULTILINE)
+    assert 50 < int(by_canary) < 150
+    assert '"candidate_answers": 1000' in printed
+    assert printed.count("promote") > 1 < printed.count("rollback")
+    printed = follow("closing-the-loop.md", served, tmp_path, {})
+    assert re.search(r"iris in production .* drifted", printed)
+    assert '"predictions": 0' in printed
+
+
+def test_a_use_case_made_by_its_tutorial_is_served(served: Platform, tmp_path: Path) -> None:
+    """The package is put on the path of this stack instead of into the environment."""
+    train = "mlplatform run-pipeline --use-case leavers --data telco.csv"
+    later = served.settings["PYTHONPATH"].split(os.pathsep)[-1]
+    install = "python -m pip install --quiet --no-deps --editable leavers"
+    script = ROOT / "tests" / "support" / "install_use_case.py"
+    instead = {install: f"python {script} leavers {later}", train: f"{train} --trials 1"}
+    printed = follow("your-first-use-case.md", served, tmp_path, instead)
+    assert re.search(r'"prediction":"(Yes|No|yes|no)"', printed)
+    assert " passed" in printed.splitlines()[-1]
+    assert served.serves("leavers", "production") == served.serves("leavers", "staging")

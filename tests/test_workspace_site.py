@@ -12,6 +12,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ELEMENTS = """
+html head meta title link style script body div header nav a svg path form input label ul ol li main
+article aside h1 h2 h3 h4 h5 h6 p em strong code pre table thead tbody tr th td img hr footer button
+span sub sup br blockquote
+"""
+"""What the theme and the pages consist of; `<name>` in a text would be an element without end."""
 REPOSITORY = "https://git.example/team/mlplatform"
 SECONDS = 60
 
@@ -33,10 +39,12 @@ class PageLinks(HTMLParser):
         self.links: set[str] = set()
         self.loaded: set[str] = set()
         self.ids: set[str] = set()
+        self.elements: set[str] = set()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
+        self.elements.add(tag)
         self.ids |= {given.get("id") or "", given.get("name") or ""}
         if tag == "a" and given.get("href"):
             self.links.add(given["href"])
@@ -96,6 +104,12 @@ def test_every_link_leads_to_a_page_and_to_a_heading_that_exist(pages: dict[Path
             if not target.exists() or (url.fragment and unquote(url.fragment) not in ids):
                 dead.append(f"{page.name}: {link}")
     assert dead == []
+
+
+def test_placeholders_are_shown_as_text(pages: dict[Path, PageLinks]):
+    known = set(ELEMENTS.split())
+    strange = {page.name: found for page, one in pages.items() if (found := one.elements - known)}
+    assert strange == {}
 
 
 def test_links_to_source_files_lead_to_files_of_the_repository(pages: dict[Path, PageLinks]):

@@ -11,7 +11,6 @@ from embedded_platform import ROOT, Platform
 
 TUTORIALS = ROOT / "docs" / "tutorial"
 ADDRESSES = ("localhost:8000", "127.0.0.1:8000")
-SECONDS = 300
 
 
 def follow(page: str, platform: Platform, folder: Path, instead: Mapping[str, str]) -> str:
@@ -41,7 +40,7 @@ def _run(script: str, platform: Platform, folder: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env={**os.environ, **platform.settings, "PATH": path}, cwd=folder,
-        capture_output=True, text=True, check=False, timeout=SECONDS,
+        capture_output=True, text=True, check=False, timeout=platform.deadline_seconds,
     )  # fmt: skip
     assert done.returncode == 0, f"{script}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
