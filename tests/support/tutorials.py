@@ -22,15 +22,15 @@ def follow(page: str, platform: Platform, folder: Path, instead: Mapping[str, st
     gateway = platform.settings["GATEWAY_URL"].removeprefix("http://")
     printed, left = [], set(instead)
     for block in code_blocks((TUTORIALS / page).read_text()):
-        text = block.text
+        lines = [instead.get(line.strip(), line) for line in block.text.splitlines()]
+        left -= {line.strip() for line in block.text.splitlines()}
+        text = "\n".join(lines)
         for address in ADDRESSES:
             text = text.replace(address, gateway)
         if block.title:
             (folder / block.title).write_text(text)
         elif block.language == "bash":
-            lines = [instead.get(line.strip(), line) for line in text.splitlines()]
-            left -= {line.strip() for line in text.splitlines()}
-            printed.append(_run("\n".join(lines), platform, folder))
+            printed.append(_run(text, platform, folder))
     assert left == set(), f"{page} has no such lines"
     return "".join(printed)
 
