@@ -205,3 +205,9 @@ def test_no_function_is_long():
         and node.end_lineno - node.lineno >= FUNCTION_LINES
     ]
     assert long == []
+
+
+def test_every_package_has_the_version_of_the_change_log():
+    versions = {project(folder)["project"]["version"] for folder in [ROOT, *members()]}
+    released = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions == {released[0]}

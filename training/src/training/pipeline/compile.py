@@ -18,7 +18,7 @@ def compile_pipeline(image: str, target: Path) -> Path:
     """
     if ":" not in image.rsplit("/", 1)[-1]:
         raise ConfigurationError(
-            f"TRAINING_IMAGE={image!r} names no tag or digest; give for example {image}:0.1.0"
+            f"TRAINING_IMAGE={image!r} names no tag or digest; give for example {image}:0.2.0"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     compiler.Compiler().compile(pipeline(image, prepare), str(target))
