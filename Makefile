@@ -12,6 +12,7 @@ CONFIG ?= config/embedded.env
 PLATFORM_HOME ?= $(CURDIR)/.platform
 CALLED_FROM ?= $(CURDIR)
 AZURITE_VERSION := 3.35.0
+AXE_VERSION := 4.14.1
 CHECKERS := checkov==3.3.30 kubernetes-validate==1.37.0 zizmor==1.32.0
 
 export PLATFORM_HOME
@@ -76,7 +77,13 @@ setup-servers: ## Install the servers that the adapter tests use
 		command -v npm >/dev/null || { echo "npm is needed for Azurite; Debian: apt-get install npm" >&2; exit 1; }; \
 		npm install --loglevel=error --no-fund --no-audit --prefix .tools azurite@$(AZURITE_VERSION); \
 	fi
+	if [ ! -f .tools/axe/node_modules/axe-core/axe.min.js ]; then \
+		command -v npm >/dev/null || { echo "npm is needed for axe; Debian: apt-get install npm" >&2; exit 1; }; \
+		npm install --loglevel=error --no-fund --no-audit --prefix .tools/axe axe-core@$(AXE_VERSION); \
+	fi
+	command -v chromium >/dev/null || echo "chromium is not on PATH; Debian: apt-get install chromium"
 	command -v redis-server >/dev/null || echo "redis-server is not on PATH; Debian: apt-get install redis-server"
+	command -v prometheus >/dev/null || echo "prometheus is not on PATH; Debian: apt-get install prometheus"
 
 setup-checkers: setup ## Install the tools of `make validate` that Python provides: checkov, schemas, helm
 	python -m venv .tools/checkers

@@ -89,16 +89,21 @@ class Drill:
 
 @asynccontextmanager
 async def drill(
-    testbed: Testbed, name: str, extra: int = 0, clients: int = CLIENTS, port: int | None = None
+    testbed: Testbed,
+    name: str,
+    extra: int = 0,
+    clients: int = CLIENTS,
+    port: int | None = None,
+    batches: bool = True,
 ) -> AsyncIterator[Drill]:
     """Send traffic while the block runs; then compare predictions and records.
 
     `extra` records without a response are allowed: those of requests in flight when the gateway
-    is killed.
+    is killed. The records of a batch are routed one by one: while there is a canary, send none.
     """
     traffic = Traffic(port or testbed.port, KEYS["load"], testbed.answers, name)
     running = Drill(testbed, traffic, FaultOutcome(name))
-    async with background_traffic(traffic, clients):
+    async with background_traffic(traffic, clients, batches):
         await running.settle()
         yield running
     await asyncio.to_thread(check_records, testbed, traffic, running.outcome, extra)

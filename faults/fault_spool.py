@@ -87,21 +87,11 @@ async def disk_full(testbed: Testbed) -> FaultOutcome:
 async def clock_back(testbed: Testbed) -> FaultOutcome:
     """Set the gateway's clock back an hour: segments are sealed and no key is locked out."""
     name = "clock-back-an-hour"
-    library = next((f for folder in LIBRARIES for f in folder.rglob(FAKETIME)), None)
-    if library is None:
-        reason = "libfaketime is not installed; Debian: apt-get install faketime"
-        failures = [reason] if MachineSettings().ci else []
-        return FaultOutcome(name, skipped=reason, failures=failures)
-    clock = testbed.home / "clock"
-    clock.write_text("+0")
-    fake = {
-        "LD_PRELOAD": str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "SPOOL_FOLDER": str(testbed.home / "clock-spool"),
-    }
-    with testbed.another_gateway(**fake):
+    fake = fake_clock(testbed, name)
+    if isinstance(fake, FaultOutcome):
+        return fake
+    clock, settings = fake
+    with testbed.another_gateway(**settings):
         async with drill(testbed, name) as run:
             run.broken()
             clock.write_text(HOUR_BACK)
@@ -111,6 +101,26 @@ async def clock_back(testbed: Testbed) -> FaultOutcome:
             await _uploaded(run, seen)
     run.outcome.require(run.outcome.refused == 0, "requests were refused")
     return run.outcome
+
+
+def fake_clock(testbed: Testbed, name: str) -> tuple[Path, dict[str, str]] | FaultOutcome:
+    """Return the file that sets the clock of a program with these settings, or the outcome of the
+    fault where that is not possible.
+    """
+    library = next((f for folder in LIBRARIES for f in folder.rglob(FAKETIME)), None)
+    if library is None:
+        reason = "libfaketime is not installed; Debian: apt-get install faketime"
+        failures = [reason] if MachineSettings().ci else []
+        return FaultOutcome(name, skipped=reason, failures=failures)
+    clock = testbed.home / f"{name}-clock"
+    clock.write_text("+0")
+    return clock, {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "SPOOL_FOLDER": str(testbed.home / f"{name}-spool"),
+    }
 
 
 async def _uploaded(run: Drill, seen: int) -> None:

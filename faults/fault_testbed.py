@@ -1,23 +1,26 @@
 """The servers under test: real ones, on free ports, in a separate folder.
 
-Staging computes features in its inference service, production in a separate transformer. Blob store
-and online store are reached through proxies that inject faults.
+Staging computes features in its inference service and has a second one for canaries and shadows;
+production has a separate transformer. Blob store and online store are reached through proxies that
+inject faults.
 """
 
 import json
 import secrets
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import httpx
+import psutil
 import pyarrow as pa
 from fault_proxy import Proxy
 from fault_traffic import ENVIRONMENTS, USE_CASE, ExpectedPredictions
@@ -27,11 +30,13 @@ from model_server.testing import SenderView
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.inference_record import is_answer
 from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
+from platform_core.storage.model_repository import ServerPool
 from platform_core.testing.processes import answers, free_port, running
 from platform_core.testing.servers import (
     Azurite,
@@ -51,6 +56,7 @@ from use_cases import use_case
 ROOT = Path(__file__).parent.parent
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 MAILS, KNOWN_SENDERS, SEED = 20, 10, 11
+OTHER_PROGRAMS = ("predictor", "transformer", "gateway")
 FLUSH_SECONDS = 90
 START_SECONDS = 150
 KEYS = {name: secrets.token_hex(16) for name in ("load", "greedy", "modest", "admin")}
@@ -62,6 +68,7 @@ GATEWAY = {
     "REFRESH_SECONDS": "1",
     "UPSTREAM_TIMEOUT_SECONDS": "2",
     "CIRCUIT_SECONDS": "1",
+    "RECORD_INDEX_SECONDS": "1",
     "RAY_ADDRESS": "127.0.0.1:1",
     "RAY_DASHBOARD_URL": "http://127.0.0.1:1",
 }
@@ -96,6 +103,27 @@ class Server:
         """Start it again after a kill."""
         self.stop()
         self.start()
+
+
+class SupervisedServer(Server):
+    """A server that a loop starts again whenever it has ended, as it does while it has nothing to
+    serve; a kill concerns the server and not the loop.
+    """
+
+    def kill(self) -> None:
+        """`kill -9` of the process, if there is one."""
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+    def restart(self) -> None:
+        """Leave it to the loop."""
+
+
+def supervised(server_command: str, folder: Path, settings: Mapping[str, str]) -> SupervisedServer:
+    """Return a server that is started again whenever it has ended."""
+    command = ["sh", "-c", f"while :; do {server_command} || sleep 0.1; done"]
+    return SupervisedServer(partial(running, command, partial(bool, 1), folder, settings))
 
 
 def program(
@@ -134,6 +162,7 @@ class Testbed:
             "GATEWAY_PORT": str(self.port),
             "INFERENCE_URL_STAGING": self.serving.inference_url_staging,
             "INFERENCE_URL_PRODUCTION": self.serving.inference_url_production,
+            "CANDIDATE_URL_STAGING": self.serving.candidate_url_staging,
             **changes,
         }
 
@@ -142,6 +171,24 @@ class Testbed:
         settings = self.gateway_settings(**changes)
         port = int(settings["GATEWAY_PORT"])
         return program("api_gateway", port, "/health/live", self.home / folder, settings)
+
+    def controller(self, folder: str = "controller", **changes: str) -> Server:
+        """Return a release controller, not started. While one runs, it removes what `deploy` starts
+        before the ledger names it.
+        """
+        port = free_port()
+        settings = {
+            **self.gateway_settings(),
+            "DEPLOYER_URL": (self.home / "models").as_uri(),
+            "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",  # no change waits for the registry
+            "POLICY_FOLDER": str(self.home / "no-policies"),
+            "CONTROLLER_PORT": str(port),
+            "CONTROLLER_JUDGE_SECONDS": "1",
+            "CONTROLLER_RECONCILE_SECONDS": "2",
+            "DEPLOY_TIMEOUT_SECONDS": str(START_SECONDS),
+            **changes,
+        }
+        return program("release_controller", port, "/health/live", self.home / folder, settings)
 
     @contextmanager
     def another_gateway(self, **changes: str) -> Iterator[Server]:
@@ -194,18 +241,20 @@ class Testbed:
         raise TimeoutError(f"the inference log cannot be flushed: {answer.text if answer else ''}")
 
     def logged(self, name: str) -> dict[str, list[str]]:
-        """Return the releases in the Parquet records of a drill, by prediction id."""
+        """Return the releases in the Parquet records of a drill, by prediction id.
+
+        The records of shadows, and of canaries that failed, are no answers.
+        """
         now = datetime.now(UTC)
         window = now - timedelta(hours=3), now + timedelta(hours=1)
         found: dict[str, list[str]] = {}
-        columns = ["request_id", "prediction_id", "release_id"]
+        columns = ["request_id", "prediction_id", "release_id", "role", "purpose", "failed"]
         for environment in ENVIRONMENTS:
             for batch in read_log(self.store, USE_CASE, environment.value, *window, columns):
-                for request_id, prediction, release in zip(
-                    *(batch.column(c).to_pylist() for c in columns), strict=True
-                ):
-                    if request_id.rpartition("-")[0] == name:
-                        found.setdefault(prediction, []).append(release)
+                for row in batch.to_pylist():
+                    answer = is_answer(row["role"], row["purpose"], row["failed"])
+                    if answer and row["request_id"].rpartition("-")[0] == name:
+                        found.setdefault(row["prediction_id"], []).append(row["release_id"])
         return found
 
     def build(self, stack: ExitStack) -> None:
@@ -217,10 +266,11 @@ class Testbed:
             started = [pool.submit(server.start) for server in servers.values()]
             self.view.publish()
             self._make_releases()
-            for (name, server), start in zip(servers.items(), started, strict=True):
+            self.servers |= servers
+            for server in servers.values():
                 stack.callback(server.stop)
+            for start in started:
                 start.result()
-                self.servers[name] = server
             for deployed in [
                 pool.submit(self._deploy_first, environment) for environment in ENVIRONMENTS
             ]:
@@ -231,7 +281,7 @@ class Testbed:
         self.deploy(self.iris.id, environment, "iris")
 
     def _start_stores(self, stack: ExitStack) -> None:
-        for name in ("azurite", "redis", "staging", "predictor", "transformer", "gateway"):
+        for name in ("azurite", "redis", "staging", "candidates", *OTHER_PROGRAMS):
             self.ports[name] = free_port()
         azurite = partial(azurite_in, self.home / "azurite", self.ports["azurite"], ROOT)
         redis = partial(redis_in, self.home / "redis", self.ports["redis"], *DURABLE)
@@ -265,9 +315,11 @@ class Testbed:
         self.serving = ServingSettings(
             inference_url_staging=url(self.slow.port),
             inference_url_production=url(self.ports["transformer"]),
+            candidate_url_staging=url(self.ports["candidates"]),
         )
         return {
             "staging": self._serving("staging", "inference_service", "INFERENCE"),
+            "candidates": self._candidates(),
             "predictor": self._serving(
                 "predictor", "inference_service", "INFERENCE", TRANSFORMER="separate"
             ),
@@ -282,7 +334,18 @@ class Testbed:
         }
 
     def _serving(self, name: str, module: str, prefix: str, **changes: str) -> Server:
-        settings = {
+        settings = self._serving_settings(name, prefix, **changes)
+        return program(module, self.ports[name], "/v2/health/live", self.home / name, settings)
+
+    def _candidates(self) -> Server:
+        """Return staging's server of canaries and shadows, which ends while there are none."""
+        changes = {"INFERENCE_POOL": ServerPool.CANDIDATES, "SERVING_ENVIRONMENT": "staging"}
+        settings = self._serving_settings("candidates", "INFERENCE", **changes)
+        command = shlex.join([sys.executable, "-m", "inference_service"])
+        return supervised(command, self.home / "candidates", settings)
+
+    def _serving_settings(self, name: str, prefix: str, **changes: str) -> dict[str, str]:
+        return {
             **self.view.settings,
             "BLOB_STORE_URL": azurite_at(self.blobs.port).account_url,
             "AZURE_STORAGE_KEY": self.azurite.account_key,
@@ -292,7 +355,6 @@ class Testbed:
             f"{prefix}_GRPC_PORT": str(free_port()),
             **changes,
         }
-        return program(module, self.ports[name], "/v2/health/live", self.home / name, settings)
 
     def _write_keys(self) -> None:
         entries = [

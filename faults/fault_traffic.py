@@ -67,7 +67,7 @@ class ExpectedPredictions:
 class SentRequest:
     """One request and its result; times are seconds of `time.monotonic`.
 
-    `predictions` are the ids in the response, each with its release.
+    `predictions` are the ids in the response, each with its release, `classes` what was predicted.
     """
 
     request_id: str
@@ -77,6 +77,7 @@ class SentRequest:
     status: int
     predictions: tuple[tuple[str, str], ...] = ()
     degraded: bool = False
+    classes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -168,7 +169,8 @@ class Traffic:
         self.wrong += [problem for problem in found if problem]
         ids = tuple((e["prediction_id"], e["release_id"]) for e in entries if "release_id" in e)
         degraded = any(entry.get("degraded") for entry in entries)
-        return SentRequest(number, environment, start, end, response.status, ids, degraded)
+        classes = tuple(e["prediction"] for e in entries if "release_id" in e)
+        return SentRequest(number, environment, start, end, response.status, ids, degraded, classes)
 
     def _check_refusal(self, response: Response) -> None:
         if response.status == 0:

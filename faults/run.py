@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import fault_batch
+import fault_changes
 import fault_connections
 import fault_fuzz
 import fault_kills
@@ -53,6 +54,7 @@ FAULTS: dict[str, Faulty] = {
     "release-wrong-shape": fault_releases.wrong_shape,
     "release-slow": fault_releases.slow,
     "release-truncated": fault_releases.truncated,
+    **fault_changes.FAULTS,
     "overload": fault_overload.overload,
     "fairness-between-keys": fault_overload.fairness,
     "idle-and-slow-connections": fault_connections.connections,
@@ -62,7 +64,7 @@ FAULTS: dict[str, Faulty] = {
     "kill-ray-worker": fault_batch.ray_worker,
 }
 # Faults that take long or resemble another one.
-NOT_QUICK = {
+NOT_QUICK = fault_changes.NOT_QUICK | {
     "kill-predictor",
     "kill-mlflow",
     "blob-store-500",

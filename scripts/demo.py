@@ -10,10 +10,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-import httpx
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlplatform_client import Client, InvalidItem, MlplatformError, NotFoundError, Prediction
+from mlplatform_client.models.drift import DriftInfo
+from mlplatform_client.models.predictions import PredictionPassport
+from mlplatform_client.models.quality import QualityInfo
+from mlplatform_client.models.releases import ModelInfo
 from platform_core.adapters.connect import blob_store
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.errors import PlatformError, Unavailable
@@ -23,11 +27,10 @@ from platform_core.settings import GatewayClientSettings, StorageSettings
 from platform_core.storage import RECORDS_FILE, dataset_path, retrain_request_path
 from use_cases import UseCase, use_case
 
-CALL_ROWS = 100
 WINDOW_ROWS = 2000
 BATCH_ROWS = 500
+LABELLED_ROWS = 60
 PATIENCE_SECONDS = 600
-FINAL = {"succeeded", "failed", "cancelled"}
 RETRAINING_STATES = {
     ".done": "its run has ended and staged a release",
     ".unchanged": "nothing new to train on",
@@ -38,12 +41,13 @@ RETRAINING_STATES = {
 
 @dataclass
 class Demo:
-    """A client of the gateway that records unexpected results."""
+    """Uses the gateway, and records unexpected results."""
 
     case: UseCase
     patience: float = PATIENCE_SECONDS
     settings: GatewayClientSettings = field(default_factory=GatewayClientSettings)
     failures: list[str] = field(default_factory=list)
+    labelled: str = ""
 
     @cached_property
     def store(self) -> BlobStore:
@@ -51,38 +55,24 @@ class Demo:
         return blob_store(StorageSettings())
 
     @cached_property
-    def client(self) -> httpx.Client:
-        """An HTTP client of the gateway."""
+    def client(self) -> Client:
+        """A client of the gateway."""
         key = self.settings.gateway_api_key.get_secret_value()
-        url = self.settings.gateway_url
-        return httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=60, trust_env=False)
+        return Client(self.settings.gateway_url, key, timeout=60)
 
-    def call(self, method: str, path: str, body: Any = None, environment: str = "") -> Any:
-        """Return the JSON response of the gateway; raise `Unavailable` for an error."""
-        headers = {"X-Environment": environment} if environment else {}
-        try:
-            answer = self.client.request(method, path, json=body, headers=headers)
-        except httpx.TransportError as error:
-            raise Unavailable(
-                f"no gateway at {self.settings.gateway_url} ({error}); start it with `make up`"
-            ) from error
-        if answer.is_error:
-            raise Unavailable(f"{method} {path} returned {answer.status_code}: {answer.text}")
-        return answer.json()
-
-    def served(self, environment: str) -> dict[str, Any] | None:
+    def served(self, environment: str) -> ModelInfo | None:
         """Return the release that an environment serves, with its metadata."""
-        return self.call("GET", "/model/info")[self.case.name][environment]
+        return self.client.releases.info()[self.case.name][environment]
 
-    def predict_many(self, records: pa.Table, environment: str) -> int:
-        """Send records as traffic, 100 per request, and return the number of predictions."""
-        path, done = f"/models/{self.case.name}/predict/batch-sync", 0
-        for start in range(0, records.num_rows, CALL_ROWS):
-            rows = records.slice(start, CALL_ROWS).to_pylist()
-            body = {"records": [self.case.request(row) for row in rows]}
-            answer = self.call("POST", path, body, environment)
-            done += answer["count"] - answer["errors"]
-        return done
+    def predict(self, records: list[Any], environment: str) -> list[Prediction | InvalidItem]:
+        """Return the predictions of bodies of requests, 100 at a time."""
+        return self.client.predict_many(records, use_case=self.case.name, environment=environment)
+
+    def predict_rows(self, rows: pa.Table) -> list[Prediction]:
+        """Send rows as traffic of production, and return the predictions."""
+        records = rows.select(self.case.record_schema.names).to_pylist()
+        answers = self.predict([self.case.request(row) for row in records], "production")
+        return [one for one in answers if isinstance(one, Prediction)]
 
     def expect(self, holds: bool, what: str) -> None:
         """Print whether an expectation holds, and record it if it does not."""
@@ -111,10 +101,10 @@ def eventually(demo: Demo, check: Callable[[], Any], what: str) -> Any:
 
 def health(demo: Demo) -> None:
     """Show the dependencies of the gateway."""
-    report = demo.call("GET", "/health")
-    for name, state in report["dependencies"].items():
+    report = demo.client.operations.health()
+    for name, state in report.dependencies.items():
         say(f"  {name:<40} {state['status']}")
-    demo.expect(report["status"] == "ok", "the gateway and its dependencies are healthy")
+    demo.expect(report.status == "ok", "the gateway and its dependencies are healthy")
 
 
 def releases(demo: Demo) -> None:
@@ -127,37 +117,32 @@ def releases(demo: Demo) -> None:
         subprocess.run(promote, check=True)
         eventually(demo, lambda: demo.served("production"), "the promotion")
     for environment in ("staging", "production"):
-        info = demo.served(environment) or {}
-        say(f"  {environment:<10} release {info.get('release_id')}")
+        info = demo.served(environment)
+        say(f"  {environment:<10} release {info.release_id if info else 'none'}")
 
 
 def single(demo: Demo) -> None:
     """Predict the same record in both environments."""
     name, record = next(iter(demo.case.examples.items()))
     for environment in ("staging", "production"):
-        path = f"/models/{demo.case.name}/predict"
-        answer = demo.call("POST", path, record, environment)
-        say(
-            f"  {environment:<10} {answer['prediction']} with probability "
-            f"{answer['probability']:.3f} in {answer['latency_ms']:.1f} ms"
-        )
+        answer = demo.client.predict(record, use_case=demo.case.name, environment=environment)
+        likely = "" if answer.probability is None else f" with probability {answer.probability:.3f}"
+        say(f"  {environment:<10} {answer.prediction}{likely} in {answer.latency_ms:.1f} ms")
         if name in demo.case.classes:  # an example need not be named after its class
-            demo.expect(
-                answer["prediction"] == name, f"the example {name!r} is {name} in {environment}"
-            )
-        same = answer["release_id"] == (demo.served(environment) or {}).get("release_id")
+            is_right = answer.prediction == name
+            demo.expect(is_right, f"the example {name!r} is {name} in {environment}")
+        info = demo.served(environment)
+        same = info is not None and answer.release_id == info.release_id
         demo.expect(same, f"{environment} answers with the release it should serve")
 
 
 def batch_sync(demo: Demo) -> None:
     """Predict several records in one request; an invalid one has an error in its place."""
-    records: list[Any] = [*demo.case.examples.values(), {"nonsense": True}]
-    path = f"/models/{demo.case.name}/predict/batch-sync"
-    answer = demo.call("POST", path, {"records": records}, "staging")
-    for item in answer["predictions"]:
-        say(f"  {item.get('prediction') or item['error']['code']}")
-    kinds = ["error" in item for item in answer["predictions"]]
-    expected = [False] * (len(records) - 1) + [True]
+    answers = demo.predict([*demo.case.examples.values(), {"nonsense": True}], "staging")
+    for item in answers:
+        say(f"  {item.error.code if isinstance(item, InvalidItem) else item.prediction}")
+    kinds = [isinstance(item, InvalidItem) for item in answers]
+    expected = [False] * (len(answers) - 1) + [True]
     demo.expect(kinds == expected, "only the invalid record has an error")
 
 
@@ -169,16 +154,13 @@ def batch_job(demo: Demo) -> None:
     write_table(
         demo.store, source, demo.case.training().generate(BATCH_ROWS, seed=1).select(columns)
     )
-    body = {"input_path": source, "output_path": target, "use_case": demo.case.name}
-    job = demo.call("POST", "/batch/submit", body, "production")
-    say(f"  job {job['job_id']} {job['status']}: {source}")
-    path = f"/batch/{job['job_id']}"
-    end = eventually(
-        demo, lambda: (j := demo.call("GET", path))["status"] in FINAL and j, "the batch job"
-    )
-    say(f"  {end['status']}: {end['rows_done']} of {end['rows_total']} rows to {target}")
-    demo.expect(end["status"] == "succeeded", "the job succeeds")
-    if end["status"] == "succeeded":
+    batch = demo.client.batch
+    job = batch.submit(source, target, use_case=demo.case.name, environment="production")
+    say(f"  job {job.job_id} {job.status}: {source}")
+    end = batch.wait(job.job_id, timeout=demo.patience)
+    say(f"  {end.status}: {end.rows_done} of {end.rows_total} rows to {target}")
+    demo.expect(end.status == "succeeded", "the job succeeds")
+    if end.status == "succeeded":
         rows = read_table(demo.store, target).num_rows
         demo.expect(rows == BATCH_ROWS, f"every one of the {BATCH_ROWS} records has a prediction")
 
@@ -191,17 +173,17 @@ def drift(demo: Demo) -> None:
     )
     for name, records, expected in windows:
         start = datetime.now(UTC)
-        answered = demo.predict_many(records, "production")
+        answered = len(demo.predict_rows(records))
         report = _drift_report(demo, start, datetime.now(UTC))
-        score = "no score" if report["score"] is None else f"largest PSI {report['score']:.3f}"
-        say(f"  {answered} {name}: {report['status']} ({report['rows']} rows, {score})")
-        demo.expect(
-            report["status"] != "insufficient-data", "there is enough traffic for a verdict"
-        )
-        found = report["status"] == "drift"
+        score = "no score" if report.score is None else f"largest PSI {report.score:.3f}"
+        say(f"  {answered} {name}: {report.status} ({report.rows} rows, {score})")
+        enough = report.status != "insufficient-data"
+        demo.expect(enough, "there is enough traffic for a verdict")
+        found = report.status == "drift"
         demo.expect(found is expected, f"drift is {'' if expected else 'not '}found")
-    if request := report.get("retrain_request"):
-        say(f"  retraining was requested: {request}, {_retraining_state(demo, request)}")
+    if report.retrain_request:
+        state = _retraining_state(demo, report.retrain_request)
+        say(f"  retraining was requested: {report.retrain_request}, {state}")
 
 
 def _retraining_state(demo: Demo, request: str) -> str:
@@ -214,32 +196,96 @@ def _retraining_state(demo: Demo, request: str) -> str:
     return "waiting for the scheduler"
 
 
+def labels(demo: Demo) -> None:
+    """Send true labels of live predictions; the quality report is measured from them."""
+    start, rows = datetime.now(UTC), demo.case.training().generate(LABELLED_ROWS, seed=3)
+    answers = demo.predict_rows(rows)
+    known = rows[demo.case.training().label.column].to_pylist()
+    sent = [
+        {"prediction_id": answer.prediction_id, "label": label}
+        for answer, label in zip(answers, known, strict=True)
+    ]
+    taken = demo.client.feedback_many(sent, use_case=demo.case.name)
+    say(f"  {taken.accepted} labels accepted, {taken.pending} wait for their record")
+    demo.expect(taken.accepted + taken.pending == len(sent), "every label is stored")
+    demo.labelled = answers[0].prediction_id
+    report = _quality_report(demo, start, datetime.now(UTC))
+    for name, metric in (report.metrics or {}).items():
+        if metric.estimate is not None:
+            interval = f"{metric.estimate:.3f} [{metric.low:.3f}, {metric.high:.3f}]"
+            say(f"  {name:<20} {interval}, {metric.method}, {metric.labelled} labels")
+    demo.expect(report.labelled == len(sent), "the report counts every label")
+
+
+def passport(demo: Demo) -> None:
+    """Show where a prediction comes from, and compute it again."""
+    found = eventually(demo, lambda: _passport(demo), "the record of the prediction")
+    say(f"  prediction {demo.labelled}: {found.record.prediction}")
+    say(f"  label      {', '.join(str(one.label) for one in found.labels)}")
+    say(f"  release    {found.record.release_id}")
+    if found.lineage is not None:
+        say(f"  trained on dataset version {found.lineage.dataset_version}")
+        say(f"  pipeline   {found.lineage.pipeline_run}, git {found.lineage.git_sha or 'unknown'}")
+    demo.expect(bool(found.labels), "its label is there")
+    replay = found.replay
+    same = replay is not None and replay.predictions == 0 and replay.problem is None
+    demo.expect(same, "its release computes the same answer again")
+
+
+def loop(demo: Demo) -> None:
+    """Let drifted traffic with labels cause a better release, by itself, in the use case `drill`.
+
+    Alarm, retraining, shadow, canary and promotion; then a bad canary is rolled back.
+    """
+    timeout = ("--timeout", f"{demo.patience:g}")
+    done = subprocess.run([sys.executable, "-m", "cli", "drill", *timeout], check=False)
+    demo.expect(done.returncode == 0, "every link of the loop works")
+
+
 def _held_out(demo: Demo) -> pa.Table:
-    version = (demo.served("production") or {})["lineage"]["dataset_version"]
-    path = dataset_path(demo.case.name, version, RECORDS_FILE)
-    table = read_table(demo.store, path)
-    rows = table.filter(pc.equal(table["part"], "test")).select(demo.case.record_schema.names)
-    return rows.slice(0, WINDOW_ROWS)
+    served = demo.served("production")
+    version = ((served and served.lineage) or {})["dataset_version"]
+    table = read_table(demo.store, dataset_path(demo.case.name, version, RECORDS_FILE))
+    return table.filter(pc.equal(table["part"], "test")).slice(0, WINDOW_ROWS)
 
 
 def _shifted(demo: Demo) -> pa.Table:
-    table = demo.case.training().generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
-    return table.select(demo.case.record_schema.names)
+    return demo.case.training().generate(WINDOW_ROWS // 2, seed=2, drift=1.0)
 
 
-def _drift_report(demo: Demo, start: datetime, end: datetime) -> dict[str, Any]:
-    command = [sys.executable, "-m", "cli", "drift", "run", "--use-case", demo.case.name]
+def _drift_report(demo: Demo, start: datetime, end: datetime) -> DriftInfo:
+    _measure(demo, "drift", start, end)
+
+    def latest() -> DriftInfo | None:
+        report = demo.client.metrics.drift()[demo.case.name]["production"]
+        return report if report.end == end else None
+
+    return eventually(demo, latest, "the drift report")
+
+
+def _quality_report(demo: Demo, start: datetime, end: datetime) -> QualityInfo:
+    _measure(demo, "quality", start, end)
+
+    def latest() -> QualityInfo | None:
+        report = demo.client.metrics.quality()[demo.case.name]["production"]
+        return report if report.end == end else None
+
+    return eventually(demo, latest, "the quality report")
+
+
+def _measure(demo: Demo, kind: str, start: datetime, end: datetime) -> None:
+    command = [sys.executable, "-m", "cli", kind, "run", "--use-case", demo.case.name]
     window = ["--environment", "production", "--from", start.isoformat(), "--to", end.isoformat()]
     done = subprocess.run([*command, *window], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Unavailable(f"the drift job failed: {done.stderr.strip()}")
+        raise Unavailable(f"the {kind} job failed: {done.stderr.strip()}")
 
-    def latest() -> dict[str, Any] | None:
-        report = demo.call("GET", "/metrics/drift")[demo.case.name]["production"]
-        ours = report.get("end") and datetime.fromisoformat(report["end"]) == end
-        return report if ours else None
 
-    return eventually(demo, latest, "the drift report")
+def _passport(demo: Demo) -> PredictionPassport | None:
+    try:
+        return demo.client.predictions.get(demo.labelled, replay=True)
+    except NotFoundError:  # its record is not indexed yet
+        return None
 
 
 def steps() -> Iterator[tuple[str, Callable[[Demo], None]]]:
@@ -250,6 +296,9 @@ def steps() -> Iterator[tuple[str, Callable[[Demo], None]]]:
     yield "Several records in one request", batch_sync
     yield "A batch job on Ray", batch_job
     yield "Drift", drift
+    yield "Labels and quality", labels
+    yield "The passport of a prediction", passport
+    yield "The loop: drift, retraining, shadow, canary, promotion, a bad canary", loop
 
 
 def main() -> int:
@@ -262,16 +311,17 @@ def main() -> int:
     given = parser.parse_args()
     try:
         demo = Demo(use_case(given.use_case), given.patience)
+        began = time.monotonic()
         for number, (title, step) in enumerate(steps(), start=1):
             say(f"\n{number}. {title}")
             step(demo)
-    except (PlatformError, subprocess.CalledProcessError) as error:
+    except (PlatformError, MlplatformError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
     if demo.failures:
         print(f"\nunexpected: {'; '.join(demo.failures)}", file=sys.stderr)
         return 1
-    say("\nall results are as expected")
+    say(f"\nall results are as expected, after {time.monotonic() - began:.0f} s")
     return 0
 
 

@@ -19,6 +19,7 @@ COMPONENTS = (
     "model-serving/inference-service",
     "monitoring/release_controller",
     "model-serving/api-gateway",
+    "monitoring/console",
     "training",
     "libs/releases",
 )

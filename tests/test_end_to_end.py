@@ -3,13 +3,12 @@
 import json
 import os
 import random
-import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import every_use_case
@@ -19,7 +18,6 @@ import pyarrow.compute as pc
 import pytest
 import yaml
 from embedded_platform import ROOT, Platform, embedded_settings, eventually
-from tutorials import follow
 
 from platform_core.parquet import read_table, write_table
 from use_cases import discover, number_block, use_case
@@ -273,6 +271,20 @@ def test_labels_of_live_answers_measure_quality(served: Platform) -> None:
     assert measured["labelled"] == len(labels)
 
 
+def test_drift_leads_to_a_better_release_and_a_bad_canary_is_withdrawn(served: Platform) -> None:
+    """Every link of the loop on the real path; reports about live traffic do not see it."""
+    start = datetime.now(UTC)
+    links = json.loads(served.done("cli", "drill", "--timeout", "300", "--json"))
+    assert {one["status"] for one in links} == {"worked"}, links
+    history = [one["change"] for one in served.call("GET", "/releases/drill").json()["history"]]
+    actions = [one["action"] for one in history if one["environment"] == "production"]
+    assert actions == ["abort", "canary", "promote", "canary", "shadow", "promote"]
+    window = ("--from", start.isoformat(), "--to", datetime.now(UTC).isoformat())
+    place = ("--use-case", "iris", "--environment", "production")
+    (report,) = json.loads(served.done("cli", "drift", "run", *place, *window, "--json"))
+    assert report["rows"] == 0
+
+
 def test_a_window_without_traffic_is_insufficient_data(served: Platform) -> None:
     year = datetime(2020, 1, 1, tzinfo=UTC)
     served.done(
@@ -441,37 +453,15 @@ def test_every_use_case_rolls_back(all_served: Platform) -> None:
         assert eventually(lambda n=name: all_served.serves(n, "production") == before[n])
 
 
-IN_THE_CHECKOUT = {"make run-pipeline": "true", "source .venv/bin/activate": "true"}
-FIRST, SECOND = (f"mlplatform run-pipeline --use-case iris --rows {rows}" for rows in (400, 600))
-EVIDENCE = (
-    "curl -s localhost:8000/comparisons/iris/production -H 'X-API-Key: test-viewer-key'"
-    " | python -m json.tool"
-)
-
-
-def test_the_tutorials_can_be_followed(served: Platform, tmp_path: Path) -> None:
-    """Each page in one empty folder, with fewer trials; what the stack has already is left out."""
-    follow("first-model.md", served, tmp_path, IN_THE_CHECKOUT)
-    # The reader looks again; the test waits until all records count.
-    complete = f"until {EVIDENCE} | grep -q '\"candidate_answers\": 1000'; do sleep 0.5; done"
-    instead = {FIRST: "true", SECOND: f"{SECOND}1 --trials 2", EVIDENCE: complete}
-    printed = follow("first-canary.md", served, tmp_path, instead)
-    (by_canary,) = re.findall(r"^500 answers, (\d+) of them by a canary$", printed, re.MULTILINE)
-    assert 50 < int(by_canary) < 150
-    assert printed.count("promote") > 1 < printed.count("rollback")
-    printed = follow("closing-the-loop.md", served, tmp_path, {})
-    assert re.search(r"iris in production .* drifted", printed)
-    assert '"predictions": 0' in printed
-
-
-def test_a_use_case_made_by_its_tutorial_is_served(served: Platform, tmp_path: Path) -> None:
-    """The package is put on the path of this stack instead of into the environment."""
-    train = "mlplatform run-pipeline --use-case leavers --data telco.csv"
-    later = served.settings["PYTHONPATH"].split(os.pathsep)[-1]
-    install = "python -m pip install --quiet --no-deps --editable leavers"
-    script = ROOT / "tests" / "support" / "install_use_case.py"
-    instead = {install: f"python {script} leavers {later}", train: f"{train} --trials 1"}
-    printed = follow("your-first-use-case.md", served, tmp_path, instead)
-    assert re.search(r'"prediction":"(Yes|No|yes|no)"', printed)
-    assert " passed" in printed.splitlines()[-1]
-    assert served.serves("leavers", "production") == served.serves("leavers", "staging")
+def test_the_notebook_trains_predicts_and_measures(served: Platform) -> None:
+    before = served.serves("iris", "production")
+    notebook = served.home / "first-model.ipynb"
+    shutil.copy(ROOT / "docs" / "notebooks" / notebook.name, notebook)
+    served.done("jupyter", "execute", notebook.name, "--output", "executed.ipynb")
+    cells = json.loads((served.home / "executed.ipynb").read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    kinds = [kind for output in outputs for kind in output.get("data", ())]
+    assert kinds.count("image/png") == 3
+    assert served.serves("iris", "production") != before
+    report = served.call("GET", "/reports?use_case=iris&kind=quality").json()["reports"][0]
+    assert (report["rows"], report["labelled"]) == (200, 100)

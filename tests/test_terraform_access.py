@@ -10,7 +10,23 @@ from typing import Any
 import pytest
 import yaml
 
-from platform_core.storage import BATCH_JOBS, CONTAINERS, RETRAIN_REQUESTS, baseline_path
+from platform_core.storage import (
+    BATCH_JOBS,
+    CONTAINERS,
+    CONTROLLER,
+    DRILL_REPORT,
+    RETRAIN_REQUESTS,
+    anchor_path,
+    baseline_path,
+    change_path,
+    comparison_path,
+    gateway_path,
+    idempotency_key_path,
+    open_change_path,
+    refused_path,
+    retrain_request_path,
+    upload_path,
+)
 
 BASE = Path(__file__).parent.parent / "terraform" / "base-infra"
 ACCESS: dict[str, Any] = yaml.safe_load((BASE / "access.yaml").read_text())
@@ -25,6 +41,12 @@ REPORT = "drift-reports/use_case=spam/environment=production/date=2026-01-02/hou
 QUALITY = REPORT.replace("drift-reports", "quality-reports")
 BASELINE = baseline_path("spam", "0123456789abcdef0123456789abcdef")
 RECORDS = "training-data/spam/v1/records.parquet"
+CHANGE, OPEN = change_path("c1", "request.json"), open_change_path("c1")
+KEY, DECISION = idempotency_key_path("key"), change_path("c1", "decisions", "6164.json")
+GATEWAY_STATE = gateway_path("api-gateway-0")
+ANCHOR = anchor_path("spam", "production", 1, "0" * 64)
+COMPARISON = comparison_path("spam", "production", "c1")
+APPROVED = retrain_request_path("a", ".approved")
 RUN = "models/spam/_runs/r1/raw/part-0.parquet"
 
 
@@ -49,6 +71,21 @@ NEEDED = [
     ("api-gateway", "read", LINEAGE),
     ("api-gateway", "read", REPORT),
     ("api-gateway", "read", QUALITY),
+    ("api-gateway", "read", RUN),
+    ("api-gateway", "read", f"{RELEASE}/model_card.json"),
+    ("api-gateway", "read", COMPARISON),
+    ("api-gateway", "read", DRILL_REPORT),
+    ("api-gateway", "read", CHANGE),
+    ("api-gateway", "append", CHANGE),
+    ("api-gateway", "append", KEY),
+    ("api-gateway", "append", DECISION),
+    ("api-gateway", "append", OPEN),
+    ("api-gateway", "delete", OPEN),
+    ("api-gateway", "append", GATEWAY_STATE),
+    ("api-gateway", "delete", GATEWAY_STATE),
+    ("api-gateway", "append", "batch/mails.parquet"),
+    ("api-gateway", "delete", "batch/mails.parquet"),
+    ("api-gateway", "append", upload_path("batch/mails.parquet")),
     ("api-gateway", "append", f"{BATCH_JOBS}/j/job.json"),
     ("api-gateway", "delete", f"{BATCH_JOBS}/_outputs/a"),
     ("inference-service", "read", MODEL),
@@ -68,7 +105,14 @@ NEEDED = [
     ("training", "append", RECORDS),
     ("training", "append", MODEL),
     ("training", "append", BASELINE),
-    ("training", "append", LEDGER),
+    ("training", "append", MANIFEST),
+    ("training", "append", LINEAGE),
+    ("training", "append", f"{RELEASE}/model_card.html"),
+    ("training", "append", refused_path("spam", "0" * 32, "release.json")),
+    ("training", "append", CHANGE),
+    ("training", "append", OPEN),
+    ("training", "read", CONTROLLER),
+    ("training", "read", LEDGER),
     ("training", "append", RUN),
     ("training", "delete", RUN),
     ("training", "read", LOG),
@@ -85,6 +129,27 @@ NEEDED = [
     ("training-scheduler", "delete", RUN),
     ("release-controller", "read", f"{RETRAIN_REQUESTS}/a.json"),
     ("release-controller", "append", f"{RETRAIN_REQUESTS}/a.approved"),
+    ("release-controller", "append", LEDGER),
+    ("release-controller", "read", CHANGE),
+    ("release-controller", "append", change_path("c1", "result.json")),
+    ("release-controller", "delete", OPEN),
+    ("release-controller", "append", CONTROLLER),
+    ("release-controller", "read", GATEWAY_STATE),
+    ("release-controller", "read", ANCHOR),
+    ("release-controller", "append", ANCHOR),
+    ("release-controller", "append", APPROVED),
+    ("release-controller", "read", f"{RETRAIN_REQUESTS}/a.json"),
+    ("release-controller", "read", LOG),
+    ("release-controller", "read", LABELS),
+    ("release-controller", "read", REPORT),
+    ("release-controller", "append", COMPARISON),
+    ("release-controller", "read", MODEL),
+    ("release-controller", "read", BASELINE),
+    ("release-controller", "read", RECORDS),
+    ("release-manager", "append", CHANGE),
+    ("release-manager", "delete", OPEN),
+    ("release-manager", "read", ANCHOR),
+    ("release-manager", "append", ANCHOR),
     ("release-manager", "append", LEDGER),
     ("release-manager", "read", BASELINE),
     ("release-manager", "read", RECORDS),
@@ -103,7 +168,11 @@ FORBIDDEN = [
     ("api-gateway", "delete", LOG),
     ("api-gateway", "delete", LABELS),
     ("api-gateway", "append", LEDGER),
-    ("api-gateway", "append", "batch/answers.parquet"),
+    ("api-gateway", "append", CONTROLLER),
+    ("api-gateway", "delete", CHANGE),
+    ("api-gateway", "append", MODEL),
+    ("api-gateway", "append", ANCHOR),
+    ("api-gateway", "append", COMPARISON),
     ("api-gateway", "append", RECORDS),
     ("api-gateway", "append", QUALITY),
     ("feature-transformer", "read", MODEL),
@@ -111,6 +180,17 @@ FORBIDDEN = [
     ("ray", "delete", MODEL),
     ("ray", "delete", RECORDS),
     ("ray", "append", LEDGER),
+    ("release-controller", "append", LOG),
+    ("release-controller", "append", LABELS),
+    ("release-controller", "append", MODEL),
+    ("release-controller", "append", REPORT),
+    ("release-controller", "append", QUALITY),
+    ("release-controller", "delete", LEDGER),
+    ("release-controller", "delete", CHANGE),
+    ("release-controller", "delete", ANCHOR),
+    ("training", "append", LEDGER),
+    ("training", "append", GATEWAY_STATE),
+    ("training", "append", CONTROLLER),
     ("training", "delete", MODEL),
     ("training", "delete", LEDGER),
     ("training-scheduler", "read", MODEL),

@@ -25,7 +25,9 @@ PROGRAMS = {
     "inference-service": "inference_service",
     "feature-transformer": "feature_transformer",
     "drift-detector": '"mlplatform", "drift", "run"',
+    "release-controller": "release_controller",
     "training": "training",
+    "console": "console",
     "ray": "batch_inference",
 }
 
@@ -119,6 +121,16 @@ def test_serving_images_do_not_contain_training_libraries():
         assert not installed(image) & {"ray", "mlflow", "kfp", "scikit-learn", "optuna"}, image
 
 
+def test_the_release_controller_has_no_code_of_training():
+    assert not installed("release-controller") & {
+        "mlplatform-training",
+        "ray",
+        "kfp",
+        "optuna",
+        "feast",
+    }
+
+
 def test_ray_nodes_and_drivers_have_the_same_version():
     locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
     assert len({p["version"] for p in locked if p["name"] == "ray"}) == 1
@@ -145,6 +157,12 @@ def test_an_image_has_no_privileges_compiler_or_secrets(image: str):
 def test_a_build_argument_adds_use_cases_to_every_image(image: str):
     assert 'ARG USE_CASE_PACKAGES=""' in instructions(image)
     assert "images/add-use-cases ${USE_CASE_PACKAGES}" in instructions(image)
+
+
+def test_every_image_that_is_built_is_pushed():
+    text = (ROOT / "scripts" / "push-images").read_text()
+    (pushed,) = re.findall(r"images=\(([a-z -]+)\)", text)
+    assert set(pushed.split()) == set(dockerfiles())
 
 
 def test_the_images_are_those_of_the_manifests():

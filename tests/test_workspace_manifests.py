@@ -150,6 +150,19 @@ def test_paths_in_the_settings_are_volumes():
         assert mounts(model) == {CLUSTER["MODEL_REPOSITORY"]}
 
 
+def test_policies_are_in_the_config_map_of_the_programs_that_read_them():
+    folder = ROOT / "config" / "policies"
+    (kustomization,) = parse((folder / "kustomization.yaml").read_text())
+    (generator,) = kustomization["configMapGenerator"]
+    assert sorted(generator["files"]) == sorted(path.name for path in folder.glob("*.toml"))
+    for kind, name in (("Deployment", "release-controller"), ("CronJob", "drift-detector")):
+        manifest = deployed(kind, name)
+        assert CLUSTER["POLICY_FOLDER"] in mounts(container(manifest))
+        (pod,) = pods(manifest)
+        (volume,) = (one for one in pod.spec["volumes"] if one["name"] == "policies")
+        assert volume["configMap"] == {"name": generator["name"]}
+
+
 def test_ports_in_the_settings_are_those_of_the_pods():
     assert container(GATEWAY)["ports"][0]["containerPort"] == int(CLUSTER["GATEWAY_PORT"])
     assert container(RUNTIME)["ports"][0]["containerPort"] == int(CLUSTER["INFERENCE_HTTP_PORT"])
@@ -200,7 +213,8 @@ def test_every_overlay_sets_the_tag_of_its_images():
         if path and path[-1] == "image" and node.startswith("mlplatform/")
     }
     programs = {"api-gateway", "inference-service", "feature-transformer", "ray"}
-    assert ours == {f"mlplatform/{p}" for p in programs | {"drift-detector", "training"}}
+    programs |= {"drift-detector", "release-controller", "training", "console"}
+    assert ours == {f"mlplatform/{p}" for p in programs}
     for overlay in overlays():
         kustomization = documents(overlay.folder / "kustomization.yaml")[0]
         for image in kustomization.get("images", []):

@@ -17,6 +17,7 @@ FORBIDDEN = {
     "asking for the mode": r"\bif (not )?(is_)?embed" + r"ded\b",
     "somebody's machine": r"(?<![\w.}])/(home|Users|work|root)/[a-z]",
     "what wrote it": r"(?i)\b(chat" + r"gpt|clau" + r"de|co" + r"pilot|language mo" + r"del)\b",
+    "a merge conflict": r"^(<{7}|>{7}|\|{7}) ",
     "a private key": "-----BEGIN [A-Z ]*PRIVATE" + " KEY-----",
 }
 

@@ -144,6 +144,15 @@ def test_every_value_is_in_exactly_one_cell_and_one_bin(expected, actual):
     assert cells.sum() == len(actual)
     assert reference.bins(cells).sum() == len(actual)
     assert len(reference.bins(cells)) == len(reference.edges) + 1
+    assert len(reference.bin_names) == len(reference.bins(cells))
+
+
+def test_bins_are_named_by_their_values():
+    reference = numeric([0.0, 0.0, 0.0, 1.0])
+    rows = reference.bins(reference.cells).tolist()
+    named = {name: count for name, count in zip(reference.bin_names, rows, strict=True) if count}
+    assert named == {"= 0": 3, "0 to 1": 1}
+    assert numeric([]).bin_names == ("all values",)
 
 
 @given(SAMPLES, SAMPLES, st.sampled_from([np.float32, np.float64]))

@@ -70,6 +70,8 @@ def test_every_column_carries_its_statistics(world, records_of):
         assert column.missing_share == 0
         assert column.psi_limit >= 0.2
         assert (column.ks is None) == (column.kind == "categorical")
+        assert len(column.bins) == len(column.baseline_counts) == len(column.counts)
+        assert sum(column.baseline_counts) > 0
     assert found["petal_length"].ks_p_value > 0.01
 
 

@@ -10,11 +10,12 @@ from threading import Thread
 import pytest
 
 from drift_detector.alerts import Webhook
-from drift_detector.gateway import gateway_flush
+from drift_detector.gateway import Flush, gateway_flush
 from drift_detector.settings import DriftSettings
 from drift_detector.window import Window
 from evaluation.drift import SequentialTest
 from platform_core.errors import ConfigurationError, UpstreamUnavailable
+from platform_core.settings import GatewayClientSettings
 from platform_core.testing.processes import free_port
 from use_cases import use_case
 
@@ -40,6 +41,8 @@ def receiver() -> Iterator[Receiver]:
             received.messages.append(json.loads(body) if body else {})
             self.send_response(received.status)
             self.end_headers()
+            if received.status == 200:
+                self.wfile.write(b'{"segments": 0, "records": 0}')
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -106,8 +109,14 @@ def test_a_failed_delivery_keeps_the_report_and_is_repeated(
     assert len(receiver.messages) == 1
 
 
+def flushing(url: str) -> Flush:
+    settings = GatewayClientSettings(gateway_url=url, gateway_api_key="key")
+    return gateway_flush(settings, 2)
+
+
 def test_the_flush_uses_the_admin_endpoint(receiver):
-    gateway_flush(f"{receiver.url}/", "key", 2)()
+    receiver.status = 200
+    flushing(f"{receiver.url}/")()
     assert receiver.paths == ["/admin/inference-log/flush"]
     assert receiver.keys == ["key"]
 
@@ -117,7 +126,7 @@ def test_a_failed_flush_is_reported(receiver, failure):
     receiver.status = 403
     url = receiver.url if failure == "error" else f"http://127.0.0.1:{free_port()}"
     with pytest.raises(UpstreamUnavailable, match="did not flush"):
-        gateway_flush(url, "key", 2)()
+        flushing(url)()
 
 
 def settings(**changes: object) -> DriftSettings:

@@ -19,7 +19,7 @@ resource "azurerm_key_vault" "main" {
 
 locals {
   generated_secrets = toset([
-    "gateway-api-key", "grafana-admin-password", "kubeflow-db-password", "mlflow-db-password",
+    "console-secret", "gateway-api-key", "grafana-admin-password", "kubeflow-db-password", "mlflow-db-password",
     "postgres-admin-password", "ray-token",
   ])
   secret_names = setunion(local.generated_secrets, ["api-keys", "redis-url"])

@@ -10,6 +10,7 @@ locals {
     training-scheduler  = "kubeflow"
     kubeflow-pipelines  = "kubeflow"
     drift-detector      = "monitoring"
+    console             = "monitoring"
     grafana             = "monitoring"
     mlflow              = "mlflow"
   }

@@ -94,16 +94,17 @@ class World:
         return self.changes.submit(ChangeRequest.model_validate(values | fields))
 
 
-def build_world(folder: Path) -> World:
+def build_world(folder: Path, service: str = NO_SERVICE, **settings: Any) -> World:
     """Return a world in which spam has a stable release and a canary in production, a suggestion
-    waits, a change has failed, and iris serves in staging alone.
+    waits, a change has failed, and iris serves in staging alone. `service` is the URL of the
+    inference services, `settings` are further ones of the gateway.
     """
     store, clock = LocalBlobStore(folder / "blob"), ManualClock(NOON)
     releases = {
         "spam": [make_release(store, "spam", seed) for seed in SPAM_SEEDS],
         "iris": [make_release(store, "iris")],
     }
-    world = World(store, clock, _gateway(folder, store, clock), releases)
+    world = World(store, clock, _gateway(folder, store, clock, service, settings), releases)
     _cards(world)
     _ledgers(world)
     _changes(world)
@@ -111,24 +112,27 @@ def build_world(folder: Path) -> World:
     return world
 
 
-def _gateway(folder: Path, store: LocalBlobStore, clock: ManualClock) -> Gateway:
+def _gateway(
+    folder: Path, store: LocalBlobStore, clock: ManualClock, service: str, given: dict[str, Any]
+) -> Gateway:
     keys = folder / "keys.json"
     entries = [
         {"name": f"test-{role}", "role": role, "sha256": hash_key(key)}
         for role, key in KEYS.items()
     ]
     keys.write_text(json.dumps(entries))
-    settings = GatewaySettings(
-        api_keys_file=keys,
-        rate_limit="1000000/minute",
-        spool_folder=folder / "spool",
-        record_index_file=folder / "records.db",
-        record_search_text=True,
-        refresh_seconds=0.2,
-        batch_supervise_seconds=600,
-        shutdown_seconds=5,
-    )
-    serving = ServingSettings(inference_url_staging=NO_SERVICE, inference_url_production=NO_SERVICE)
+    values: dict[str, Any] = {
+        "api_keys_file": keys,
+        "rate_limit": "1000000/minute",
+        "spool_folder": folder / "spool",
+        "record_index_file": folder / "records.db",
+        "record_search_text": True,
+        "refresh_seconds": 0.2,
+        "batch_supervise_seconds": 600,
+        "shutdown_seconds": 5,
+    }
+    settings = GatewaySettings(**(values | given))
+    serving = ServingSettings(inference_url_staging=service, inference_url_production=service)
     return assemble(settings, serving, store, MemoryJobRunner(), clock)
 
 

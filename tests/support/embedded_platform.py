@@ -81,7 +81,12 @@ def embedded_settings(home: Path) -> dict[str, str]:
 
     values = {k: v or "" for k, v in json.loads(listed.stdout).items()}
     values = {k: PORT.sub(move, v) if WITH_A_PORT.search(k) else v for k, v in values.items()}
-    quick = {"DRIFT_PAGES": "false", "REFRESH_SECONDS": "1", "SCHEDULER_INTERVAL_SECONDS": "1"}
+    quick = {
+        "CONTROLLER_POLICY_SECONDS": "1",
+        "DRIFT_PAGES": "false",
+        "REFRESH_SECONDS": "1",
+        "SCHEDULER_INTERVAL_SECONDS": "1",
+    }
     return {**values, **quick, "PLATFORM_HOME": str(home), "PLATFORM_ROOT": str(ROOT), "PATH": path}
 
 

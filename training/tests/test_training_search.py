@@ -150,6 +150,7 @@ ON_RAY = """
 import json, sys
 import numpy as np, pyarrow as pa, ray
 from training.search.fitting import fit
+from training.search.live import live_decision, with_live_rows
 from training.search.models import probabilities
 from training.search.cross_validation import Budget, search
 from use_cases import FalsePositiveRate, assemble, use_case
@@ -186,6 +187,18 @@ rows = features(spam, mails, [str(n) for n in range(300)])
 best = search(spam, rows, Budget(1), 5, lambda _: None).best
 runs.append({"rule": best.decision.rule.model_dump(), "why": best.decision.why,
              "negatives": mails["label"].to_pylist().count("ham")})
+
+ids = [str(n) for n in range(300)]
+rows = rows.append_column("row_id", pa.array(ids))
+known = with_live_rows(rows, pa.array(ids[:220]), 10.0)
+live = live_decision(spam, known, best.trial, 5)
+few = with_live_rows(rows, pa.array(ids[:199]), 10.0)
+without = variant(spam, training={"live_threshold": None})
+runs.append({"rule": live.rule.model_dump(), "why": live.why,
+             "negatives": mails["label"].to_pylist()[:220].count("ham"),
+             "others": [live_decision(spam, few, best.trial, 5),
+                        live_decision(spam, rows, best.trial, 5),
+                        live_decision(without, known, best.trial, 5)]})
 print(json.dumps(runs))
 """
 
@@ -226,3 +239,14 @@ def test_a_threshold_is_chosen_on_rows_outside_the_fit(found) -> None:
     passing, negatives = map(int, re.search(r"(\d+) of (\d+)", chosen["why"]).groups())
     assert negatives == chosen["negatives"]
     assert passing / negatives <= 0.02
+
+
+def test_enough_live_records_choose_the_threshold_by_their_own_rule(found) -> None:
+    chosen = found[4]
+    passing, negatives = map(
+        int, re.search(r"(\d+) of (\d+) on labelled live", chosen["why"]).groups()
+    )
+    assert negatives == chosen["negatives"]
+    assert passing / negatives <= 0.02
+    assert chosen["rule"]["threshold"] < 0.65
+    assert chosen["others"] == [None, None, None]

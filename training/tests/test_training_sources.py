@@ -12,6 +12,7 @@ from platform_core.errors import InvalidData, InvalidInput
 from training.parameters import RunParameters
 from training.search.fitting import fitted
 from training.search.folds import folds
+from training.search.live import LIVE, with_live_rows
 from training.search.sources import ORIGIN, WEIGHT, source_folds, with_origins
 from training.search.unseen import unseen_sources
 from use_cases import use_case
@@ -35,6 +36,18 @@ def test_the_origin_of_a_row_is_the_source_before_the_first_slash():
     table = pooled(("a", "s"), ("b/a/x.eml", "h"), ("before.csv", "h"))
     assert table[ORIGIN].to_pylist() == ["a", "b", "other rows"]
     assert ORIGIN not in with_origins(rows(("a", "s")), (), {}).column_names
+
+
+def test_live_rows_count_more_on_top_of_the_weight_of_their_source():
+    table = rows(("a", "shs")).append_column("row_id", pa.array(["1", "2", "3"]))
+    live = pa.array(["2", "9", None])
+    found = with_live_rows(table, live, 10.0)
+    assert found[LIVE].to_pylist() == [False, True, False]
+    assert found[WEIGHT].to_pylist() == [1.0, 10.0, 1.0]
+    weighed = with_origins(table, ["a"], {"a": 0.5})
+    assert with_live_rows(weighed, live, 10.0)[WEIGHT].to_pylist() == [0.5, 5.0, 0.5]
+    assert WEIGHT not in with_live_rows(table, live, 1.0).column_names
+    assert with_live_rows(table, pa.array(["9"]), 10.0) is table
 
 
 def test_each_source_is_judged_by_models_that_have_not_seen_it():

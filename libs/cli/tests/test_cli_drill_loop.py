@@ -30,8 +30,25 @@ from platform_core.storage import (
 from use_cases import use_case
 
 OLD, NEW = "a" * 32, "b" * 32
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PRODUCTION, STAGING = Environment.PRODUCTION, Environment.STAGING
 SHADOW, CANARY = ServingRole.SHADOW, ServingRole.CANARY
+
+
+def answer() -> dict[str, object]:
+    return {
+        "prediction_id": new_prediction_id(milliseconds(NOON)),
+        "prediction": "setosa",
+        "probability": 1.0,
+        "probabilities": {"setosa": 1.0},
+        "model_version": "1",
+        "release_id": OLD,
+        "role": "stable",
+        "environment": "production",
+        "degraded": False,
+        "latency_ms": 1.0,
+        "timestamp": NOON.isoformat(),
+    }
 
 
 class Gateway(BaseHTTPRequestHandler):
@@ -43,12 +60,13 @@ class Gateway(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.calls.append((dict(self.headers), body))
         if self.path == "/feedback":
-            content = {"accepted": len(body["labels"]), "rejected": []}
+            counts = dict.fromkeys(("pending", "unchanged", "replaced"), 0)
+            content = {"accepted": len(body["labels"]), **counts, "rejected": []}
         elif "records" not in body:
-            content = {"prediction_id": new_prediction_id(milliseconds(datetime.now(UTC)))}
+            content = answer()
         else:
-            ids = [new_prediction_id(milliseconds(datetime.now(UTC))) for _ in body["records"]]
-            content = {"predictions": [{"prediction_id": one} for one in ids]}
+            answers = [answer() for _ in body["records"]]
+            content = {"predictions": answers, "count": len(answers), "errors": 0}
         data = json.dumps(content).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
@@ -75,7 +93,7 @@ class World:
 
     def __init__(self) -> None:
         self.store = MemoryBlobStore()
-        self.clock = ManualClock(datetime(2026, 1, 5, 12, tzinfo=UTC))
+        self.clock = ManualClock(NOON)
         self.ledger = Ledger(self.store, self.clock)
 
     def serve(self, environment, state, change_id="c", action=Action.PROMOTE):
@@ -131,8 +149,9 @@ def test_the_traffic_is_marked_drifted_and_labelled(world, loop, gateway):
     sent = [body for _, body in calls if "records" in body]
     labels = [label for _, body in calls for label in body.get("labels", ())]
     assert [len(body["records"]) for body in sent] == [100, 20]
-    assert {headers["X-Purpose"] for headers, _ in calls} == {"drill"}
-    assert {headers["X-Environment"] for headers, _ in calls} == {"production"}
+    asked = [headers for headers, body in calls if "records" in body]
+    assert {headers["X-Purpose"] for headers in asked} == {"drill"}
+    assert {headers["X-Environment"] for headers in asked} == {"production"}
     assert min(record["features"][2] for body in sent for record in body["records"]) > 6.5
     assert len({label["prediction_id"] for label in labels}) == 120
     assert {label["label"] for label in labels} == set(use_case("drill").classes)

@@ -1,5 +1,6 @@
 """Requested changes: recorded once, decided by people, ended by the controller."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,6 +85,17 @@ def test_a_key_records_one_change(changes: Changes, use_case: str) -> None:
     for unused in ("other", "third"):
         with pytest.raises(NotFound):
             changes.get(unused)
+
+
+def test_requests_with_one_key_at_the_same_time_record_one_change(
+    changes: Changes, use_case: str
+) -> None:
+    def submit(number: int) -> str:
+        return changes.submit(request(f"{use_case}x{number}", use_case), f"{use_case}-at-once")
+
+    with ThreadPoolExecutor(8) as pool:
+        (change_id,) = set(pool.map(submit, range(40)))
+    assert mine(list(changes.open()), use_case) == [change_id]
 
 
 def test_a_process_that_died_after_it_claimed_the_key_is_completed(

@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, ChangeStatus
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.release import DecisionRule, GateCheck
 from platform_core.contracts.serving_state import Canary, GatewayState, ServingRole, ServingState
 from platform_core.errors import Refused
@@ -53,6 +53,32 @@ def test_a_request_that_names_no_release_or_use_case_is_refused(world):
     assert world.count() == 2
     unknown = world.promote("abc", case="roses")
     assert (unknown.status, "roses" in unknown.detail) == (WAS_REFUSED, True)
+
+
+@pytest.mark.parametrize("environment", [STAGING, PRODUCTION])
+@pytest.mark.parametrize("action", [Action.DEPLOY, Action.CANARY, Action.SHADOW])
+def test_a_release_with_the_digits_of_one_that_serves_is_refused(world, action, environment):
+    release = world.release()
+    alike = f"{release[:8]}{'0' * 24}"
+    name = {"use_case": "iris", "environment": environment}
+    stable = ServingState(stable=alike)
+    world.ledger.append(
+        Change(
+            change_id="c",
+            **name,
+            action=Action.DEPLOY,
+            actor="test",
+            reason="",
+            status=APPLIED,
+            from_state=ServingState(),
+            to_state=stable,
+        )
+    )
+    percent = None if action is Action.DEPLOY else 10
+    change = world.apply(action, release, environment, percent=percent)
+    assert change.status is WAS_REFUSED
+    assert f"would be called iris-{release[:8]}" in change.detail
+    assert (world.state(environment), world.running(environment)) == (stable, set())
 
 
 def test_a_change_is_applied_once(world):

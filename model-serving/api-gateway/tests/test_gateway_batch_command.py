@@ -13,10 +13,11 @@ from aiohttp import web
 
 from batch_inference.executors import LocalExecutor
 from batch_inference.job import run_job
-from batch_inference.remote import BatchGateway, RemoteScoring, score_file
-from batch_inference.remote.gateway import PIECE_BYTES
+from batch_inference.remote import RemoteScoring, score_file
 from batch_inference.services import Services
 from batch_inference.settings import BatchSettings
+from mlplatform_client import Client
+from mlplatform_client.uploads import PIECE_BYTES
 from platform_core.adapters.job_runner.memory import MemoryJobRunner
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
@@ -111,7 +112,7 @@ async def test_refusals_name_the_reason_last(
 
 
 async def score(gateway, file, output, url=None):
-    remote = BatchGateway(url or str(gateway.client.base_url), KEY, waits=(0, 0, 0))
+    remote = Client(url or str(gateway.client.base_url), KEY)
     scoring = RemoteScoring(file, "iris", Environment.STAGING, output)
     steps = []
     try:
@@ -186,7 +187,7 @@ async def test_broken_connections_are_continued(gateway, tmp_path) -> None:
 
 
 async def test_a_gateway_that_is_down_is_named(tmp_path, mails) -> None:
-    remote = BatchGateway("http://127.0.0.1:1", KEY, waits=(0, 0))
+    remote = Client("http://127.0.0.1:1", KEY, max_retries=0)
     scoring = RemoteScoring(mails, "iris", Environment.STAGING, tmp_path / "out.parquet")
     with pytest.raises(UpstreamUnavailable, match=r"http://127.0.0.1:1.* does not answer"):
         score_file(remote, scoring, lambda *_: None, 0)

@@ -284,9 +284,9 @@ async def test_a_stream_that_has_another_size_is_refused(client) -> None:
     with pytest.raises(TransferError, match="has more than the 20479999 bytes"):
         await client.batch.upload(chunks(), "a.bin", size=len(CONTENT) - 1)
     with pytest.raises(TransferError, match="ended after 20480000 of 20480001 bytes"):
-        await client.batch.upload(chunks(), "a.bin", size=len(CONTENT) + 1)
+        await client.batch.upload(chunks(), "b.bin", size=len(CONTENT) + 1)
     with pytest.raises(TypeError, match="give it as `size`"):
-        await client.batch.upload(chunks(), "b.bin")
+        await client.batch.upload(chunks(), "c.bin")
 
 
 async def test_a_batch_job_is_submitted_followed_and_cancelled(running, client) -> None:

@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mlplatform_client import Client
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
 from platform_core.errors import InvalidData, Refused, UpstreamUnavailable
 from records.labels.files import SentLabels, read_label_rows, send_labels
@@ -25,11 +25,11 @@ async def send(
     rejected: list[tuple[int, str]] = []
 
     def work() -> SentLabels:
-        headers = {"X-API-Key": keys[role]}
-        with httpx.Client(base_url=url or running.client.base_url, headers=headers) as client:
+        address = url or str(running.client.base_url)
+        with Client(address, keys[role], max_retries=0) as client:
             rows = read_label_rows(file, SPAM)
             return send_labels(
-                client, SPAM, rows, lambda one: rejected.append((one["row"], one["code"])), (0.0,)
+                client, SPAM, rows, lambda one: rejected.append((one["row"], one["code"]))
             )
 
     return await asyncio.to_thread(work), rejected

@@ -30,6 +30,8 @@ ROLES = {
     ("/releases/{use_case}/{release_or_environment}", "get"): "viewer",
     ("/releases/{use_case}/{release_or_environment}", "post"): "admin",
     ("/comparisons/{use_case}/{environment}", "get"): "viewer",
+    ("/comparisons/{use_case}/{environment}/history", "get"): "viewer",
+    ("/comparisons/{use_case}/{environment}/disagreements", "get"): "operator",
     ("/changes", "get"): "viewer",
     ("/changes/{change_id}", "get"): "viewer",
     ("/changes/{change_id}/approve", "post"): "admin",

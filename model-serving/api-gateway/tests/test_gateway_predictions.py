@@ -123,6 +123,8 @@ async def test_search_finds_words_predictions_labels_releases_and_times(searchin
     assert set(await found(searching, prediction=first["prediction"])) >= {a}
     assert await found(searching, **{"from": now}) == [b]
     assert await found(searching, to=now) == [a]
+    assert await found(searching, environment="staging") == [b, a]
+    assert await found(searching, environment="production") == []
 
 
 async def test_pages_follow_each_other(searching) -> None:
@@ -144,6 +146,8 @@ async def test_without_the_setting_only_the_id_of_a_record_is_searched(running) 
     await running.logged()
     assert await found(running, q="order-77") == [one]
     assert await found(running, q="meeting") == []
+    page = (await running.ask("GET", "/predictions", params={"use_case": "spam"})).json()
+    assert page["searches_text"] is False
 
 
 HOSTILE = ['"', 'a" OR 1=1 --', "texts:a*", "NEAR(a b)", "a AND", "^(a", "'; drop table records"]
@@ -156,7 +160,7 @@ async def test_search_operators_are_treated_as_words(searching, q) -> None:
     query = {"use_case": "spam", "q": q}
     response = await searching.ask("GET", "/predictions", params=query)
     if response.status_code == 200:
-        assert response.json() == {"predictions": [], "cursor": None}
+        assert response.json() == {"predictions": [], "cursor": None, "searches_text": True}
     else:
         assert (response.status_code, response.json()["code"]) == (422, "invalid-input")
     assert len(await found(searching)) == 1
@@ -171,6 +175,7 @@ async def test_search_operators_are_treated_as_words(searching, q) -> None:
         {"cursor": "x"},
         {"from": "noon"},
         {"to": "2026-01-05"},
+        {"environment": "qa"},
         {"from": "0001-01-01T00:00:00+14:00"},
         {"to": "9999-12-31T23:59:59-14:00"},
     ],

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from platform_core.contracts.comparison import Comparison, ComparisonVerdict
+from platform_core.contracts.comparison import (
+    Comparison,
+    ComparisonVerdict,
+    EvidenceHistory,
+    EvidencePoint,
+)
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import ChangeRequest
 from platform_core.contracts.release import Lineage
@@ -13,9 +18,11 @@ from platform_core.contracts.serving_state import Canary, ServingState, Shadow
 from platform_core.storage import (
     LINEAGE_FILE,
     MODEL_CARD_FILE,
+    evidence_history_path,
     latest_comparison_path,
     release_path,
 )
+from records.index import IndexedRecord
 
 PRODUCTION = "/releases/spam/production"
 
@@ -238,6 +245,68 @@ async def test_a_card_has_lineage_metrics_and_gates_and_compares(running, releas
     assert comparison["parameters"] == {"C": [None, 2]}
     missing = await running.ask("GET", "/releases/spam/ffffff", "viewer")
     assert (missing.status_code, missing.json()["code"]) == (404, "release-not-found")
+
+
+def trial(running, **more) -> Comparison:
+    now = running.clock.now()
+    comparison = Comparison(
+        use_case="spam", environment="production", change_id="c", role="canary",
+        stable_release="a", candidate_release="b", started=now, updated=now, stable_answers=9,
+        candidate_answers=1, paired=0, criteria=(), verdict=ComparisonVerdict.UNDECIDED, **more,
+    )  # fmt: skip
+    path = latest_comparison_path("spam", "production")
+    running.store.write(path, comparison.model_dump_json().encode())
+    return comparison
+
+
+async def test_how_the_evidence_grew_is_shown_and_null_where_there_is_none(running) -> None:
+    path = "/comparisons/spam/production/history"
+    assert (await running.ask("GET", path, "viewer")).json() is None
+    comparison = trial(running)
+    assert (await running.ask("GET", path, "viewer")).json() is None
+    point = EvidencePoint(
+        updated=comparison.updated, stable_answers=9, candidate_answers=1, criteria=(),
+        verdict=ComparisonVerdict.UNDECIDED,
+    )  # fmt: skip
+    fields = set(EvidenceHistory.model_fields) - {"points"}
+    history = EvidenceHistory(**comparison.model_dump(include=fields), points=(point,))
+    running.store.write(
+        evidence_history_path("spam", "production", "c"), history.model_dump_json().encode()
+    )
+    shown = (await running.ask("GET", path, "viewer")).json()
+    assert EvidenceHistory.model_validate(shown) == history
+    missing = await running.ask("GET", "/comparisons/moon/staging/history", "viewer")
+    assert missing.status_code == 404
+
+
+async def test_records_that_stable_and_shadow_answered_differently(running) -> None:
+    path = "/comparisons/spam/production/disagreements"
+    empty = (await running.ask("GET", path, "operator")).json()
+    assert (empty["records"], empty["candidate_release"]) == ([], None)
+    trial(running)
+    index = await running.gateway.records.current()
+    records = [
+        IndexedRecord(
+            f"{number:032x}", "spam", "production", running.clock.now().isoformat(), release, role,
+            "live", role == "stable", prediction, None, "path",
+        )
+        for number in (1, 2)
+        for release, role, prediction in (("a", "stable", "ham"), ("b", "shadow", "spam"))
+    ]  # fmt: skip
+    index.add_records("path", records, [""] * len(records))
+    first = (await running.ask("GET", path, "operator", params={"limit": "1"})).json()
+    assert (first["stable_release"], first["candidate_release"]) == ("a", "b")
+    (shown,) = first["records"]
+    assert (shown["stable_prediction"], shown["candidate_prediction"]) == ("ham", "spam")
+    query = {"limit": "1", "cursor": first["cursor"]}
+    second = (await running.ask("GET", path, "operator", params=query)).json()
+    assert second["cursor"] is None
+    assert {shown["prediction_id"], second["records"][0]["prediction_id"]} == {
+        f"{number:032x}" for number in (1, 2)
+    }
+    assert (await running.ask("GET", path, "viewer")).status_code == 403
+    refused = await running.ask("GET", path, "operator", params={"limit": "0"})
+    assert refused.status_code == 422
 
 
 async def test_the_latest_comparison_is_shown_and_null_where_there_is_none(running) -> None:

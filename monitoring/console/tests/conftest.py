@@ -8,18 +8,43 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 from console_world import KEYS, World, build_world
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Page, sync_playwright
 from starlette.types import ASGIApp
+from v2_service import V2Service
 
 from api_gateway.http.app import create_app as create_gateway
 from console.app import create_app
 from console.bootstrap import assemble
 from console.settings import ConsoleSettings
+from mlplatform_client import Client
+from platform_core.testing.processes import find_program, missing
+
+
+@dataclass(frozen=True)
+class AnsweringWorld:
+    """A world whose gateway predicts; the URLs of the gateway and of its console."""
+
+    world: World
+    gateway_url: str
+    url: str
+
+    def client(self, role: str = "operator") -> Client:
+        return Client(self.gateway_url, KEYS[role])
+
+    def erase(self, prediction_id: str) -> None:
+        """Erase a prediction from the index."""
+        index = asyncio.run(self.world.gateway.records.current())
+        index.erase([prediction_id])
+
 
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
@@ -63,6 +88,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def gateway_url(world: World) -> Iterator[str]:
     with listening(create_gateway(world.gateway)) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnsweringWorld]:
+    """Return the same world with an inference service that answers with its releases."""
+    service = V2Service()
+    with listening(service.app) as service_url:
+        world = build_world(tmp_path_factory.mktemp("answering"), service_url)
+        service.add(*chain.from_iterable(world.releases.values()))
+        with listening(create_gateway(world.gateway)) as url, console_at(world, url) as console:
+            yield AnsweringWorld(world, url, console)
 
 
 @pytest.fixture(scope="session")
@@ -140,3 +176,68 @@ def browser(console_url: str) -> Iterator[Callable[..., Browser]]:
 @pytest.fixture
 def keys() -> dict[str, str]:
     return dict(KEYS)
+
+
+ROOT = Path(__file__).parent.parent.parent.parent
+AXE = ROOT / ".tools" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """Return the system's Chromium; without it tests are skipped, and fail in CI."""
+    program = find_program("chromium", how="Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        options = {"executable_path": program, "args": ["--no-sandbox"]}
+        started = playwright.chromium.launch(**options)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Return the source of axe."""
+    return AXE.read_text() if AXE.exists() else missing("axe", "make setup-servers")
+
+
+@pytest.fixture(scope="session")
+def signed_in_state(chromium: Chromium, console_url: str) -> dict[str, Any]:
+    """Return the cookies of a Chromium that signed in as admin, by the form."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{console_url}/sign-in")
+    page.fill("#key", KEYS["admin"])
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{console_url}/")
+    state = context.storage_state()
+    context.close()
+    return dict(state)
+
+
+@pytest.fixture
+def open_page(
+    chromium: Chromium, console_url: str, signed_in_state: dict[str, Any]
+) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a page as admin; what its console says fails the test."""
+    contexts, said = [], []
+
+    def opened(path: str, **options: Any) -> Page:
+        context = chromium.new_context(
+            base_url=console_url, storage_state=signed_in_state, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+@pytest.fixture(scope="session")
+def start_gateway() -> Callable[..., Any]:
+    """Return a context manager that runs the gateway of a world; it gives the URL."""
+    return lambda world: listening(create_gateway(world.gateway))

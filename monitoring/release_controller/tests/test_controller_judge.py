@@ -259,6 +259,21 @@ def test_a_new_release_of_staging_is_tried_if_the_policy_says_so(world):
     assert next(world.changes.open()).request.release_id == CANDIDATE
 
 
+def test_a_release_that_was_withdrawn_is_not_tried_again_by_itself(world):
+    world.policy = Policy(promotion=PromotionPolicy(begin=Mode.AUTO))
+    world.serve(ServingState(stable=CANDIDATE), environment=Environment.STAGING)
+    world.clock.advance(timedelta(minutes=1))
+    world.serve(SHADOW, Action.SHADOW)
+    world.serve(ServingState(stable=STABLE), Action.ABORT)
+    world.judge.judge_stable_release(IRIS, PRODUCTION)
+    assert open_changes(world) == []
+    world.clock.advance(timedelta(minutes=1))
+    other = "c" * 32
+    world.serve(ServingState(stable=other), environment=Environment.STAGING)
+    world.judge.judge_stable_release(IRIS, PRODUCTION)
+    assert [one.request.release_id for one in world.changes.open()] == [other]
+
+
 def test_staging_with_the_release_of_production_begins_nothing(world):
     world.policy = Policy(promotion=PromotionPolicy(begin=Mode.AUTO))
     world.serve(ServingState(stable=STABLE), environment=Environment.STAGING)

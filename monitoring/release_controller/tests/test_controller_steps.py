@@ -39,6 +39,15 @@ class FlakyRegistry(MemoryRegistry):
         return super().versions(use_case)
 
 
+class DownLedger(Ledger):
+    down = True
+
+    def entries(self, use_case, environment):
+        if self.down:
+            raise UpstreamUnavailable("the blob store does not answer")
+        return super().entries(use_case, environment)
+
+
 class Smoke:
     """Runs `before` before each check."""
 
@@ -191,6 +200,19 @@ def test_a_slow_change_holds_up_no_other_place(world):
     assert world.status(behind) is ChangeStatus.APPLIED
 
 
+def test_a_controller_shows_life_and_retries_after_the_clock_was_set_back(world):
+    controller = world.controller()
+    ledger = world.service._ledger = DownLedger(world.store, world.clock)
+    change = world.submit()
+    world.run(controller)
+    ledger.down = False
+    world.clock.advance(-timedelta(hours=1))
+    world.run(controller)
+    life = ControllerState.model_validate_json(world.store.read(CONTROLLER))
+    assert life.time == world.clock.now()
+    assert world.status(change) is ChangeStatus.APPLIED
+
+
 def test_a_change_that_died_after_its_entry_gets_its_result_from_the_ledger(world):
     change = world.submit()
     world.service.apply(world.changes.get(change).request)
@@ -235,15 +257,7 @@ def test_a_defect_fails_the_change_and_not_the_controller(world, caplog):
 
 
 def test_a_change_is_tried_again_when_the_store_did_not_answer(world, caplog):
-    class Down(Ledger):
-        down = True
-
-        def entries(self, use_case, environment):
-            if self.down:
-                raise UpstreamUnavailable("the blob store does not answer")
-            return super().entries(use_case, environment)
-
-    ledger = world.service._ledger = Down(world.store, world.clock)
+    ledger = world.service._ledger = DownLedger(world.store, world.clock)
     change, controller = world.submit(), world.controller()
     world.run(controller)
     assert world.status(change) is ChangeStatus.REQUESTED

@@ -18,6 +18,7 @@ base = {
   }
   secrets = {
     api-gateway        = ["api-keys", "ray-token"]
+    console            = ["console-secret"]
     drift-detector     = ["gateway-api-key"]
     grafana            = ["grafana-admin-password"]
     inference-service  = ["redis-url"]

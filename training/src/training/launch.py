@@ -33,10 +33,10 @@ def new_run_name(services: TrainingServices) -> str:
     return f"{services.clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def run_pipeline(services: TrainingServices, name: str, request: RunRequest) -> None:
-    """Run the pipeline to its end and print a summary."""
+def run_pipeline(services: TrainingServices, name: str, request: RunRequest) -> str:
+    """Run the pipeline to its end, print a summary and return the id of the release."""
     show(f"run {name} of {use_case(request.use_case).title}")
-    _print_summary(services, runner(services).run(name, request))
+    return _print_summary(services, runner(services).run(name, request))
 
 
 def resume_run(services: TrainingServices, name: str) -> None:
@@ -49,7 +49,7 @@ def resume_run(services: TrainingServices, name: str) -> None:
     _print_summary(services, here(services).resume(name))
 
 
-def _print_summary(services: TrainingServices, run: EndedRun) -> None:
+def _print_summary(services: TrainingServices, run: EndedRun) -> str:
     from scoring import load_lineage
     from training.results import ReleaseResult
     from training.summary import summary
@@ -58,6 +58,7 @@ def _print_summary(services: TrainingServices, run: EndedRun) -> None:
     release = run.records.result("release", ReleaseResult)
     lineage = load_lineage(services.store, case.name, release.release_id)
     typer.echo(summary(case, lineage, run.timings))
+    return release.release_id
 
 
 def _git_sha() -> str:

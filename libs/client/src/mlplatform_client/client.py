@@ -87,6 +87,7 @@ class Client(GatewayApi[SyncTransport]):
         timeout: seconds for each of connecting, sending and receiving, or an `httpx.Timeout`;
             30 by default, and 5 for connecting.
         max_retries: further attempts of a request that can be made again safely; 3 by default.
+        trust_env: whether proxies and certificates that the environment names are used.
         http_client: makes the requests instead of a client of its own; it is not closed.
 
     Raises:
@@ -100,10 +101,11 @@ class Client(GatewayApi[SyncTransport]):
         *,
         timeout: Timeout | None = None,
         max_retries: int | None = None,
+        trust_env: bool = True,
         http_client: httpx.Client | None = None,
     ) -> None:
         options = client_options(base_url, api_key, timeout, max_retries)
-        super().__init__(SyncTransport(http_client or httpx.Client(), options))
+        super().__init__(SyncTransport(http_client or httpx.Client(trust_env=trust_env), options))
         self._owns_connections = http_client is None
 
     def with_options(
@@ -154,10 +156,13 @@ class AsyncClient(GatewayApi[AsyncTransport]):
         *,
         timeout: Timeout | None = None,
         max_retries: int | None = None,
+        trust_env: bool = True,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
         options = client_options(base_url, api_key, timeout, max_retries)
-        super().__init__(AsyncTransport(http_client or httpx.AsyncClient(), options))
+        super().__init__(
+            AsyncTransport(http_client or httpx.AsyncClient(trust_env=trust_env), options)
+        )
         self._owns_connections = http_client is None
 
     def with_options(

@@ -77,7 +77,7 @@ def connection_error(error: httpx.HTTPError, base_url: str) -> APIConnectionErro
     if isinstance(error, httpx.TimeoutException):
         return APITimeoutError(f"the gateway at {base_url} did not answer in time ({reason})")
     if isinstance(error, httpx.ConnectError):
-        detail = f"there is no gateway at {base_url}: {reason}; is it running?"
+        detail = f"the gateway at {base_url} does not answer: {reason}; is it running?"
         return APIConnectionError(detail, sent=False)
     return APIConnectionError(f"the connection to the gateway at {base_url} failed: {reason}")
 

@@ -92,7 +92,11 @@ class Changes:
                 self._store.create(idempotency_key_path(idempotency_key), claim)
             except BlobExists:
                 return self._of_key(idempotency_key, request)
-        self._create(request)
+            # A second request with the key may have written it first, with this id.
+            with suppress(BlobExists):
+                self._create(request)
+        else:
+            self._create(request)
         self._store.write(open_change_path(change_id), b"")
         return change_id
 

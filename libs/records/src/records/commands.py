@@ -15,7 +15,7 @@ from platform_core.errors import Refused, UpstreamUnavailable
 if TYPE_CHECKING:
     from platform_core.settings import GatewayClientSettings
 
-FLUSH_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 commands = command_group()
 
@@ -31,24 +31,14 @@ def feedback(
     as_json: JsonOption = False,
 ) -> None:
     """Send the true labels of predictions: columns prediction_id, label and known_at."""
-    import httpx
-
+    from platform_core.adapters.gateway import gateway_client
     from platform_core.settings import GatewayClientSettings
-    from records.labels.files import TIMEOUT_SECONDS, read_label_rows, send_labels
+    from records.labels.files import read_label_rows, send_labels
     from use_cases import use_case as installed
 
-    settings = GatewayClientSettings()
     case, target = installed(use_case), rejected or file.with_suffix(".rejected.jsonl")
-    headers = {"X-API-Key": settings.gateway_api_key.get_secret_value()}
     with ExitStack() as stack:
-        client = stack.enter_context(
-            httpx.Client(
-                base_url=settings.gateway_url,
-                headers=headers,
-                timeout=TIMEOUT_SECONDS,
-                trust_env=False,
-            )
-        )
+        client = stack.enter_context(gateway_client(GatewayClientSettings(), TIMEOUT_SECONDS))
         sent = send_labels(client, case, read_label_rows(file, case), _writer(target, stack))
     counts = ", ".join(f"{count} {fate}" for fate, count in sent.fates.items() if count)
     show(sent, as_json, [f"{sent.rows} labels of {case.name}: {counts or 'none stored'}"])
@@ -92,14 +82,13 @@ def erase(
 
 def _flush(settings: "GatewayClientSettings") -> None:
     """Ask the gateway to upload its log, so that the erasure finds every record."""
-    import httpx
+    from mlplatform_client import MlplatformError
+    from platform_core.adapters.gateway import gateway_client
 
-    headers = {"X-API-Key": settings.gateway_api_key.get_secret_value()}
-    url = f"{settings.gateway_url}/admin/inference-log/flush"
     try:
-        response = httpx.post(url, headers=headers, timeout=FLUSH_SECONDS, trust_env=False)
-        response.raise_for_status()
-    except httpx.HTTPError as error:
+        with gateway_client(settings, TIMEOUT_SECONDS) as client:
+            client.operations.flush_inference_log()
+    except MlplatformError as error:
         raise UpstreamUnavailable(
             f"the gateway did not upload its log ({error}), so nothing was erased; start it, or "
             "check GATEWAY_URL and GATEWAY_API_KEY, which must be an admin's"

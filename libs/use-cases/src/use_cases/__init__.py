@@ -11,6 +11,7 @@ from use_cases.rules.thresholds import (
     CostMatrix,
     ErrorCosts,
     FalsePositiveRate,
+    ScoreThreshold,
     ThresholdRule,
 )
 from use_cases.search_space import (
@@ -44,6 +45,7 @@ __all__ = [
     "MonitoredColumn",
     "RecordId",
     "RecordSchema",
+    "ScoreThreshold",
     "ThresholdRule",
     "TrainingUseCase",
     "Uniform",

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from platform_core.contracts.tasks import Metric
 from use_cases.rules.gates import Gates
-from use_cases.rules.thresholds import ThresholdRule
+from use_cases.rules.thresholds import ScoreThreshold, ThresholdRule
 from use_cases.search_space import Space
 
 Duplicates = Literal["near", "exact", "none"]
@@ -61,6 +61,14 @@ class TrainingUseCase(ABC):
     """The metric that candidates are chosen by; for two classes that of the positive class."""
     threshold: ThresholdRule | None = None
     """How training chooses the decision rule; `None` keeps that of the use case."""
+    live_threshold: ScoreThreshold | None = None
+    """How the threshold is chosen on labelled live records alone, where a dataset version has 200
+    or more, of each class at least 20; `None` treats them like all other rows.
+    """
+    live_weight: float = 1.0
+    """How many other training rows a labelled live record counts for in a fit. Unless it is 1,
+    every candidate must accept weights.
+    """
     coverage: float = 0.9
     """Regression: the share of labels that prediction intervals should contain."""
     gates: Gates

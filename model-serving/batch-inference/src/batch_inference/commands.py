@@ -11,6 +11,7 @@ from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.contracts.environments import Environment
 
 DONE = 100
+TIMEOUT_SECONDS = 120.0
 
 commands = command_group()
 
@@ -28,17 +29,14 @@ def batch(
     as_json: JsonOption = False,
 ) -> None:
     """Score a file through the gateway: upload, submit, follow, download."""
-    from batch_inference.remote import BatchGateway, RemoteScoring, score_file
+    from batch_inference.remote import RemoteScoring, score_file
+    from platform_core.adapters.gateway import gateway_client
     from platform_core.settings import GatewayClientSettings
 
-    settings = GatewayClientSettings()
     target = output or Path(f"{file.name.removesuffix('.parquet')}.predictions.parquet")
     scoring = RemoteScoring(file, use_case, environment, target)
-    gateway = BatchGateway(settings.gateway_url, settings.gateway_api_key.get_secret_value())
-    try:
-        result = score_file(gateway, scoring, _ProgressLines())
-    finally:
-        gateway.close()
+    with gateway_client(GatewayClientSettings(), TIMEOUT_SECONDS) as client:
+        result = score_file(client, scoring, _ProgressLines())
     rows, invalid = result.job["rows_total"], result.job["rows_invalid"]
     lines = [f"{result.output}: {rows - invalid} of {rows} rows were scored"]
     if cut := result.job["rows_truncated"]:

@@ -10,6 +10,7 @@ most the smaller of both sides' shares between two points (`statistics.ks_statis
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -51,6 +52,26 @@ class NumericReference:
     def bins(self, cells: np.ndarray) -> np.ndarray:
         """Return the counts per bin, [edges + 1], from counts per cell, [2K+1]."""
         return np.asarray(np.add.reduceat(cells, self._starts))
+
+    @property
+    def bin_names(self) -> tuple[str, ...]:
+        """The values of each bin in words, [edges + 1]."""
+        if not len(self.edges):
+            return ("all values",)
+        ends = [
+            (f"{edge:.4g}", bool(included))
+            for edge, included in zip(self.edges, self.edge_included, strict=True)
+        ]
+        (first, with_first), (last, with_last) = ends[0], ends[-1]
+        between = (
+            f"= {low}" if low == high else f"{low} to {high}"
+            for (low, _), (high, _) in pairwise(ends)
+        )
+        return (
+            f"{'≤' if with_first else '<'} {first}",
+            *between,
+            f"{'>' if with_last else '≥'} {last}",
+        )
 
     def quantiles(self, number: int) -> np.ndarray:
         """Return `number` evenly spaced quantiles, interpolated between points.
@@ -101,6 +122,11 @@ class CategoricalReference:
     def bins(self, counts: np.ndarray) -> np.ndarray:
         """Return `counts`: each category is a bin."""
         return counts
+
+    @property
+    def bin_names(self) -> tuple[str, ...]:
+        """The categories, and the rest."""
+        return (*self.categories, "other")
 
     @property
     def cells(self) -> np.ndarray:

@@ -13,12 +13,17 @@ from platform_core.contracts.environments import Environment
 MAIN = (
     ("Overview", "/"),
     ("Changes", "/changes"),
+    ("Predictions", "/predictions"),
 )
 """Text and URL of the pages about the whole platform."""
 
 TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
+    ("Quality and drift", "/quality"),
+    ("Live comparison", "/comparison"),
+    ("Predictions", "/predictions"),
+    ("Try it", "/try"),
 )
 """Text, and path below `/use-cases/{use_case}`, of the pages about one use case."""
 
@@ -55,14 +60,16 @@ class Live:
     other: str
 
     @classmethod
-    def of(cls, request: Request) -> Self:
+    def of(cls, request: Request, seconds: int) -> Self:
         """Return the setting of a page: `?live=off` pauses it."""
         on = request.query_params.get("live") != "off"
         rest = [(k, v) for k, v in request.query_params.multi_items() if k != "live"]
         path, query = request.url.path, urlencode(rest)
         here = f"{path}?{query}" if query else path
         paused = f"{path}?{urlencode([*rest, ('live', 'off')])}"
-        return cls(on, REFRESH_SECONDS, here, paused if on else here)
+        return cls(
+            on, REFRESH_SECONDS if seconds is True else seconds, here, paused if on else here
+        )
 
 
 def navigation(request: Request, cases: Sequence[UseCaseDocument], use_case: str) -> Navigation:

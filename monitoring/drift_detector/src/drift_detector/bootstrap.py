@@ -41,11 +41,7 @@ def build_job(settings: DriftSettings, clock: Clock) -> DriftJob:
             store, Ledger(store, clock), clock, policy, page_rows, stored_quality(store)
         ),
         use_cases=InstalledUseCases(),
-        flush=gateway_flush(
-            settings.gateway_url,
-            settings.gateway_api_key.get_secret_value(),
-            settings.drift_flush_timeout_seconds,
-        ),
+        flush=gateway_flush(settings, settings.drift_flush_timeout_seconds),
         retraining=Retraining(store, clock, PolicyFolder(settings.policy_folder).policy, length),
         webhook=webhook,
         dominance=DominancePolicy(

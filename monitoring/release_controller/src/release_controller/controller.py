@@ -58,7 +58,7 @@ class ReleaseController:
         self._busy: dict[Place, tuple[str, Thread]] = {}
         self._lock = Lock()
         self._shown: ControllerState | None = None
-        self._retry_at: dict[Place, datetime] = {}
+        self._broke_off: dict[Place, datetime] = {}
 
     def step(self) -> None:
         """Begin to apply every change that may begin now; write a sign of life.
@@ -77,7 +77,7 @@ class ReleaseController:
             waiting += 1
             if recorded.result is not None:  # the marker was left
                 self._changes.close(request.change_id)
-            elif place not in begun and self._clock.now() >= self._retry_at.get(place, EARLIEST):
+            elif place not in begun and self._may_retry(place):
                 begun.add(place)
                 self._begin(place, recorded)
         OPEN_CHANGES.set(waiting)
@@ -111,7 +111,7 @@ class ReleaseController:
                 result = self._result(request)
             self._changes.finish(result)
         except PlatformError as error:
-            self._retry_at[request.use_case, request.environment] = self._clock.now() + RETRY
+            self._broke_off[request.use_case, request.environment] = self._clock.now()
             logger.warning("%s is tried again: %s", _named(request), error)
             return
         CHANGES.labels(request.use_case, request.environment, request.action, result.status).inc()
@@ -136,11 +136,15 @@ class ReleaseController:
             reason = f"{type(error).__name__}; the log of the release controller has the details"
             return self._service.fail(request, reason)
 
+    def _may_retry(self, place: Place) -> bool:
+        return not _is_within(RETRY, self._broke_off.get(place, EARLIEST), self._clock.now())
+
     def _show_life(self) -> None:
         now = self._clock.now()
         state = ControllerState(time=now, applying=tuple(sorted(self.applying().values())))
         shown = self._shown
-        if shown and shown.applying == state.applying and now - shown.time < SIGN_OF_LIFE:
+        recent = shown and _is_within(SIGN_OF_LIFE, shown.time, now)
+        if shown and shown.applying == state.applying and recent:
             return
         self._store.write(CONTROLLER, state.model_dump_json().encode())
         self._shown = state
@@ -157,6 +161,13 @@ def _oldest(changes: Iterable[RecordedChange]) -> dict[tuple[str, ...], float]:
             key = (request.use_case, request.environment, request.action, waits_for)
             found.setdefault(key, request.created_at.timestamp())
     return found
+
+
+def _is_within(period: timedelta, time: datetime, now: datetime) -> bool:
+    """Say whether `time` is less than `period` ago; one to come was before the clock was set back,
+    and is not.
+    """
+    return timedelta() <= now - time < period
 
 
 def _named(request: ChangeRequest) -> str:

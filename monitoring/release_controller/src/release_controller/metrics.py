@@ -68,7 +68,8 @@ REGISTRY.register(WAITING)
 
 
 def begin_counting(use_case: str, environment: Environment) -> None:
-    """Export the failures of a place from 0 on: the first one is an increase then."""
+    """Export the changes of a place from 0 on: the first one is an increase then."""
     REPAIRS.labels(use_case, environment)
     for action in Action:
-        CHANGES.labels(use_case, environment, action, ChangeStatus.FAILED)
+        for status in (ChangeStatus.APPLIED, ChangeStatus.FAILED):
+            CHANGES.labels(use_case, environment, action, status)

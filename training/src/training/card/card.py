@@ -12,7 +12,7 @@ from platform_core.errors import BlobNotFound
 from platform_core.ports.blob_store import BlobStore
 from releases.catalogue.model_card import DataSummary, ModelCard
 from training.card.evaluation import HIGH, LOW
-from training.results import EvaluationResult, ModelResult
+from training.results import EvaluationResult, ModelResult, TrainResult
 from use_cases import UseCase
 
 
@@ -43,6 +43,9 @@ def model_card(
         search_complete=model.complete,
         lineage=lineage,
         limits=tuple(_limits(case, data, evaluation.slices, lineage, model)),
+        confusion=evaluation.confusion,
+        graph_bytes=evaluation.graph_bytes,
+        fit_seconds=model.fit_seconds if isinstance(model, TrainResult) else None,
     )
 
 

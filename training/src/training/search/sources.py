@@ -47,7 +47,7 @@ def source_folds(case: UseCase, features: pa.Table) -> list[Fold]:
         return []
     origins, labels = (np.asarray(features[name].to_pylist()) for name in (ORIGIN, LABEL))
     groups = _groups(case, origins, labels)
-    folds = [_fold(features, np.isin(origins, group)) for group in groups]
+    folds = [held_out(features, np.isin(origins, group)) for group in groups]
     complete = all(set(case.classes) <= set(labels[fit].tolist()) for fit, _ in folds)
     return folds if complete and len(folds) > 1 else []
 
@@ -65,7 +65,10 @@ def _groups(case: UseCase, origins: np.ndarray, labels: np.ndarray) -> list[list
     return groups
 
 
-def _fold(features: pa.Table, judged: np.ndarray) -> Fold:
+def held_out(features: pa.Table, judged: np.ndarray) -> Fold:
+    """Return the fold that judges the rows of a mask [N]; near duplicates of them are not fitted
+    on.
+    """
     clusters = features[CLUSTER].combine_chunks()
     seen = clusters.filter(pa.array(judged)).drop_null()
     near = pc.is_in(clusters, value_set=seen).to_numpy(zero_copy_only=False)

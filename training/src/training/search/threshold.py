@@ -11,10 +11,11 @@ from evaluation import (
 )
 from platform_core.contracts.release import DecisionRule, Rule
 from platform_core.errors import ConfigurationError
-from use_cases import BestF1, CostMatrix, ErrorCosts, FalsePositiveRate, UseCase
+from use_cases import BestF1, CostMatrix, ErrorCosts, FalsePositiveRate, ScoreThreshold, UseCase
 
 TWO_CLASSES = 2
 ROWS = "training rows outside the fold's fit"
+LIVE_ROWS = "labelled live records outside the fold's fit"
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,33 @@ def choose_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray
     if isinstance(wanted, CostMatrix):
         rule = DecisionRule(kind="costs", costs=_complete(case, wanted))
         return Decision(rule, "the lowest expected cost by the cost matrix of the use case")
+    return _threshold_decision(case, wanted, labels, probabilities, ROWS)
+
+
+def choose_live_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray) -> Decision:
+    """Return the rule by `live_threshold` of the use case for N labelled live records; the rest is
+    as for `choose_decision`.
+
+    Raises:
+        ConfigurationError: the use case has no `live_threshold`, or there are not two classes, one
+            of them positive.
+    """
+    wanted = case.training().live_threshold
+    if wanted is None:
+        raise ConfigurationError(f"{case.name} has no `live_threshold`; set it")
+    return _threshold_decision(case, wanted, labels, probabilities, LIVE_ROWS)
+
+
+def _threshold_decision(
+    case: UseCase,
+    wanted: ScoreThreshold,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    rows: str,
+) -> Decision:
     positive = _positive(case)
     scores = probabilities[:, case.classes.index(positive)]
-    threshold, why = _threshold(wanted, labels == positive, scores)
+    threshold, why = _threshold(wanted, labels == positive, scores, rows)
     (negative,) = set(case.classes) - {positive}
     rule = DecisionRule(kind="threshold", positive=positive, negative=negative, threshold=threshold)
     return Decision(rule, why)
@@ -74,23 +99,23 @@ def _complete(case: UseCase, wanted: CostMatrix) -> tuple[tuple[float, ...], ...
 
 
 def _threshold(
-    wanted: FalsePositiveRate | BestF1 | ErrorCosts, truth: np.ndarray, scores: np.ndarray
+    wanted: ScoreThreshold, truth: np.ndarray, scores: np.ndarray, rows: str
 ) -> tuple[float, str]:
     """Return the threshold, and a sentence with the reason for it."""
     if isinstance(wanted, ErrorCosts):
         costs = wanted.false_positive, wanted.false_negative
         threshold = threshold_of_lowest_cost(truth, scores, *costs)
         return threshold, (
-            f"the threshold of the lowest cost on {len(truth)} {ROWS}; a false positive costs "
+            f"the threshold of the lowest cost on {len(truth)} {rows}; a false positive costs "
             f"{costs[0]:g}, a false negative {costs[1]:g}"
         )
     if isinstance(wanted, BestF1):
         best = threshold_of_best_f1(truth, scores)
-        threshold, why = best, f"the threshold of the highest F1 on {len(truth)} {ROWS}"
+        threshold, why = best, f"the threshold of the highest F1 on {len(truth)} {rows}"
     else:
         negatives = scores[~truth]
         best = threshold_at_false_positive_rate(scores, negatives, wanted.rate)
-        threshold, why = best, _rate_reached(wanted, negatives, max(best, wanted.at_least))
+        threshold, why = best, _rate_reached(wanted, negatives, max(best, wanted.at_least), rows)
     if wanted.at_least > best:
         threshold = wanted.at_least
         why += f"; not below {threshold:g}, the least the use case allows"
@@ -99,11 +124,13 @@ def _threshold(
     return threshold, why
 
 
-def _rate_reached(wanted: FalsePositiveRate, negatives: np.ndarray, threshold: float) -> str:
+def _rate_reached(
+    wanted: FalsePositiveRate, negatives: np.ndarray, threshold: float, rows: str
+) -> str:
     passing = int((negatives.astype(np.float32) >= threshold).sum())
     text = (
         f"the lowest threshold with at most {wanted.rate:g} false positives among negatives: "
-        f"{passing} of {len(negatives)} on {ROWS}"
+        f"{passing} of {len(negatives)} on {rows}"
     )
     if wanted.rate * len(negatives) < 1:
         text += "; so few negatives cannot show a rate this low"

@@ -7,7 +7,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.columns import TEST, TRAIN
+from data_pipeline.columns import ROW_ID, TEST, TRAIN
+from data_pipeline.feedback.known import read_known
 from data_pipeline.ray_session import ray_session
 from data_pipeline.stored import read_features
 from data_pipeline.versions.manifest import read_manifest
@@ -58,6 +59,7 @@ def _train(
 ) -> TrainResult:
     # The workers start while this process imports scikit-learn.
     from training.search.cross_validation import Budget, search
+    from training.search.live import with_live_rows
     from training.search.ranking import explained
     from training.search.sources import with_origins
 
@@ -67,6 +69,8 @@ def _train(
         read_manifest(context.store, case.name, dataset_version).pooled,
         given.source_weights,
     )
+    live = read_known(context.store, case, dataset_version)[ROW_ID].combine_chunks()
+    rows = with_live_rows(rows, live, case.training().live_weight)
     planned = int(min(given.trials, settings(case)))
     start = time.perf_counter()
     budget = Budget(given.trials, given.budget_minutes)
@@ -138,7 +142,10 @@ def _fitted(case: UseCase, rows: pa.Table, best: TrialResult, seed: int) -> tupl
     those that its intervals are calibrated on.
     """
     if case.task != "regression":
-        return fit(case, rows, best.trial, seed), best.decision
+        from training.search.live import live_decision
+
+        decision = live_decision(case, rows, best.trial, seed) or best.decision
+        return fit(case, rows, best.trial, seed), decision
     from training.search.calibration import calibrated, calibration_rows
 
     fitting, calibrating = calibration_rows(case, rows, seed)

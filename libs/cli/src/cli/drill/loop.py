@@ -10,19 +10,26 @@ from platform_core.changes import Changes
 from platform_core.clock import Clock
 from platform_core.contracts import prediction_ids
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
+from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.drill_report import DrillReport, LinkResult
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus
 from platform_core.contracts.serving_state import ServingRole, ServingState
-from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import DRILL_REPORT, comparison_path, retrain_request_path
+from platform_core.reports import past_reports
+from platform_core.storage import (
+    DRIFT_REPORTS,
+    DRILL_REPORT,
+    comparison_path,
+    reports_folder,
+    retrain_request_path,
+)
 
-STEADY_ROWS = 50
+STEADY_ROWS = 100
 """Records sent at each check of a link that needs traffic."""
-BAD_CANARY_PERCENT = 20
+BAD_CANARY_PERCENT = 50
 ACTOR = "drill"
 
 
@@ -70,9 +77,9 @@ class DrillLoop:
         """Send drifted traffic with labels; a report about it asks for retraining."""
         started = self._started or self._begin()
         self.measure()
-        for report in latest_reports(self.store):
-            ours = (report.use_case, report.environment) == (self.use_case, Environment.PRODUCTION)
-            if ours and report.created_at >= started and report.retrain_request:
+        for report in self._reports(started):
+            ours = report.release_id == self.old and report.created_at >= started
+            if ours and report.retrain_request:
                 self._request = report.retrain_request
                 alarms = "".join(f", {alarm}" for alarm in report.alarms)
                 return f"{report.verdict}{alarms} in {report.rows} records"
@@ -120,7 +127,9 @@ class DrillLoop:
             return None
         answers = f"after {comparison.candidate_answers} answers"
         if comparison.verdict is ComparisonVerdict.WORSE:
-            raise Refused(f"the new release is worse than the old one {answers}")
+            raise Refused(
+                f"the new release is worse than the old one {answers}: {_worse(comparison)}"
+            )
         return f"{comparison.verdict} {answers}"
 
     def promotion(self) -> str | None:
@@ -144,6 +153,11 @@ class DrillLoop:
         comparison = self._comparison(self._bad)
         answers = comparison.candidate_answers if comparison else "an unknown number of"
         return f"withdrawn after {answers} answers"
+
+    def _reports(self, started: datetime) -> Iterable[DriftReport]:
+        """Return the reports on windows that ended since then; another drill may be among them."""
+        folder = reports_folder(DRIFT_REPORTS, self.use_case, Environment.PRODUCTION)
+        return past_reports(self.store, folder, DriftReport, started, self.clock.now())
 
     def _begin(self) -> datetime:
         """Send the drifted records, once; return when this began."""
@@ -180,3 +194,12 @@ class DrillLoop:
 
     def _state(self, environment: Environment) -> ServingState:
         return Ledger(self.store, self.clock).state(self.use_case, environment)
+
+
+def _worse(comparison: Comparison) -> str:
+    """Return the criteria by which a candidate is worse, in words."""
+    return "; ".join(
+        f"{one.name} by {one.estimate:.3g} ({one.detail or 'more is worse'})"
+        for one in comparison.criteria
+        if one.verdict is ComparisonVerdict.WORSE and one.estimate is not None
+    )

@@ -10,7 +10,7 @@ BASE_ROWS = 600
 
 
 def train_and_promote(seed: int) -> None:
-    """Have production serve a release that knows nothing of the drift.
+    """Have production serve a release that knows nothing of the drift, and nothing be tried there.
 
     Raises:
         Refused: a step failed.
@@ -18,6 +18,7 @@ def train_and_promote(seed: int) -> None:
     rows = ("--rows", str(BASE_ROWS), "--seed", str(seed))
     _run("run-pipeline", "--use-case", USE_CASE, *rows)
     _run("promote", "--use-case", USE_CASE, "--reason", "drill: the release before the drift")
+    _run("abort", "--use-case", USE_CASE, "--reason", "drill: end what an earlier drill has left")
 
 
 def measure_now() -> None:

@@ -7,7 +7,12 @@ from pydantic import TypeAdapter
 from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.flows import Flow, get, segment
 from mlplatform_client.models.common import Environment
-from mlplatform_client.models.comparisons import Comparison
+from mlplatform_client.models.comparisons import (
+    Comparison,
+    Disagreement,
+    DisagreementList,
+    EvidenceHistory,
+)
 from mlplatform_client.models.drift import DriftInfo, DriftReport, DriftReportPage
 from mlplatform_client.models.quality import QualityInfo, QualityReport, QualityReportPage
 
@@ -15,6 +20,7 @@ PAGE_SIZE = 100
 PRODUCTION = "production"
 _DRIFT = TypeAdapter(dict[str, dict[Environment, DriftInfo]])
 _QUALITY = TypeAdapter(dict[str, dict[Environment, QualityInfo]])
+_HISTORY: TypeAdapter[EvidenceHistory | None] = TypeAdapter(EvidenceHistory | None)
 _COMPARISON: TypeAdapter[Comparison | None] = TypeAdapter(Comparison | None)
 
 
@@ -82,6 +88,25 @@ class ComparisonsResource(Resource[TransportT]):
     def get(self, use_case: str, environment: Environment = PRODUCTION) -> Flow[Comparison | None]:
         """Return the evidence about the canary or shadow, `None` if there has been none."""
         return get(f"/comparisons/{segment(use_case)}/{segment(environment)}", _COMPARISON)
+
+    @endpoint
+    def history(
+        self, use_case: str, environment: Environment = PRODUCTION
+    ) -> Flow[EvidenceHistory | None]:
+        """Return how this evidence grew, `None` if there has been none."""
+        path = f"/comparisons/{segment(use_case)}/{segment(environment)}/history"
+        return get(path, _HISTORY)
+
+    @pages
+    def disagreements(
+        self, use_case: str, environment: Environment = PRODUCTION, *, page_size: int = PAGE_SIZE
+    ) -> Listing[DisagreementList, Disagreement]:
+        """List the records that stable and candidate answered differently, from the newest."""
+        path = f"/comparisons/{segment(use_case)}/{segment(environment)}/disagreements"
+        return Listing(
+            lambda cursor: get(path, DisagreementList, limit=page_size, cursor=cursor),
+            lambda page: page.records,
+        )
 
 
 def _wanted(

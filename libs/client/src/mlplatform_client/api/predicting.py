@@ -11,7 +11,12 @@ from mlplatform_client.endpoints import Resource, TransportT, endpoint
 from mlplatform_client.flows import Flow, post, segment
 from mlplatform_client.models.common import Environment, Purpose, ServingRole
 from mlplatform_client.models.feedback import FeedbackResponse, LabelSubmission
-from mlplatform_client.models.predictions import InvalidItem, Prediction, PredictionBatch
+from mlplatform_client.models.predictions import (
+    InvalidItem,
+    Prediction,
+    PredictionBatch,
+    PredictionExplanation,
+)
 
 MAX_RECORDS = 100
 """The most records of one request."""
@@ -67,6 +72,24 @@ class Predicting(Resource[TransportT]):
             batch = yield from post(path, PredictionBatch, body, headers, repeatable=False)
             found += batch.predictions
         return found
+
+    @endpoint
+    def explain(
+        self,
+        record: Record,
+        *,
+        use_case: str,
+        environment: Environment | None = None,
+        role: ServingRole | None = None,
+    ) -> Flow[PredictionExplanation]:
+        """Return what moved the answer to a record: the change of the score without each part.
+
+        Without `environment` staging answers, without `role` the stable release. It is one call of
+        up to 181 records, and nothing is logged.
+        """
+        headers = _headers(environment, role, None, None)
+        path = f"/models/{segment(use_case)}/explain"
+        return post(path, PredictionExplanation, record, headers, repeatable=True)
 
     @endpoint
     def feedback(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.flows import Flow, get, segment
+from mlplatform_client.models.common import Environment
 from mlplatform_client.models.predictions import (
     PredictionPage,
     PredictionPassport,
@@ -22,6 +23,7 @@ class PredictionsResource(Resource[TransportT]):
         self,
         *,
         use_case: str | None = None,
+        environment: Environment | None = None,
         q: str | None = None,
         prediction: str | float | None = None,
         label: str | float | None = None,
@@ -37,6 +39,7 @@ class PredictionsResource(Resource[TransportT]):
         """
         wanted: Mapping[str, object] = {
             "use_case": use_case,
+            "environment": environment,
             "q": q,
             "prediction": prediction,
             "label": label,

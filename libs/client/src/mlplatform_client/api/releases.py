@@ -56,10 +56,15 @@ class ReleasesResource(Resource[TransportT]):
 
     @endpoint
     def describe(
-        self, use_case: str, *, page_size: int = PAGE_SIZE, cursor: str | None = None
+        self,
+        use_case: str,
+        *,
+        page_size: int = PAGE_SIZE,
+        cursor: str | None = None,
+        releases_cursor: str | None = None,
     ) -> Flow[UseCaseReleases]:
-        """Return states, releases and a page of the history of a use case."""
-        return _releases(use_case, page_size, cursor)
+        """Return states, a page of the releases (100) and a page of the history of a use case."""
+        return _releases(use_case, page_size, cursor, releases_cursor)
 
     @pages
     def history(
@@ -165,9 +170,12 @@ class ReleasesResource(Resource[TransportT]):
         return _change(use_case, environment, body, idempotency_key)
 
 
-def _releases(use_case: str, limit: int, cursor: str | None = None) -> Flow[UseCaseReleases]:
+def _releases(
+    use_case: str, limit: int, cursor: str | None = None, releases_cursor: str | None = None
+) -> Flow[UseCaseReleases]:
     path = f"/releases/{segment(use_case)}"
-    return get(path, UseCaseReleases, limit=limit, cursor=cursor)
+    cursors = {"cursor": cursor, "releases_cursor": releases_cursor}
+    return get(path, UseCaseReleases, limit=limit, **cursors)
 
 
 def _body(

@@ -113,7 +113,10 @@ class UseCaseReleases(Document):
     states: dict[Environment, EnvironmentState]
     stable: dict[Environment, ServedRelease | None]
     releases: list[ReleaseSummary]
-    """The 100 newest."""
+    """The 100 newest, or 100 more."""
+    releases_cursor: str | None = None
+    """Asks for older releases."""
     history: list[LedgerEntry]
     """From the newest change."""
     cursor: str | None
+    """Asks for older entries of the history."""

@@ -15,7 +15,7 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
 
-Action = Literal["deploy", "promote", "rollback", "canary", "shadow", "abort"] | str
+Action = Literal["deploy", "promote", "rollback", "canary", "shadow", "abort", "retrain"] | str
 ChangeStatus = Literal["suggested", "rejected", "requested", "applied", "refused", "failed"] | str
 ComparisonVerdict = Literal["better", "worse", "equivalent", "undecided"] | str
 DriftVerdict = Literal["ok", "warning", "drift", "insufficient-data"] | str

@@ -54,3 +54,67 @@ class Comparison(Document):
     criteria: list[CriterionResult]
     verdict: ComparisonVerdict
     needed: int | None = None
+
+
+class EvidenceInterval(Document):
+    """What a criterion said at one time; see `CriterionResult`."""
+
+    name: str
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    margin: float
+    candidate_records: int
+    verdict: ComparisonVerdict
+
+
+class EvidencePoint(Document):
+    """The evidence with all records until `updated`."""
+
+    updated: datetime
+    stable_answers: int
+    candidate_answers: int
+    criteria: list[EvidenceInterval]
+    verdict: ComparisonVerdict
+
+
+class EvidenceHistory(Document):
+    """The evidence about one candidate as it grew, oldest first.
+
+    It begins again when the stable release changes. A point is at least 5 % of the time since
+    `started` after the one before, so that a long trial has few, unless its verdict differs.
+    """
+
+    use_case: str
+    environment: Environment
+    change_id: str
+    role: ServingRole
+    stable_release: str
+    candidate_release: str
+    started: datetime
+    points: list[EvidencePoint]
+
+
+class Disagreement(Document):
+    """A record that both releases answered, differently; `label` is `None` while it is unknown."""
+
+    prediction_id: str
+    time: datetime
+    record_id: str | None
+    stable_prediction: str | float
+    candidate_prediction: str | float
+    label: str | float | None
+
+
+class DisagreementList(Document):
+    """Disagreements from the newest; `cursor` asks for the next page.
+
+    Numbers disagree if they differ by more than the margin of the comparison. While `complete` is
+    false the record index is being built, and there are more.
+    """
+
+    stable_release: str | None
+    candidate_release: str | None
+    complete: bool
+    records: list[Disagreement]
+    cursor: str | None

@@ -21,6 +21,7 @@ class ColumnDrift(Document):
     `drifted` and `e_value` are the result of the sequential test over the looks so far; `moved`
     are the parts with the largest differences in these looks. `counts` (rows per bin or category
     of the baseline) and `design_effect` are what this window adds to the tests of later ones.
+    `bins` names the bins, and `baseline_counts` are the rows of the baseline in each.
     """
 
     column: str
@@ -38,6 +39,8 @@ class ColumnDrift(Document):
     e_value: float | None = None
     moved: list[Movement] = []
     counts: list[int] | None = None
+    bins: list[str] | None = None
+    baseline_counts: list[int] | None = None
     design_effect: float | None = None
     detail: str = ""
 

@@ -157,7 +157,47 @@ class PredictionSummary(Document):
 
 
 class PredictionPage(Document):
-    """Predictions from the newest to the oldest; `cursor` asks for the next page."""
+    """Predictions from the newest to the oldest; `cursor` asks for the next page.
+
+    If `searches_text` is false, `q` is compared with the ids of records alone.
+    """
 
     predictions: list[PredictionSummary]
     cursor: str | None
+    searches_text: bool = False
+
+
+class ExplainedPart(Document):
+    """A part of the record, and the change of the score when it is left out.
+
+    For a word or sentence `value` is its text, from `start` to `end` (characters of the field). A
+    field that cannot be left out is replaced by the values `replaced_by`, and `change` is their
+    mean; it is `None` where there is nothing to put in its place.
+    """
+
+    field: str
+    value: str | float | None
+    start: int | None
+    end: int | None
+    replaced_by: list[str | float | None]
+    change: float | None
+
+
+class PredictionExplanation(Document):
+    """What moved the answer to a record, measured on the release that serves it.
+
+    `score` is the probability of the class `score_of`, the predicted one; for regression it is the
+    predicted number, and `score_of` is `None`. Changes of several parts do not add up to it.
+    """
+
+    release_id: str
+    role: ServingRole
+    environment: Environment
+    prediction: str | float
+    score_of: str | None
+    score: float
+    parts: list[ExplainedPart]
+    rows: int
+    """Records that were predicted for it; none is logged."""
+    degraded: bool
+    """True when the feature store was unavailable."""

@@ -18,7 +18,7 @@ class QualityEstimate(Document):
     """A metric with its 95 % interval, and the limit of its gate (a maximum for error metrics).
 
     `slice` is `<kind>=<name>`, empty for all rows. Without a value the first three numbers are
-    `None`.
+    `None`. `method` says where the value comes from.
     """
 
     metric: MetricName
@@ -27,6 +27,7 @@ class QualityEstimate(Document):
     high: float | None
     limit: float
     slice: str = ""
+    method: QualityMethod | None = None
 
 
 class MetricQuality(Document):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,13 @@ from evaluation.comparison.quality import (
     unpaired_quality,
 )
 from evaluation.comparison.rates import RateCounts
-from evaluation.comparison.service import errors_criterion, latency_criteria
+from evaluation.comparison.service import (
+    SLOW_ANSWERS,
+    SLOW_SHADOWS,
+    SlowAnswers,
+    errors_criterion,
+    latency_criteria,
+)
 from evaluation.curves import Floats
 from platform_core.contracts.comparison import CriterionResult
 
@@ -66,7 +73,7 @@ def canary_criteria(
     """Compare a canary with the stable release; each record has an answer of one of them."""
     levels = Levels.of(_CRITERIA, error_rate)
     quality = unpaired_quality(labelled.candidate, labelled.losses, losses, levels)
-    return (*_service(answers, levels), quality)
+    return (*_service(answers, levels, SLOW_ANSWERS), quality)
 
 
 def shadow_criteria(
@@ -76,11 +83,14 @@ def shadow_criteria(
     levels = Levels.of(_CRITERIA, error_rate)
     outputs = outputs_criterion(pairs.outputs, losses, levels.for_outputs())
     quality = paired_quality(pairs.losses, losses, levels.for_labels())
-    return (*_service(answers, levels), outputs, quality)
+    return (*_service(answers, levels, SLOW_SHADOWS), outputs, quality)
 
 
-def _service(answers: ServedAnswers, levels: Levels) -> list[CriterionResult]:
+def _service(
+    answers: ServedAnswers, levels: Levels, kinds: Sequence[SlowAnswers]
+) -> list[CriterionResult]:
     errors = RateCounts.of(answers.candidate, answers.failed)
     answered = ~answers.failed
-    latency = latency_criteria(answers.candidate[answered], answers.seconds[answered], levels)
+    candidate, seconds = answers.candidate[answered], answers.seconds[answered]
+    latency = latency_criteria(candidate, seconds, levels, kinds)
     return [errors_criterion(errors, ERRORS_MARGIN, levels), *latency]

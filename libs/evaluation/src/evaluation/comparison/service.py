@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,10 @@ class SlowAnswers:
 
 SLOW_ANSWERS = SlowAnswers(0.5, margin=0.1), SlowAnswers(0.95, margin=0.05)
 """A candidate may be slow in the typical answer, or in the slowest ones."""
+SLOW_SHADOWS = tuple(replace(kind, ratio=3.0) for kind in SLOW_ANSWERS)
+"""A shadow computes while the gateway and the machine are busy with the next answers, which no
+answer waits for: a release that is equally fast is slower as a shadow. Its canary tells more.
+"""
 
 
 def errors_criterion(counts: RateCounts, margin: float, levels: Levels) -> CriterionResult:

@@ -94,3 +94,42 @@ class Comparison(Contract):
     criteria: tuple[CriterionResult, ...]
     verdict: ComparisonVerdict
     needed: int | None = None
+
+
+class EvidenceInterval(Contract):
+    """What a criterion said at one time; see `CriterionResult`."""
+
+    name: str
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    margin: float
+    candidate_records: int
+    verdict: ComparisonVerdict
+
+
+class EvidencePoint(Contract):
+    """The evidence with all records until `updated`."""
+
+    updated: datetime
+    stable_answers: int
+    candidate_answers: int
+    criteria: tuple[EvidenceInterval, ...]
+    verdict: ComparisonVerdict
+
+
+class EvidenceHistory(Contract):
+    """The evidence about one candidate as it grew, oldest first.
+
+    It begins again when the stable release changes. A point is at least 5 % of the time since
+    `started` after the one before, so that a long trial has few, unless its verdict differs.
+    """
+
+    use_case: str
+    environment: Environment
+    change_id: str
+    role: ServingRole
+    stable_release: str
+    candidate_release: str
+    started: datetime
+    points: tuple[EvidencePoint, ...]

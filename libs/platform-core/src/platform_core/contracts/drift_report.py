@@ -40,6 +40,7 @@ class ColumnDrift(Contract):
     `drifted` and `e_value` are the result of the sequential test over the looks so far; `moved`
     are the parts with the largest differences in these looks. `counts` (rows per bin or category
     of the baseline) and `design_effect` are what this window adds to the tests of later ones.
+    `bins` names the bins, and `baseline_counts` are the rows of the baseline in each.
     """
 
     column: str
@@ -57,6 +58,8 @@ class ColumnDrift(Contract):
     e_value: float | None = None
     moved: tuple[Movement, ...] = ()
     counts: tuple[int, ...] | None = None
+    bins: tuple[str, ...] | None = None
+    baseline_counts: tuple[int, ...] | None = None
     design_effect: float | None = None
     detail: str = ""
 
@@ -71,9 +74,11 @@ class DriftReport(Contract):
     included; its state follows from the reports of the earlier ones.
 
     `score` is the largest `score_name` of all columns. `release_id` is `None` when nothing
-    answered. `role` is that of the counted records: those of a shadow count only for a release
-    that gave no answers. `detail` says why nothing could be measured; `log_objects` is the number
-    of objects the inference log had for the window, so that a late one is noticed.
+    answered. `role` is that of the counted records: those of a shadow count only for a release that
+    gave no answers. `retrain_request` is the request that the report caused, or that was made about
+    the release shortly before and holds back another one. `detail` says why nothing could be
+    measured; `log_objects` is the number of objects the inference log had for the window, so that a
+    late one is noticed.
     """
 
     report_id: str

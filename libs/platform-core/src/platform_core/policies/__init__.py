@@ -12,7 +12,12 @@ from platform_core.policies.decisions import (
 )
 from platform_core.policies.files import PolicyFolder, read_policy
 from platform_core.policies.findings import HISTORY, findings_of, is_window, window_findings
-from platform_core.policies.retraining import PastRetraining, can_retrain, retraining_outcome
+from platform_core.policies.retraining import (
+    PastRetraining,
+    can_retrain,
+    retraining_outcome,
+    standing_request,
+)
 from platform_core.policies.simulation import PolicyAction, simulate
 
 __all__ = [
@@ -34,5 +39,6 @@ __all__ = [
     "retraining_outcome",
     "rollback_due",
     "simulate",
+    "standing_request",
     "window_findings",
 ]

@@ -21,6 +21,7 @@ class PastRetraining:
 
     time: datetime
     release_id: str
+    request_id: str = ""
 
 
 def can_retrain(
@@ -57,3 +58,12 @@ def retraining_outcome(
         policy, [one.time for one in past], report.end
     )
     return Outcome.ACT if allowed else Outcome.HELD_BACK
+
+
+def standing_request(
+    policy: RetrainingPolicy, report: DriftReport, past: Sequence[PastRetraining]
+) -> str | None:
+    """Return the request about the release of `report` within whose cool-down its window ended."""
+    same = [one for one in past if one.release_id == report.release_id]
+    found = [one for one in same if is_cooling(policy, [one.time], report.end)]
+    return max(found, key=lambda one: one.time).request_id if found else None

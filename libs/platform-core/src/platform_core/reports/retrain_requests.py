@@ -57,7 +57,7 @@ class RetrainRequests:
         """Return what was requested for windows of one use case and environment after `since`."""
         ours = (one for one in self.all() if one.use_case == use_case)
         found = (
-            PastRetraining(one.window_end or one.created_at, one.release_id)
+            PastRetraining(one.window_end or one.created_at, one.release_id, one.request_id)
             for one in ours
             if one.environment is environment
         )

@@ -332,6 +332,11 @@ def latest_comparison_path(use_case: str, environment: str) -> str:
     return comparison_path(use_case, environment, "latest")
 
 
+def evidence_history_path(use_case: str, environment: str, change_id: str) -> str:
+    """Return the path of how the evidence of a comparison grew."""
+    return comparison_path(use_case, environment, f"{change_id}.history")
+
+
 def quality_measured_path(use_case: str, environment: str, time: datetime) -> str:
     """Return the path of what was there when the windows of the day of `time` were measured."""
     folder = _partition(f"{QUALITY_REPORTS}/_measured", use_case, environment)

@@ -1,7 +1,5 @@
 """Search in the record index: filters, words, and pages from the newest record to the oldest."""
 
-import base64
-import binascii
 import re
 import time
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from typing import Any
 import orjson
 
 from platform_core.errors import InvalidInput
+from records.index.cursors import cursor_at, position_of
 from records.index.database import IndexedRecord, RecordIndex
 
 MAX_LIMIT = 100
@@ -40,6 +39,7 @@ class RecordQuery:
     end: datetime | None = None
     limit: int = 20
     cursor: str | None = None
+    environment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,10 @@ def search(index: RecordIndex, query: RecordQuery) -> RecordPage:
         FoundRecord(IndexedRecord(*row[:-1]), row[-1] and orjson.loads(row[-1])) for row in rows
     ]
     page = found[: query.limit]
-    more = len(found) > query.limit
-    return RecordPage(page, _cursor(page[-1].record) if more else None)
+    if len(found) <= query.limit:
+        return RecordPage(page, None)
+    last = page[-1].record
+    return RecordPage(page, cursor_at(last.time, last.prediction_id))
 
 
 def _conditions(query: RecordQuery) -> Iterator[tuple[str, list[Any]]]:
@@ -98,12 +100,14 @@ def _conditions(query: RecordQuery) -> Iterator[tuple[str, list[Any]]]:
         yield "l.label in (?, ?)", labels
     if query.release_id is not None:
         yield "r.release_id = ?", [query.release_id]
+    if query.environment is not None:
+        yield "r.environment = ?", [query.environment]
     if query.start is not None:
         yield "r.time >= ?", [_time(query.start)]
     if query.end is not None:
         yield "r.time < ?", [_time(query.end)]
     if query.cursor is not None:
-        yield "(r.time, r.prediction_id) < (?, ?)", _position(query.cursor)
+        yield "(r.time, r.prediction_id) < (?, ?)", position_of(query.cursor)
 
 
 def _match(words: str) -> str:
@@ -118,18 +122,3 @@ def _time(time: datetime) -> str:
     if time.tzinfo is None:
         raise InvalidInput(f"{time.isoformat()} has no time zone; use UTC")
     return time.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _cursor(last: IndexedRecord) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([last.time, last.prediction_id])).decode()
-
-
-def _position(cursor: str) -> list[str]:
-    try:
-        position = orjson.loads(base64.urlsafe_b64decode(cursor))
-    except (ValueError, binascii.Error):
-        position = None
-    pair = isinstance(position, list) and [type(value) for value in position] == [str, str]
-    if not pair:
-        raise InvalidInput("cursor is not one of a page; begin without a cursor")
-    return list(position)

@@ -1,32 +1,30 @@
 """Files of labels: read piece by piece, and sent to the gateway in requests of 1,000."""
 
 import csv
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platform_core.errors import InvalidData, Refused, UpstreamUnavailable
+from mlplatform_client import Client
+from platform_core.adapters.gateway import platform_errors
+from platform_core.errors import InvalidData
 from records.index import INDEX_ROWS
 from records.labels.intake import LabelFate, Rejection
 from use_cases import UseCase
 
 COLUMNS = ("prediction_id", "label", "known_at")
-WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each further attempt at a request that was not answered."""
-TIMEOUT_SECONDS = 60.0
-MAX_REASON = 500
-_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
+REFUSAL = (
+    "the gateway does not accept labels; send the file again later: labels that were stored stay "
+    "unchanged"
+)
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,10 @@ def read_label_rows(file: Path, case: UseCase) -> Iterator[LabelRow]:
 
 
 def send_labels(
-    client: httpx.Client,
+    client: Client,
     case: UseCase,
     rows: Iterator[LabelRow],
     reject: Callable[[dict[str, Any]], None],
-    waits: tuple[float, ...] = WAITS,
 ) -> SentLabels:
     """Send rows to the gateway of `client`; `reject` is called with each row that is rejected.
 
@@ -83,12 +80,12 @@ def send_labels(
         whole = [row for row in piece if row.problem is None]
         broken = [_rejection(row, Rejection.INVALID, row.problem) for row in piece if row.problem]
         if whole:
-            body = {"use_case": case.name, "labels": [row.label for row in whole]}
-            answer = _post(client, orjson.dumps(body), waits)
-            sent.fates.update({fate.value: answer[fate.value] for fate in LabelFate})
+            with platform_errors(REFUSAL):
+                labels = (row.label for row in whole)
+                answer = client.feedback_many(labels, use_case=case.name)
+            sent.fates.update({fate.value: getattr(answer, fate.value) for fate in LabelFate})
             broken += [
-                _rejection(whole[one["index"]], one["code"], one["detail"])
-                for one in answer["rejected"]
+                _rejection(whole[one.index], one.code, one.detail) for one in answer.rejected
             ]
         for one in sorted(broken, key=lambda one: one["row"]):
             sent.rejected[one["code"]] += 1
@@ -152,25 +149,3 @@ def _row(number: int, values: dict[str, Any] | str, case: UseCase) -> LabelRow:
         time = known_at if known_at.tzinfo else known_at.replace(tzinfo=UTC)
         values = {**values, "known_at": time.isoformat()}
     return LabelRow(number, values)
-
-
-def _post(client: httpx.Client, body: bytes, waits: tuple[float, ...]) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json"}
-    for wait in (*waits, None):
-        try:
-            response = client.post("/feedback", content=body, headers=headers)
-            reason = response.text[:MAX_REASON]
-        except httpx.HTTPError as error:
-            response, reason = None, str(error) or type(error).__name__
-        if response is not None and response.status_code == HTTPStatus.ACCEPTED:
-            answer: dict[str, Any] = response.json()
-            return answer
-        again = response is None or response.is_server_error or response.status_code in _LATER
-        if not again:
-            raise Refused(f"the gateway refuses labels: {reason}")
-        if wait is not None:
-            time.sleep(wait)
-    raise UpstreamUnavailable(
-        f"the gateway at {client.base_url} does not accept labels: {reason}; send the file again "
-        "later: labels that were stored stay unchanged"
-    )

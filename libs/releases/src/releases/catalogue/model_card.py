@@ -64,7 +64,9 @@ class ModelCard(Contract):
     """`model_card.json`. `limits` are sentences about what the metrics do not cover, `unseen` the
     metrics of each of several sources under models that have not seen it.
 
-    Without `data` the model was judged on no rows.
+    `confusion` counts the test rows by label, then by answer, in the order of `classes`; it is
+    empty for numbers. `graph_bytes` is the size of the ONNX graph, `fit_seconds` the time to fit
+    the model, `None` for an imported one. Without `data` the model was judged on no rows.
     """
 
     format: Literal[1] = 1
@@ -84,3 +86,6 @@ class ModelCard(Contract):
     search_complete: bool
     lineage: Lineage
     limits: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...] = ()
+    graph_bytes: int | None = None
+    fit_seconds: float | None = None

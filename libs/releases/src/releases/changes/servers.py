@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.serving_state import ServingRole, ServingState
-from platform_core.errors import PlatformError
+from platform_core.contracts.serving_state import ServingRole, ServingState, model_name
+from platform_core.errors import PlatformError, Refused
 from platform_core.ledger import Ledger, serving_state
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import release_path
@@ -71,6 +71,26 @@ class Servers:
         finally:
             with self._lock:
                 self._claims.remove(claim)
+
+    def require_own_names(self, place: Place, wanted: set[Assignment]) -> None:
+        """Check that each release would have a service of its own: names have few digits of ids.
+
+        Raises:
+            Refused: a release has the digits of another one that is wanted or still needed.
+        """
+        use_case, environment = place
+        entries = self._ledger.entries(use_case, environment)
+        found = wanted | self._needed(use_case, environment, entries)
+        named: dict[str, str] = {}
+        for release_id in sorted({release_id for release_id, _ in found}):
+            name = model_name(use_case, release_id)
+            other = named.setdefault(name, release_id)
+            if other != release_id:
+                raise Refused(
+                    f"the releases {other} and {release_id} begin with the same digits, so that "
+                    f"both services in {environment} would be called {name}; train a release with "
+                    "another id, or try again when the earlier one is not needed any more"
+                )
 
     def ensure(self, place: Place, assignment: Assignment) -> bool:
         """Return when the service of a release is ready, and whether it was not before.

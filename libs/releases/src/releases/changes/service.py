@@ -167,7 +167,9 @@ class ReleaseService:
         """Take the steps up to the ledger entry."""
         running = set(assignments(change.from_state))
         new = [one for one in assignments(change.to_state) if one not in running]
-        with self._servers.claims(place, set(assignments(change.to_state))):
+        wanted = set(assignments(change.to_state))
+        with self._servers.claims(place, wanted):
+            self._servers.require_own_names(place, wanted)
             self._verify(request, change, new, report)
             for release_id, role in new:
                 report(f"starting the service of {release_id:.12} as {role}")

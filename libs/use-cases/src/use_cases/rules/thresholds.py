@@ -52,7 +52,10 @@ class CostMatrix:
     costs: Mapping[str, Mapping[str, float]]
 
 
-ThresholdRule = FalsePositiveRate | BestF1 | ErrorCosts | CostMatrix
+ScoreThreshold = FalsePositiveRate | BestF1 | ErrorCosts
+"""How a threshold on the probability of the positive class of two is chosen."""
+
+ThresholdRule = ScoreThreshold | CostMatrix
 """How the decision rule of a release is chosen; all but `CostMatrix` need two classes and
 `positive`.
 """

@@ -15,6 +15,7 @@ from api_gateway.auth.authentication import authenticate
 from api_gateway.auth.in_flight import InFlightMiddleware
 from api_gateway.batch.routes import add_batch_routes
 from api_gateway.errors import MethodNotAllowed, PathNotFound
+from api_gateway.explain.routes import add_explain_route
 from api_gateway.feedback.routes import add_feedback_routes
 from api_gateway.gateway import Gateway
 from api_gateway.history.routes import add_history_routes
@@ -29,6 +30,7 @@ from api_gateway.operations.traffic import add_traffic_route
 from api_gateway.predict.routes import add_predict_routes
 from api_gateway.predictions.routes import add_prediction_routes
 from api_gateway.releases.changes import add_change_routes
+from api_gateway.releases.comparisons import add_comparison_routes
 from api_gateway.releases.routes import add_release_routes
 from use_cases import use_case_names
 
@@ -81,10 +83,12 @@ def _routes(gateway: Gateway) -> ASGIApp:
         exception_handlers={HTTPException: _raise_routing_error, Exception: _raise},
     )
     add_predict_routes(app, gateway)
+    add_explain_route(app, gateway)
     add_batch_routes(app, gateway)
     add_feedback_routes(app, gateway)
     add_prediction_routes(app, gateway)
     add_release_routes(app, gateway)
+    add_comparison_routes(app, gateway)
     add_change_routes(app, gateway)
     add_history_routes(app, gateway)
     add_operation_routes(app, gateway)

@@ -13,7 +13,7 @@ from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
-from api_gateway.http.validation import find_use_case, time_of
+from api_gateway.http.validation import choice_of, find_use_case, time_of
 from api_gateway.predictions.replay import ReplayedPrediction
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
@@ -32,6 +32,9 @@ class SearchParameters(BaseModel):
     """The query of a search; the route checks the values."""
 
     use_case: Annotated[str | None, Field(description="without it the default use case")] = None
+    environment: Annotated[str | None, Field(json_schema_extra={"enum": [*Environment, None]})] = (
+        None
+    )
     q: Annotated[str | None, Field(description="words that must all be in the record")] = None
     prediction: str | None = None
     label: Annotated[str | None, Field(description="the label that counts")] = None
@@ -80,10 +83,14 @@ class PredictionSummary(BaseModel):
 
 
 class PredictionPage(BaseModel):
-    """Predictions from the newest to the oldest; `cursor` asks for the next page."""
+    """Predictions from the newest to the oldest; `cursor` asks for the next page.
+
+    If `searches_text` is false, `q` is compared with the ids of records alone.
+    """
 
     predictions: list[PredictionSummary]
     cursor: str | None
+    searches_text: bool
 
 
 def add_prediction_routes(app: FastAPI, gateway: Gateway) -> None:
@@ -137,13 +144,18 @@ def _add_search(router: APIRouter, gateway: Gateway) -> None:
         name = given.use_case or gateway.settings.default_use_case
         query = _query(find_use_case(request, name).name, given)
         page = await gateway.records.search(query)
-        rows = [_summary(one) for one in page.records]
-        return PredictionPage(predictions=rows, cursor=page.cursor)
+        return PredictionPage(
+            predictions=[_summary(one) for one in page.records],
+            cursor=page.cursor,
+            searches_text=gateway.settings.record_search_text,
+        )
 
 
 def _query(use_case: str, given: SearchParameters) -> RecordQuery:
     if not given.limit.isascii() or not given.limit.isdecimal():
         raise InvalidRecord(FieldError("limit", f"{given.limit!r:.100} is not a whole number"))
+    if given.environment is not None:
+        choice_of("environment", given.environment, Environment)
     return RecordQuery(
         use_case,
         given.q,
@@ -154,6 +166,7 @@ def _query(use_case: str, given: SearchParameters) -> RecordQuery:
         end=time_of("to", given.end),
         limit=int(given.limit[:MAX_DIGITS]),
         cursor=given.cursor,
+        environment=given.environment,
     )
 
 

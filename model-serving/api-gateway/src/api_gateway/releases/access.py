@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
+from api_gateway.http.paging import Page, Paging, page
 from api_gateway.operations.documents import Signature
 from api_gateway.releases.documents import (
     MetricDifference,
@@ -39,6 +41,7 @@ class ReleaseAccess:
         self._catalog = catalog
         self.changes = Changes(store, clock)
         self.clock = clock
+        self._created: dict[tuple[str, str], str] = {}
 
     def ids(self, use_case: str) -> list[str]:
         """Return the ids of the stored releases of a use case, sorted, without refused ones."""
@@ -64,11 +67,11 @@ class ReleaseAccess:
             f"GET /releases/{use_case} names all releases"
         )
 
-    def summaries(self, use_case: str) -> list[ReleaseSummary]:
-        """Return the newest releases of a use case, newest first."""
-        found = [self._summary(use_case, one) for one in self.ids(use_case)]
-        found.sort(key=lambda one: one.created_at.timestamp() if one.created_at else 0)
-        return found[::-1][:MAX_RELEASES]
+    def summaries(self, use_case: str, after: str | None = None) -> Page[ReleaseSummary]:
+        """Return a page of the releases of a use case, newest first."""
+        built = {self._built(use_case, one): one for one in self.ids(use_case)}
+        keys = page(sorted(built, reverse=True), Paging(MAX_RELEASES, after), str)
+        return Page([self._summary(use_case, built[key]) for key in keys.items], keys.cursor)
 
     def card(self, use_case: str, release_id: str, compare: str | None) -> ReleaseCard:
         """Return what is known about a release, compared with another one.
@@ -94,6 +97,16 @@ class ReleaseAccess:
             card=self._json(release_path(use_case, full, MODEL_CARD_FILE)),
             comparison=other and compared(documents, other),
         )
+
+    def _built(self, use_case: str, release_id: str) -> str:
+        """Return a key that orders releases by the time when they were built."""
+        key = (use_case, release_id)
+        if key not in self._created:
+            lineage = self._catalog.lineage(use_case, release_id)
+            if lineage is None:
+                return f" {release_id}"
+            self._created[key] = lineage.created_at.astimezone(UTC).isoformat()
+        return f"{self._created[key]} {release_id}"
 
     def _summary(self, use_case: str, release_id: str) -> ReleaseSummary:
         lineage = self._catalog.lineage(use_case, release_id)

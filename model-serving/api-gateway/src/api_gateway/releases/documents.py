@@ -40,9 +40,10 @@ class UseCaseReleases(BaseModel):
     use_case: str
     states: dict[Environment, EnvironmentState]
     stable: dict[Environment, ServedRelease | None]
-    releases: Annotated[list[ReleaseSummary], Field(description="the 100 newest")]
+    releases: Annotated[list[ReleaseSummary], Field(description="the 100 newest, or 100 more")]
+    releases_cursor: Annotated[str | None, Field(description="asks for older releases")]
     history: Annotated[list[LedgerEntry], Field(description="from the newest change")]
-    cursor: str | None
+    cursor: Annotated[str | None, Field(description="asks for older entries of the history")]
 
 
 class MetricDifference(BaseModel):

@@ -1,11 +1,10 @@
-"""`GET /releases…`: serving states, history, release cards, and live comparisons."""
+"""`GET /releases…`: serving states, history and release cards."""
 
 import asyncio
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Path, Query
-from pydantic import ValidationError
 from starlette.requests import Request
 
 from api_gateway.auth.authentication import authorize
@@ -14,20 +13,16 @@ from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Paging, page, paging
-from api_gateway.http.validation import environment_named, find_use_case, time_of
+from api_gateway.http.validation import find_use_case, time_of
 from api_gateway.operations.documents import ServedRelease, served_release
 from api_gateway.releases.documents import EnvironmentState, ReleaseCard, UseCaseReleases
 from api_gateway.routing.serving import Serving
 from api_gateway.routing.target import ServingTarget
-from platform_core.contracts.comparison import Comparison
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import LedgerEntry
-from platform_core.errors import BlobNotFound, InvalidData
-from platform_core.storage import latest_comparison_path
 from use_cases import use_case_names
 
 UseCasePath = Annotated[str, Path(description="an installed use case")]
-EnvironmentPath = Annotated[str, Path(description="staging or production")]
 ReleasePath = Annotated[str, Path(description="a release id, or its first digits")]
 AtTime = dict[Environment, ServedRelease | None]
 
@@ -37,7 +32,6 @@ def add_release_routes(app: FastAPI, gateway: Gateway) -> None:
     _add_states(app.router, gateway)
     _add_history(app.router, gateway)
     _add_card(app.router, gateway)
-    _add_comparison(app.router, gateway)
 
 
 def _add_states(router: APIRouter, gateway: Gateway) -> None:
@@ -65,13 +59,15 @@ def _add_history(router: APIRouter, gateway: Gateway) -> None:
         ] = None,
         limit: LimitParameter = "20",
         cursor: CursorParameter = None,
+        releases_cursor: CursorParameter = None,
     ) -> UseCaseReleases | AtTime:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         name = find_use_case(request, use_case).name
         time = time_of("at", at)
         if time is not None:
             return await asyncio.to_thread(_served, gateway, name, time)
-        return await asyncio.to_thread(_history, gateway, name, paging(limit, cursor))
+        asked, older = paging(limit, cursor), paging(limit, releases_cursor).after
+        return await asyncio.to_thread(_history, gateway, name, asked, older)
 
 
 def _add_card(router: APIRouter, gateway: Gateway) -> None:
@@ -93,23 +89,6 @@ def _add_card(router: APIRouter, gateway: Gateway) -> None:
         return await asyncio.to_thread(gateway.releases.card, name, release_or_environment, compare)
 
 
-def _add_comparison(router: APIRouter, gateway: Gateway) -> None:
-    summary = "The evidence about the canary or shadow; null where there has been none"
-
-    @router.get(
-        "/comparisons/{use_case}/{environment}",
-        tags=["releases"],
-        **operation(summary, AccessRole.VIEWER, [400, 404]),
-    )
-    async def comparison(
-        request: Request, use_case: UseCasePath, environment: EnvironmentPath
-    ) -> Comparison | None:
-        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
-        name = find_use_case(request, use_case).name
-        where = environment_named(request, environment)
-        return await asyncio.to_thread(_latest_comparison, gateway, ServingTarget(name, where))
-
-
 def _states(gateway: Gateway, name: str) -> dict[Environment, EnvironmentState]:
     found = {e: gateway.catalog.serving(ServingTarget(name, e)) for e in Environment}
     return {environment: _environment_state(serving) for environment, serving in found.items()}
@@ -126,15 +105,17 @@ def _served(gateway: Gateway, name: str, at: datetime) -> AtTime:
     return {t.environment: served_release(gateway.catalog.served_at(t, at)) for t in targets}
 
 
-def _history(gateway: Gateway, name: str, asked: Paging) -> UseCaseReleases:
+def _history(gateway: Gateway, name: str, asked: Paging, older: str | None) -> UseCaseReleases:
     entries = [e for env in Environment for e in gateway.catalog.entries(ServingTarget(name, env))]
     entries.sort(key=_place, reverse=True)
     found = page(entries, asked, _place)
+    releases = gateway.releases.summaries(name, older)
     return UseCaseReleases(
         use_case=name,
         states=_states(gateway, name),
         stable=_served(gateway, name, gateway.releases.clock.now()),
-        releases=gateway.releases.summaries(name),
+        releases=releases.items,
+        releases_cursor=releases.cursor,
         history=found.items,
         cursor=found.cursor,
     )
@@ -143,13 +124,3 @@ def _history(gateway: Gateway, name: str, asked: Paging) -> UseCaseReleases:
 def _place(entry: LedgerEntry) -> str:
     """Return a key that orders the entries of both environments by time."""
     return f"{entry.time.isoformat()} {entry.change.environment} {entry.sequence:08d}"
-
-
-def _latest_comparison(gateway: Gateway, target: ServingTarget) -> Comparison | None:
-    path = latest_comparison_path(*target)
-    try:
-        return Comparison.model_validate_json(gateway.store.read(path))
-    except BlobNotFound:
-        return None
-    except ValidationError as error:
-        raise InvalidData(f"{path} is not readable: {error.error_count()} errors") from error

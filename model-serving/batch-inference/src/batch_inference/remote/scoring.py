@@ -1,15 +1,17 @@
 """One file from its upload to the predictions."""
 
 import hashlib
+import math
 import secrets
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batch_inference.remote.gateway import BatchGateway
+from mlplatform_client import Client
+from mlplatform_client.models.batch import JobState
+from platform_core.adapters.gateway import platform_errors
 from platform_core.batch import JobStatus
 from platform_core.contracts.environments import Environment
 from platform_core.errors import InvalidData, PlatformError, Refused
@@ -44,7 +46,7 @@ class RemoteScoring:
 
 
 def score_file(
-    gateway: BatchGateway,
+    client: Client,
     scoring: RemoteScoring,
     progress: Progress,
     follow_seconds: float = FOLLOW_SECONDS,
@@ -60,16 +62,17 @@ def score_file(
         CommandInterrupted: the user pressed Ctrl-C while the job was running.
     """
     name = _upload_name(scoring)
-    uploaded = gateway.upload(scoring.file, name, lambda done: progress("uploading", done))
+    with platform_errors("the file was not uploaded"):
+        report = _percent("uploading", progress)
+        uploaded = client.batch.upload(scoring.file, name, progress=report).path
     try:
-        target = f"{BATCH}/answers/{secrets.token_hex(16)}{PARQUET}"
-        job_id = gateway.submit(uploaded, target, scoring.use_case, scoring.environment)
-        job = _follow(gateway, job_id, progress, follow_seconds)
-        return _download(gateway, scoring, job, progress)
+        job = _follow(client, _submit(client, scoring, uploaded), progress, follow_seconds)
+        with platform_errors("the predictions were not downloaded"):
+            return _download(client, scoring, job, progress)
     finally:
         # Another job may be reading it: that one's command deletes it.
-        with suppress(PlatformError):
-            gateway.delete(uploaded)
+        with suppress(PlatformError), platform_errors("the upload was not deleted"):
+            client.batch.delete(uploaded)
 
 
 def _upload_name(scoring: RemoteScoring) -> str:
@@ -86,36 +89,44 @@ def _upload_name(scoring: RemoteScoring) -> str:
     return f"uploads/{digest[:HASH_CHARACTERS]}{PARQUET}"
 
 
-def _follow(
-    gateway: BatchGateway, job_id: str, progress: Progress, seconds: float
-) -> dict[str, Any]:
+def _submit(client: Client, scoring: RemoteScoring, uploaded: str) -> str:
+    target = f"{BATCH}/answers/{secrets.token_hex(16)}{PARQUET}"
+    with platform_errors("the job was not submitted"):
+        job = client.batch.submit(
+            uploaded, target, use_case=scoring.use_case, environment=scoring.environment.value
+        )
+    return job.job_id
+
+
+def _follow(client: Client, job_id: str, progress: Progress, seconds: float) -> JobState:
+    def report(state: JobState) -> None:
+        progress(f"job {job_id} {state.status}", state.progress)
+
     try:
-        while True:
-            job = gateway.job(job_id)
-            progress(f"job {job_id} {job['status']}", job["progress"])
-            status = JobStatus(job["status"])
-            if status.final:
-                break
-            time.sleep(seconds)
+        with platform_errors(f"the job {job_id} goes on, but cannot be followed"):
+            job = client.batch.wait(job_id, timeout=math.inf, poll_seconds=seconds, report=report)
     except KeyboardInterrupt as error:
         raise CommandInterrupted(
             f"the job {job_id} goes on; follow it with GET /batch/{job_id}, cancel it with DELETE"
         ) from error
-    if status is not JobStatus.SUCCEEDED:
-        raise Refused(f"the batch job {job_id} {status}: {job['error'] or 'it was cancelled'}")
+    if job.status != JobStatus.SUCCEEDED:
+        reason = job.error or "it was cancelled"
+        raise Refused(f"the batch job {job_id} {job.status}: {reason}")
     return job
 
 
 def _download(
-    gateway: BatchGateway, scoring: RemoteScoring, job: dict[str, Any], progress: Progress
+    client: Client, scoring: RemoteScoring, job: JobState, progress: Progress
 ) -> RemoteResult:
-    def report(done: int) -> None:
-        progress("downloading", done)
-
-    path, output = str(job["output_path"]), scoring.output
-    gateway.download(path, output, report)
+    report, output = _percent("downloading", progress), scoring.output
+    client.batch.download(job.output_path, output, progress=report)
     invalid = None
-    if job["rows_invalid"]:
+    if job.rows_invalid:
         invalid = output.with_name(f"{output.name.removesuffix(PARQUET)}.invalid{PARQUET}")
-        gateway.download(invalid_path(path), invalid, report)
-    return RemoteResult(output, invalid, job)
+        client.batch.download(invalid_path(job.output_path), invalid, progress=report)
+    return RemoteResult(output, invalid, job.model_dump(mode="json"))
+
+
+def _percent(step: str, progress: Progress) -> Callable[[int, int], None]:
+    """Return a function that reports bytes as a percentage of a step."""
+    return lambda done, total: progress(step, 100 * done // total if total else 100)

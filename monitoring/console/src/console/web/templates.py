@@ -4,6 +4,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from console.reports.marks import alarms_in_words
 from console.web import values
 from console.web.static_files import StaticContent
 
@@ -30,6 +31,7 @@ class Templates:
             short=values.short,
             tone=values.tone,
             words=values.words,
+            alarms=alarms_in_words,
         )
 
     def render(self, template: str, **given: Any) -> str:

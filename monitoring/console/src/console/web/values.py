@@ -49,6 +49,14 @@ def iso(time: datetime | str) -> str:
     return parsed(time).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def utc_time(given: str) -> str:
+    """Return the time of a form, which is in UTC, with its time zone; other text as it is."""
+    try:
+        return parsed(given).isoformat()
+    except ValueError:
+        return given  # the gateway says what is wrong
+
+
 def number(value: Any, digits: int = 3) -> str:
     """Return a number with `digits` significant decimals, `unknown` where there is none."""
     if value is None or isinstance(value, bool):

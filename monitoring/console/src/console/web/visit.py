@@ -55,11 +55,17 @@ class Visit:
     outages: dict[str, Outage] = field(default_factory=dict)
 
     async def read(
-        self, name: str, call: Callable[[], Awaitable[T]], max_age: timedelta = timedelta(0)
+        self,
+        name: str,
+        call: Callable[[], Awaitable[T]],
+        max_age: timedelta = timedelta(0),
+        *,
+        keep: bool = True,
     ) -> Known[T]:
         """Return what `call` reads, or the last known value of `name` while it cannot be read.
 
-        A value that is younger than `max_age` is not read again. Errors that are an answer (403,
+        A value that is younger than `max_age` is not read again. With `keep=False` the value is
+        not remembered: one of many, like a page of the past. Errors that are an answer (403,
         404, 409, 422) are raised; the page decides.
 
         Raises:
@@ -78,7 +84,8 @@ class Visit:
             since = before.since if before and before.since else self.now
             known = replace(before or Known(None, None), problem=str(error), since=since)
             self._note(error, since)
-        self.console.known.keep(owner, name, known)
+        if keep:
+            self.console.known.keep(owner, name, known)
         return known
 
     async def json(self, path: str) -> httpx.Response:
@@ -104,6 +111,11 @@ class Visit:
         known = await self.read("use-cases", self.api.use_cases.list, USE_CASES_AGE)
         return known.value or []
 
+    async def title(self, use_case: str) -> str:
+        """Return the title of a use case, its name while that is unknown."""
+        titles = {one.name: one.title for one in await self.use_cases()}
+        return titles.get(use_case, use_case)
+
     async def page(
         self,
         template: str,
@@ -111,10 +123,12 @@ class Visit:
         *,
         use_case: str = "",
         status: int = HTTPStatus.OK,
-        live: bool = False,
+        live: bool | int = False,
         **values: Any,
     ) -> HTMLResponse:
-        """Return a page. `live` says that it has parts that refresh themselves."""
+        """Return a page. `live` says that it has parts that refresh themselves; a number, how often
+        they do, in seconds.
+        """
         cases = await self.use_cases()
         content = self.console.templates.render(
             template,
@@ -123,10 +137,18 @@ class Visit:
             now=self.console.clock.now(),
             navigation=navigation(self.request, cases, use_case),
             outages=[*self.outages.values()],
-            live=Live.of(self.request) if live else None,
+            live=Live.of(self.request, live) if live else None,
             **values,
         )
         return HTMLResponse(content, status)
+
+    async def check(self, use_case: str, environment: str = "") -> None:
+        """Check that a use case and an environment exist, if that is known; `PageNotFound`."""
+        cases = [one.name for one in await self.use_cases()]
+        if cases and use_case not in cases:
+            raise PageNotFound(f"There is no use case {use_case!r:.80}.")
+        if environment and environment not in set(Environment):
+            raise PageNotFound(f"There is no environment {environment!r:.80}.")
 
     async def use_case_page(
         self,
@@ -136,7 +158,7 @@ class Visit:
         *,
         environment: str = "",
         status: int = HTTPStatus.OK,
-        live: bool = False,
+        live: bool | int = False,
         **values: Any,
     ) -> HTMLResponse:
         """Return a page about one use case, whose template extends `use_case.html`.
@@ -147,10 +169,7 @@ class Visit:
             PageNotFound: there is no such use case, or no such environment.
         """
         cases = {one.name: one for one in await self.use_cases()}
-        if cases and use_case not in cases:
-            raise PageNotFound(f"There is no use case {use_case!r:.80}.")
-        if environment and environment not in set(Environment):
-            raise PageNotFound(f"There is no environment {environment!r:.80}.")
+        await self.check(use_case, environment)
         return await self.page(
             template,
             title,

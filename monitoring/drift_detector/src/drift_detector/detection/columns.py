@@ -80,6 +80,8 @@ def _evidence(reference: Reference, tally: Tally) -> Mapping[str, object]:
     blocks = tally.blocks.counts
     return {
         "counts": tuple(reference.bins(tally.counts).tolist()),
+        "bins": reference.bin_names,
+        "baseline_counts": tuple(reference.bins(reference.cells).tolist()),
         "design_effect": design_effect(events(reference.kind, blocks), blocks.sum(axis=1)),
     }
 

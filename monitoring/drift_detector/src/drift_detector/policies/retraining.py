@@ -1,7 +1,7 @@
 """Requests retraining for a report where the policy of its use case says so."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +12,15 @@ from platform_core.contracts.drift_report import DriftReport, RetrainRequest
 from platform_core.drift_reports import read_reports
 from platform_core.errors import ConfigurationError
 from platform_core.hashing import sha256_json
-from platform_core.policies import HISTORY, Outcome, can_retrain, is_window, retraining_outcome
+from platform_core.policies import (
+    HISTORY,
+    Outcome,
+    PastRetraining,
+    can_retrain,
+    is_window,
+    retraining_outcome,
+    standing_request,
+)
 from platform_core.policies.contract import Policy, RetrainingPolicy
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports.retrain_requests import RetrainRequests
@@ -36,7 +44,8 @@ class Retraining:
     length: timedelta
 
     def request(self, report: DriftReport, stable: str | None) -> str | None:
-        """Request retraining if the policy calls for it; return the id of the request.
+        """Request retraining if the policy calls for it; return the id of the request, or of the
+        one that holds it back by the cool-down.
 
         A report keeps the request that it caused, whatever is measured later. One that is followed
         by a later window of the release causes none. `stable` is the release that the
@@ -48,10 +57,12 @@ class Retraining:
         policy = self._policy(report)
         if policy is None or not can_retrain(policy, report, stable, self.length):
             return None
-        outcome = self._outcome(policy, report, requests)
+        past = requests.past(report.use_case, report.environment, report.end - HISTORY)
+        outcome = self._outcome(policy, report, past)
         if outcome is Outcome.HELD_BACK:
             fields = {"report_id": report.report_id, "use_case": report.use_case}
             _log.info("cool-down or budget holds retraining back", extra={"fields": fields})
+            return standing_request(policy, report, past)
         if outcome is not Outcome.ACT or report.release_id is None:
             return None
         request = RetrainRequest(
@@ -71,12 +82,11 @@ class Retraining:
         return request_id
 
     def _outcome(
-        self, policy: RetrainingPolicy, report: DriftReport, requests: RetrainRequests
+        self, policy: RetrainingPolicy, report: DriftReport, past: Sequence[PastRetraining]
     ) -> Outcome:
         reports = self._reports(report, self.clock.now())
         if any(self._follows(one, report) for one in reports):
             return Outcome.NOTHING
-        past = requests.past(report.use_case, report.environment, report.end - HISTORY)
         return retraining_outcome(policy, report, reports, past, self.length)
 
     def _policy(self, report: DriftReport) -> RetrainingPolicy | None:

@@ -14,9 +14,5 @@ def build_quality_job(settings: DriftSettings, clock: Clock) -> QualityJob:
     return QualityJob(
         meter=QualityMeter(blob_store(settings), clock, settings.quality_calibration_rows),
         use_cases=InstalledUseCases(),
-        flush=gateway_flush(
-            settings.gateway_url,
-            settings.gateway_api_key.get_secret_value(),
-            settings.drift_flush_timeout_seconds,
-        ),
+        flush=gateway_flush(settings, settings.drift_flush_timeout_seconds),
     )

@@ -4,13 +4,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TypeVar
 
 from platform_core.changes import Changes, new_change_id
 from platform_core.clock import Clock
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, ChangeRequest, LedgerEntry
+from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus, LedgerEntry
 from platform_core.errors import PlatformError
 from platform_core.ledger import Ledger, serving_state, stable_since
 from platform_core.policies import Step, first_step, may_act, next_step, rollback_due
@@ -19,6 +20,7 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import comparison_path, latest_comparison_path
 from release_controller.judging.comparing import compare
 from release_controller.judging.findings import stable_findings
+from release_controller.judging.history import EvidenceHistories
 from release_controller.judging.trials import CandidateTrial, current_trial
 from use_cases import UseCase, use_case_names
 from use_cases import use_case as installed
@@ -44,6 +46,10 @@ class Judge:
     policy_of: PolicyOf
     window: timedelta
     _seen: dict[tuple[str, Environment], Comparison] = field(default_factory=dict)
+
+    @cached_property
+    def _histories(self) -> EvidenceHistories:
+        return EvidenceHistories(self.store)
 
     def judge_trials(self) -> list[Comparison]:
         """Compare every canary and shadow with the stable release, and act on the verdicts.
@@ -120,14 +126,17 @@ class Judge:
     def _begin(
         self, case: UseCase, entries: Sequence[LedgerEntry], since: datetime, policy: Policy
     ) -> None:
-        """Begin to try staging's release in production, once, if it is newer than production's."""
+        """Begin to try staging's release in production if it is newer than production's.
+
+        One that was tried since it is in staging is not tried again by itself: it was worse.
+        """
         state = serving_state(entries)
         step = first_step(policy.promotion, state)
         staged = self.ledger.entries(case.name, Environment.STAGING)
         candidate, staged_since = serving_state(staged).stable, stable_since(staged)
         if step is None or candidate in {None, state.stable} or staged_since is None:
             return
-        if staged_since > since:
+        if staged_since > since and not _was_tried(entries, str(candidate), staged_since):
             reason = "staging serves a new release"
             now = self.clock.now()
             request = _change(now, case.name, Environment.PRODUCTION, step, reason, {}, candidate)
@@ -141,6 +150,7 @@ class Judge:
         content = comparison.model_dump_json(indent=1).encode()
         self.store.write(comparison_path(*key, comparison.change_id), content)
         self.store.write(latest_comparison_path(*key), content)
+        self._histories.add(comparison)
         self._seen[key] = comparison
 
     def _submit(
@@ -159,12 +169,23 @@ class Judge:
             cause = (*cause, len(entries))
         acted = [e.time for e in entries if _by_policy(e, request.action)]
         if request.action is Action.ABORT:
-            allowed = not acted or request.created_at - acted[-1] >= RETRY_ABORT
+            ago = request.created_at - acted[-1] if acted else RETRY_ABORT
+            allowed = not timedelta() <= ago < RETRY_ABORT  # negative: the clock was set back
         else:
             allowed = may_act(limits, acted, request.created_at)
         if allowed:
             key = (ACTOR, request.use_case, request.environment, request.action, *cause)
             self.changes.submit_once(request, "/".join(map(str, key)))
+
+
+def _was_tried(entries: Sequence[LedgerEntry], candidate: str, since: datetime) -> bool:
+    """Say whether a release has had a role since then."""
+    applied = (
+        one.change
+        for one in entries
+        if one.time >= since and one.change.status is ChangeStatus.APPLIED
+    )
+    return any(candidate in one.to_state.releases.values() for one in applied)
 
 
 def _by_policy(entry: LedgerEntry, action: Action) -> bool:

@@ -30,6 +30,8 @@ class SpamTraining(TrainingUseCase):
     # the training data. On an easy training set nearly any threshold keeps it, and then mail from
     # elsewhere is called spam for being different: more than even odds are required.
     threshold = FalsePositiveRate(0.05, at_least=0.65)
+    live_threshold = FalsePositiveRate(0.02)
+    live_weight = 10.0
     gates = Gates(("f1 >= 0.85",), margin=0.01)
 
     def generate(self, rows: int, seed: int, drift: float = 0.0) -> pa.Table:

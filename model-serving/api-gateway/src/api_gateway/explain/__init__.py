@@ -1,0 +1,1 @@
+"""What moved an answer: the same release, asked again without each part of the record."""

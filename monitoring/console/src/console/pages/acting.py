@@ -1,0 +1,212 @@
+"""The confirmation of a change of what serves: the evidence, the expected state, the reason."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from console.pages.cards import shown_card
+from console.pages.changes import MAX_REASON
+from console.pages.platform import of_target, read_comparison
+from console.pages.releases import metric_rows
+from console.pages.serving import describe
+from console.web.errors import PageNotFound
+from console.web.forms import IDEMPOTENCY, field, new_key
+from console.web.problems import GatewayProblem, gateway_problem
+from console.web.visit import SignedIn, Visit
+from mlplatform_client.errors import APIConnectionError, APIStatusError
+from mlplatform_client.models.changes import RequestedChange, UseCaseReleases
+from mlplatform_client.models.releases import ServingState
+
+router = APIRouter()
+PERCENT = {"canary": "10", "shadow": "100"}
+MOST = {"canary": 99, "shadow": 100}
+ACTIONS = {
+    "promote": "Make a release the stable one",
+    "canary": "Let a release answer a share of the requests",
+    "shadow": "Send a release copies of the requests",
+    "rollback": "Serve an earlier release again",
+    "abort": "End the canary and the shadow",
+}
+WITH_RELEASE = ("promote", "canary", "shadow", "rollback")
+UNCERTAIN = GatewayProblem(
+    "It is not known whether the change was recorded",
+    "The gateway did not answer. Send the same form again: the change is requested once, however "
+    "often the form is sent.",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the form says: the action, and its fields as text."""
+
+    action: str
+    release_id: str = ""
+    percent: str = ""
+    reason: str = ""
+
+
+@router.get("/use-cases/{use_case}/{environment}/change")
+async def confirm(
+    visit: SignedIn,
+    use_case: str,
+    environment: str,
+    action: str = "promote",
+    release_id: str = "",
+    percent: str = "",
+) -> Response:
+    """Show the form of a change with the evidence about it."""
+    visit.needs("admin")
+    await visit.check(use_case, environment)
+    wanted = Wanted(action, release_id, percent or PERCENT.get(action, ""))
+    return await _page(visit, use_case, environment, wanted, new_key())
+
+
+@router.post("/use-cases/{use_case}/{environment}/change")
+async def request(visit: SignedIn, use_case: str, environment: str) -> Response:
+    """Request the change, once per form; a form about another state is refused."""
+    form = await visit.form("admin")
+    await visit.check(use_case, environment)
+    names = ("action", "release_id", "percent", "reason")
+    wanted = Wanted(*(field(form, name) for name in names))
+    key = field(form, IDEMPOTENCY) or new_key()
+    try:
+        requested = await _request(visit, use_case, environment, wanted, form, key)
+    except APIConnectionError:
+        return await _page(visit, use_case, environment, wanted, key, UNCERTAIN)
+    except APIStatusError as error:
+        return await _page(visit, use_case, environment, wanted, new_key(), gateway_problem(error))
+    except (ValidationError, ValueError) as error:
+        problem = GatewayProblem("Not valid", str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await _page(visit, use_case, environment, wanted, new_key(), problem)
+    return RedirectResponse(f"/changes/{requested.change_id}", 303)
+
+
+async def _request(
+    visit: Visit, use_case: str, environment: str, wanted: Wanted, form: FormData, key: str
+) -> RequestedChange:
+    given: dict[str, Any] = {
+        "environment": environment,
+        "reason": wanted.reason,
+        "expected_state": ServingState.model_validate_json(field(form, "expected_state")),
+        "idempotency_key": key,
+    }
+    if wanted.action in WITH_RELEASE and wanted.release_id:
+        given["release_id"] = wanted.release_id
+    if wanted.action in PERCENT:
+        if not (wanted.percent.isascii() and wanted.percent.isdecimal()):
+            raise ValueError(f"The percent {wanted.percent!r:.20} is not a whole number.")
+        given["percent"] = int(wanted.percent)
+    return await _call(visit, wanted.action)(use_case, **given)
+
+
+def _call(visit: Visit, action: str) -> Callable[..., Awaitable[RequestedChange]]:
+    releases = visit.api.releases
+    calls: Mapping[str, Callable[..., Awaitable[RequestedChange]]] = {
+        "promote": releases.promote,
+        "canary": releases.canary,
+        "shadow": releases.shadow,
+        "rollback": releases.rollback,
+        "abort": releases.abort,
+    }
+    if action not in calls:
+        raise PageNotFound(f"There is no change {action!r:.40}.")
+    return calls[action]
+
+
+async def _page(
+    visit: Visit,
+    use_case: str,
+    environment: str,
+    wanted: Wanted,
+    key: str,
+    problem: GatewayProblem | None = None,
+) -> Response:
+    if wanted.action not in ACTIONS:
+        raise PageNotFound(f"There is no change {wanted.action!r:.40}.")
+    described, drift, quality, comparison = await asyncio.gather(
+        describe(visit, use_case),
+        visit.read(f"drift {use_case}", lambda: visit.api.metrics.drift(use_case)),
+        visit.read(f"quality {use_case}", lambda: visit.api.metrics.quality(use_case)),
+        read_comparison(visit, use_case, environment),
+    )
+    found = described.value
+    state = found.states.get(environment) if found else None
+    chosen = wanted.release_id or (_default(found, environment, wanted.action) if found else "")
+    compared = None
+    stable = state.state.stable if state else None
+    if chosen and wanted.action in WITH_RELEASE:
+        other = stable if stable and stable != chosen else None
+        compared = await visit.read(
+            f"release {use_case} {chosen} {other}",
+            lambda: visit.api.releases.get(use_case, chosen, compare=other),
+        )
+    card = compared.value if compared else None
+    return await visit.use_case_page(
+        "confirm.html",
+        ACTIONS[wanted.action],
+        use_case,
+        status=problem.status if problem else HTTPStatus.OK,
+        action=wanted.action,
+        with_release=wanted.action in WITH_RELEASE,
+        where=environment,
+        wanted=wanted,
+        key=key,
+        problem=problem,
+        described=described,
+        state=state,
+        choices=_choices(found, environment, wanted.action) if found else [],
+        chosen=chosen,
+        card=card,
+        metrics=metric_rows(shown_card(card))[:6],
+        drift=of_target(drift, use_case, environment),
+        quality=of_target(quality, use_case, environment),
+        comparison=comparison,
+        percent=wanted.percent,
+        most=MOST.get(wanted.action),
+        max_reason=MAX_REASON,
+    )
+
+
+def _default(found: UseCaseReleases, environment: str, action: str) -> str:
+    """Return the release that an action without one would take."""
+    state = found.states[environment].state
+    if action == "rollback":
+        return _previous(found, environment)
+    if action == "promote" and state.canary:
+        return state.canary.release_id
+    if action == "canary" and state.canary:
+        return state.canary.release_id
+    if action == "shadow" and state.shadow:
+        return state.shadow.release_id
+    staging = found.states.get("staging")
+    latest = staging.state.stable if staging else None
+    if latest and latest != state.stable:
+        return latest
+    others = [one.release_id for one in found.releases if one.release_id != state.stable]
+    return others[0] if others and environment == "staging" else ""
+
+
+def _previous(found: UseCaseReleases, environment: str) -> str:
+    """Return the release that was stable before the present one, as far as the history goes."""
+    stable = found.states[environment].state.stable
+    for entry in found.history:
+        change = entry.change
+        if change.environment == environment and change.status == "applied":
+            before = change.from_state.stable
+            if change.to_state.stable == stable and before and before != stable:
+                return before
+    return ""
+
+
+def _choices(found: UseCaseReleases, environment: str, action: str) -> list[Any]:
+    """Return the releases that an action may take: not the one that is stable already."""
+    stable = found.states[environment].state.stable if environment in found.states else None
+    return [one for one in found.releases if one.release_id != stable or action == "promote"]

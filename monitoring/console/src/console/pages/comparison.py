@@ -1,0 +1,72 @@
+"""The live comparison of a canary or shadow with the stable release."""
+
+import asyncio
+from datetime import timedelta
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from console.attention import change_url
+from console.gateway.known import Known
+from console.pages.platform import of_target, open_changes_of, read_comparison
+from console.reports.evidence import criteria, is_present
+from console.web.visit import SignedIn, Visit
+from mlplatform_client.models.comparisons import DisagreementList
+
+router = APIRouter()
+ROWS = 20
+HISTORY_AGE = timedelta(seconds=5)
+
+
+@router.get("/use-cases/{use_case}/comparison")
+async def comparison(
+    visit: SignedIn,
+    use_case: str,
+    environment: str = "production",
+    cursor: str | None = None,
+) -> Response:
+    """Show the evidence, as it grew, and the records on which the two releases disagree."""
+    await visit.check(use_case, environment)
+    place = (use_case, environment)
+    states, latest, history, changes, differing = await asyncio.gather(
+        visit.read("states", visit.api.releases.states),
+        read_comparison(visit, *place),
+        visit.read(
+            f"evidence {use_case} {environment}",
+            lambda: visit.api.comparisons.history(*place),
+            HISTORY_AGE,
+        ),
+        visit.read(f"open-changes {use_case}", lambda: open_changes_of(visit, use_case)),
+        _disagreements(visit, use_case, environment, cursor),
+    )
+    found, state = latest.value, of_target(states, use_case, environment)
+    waiting = [one for one in changes.value or [] if one.request.environment == environment]
+    return await visit.use_case_page(
+        "comparison.html",
+        "Live comparison",
+        use_case,
+        environment=environment,
+        live=True,
+        states=states,
+        state=state,
+        latest=latest,
+        comparison=found,
+        present=is_present(found, state) if found else None,
+        criteria=criteria(found, history.value) if found else [],
+        points=list(reversed(history.value.points)) if history.value else [],
+        waiting=waiting,
+        differing=differing,
+        first=cursor is None,
+        change_url=change_url,
+    )
+
+
+async def _disagreements(
+    visit: Visit, use_case: str, environment: str, cursor: str | None
+) -> Known[DisagreementList] | None:
+    """Return a page of records, `None` for a role that may not see records."""
+    if not visit.session.may("operator"):
+        return None
+    listed = visit.api.comparisons.disagreements(use_case, environment, page_size=ROWS)
+    name = f"disagreements {use_case} {environment} {cursor}"
+    return await visit.read(name, lambda: listed.page(cursor), keep=cursor is None)

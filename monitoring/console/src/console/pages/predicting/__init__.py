@@ -1,0 +1,1 @@
+"""Logged predictions, and records that a person tries."""

@@ -1,0 +1,133 @@
+"""Quality and drift of a use case over time."""
+
+import asyncio
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from console.gateway.known import Known
+from console.pages.platform import of_target
+from console.reports.drift import DriftOverTime, drift_history
+from console.reports.marks import change_marks, drift_alarms, newest, quality_alarms
+from console.reports.quality import METHODS, QualityOverTime, period, quality_history
+from console.web.errors import PageNotFound
+from console.web.values import iso, parsed
+from console.web.visit import SignedIn, Visit
+from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.drift import DriftReport
+from mlplatform_client.models.quality import QualityReport
+
+router = APIRouter()
+REPORTS = 100
+REPORTS_AGE = timedelta(seconds=30)
+CHANGES = 50
+CHANGES_AGE = timedelta(seconds=5)
+
+
+@router.get("/use-cases/{use_case}/quality")
+async def quality(
+    visit: SignedIn,
+    use_case: str,
+    environment: str = "production",
+    metric: str = "",
+    slice: str = "",  # noqa: A002 - name of the query
+    to: str = "",
+) -> Response:
+    """Show the quality and the drift of the stable release, until now or until a time."""
+    end = _time(to)
+    await visit.check(use_case, environment)
+    states = await visit.read("states", visit.api.releases.states)
+    quality_reports, drift_reports, changes = await asyncio.gather(
+        _quality(visit, use_case, environment, end),
+        _drift(visit, use_case, environment, end),
+        _changes(visit, use_case, environment),
+    )
+    drift = drift_history(drift_reports.value or [])
+    marks = newest(
+        [
+            *change_marks(changes.value or []),
+            *drift_alarms(drift.reports),
+            *quality_alarms(one for one in quality_reports.value or [] if one.role == "stable"),
+        ]
+    )
+    history = quality_history(quality_reports.value or [], metric, slice, marks)
+    return await visit.use_case_page(
+        "quality.html",
+        "Quality and drift",
+        use_case,
+        environment=environment,
+        quality_reports=quality_reports,
+        drift_reports=drift_reports,
+        history=history,
+        drift=drift,
+        state=of_target(states, use_case, environment),
+        states=states,
+        earlier=_earlier(visit, history, drift),
+        past=end,
+        methods=METHODS,
+        period=period,
+        query=_query(use_case, environment, end),
+    )
+
+
+def _time(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return parsed(text)
+    except ValueError:
+        raise PageNotFound(f"to={text!r:.80} is not a time.") from None
+
+
+async def _quality(
+    visit: Visit, use_case: str, environment: str, end: datetime | None
+) -> Known[list[QualityReport]]:
+    async def read() -> list[QualityReport]:
+        listed = visit.api.reports.quality(
+            use_case, environment=environment, end=end, page_size=REPORTS
+        )
+        return (await listed.page()).reports
+
+    age = REPORTS_AGE if end is None else timedelta(0)
+    name = f"quality over time {use_case} {environment} until {end}"
+    return await visit.read(name, read, age, keep=end is None)
+
+
+async def _drift(
+    visit: Visit, use_case: str, environment: str, end: datetime | None
+) -> Known[list[DriftReport]]:
+    async def read() -> list[DriftReport]:
+        listed = visit.api.reports.drift(
+            use_case, environment=environment, end=end, page_size=REPORTS
+        )
+        return (await listed.page()).reports
+
+    age = REPORTS_AGE if end is None else timedelta(0)
+    name = f"drift over time {use_case} {environment} until {end}"
+    return await visit.read(name, read, age, keep=end is None)
+
+
+async def _changes(visit: Visit, use_case: str, environment: str) -> Known[list[ChangeDocument]]:
+    async def read() -> list[ChangeDocument]:
+        listed = visit.api.changes.list(
+            use_case=use_case, environment=environment, status="applied", page_size=CHANGES
+        )
+        return (await listed.page()).changes
+
+    return await visit.read(f"applied {use_case} {environment}", read, CHANGES_AGE)
+
+
+def _earlier(visit: Visit, history: QualityOverTime, drift: DriftOverTime) -> str:
+    """Return the link to the windows before those that are shown, empty if there are none."""
+    starts = [parsed(row.report.start) for row in history.rows[-1:]]
+    starts += [parsed(one.start) for one in drift.reports[-1:]]
+    if not starts:
+        return ""
+    return f"?{urlencode(visit.query(to=iso(max(starts) - timedelta(seconds=1))))}"
+
+
+def _query(use_case: str, environment: str, end: datetime | None) -> str:
+    given = {"use_case": use_case, "environment": environment, "limit": str(REPORTS)}
+    return urlencode(given | ({"to": iso(end)} if end else {}))

@@ -1,0 +1,118 @@
+"""The page of a use case: what serves, since when and by whom, what was live when, its actions."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from console.gateway.known import Known
+from console.pages.platform import of_target, open_changes_of, read_comparison
+from console.web.problems import gateway_problem
+from console.web.visit import SignedIn, Visit
+from mlplatform_client.errors import APIStatusError
+from mlplatform_client.models.changes import LedgerEntry, UseCaseReleases
+
+router = APIRouter()
+HISTORY = 20
+PRODUCTION = "production"
+
+
+@dataclass(frozen=True)
+class Period:
+    """A time in which one release was stable; `until` is `None` for the present one."""
+
+    release_id: str
+    since: datetime
+    until: datetime | None
+    entry: LedgerEntry
+
+
+@router.get("/use-cases/{use_case}")
+async def serving(
+    visit: SignedIn,
+    use_case: str,
+    environment: str = PRODUCTION,
+    cursor: str | None = None,
+    at: str = "",
+) -> Response:
+    """Show one environment of a use case; with `at` what was live then."""
+    await visit.check(use_case, environment)
+    api = visit.api
+    described, drift, quality, traffic, changes, comparison = await asyncio.gather(
+        describe(visit, use_case, cursor),
+        visit.read(f"drift {use_case}", lambda: api.metrics.drift(use_case)),
+        visit.read(f"quality {use_case}", lambda: api.metrics.quality(use_case)),
+        visit.read(f"traffic {use_case}", lambda: api.operations.traffic(use_case)),
+        visit.read(f"open-changes {use_case}", lambda: open_changes_of(visit, use_case)),
+        read_comparison(visit, use_case, environment),
+    )
+    found = described.value
+    served, problem = await _served_at(visit, use_case, at)
+    return await visit.use_case_page(
+        "serving_page.html",
+        await visit.title(use_case),
+        use_case,
+        environment=environment,
+        live=True,
+        described=described,
+        state=found.states.get(environment) if found else None,
+        periods=list(_periods(found.history if found else [], environment)),
+        drift=drift,
+        quality=quality,
+        traffic=traffic,
+        of_target=of_target,
+        comparison=comparison,
+        changes=changes,
+        first=cursor is None,
+        at=at,
+        served=served,
+        problem=problem,
+    )
+
+
+async def describe(
+    visit: Visit, use_case: str, cursor: str | None = None, releases_cursor: str | None = None
+) -> Known[UseCaseReleases]:
+    """Return states, releases and a page of the history of a use case."""
+    name = f"releases {use_case} {cursor or ''} {releases_cursor or ''}"
+    return await visit.read(
+        name,
+        lambda: visit.api.releases.describe(
+            use_case, page_size=HISTORY, cursor=cursor, releases_cursor=releases_cursor
+        ),
+    )
+
+
+async def _served_at(visit: Visit, use_case: str, at: str) -> tuple[object, object]:
+    """Return what served at a time, in UTC where it has no zone, or why that cannot be said."""
+    if not at:
+        return None, None
+    text = at
+    try:
+        time = datetime.fromisoformat(at)
+        text = (time if time.tzinfo else time.replace(tzinfo=UTC)).isoformat()
+    except ValueError:
+        pass  # the gateway says what is wrong with it
+    try:
+        return await visit.api.releases.served_at(use_case, text), None
+    except APIStatusError as error:
+        return None, gateway_problem(error)
+
+
+def _periods(history: Sequence[LedgerEntry], environment: str) -> Iterator[Period]:
+    """Yield when each release was stable, from the present one, as far as `history` goes."""
+    until: datetime | None = None
+    mine = [
+        one
+        for one in history
+        if one.change.environment == environment and one.change.status == "applied"
+    ]
+    for entry in mine:
+        change = entry.change
+        release = change.to_state.stable
+        if release is not None and release != change.from_state.stable:
+            yield Period(release, entry.time, until, entry)
+            until = entry.time

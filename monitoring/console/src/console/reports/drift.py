@@ -1,0 +1,125 @@
+"""Drift over time: two statements a window, and its columns."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from console.charts import ShareBar, Strip, TimeScale, share_bars, strip, time_scale
+from console.reports.quality import LEAST_WINDOWS, SHOWN_WINDOWS
+from console.web.values import parsed
+from mlplatform_client.models.drift import ColumnDrift, DriftReport
+
+MOST_COLUMNS = 12
+MOST_DISTRIBUTIONS = 4
+STATEMENTS = {True: "yes", False: "no", None: "unknown"}
+
+
+@dataclass(frozen=True)
+class ColumnOverTime:
+    """A column over the windows; `latest` is the one of the newest, `None` where it is missing."""
+
+    name: str
+    strip: Strip
+    windows: int
+    moved: int
+    latest: ColumnDrift | None
+
+    @property
+    def label(self) -> str:
+        """The strip in words."""
+        return f"{self.name}: moved in {self.moved} of {self.windows} windows"
+
+
+@dataclass(frozen=True)
+class MovedColumn:
+    """A column that moved in the newest window: its distributions, where the report has them."""
+
+    column: ColumnDrift
+    bars: Sequence[ShareBar]
+
+
+@dataclass(frozen=True)
+class DriftOverTime:
+    """What the page shows; `reports` are those of the stable release, the newest first.
+
+    `columns` are those that moved in most windows; `others` moved as well. `quiet` ones did not.
+    `moved` are the distributions of those that moved most in the newest window.
+    """
+
+    reports: Sequence[DriftReport]
+    times: TimeScale | None
+    drifted: Strip | None
+    harmful: Strip | None
+    columns: Sequence[ColumnOverTime]
+    others: Sequence[str]
+    quiet: Sequence[str]
+    unmeasured: Sequence[str]
+    moved: Sequence[MovedColumn]
+
+    @property
+    def latest(self) -> DriftReport | None:
+        """The newest report."""
+        return self.reports[0] if self.reports else None
+
+
+def drift_history(reports: Sequence[DriftReport]) -> DriftOverTime:
+    """Return the history of the stable release from the reports, the newest first."""
+    shown = [one for one in reports if one.role in {"stable", None}][:SHOWN_WINDOWS]
+    if not shown:
+        return DriftOverTime((), None, None, None, (), (), (), (), ())
+    first, last = shown[-1], shown[0]
+    step = parsed(last.end) - parsed(last.start)
+    times = time_scale(parsed(first.start), parsed(last.end), LEAST_WINDOWS * step)
+    histories = [_column(name, shown, times) for name in _names(shown)]
+    moved = sorted((one for one in histories if one.moved), key=lambda one: -one.moved)
+    changed = sorted((c for c in last.columns if c.drifted), key=lambda c: -(c.psi or 0))
+    return DriftOverTime(
+        reports=shown,
+        times=times,
+        drifted=_statements(shown, "drifted", times),
+        harmful=_statements(shown, "harmful", times),
+        columns=moved[:MOST_COLUMNS],
+        others=[one.name for one in moved[MOST_COLUMNS:]],
+        quiet=[one.name for one in histories if not one.moved and one.windows],
+        unmeasured=[one.name for one in histories if not one.windows],
+        moved=[MovedColumn(c, _bars(c)) for c in changed[:MOST_DISTRIBUTIONS]],
+    )
+
+
+def _names(reports: Iterable[DriftReport]) -> Sequence[str]:
+    return list(dict.fromkeys(c.column for one in reports for c in one.columns))
+
+
+def _statements(reports: Sequence[DriftReport], name: str, times: TimeScale) -> Strip:
+    return strip(
+        (
+            (parsed(one.start), parsed(one.end), f"{name}-{STATEMENTS[getattr(one, name)]}")
+            for one in reversed(reports)
+        ),
+        times,
+    )
+
+
+def _column(name: str, reports: Sequence[DriftReport], times: TimeScale) -> ColumnOverTime:
+    found = [
+        (one, column)
+        for one in reversed(reports)
+        for column in one.columns
+        if column.column == name
+    ]
+    states = ((parsed(one.start), parsed(one.end), str(c.verdict)) for one, c in found)
+    verdicts = [c.verdict for _, c in found]
+    last = found[-1] if found and found[-1][0] is reports[0] else None
+    return ColumnOverTime(
+        name=name,
+        strip=strip(states, times),
+        windows=sum(one != "insufficient-data" for one in verdicts),
+        moved=sum(one in {"drift", "warning"} for one in verdicts),
+        latest=last[1] if last else None,
+    )
+
+
+def _bars(column: ColumnDrift) -> Sequence[ShareBar]:
+    bins, before, now = column.bins, column.baseline_counts, column.counts
+    if not bins or not before or not now or not len(bins) == len(before) == len(now):
+        return ()
+    return share_bars(bins, before, now)

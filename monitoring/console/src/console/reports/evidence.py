@@ -1,0 +1,97 @@
+"""The evidence about a canary or shadow: each criterion now, and as it grew."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from console.charts import Limit, Reading, TimePlot, time_plot, time_scale
+from console.web.values import number, parsed
+from mlplatform_client.models.comparisons import (
+    Comparison,
+    CriterionResult,
+    EvidenceHistory,
+    EvidenceInterval,
+)
+from mlplatform_client.models.releases import EnvironmentState
+
+CRITERIA = {
+    "errors": "Errors: share of failed answers",
+    "latency_p50": "Latency: share of answers slower than stable's median",
+    "latency_p95": "Latency: share of answers slower than stable's 95th percentile",
+    "outputs": "Agreement: mean difference of the answers to the same records",
+    "quality": "Quality: mean loss, from labels",
+}
+"""What each criterion compares, in words; all are differences, and more is worse."""
+MARGINS, ROOM = 6.0, 1.3
+"""How far a chart reaches, in margins, or beyond the newest interval."""
+
+
+@dataclass(frozen=True)
+class CriterionView:
+    """A criterion: its result, and the parts of its bar in percent from -reach to +reach."""
+
+    result: CriterionResult
+    title: str
+    reach: float
+    plot: TimePlot | None
+
+    def at(self, value: float) -> float:
+        """Return the position of a difference in percent from the left."""
+        inside = min(max(value, -self.reach), self.reach)
+        return round(50 + 50 * inside / self.reach, 2)
+
+
+def criteria(comparison: Comparison, history: EvidenceHistory | None) -> Sequence[CriterionView]:
+    """Return the criteria of a comparison, each with its chart if there is a history of it."""
+    same = history is not None and (
+        (history.change_id, history.stable_release)
+        == (comparison.change_id, comparison.stable_release)
+    )
+    return [_view(one, history if same else None) for one in comparison.criteria]
+
+
+def is_present(comparison: Comparison, state: EnvironmentState | None) -> bool | None:
+    """Return whether the candidate still has its role; `None` where that is unknown."""
+    if state is None:
+        return None
+    found = {"canary": state.state.canary, "shadow": state.state.shadow}.get(comparison.role)
+    return found is not None and found.release_id == comparison.candidate_release
+
+
+def _view(result: CriterionResult, history: EvidenceHistory | None) -> CriterionView:
+    ends = [abs(v) for v in (result.lower, result.upper, result.estimate) if v is not None]
+    reach = max([MARGINS * result.margin, *(ROOM * one for one in ends)]) or 1.0
+    title = CRITERIA.get(result.name, result.name.replace("_", " "))
+    return CriterionView(result, title, reach, _plot(result, reach, history) if history else None)
+
+
+def _plot(result: CriterionResult, reach: float, history: EvidenceHistory) -> TimePlot | None:
+    readings = list(_readings(result.name, history))
+    if not readings:
+        return None
+    start, end = parsed(history.started), readings[-1].end
+    return time_plot(
+        readings,
+        time_scale(start, end, timedelta(minutes=1)),
+        limits=[Limit(result.margin, f"margin {result.margin:g}"), Limit(0.0, "", "axis")],
+        lowest=-reach,
+        highest=reach,
+        step=max(end - start, timedelta(minutes=1)),
+    )
+
+
+def _readings(name: str, history: EvidenceHistory) -> Iterator[Reading]:
+    for point in history.points:
+        found = next((one for one in point.criteria if one.name == name), None)
+        if found is not None:
+            time = parsed(point.updated)
+            yield Reading(
+                time, time, found.estimate, found.lower, found.upper, text=_words(time, found)
+            )
+
+
+def _words(time: datetime, one: EvidenceInterval) -> str:
+    where = f"{time:%d %b %H:%M:%S} UTC, {one.candidate_records:,} records"
+    if one.estimate is None:
+        return f"{where}: unknown"
+    return f"{where}: {number(one.estimate)} [{number(one.lower)}, {number(one.upper)}]"

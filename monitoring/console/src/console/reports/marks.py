@@ -1,0 +1,76 @@
+"""What is marked on a chart over time: changes of what serves, and alarms of the reports."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from console.charts import Mark
+from console.web.values import parsed, words
+from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.drift import DriftReport
+from mlplatform_client.models.quality import QualityReport
+
+MOST_MARKS = 12
+MOST_ALARMS = 3
+
+
+def change_marks(changes: Iterable[ChangeDocument]) -> Iterator[Mark]:
+    """Yield the changes that were applied."""
+    for one in changes:
+        request = one.request
+        if one.status != "applied":
+            continue
+        percent = f" at {request.percent} %" if request.percent else ""
+        release = f" of {request.release_id[:8]}" if request.release_id else ""
+        yield Mark(
+            parsed(request.created_at),
+            "info",
+            f"{words(request.action)}{release}{percent}",
+            f"/changes/{request.change_id}",
+            f"by {request.actor}: {request.reason}",
+        )
+
+
+def drift_alarms(reports: Iterable[DriftReport]) -> Iterator[Mark]:
+    """Yield the windows whose drift report raised an alarm."""
+    for one in reports:
+        if one.harmful:
+            yield _alarm(one, "bad", "harmful", "; ".join(one.harm))
+        elif one.drifted or one.alarms:
+            kind = "drifted" if one.drifted else "warning"
+            yield _alarm(one, "warn", kind, alarms_in_words(one.alarms))
+
+
+def quality_alarms(reports: Iterable[QualityReport]) -> Iterator[Mark]:
+    """Yield the windows in which a release was below its gate."""
+    for one in reports:
+        if one.verdict == "below-gate":
+            yield _alarm(one, "bad", "below its gate")
+
+
+def newest(marks: Iterable[Mark]) -> Sequence[Mark]:
+    """Return the newest marks, oldest first; of an alarm that goes on only its beginning."""
+    kept: list[Mark] = []
+    last: dict[str, Mark] = {}
+    for one in sorted(marks, key=lambda mark: mark.time):
+        before = last.get(one.text)
+        last[one.text] = one
+        goes_on = before is not None and one.start is not None and before.time >= one.start
+        if not goes_on:
+            kept.append(one)
+    return kept[-MOST_MARKS:]
+
+
+def alarms_in_words(alarms: Sequence[str]) -> str:
+    """Return some of the alarms of a report in words, and how many more there are."""
+    named = ", ".join(map(alarm_words, alarms[:MOST_ALARMS]))
+    more = len(alarms) - MOST_ALARMS
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def alarm_words(alarm: str) -> str:
+    """Return an alarm of a drift report in words: `drift:sender` is "drift in sender"."""
+    kind, _, name = alarm.partition(":")
+    return f"{words(kind)} in {name}" if name else words(kind)
+
+
+def _alarm(report: DriftReport | QualityReport, tone: str, text: str, by: str = "") -> Mark:
+    return Mark(parsed(report.end), tone, text, by=by, start=parsed(report.start))

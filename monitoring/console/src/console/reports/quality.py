@@ -1,0 +1,161 @@
+"""The quality of the stable release over time, by slice, and that of its candidates."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from console.charts import Limit, Mark, Reading, TimePlot, time_plot, time_scale
+from console.web.values import number, parsed
+from mlplatform_client.models.quality import MetricQuality, QualityEstimate, QualityReport
+from platform_core.contracts.tasks import ERROR_METRICS
+
+METHODS = {
+    "labels": "from labels",
+    "prediction-powered": "from labels and predictions",
+    "estimated": "estimated without labels",
+    "not-enough": "not enough",
+}
+"""Where a value comes from, in words."""
+UNBOUNDED = frozenset({"mae", "rmse", "r2"})
+SHOWN_WINDOWS = 36
+LEAST_WINDOWS = 6
+
+
+@dataclass(frozen=True)
+class QualityRow:
+    """One window in the table under the chart; `value` is `None` if the metric is missing."""
+
+    report: QualityReport
+    value: MetricQuality | None
+
+
+@dataclass(frozen=True)
+class QualityOverTime:
+    """What the page shows: `rows` from the newest window, of the stable release.
+
+    `metrics` and `slices` can be chosen; `metric` and `slice` are. `candidates` are the newest
+    reports of a canary and a shadow.
+    """
+
+    metrics: Sequence[str]
+    slices: Sequence[str]
+    metric: str
+    slice: str
+    gate: QualityEstimate | None
+    rows: Sequence[QualityRow]
+    plot: TimePlot | None
+    candidates: Sequence[QualityReport]
+
+    @property
+    def latest(self) -> QualityReport | None:
+        """The newest report of the stable release."""
+        return self.rows[0].report if self.rows else None
+
+    @property
+    def latest_value(self) -> MetricQuality | None:
+        """The chosen metric in the newest window."""
+        return self.rows[0].value if self.rows else None
+
+
+def quality_history(
+    reports: Sequence[QualityReport], metric: str, slice_name: str, marks: Sequence[Mark]
+) -> QualityOverTime:
+    """Return the history of a metric from the reports, the newest first.
+
+    The metric is that of the first gate if `metric` is none that was measured.
+    """
+    stable = [one for one in reports if one.role == "stable"][:SHOWN_WINDOWS]
+    names = _metric_names(stable)
+    slices = sorted({f"{s.kind}={s.name}" for one in stable for s in one.slices})
+    slice_name = slice_name if slice_name in slices else ""
+    metric = metric if metric in names else (names[0] if names else "")
+    rows = [QualityRow(one, metric_of(one, metric, slice_name)) for one in stable]
+    gate = _gate(stable, metric, slice_name)
+    return QualityOverTime(
+        metrics=names,
+        slices=slices,
+        metric=metric,
+        slice=slice_name,
+        gate=gate,
+        rows=rows,
+        plot=_plot(rows, metric, gate, marks) if rows else None,
+        candidates=_candidates(reports),
+    )
+
+
+def metric_of(report: QualityReport, metric: str, slice_name: str) -> MetricQuality | None:
+    """Return a metric of all rows of the window, or of one slice `<kind>=<name>`."""
+    metrics: Iterable[MetricQuality] = () if slice_name else report.metrics
+    for one in report.slices if slice_name else ():
+        if f"{one.kind}={one.name}" == slice_name:
+            metrics = one.metrics
+    return next((one for one in metrics if one.metric == metric), None)
+
+
+def period(start: datetime, end: datetime) -> str:
+    """Return a window in words, in UTC."""
+    first, last = parsed(start), parsed(end)
+    until = f"{last:%H:%M}" if last - first <= timedelta(days=1) else f"{last:%d %b %H:%M}"
+    return f"{first:%d %b %H:%M} to {until} UTC"
+
+
+def in_words(report: QualityReport, value: MetricQuality | None) -> str:
+    """Return a value with its window, interval and source as text."""
+    where = period(report.start, report.end)
+    if value is None or value.estimate is None:
+        needed = f", {value.needed:,} more labels needed" if value and value.needed else ""
+        return f"{where}: not enough{needed}"
+    interval = f" [{number(value.low)}, {number(value.high)}]" if value.low is not None else ""
+    labels = f"{value.labelled:,} of {value.rows:,} labelled"
+    method = METHODS.get(value.method, value.method)
+    return f"{where}: {number(value.estimate)}{interval}, {method}, {labels}"
+
+
+def _metric_names(reports: Sequence[QualityReport]) -> list[str]:
+    """Return the metrics of the reports, those of gates first."""
+    gates = [gate.metric for one in reports for gate in one.gates]
+    measured = [value.metric for one in reports for value in one.metrics]
+    return list(dict.fromkeys([*gates, *measured]))
+
+
+def _gate(reports: Sequence[QualityReport], metric: str, slice_name: str) -> QualityEstimate | None:
+    found = (
+        gate
+        for one in reports
+        for gate in one.gates
+        if (gate.metric, gate.slice) == (metric, slice_name)
+    )
+    return next(found, None)
+
+
+def _plot(
+    rows: Sequence[QualityRow], metric: str, gate: QualityEstimate | None, marks: Sequence[Mark]
+) -> TimePlot:
+    readings = [_reading(one) for one in reversed(rows)]
+    step = readings[-1].end - readings[-1].start
+    times = time_scale(readings[0].start, readings[-1].end, LEAST_WINDOWS * step)
+    least = "at most" if metric in ERROR_METRICS else "at least"
+    limits = [Limit(gate.limit, f"gate: {least} {gate.limit:g}")] if gate else []
+    bounded = metric not in UNBOUNDED
+    ends = {"lowest": 0.0, "highest": 1.0} if bounded else {}
+    return time_plot(readings, times, limits=limits, marks=marks, step=step, **ends)
+
+
+def _reading(row: QualityRow) -> Reading:
+    report, value = row.report, row.value
+    return Reading(
+        parsed(report.start),
+        parsed(report.end),
+        value.estimate if value else None,
+        value.low if value else None,
+        value.high if value else None,
+        estimated=value is not None and value.method == "estimated",
+        group=report.release_id or "",
+        text=in_words(report, value),
+    )
+
+
+def _candidates(reports: Sequence[QualityReport]) -> list[QualityReport]:
+    """Return the newest report of each candidate whose window is the newest one."""
+    end = reports[0].end if reports else None
+    return [one for one in reports if one.role != "stable" and one.end == end]

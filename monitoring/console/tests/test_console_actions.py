@@ -1,0 +1,217 @@
+"""Changing what serves: the confirmation, one change per form, stale forms, roles, decisions."""
+
+import html
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from console_world import HOSTILE, NOON
+
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.serving_state import Canary, ServingState
+
+PRODUCTION = "/use-cases/spam/production/change"
+HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+CLICKS = """() => {
+    const button = document.querySelector("form[method=post][action^='/use-cases'] button");
+    for (let click = 0; click < 10000; click++) button.click();
+}"""
+FORM = re.compile(r'<form method="post" action="/use-cases.*?</form>', re.DOTALL)
+
+
+def form(browser, query: str = "?action=promote") -> dict[str, str]:
+    """Return the hidden fields of the form of a change."""
+    found = FORM.search(browser.page(PRODUCTION + query))
+    assert found
+    return {name: html.unescape(value) for name, value in HIDDEN.findall(found[0])}
+
+
+def recorded(world) -> list[str]:
+    return world.changes.ids()
+
+
+@pytest.fixture
+def restored(world):
+    """Put the serving state of spam back after a test that changes it."""
+    state = world.state("spam", Environment.PRODUCTION)
+    yield
+    world.serve("spam", Environment.PRODUCTION, state, Action.CANARY, NOON)
+
+
+def test_the_confirmation_shows_what_serves_and_the_evidence(browser, world):
+    page = browser("admin").page(f"{PRODUCTION}?action=promote")
+    shown = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    assert "Live comparison of the canary" in shown
+    assert "1,234" in shown
+    assert world.releases["spam"][1].id[:8] in shown
+    assert "minimum" in shown
+    assert "<script>alert" not in page
+
+
+def test_a_form_that_is_sent_often_requests_one_change(browser, world):
+    one = browser("admin")
+    before = recorded(world)
+    fields = {**form(one), "reason": "the canary is better"}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: one.client.post(PRODUCTION, data=fields), range(40)))
+    assert {answer.status_code for answer in answers} == {303}
+    (change,) = set(recorded(world)) - set(before)
+    assert {answer.headers["location"] for answer in answers} == {f"/changes/{change}"}
+    request = world.changes.get(change).request
+    assert (request.action, request.release_id) == ("promote", world.releases["spam"][1].id)
+    assert (request.actor, request.reason) == ("test-admin", "the canary is better")
+    assert request.expected_state == world.state("spam", Environment.PRODUCTION)
+
+
+def test_a_stale_form_is_refused_with_what_changed(browser, world, restored):
+    one = browser("admin")
+    fields = {**form(one, "?action=abort"), "reason": "too slow"}
+    before, state = recorded(world), world.state("spam", Environment.PRODUCTION)
+    canary = Canary(release_id=state.canary.release_id, percent=60, change_id="b" * 32)
+    world.serve(
+        "spam", Environment.PRODUCTION, ServingState(stable=state.stable, canary=canary), at=NOON
+    )
+    refused = one.client.post(PRODUCTION, data=fields)
+    assert refused.status_code == 409
+    shown = html.unescape(refused.text)
+    assert "the state is another one by now" in shown
+    assert f"canary is {canary.release_id} at 60 %, expected {canary.release_id} at 10 %" in shown
+    assert "too slow" in refused.text  # what was typed is kept
+    assert recorded(world) == before
+    again = {name: html.unescape(v) for name, v in HIDDEN.findall(FORM.search(refused.text)[0])}
+    assert '"percent":60' in again["expected_state"]
+    assert again["idempotency_key"] != fields["idempotency_key"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "says"),
+    [
+        ({"reason": ""}, 422, "reason"),
+        ({"reason": "x" * 1001}, 422, "reason"),
+        ({"action": "canary", "percent": "33.3", "reason": "r"}, 422, "not a whole number"),
+        ({"action": "canary", "percent": "100", "reason": "r"}, 422, "from 1 to 99"),
+        ({"action": "canary", "percent": "0", "reason": "r"}, 422, "percent"),
+        ({"release_id": "f" * 32, "reason": "r"}, 404, "there is no release"),
+        ({"expected_state": "{", "reason": "r"}, 422, "Not valid"),
+        ({"action": "explode", "reason": "r"}, 404, "explode"),
+    ],
+)
+def test_a_form_that_is_not_valid_changes_nothing(browser, world, changed, status, says):
+    one = browser("admin")
+    before = recorded(world)
+    refused = one.client.post(PRODUCTION, data={**form(one), **changed})
+    assert refused.status_code == status
+    assert says in html.unescape(refused.text)
+    assert recorded(world) == before
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_who_is_no_admin_sees_no_action_and_cannot_act_by_request(browser, world, role):
+    one, admin = browser(role), browser("admin")
+    for path in ("/use-cases/spam", f"/changes/{world.suggestion}"):
+        assert "<textarea" not in one.page(path)
+        assert "/change?action" not in one.page(path).replace(
+            "/production/change?action=promote", ""
+        )
+    assert one.get(PRODUCTION).status_code == 403
+    before = recorded(world)
+    stolen = {**form(admin), "reason": "r"}
+    stolen["csrf"] = one.csrf()
+    refused = one.client.post(PRODUCTION, data=stolen)
+    assert refused.status_code == 403
+    assert "Your API key may not do this" in refused.text
+    decided = one.post(f"/changes/{world.suggestion}/approve", {"reason": "r"})
+    assert decided.status_code == 403
+    assert recorded(world) == before
+
+
+def test_a_suggestion_shows_its_evidence_and_is_approved_once(browser, world):
+    change = world.request(
+        Action.CANARY, NOON, release_id=world.releases["spam"][1].id, percent=5, approvals=1,
+        evidence={"verdict": "better", "report": {"rows": 2000, "detail": HOSTILE, "page": None}},
+    )  # fmt: skip
+    one = browser("admin")
+    page = one.page(f"/changes/{change}")
+    shown = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
+    assert "verdict better" in shown
+    assert "rows 2,000" in shown
+    assert HOSTILE in shown
+    assert "waits for 1 more approval" in shown
+    done = one.post(f"/changes/{change}/approve", {"reason": "looks good"})
+    assert done.headers["location"] == f"/changes/{change}"
+    assert world.changes.get(change).status == "requested"
+    late = one.post(f"/changes/{change}/approve", {"reason": "again"})
+    assert late.status_code == 409
+    assert "only a suggested one can be approved" in html.unescape(late.text)
+
+
+def test_a_suggestion_is_rejected_with_a_reason(browser, world):
+    change = world.request(Action.ABORT, NOON, approvals=1)
+    one = browser("admin")
+    empty = one.post(f"/changes/{change}/reject", {"reason": ""})
+    assert empty.status_code == 422
+    assert world.changes.get(change).status == "suggested"
+    assert one.post(f"/changes/{change}/reject", {"reason": "not now"}).status_code == 303
+    assert world.changes.get(change).status == "rejected"
+    assert "not now" in one.page(f"/changes/{change}")
+
+
+def test_a_failed_change_says_why(browser, world):
+    page = browser("viewer").page(f"/changes/{world.failed}")
+    assert "no service became ready" in page
+    assert "<script>alert" not in page
+
+
+def test_changes_are_filtered_and_paged(browser, world):
+    one = browser("viewer")
+    failed = one.page("/changes?status=failed")
+    assert world.failed in failed
+    assert world.suggestion not in failed
+    assert world.failed not in one.page("/changes?use_case=iris")
+    assert one.get("/changes?status=nonsense").status_code in (400, 422)
+    for number in range(30):
+        world.request(Action.ABORT, NOON - timedelta(days=2, minutes=number), reason=f"n{number}")
+    first = one.page("/changes")
+    after = re.search(r'href="(/changes\?[^"]*cursor=[^"]+)"', first)
+    assert after
+    assert world.changes.ids()[-1] in one.page(html.unescape(after[1]))
+
+
+def test_a_change_that_does_not_exist_is_404(browser):
+    missing = browser("viewer").get("/changes/ffffffff")
+    assert missing.status_code == 404
+    assert "there is no change" in html.unescape(missing.text)
+
+
+def test_10000_clicks_in_a_browser_make_one_promotion(open_page, world):
+    before = recorded(world)
+    page = open_page(f"{PRODUCTION}?action=promote")
+    page.fill("#reason", "10,000 clicks")
+    page.evaluate(CLICKS)
+    page.wait_for_url("**/changes/*")
+    assert len(set(recorded(world)) - set(before)) == 1
+
+
+def test_the_page_of_a_change_follows_its_progress(open_page, world):
+    change = world.request(Action.ABORT, NOON, use_case="iris", reason="too slow")
+    page = open_page(f"/changes/{change}")
+    assert "waits for the release controller" in page.inner_text("#progress")
+    world.changes.begin_step(change, "ending the canary")
+    page.wait_for_selector("#progress >> text=ending the canary")
+    state = world.state("iris", Environment.PRODUCTION)
+    ended = Change(
+        change_id=change,
+        use_case="iris",
+        environment=Environment.PRODUCTION,
+        action=Action.ABORT,
+        actor="policy",
+        reason="too slow",
+        from_state=state,
+        to_state=ServingState(stable=state.stable),
+        status=ChangeStatus.APPLIED,
+    )
+    world.changes.finish(ended)
+    page.wait_for_selector("#progress .badge >> text=applied")
+    page.wait_for_selector("#status >> text=applied", state="attached")
