@@ -21,12 +21,8 @@ INSTALLED = SUPPORT / "installed_rents"
 
 
 def install_regression(home: Path) -> dict[str, str]:
-    """Return the settings with which all programs of a stack find the regression, and what is
-    installed later in the last folder of `PYTHONPATH`.
-    """
-    later = home.with_name(f"{home.name}-installed")
-    later.mkdir()
-    path = os.pathsep.join(map(str, (SUPPORT, INSTALLED, later)))
+    """Return the settings with which all programs of a stack find the regression."""
+    path = os.pathsep.join(map(str, (SUPPORT, INSTALLED)))
     config = home.with_name(f"{home.name}.env")
     config.write_text(f"{CONFIG.read_text()}\nPYTHONPATH={path}\n")
     return {"PLATFORM_CONFIG": str(config), "PYTHONPATH": path}
