@@ -75,7 +75,9 @@ def assert_isolated(response):
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert response.headers["x-content-type-options"] == "nosniff"
     policy = response.headers["content-security-policy"]
-    assert policy.startswith("sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    assert policy.startswith(
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    )
 
 
 def test_a_data_report_is_linked_and_can_do_nothing(answering, browser):
