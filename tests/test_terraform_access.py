@@ -73,6 +73,7 @@ NEEDED = [
     ("api-gateway", "read", QUALITY),
     ("api-gateway", "read", RUN),
     ("api-gateway", "read", f"{RELEASE}/model_card.json"),
+    ("api-gateway", "read", f"{RELEASE}/model_card.html"),
     ("api-gateway", "read", COMPARISON),
     ("api-gateway", "read", DRILL_REPORT),
     ("api-gateway", "read", CHANGE),

@@ -135,7 +135,7 @@ def test_data_without_a_report_are_not_called_free_of_leaks() -> None:
     data = given.data.model_copy(update={"warnings": None})
     read = text(page_of(given.model_copy(update={"data": data}), found))
     assert "the data was not checked for leaks" in read
-    assert "found nothing to warn of" not in read
+    assert "The data report has no warnings" not in read
 
 
 def test_the_card_survives_its_json() -> None:
@@ -171,7 +171,7 @@ def test_the_card_shows_the_figures_of_sources_never_seen():
         ),
     )
     page = page_of(card(found, unseen=unseen), found).decode()
-    assert "On a source never seen" in page
+    assert "Sources left out of training" in page
     assert re.search(r"a\.parquet</td>.*300</td>.*0\.8125</td>.*0\.9000</td>", page, re.DOTALL)
     assert re.search(r"b\.mbox</td>.*40</td>.*-</td>.*0\.7000</td>", page, re.DOTALL)
-    assert "On a source never seen" not in page_of(card(found), found).decode()
+    assert "Sources left out of training" not in page_of(card(found), found).decode()

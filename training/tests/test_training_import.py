@@ -98,7 +98,7 @@ def test_a_skops_file_is_judged_on_rows_that_it_has_not_seen(services, tmp_path,
     assert any(limit.startswith("Unknown: the rows it was trained on") for limit in card.limits)
     page = services.store.read(released.card_path).decode()
     assert "the user declares unseen" in page
-    assert "neither training nor" not in page
+    assert "neither for training nor" not in page
     version = stage.register(import_context(services, "iris", ImportOptions()), released)
     assert version
 

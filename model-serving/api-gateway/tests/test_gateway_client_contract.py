@@ -52,6 +52,7 @@ VALUES: dict[str, Any] = {
     "records": [{"a": 1}],
     "labels": [{"prediction_id": "p", "label": "l"}],
     "use_case": "{use_case}",
+    "dataset_version": "{dataset_version}",
     "prediction_id": "{prediction_id}",
     "change_id": "{change_id}",
     "job_id": "{job_id}",
@@ -141,6 +142,8 @@ def operation_of(document: dict[str, Any], request: httpx.Request) -> tuple[str,
     path = unquote(request.url.path)
     if path not in document["paths"] and path.startswith("/predictions"):
         path = "/predictions/{prediction_id}"
+    # The first digits of a release, as everywhere; but never an environment.
+    path = path.replace("{release_or_environment}/card", "{release_id}/card")
     return path, request.method.lower()
 
 

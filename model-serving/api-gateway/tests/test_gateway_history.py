@@ -8,7 +8,7 @@ import pytest
 
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
-from platform_core.storage import dataset_path, drift_report_folder, run_path
+from platform_core.storage import dataset_path, drift_report_folder, release_path, run_path
 from use_cases import use_case, use_case_names
 
 
@@ -114,3 +114,60 @@ async def test_past_reports_are_paged_from_the_newest(running) -> None:
 )
 async def test_a_wrong_query_is_named(running, path, query, status) -> None:
     assert (await running.ask("GET", path, "viewer", params=query)).status_code == status
+
+
+REPORT = "<!doctype html><title>Übersicht</title><script>alert(1)</script>".encode()
+
+
+def assert_isolated_page(answer) -> None:
+    assert (answer.status_code, answer.content) == (200, REPORT)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy[:4] == [
+        "sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:",
+    ]  # fmt: skip
+
+
+async def test_a_data_report_is_a_page_that_can_do_nothing(running) -> None:
+    running.store.write(dataset_path("spam", "a1", "report.html"), REPORT)
+    assert_isolated_page(await running.ask("GET", "/datasets/spam/a1/report", "viewer"))
+
+
+async def test_a_model_card_is_a_page_that_can_do_nothing(running) -> None:
+    release_id = "ab" * 16
+    write(running, release_path("spam", release_id, "release.json"))
+    running.store.write(release_path("spam", release_id, "model_card.html"), REPORT)
+    for name in (release_id, release_id[:8]):
+        assert_isolated_page(await running.ask("GET", f"/releases/spam/{name}/card", "viewer"))
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/datasets/moon/a1/report", "use-case-not-found"),
+        ("/datasets/spam/none/report", "stored-page-not-found"),
+        ("/datasets/spam/empty/report", "stored-page-not-found"),
+        ("/datasets/spam/%2e%2e/report", "stored-page-not-found"),
+        ("/datasets/spam/..%2firis%2fa1/report", "path-not-found"),
+        ("/datasets/spam/a1%00/report", "stored-page-not-found"),
+        ("/releases/moon/ab/card", "use-case-not-found"),
+        ("/releases/spam/ffff/card", "release-not-found"),
+        ("/releases/spam/_ledger/card", "release-not-found"),
+        ("/releases/spam/%2e%2e/card", "release-not-found"),
+        ("/releases/spam/cdcd/card", "stored-page-not-found"),
+    ],
+)
+async def test_only_pages_of_listed_ids_are_read(running, path, code) -> None:
+    running.store.write(dataset_path("iris", "a1", "report.html"), REPORT)
+    running.store.write(dataset_path("spam", "empty", "manifest.json"), b"{}")
+    running.store.write("training-data/report.html", REPORT)
+    write(running, release_path("spam", "cd" * 16, "release.json"))
+    answer = await running.ask("GET", path, "viewer")
+    assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+async def test_pages_need_a_key(running) -> None:
+    running.store.write(dataset_path("spam", "a1", "report.html"), REPORT)
+    for path in ("/datasets/spam/a1/report", "/releases/spam/ab/card"):
+        assert (await running.client.get(path)).status_code == 401

@@ -14,6 +14,7 @@ ROLES = {
     ("/predict/batch-sync", "post"): "operator",
     ("/models/{use_case}/predict", "post"): "operator",
     ("/models/{use_case}/predict/batch-sync", "post"): "operator",
+    ("/models/{use_case}/explain", "post"): "operator",
     ("/batch/submit", "post"): "operator",
     ("/batch", "get"): "viewer",
     ("/batch/{job_id}", "get"): "viewer",
@@ -38,6 +39,8 @@ ROLES = {
     ("/changes/{change_id}/reject", "post"): "admin",
     ("/runs", "get"): "viewer",
     ("/datasets", "get"): "viewer",
+    ("/datasets/{use_case}/{dataset_version}/report", "get"): "viewer",
+    ("/releases/{use_case}/{release_id}/card", "get"): "viewer",
     ("/use-cases", "get"): "viewer",
     ("/reports", "get"): "viewer",
     ("/metrics/drift", "get"): "viewer",
@@ -127,6 +130,14 @@ async def test_files_are_documented_as_bytes(document) -> None:
     assert state == {"$ref": "#/components/schemas/UploadState"}
     headers = {p["name"] for p in item["put"]["parameters"] if p["in"] == "header"}
     assert headers == {"Content-Range", "Repr-Digest", "X-Request-ID"}
+
+
+async def test_stored_pages_are_documented_as_html(document) -> None:
+    for path in (
+        "/datasets/{use_case}/{dataset_version}/report",
+        "/releases/{use_case}/{release_id}/card",
+    ):
+        assert list(document["paths"][path]["get"]["responses"]["200"]["content"]) == ["text/html"]
 
 
 async def test_every_reference_can_be_resolved(document) -> None:

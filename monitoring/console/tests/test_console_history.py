@@ -5,12 +5,14 @@ import json
 import re
 from datetime import timedelta
 
+import httpx
 import pytest
 from console_world import HOSTILE, NOON
 
-from platform_core.storage import dataset_path, run_path
+from platform_core.storage import dataset_path, release_path, run_path
 
 VERSION = "0123456789abcdef"
+PAGE = f"<!doctype html><title>Übersicht</title>{HOSTILE}"
 CONTENT = b"PAR1\r\n--not-the-boundary\r\n" + bytes(range(256)) * 40_000
 
 
@@ -66,6 +68,53 @@ def test_a_dataset_version_shows_counts_and_what_is_unknown(answering, browser):
     assert f'href="/datasets/spam/{"f" * 16}"' in page
     assert "<script>alert" not in page
     assert one.get("/datasets/spam/none").status_code == 404
+
+
+def assert_isolated(response):
+    assert (response.status_code, response.text) == (200, PAGE)
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    policy = response.headers["content-security-policy"]
+    assert policy.startswith(
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    )
+
+
+def test_a_data_report_is_linked_and_can_do_nothing(answering, browser):
+    version = "a" * 16
+    for name, content in {
+        "manifest.json": "{}",
+        "report.json": '{"columns": []}',
+        "report.html": PAGE,
+    }.items():
+        answering.world.store.write(dataset_path("spam", version, name), content.encode())
+    one = browser("viewer", answering.url)
+    path = f"/datasets/spam/{version}/report"
+    assert f'<a href="{path}">Data report</a>' in one.page(f"/datasets/spam/{version}")
+    assert_isolated(one.get(path))
+    assert f"/{VERSION}/report" not in one.page(f"/datasets/spam/{VERSION}")
+    for missing in (f"/datasets/spam/{VERSION}/report", "/datasets/spam/none/report"):
+        response = one.get(missing)
+        assert response.status_code == 404
+        assert "sandbox" not in response.headers["content-security-policy"]
+
+
+def test_a_model_card_is_linked_and_can_do_nothing(answering, browser):
+    first, second = (one.id for one in answering.world.releases["spam"])
+    path = release_path("spam", first, "model_card.html")
+    answering.world.store.write(path, PAGE.encode())
+    one = browser("viewer", answering.url)
+    page = one.page(f"/use-cases/spam/releases/{first}")
+    link = f"/use-cases/spam/releases/{first}/card"
+    assert f'<a href="{link}">Model card</a>' in page
+    assert_isolated(one.get(link))
+    assert one.get(f"/use-cases/spam/releases/{second}/card").status_code == 404
+
+
+def test_a_stored_page_needs_a_session(answering, browser):
+    stranger = httpx.get(f"{answering.url}/datasets/spam/{VERSION}/report")
+    assert stranger.status_code == 303
+    assert stranger.headers["location"].startswith("/sign-in")
 
 
 def test_links_lead_to_the_programs_that_are_configured(browser, start_console, gateway_url):

@@ -20,6 +20,7 @@ InvalidInput
 NotFound
 ├── PathNotFound            there is no such endpoint
 ├── UseCaseNotFound         the path names a use case that is not installed
+├── StoredPageNotFound      a dataset version has no report page, or a release no card page
 ├── PredictionNotFound      no prediction has this id
 └── PredictionErased        there was one; its record and its labels were erased
 Conflict
@@ -81,6 +82,12 @@ class UseCaseNotFound(NotFound):
     """The path names a use case that is not installed."""
 
     code = "use-case-not-found"
+
+
+class StoredPageNotFound(NotFound):
+    """There is no such dataset version, or no page of it or of a release."""
+
+    code = "stored-page-not-found"
 
 
 class PredictionNotFound(NotFound):

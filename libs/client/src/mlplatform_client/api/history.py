@@ -3,7 +3,7 @@
 from pydantic import TypeAdapter
 
 from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
-from mlplatform_client.flows import Flow, get
+from mlplatform_client.flows import Flow, Request, get, segment
 from mlplatform_client.models.history import (
     DatasetPage,
     DatasetVersion,
@@ -11,6 +11,7 @@ from mlplatform_client.models.history import (
     RunPage,
     UseCaseDocument,
 )
+from mlplatform_client.streams import streaming
 
 PAGE_SIZE = 100
 UseCaseDocuments = list[UseCaseDocument]
@@ -48,6 +49,12 @@ class DatasetsResource(Resource[TransportT]):
             lambda cursor: get("/datasets", DatasetPage, **wanted, cursor=cursor),
             lambda page: page.datasets,
         )
+
+    @streaming
+    def report_page(self, use_case: str, dataset_version: str) -> Request:
+        """Open the data report, an HTML page: a context whose value is iterated over by chunks."""
+        path = f"/datasets/{segment(use_case)}/{segment(dataset_version)}/report"
+        return Request("GET", path)
 
 
 class UseCasesResource(Resource[TransportT]):

@@ -7,7 +7,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
-from mlplatform_client.flows import Flow, get, post, segment
+from mlplatform_client.flows import Flow, Request, get, post, segment
 from mlplatform_client.models.changes import LedgerEntry, RequestedChange, UseCaseReleases
 from mlplatform_client.models.common import Environment
 from mlplatform_client.models.releases import (
@@ -18,6 +18,7 @@ from mlplatform_client.models.releases import (
     ServedRelease,
     ServingState,
 )
+from mlplatform_client.streams import streaming
 
 PAGE_SIZE = 100
 PRODUCTION = "production"
@@ -93,6 +94,14 @@ class ReleasesResource(Resource[TransportT]):
         """
         path = f"/releases/{segment(use_case)}/{segment(release_id)}"
         return get(path, ReleaseCard, compare=compare)
+
+    @streaming
+    def card_page(self, use_case: str, release_id: str) -> Request:
+        """Open the model card, an HTML page: a context whose value is iterated over by chunks.
+
+        The id may be the beginning of one.
+        """
+        return Request("GET", f"/releases/{segment(use_case)}/{segment(release_id)}/card")
 
     @endpoint
     def promote(

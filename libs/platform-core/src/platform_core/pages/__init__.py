@@ -5,6 +5,8 @@ A package keeps its templates in a folder of its own and extends `page.html`:
     {% extends "page.html" %}
     {% from "parts.html" import table %}
     {% block content %}{{ table(["part", "rows"], rows) }}{{ figure(plot) }}{% endblock %}
+
+All pages share `page.css`, which has the console's colours, light and dark.
 """
 
 import io

@@ -76,6 +76,7 @@ REPORT_PAGE_FILE = "report.html"
 RELEASE_FILE = "release.json"
 LINEAGE_FILE = "lineage.json"
 MODEL_CARD_FILE = "model_card.json"
+MODEL_CARD_PAGE_FILE = "model_card.html"
 """Files of a release, next to those that its manifest names."""
 
 CHANGES = f"{MODELS}/_changes"

@@ -12,9 +12,9 @@ from evaluation import MetricEstimate, SliceMetrics
 from platform_core.contracts.base import Contract
 from platform_core.contracts.release import Lineage, Rule
 from platform_core.contracts.tasks import Task
-from platform_core.storage import MODEL_CARD_FILE
+from platform_core.storage import MODEL_CARD_FILE, MODEL_CARD_PAGE_FILE
 
-CARD_JSON, CARD_HTML = MODEL_CARD_FILE, "model_card.html"
+CARD_JSON, CARD_HTML = MODEL_CARD_FILE, MODEL_CARD_PAGE_FILE
 
 
 class TrialSummary(Contract):

@@ -19,6 +19,7 @@ from api_gateway.explain.routes import add_explain_route
 from api_gateway.feedback.routes import add_feedback_routes
 from api_gateway.gateway import Gateway
 from api_gateway.history.routes import add_history_routes
+from api_gateway.history.stored_pages import add_stored_page_routes
 from api_gateway.http.context import BodyLimits, context_of
 from api_gateway.http.direct_dispatch import DirectRouteMiddleware
 from api_gateway.http.middleware import RequestContextMiddleware
@@ -91,6 +92,7 @@ def _routes(gateway: Gateway) -> ASGIApp:
     add_comparison_routes(app, gateway)
     add_change_routes(app, gateway)
     add_history_routes(app, gateway)
+    add_stored_page_routes(app, gateway)
     add_operation_routes(app, gateway)
     add_traffic_route(app, gateway)
     add_swagger_page(app)

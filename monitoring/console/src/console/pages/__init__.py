@@ -10,7 +10,7 @@ from console.pages import (
     releases,
     serving,
 )
-from console.pages.history import batch, datasets, runs
+from console.pages.history import batch, datasets, runs, stored_pages
 from console.pages.predicting import predictions, trying
 
 ROUTERS = (
@@ -27,6 +27,7 @@ ROUTERS = (
     trying.router,
     runs.router,
     datasets.router,
+    stored_pages.router,
     batch.router,
     json.router,
 )

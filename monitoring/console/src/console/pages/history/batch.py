@@ -1,17 +1,16 @@
 """Batch jobs: followed, cancelled and submitted; their files go in and out as streams."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from console.web.forms import check_token, field
 from console.web.problems import GatewayProblem, gateway_problem
+from console.web.streams import passed_on
 from console.web.uploads import UploadRefused, read_upload
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.errors import APIStatusError, MlplatformError, TransferError
@@ -75,19 +74,9 @@ async def cancel(visit: SignedIn, job_id: str) -> Response:
 async def download(visit: SignedIn, path: str) -> Response:
     """Pass a file on from the gateway as an attachment."""
     visit.needs("operator")
-    stack = AsyncExitStack()
-    file = await stack.enter_async_context(visit.api.batch.stream(path))
     name = quote(PurePosixPath(path).name, safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    if file.size is not None:
-        headers["Content-Length"] = str(file.size)
-
-    async def chunks() -> AsyncIterator[bytes]:
-        async with stack:
-            async for chunk in file:
-                yield chunk
-
-    return StreamingResponse(chunks(), headers=headers, media_type="application/octet-stream")
+    return await passed_on(visit.api.batch.stream(path), headers, "application/octet-stream")
 
 
 async def _page(
