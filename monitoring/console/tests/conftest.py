@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -43,7 +44,9 @@ class AnsweringWorld:
 
     def erase(self, prediction_id: str) -> None:
         """Erase a prediction from the index."""
-        index = asyncio.run(self.world.gateway.records.current())
+        # In a thread of its own: the loop of the browser tests runs in this one.
+        with ThreadPoolExecutor(1) as apart:
+            index = apart.submit(asyncio.run, self.world.gateway.records.current()).result()
         index.erase([prediction_id])
 
 

@@ -134,12 +134,12 @@ def test_a_page_that_was_never_read_loads_and_says_unknown(one, switch, path):
 
 def test_a_source_behind_the_gateway_makes_its_own_values_old_alone(one, switch, world):
     one.page("/")
-    switch.unavailable = ("/changes", "/traffic")
+    switch.unavailable = ("/changes", "/metrics/quality")
     shown = text(one.page("/"))
     assert "The gateway cannot tell everything" in shown
     assert "the blob store is down" in shown
     assert f"stable {world.releases['spam'][0].id[:8]}" in shown
-    assert "traffic old: last known" in shown
+    assert "quality old: last known" in shown
     assert "Drift read" in shown
 
 
