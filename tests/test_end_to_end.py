@@ -23,7 +23,8 @@ from platform_core.contracts.inference_record import is_answer
 from platform_core.parquet import read_table, write_table
 from use_cases import discover, number_block, use_case
 
-pytestmark = pytest.mark.slow
+# A stack that trains every use case before its first test may take longer than other tests.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SPAM, IRIS = use_case("spam"), use_case("iris")
 MAIL = SPAM.examples["spam"]
@@ -272,7 +273,6 @@ def test_labels_of_live_answers_measure_quality(served: Platform) -> None:
     assert measured["labelled"] == len(labels)
 
 
-@pytest.mark.timeout(900)
 def test_drift_leads_to_a_new_release_that_is_tried(served: Platform) -> None:
     """The links of the loop up to the shadow on the real path; the verdicts need minutes of
     traffic. Reports about live traffic do not see any of it.
