@@ -50,6 +50,7 @@ class AnsweringWorld:
         index.erase([prediction_id])
 
 
+SIGN_IN_ATTEMPTS = 3
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -210,10 +211,15 @@ def signed_in_state(chromium: Chromium, console_url: str) -> dict[str, Any]:
     """Return the cookies of a Chromium that signed in as admin, by the form."""
     context = chromium.new_context()
     page = context.new_page()
-    page.goto(f"{console_url}/sign-in")
-    page.fill("#key", KEYS["admin"])
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{console_url}/")
+    # On a busy machine the gateway may answer later than the console waits: sign in again.
+    for _ in range(SIGN_IN_ATTEMPTS):
+        page.goto(f"{console_url}/sign-in")
+        page.fill("#key", KEYS["admin"])
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        if page.url == f"{console_url}/":
+            break
+    assert page.url == f"{console_url}/"
     state = context.storage_state()
     context.close()
     return dict(state)
