@@ -1,6 +1,7 @@
 """The inference log and labels: append durably, upload as Parquet, read, join and replay."""
 
 from records.columns import LogColumns, log_columns
+from records.incremental import LabelledRecords
 from records.inference_log import InferenceLog, LogMetrics, UploadResult
 from records.labels.join import (
     LABEL_COLUMNS,
@@ -18,6 +19,7 @@ from records.spool import SegmentLimits, Spool
 __all__ = [
     "LABEL_COLUMNS",
     "InferenceLog",
+    "LabelledRecords",
     "LogColumns",
     "LogMetrics",
     "SegmentLimits",
