@@ -91,7 +91,7 @@ class Client(GatewayApi[SyncTransport]):
         http_client: makes the requests instead of a client of its own; it is not closed.
 
     Raises:
-        ClientOptionsError: there is no URL or no API key.
+        ClientOptionsError: the URL or the API key is missing or invalid.
     """
 
     def __init__(

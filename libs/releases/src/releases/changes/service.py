@@ -191,7 +191,8 @@ class ReleaseService:
         """Check each release that begins to serve in a role, as strictly as the role needs.
 
         A canary was compared with the stable release when it began. It ends when the stable
-        release changes, so its promotion does not compare again. A shadow answers nobody.
+        release changes, so its promotion does not compare again. No caller gets a
+        shadow's answers.
         """
         canary = change.from_state.canary
         case = installed(request.use_case)

@@ -47,7 +47,7 @@ def gateway_problem(error: MlplatformError) -> GatewayProblem:
 
 _TITLES = {
     403: "Your API key may not do this",
-    404: "There is no such thing",
+    404: "Not found",
     409: "Refused: the state is another one by now",
     410: "It was erased",
     422: "Not valid",
@@ -70,8 +70,9 @@ def add_problem_pages(app: FastAPI) -> None:
 async def _to_sign_in(request: Request, error: Exception) -> Response:
     """Send the browser to the sign-in page, and back afterwards.
 
-    After a link on another site there is no cookie, though the browser may be signed in. A page
-    that loads the same address again makes the request one of this site, with the cookie.
+    A request that follows a link on another site has no cookie, though the browser may be
+    signed in. A page that loads the same address again makes the request one of this site,
+    with the cookie.
     """
     del error
     console: Console = request.app.state.console
@@ -121,7 +122,7 @@ async def _gateway_refused(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     found = HTTPStatus(status)
-    detail = f"{request.method} {request.url.path:.200} is no page of the console."
+    detail = f"{request.method} {request.url.path:.200} is not a page of the console."
     return _page(request, GatewayProblem(found.phrase.capitalize(), detail, status))
 
 
