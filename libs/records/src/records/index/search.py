@@ -69,8 +69,10 @@ def search(index: RecordIndex, query: RecordQuery) -> RecordPage:
     found = [
         FoundRecord(IndexedRecord(*row[:-1]), row[-1] and orjson.loads(row[-1])) for row in rows
     ]
-    last = found[-1].record if more else None
-    return RecordPage(found, last and cursor_at(last.time, last.prediction_id))
+    if not more:
+        return RecordPage(found, None)
+    last = found[-1].record
+    return RecordPage(found, cursor_at(last.time, last.prediction_id))
 
 
 def _conditions(query: RecordQuery) -> Iterator[tuple[str, list[Any]]]:
