@@ -12,11 +12,12 @@ from data_pipeline.columns import CLUSTER, LABEL, ROW_ID
 from training.search.fitting import answer_fold
 from training.search.folds import FOLDS, groups
 from training.search.sources import WEIGHT, held_out
-from training.search.threshold import Decision, choose_live_decision
+from training.search.threshold import Decision, threshold_decision
 from training.search.trials import Fold, Trial
 from use_cases import UseCase
 
 LIVE = "live"
+ROWS = "labelled live records outside the fold's fit"
 MIN_ROWS, MIN_ROWS_OF_CLASS = 200, 20
 
 
@@ -48,7 +49,8 @@ def live_decision(case: UseCase, features: pa.Table, trial: Trial, seed: int) ->
     records like those that were fitted on. `None` without a `live_threshold`, or where there are
     fewer than 200 live records or fewer than 20 of a class. Needs a connected Ray.
     """
-    if case.training().live_threshold is None or LIVE not in features.column_names:
+    wanted = case.training().live_threshold
+    if wanted is None or LIVE not in features.column_names:
         return None
     live = features[LIVE].to_numpy()
     labels = np.asarray(features[LABEL].to_pylist())
@@ -61,7 +63,7 @@ def live_decision(case: UseCase, features: pa.Table, trial: Trial, seed: int) ->
     answers = np.empty((len(labels), len(case.classes)))
     for (_, judged), answered in zip(folds, ray.get(tasks), strict=True):
         answers[judged] = answered.values
-    return choose_live_decision(case, labels[live], answers[live])
+    return threshold_decision(case, wanted, labels[live], answers[live], ROWS)
 
 
 def _folds(features: pa.Table, live: np.ndarray, labels: np.ndarray, seed: int) -> Iterator[Fold]:
