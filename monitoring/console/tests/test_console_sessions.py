@@ -84,6 +84,19 @@ def test_a_form_without_the_token_of_its_session_is_refused(browser):
     assert one.get("/").status_code == 200
 
 
+@pytest.mark.parametrize("more", [{"key": "x" * (64 << 10)}, {str(n): "" for n in range(1000)}])
+def test_a_form_without_a_session_is_small(browser, more):
+    one = browser(None)
+    refused = one.client.post("/sign-in", data={"csrf": one.csrf("/sign-in"), **more})
+    assert refused.status_code == 413
+    assert "The form is too large" in refused.text
+
+
+def test_a_form_with_a_session_may_hold_a_long_record(browser):
+    sent = browser("operator").post("/use-cases/spam/try", {"field-body": "word " * 100_000})
+    assert sent.status_code != 413
+
+
 def test_every_response_forbids_inline_scripts_framing_and_caching(browser):
     one = browser("viewer")
     for path in ("/", "/sign-in", "/no-such-page"):

@@ -53,7 +53,7 @@ async def sign_in(request: Request) -> Response:
 
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
-    """End the session, and forget what its key has read."""
+    """End the session of this browser; others with the same key go on."""
     console: Console = request.app.state.console
     session = console.cookies.read(request)
     await checked_form(request, session)

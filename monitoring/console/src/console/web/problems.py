@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console.navigation import navigation
 from console.services import Console
-from console.web.errors import ForeignForm, PageNotFound, RoleTooLow, SignedOut
+from console.web.errors import ForeignForm, FormTooLarge, PageNotFound, RoleTooLow, SignedOut
 from mlplatform_client.errors import APIConnectionError, APIStatusError, MlplatformError
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ def add_problem_pages(app: FastAPI) -> None:
     """Add the handlers that turn exceptions into pages."""
     app.add_exception_handler(SignedOut, _to_sign_in)
     app.add_exception_handler(ForeignForm, _foreign_form)
+    app.add_exception_handler(FormTooLarge, _form_too_large)
     app.add_exception_handler(RoleTooLow, _role_too_low)
     app.add_exception_handler(PageNotFound, _not_found)
     app.add_exception_handler(MlplatformError, _gateway_refused)
@@ -102,6 +103,13 @@ async def _foreign_form(request: Request, error: Exception) -> Response:
             HTTPStatus.FORBIDDEN,
         ),
     )
+
+
+async def _form_too_large(request: Request, error: Exception) -> Response:
+    del error
+    detail = "The form is larger than the console accepts. Send less text, or use the API."
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return _page(request, GatewayProblem("The form is too large", detail, status))
 
 
 async def _role_too_low(request: Request, error: Exception) -> Response:
