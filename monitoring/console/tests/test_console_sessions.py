@@ -20,7 +20,14 @@ def test_a_page_without_a_session_leads_to_the_sign_in_form_and_back(browser):
 
 @pytest.mark.parametrize(
     "given",
-    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", ""],
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "//[",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "",
+    ],
 )
 def test_signing_in_never_leads_to_another_site(given):
     assert local_path(given) == "/"
@@ -115,6 +122,12 @@ def test_a_link_on_another_site_is_followed_with_the_cookie(browser):
     assert hop.status_code == 200
     assert 'http-equiv="refresh"' in hop.text
     assert "set-cookie" not in hop.headers
+
+
+@pytest.mark.parametrize("given", ["gateway:8000", "ftp://gateway", ""])
+def test_the_address_of_the_gateway_is_a_url(given):
+    with pytest.raises(ConfigurationError, match="GATEWAY_URL"):
+        ConsoleSettings(gateway_url=given, console_generate_secret=True)
 
 
 @pytest.mark.parametrize("given", [{}, {"console_secret": "short"}])
