@@ -141,7 +141,7 @@ def _references(candidate: NDArray[np.bool_], seconds: Floats) -> Floats:
     """Return for each answer [N] the 95th percentile of 200 stable answers before it, NaN where
     there are not so many. It is renewed after every 200, so that it follows the load.
     """
-    before = np.cumsum(~candidate) - ~candidate
+    before: NDArray[np.int64] = np.cumsum(~candidate) - ~candidate
     stable = seconds[~candidate]
     whole = len(stable) // LATENCY_REFERENCE * LATENCY_REFERENCE
     chunks = stable[:whole].reshape(-1, LATENCY_REFERENCE)
