@@ -1,8 +1,8 @@
 """The inference log and labels: append durably, upload as Parquet, read, join and replay."""
 
 from records.columns import LogColumns, log_columns
-from records.incremental import LabelledRecords
 from records.inference_log import InferenceLog, LogMetrics, UploadResult
+from records.labels.incremental import LabelledRecords
 from records.labels.join import (
     LABEL_COLUMNS,
     current_labels,
