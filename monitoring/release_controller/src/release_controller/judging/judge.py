@@ -137,7 +137,7 @@ class Judge:
     ) -> None:
         """Begin to try staging's release in production if it is newer than production's.
 
-        One that was tried since it is in staging is not tried again by itself: it was worse.
+        One that was tried since it is in staging is not tried again automatically: it was worse.
         """
         state = serving_state(entries)
         step = first_step(policy.promotion, state)
