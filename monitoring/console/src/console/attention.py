@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 from console.pages.platform import ENVIRONMENTS, Platform, of_target
 from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.quality import QualityEstimate
+from platform_core.contracts.tasks import ERROR_METRICS
 
 SLOW_CHANGE = timedelta(minutes=1)
 CANDIDATE_VERDICTS = {
@@ -96,12 +98,11 @@ def _reports(platform: Platform) -> Iterator[AttentionItem]:
             yield from _unknown_quality(platform, use_case, environment)
 
 
-def _missed(gate: object) -> bool:
-    """Return whether an estimate is clearly on the wrong side of its gate."""
-    low, high, limit = (getattr(gate, name) for name in ("low", "high", "limit"))
-    return limit is not None and (
-        (high is not None and high < limit) or (low is not None and low > limit)
-    )
+def _missed(gate: QualityEstimate) -> bool:
+    """Return whether the whole interval is on the wrong side of the gate's limit."""
+    if gate.metric in ERROR_METRICS:
+        return gate.low is not None and gate.low > gate.limit
+    return gate.high is not None and gate.high < gate.limit
 
 
 def _unknown_quality(

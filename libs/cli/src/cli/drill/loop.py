@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from cli.drill.links import Link
 from cli.drill.traffic import DrillTraffic
@@ -157,7 +158,8 @@ class DrillLoop:
     def _reports(self, started: datetime) -> Iterable[DriftReport]:
         """Return the reports on windows that ended since then; another drill may be among them."""
         folder = reports_folder(DRIFT_REPORTS, self.use_case, Environment.PRODUCTION)
-        return past_reports(self.store, folder, DriftReport, started, self.clock.now())
+        found = past_reports(self.store, folder, DriftReport, started, self.clock.now())
+        return chain.from_iterable(found)
 
     def _begin(self) -> datetime:
         """Send the drifted records, once; return when this began."""

@@ -78,9 +78,9 @@ def newest_reports(
 
 def past_reports(
     store: BlobStore, folder: str, kind: type[Document], start: datetime, end: datetime
-) -> Iterator[Document]:
-    """Yield the reports below `folder` (of `reports_folder`) that are in the partitions of the
-    hours from `start` to `end`, hour by hour from the newest.
+) -> Iterator[list[Document]]:
+    """Yield the reports below `folder` (of `reports_folder`) in the partitions of the days from
+    `start` to `end`: those of one hour at a time, from the newest.
 
     Raises:
         InvalidData: a report is not readable.
@@ -89,7 +89,7 @@ def past_reports(
     for date in reversed(_partitions(store, folder, "date")):
         if is_date_between(date, start, end):
             for hour in reversed(_partitions(store, date, "hour")):
-                yield from read_documents(store, hour, kind)
+                yield read_documents(store, hour, kind)
 
 
 def _newest_hour(reader: ReportReader, folder: str, kind: type[Document]) -> list[Document]:

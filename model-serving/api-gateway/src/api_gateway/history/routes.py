@@ -13,7 +13,14 @@ from api_gateway.auth.authentication import authorize
 from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.history.documents import DatasetPage, ReportPage, RunPage, UseCaseDocument
-from api_gateway.history.runs import dataset_report, dataset_versions, pipeline_runs
+from api_gateway.history.runs import (
+    dataset_key,
+    dataset_report,
+    dataset_versions,
+    pipeline_run,
+    run_key,
+    stored_runs,
+)
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Page, Paging, page, paging
@@ -66,12 +73,10 @@ def _add_runs(router: APIRouter, gateway: Gateway) -> None:
         names, asked = _names(request, use_case), paging(limit, cursor)
 
         def read() -> RunPage:
-            found = [run for name in names for run in pipeline_runs(gateway.store, name)]
-            keyed = {
-                f"{run.started_at.isoformat()} {run.use_case} {run.run_id}": run for run in found
-            }
-            chosen = page(sorted(keyed, reverse=True), asked, str)
-            return RunPage(runs=[keyed[key] for key in chosen.items], cursor=chosen.cursor)
+            found = [run for name in names for run in stored_runs(gateway.store, name)]
+            chosen = page(sorted(found, key=run_key, reverse=True), asked, run_key)
+            runs = [pipeline_run(gateway.store, one) for one in chosen.items]
+            return RunPage(runs=runs, cursor=chosen.cursor)
 
         return await asyncio.to_thread(read)
 
@@ -145,15 +150,12 @@ def _datasets(
     store: BlobStore, names: Sequence[str], version: str | None, asked: Paging
 ) -> DatasetPage:
     found = [one for name in names for one in dataset_versions(store, name)]
-    keyed = {f"{one.created_at} {one.use_case} {one.dataset_version}": one for one in found}
+    found = [one for one in found if version in (None, one.dataset_version)]
+    chosen = page(sorted(found, key=dataset_key, reverse=True), asked, dataset_key)
     if version is not None:
-        keyed = {key: one for key, one in keyed.items() if one.dataset_version == version}
-    chosen = page(sorted(keyed, reverse=True), asked, str)
-    datasets = [keyed[key] for key in chosen.items]
-    if version is not None:
-        for one in datasets:
+        for one in chosen.items:
             one.report = dataset_report(store, one.use_case, one.dataset_version)
-    return DatasetPage(datasets=datasets, cursor=chosen.cursor)
+    return DatasetPage(datasets=chosen.items, cursor=chosen.cursor)
 
 
 def _reports(
@@ -163,17 +165,16 @@ def _reports(
     period: tuple[datetime, datetime],
     asked: Paging,
 ) -> Page[Report]:
-    """Return the reports whose windows end within `period`."""
+    """Return the reports whose windows end within `period`; older ones than those are not read."""
     container = DRIFT_REPORTS if kind is DriftReport else QUALITY_REPORTS
     start, end = period
-    folder = reports_folder(container, *target)
-    keyed = {
-        f"{one.end.isoformat()} {one.report_id}": one
-        for one in past_reports(store, folder, kind, start, end)
-        if start <= one.end <= end
-    }
-    chosen = page(sorted(keyed, reverse=True), asked, str)
-    return Page([keyed[key] for key in chosen.items], chosen.cursor)
+    hours = past_reports(store, reports_folder(container, *target), kind, start, end)
+    ordered = (one for hour in hours for one in sorted(hour, key=_report_key, reverse=True))
+    return page((one for one in ordered if start <= one.end <= end), asked, _report_key)
+
+
+def _report_key(report: Report) -> str:
+    return f"{report.end.isoformat()} {report.report_id}"
 
 
 def _described(case: UseCase) -> UseCaseDocument:

@@ -1,7 +1,8 @@
 """Pipeline runs and dataset versions as the blob store has them. All functions block."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,27 +27,44 @@ from platform_core.storage import (
 )
 
 RECORD, RESULT, FAILURE = "record.json", "result.json", "failure.json"
+OLDEST = datetime.min.replace(tzinfo=UTC)
 LAST_STEP, RELEASE_STEP = "stage", "release"
 
 
-def pipeline_runs(store: BlobStore, use_case: str) -> list[PipelineRun]:
-    """Return the runs of a use case, the most recently started one first."""
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as it is listed: its objects have not been read."""
+
+    use_case: str
+    run_id: str
+    blobs: Sequence[BlobInfo]
+
+    @property
+    def started_at(self) -> datetime:
+        """The time of its oldest object."""
+        return min(blob.modified for blob in self.blobs)
+
+
+def stored_runs(store: BlobStore, use_case: str) -> list[StoredRun]:
+    """Return the runs of a use case, in any order."""
     runs: dict[str, list[BlobInfo]] = {}
     folder = runs_folder(use_case)
     for blob in store.list(folder):
         run_id = blob.path.removeprefix(f"{folder}/").partition("/")[0]
         if not run_id.startswith("_"):
             runs.setdefault(run_id, []).append(blob)
-    found = [_run(store, use_case, run_id, blobs) for run_id, blobs in runs.items()]
-    return sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
+    return [StoredRun(use_case, run_id, blobs) for run_id, blobs in runs.items()]
 
 
-def dataset_versions(store: BlobStore, use_case: str) -> list[DatasetVersion]:
-    """Return the dataset versions of a use case, newest first."""
-    found = list(_versions(store, use_case))
-    oldest = datetime.min.replace(tzinfo=UTC)
-    found.sort(key=lambda one: (one.created_at or oldest, one.dataset_version), reverse=True)
-    return found
+def run_key(run: StoredRun) -> str:
+    """Return a key that orders runs by the time at which they began."""
+    return f"{run.started_at.isoformat()} {run.use_case} {run.run_id}"
+
+
+def dataset_key(version: DatasetVersion) -> str:
+    """Return a key that orders dataset versions by time; those without a time are the oldest."""
+    created_at = version.created_at or OLDEST
+    return f"{created_at.isoformat()} {version.use_case} {version.dataset_version}"
 
 
 def dataset_report(store: BlobStore, use_case: str, version: str) -> dict[str, Any] | None:
@@ -54,9 +72,10 @@ def dataset_report(store: BlobStore, use_case: str, version: str) -> dict[str, A
     return _document(store, dataset_path(use_case, version, REPORT_FILE))
 
 
-def _run(store: BlobStore, use_case: str, run_id: str, blobs: list[BlobInfo]) -> PipelineRun:
-    times = [blob.modified for blob in blobs]
-    steps = [step for blob in blobs if (step := _step(store, blob)) is not None]
+def pipeline_run(store: BlobStore, run: StoredRun) -> PipelineRun:
+    """Read a run."""
+    use_case, run_id = run.use_case, run.run_id
+    steps = [step for blob in run.blobs if (step := _step(store, blob)) is not None]
     steps.sort(key=lambda step: step.finished_at)
     failure = _document(store, run_path(use_case, run_id, FAILURE))
     done = any(step.step == LAST_STEP for step in steps)
@@ -66,8 +85,8 @@ def _run(store: BlobStore, use_case: str, run_id: str, blobs: list[BlobInfo]) ->
         use_case=use_case,
         run_id=run_id,
         status=RunStatus.FAILED if failure else status,
-        started_at=min(times),
-        updated_at=max(times),
+        started_at=run.started_at,
+        updated_at=max(blob.modified for blob in run.blobs),
         steps=steps,
         failure=RunFailure.model_validate(failure) if failure else None,
         release_id=release.get("release_id"),
@@ -83,7 +102,8 @@ def _step(store: BlobStore, blob: BlobInfo) -> RunStep | None:
     return RunStep(step=step, seconds=record.get("seconds", 0), finished_at=blob.modified)
 
 
-def _versions(store: BlobStore, use_case: str) -> Iterator[DatasetVersion]:
+def dataset_versions(store: BlobStore, use_case: str) -> Iterator[DatasetVersion]:
+    """Yield the dataset versions of a use case, in any order."""
     for folder in store.folders(datasets_folder(use_case)):
         version = folder.rpartition("/")[2]
         manifest = _document(store, dataset_path(use_case, version, MANIFEST_FILE))
