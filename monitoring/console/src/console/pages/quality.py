@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -11,7 +12,13 @@ from console.gateway.known import Known
 from console.pages.platform import of_target
 from console.reports.drift import DriftOverTime, drift_history
 from console.reports.marks import change_marks, drift_alarms, newest, quality_alarms
-from console.reports.quality import METHODS, QualityOverTime, period, quality_history
+from console.reports.quality import (
+    METHODS,
+    SHOWN_WINDOWS,
+    QualityOverTime,
+    period,
+    quality_history,
+)
 from console.web.errors import PageNotFound
 from console.web.values import iso, parsed
 from console.web.visit import SignedIn, Visit
@@ -20,7 +27,8 @@ from mlplatform_client.models.drift import DriftReport
 from mlplatform_client.models.quality import QualityReport
 
 router = APIRouter()
-REPORTS = 100
+NEWEST = 4
+"""Reports of all roles, enough for the newest window: stable, canary and shadow."""
 REPORTS_AGE = timedelta(seconds=30)
 CHANGES = 50
 CHANGES_AGE = timedelta(seconds=5)
@@ -85,10 +93,13 @@ async def _quality(
     visit: Visit, use_case: str, environment: str, end: datetime | None
 ) -> Known[list[QualityReport]]:
     async def read() -> list[QualityReport]:
-        listed = visit.api.reports.quality(
-            use_case, environment=environment, end=end, page_size=REPORTS
+        listed = visit.api.reports.quality
+        place: dict[str, Any] = {"environment": environment, "end": end}
+        stable, newest = await asyncio.gather(
+            listed(use_case, role="stable", page_size=SHOWN_WINDOWS, **place).page(),
+            listed(use_case, page_size=NEWEST, **place).page(),
         )
-        return (await listed.page()).reports
+        return [*(one for one in newest.reports if one.role != "stable"), *stable.reports]
 
     age = REPORTS_AGE if end is None else timedelta(0)
     name = f"quality over time {use_case} {environment} until {end}"
@@ -100,7 +111,7 @@ async def _drift(
 ) -> Known[list[DriftReport]]:
     async def read() -> list[DriftReport]:
         listed = visit.api.reports.drift(
-            use_case, environment=environment, end=end, page_size=REPORTS
+            use_case, environment=environment, end=end, role="stable", page_size=SHOWN_WINDOWS
         )
         return (await listed.page()).reports
 
@@ -129,5 +140,5 @@ def _earlier(visit: Visit, history: QualityOverTime, drift: DriftOverTime) -> st
 
 
 def _query(use_case: str, environment: str, end: datetime | None) -> str:
-    given = {"use_case": use_case, "environment": environment, "limit": str(REPORTS)}
+    given = {"use_case": use_case, "environment": environment, "limit": str(SHOWN_WINDOWS)}
     return urlencode(given | ({"to": iso(end)} if end else {}))
