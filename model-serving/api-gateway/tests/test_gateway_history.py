@@ -54,9 +54,10 @@ async def test_datasets_have_their_manifest_and_one_its_report(running) -> None:
     for version, day in (("d1", "2026-01-01"), ("d2", "2026-01-03")):
         path = dataset_path("spam", version, "manifest.json")
         write(running, path, dataset_version=version, created_at=f"{day}T00:00:00Z", rows=5)
+    write(running, dataset_path("spam", "d0", "manifest.json"), created_at="unknown")
     write(running, dataset_path("spam", "d1", "report.json"), warnings=["few rows"])
     found = (await get(running, "/datasets", use_case="spam"))["datasets"]
-    assert [one["dataset_version"] for one in found] == ["d2", "d1"]
+    assert [one["dataset_version"] for one in found] == ["d2", "d1", "d0"]
     assert (found[0]["manifest"]["rows"], found[0]["report"]) == (5, None)
     (one,) = (await get(running, "/datasets", use_case="spam", version="d1"))["datasets"]
     assert one["report"] == {"warnings": ["few rows"]}
@@ -96,6 +97,11 @@ async def test_past_reports_are_paged_from_the_newest(running) -> None:
     late = (running.clock.now() - timedelta(hours=5)).isoformat()
     found = await get(running, "/reports", **query, **{"from": early, "to": late})
     assert [one["report_id"] for one in found["reports"]] == ["r26", "r240"]
+    older = running.clock.now() - timedelta(days=20)
+    folder = drift_report_folder("spam", Environment.PRODUCTION, older)
+    running.store.write(f"{folder}/broken.json", b"{}")
+    found = await get(running, "/reports", limit="3", **query, **{"from": early})
+    assert [one["report_id"] for one in found["reports"]] == ["r1", "r2", "r26"]
     none = await get(running, "/reports", **{**query, "kind": "quality"})
     assert none == {"reports": [], "cursor": None}
 

@@ -14,7 +14,15 @@ def test_it_is_the_gateways_answer(browser, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["admin/inference-log/flush", "metrics", "docs", "openapi.json", "releases/../metrics"]
+    "path",
+    [
+        "admin/inference-log/flush",
+        "metrics",
+        "docs",
+        "openapi.json",
+        "releases/../metrics",
+        "batch/files/a",
+    ],
 )
 def test_no_other_part_of_the_gateway_can_be_read(browser, path):
     assert browser("admin").get(f"/json/{path}").status_code == 404

@@ -45,6 +45,29 @@ def test_it_lists_what_needs_a_person_oldest_first(browser, world):
     assert places[0] < min(places[1:])
 
 
+def test_only_gates_on_the_wrong_side_are_named(world):
+    def gate(metric: str, low: float, high: float, limit: float) -> dict[str, object]:
+        return {"metric": metric, "estimate": low, "low": low, "high": high, "limit": limit}
+
+    passed = [gate("recall", 0.8, 0.9, 0.5), gate("false_positive_rate", 0.01, 0.02, 0.1)]
+    failed = [gate("f1", 0.6, 0.7, 0.85), gate("mae", 3.0, 4.0, 2.0)]
+    info = QualityInfo.model_validate({"status": "below-gate", "gates": passed + failed})
+    state = EnvironmentState.model_validate({"state": {"stable": "a" * 32}, "sequence": 1})
+    unknown = Known(None, None)
+    platform = Platform(
+        states=Known({"spam": {"production": state}}, NOON),
+        traffic=unknown,
+        drift=unknown,
+        quality=Known({"spam": {"production": info}}, NOON),
+        changes=unknown,
+        open_changes=unknown,
+        runs=unknown,
+        comparisons={},
+        health=unknown,
+    )
+    assert [one.text for one in attention(platform, NOON)] == ["below its gate: f1, mae"]
+
+
 def test_text_of_people_is_shown_as_text(browser):
     page = browser("viewer").page("/")
     assert "<script>alert" not in page

@@ -160,8 +160,7 @@ class Changes:
 
     def open(self) -> Iterator[RecordedChange]:
         """Yield the changes that have not ended, oldest first."""
-        for blob in sorted(self._store.list(OPEN_CHANGES), key=lambda blob: blob.path):
-            yield self.get(parse_open_change(blob.path))
+        return self.find(reversed(self.open_ids()))
 
     def decide(self, change_id: str, actor: str, approve: bool, reason: str) -> RecordedChange:
         """Approve or reject a suggested change, or reject one that is not being applied yet.

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.endpoints import PAGE_SIZE, Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.flows import Flow, get, segment
-from mlplatform_client.models.common import Environment, ServingRole
+from mlplatform_client.models.common import PRODUCTION, Environment, ServingRole
 from mlplatform_client.models.comparisons import (
     Comparison,
     Disagreement,
@@ -16,8 +16,6 @@ from mlplatform_client.models.comparisons import (
 from mlplatform_client.models.drift import DriftInfo, DriftReport, DriftReportPage
 from mlplatform_client.models.quality import QualityInfo, QualityReport, QualityReportPage
 
-PAGE_SIZE = 100
-PRODUCTION = "production"
 _DRIFT = TypeAdapter(dict[str, dict[Environment, DriftInfo]])
 _QUALITY = TypeAdapter(dict[str, dict[Environment, QualityInfo]])
 _HISTORY: TypeAdapter[EvidenceHistory | None] = TypeAdapter(EvidenceHistory | None)

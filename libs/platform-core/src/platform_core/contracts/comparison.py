@@ -72,12 +72,9 @@ class HeldOutComparison(Contract):
     rows_needed: int | None = None
 
 
-class Comparison(Contract):
-    """The evidence about one candidate so far.
-
-    `role` is the candidate's, `canary` or `shadow`. `started` is when it began to answer,
-    `updated` the time of the newest record (UTC). `paired` counts the records that both releases
-    answered. `verdict` and `needed` combine the criteria.
+class CandidateEvidence(Contract):
+    """What evidence is about: a candidate, its role (`canary` or `shadow`) since `started`, and
+    the stable release.
     """
 
     use_case: str
@@ -87,6 +84,16 @@ class Comparison(Contract):
     stable_release: str
     candidate_release: str
     started: datetime
+
+
+class Comparison(CandidateEvidence):
+    """The evidence about one candidate so far.
+
+    `role` is the candidate's, `canary` or `shadow`. `started` is when it began to answer,
+    `updated` the time of the newest record (UTC). `paired` counts the records that both releases
+    answered. `verdict` and `needed` combine the criteria.
+    """
+
     updated: datetime
     stable_answers: int = Field(ge=0)
     candidate_answers: int = Field(ge=0)
@@ -118,18 +125,11 @@ class EvidencePoint(Contract):
     verdict: ComparisonVerdict
 
 
-class EvidenceHistory(Contract):
+class EvidenceHistory(CandidateEvidence):
     """The evidence about one candidate as it grew, oldest first.
 
     It begins again when the stable release changes. A point is at least 5 % of the time since
     `started` after the one before, so that a long trial has few, unless its verdict differs.
     """
 
-    use_case: str
-    environment: Environment
-    change_id: str
-    role: ServingRole
-    stable_release: str
-    candidate_release: str
-    started: datetime
     points: tuple[EvidencePoint, ...]

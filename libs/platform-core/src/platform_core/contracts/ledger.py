@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, JsonValue
 
@@ -114,6 +114,17 @@ class Change(Contract):
     to_state: ServingState
     status: ChangeStatus
     detail: str = ""
+
+    @classmethod
+    def of(
+        cls, request: ChangeRequest, before: ServingState, after: ServingState, detail: str = ""
+    ) -> Self:
+        """Return the applied change that `request` asked for."""
+        fields = {
+            name: getattr(request, name) for name in cls.model_fields if hasattr(request, name)
+        }
+        status = ChangeStatus.APPLIED
+        return cls(**fields, from_state=before, to_state=after, status=status, detail=detail)
 
     @property
     def from_release(self) -> str | None:

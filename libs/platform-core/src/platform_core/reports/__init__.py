@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,7 +15,6 @@ from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import is_date_between, is_partition
 
 Document = TypeVar("Document", bound=BaseModel)
-
 WindowDocument = TypeVar("WindowDocument", bound=DriftReport | QualityReport)
 KEPT_DOCUMENTS = 500
 """How many parsed documents a reader keeps."""
@@ -91,12 +90,12 @@ def past_reports(
         InvalidData: a report is not readable.
         UpstreamUnavailable: the store cannot be reached.
     """
-    last = f"hour={end.astimezone(UTC):%H}"
+    last = end.astimezone(UTC)
+    newest = f"date={last.date().isoformat()}", f"hour={last:%H}"
     for date in reversed(_partitions(reader.store, folder, "date")):
         if is_date_between(date, start, end):
-            newest = not is_date_between(date, start, end - timedelta(days=1))
             for hour in reversed(_partitions(reader.store, date, "hour")):
-                if newest and hour.rpartition("/")[2] > last:
+                if tuple(hour.split("/")[-2:]) > newest:
                     continue
                 found = reader.below(hour, kind)
                 yield from sorted(found, key=lambda one: (one.end, one.report_id), reverse=True)

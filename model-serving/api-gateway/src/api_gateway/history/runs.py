@@ -5,7 +5,7 @@ Of a long history only what is on the page is read; the order follows from the l
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,6 +31,7 @@ from platform_core.storage import (
 
 RECORD, RESULT, FAILURE = "record.json", "result.json", "failure.json"
 LAST_STEP, RELEASE_STEP = "stage", "release"
+OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,18 @@ def dataset_versions(
     data report, if it is named.
     """
     found = [one for name in names for one in _versions(stored, name, version)]
-    keyed = {f"{one.created_at} {one.use_case} {one.dataset_version}": one for one in found}
-    chosen = page(sorted(keyed, reverse=True), asked, str)
-    datasets = [keyed[key] for key in chosen.items]
+    chosen = page(sorted(found, key=_dataset_key, reverse=True), asked, _dataset_key)
     if version is not None:
-        for one in datasets:
+        for one in chosen.items:
             report = dataset_path(one.use_case, one.dataset_version, REPORT_FILE)
             one.report = stored.read(report)
-    return Page(datasets, chosen.cursor)
+    return chosen
+
+
+def _dataset_key(version: DatasetVersion) -> str:
+    """Return a key that orders dataset versions by time; those without a time are the oldest."""
+    created_at = version.created_at or OLDEST
+    return f"{created_at.isoformat()} {version.use_case} {version.dataset_version}"
 
 
 def _run_files(stored: StoredJson, use_case: str) -> Sequence[_RunFiles]:

@@ -11,11 +11,10 @@ from console.pages.cards import MeasuredValue, ShownCard, shown_card
 from console.pages.serving import describe
 from console.web.visit import SignedIn
 from mlplatform_client.models.releases import ReleaseSummary
+from platform_core.contracts.tasks import ERROR_METRICS
 
 router = APIRouter()
-LOWER_IS_BETTER = {
-    "brier", "log_loss", "false_positive_rate", "calibration_error", "mae", "rmse",
-}  # fmt: skip
+LOWER_IS_BETTER = ERROR_METRICS | {"brier", "log_loss", "calibration_error"}
 
 
 @dataclass(frozen=True)

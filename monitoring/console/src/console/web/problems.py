@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console.navigation import navigation
 from console.services import Console
-from console.web.errors import ForeignForm, PageNotFound, RoleTooLow, SignedOut
+from console.web.errors import ForeignForm, FormTooLarge, PageNotFound, RoleTooLow, SignedOut
 from mlplatform_client.errors import (
     APIConnectionError,
     APIStatusError,
@@ -55,7 +55,7 @@ def gateway_problem(error: MlplatformError) -> GatewayProblem:
 
 _TITLES = {
     403: "Your API key may not do this",
-    404: "There is no such thing",
+    404: "Not found",
     409: "Refused: the state is another one by now",
     410: "It was erased",
     422: "Not valid",
@@ -68,6 +68,7 @@ def add_problem_pages(app: FastAPI) -> None:
     """Add the handlers that turn exceptions into pages."""
     app.add_exception_handler(SignedOut, _to_sign_in)
     app.add_exception_handler(ForeignForm, _foreign_form)
+    app.add_exception_handler(FormTooLarge, _form_too_large)
     app.add_exception_handler(RoleTooLow, _role_too_low)
     app.add_exception_handler(PageNotFound, _not_found)
     app.add_exception_handler(MlplatformError, _gateway_refused)
@@ -79,8 +80,9 @@ def add_problem_pages(app: FastAPI) -> None:
 async def _to_sign_in(request: Request, error: Exception) -> Response:
     """Send the browser to the sign-in page, and back afterwards.
 
-    After a link on another site there is no cookie, though the browser may be signed in. A page
-    that loads the same address again makes the request one of this site, with the cookie.
+    A request that follows a link on another site has no cookie, though the browser may be
+    signed in. A page that loads the same address again makes the request one of this site,
+    with the cookie.
     """
     del error
     console: Console = request.app.state.console
@@ -112,6 +114,13 @@ async def _foreign_form(request: Request, error: Exception) -> Response:
     )
 
 
+async def _form_too_large(request: Request, error: Exception) -> Response:
+    del error
+    detail = "The form is larger than the console accepts. Send less text, or use the API."
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return _page(request, GatewayProblem("The form is too large", detail, status))
+
+
 async def _role_too_low(request: Request, error: Exception) -> Response:
     detail = f"This needs the role {error}; sign in with an API key that has it."
     return _page(request, GatewayProblem(_TITLES[403], detail, HTTPStatus.FORBIDDEN, "forbidden"))
@@ -130,7 +139,7 @@ async def _gateway_refused(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     found = HTTPStatus(status)
-    detail = f"{request.method} {request.url.path:.200} is no page of the console."
+    detail = f"{request.method} {request.url.path:.200} is not a page of the console."
     return _page(request, GatewayProblem(found.phrase.capitalize(), detail, status))
 
 
