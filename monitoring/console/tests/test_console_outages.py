@@ -141,7 +141,7 @@ def test_a_source_behind_the_gateway_makes_its_own_values_old_alone(one, switch,
     one.page("/")
     switch.unavailable = ("/changes", "/metrics/quality")
     shown = text(one.page("/"))
-    assert "The gateway cannot tell everything" in shown
+    assert "The gateway cannot read some of its data" in shown
     assert "the blob store is down" in shown
     assert f"stable {world.releases['spam'][0].id[:8]}" in shown
     assert "quality old: last known" in shown

@@ -4,6 +4,13 @@ from evaluation.comparison.betting import BoundedValues, lower_limit, upper_limi
 from evaluation.comparison.blocks import block_differences
 from evaluation.comparison.candidates import unseen_rows, within_one_standard_error
 from evaluation.comparison.held_out import compare_on_rows, compare_with_limit
+from evaluation.comparison.latency import (
+    CANARY_LATENCY,
+    SHADOW_LATENCY,
+    LatencyRule,
+    latency_criteria,
+    ratio_limits,
+)
 from evaluation.comparison.levels import ERROR_RATE, Levels
 from evaluation.comparison.live import (
     LabelledLosses,
@@ -20,13 +27,16 @@ from evaluation.comparison.quality import (
     unpaired_quality,
 )
 from evaluation.comparison.rates import RateCounts, rate_limits
-from evaluation.comparison.service import errors_criterion, latency_criteria
+from evaluation.comparison.service import errors_criterion
 from evaluation.comparison.verdicts import combined_verdict, verdict_of
 
 __all__ = [
+    "CANARY_LATENCY",
     "ERROR_RATE",
+    "SHADOW_LATENCY",
     "BoundedValues",
     "LabelledLosses",
+    "LatencyRule",
     "Levels",
     "Losses",
     "PairedAnswers",
@@ -45,6 +55,7 @@ __all__ = [
     "outputs_criterion",
     "paired_quality",
     "rate_limits",
+    "ratio_limits",
     "shadow_criteria",
     "unpaired_quality",
     "unseen_rows",

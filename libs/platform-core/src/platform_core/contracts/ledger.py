@@ -78,7 +78,7 @@ class ChangeDecision(Contract):
 
 
 class ChangeStep(Contract):
-    """What is done for a change from `time` on, in words."""
+    """A step of applying a change, in words, and the time at which it began."""
 
     time: AwareDatetime
     text: str

@@ -1,8 +1,10 @@
 """Copies of answered records for shadows: queued after the answer, predicted in the background.
 
 No caller waits for a shadow: a copy is one append to a queue in memory. Copies that the queue has
-no room for are dropped and counted. Nothing of a shadow is returned; its answers and its failures
-become records of the inference log, with the `prediction_id` of the answer that they mirror.
+no room for are dropped and counted. The records that the stable release answered by one call are
+copied by one call as well, so that the times of both calls can be compared. Nothing of a shadow is
+returned; its answers and its failures become records of the inference log, with the `prediction_id`
+of the answer that they mirror.
 """
 
 import asyncio
@@ -29,7 +31,6 @@ from records import InferenceLog
 
 logger = logging.getLogger(__name__)
 
-BATCH_ROWS = 32
 QUEUE_BYTES = 64 << 20
 WORKERS = 2
 
@@ -63,20 +64,25 @@ class ShadowQueue:
         self._log = log
         self._metrics = metrics
         self._max_records = max_records
-        self._queue: deque[Copy] = deque()
+        self._queue: deque[list[Copy]] = deque()
+        self._records = 0
         self._bytes = 0
         self._waiting = asyncio.Event()
 
     def offer(self, copies: Iterable[Copy]) -> None:
-        """Queue copies; drop and count those for which there is no room."""
+        """Queue the copies of what one call answered; drop and count those without room."""
+        call: list[Copy] = []
         for copy in copies:
-            full = len(self._queue) >= self._max_records
+            full = self._records >= self._max_records
             if full or self._bytes + copy.size > QUEUE_BYTES:
                 self._metrics.count_dropped(*copy.shadow.target)
                 continue
-            self._queue.append(copy)
+            call.append(copy)
+            self._records += 1
             self._bytes += copy.size
-        self._waiting.set()
+        if call:
+            self._queue.append(call)
+            self._waiting.set()
 
     async def run(self) -> None:
         """Predict queued copies until cancelled."""
@@ -97,13 +103,9 @@ class ShadowQueue:
                 logger.exception("%d copies were not answered by %s", len(batch), batch[0].shadow)
 
     def _next_batch(self) -> list[Copy]:
-        """Take the first copy and the next ones for the same shadow."""
-        batch: list[Copy] = []
-        while self._queue and len(batch) < BATCH_ROWS:
-            if batch and self._queue[0].shadow != batch[0].shadow:
-                break
-            batch.append(self._queue.popleft())
-            self._bytes -= batch[-1].size
+        batch = self._queue.popleft()
+        self._records -= len(batch)
+        self._bytes -= sum(copy.size for copy in batch)
         return batch
 
     async def _predict(self, batch: list[Copy]) -> None:

@@ -218,7 +218,9 @@ class Visit:
     def _note(self, error: Exception, since: datetime) -> None:
         unreachable = isinstance(error, APIConnectionError)
         text = (
-            "The gateway does not answer" if unreachable else "The gateway cannot tell everything"
+            "The gateway does not answer"
+            if unreachable
+            else "The gateway cannot read some of its data"
         )
         known = self.outages.get(text)
         if known is None or since < known.since:
