@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +12,7 @@ from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobInfo, BlobStore
-from platform_core.storage import is_date_between, is_partition
+from platform_core.storage import is_date_between, is_hour_until, is_partition
 
 Document = TypeVar("Document", bound=BaseModel)
 WindowDocument = TypeVar("WindowDocument", bound=DriftReport | QualityReport)
@@ -90,14 +90,10 @@ def past_reports(
         InvalidData: a report is not readable.
         UpstreamUnavailable: the store cannot be reached.
     """
-    last = end.astimezone(UTC)
-    newest = f"date={last.date().isoformat()}", f"hour={last:%H}"
     for date in reversed(_partitions(reader.store, folder, "date")):
         if is_date_between(date, start, end):
             for hour in reversed(_partitions(reader.store, date, "hour")):
-                if tuple(hour.split("/")[-2:]) > newest:
-                    continue
-                found = reader.below(hour, kind)
+                found = reader.below(hour, kind) if is_hour_until(hour, end) else []
                 yield from sorted(found, key=lambda one: (one.end, one.report_id), reverse=True)
 
 
