@@ -12,7 +12,7 @@ from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobInfo, BlobStore
-from platform_core.storage import is_date_between, is_hour_until, is_partition
+from platform_core.storage import is_date_between, is_partition
 
 Document = TypeVar("Document", bound=BaseModel)
 WindowDocument = TypeVar("WindowDocument", bound=DriftReport | QualityReport)
@@ -93,7 +93,7 @@ def past_reports(
     for date in reversed(_partitions(reader.store, folder, "date")):
         if is_date_between(date, start, end):
             for hour in reversed(_partitions(reader.store, date, "hour")):
-                found = reader.below(hour, kind) if is_hour_until(hour, end) else []
+                found = reader.below(hour, kind)
                 yield from sorted(found, key=lambda one: (one.end, one.report_id), reverse=True)
 
 

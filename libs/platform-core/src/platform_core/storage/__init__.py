@@ -355,12 +355,6 @@ def is_date_between(folder: str, start: datetime, end: datetime) -> bool:
     return dates[0] <= folder.rpartition("/")[2] <= dates[1]
 
 
-def is_hour_until(folder: str, end: datetime) -> bool:
-    """Say whether the hour of a folder `date=<date>/hour=<hour>` begins at `end` or before."""
-    last = _utc(end)
-    return folder.split("/")[-2:] <= [f"date={last.date().isoformat()}", f"hour={last:%H}"]
-
-
 def retrain_request_path(request_id: str, suffix: str = ".json") -> str:
     """Return the path of a retrain request, or of the marker with this suffix next to it."""
     return f"{RETRAIN_REQUESTS}/{request_id}{suffix}"
