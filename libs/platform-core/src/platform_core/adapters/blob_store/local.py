@@ -64,9 +64,9 @@ class LocalBlobStore(ObjectBlobStore):
         """Yield the objects below `folder`, ordered by path; other files are left out."""
         root = f"{self._root}/"
         found = {file.path.removeprefix(root): file for file in _files(self._file(folder))}
-        for path in sorted(found):
-            with self._translated(path):
-                status = self._status(found[path])
+        with self._translated(folder):
+            read = [(path, self._status(found[path])) for path in sorted(found)]
+        for path, status in read:
             if status is not None and PARTIAL not in path:
                 yield BlobInfo(path, status.st_size, _modified(status), _etag(status))
 
