@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from input_cases import CASES, ENVELOPE, mail, records
+from input_case import ENVELOPE, records
+from input_cases import CASES
+from mail_cases import mail
 
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest

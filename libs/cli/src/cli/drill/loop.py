@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 
 from cli.drill.links import Link
 from cli.drill.traffic import DrillTraffic
@@ -19,7 +18,7 @@ from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.errors import BlobNotFound, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
-from platform_core.reports import past_reports
+from platform_core.reports import ReportReader, past_reports
 from platform_core.storage import (
     DRIFT_REPORTS,
     DRILL_REPORT,
@@ -158,8 +157,9 @@ class DrillLoop:
     def _reports(self, started: datetime) -> Iterable[DriftReport]:
         """Return the reports on windows that ended since then; another drill may be among them."""
         folder = reports_folder(DRIFT_REPORTS, self.use_case, Environment.PRODUCTION)
-        found = past_reports(self.store, folder, DriftReport, started, self.clock.now())
-        return chain.from_iterable(found)
+        return past_reports(
+            ReportReader(self.store), folder, DriftReport, started, self.clock.now()
+        )
 
     def _begin(self) -> datetime:
         """Send the drifted records, once; return when this began."""

@@ -12,7 +12,13 @@ from console.gateway.known import Known
 from console.pages.platform import of_target
 from console.reports.drift import DriftOverTime, drift_history
 from console.reports.marks import change_marks, drift_alarms, newest, quality_alarms
-from console.reports.quality import METHODS, QualityOverTime, period, quality_history
+from console.reports.quality import (
+    METHODS,
+    SHOWN_WINDOWS,
+    QualityOverTime,
+    period,
+    quality_history,
+)
 from console.web.errors import PageNotFound
 from console.web.values import iso, parsed
 from console.web.visit import SignedIn, Visit
@@ -20,7 +26,8 @@ from mlplatform_client.endpoints import AsyncPages, PageT
 from mlplatform_client.models.changes import ChangeDocument
 
 router = APIRouter()
-REPORTS = 100
+NEWEST = 4
+"""Reports of all roles, enough for the newest window: stable, canary and shadow."""
 REPORTS_AGE = timedelta(seconds=30)
 CHANGES = 50
 CHANGES_AGE = timedelta(seconds=5)
@@ -40,22 +47,21 @@ async def quality(
     await visit.check(use_case, environment)
     states = await visit.read("states", visit.api.releases.states)
     place = (use_case, environment)
-    wanted: dict[str, Any] = {"environment": environment, "end": end, "page_size": REPORTS}
-    api = visit.api
-    quality_reports, drift_reports, changes = await asyncio.gather(
-        _newest(visit, "quality", place, end, api.reports.quality(use_case, **wanted)),
-        _newest(visit, "drift", place, end, api.reports.drift(use_case, **wanted)),
+    given: dict[str, Any] = {"environment": environment, "end": end}
+    stable = {"role": "stable", "page_size": SHOWN_WINDOWS, **given}
+    reports = visit.api.reports
+    quality_reports, newest_reports, drift_reports, changes = await asyncio.gather(
+        _newest(visit, "quality", place, end, reports.quality(use_case, **stable)),
+        _newest(visit, "roles", place, end, reports.quality(use_case, page_size=NEWEST, **given)),
+        _newest(visit, "drift", place, end, reports.drift(use_case, **stable)),
         _changes(visit, *place),
     )
     windows = quality_reports.value.reports if quality_reports.value else []
+    roles = newest_reports.value.reports if newest_reports.value else []
     drift = drift_history(drift_reports.value.reports if drift_reports.value else [])
-    marks = newest(
-        [
-            *change_marks(changes.value or []),
-            *drift_alarms(drift.reports),
-            *quality_alarms(one for one in windows if one.role == "stable"),
-        ]
-    )
+    alarms = [*drift_alarms(drift.reports), *quality_alarms(windows)]
+    marks = newest([*change_marks(changes.value or []), *alarms])
+    windows = [*(one for one in roles if one.role != "stable"), *windows]
     history = quality_history(windows, metric, slice, marks)
     return await visit.use_case_page(
         "quality.html",
@@ -117,5 +123,5 @@ def _earlier(visit: Visit, history: QualityOverTime, drift: DriftOverTime) -> st
 
 
 def _query(use_case: str, environment: str, end: datetime | None) -> str:
-    given = {"use_case": use_case, "environment": environment, "limit": str(REPORTS)}
+    given = {"use_case": use_case, "environment": environment, "limit": str(SHOWN_WINDOWS)}
     return urlencode(given | ({"to": iso(end)} if end else {}))

@@ -47,7 +47,7 @@ class SliceRow:
 @router.get("/use-cases/{use_case}/releases")
 async def releases(visit: SignedIn, use_case: str, cursor: str | None = None) -> Response:
     """Show the releases, newest first."""
-    described = await describe(visit, use_case, releases_cursor=cursor)
+    described = await describe(visit, use_case, releases_cursor=cursor, history=1)
     return await visit.use_case_page(
         "releases.html",
         f"Releases of {use_case}",
@@ -91,7 +91,7 @@ async def release(visit: SignedIn, use_case: str, release_id: str) -> Response:
             f"release {use_case} {release_id}",
             lambda: visit.api.releases.get(use_case, release_id),
         ),
-        describe(visit, use_case),
+        describe(visit, use_case, history=1),
     )
     one = known.value
     card = shown_card(one)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -13,7 +14,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from console.navigation import navigation
 from console.services import Console
 from console.web.errors import ForeignForm, FormTooLarge, PageNotFound, RoleTooLow, SignedOut
-from mlplatform_client.errors import APIConnectionError, APIStatusError, MlplatformError
+from mlplatform_client.errors import (
+    APIConnectionError,
+    APIStatusError,
+    InvalidNameError,
+    MlplatformError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +44,8 @@ def gateway_problem(error: MlplatformError) -> GatewayProblem:
         )
         title = _TITLES.get(error.status, "The gateway refused")
         return GatewayProblem(title, detail, error.status, error.code, error.request_id)
+    if isinstance(error, InvalidNameError):
+        return GatewayProblem(_TITLES[404], str(error), HTTPStatus.NOT_FOUND)
     if isinstance(error, APIConnectionError):
         return GatewayProblem(
             "The gateway does not answer", str(error), HTTPStatus.SERVICE_UNAVAILABLE
@@ -65,6 +73,7 @@ def add_problem_pages(app: FastAPI) -> None:
     app.add_exception_handler(PageNotFound, _not_found)
     app.add_exception_handler(MlplatformError, _gateway_refused)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid_query)
     app.add_exception_handler(Exception, _defect)
 
 
@@ -132,6 +141,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
     found = HTTPStatus(status)
     detail = f"{request.method} {request.url.path:.200} is not a page of the console."
     return _page(request, GatewayProblem(found.phrase.capitalize(), detail, status))
+
+
+async def _invalid_query(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    detail = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in found)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return _page(request, GatewayProblem(_TITLES[status], detail, status))
 
 
 async def _defect(request: Request, error: Exception) -> Response:
