@@ -273,18 +273,17 @@ def test_labels_of_live_answers_measure_quality(served: Platform) -> None:
     assert measured["labelled"] == len(labels)
 
 
-def test_drift_leads_to_a_new_release_that_is_tried(served: Platform) -> None:
-    """The links of the loop up to the shadow on the real path; the verdicts need minutes of
-    traffic. Reports about live traffic do not see any of it.
+def test_drift_leads_to_a_new_release_that_is_tried_and_promoted(served: Platform) -> None:
+    """All links of the loop on the real path, and a bad canary. Reports about live traffic do not
+    see any of it.
     """
     start = datetime.now(UTC)
-    until = ("--until", "shadow", "--timeout", "300")
-    links = json.loads(served.done("cli", "drill", *until, "--json"))
+    links = json.loads(served.done("cli", "drill", "--timeout", "300", "--json"))
     assert {one["status"] for one in links} == {"worked"}, links
-    assert [one["link"] for one in links][-2:] == ["staging", "shadow"]
+    assert [one["link"] for one in links][-2:] == ["promotion", "rollback"]
     history = [one["change"] for one in served.call("GET", "/releases/drill").json()["history"]]
     actions = [one["action"] for one in history if one["environment"] == "production"]
-    assert actions == ["shadow", "promote"]
+    assert actions == ["abort", "canary", "promote", "canary", "shadow", "promote"]
     window = ("--from", start.isoformat(), "--to", datetime.now(UTC).isoformat())
     place = ("--use-case", "iris", "--environment", "production")
     (report,) = json.loads(served.done("cli", "drift", "run", *place, *window, "--json"))
