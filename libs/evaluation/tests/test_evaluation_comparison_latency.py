@@ -8,6 +8,7 @@ from evaluation.comparison import (
     SHADOW_LATENCY,
     Levels,
     latency_criteria,
+    measured_latency,
     ratio_limits,
 )
 from evaluation.comparison.blocks import block_medians
@@ -132,3 +133,32 @@ def test_the_number_needed_is_known_where_it_is_decided_one_day():
     assert (undecided.verdict, undecided.needed) == (UNDECIDED, pytest.approx(294, rel=0.5))
     never, _ = latency_criteria(*calm(400, 7, 1.6), LEVELS, CANARY_LATENCY)
     assert (never.verdict, never.needed) == (UNDECIDED, None)
+
+
+def measured(service_factor, caller_factor):
+    """The verdicts on a canary of 10 % by service time, tails of it, and what callers wait for."""
+    candidate, service = calm(6000, 8, service_factor)
+    waits = np.random.default_rng(9).lognormal(-3.5, 0.8, 6000)
+    seconds = (service + waits) * np.where(candidate, caller_factor, 1.0)
+    criteria = measured_latency(candidate, seconds, service, LEVELS, CANARY_LATENCY)
+    return {one.name: one.verdict for one in criteria}
+
+
+def test_a_canary_that_waits_longer_for_a_processor_is_not_worse():
+    assert set(measured(1.0, 2.0).values()) == {EQUIVALENT}
+
+
+def test_a_release_that_takes_twice_as_long_is_worse_however_long_callers_wait():
+    assert measured(2.0, 1.0)["latency_p50"] is WORSE
+
+
+def test_a_canary_that_its_callers_wait_for_four_times_as_long_is_worse():
+    verdicts = measured(1.0, 4.0)
+    assert (verdicts["latency_p50"], verdicts["latency_caller"]) == (EQUIVALENT, WORSE)
+
+
+def test_where_service_times_are_unknown_what_callers_wait_for_is_compared():
+    candidate, seconds = calm(3000, 8, 2.0)
+    unknown = np.full(3000, np.nan)
+    p50, p95 = measured_latency(candidate, seconds, unknown, LEVELS, CANARY_LATENCY)
+    assert (p50.name, p50.verdict, p95.name) == ("latency_p50", WORSE, "latency_p95")

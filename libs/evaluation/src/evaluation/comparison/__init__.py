@@ -9,6 +9,7 @@ from evaluation.comparison.latency import (
     SHADOW_LATENCY,
     LatencyRule,
     latency_criteria,
+    measured_latency,
     ratio_limits,
 )
 from evaluation.comparison.levels import ERROR_RATE, Levels
@@ -50,6 +51,7 @@ __all__ = [
     "errors_criterion",
     "latency_criteria",
     "lower_limit",
+    "measured_latency",
     "more_records_needed",
     "more_values_needed",
     "outputs_criterion",

@@ -11,7 +11,7 @@ from evaluation.comparison.latency import (
     CANARY_LATENCY,
     SHADOW_LATENCY,
     LatencyRule,
-    latency_criteria,
+    measured_latency,
 )
 from evaluation.comparison.levels import ERROR_RATE, Levels
 from evaluation.comparison.quality import (
@@ -26,8 +26,8 @@ from evaluation.curves import Floats
 from platform_core.contracts.comparison import CriterionResult
 
 ERRORS_MARGIN = 0.01
-# Errors, two kinds of slow answers, and quality may say `worse`.
-_CRITERIA = 4
+# Errors, three criteria of latency, and quality may say `worse`.
+_CRITERIA = 5
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,15 @@ class ServedAnswers:
     """N answers of both releases, in the order of time.
 
     `candidate` [N]: it is the candidate's. `failed` [N]: the release gave no usable answer.
-    `seconds` [N]: how long it took; of failed answers it is not used.
+    `seconds` [N]: how long the caller waited. `service` [N]: how long the release took without
+    waiting for a processor, NaN where that is unknown, `None` if it is for all. Of failed answers
+    both are not used.
     """
 
     candidate: NDArray[np.bool_]
     failed: NDArray[np.bool_]
     seconds: Floats
+    service: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def shadow_criteria(
 def _service(answers: ServedAnswers, levels: Levels, rule: LatencyRule) -> list[CriterionResult]:
     errors = RateCounts.of(answers.candidate, answers.failed)
     answered = ~answers.failed
+    unknown = np.full(len(answered), np.nan)
+    service = unknown if answers.service is None else answers.service
     candidate, seconds = answers.candidate[answered], answers.seconds[answered]
-    latency = latency_criteria(candidate, seconds, levels, rule)
+    latency = measured_latency(candidate, seconds, service[answered], levels, rule)
     return [errors_criterion(errors, ERRORS_MARGIN, levels), *latency]

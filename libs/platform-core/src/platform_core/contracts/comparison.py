@@ -26,7 +26,7 @@ class ComparisonVerdict(StrEnum):
 class CriterionResult(Contract):
     """One criterion: the candidate's value minus the stable release's, so that more is worse.
 
-    `name` is `errors` (share of failed answers), `latency_p50` (ratio of the latencies minus 1, so
+    `name` is `errors` (share of failed answers), `latency_p50` (ratio of service times minus 1, so
     that 0.2 is 20 % slower), `latency_p95` (share of slow answers), `quality` (mean loss, from
     labels) or `outputs` (mean difference of the answers to the same records). `estimate`, `lower`
     and `upper` are `None` without records. The limits hold whenever they are read: the true

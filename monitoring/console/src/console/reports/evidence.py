@@ -18,6 +18,7 @@ CRITERIA = {
     "errors": "Errors: share of failed answers",
     "latency_p50": "Latency: typical answer against stable's at the same time, 0.2 is 20 % slower",
     "latency_p95": "Latency: share of slow answers, against stable's 95th percentile",
+    "latency_caller": "Latency: what a caller waits for against stable's at the same time",
     "outputs": "Agreement: mean difference of the answers to the same records",
     "quality": "Quality: mean loss, from labels",
 }

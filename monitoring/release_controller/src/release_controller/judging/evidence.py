@@ -17,6 +17,7 @@ from records import LabelledRecords
 from release_controller.judging.trials import CandidateTrial
 from use_cases import UseCase
 
+SERVICE_MS = "service_ms"
 COLUMNS = (
     "prediction_id",
     "time",
@@ -25,6 +26,7 @@ COLUMNS = (
     "purpose",
     "failed",
     "latency_ms",
+    SERVICE_MS,
 )
 MILLISECONDS = 1000.0
 
@@ -104,7 +106,8 @@ def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Loss
     failed = _failed(rows)
     calls = _one_per_call(rows)
     seconds = _floats(rows["latency_ms"]) / MILLISECONDS
-    answers = ServedAnswers(candidate[calls], failed[calls], seconds[calls])
+    service = _service_ms(rows) / MILLISECONDS
+    answers = ServedAnswers(candidate[calls], failed[calls], seconds[calls], service[calls])
     loss = _losses(rows, case, losses)
     known = ~np.isnan(loss) & ~failed
     labelled = LabelledLosses(candidate[known], loss[known])
@@ -162,10 +165,17 @@ def _failed(rows: pa.Table) -> NDArray[np.bool_]:
     return _bool(pc.fill_null(rows["failed"], fill_value=False))
 
 
+def _service_ms(rows: pa.Table) -> Floats:
+    """Return what each call took the inference service, NaN where it did not say so."""
+    if SERVICE_MS not in rows.schema.names:
+        return np.full(rows.num_rows, np.nan)
+    return _floats(rows[SERVICE_MS])
+
+
 def _no_evidence(trial: CandidateTrial) -> Evidence:
     none, empty = np.zeros(0, np.bool_), np.zeros(0)
     pairs = PairedAnswers(empty, empty) if trial.role is ServingRole.SHADOW else None
-    answers, labelled = ServedAnswers(none, none, empty), LabelledLosses(none, empty)
+    answers, labelled = ServedAnswers(none, none, empty, empty), LabelledLosses(none, empty)
     return Evidence(answers, labelled, pairs, 0, 0, 0, None)
 
 
