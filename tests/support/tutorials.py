@@ -14,24 +14,21 @@ ADDRESSES = ("localhost:8000", "127.0.0.1:8000")
 
 
 def follow(page: str, platform: Platform, folder: Path, instead: Mapping[str, str]) -> str:
-    """Run the `bash` blocks of a tutorial in `folder`, and write its blocks that have a title.
+    """Run the `bash` blocks of a tutorial in one shell in `folder`; return what they printed.
 
-    `instead` replaces whole lines: steps that the stack has behind it, or that only fit a machine
-    of the reader's own. Every line of it must be in the page. Returns what the commands printed.
+    Blocks with a title are files, written before. `instead` replaces whole lines: steps that only
+    fit a machine of the reader's own, or that take long. Every line of it must be in the page.
     """
-    printed, left = [], set(instead)
+    script, left = [], set(instead)
     for block in code_blocks((TUTORIALS / page).read_text()):
-        lines = [
-            line.strip() if line.strip() in instead else line for line in block.text.splitlines()
-        ]
-        text = _with_addresses("\n".join(instead.get(line, line) for line in lines), platform)
-        left -= set(lines)
         if block.title:
-            (folder / block.title).write_text(f"{text}\n")
+            (folder / block.title).write_text(_with_addresses(block.text, platform))
         elif block.language == "bash":
-            printed.append(_run(text, platform, folder))
+            lines = [line.rstrip() for line in block.text.splitlines()]
+            script += [instead.get(line, line) for line in lines]
+            left -= set(lines)
     assert left == set(), f"{page} has no such lines"
-    return "".join(printed)
+    return _run(_with_addresses("\n".join(script), platform), platform, folder)
 
 
 def _with_addresses(text: str, platform: Platform) -> str:
@@ -44,9 +41,9 @@ def _with_addresses(text: str, platform: Platform) -> str:
 def _run(script: str, platform: Platform, folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        ["bash", "-euxo", "pipefail", "-c", script],
         env={**os.environ, **platform.settings, "PATH": path}, cwd=folder,
         capture_output=True, text=True, check=False, timeout=platform.deadline_seconds,
     )  # fmt: skip
-    assert done.returncode == 0, f"{script}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
