@@ -80,7 +80,7 @@ def test_the_canary_is_promoted_and_rolled_back(first_model: Platform, first_can
 
 @pytest.mark.usefixtures("first_canary")
 def test_the_loop_closes(first_model: Platform, folder: Path) -> None:
-    retrained = f"until {LISTED} | grep 'run retr'; do sleep 1; done"
+    retrained = f"until {LISTED} | grep 'retrain-'; do sleep 1; done"
     printed = follow("closing-the-loop.md", first_model, folder, {LISTED: retrained})
     assert re.search(r"^iris production .*: drift", printed, re.MULTILINE)
     assert '"predictions": 0' in printed
