@@ -178,10 +178,10 @@ rollback: setup ## Serve what was served before: USE_CASE=spam ENVIRONMENT=produ
 releases: setup ## List the releases and what serves where: USE_CASE=
 	mlplatform release list $(call options,USE_CASE)
 
-bench: setup ## Measure pipeline, skew, batch, serving beside peers: ARGS="--quick batch skew"
+bench: setup ## Measure pipeline, skew, batch, serving next to peers: ARGS="--quick batch skew"
 	mlplatform bench $(ARGS)
 
-bench-quality: setup ## Measure spam on real mail, beside a plain baseline (SHARED_DATA): ARGS=--quick
+bench-quality: setup ## Measure spam on real mail, next to a plain baseline (SHARED_DATA): ARGS=--quick
 	RAY_AUTH_MODE=disabled mlplatform bench quality $(ARGS) # a Ray of its own
 
 faults: setup ## Break the servers under load and check that nothing is lost: ARGS="--quick kill-gateway"

@@ -29,6 +29,7 @@ SECTIONS = {
     "drift": "bench_drift",
     "serving": "serving.section",
     "growth": "growth.section",
+    "pages": "pages.section",
     "stages": "bench_stages",
     "dispatch": "bench_dispatch",
     "byo": "bench_byo",

@@ -233,7 +233,7 @@ def passport(demo: Demo) -> None:
 
 
 def loop(demo: Demo) -> None:
-    """Let drifted traffic with labels cause a better release, by itself, in the use case `drill`.
+    """Let drifted traffic with labels cause a better release automatically in the use case `drill`.
 
     Alarm, retraining, shadow, canary and promotion; then a bad canary is rolled back.
     """

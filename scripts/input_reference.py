@@ -27,16 +27,21 @@ TAIL = """
 Text is stored as it came. It is cleaned in one place, when features are computed, so that
 training, `/predict` and batch jobs see the same words:
 
-- Characters that hide words are removed: NUL and other control characters, combining marks, and
-  what Unicode calls default ignorable or a format character (zero width, bidirectional controls,
-  variation selectors).
+- Characters that hide words are removed: NUL and other control characters, and what Unicode calls
+  default ignorable or a format character (zero width, bidirectional controls, variation selectors).
+  Combining marks that belong to no script are removed as well (`spam` removes all of them).
 - Only the visible text of HTML is used. Inline tags join the text around them: `fr<b></b>ee`
   becomes `free`. Block elements and table cells separate words.
-- Accented, full-width and styled letters are replaced by plain ones.
+- Full-width and styled letters are replaced by plain ones, and letters with an accent are one
+  character (NFKC). `spam` reads accented letters as plain ones.
 - Letters of other scripts that look like Latin ones (homoglyphs) are kept, because replacing them
   would garble genuine Russian or Greek. The words they split and the share of characters beyond
   ASCII show them.
 - Text after a right-to-left override keeps its stored order.
+
+Columns of Parquet files are read alike in datasets and batch jobs, however they are stored (binary,
+views, dictionaries, decimals). A number may be written as text, with blanks around it; a comma
+as its decimal sign is refused, because `1,234` would have two meanings.
 
 ## Limits
 

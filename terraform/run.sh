@@ -30,7 +30,7 @@ command -v terraform >/dev/null || refuse "terraform is not installed"
 # Data of the two environments stay apart, so that neither is ever planned with the other's state.
 export TF_DATA_DIR="$here/$root/.terraform/$environment"
 cd "$here/$root"
-# What it says is no part of what `output` prints.
+# Its messages must not become part of what `output` prints.
 terraform init -input=false -reconfigure -backend-config="$backend" -backend-config="key=$root-$environment.tfstate" >&2
 case "$command" in
   plan | apply | destroy | refresh | console | import) exec terraform "$command" "${files[@]}" "$@" ;;

@@ -1,8 +1,8 @@
 """Verdicts on canaries and shadows: error rates, records needed, detection and cost.
 
 The sequential verdicts are simulated with the evidence of `evaluation.comparison`; a verdict is
-reached when its log reaches log(1 / error). Beside them are a test at 5 % that is read as often,
-and the policies "always" and "never".
+reached when its log reaches log(1 / error). They are compared with a test at 5 %
+that is read as often, and the policies "always" and "never".
 """
 
 import argparse

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from input_cases import CASES, ENVELOPE, mail, records
+from input_case import ENVELOPE, records
+from input_cases import CASES
+from mail_cases import mail
 
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest
@@ -141,6 +143,27 @@ def test_a_record_has_the_same_features_however_it_came(tmp_path_factory, subjec
         )
         ingested = validate_columns(SPAM, without_nul(SPAM, rows.batch)[0]).records
         assert SPAM.features(ingested).equals(online), kind
+
+
+@settings(deadline=None, max_examples=50)
+@given(body=BODIES.filter(str.strip))
+def test_a_text_has_the_same_features_however_it_came(tmp_path_factory, body) -> None:
+    folder, case = tmp_path_factory.mktemp("same"), use_case("sentiment")
+    row = {name: "1" if name == case.id_column else body for name in case.record_schema.names}
+    online = case.features(case.columns([case.record.model_validate(row, strict=True)]))
+    batch = validate_columns(case, pa.Table.from_pylist([row]).cast(
+        pa.schema([(name, pa.large_string()) for name in row]))).records  # fmt: skip
+    assert case.features(batch).equals(online)
+    mapping = ColumnMapping.of(case, {})
+    formats = _formats({"body": "\r", **row})
+    for kind in (Kind.CSV, Kind.JSON, Kind.PARQUET):
+        path = folder / f"s.{kind.name.lower()}"
+        path.write_bytes(formats[kind])
+        file = SourceFile(path.name, str(path), len(formats[kind]))
+        events = FileTask(kind, (file,), file.size).read(mapping)
+        (rows,) = (e for e in events if isinstance(e, Rows) and e.batch.num_rows)
+        ingested = validate_columns(case, without_nul(case, rows.batch)[0]).records
+        assert case.features(ingested).equals(online), kind
 
 
 SEEDS = {

@@ -3,6 +3,7 @@
 import csv
 import datetime
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -214,3 +215,29 @@ def test_a_source_without_the_label_is_refused(tmp_path, blob_store):
         read_table(blob_store, IngestSettings(), str(tmp_path / "orders.parquet"), "outcome")
     with pytest.raises(InvalidData, match="name the labelled records by --data"):
         read_table(blob_store, IngestSettings(), "", "outcome")
+
+
+def test_numbers_in_text_are_numbers_unless_they_begin_with_zeros():
+    values = {
+        "padded": [f" {n}.5 " for n in range(ROWS)],
+        "postal_code": [f"{n % 7:05d}" for n in range(ROWS)],
+        "share": [f"0.{n}" for n in range(ROWS)],
+    }
+    plan = make_plan("codes", orders(**values), "returned")
+    kinds = {column.name: type(column.block) for column in plan.columns}
+    assert kinds["padded"] is kinds["share"] is Number
+    assert kinds["postal_code"] is Category
+
+
+def test_a_label_of_numbers_may_have_gaps_spelt_as_text():
+    price = orders(y=["NA" if n % 9 == 0 else f"{n}.5" for n in range(ROWS)])
+    assert make_plan("prices", price, "y").label.task == "regression"
+    flag = orders(y=["NA" if n % 9 == 0 else str(n % 2) for n in range(ROWS)])
+    assert make_plan("flags", flag, "y").label.task == "binary"
+
+
+def test_files_that_disagree_about_a_type_are_read_as_text(tmp_path, blob_store):
+    for name, value in (("a", 1), ("b", "one"), ("c", True)):
+        (tmp_path / f"{name}.jsonl").write_text(f'{{"x": {json.dumps(value)}, "y": "a"}}\n' * 3)
+    table = read_table(blob_store, IngestSettings(), str(tmp_path), "y")
+    assert table["x"].to_pylist() == ["1"] * 3 + ["one"] * 3 + ["true"] * 3

@@ -279,7 +279,7 @@ def test_a_later_window_of_the_day_is_held_back_by_the_cool_down(world, records_
 
 
 def test_an_older_window_requests_nothing_after_a_later_one(world, records_of):
-    """Somebody measures windows of last week: what they found is no reason to act today."""
+    """Measuring windows of last week again gives no reason to act today."""
     release = world.release()
     noon = world.clock.now()
     for hours in (30, 0):

@@ -15,7 +15,7 @@ location="${2:-westeurope}"
 variables="$here/environments/$environment.tfvars"
 [[ $environment =~ ^[a-z]+$ && -f $variables ]] ||
   code=2 refuse "there is no environment '$environment'; environments/ has $(cd "$here/environments" && echo *.tfvars)"
-[[ $location =~ ^[a-z0-9]+$ ]] || code=2 refuse "'$location' is no region; give its short name, such as westeurope"
+[[ $location =~ ^[a-z0-9]+$ ]] || code=2 refuse "'$location' is not a region; give its short name, such as westeurope"
 command -v az >/dev/null || refuse "az, the Azure CLI, is not installed"
 subscription="$(az account show --query id --output tsv 2>/dev/null)" ||
   refuse "no account is signed in; run 'az login' and 'az account set --subscription ID' first"

@@ -53,7 +53,7 @@ resource "azurerm_postgresql_flexible_server" "main" {
   }
 
   lifecycle {
-    # After a failover primary and standby have changed places; that is no reason to move them back.
+    # A failover swaps primary and standby; Terraform must not move them back.
     ignore_changes = [zone, high_availability[0].standby_availability_zone]
   }
 }

@@ -95,6 +95,8 @@ class World:
         for number, one in enumerate(answers):
             time = start + timedelta(milliseconds=0 if one.request_id else number)
             prediction_id = one.prediction_id or new_prediction_id(milliseconds(time))
+            if one.role == "shadow":  # the time of the answer that it mirrors
+                time = prediction_time(prediction_id)
             rows.append(_row(one, prediction_id, time))
             if one.label is not None:
                 labels.append(_label(prediction_id, one.label, time))

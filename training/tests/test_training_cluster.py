@@ -239,7 +239,7 @@ def test_a_failed_run_gives_the_reason_of_its_step(kubeflow, runner, blob_store)
     server, url = kubeflow
 
     def fails(run_id, _):
-        failure = StepFailure(step="release", code="x", message="minimum: .2 < .9")
+        failure = StepFailure(step="release", code="x", message="minimum: 0.2 < 0.9")
         RunRecords(blob_store, "iris", run_id).fail(failure)
         return False
 

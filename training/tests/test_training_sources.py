@@ -12,8 +12,9 @@ from platform_core.errors import InvalidData, InvalidInput
 from training.parameters import RunParameters
 from training.search.fitting import fitted
 from training.search.folds import folds
-from training.search.live import LIVE, with_live_rows
+from training.search.live import LIVE, live_decision, with_live_rows
 from training.search.sources import ORIGIN, WEIGHT, source_folds, with_origins
+from training.search.trials import Trial
 from training.search.unseen import unseen_sources
 from use_cases import use_case
 
@@ -48,6 +49,13 @@ def test_live_rows_count_more_on_top_of_the_weight_of_their_source():
     assert with_live_rows(weighed, live, 10.0)[WEIGHT].to_pylist() == [0.5, 5.0, 0.5]
     assert WEIGHT not in with_live_rows(table, live, 1.0).column_names
     assert with_live_rows(table, pa.array(["9"]), 10.0) is table
+
+
+def test_live_records_that_are_all_near_duplicates_choose_no_threshold():
+    table = rows(("a", "s" * 200 + "h" * 20), clusters=["1"] * 200 + ["2"] * 20)
+    ids = pa.array([str(n) for n in range(220)])
+    live = with_live_rows(table.append_column("row_id", ids), ids, 10.0)
+    assert live_decision(SPAM, live, Trial(0, "logistic", {}), seed=0) is None
 
 
 def test_each_source_is_judged_by_models_that_have_not_seen_it():

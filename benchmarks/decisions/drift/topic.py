@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _windows(pools: dict[str, Rows], windows: int) -> bool:
-    """Windows of the baseline's distribution, the baseline drawn anew for each."""
+    """Windows of the baseline's distribution, with a new baseline drawn for each."""
     rows = []
     for seed, (name, pool) in enumerate(pools.items()):
         random = np.random.default_rng(seed)

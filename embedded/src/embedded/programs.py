@@ -1,6 +1,7 @@
 """The programs of the platform on one machine: the same that the cluster runs."""
 
 import sys
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from embedded.program import Port, Probe, Program
@@ -24,8 +25,10 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
         *(_inference(settings, environment) for environment in Environment),
         *_candidates(settings),
         _gateway(settings),
-        _release_controller(settings),
-        _console(settings),
+        _web_program(
+            "release-controller", "release_controller", settings.controller_port, "CONTROLLER_PORT"
+        ),
+        _web_program("console", "console", settings.console_port, "CONSOLE_PORT"),
         Program("monitor", _module("drift_detector")),
         _scheduler(settings),
     ]
@@ -130,35 +133,16 @@ def _candidates(settings: EmbeddedSettings) -> list[Program]:
 def _gateway(settings: EmbeddedSettings) -> Program:
     url = settings.gateway_url.rstrip("/")
     _, port = _address(url)
+    program = _web_program("gateway", "api_gateway", port, "GATEWAY_PORT", url)
+    return replace(program, stop_seconds=SPOOL_STOP_SECONDS)
+
+
+def _web_program(name: str, module: str, port: int, setting: str, url: str = "") -> Program:
+    url = url or f"http://127.0.0.1:{port}"
     return Program(
-        "gateway",
-        _module("api_gateway"),
-        ports=(Port(port, "GATEWAY_PORT"),),
-        probe=Probe(f"{url}/health/live"),
-        url=url,
-        stop_seconds=SPOOL_STOP_SECONDS,
-    )
-
-
-def _release_controller(settings: EmbeddedSettings) -> Program:
-    port = settings.controller_port
-    url = f"http://127.0.0.1:{port}"
-    return Program(
-        "release-controller",
-        _module("release_controller"),
-        ports=(Port(port, "CONTROLLER_PORT"),),
-        probe=Probe(f"{url}/health/live"),
-        url=url,
-    )
-
-
-def _console(settings: EmbeddedSettings) -> Program:
-    port = settings.console_port
-    url = f"http://127.0.0.1:{port}"
-    return Program(
-        "console",
-        _module("console"),
-        ports=(Port(port, "CONSOLE_PORT"),),
+        name,
+        _module(module),
+        ports=(Port(port, setting),),
         probe=Probe(f"{url}/health/live"),
         url=url,
     )

@@ -252,6 +252,7 @@ async def test_a_download_continues_after_a_broken_connection(server, kind, tmp_
     assert (seen[0], seen[-1]) == ((4, 10), (10, 10))
     headers = server.requests[1][1]
     assert (headers["Range"], headers["If-Range"]) == ("bytes=4-", '"e"')
+    assert headers["Accept-Encoding"] == "identity"
     await closed(client)
 
 
@@ -265,6 +266,21 @@ async def test_a_file_that_changes_while_it_is_downloaded_is_not_mixed(
     server.answers = [broken, reply(200, b"other", "application/octet-stream", ETag='"f"')]
     client, target = kind(server.url, "a-key"), tmp_path / "out.bin"
     with pytest.raises(TransferError, match="changed while it was downloaded"):
+        await done(client, client.batch.download, "batch/x", target)
+    assert list(tmp_path.iterdir()) == []
+    await closed(client)
+
+
+async def test_a_download_without_a_length_is_refused(server, kind, tmp_path) -> None:
+    def chunked(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"4\r\n0123\r\n0\r\n\r\n")
+
+    server.answers = [chunked]
+    client, target = kind(server.url, "a-key"), tmp_path / "out.bin"
+    with pytest.raises(TransferError, match="has no Content-Length"):
         await done(client, client.batch.download, "batch/x", target)
     assert list(tmp_path.iterdir()) == []
     await closed(client)

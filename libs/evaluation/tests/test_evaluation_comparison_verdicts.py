@@ -16,7 +16,6 @@ from evaluation.comparison import (
     canary_criteria,
     combined_verdict,
     errors_criterion,
-    latency_criteria,
     outputs_criterion,
     paired_quality,
     shadow_criteria,
@@ -96,28 +95,6 @@ def test_a_canary_without_labels_stays_undecided():
     assert (quality.estimate, quality.lower, quality.upper) == (None, None, None)
     assert combined_verdict(criteria) == (UNDECIDED, None)
     assert by_name(criteria)["errors"].verdict is EQUIVALENT
-
-
-def test_few_answers_of_the_stable_release_do_not_say_what_is_slow():
-    answers = traffic(100)
-    p50, _ = latency_criteria(answers.candidate, answers.seconds, LEVELS)
-    assert p50.verdict is UNDECIDED
-    assert "more answers of the stable release decide what is slow" in p50.detail
-
-
-@pytest.mark.parametrize(("slower", "verdict"), [(1.3, EQUIVALENT), (3.0, WORSE)])
-def test_a_shadow_may_be_somewhat_slower_than_its_release_would_be(slower, verdict):
-    answers, same = traffic(150_000, slower=slower), np.zeros(1000)
-    criteria = by_name(shadow_criteria(answers, PairedAnswers(same, same), LOSSES))
-    assert criteria["latency_p50"].verdict is verdict
-    canary = by_name(canary_criteria(answers, labelled(answers, 0.03, 0.03), LOSSES))
-    assert canary["latency_p50"].verdict is WORSE
-
-
-def test_a_latency_that_differs_a_little_is_not_worse():
-    answers = traffic(150_000, slower=1.05)
-    for one in latency_criteria(answers.candidate, answers.seconds, LEVELS):
-        assert one.verdict is EQUIVALENT
 
 
 def test_a_shadow_that_answers_alike_is_equivalent_without_labels():

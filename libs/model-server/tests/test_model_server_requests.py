@@ -40,3 +40,15 @@ def test_a_nullable_column_may_have_null_and_nan_which_are_the_same():
 def test_other_values_must_be_finite(ages, nullable):
     with pytest.raises(InvalidInput, match="'age' has values that are null or not finite"):
         read_tensors(request(ages, ["a", "b"]), TensorReader(SCHEMA), nullable)
+
+
+def test_a_tensor_that_is_there_twice_is_refused():
+    twice = request([1.0], ["a"])
+    twice.inputs.append(InferInput("age", [1], "FP32", data=[2.0]))
+    with pytest.raises(InvalidInput, match="'age' is there twice"):
+        read_tensors(twice, TensorReader(SCHEMA))
+
+
+def test_true_is_not_a_number():
+    with pytest.raises(InvalidInput, match="'age' cannot be read: true and false are not numbers"):
+        read_tensors(request([1.0, True], ["a", "b"]), TensorReader(SCHEMA))

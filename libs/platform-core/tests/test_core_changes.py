@@ -120,6 +120,17 @@ def test_a_process_that_died_before_it_opened_the_change_is_completed(
     assert mine(list(changes.open()), use_case) == [first]
 
 
+def test_a_marker_without_a_request_does_not_hide_other_changes(
+    changes: Changes, store: BlobStore, use_case: str
+) -> None:
+    lost, kept = f"{use_case}a", f"{use_case}b"
+    for change_id in (lost, kept):
+        changes.submit(request(change_id, use_case))
+    store.delete(change_path(lost, "request.json"))
+    assert mine(list(changes.open()), use_case) == [kept]
+    changes.close(lost)
+
+
 def test_a_change_that_has_ended_is_not_opened_again(changes: Changes, use_case: str) -> None:
     first, key = f"{use_case}a", f"ended-{use_case}"
     changes.submit(request(first, use_case), key)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from platform_core.contracts.label import PredictionLabel
-from platform_core.errors import InvalidInput
+from platform_core.errors import InvalidInput, UpstreamUnavailable
 from records.index import DisagreementQuery, IndexedRecord, RecordIndex, disagreements
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -93,3 +93,9 @@ def test_pages_follow_each_other(index):
 def test_a_page_that_is_none_is_refused(index, wrong):
     with pytest.raises(InvalidInput):
         disagreements(index, replace(QUERY, **wrong))
+
+
+def test_a_query_that_takes_too_long_is_ended(index):
+    endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
+    with pytest.raises(UpstreamUnavailable, match="interrupted"):
+        index.query(endless, [], seconds=0.05)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from platform_core.errors import InvalidInput
@@ -13,6 +15,7 @@ from use_cases import BestF1, UseCase, assemble, number_block, use_case, validat
 from use_cases.blocks import Category, Cleaning, Date, DeclaredUseCase, Id, Label, Number, Text
 from use_cases.blocks.generator import measure
 from use_cases.blocks.profile import Profile, read_profile
+from use_cases.invisible import without_invisible
 from use_cases.record_schema import error_message
 from use_cases.testing import UseCaseContract
 
@@ -234,6 +237,61 @@ def test_each_step_of_cleaning_has_a_switch(switches, expected):
 def test_lemmas_are_the_forms_of_a_dictionary():
     assert Cleaning(lemmas=True)("The mice were running") == "the mouse be run"
     assert Cleaning()("<p>fr<b></b>ee</p> &amp; more") == "free more"
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "fr\u200bee caf\u00e9",
+        "f\u00adree cafe\u0301",
+        "\ufefffr\u202eee caf\u00e9",
+        "\uff46\uff52\uff45\uff45 caf\u00e9",
+        "f\x01ree ca\x00f\u00e9",
+        "f\u0336r\u0336ee cafe\u0336\u0301",
+        "fr&#8203;ee caf&eacute;",
+    ],
+)
+def test_what_is_not_seen_neither_parts_nor_makes_words(spelt):
+    text = Text("text")
+    shown, other = (text.compute(pa.array([one])) for one in ("free caf\u00e9", spelt))
+    assert other.texts[0].to_pylist() == shown.texts[0].to_pylist() == ["free caf\u00e9"]
+    assert (other.numbers == shown.numbers).all()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_removing_what_is_not_seen_twice_changes_nothing(text):
+    seen = without_invisible(text)
+    assert without_invisible(seen) == seen
+    assert (
+        without_invisible("\u0928\u092e\u0938\u094d\u0924\u0947")
+        == "\u0928\u092e\u0938\u094d\u0924\u0947"
+    )
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        pa.large_string(),
+        pa.string_view(),
+        pa.binary(),
+        pa.binary_view(),
+        pa.dictionary(pa.int32(), pa.string()),
+    ],
+    ids=str,
+)
+def test_a_missing_value_is_missing_however_a_column_is_stored(stored):
+    records = CHURN.golden_records()
+    columns = {n: records.column(n).cast(pa.string()).fill_null(" NA ") for n in CHURN.limits}
+    plain = {n: columns.get(n, records.column(n)) for n in records.schema.names}
+    encoded = pa.types.is_dictionary(stored)
+    same = {
+        n: c if n not in columns else c.dictionary_encode() if encoded else c.cast(stored)
+        for n, c in plain.items()
+    }
+    expected, found = (validate_columns(CHURN, pa.table(table)) for table in (plain, same))
+    assert found.reasons.to_pylist() == expected.reasons.to_pylist()
+    assert found.records.equals(expected.records)
+    assert expected.fits.true_count == records.num_rows
 
 
 def test_the_threshold_follows_from_the_gates():

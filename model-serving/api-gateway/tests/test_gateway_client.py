@@ -233,7 +233,7 @@ async def test_a_file_is_uploaded_and_downloaded(client, tmp_path, how) -> None:
         async for chunk in download:
             digest.update(chunk)
     assert digest.digest() == hashlib.sha256(expected).digest()
-    if how == "stream":  # without a digest nobody knows whether it is the same file
+    if how == "stream":  # without a digest, the file cannot be recognized as the same
         with pytest.raises(TransferError, match="is stored already"):
             await client.batch.upload(chunks(), "in/a file.bin", size=len(expected))
     await client.batch.delete(stored.path)

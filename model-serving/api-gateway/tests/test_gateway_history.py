@@ -54,9 +54,10 @@ async def test_datasets_have_their_manifest_and_one_its_report(running) -> None:
     for version, day in (("d1", "2026-01-01"), ("d2", "2026-01-03")):
         path = dataset_path("spam", version, "manifest.json")
         write(running, path, dataset_version=version, created_at=f"{day}T00:00:00Z", rows=5)
+    write(running, dataset_path("spam", "d0", "manifest.json"), created_at="unknown")
     write(running, dataset_path("spam", "d1", "report.json"), warnings=["few rows"])
     found = (await get(running, "/datasets", use_case="spam"))["datasets"]
-    assert [one["dataset_version"] for one in found] == ["d2", "d1"]
+    assert [one["dataset_version"] for one in found] == ["d2", "d1", "d0"]
     assert (found[0]["manifest"]["rows"], found[0]["report"]) == (5, None)
     (one,) = (await get(running, "/datasets", use_case="spam", version="d1"))["datasets"]
     assert one["report"] == {"warnings": ["few rows"]}
@@ -71,12 +72,13 @@ async def test_use_cases_have_the_schema_of_their_records(running) -> None:
     assert spam["label_maturity_days"] == 30
 
 
-def store_report(running, report_id: str, age: timedelta) -> None:
+def store_report(running, report_id: str, age: timedelta, role: str | None = None) -> None:
     end = running.clock.now() - age
     report = DriftReport(
         report_id=report_id, use_case="spam", environment=Environment.PRODUCTION,
         release_id="a" * 32, start=end - timedelta(hours=1), end=end, created_at=end, rows=3,
         verdict=DriftVerdict.INSUFFICIENT_DATA, score=None, columns=(), class_shares={}, alarms=(),
+        role=role,
     )  # fmt: skip
     folder = drift_report_folder("spam", Environment.PRODUCTION, end)
     running.store.write(f"{folder}/{report_id}.json", report.model_dump_json().encode())
@@ -96,8 +98,41 @@ async def test_past_reports_are_paged_from_the_newest(running) -> None:
     late = (running.clock.now() - timedelta(hours=5)).isoformat()
     found = await get(running, "/reports", **query, **{"from": early, "to": late})
     assert [one["report_id"] for one in found["reports"]] == ["r26", "r240"]
+    older = running.clock.now() - timedelta(days=20)
+    folder = drift_report_folder("spam", Environment.PRODUCTION, older)
+    running.store.write(f"{folder}/broken.json", b"{}")
+    found = await get(running, "/reports", limit="3", **query, **{"from": early})
+    assert [one["report_id"] for one in found["reports"]] == ["r1", "r2", "r26"]
     none = await get(running, "/reports", **{**query, "kind": "quality"})
     assert none == {"reports": [], "cursor": None}
+
+
+async def test_reports_of_one_role_include_windows_without_answers_for_stable(running) -> None:
+    for hours, role in ((1, "stable"), (2, "shadow"), (3, None), (4, "canary")):
+        store_report(running, f"r{hours}", timedelta(hours=hours), role)
+    query = {"use_case": "spam", "kind": "drift", "limit": "1"}
+    for role, wanted in (("stable", ["r1", "r3"]), ("shadow", ["r2"]), ("canary", ["r4"])):
+        found, cursor = [], None
+        while cursor is not None or not found:
+            given = {"cursor": cursor} if cursor else {}
+            answer = await get(running, "/reports", role=role, **query, **given)
+            found += [one["report_id"] for one in answer["reports"]]
+            cursor = answer["cursor"]
+        assert found == wanted
+
+
+async def test_a_report_that_is_measured_again_is_read_again(running) -> None:
+    store_report(running, "r1", timedelta(hours=1))
+    query = {"use_case": "spam", "kind": "drift"}
+    assert (await get(running, "/reports", **query))["reports"][0]["role"] is None
+    store_report(running, "r1", timedelta(hours=1), "stable")
+    assert (await get(running, "/reports", **query))["reports"][0]["role"] == "stable"
+
+
+@pytest.mark.parametrize("to", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_the_ends_of_time_have_no_reports(running, to) -> None:
+    answer = await get(running, "/reports", use_case="spam", to=to)
+    assert answer == {"reports": [], "cursor": None}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +141,8 @@ async def test_past_reports_are_paged_from_the_newest(running) -> None:
         ("/reports", {"kind": "moon"}, 422),
         ("/reports", {"environment": "moon"}, 400),
         ("/reports", {"use_case": "moon"}, 404),
+        ("/reports", {"role": "moon"}, 422),
+        ("/reports", {"cursor": "bm93"}, 422),
         ("/reports", {"from": "yesterday"}, 422),
         ("/runs", {"use_case": "moon"}, 404),
         ("/runs", {"limit": "101"}, 422),

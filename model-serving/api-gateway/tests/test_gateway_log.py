@@ -170,7 +170,7 @@ async def test_without_a_log_the_gateway_is_not_ready_until_it_is_back(running) 
     assert ready.status_code == 503
     assert ready.json()["code"] == "inference-log-unavailable"
     gone.rename(running.spool)
-    # Nobody asks for a prediction meanwhile.
+    # No prediction is requested meanwhile.
     async with asyncio.timeout(10):
         while (await running.client.get("/health/ready")).status_code != 200:
             await asyncio.sleep(0.05)

@@ -194,7 +194,7 @@ async def test_a_damaged_index_is_built_again(searching) -> None:
     one = (await predict(searching))["prediction_id"]
     await searching.logged()
     assert await found(searching) == [one]
-    searching.gateway.settings.record_index_file.write_bytes(b"this is no database" * 1000)
+    searching.gateway.settings.record_index_file.write_bytes(b"this is not a database" * 1000)
     query = {"use_case": "spam"}
     assert (await searching.ask("GET", "/predictions", params=query)).status_code == 503
     assert await found(searching) == [one]

@@ -87,6 +87,17 @@ async def test_a_shadow_gets_a_copy_and_its_record_bears_the_answers_id(
         assert row["latency_ms"] > 0
 
 
+async def test_a_shadow_gets_the_records_of_one_call_by_one_call(
+    running, begin, candidates, spam
+) -> None:
+    await begin(running)
+    mails = [{**spam, "email_id": str(number)} for number in range(40)]
+    await running.predict({"emails": mails}, "/predict/batch-sync")
+    await running.predict()
+    await shadowed(running, 41)
+    assert [len(call["inputs"][0]["data"]) for call in candidates.server.requests] == [40, 1]
+
+
 async def test_a_sample_is_chosen_by_the_routing_key(running, begin) -> None:
     shadow = await begin(running, 30)
     keys = [f"key-{number}" for number in range(60)]

@@ -38,7 +38,7 @@ def with_output(index: int, **changes) -> dict:
 
 @pytest.fixture
 async def deployed(running, releases, activate):
-    """A gateway that knows of a release that should answer."""
+    """A gateway that knows a release that should answer."""
     activate(running.store, releases["spam"], Environment.STAGING)
     await running.gateway.catalog.refresh()
     return running

@@ -102,12 +102,12 @@ def test_the_output_of_another_job_is_replaced(output, blob_store, job, run):
 
 def test_an_unexpected_error_fails_the_job_with_its_type_and_text(blob_store, job, run, caplog):
     def fail(number):
-        raise ZeroDivisionError("nobody expected this")
+        raise ZeroDivisionError("an unexpected defect")
 
     progress = run(blob_store, job(), executor=Watched(fail))
     assert (progress.status, progress.error) == (
         JobStatus.FAILED,
-        "ZeroDivisionError: nobody expected this",
+        "ZeroDivisionError: an unexpected defect",
     )
     assert "Traceback" in caplog.text
     assert outputs(blob_store) == []

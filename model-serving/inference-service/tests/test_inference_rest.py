@@ -37,6 +37,12 @@ def test_answers_are_those_of_the_release(server, releases, records, offline, ou
     assert (answer["id"], answer["model_name"]) == ("request-1", name)
 
 
+def test_an_answer_says_how_long_its_release_took(server, records):
+    answer = server.infer("spam", records("spam", 1))
+
+    assert 0 < int(answer.headers["x-service-microseconds"]) < 10_000_000
+
+
 def test_every_answer_names_its_release(server, releases, records):
     spam = server.infer("spam", records("spam", 1)).json()
     iris = server.infer("iris", records("iris", 1)).json()

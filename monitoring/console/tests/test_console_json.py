@@ -14,7 +14,15 @@ def test_it_is_the_gateways_answer(browser, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["admin/inference-log/flush", "metrics", "docs", "openapi.json", "releases/../metrics"]
+    "path",
+    [
+        "admin/inference-log/flush",
+        "metrics",
+        "docs",
+        "openapi.json",
+        "releases/../metrics",
+        "batch/files/a",
+    ],
 )
 def test_no_other_part_of_the_gateway_can_be_read(browser, path):
     assert browser("admin").get(f"/json/{path}").status_code == 404
@@ -28,3 +36,8 @@ def test_it_refuses_what_the_key_may_not_read(browser):
 def test_it_only_reads(browser):
     one = browser("admin")
     assert one.post("/json/releases/spam/production", {"action": "rollback"}).status_code == 405
+
+
+def test_files_of_any_size_are_not_read_into_memory(browser):
+    found = browser("admin").get("/json/batch/files/large.parquet")
+    assert (found.status_code, found.headers["content-type"]) == (404, "text/html; charset=utf-8")

@@ -28,7 +28,7 @@ def text(page: str) -> str:
 
 class Switch:
     """A proxy in front of a gateway: it closes connections while `broken`, and answers paths that
-    begin with one of `unavailable` with 503.
+    begin with one of `unavailable` with 503, and no path while `hangs` is not set.
     """
 
     def __init__(self, gateway_url: str) -> None:
@@ -36,8 +36,13 @@ class Switch:
         self.broken = False
         self.unavailable: tuple[str, ...] = ()
         self.url = ""
+        self.asked: list[str] = []
+        self.hangs = threading.Event()
+        self.hangs.set()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append(request.path)
+        self.hangs.wait()
         if self.broken:
             request.close_connection = True
             return
@@ -136,7 +141,7 @@ def test_a_source_behind_the_gateway_makes_its_own_values_old_alone(one, switch,
     one.page("/")
     switch.unavailable = ("/changes", "/metrics/quality")
     shown = text(one.page("/"))
-    assert "The gateway cannot tell everything" in shown
+    assert "The gateway cannot read some of its data" in shown
     assert "the blob store is down" in shown
     assert f"stable {world.releases['spam'][0].id[:8]}" in shown
     assert "quality old: last known" in shown
@@ -179,3 +184,17 @@ def test_a_key_that_was_revoked_ends_the_session(browser, start_console, switch,
 
 
 UNKNOWN = PROBLEM.replace(b"503", b"401").replace(b"upstream-unavailable", b"unauthenticated")
+
+
+def test_a_page_waits_for_a_gateway_that_hangs_once(browser, start_console, switch):
+    with start_console(switch.url, console_timeout_seconds=1) as url:
+        one = browser("admin", url)
+        switch.asked.clear()
+        switch.hangs.clear()
+        try:
+            shown = text(one.page("/use-cases/spam/production/change?action=rollback"))
+        finally:
+            switch.hangs.set()
+    assert "The gateway does not answer" in shown
+    # The first round of requests goes out together; nothing is asked after it has timed out.
+    assert set(switch.asked) == {"/use-cases"}

@@ -2,8 +2,18 @@
 
 import html
 import re
+from datetime import timedelta
+from typing import Any
 
-from console_world import HOSTILE
+import pytest
+from console_world import HOSTILE, NOON
+
+from console.attention import attention
+from console.gateway.known import Known
+from console.pages.platform import Platform
+from mlplatform_client.models.operations import TrafficInfo
+from mlplatform_client.models.quality import QualityInfo
+from mlplatform_client.models.releases import EnvironmentState
 
 
 def text(page: str) -> str:
@@ -36,7 +46,122 @@ def test_it_lists_what_needs_a_person_oldest_first(browser, world):
     assert places[0] < min(places[1:])
 
 
+def test_only_gates_on_the_wrong_side_are_named(world):
+    def gate(metric: str, low: float, high: float, limit: float) -> dict[str, object]:
+        return {"metric": metric, "estimate": low, "low": low, "high": high, "limit": limit}
+
+    passed = [gate("recall", 0.8, 0.9, 0.5), gate("false_positive_rate", 0.01, 0.02, 0.1)]
+    failed = [gate("f1", 0.6, 0.7, 0.85), gate("mae", 3.0, 4.0, 2.0)]
+    info = QualityInfo.model_validate({"status": "below-gate", "gates": passed + failed})
+    state = EnvironmentState.model_validate({"state": {"stable": "a" * 32}, "sequence": 1})
+    unknown = Known(None, None)
+    platform = Platform(
+        states=Known({"spam": {"production": state}}, NOON),
+        traffic=unknown,
+        drift=unknown,
+        quality=Known({"spam": {"production": info}}, NOON),
+        changes=unknown,
+        open_changes=unknown,
+        runs=unknown,
+        comparisons={},
+        health=unknown,
+    )
+    assert [one.text for one in attention(platform, NOON)] == ["below its gate: f1, mae"]
+
+
 def test_text_of_people_is_shown_as_text(browser):
     page = browser("viewer").page("/")
     assert "<script>alert" not in page
     assert HOSTILE not in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/predictions/abc?replay=maybe",
+        "/batch/files/%2e%2e/%2e%2e/x",
+        "/changes/%2e%2e",
+        "/use-cases/spam/releases/%2e",
+        "/use-cases/spam/releases/compare?this=..&other=.",
+        "/use-cases/spam/production/change?action=promote&release_id=..",
+    ],
+)
+def test_an_address_that_names_nothing_is_a_page_that_says_so(browser, path):
+    found = browser("admin").get(path)
+    assert found.status_code in (404, 422)
+    assert found.headers["content-type"] == "text/html; charset=utf-8"
+    titles = ("Not found", "Not valid")
+    assert any(f"<h1>{title}</h1>" in found.text for title in titles)
+
+
+def quality(**given: object) -> dict[str, dict[str, QualityInfo]]:
+    return {"spam": {"production": QualityInfo.model_validate({"end": NOON, **given})}}
+
+
+def platform(reports: dict[str, dict[str, QualityInfo]], answers: int = 0) -> Platform:
+    """Return what the overview has read: spam serves in production, and its quality is given."""
+    roles = {"stable": {
+        "release_id": "1" * 32, "since": NOON, "action": "promote", "actor": "ada", "reason": "r",
+    }}  # fmt: skip
+    state = {"state": {"stable": "1" * 32}, "sequence": 1, "roles": roles}
+    traffic = {
+        "start": NOON, "end": NOON, "complete": True, "answers": answers, "by_role": {},
+        "shadowed": 0, "canary_failures": 0, "newest": None, "per_minute": [],
+    }  # fmt: skip
+    nothing: Known[Any] = Known(None, None)
+    return Platform(
+        states=Known({"spam": {"production": EnvironmentState.model_validate(state)}}, NOON),
+        traffic=Known({"spam": {"production": TrafficInfo.model_validate(traffic)}}, NOON),
+        drift=nothing,
+        quality=Known(reports, NOON),
+        changes=nothing,
+        open_changes=nothing,
+        runs=nothing,
+        comparisons={},
+        health=nothing,
+    )
+
+
+def test_only_the_gates_that_are_missed_are_named():
+    gates = [
+        {"metric": "f1", "estimate": 0.9, "low": 0.88, "high": 0.92, "limit": 0.85},
+        {"metric": "recall", "estimate": 0.7, "low": 0.6, "high": 0.8, "limit": 0.9},
+        {"metric": "f1", "slice": "plan=basic", "estimate": 0.7, "low": 0.6, "high": 0.8,
+         "limit": 0.85},
+        {"metric": "false_positive_rate", "estimate": 0.01, "low": 0.0, "high": 0.02, "limit": 0.1},
+        {"metric": "mae", "estimate": 9.0, "low": 8.0, "high": 10.0, "limit": 5.0},
+    ]  # fmt: skip
+    (found,) = attention(platform(quality(status="below-gate", gates=gates)), NOON)
+    assert found.text == "below its gate: recall, f1 of plan=basic, mae"
+
+
+@pytest.mark.parametrize(
+    ("report", "says", "action"),
+    [
+        ({"status": "no-report"}, "no report yet", "See when it is measured"),
+        (
+            {"status": "not-enough", "labelled": 12, "rows": 3456},
+            "too few labels, 12 of 3,456 answers",
+            "Send labels",
+        ),
+    ],
+)
+def test_unknown_quality_says_why(report, says, action):
+    (found,) = attention(platform(quality(**report), answers=5), NOON)
+    assert found.text == f"quality of the live answers is unknown: {says}"
+    assert found.action == action
+
+
+def test_a_dependency_that_is_down_has_the_age_of_when_that_was_seen_first(browser, world):
+    one = browser("admin")
+    shown = text(one.page("/"))
+    assert "production/spam is unavailable" in shown
+    world.clock.advance(timedelta(minutes=7))
+    try:
+        shown = text(one.page("/"))
+    finally:
+        world.clock.time = NOON
+    (age,) = re.findall(
+        r"inference-service/production/spam is unavailable: .*? (\d+ \S+) ago", shown
+    )
+    assert age == "7 min"

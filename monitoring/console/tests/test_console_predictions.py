@@ -130,7 +130,7 @@ def test_a_replay_that_cannot_be_computed_says_why(operator, predicted):
 def test_unknown_and_erased_predictions_are_said_plainly(operator, answering, predicted):
     missing = operator.get("/predictions/none")
     assert missing.status_code == 404
-    assert "There is no such thing" in missing.text
+    assert "Not found" in missing.text
     answering.erase(predicted[2])
     gone = operator.get(f"/predictions/{predicted[2]}")
     assert gone.status_code == 410

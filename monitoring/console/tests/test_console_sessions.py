@@ -20,7 +20,14 @@ def test_a_page_without_a_session_leads_to_the_sign_in_form_and_back(browser):
 
 @pytest.mark.parametrize(
     "given",
-    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", ""],
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "//[",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "",
+    ],
 )
 def test_signing_in_never_leads_to_another_site(given):
     assert local_path(given) == "/"
@@ -84,6 +91,19 @@ def test_a_form_without_the_token_of_its_session_is_refused(browser):
     assert one.get("/").status_code == 200
 
 
+@pytest.mark.parametrize("more", [{"key": "x" * (64 << 10)}, {str(n): "" for n in range(1000)}])
+def test_a_form_without_a_session_is_small(browser, more):
+    one = browser(None)
+    refused = one.client.post("/sign-in", data={"csrf": one.csrf("/sign-in"), **more})
+    assert refused.status_code == 413
+    assert "The form is too large" in refused.text
+
+
+def test_a_form_with_a_session_may_hold_a_long_record(browser):
+    sent = browser("operator").post("/use-cases/spam/try", {"field-body": "word " * 100_000})
+    assert sent.status_code != 413
+
+
 def test_every_response_forbids_inline_scripts_framing_and_caching(browser):
     one = browser("viewer")
     for path in ("/", "/sign-in", "/no-such-page"):
@@ -102,6 +122,12 @@ def test_a_link_on_another_site_is_followed_with_the_cookie(browser):
     assert hop.status_code == 200
     assert 'http-equiv="refresh"' in hop.text
     assert "set-cookie" not in hop.headers
+
+
+@pytest.mark.parametrize("given", ["gateway:8000", "ftp://gateway", ""])
+def test_the_address_of_the_gateway_is_a_url(given):
+    with pytest.raises(ConfigurationError, match="GATEWAY_URL"):
+        ConsoleSettings(gateway_url=given, console_generate_secret=True)
 
 
 @pytest.mark.parametrize("given", [{}, {"console_secret": "short"}])

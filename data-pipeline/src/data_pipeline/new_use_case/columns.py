@@ -19,6 +19,8 @@ FEW, MANY = 20, 100
 COVERED = 0.8
 TEXT_WORDS = 3.0
 MOSTLY = 0.98
+# A number would lose its zeros: a postal code, an article number.
+_CODE = r"^0\d"
 _DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ].*)?$"
 
 
@@ -42,10 +44,11 @@ def plan_column(name: str, column: pa.Array) -> ColumnPlan:
         return _date(name, pc.cast(column, pa.string()))
     if not pa.types.is_string(kind):
         return _number(name, cast_column(column, pa.float64()), len(column))
-    known = without_blanks(column, pa.float32())
+    known = pc.ascii_trim_whitespace(without_blanks(column, pa.float32()))
     numbers = cast_column(known, pa.float64())
     present = len(known) - known.null_count
-    if present and numbers.null_count == known.null_count:
+    is_code = pc.any(pc.match_substring_regex(known, _CODE)).as_py()
+    if present and numbers.null_count == known.null_count and not is_code:
         return _number(name, numbers, len(column))
     text = without_blanks(column, pa.string())
     if pc.all(pc.match_substring_regex(text.drop_null(), _DATE)).as_py() and present:

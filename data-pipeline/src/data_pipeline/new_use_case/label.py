@@ -12,7 +12,7 @@ from data_pipeline.versions.checks import MIN_ROWS_PER_CLASS
 from platform_core.contracts.tasks import Task
 from platform_core.errors import InvalidData
 from use_cases.blocks import Label
-from use_cases.validation import cast_column
+from use_cases.validation import cast_column, without_blanks
 
 MAX_CLASSES = 100
 FEW_NUMBERS = 20
@@ -37,6 +37,7 @@ def plan_label(name: str, column: pa.Array, task: Task | None) -> LabelPlan:
         InvalidData: it has one class, too many, or too few rows of one; or it does not fit the
             task. The message says which values it has.
     """
+    column = _without_missing_numbers(column)
     numbers = _numbers(column)
     different = 0 if numbers is None else len(np.unique(numbers))
     if task == "regression" or (task is None and different > FEW_NUMBERS):
@@ -106,6 +107,15 @@ def _numbers(column: pa.Array) -> np.ndarray | None:
         return None
     numbers: np.ndarray = values.filter(pc.invert(pc.is_nan(values))).to_numpy()
     return numbers
+
+
+def _without_missing_numbers(column: pa.Array) -> pa.Array:
+    """Return a column of numbers in text with null for the spellings of a missing number."""
+    if not pa.types.is_string(column.type):
+        return column
+    known = without_blanks(column, pa.float32())
+    are_numbers = cast_column(known, pa.float64()).null_count == known.null_count
+    return known if are_numbers else column
 
 
 def _as_written(column: pa.Array, spellings: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The first rows of a source as one table, with the source's own columns."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import pyarrow as pa
 
@@ -8,7 +9,7 @@ from data_pipeline.settings import IngestSettings
 from data_pipeline.sources.columns import ColumnMapping
 from data_pipeline.sources.events import Failed, Rows
 from data_pipeline.sources.locate import open_source
-from data_pipeline.sources.raw import SOURCE_COLUMN
+from data_pipeline.sources.raw import SOURCE_COLUMN, fit, unify
 from data_pipeline.sources.request import IngestRequest
 from platform_core.errors import InvalidData
 from platform_core.ports.blob_store import BlobStore
@@ -45,6 +46,6 @@ def read_table(
                 break
     if not rows:
         raise InvalidData(f"{data} has no rows; give a file with labelled records")
-    tables = [pa.Table.from_batches([batch]) for batch in batches]
-    table = pa.concat_tables(tables, promote_options="permissive").slice(0, LOOK_ROWS)
+    schema = reduce(unify, (batch.schema for batch in batches))
+    table = pa.Table.from_batches([fit(batch, schema) for batch in batches]).slice(0, LOOK_ROWS)
     return table.drop_columns([SOURCE_COLUMN]).combine_chunks()

@@ -6,26 +6,16 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from data_pipeline.sources.events import Note
 from data_pipeline.sources.formats.opening import SourceFile
 from data_pipeline.sources.raw import OWN_COLUMNS, SOURCE_COLUMN
 from platform_core.errors import InvalidData
 from use_cases import UseCase
+from use_cases.plain_columns import plain
 
 MAX_UNNAMED_COLUMNS = 256
 """Columns that the use case does not name, of one file; more of them are left out."""
-# All of these fit into 64 bits.
-MAX_WHOLE_DIGITS = 18
-_TEXTS = (
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_binary_view,
-    pa.types.is_fixed_size_binary,
-)
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)/")
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -177,27 +167,6 @@ class ColumnSelection:
         named[SOURCE_COLUMN] = pa.repeat(sources, rows) if isinstance(sources, str) else sources
         names = self.mapping.ordered(list(named))
         return pa.record_batch([named[name] for name in names], names=names)
-
-
-def plain(column: pa.Array) -> pa.Array:
-    """Return text as Arrow's plain strings and numbers as plain numbers, however they are stored.
-
-    Bytes become text as they are: rows whose bytes are not UTF-8 are refused by the validation.
-    """
-    kind = column.type
-    if isinstance(kind, pa.BaseExtensionType):
-        return plain(column.storage)
-    if pa.types.is_dictionary(kind):
-        return plain(column.dictionary_decode())
-    if pa.types.is_run_end_encoded(kind):
-        return plain(pc.run_end_decode(column))
-    if pa.types.is_decimal(kind):
-        whole = kind.scale <= 0 and kind.precision <= MAX_WHOLE_DIGITS
-        return column.cast(pa.int64() if whole else pa.float64() if kind.scale > 0 else pa.string())
-    if any(is_text(kind) for is_text in _TEXTS):
-        options = pc.CastOptions(target_type=pa.string(), allow_invalid_utf8=True)
-        return pc.cast(column, options=options)
-    return column
 
 
 def _partitions(file: SourceFile) -> dict[str, str | None]:

@@ -210,7 +210,10 @@ def _folder_of(path: Path) -> str:
 def _below(folder: Path) -> Iterator[SourceFile]:
     under = folder.resolve().name
     for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not hidden(name) or _is_maildir(root, name))
+        # What is in the folder `tmp` of a Maildir is not delivered yet.
+        unread = {"tmp"} if "cur" in folders else set()
+        shown = (name for name in folders if not hidden(name) or _is_maildir(root, name))
+        folders[:] = sorted(set(shown) - unread)
         for name in names:
             path = Path(root, name)
             if not hidden(name):

@@ -140,7 +140,7 @@ def quarantine_schema(use_case: UseCase) -> pa.Schema:
 def without_nul(use_case: UseCase, raw: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
     """Return `raw` without NUL characters in its text, and how many rows had one.
 
-    Nobody means to write them, and libraries in C end a text where they find one.
+    They are written by mistake, and libraries in C end a text at the first one.
     """
     touched = pa.repeat(False, raw.num_rows)
     for name in use_case.record_schema.names:

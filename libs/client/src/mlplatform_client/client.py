@@ -22,6 +22,27 @@ from mlplatform_client.transports import AsyncTransport, SyncTransport
 class GatewayApi(Predicting[TransportT]):
     """The API of a gateway by parts."""
 
+    _owns_connections = False
+
+    def with_options(
+        self,
+        *,
+        api_key: str | None = None,
+        timeout: Timeout | None = None,
+        max_retries: int | None = None,
+    ) -> Self:
+        """Return a client with other options and the same connections; it costs next to nothing."""
+        transport = self._transport.with_options(
+            api_key=api_key, timeout=timeout, max_retries=max_retries
+        )
+        other = object.__new__(type(self))
+        GatewayApi.__init__(other, transport)
+        return other
+
+    def with_key(self, api_key: str) -> Self:
+        """Return a client with another API key and the same connections."""
+        return self.with_options(api_key=api_key)
+
     @cached_property
     def predictions(self) -> PredictionsResource[TransportT]:
         """Logged predictions."""
@@ -91,7 +112,7 @@ class Client(GatewayApi[SyncTransport]):
         http_client: makes the requests instead of a client of its own; it is not closed.
 
     Raises:
-        ClientOptionsError: there is no URL or no API key.
+        ClientOptionsError: the URL or the API key is missing or invalid.
     """
 
     def __init__(
@@ -107,27 +128,6 @@ class Client(GatewayApi[SyncTransport]):
         options = client_options(base_url, api_key, timeout, max_retries)
         super().__init__(SyncTransport(http_client or httpx.Client(trust_env=trust_env), options))
         self._owns_connections = http_client is None
-
-    def with_options(
-        self,
-        *,
-        api_key: str | None = None,
-        timeout: Timeout | None = None,
-        max_retries: int | None = None,
-    ) -> Self:
-        """Return a client with other options and the same connections; it costs next to nothing."""
-        transport = self._transport
-        options = transport.options.changed(
-            api_key=api_key, timeout=timeout, max_retries=max_retries
-        )
-        other = object.__new__(type(self))
-        GatewayApi.__init__(other, SyncTransport(transport.http, options))
-        other._owns_connections = False
-        return other
-
-    def with_key(self, api_key: str) -> Self:
-        """Return a client with another API key and the same connections."""
-        return self.with_options(api_key=api_key)
 
     def close(self) -> None:
         """Close the connections, unless they belong to another client."""
@@ -164,27 +164,6 @@ class AsyncClient(GatewayApi[AsyncTransport]):
             AsyncTransport(http_client or httpx.AsyncClient(trust_env=trust_env), options)
         )
         self._owns_connections = http_client is None
-
-    def with_options(
-        self,
-        *,
-        api_key: str | None = None,
-        timeout: Timeout | None = None,
-        max_retries: int | None = None,
-    ) -> Self:
-        """Return a client with other options and the same connections; it costs next to nothing."""
-        transport = self._transport
-        options = transport.options.changed(
-            api_key=api_key, timeout=timeout, max_retries=max_retries
-        )
-        other = object.__new__(type(self))
-        GatewayApi.__init__(other, AsyncTransport(transport.http, options))
-        other._owns_connections = False
-        return other
-
-    def with_key(self, api_key: str) -> Self:
-        """Return a client with another API key and the same connections."""
-        return self.with_options(api_key=api_key)
 
     async def aclose(self) -> None:
         """Close the connections, unless they belong to another client."""

@@ -7,8 +7,8 @@ from typing import BinaryIO
 import httpx
 
 from mlplatform_client.errors import MlplatformError, TransferError
-from mlplatform_client.flows import Flow, Pause, Receive, Request, Work
-from mlplatform_client.retries import pause_before
+from mlplatform_client.flows import Flow, Receive, Request, Work
+from mlplatform_client.retries import pause_after
 from mlplatform_client.uploads import Progress
 
 
@@ -37,13 +37,17 @@ class PartialFile:
         """Take the headers of a response.
 
         Raises:
-            TransferError: the file changed since the first part arrived.
+            TransferError: the file changed since the first part arrived, or its length is not sent.
         """
+        path, length = response.request.url.path, response.headers.get("Content-Length", "")
         if self.received and response.status_code != HTTPStatus.PARTIAL_CONTENT:
-            path = response.request.url.path
             raise TransferError(f"{path} changed while it was downloaded; start again")
+        if not length.isdecimal():
+            raise TransferError(
+                f"the response for {path} has no Content-Length; does a proxy drop it?"
+            )
         self.etag = response.headers.get("ETag", "")
-        self.size = self.received + int(response.headers["Content-Length"])
+        self.size = self.received + int(length)
 
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
@@ -79,8 +83,4 @@ def _received(url: str, part: PartialFile, max_retries: int) -> Flow[None]:
             if part.complete:
                 return
             failures = 0 if part.received > before else failures
-            pause = pause_before(request, error, failures)
-            if pause is None or failures >= max_retries:
-                raise
-            failures += 1
-            yield Pause(pause)
+            failures = yield from pause_after(error, request, failures, max_retries)

@@ -16,6 +16,8 @@ from mlplatform_client.transports import AsyncTransport, SyncTransport
 P = ParamSpec("P")
 T = TypeVar("T")
 TransportT = TypeVar("TransportT", SyncTransport, AsyncTransport)
+PAGE_SIZE = 100
+"""The items of a page, as many as the gateway allows."""
 
 
 class CursorPage(Protocol):

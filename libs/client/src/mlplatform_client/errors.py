@@ -2,6 +2,7 @@
 
 MlplatformError
 ├── ClientOptionsError          no usable URL or API key
+├── InvalidNameError            a name or an id that cannot be a part of a URL
 ├── APIConnectionError          the gateway sent no response
 │   └── APITimeoutError         … in time
 ├── APIStatusError              the gateway refused: `status`, `code`, `detail`, `request_id`
@@ -30,6 +31,10 @@ class MlplatformError(Exception):
 
 class ClientOptionsError(MlplatformError):
     """The client cannot be made as it was asked for."""
+
+
+class InvalidNameError(MlplatformError, ValueError):
+    """A name or an id cannot be a part of a URL, so nothing has it; no request was made."""
 
 
 class APIConnectionError(MlplatformError):

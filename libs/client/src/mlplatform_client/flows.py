@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from mlplatform_client.errors import InvalidResponseError
+from mlplatform_client.errors import InvalidNameError, InvalidResponseError
 
 T = TypeVar("T")
 JSON_HEADERS = {"Content-Type": "application/json"}
@@ -135,10 +135,10 @@ def segment(value: str) -> str:
     """Return a value as one segment of a path.
 
     Raises:
-        ValueError: it cannot be one.
+        InvalidNameError: it cannot be one.
     """
     if value in {"", ".", ".."}:
-        raise ValueError(f"{value!r} cannot be a part of a URL; give a name or an id")
+        raise InvalidNameError(f"{value!r} cannot be a part of a URL; give a name or an id")
     return quote(value, safe="")
 
 

@@ -50,11 +50,7 @@ def attempts(
         try:
             return checked((yield Exchange(request)))
         except MlplatformError as error:
-            pause = pause_before(request, error, failures)
-            if pause is None or failures >= max_retries:
-                raise
-        failures += 1
-        yield Pause(pause)
+            failures = yield from pause_after(error, request, failures, max_retries)
 
 
 def checked(response: httpx.Response) -> httpx.Response:
@@ -82,7 +78,22 @@ def connection_error(error: httpx.HTTPError, base_url: str) -> APIConnectionErro
     return APIConnectionError(f"the connection to the gateway at {base_url} failed: {reason}")
 
 
-def pause_before(request: Request, error: MlplatformError, failures: int) -> float | None:
+def pause_after(
+    error: MlplatformError, request: Request, failures: int, max_retries: int
+) -> Generator[Pause, Any, int]:
+    """Wait before the next attempt, and return the number of failures.
+
+    Raises:
+        MlplatformError: `error`, if there must not be another attempt.
+    """
+    pause = _pause(request, error, failures) if failures < max_retries else None
+    if pause is None:
+        raise error
+    yield Pause(pause)
+    return failures + 1
+
+
+def _pause(request: Request, error: MlplatformError, failures: int) -> float | None:
     """Return the seconds until the next attempt, `None` if there must not be one."""
     if not request.retried:
         return None

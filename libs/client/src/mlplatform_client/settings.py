@@ -39,20 +39,20 @@ def client_options(
     """Return the options of a client; what is `None` comes from the environment or is a default.
 
     Raises:
-        ClientOptionsError: there is no URL or API key, or the URL is not one of HTTP.
+        ClientOptionsError: the URL or API key is missing, or the URL is not http(s).
     """
     url = base_url or os.environ.get(URL_VARIABLE, "")
     key = api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE, "")
     if not url:
         raise ClientOptionsError(
-            f"there is no URL of a gateway; give base_url, or set {URL_VARIABLE}"
+            f"the gateway's URL is missing; pass base_url, or set {URL_VARIABLE}"
         )
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise ClientOptionsError(f"{url!r} is not the URL of a gateway; use http(s)://<host>")
     if not key:
-        raise ClientOptionsError(f"there is no API key; give api_key, or set {API_KEY_VARIABLE}")
+        raise ClientOptionsError(f"the API key is missing; pass api_key, or set {API_KEY_VARIABLE}")
     if not key.isascii() or not key.isprintable():
-        raise ClientOptionsError("the API key has characters that no header may have")
+        raise ClientOptionsError("the API key has characters that an HTTP header cannot contain")
     options = ClientOptions(base_url=url.rstrip("/"), api_key=key)
     return options.changed(timeout=timeout, max_retries=max_retries)

@@ -3,10 +3,10 @@
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import httpx
 
@@ -15,18 +15,50 @@ from mlplatform_client.retries import Exchange, attempts, checked, connection_er
 from mlplatform_client.settings import ClientOptions
 
 T = TypeVar("T")
+HttpT = TypeVar("HttpT", bound=httpx.Client | httpx.AsyncClient)
 DISTRIBUTION = "mlplatform-client"
 USER_AGENT = f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
+
+NONE: Mapping[str, str] = {}
+AS_STORED = {"Accept-Encoding": "identity"}
+"""Of a file: a proxy that compressed it would change its length, and what a range means."""
 
 Step = Effect | Exchange
 
 
-class SyncTransport:
-    """Runs flows and blocks until they have ended."""
+class Transport(Generic[HttpT]):
+    """What both transports share: connections, and the options of their requests."""
 
-    def __init__(self, http: httpx.Client, options: ClientOptions) -> None:
+    def __init__(self, http: HttpT, options: ClientOptions) -> None:
         self.http = http
         self.options = options
+
+    def with_options(self, **given: Any) -> Self:
+        """Return a transport with other options and the same connections."""
+        return type(self)(self.http, self.options.changed(**given))
+
+    def _built(self, request: Request, more: Mapping[str, str] = NONE) -> httpx.Request:
+        """Return a request as httpx sends it, with the API key of the options."""
+        options = self.options
+        headers = {
+            "X-API-Key": options.api_key,
+            "User-Agent": USER_AGENT,
+            **more,
+            **request.headers,
+        }
+        built: httpx.Request = self.http.build_request(
+            request.method,
+            f"{options.base_url}{request.path}",
+            params=request.params or None,
+            headers=headers,
+            content=request.content,
+            timeout=options.timeout,
+        )
+        return built
+
+
+class SyncTransport(Transport[httpx.Client]):
+    """Runs flows and blocks until they have ended."""
 
     def run(self, flow: Generator[Any, Any, T]) -> T:
         """Return what a flow returns."""
@@ -69,23 +101,18 @@ class SyncTransport:
     def stream(self, request: Request) -> Iterator[httpx.Response]:
         """Make a request once, and give its response before the body has arrived."""
         with translated(self.options):
-            response = self.http.send(self._built(request), stream=True, follow_redirects=False)
+            response = self.http.send(
+                self._built(request, AS_STORED), stream=True, follow_redirects=False
+            )
         with closing(response):
             if not response.is_success:
                 with translated(self.options):
                     response.read()
             yield checked(response)
 
-    def _built(self, request: Request) -> httpx.Request:
-        return built(self.http, request, self.options)
 
-
-class AsyncTransport:
+class AsyncTransport(Transport[httpx.AsyncClient]):
     """Runs flows on an event loop; what blocks runs in threads."""
-
-    def __init__(self, http: httpx.AsyncClient, options: ClientOptions) -> None:
-        self.http = http
-        self.options = options
 
     async def run(self, flow: Flow[T] | Generator[Any, Any, T]) -> T:
         """Return what a flow returns."""
@@ -127,16 +154,13 @@ class AsyncTransport:
         """Make a request once, and give its response before the body has arrived."""
         with translated(self.options):
             response = await self.http.send(
-                self._built(request), stream=True, follow_redirects=False
+                self._built(request, AS_STORED), stream=True, follow_redirects=False
             )
         async with aclosing(response):
             if not response.is_success:
                 with translated(self.options):
                     await response.aread()
             yield checked(response)
-
-    def _built(self, request: Request) -> httpx.Request:
-        return built(self.http, request, self.options)
 
 
 @contextmanager
@@ -146,18 +170,3 @@ def translated(options: ClientOptions) -> Iterator[None]:
         yield
     except httpx.HTTPError as error:
         raise connection_error(error, options.base_url) from error
-
-
-def built(
-    http: httpx.Client | httpx.AsyncClient, request: Request, options: ClientOptions
-) -> httpx.Request:
-    """Return a request as httpx sends it, with the API key of `options`."""
-    headers = {"X-API-Key": options.api_key, "User-Agent": USER_AGENT, **request.headers}
-    return http.build_request(
-        request.method,
-        f"{options.base_url}{request.path}",
-        params=request.params or None,
-        headers=headers,
-        content=request.content,
-        timeout=options.timeout,
-    )

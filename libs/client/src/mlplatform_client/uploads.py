@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, Protocol, cast
 import httpx
 
 from mlplatform_client.errors import MlplatformError, TransferError
-from mlplatform_client.flows import Flow, Pause, Request, Work, parsed
+from mlplatform_client.flows import Flow, Request, Work, parsed
 from mlplatform_client.models.batch import StoredFile, UploadState
-from mlplatform_client.retries import pause_before
+from mlplatform_client.retries import pause_after
 
 PIECE_BYTES = 8 << 20
 """The most bytes of one request, below the default body limits of proxies."""
@@ -131,11 +131,8 @@ def upload_file(
                 answer = yield request
                 failures = 0
             except MlplatformError as error:
-                pause = pause_before(replace(request, retried=True), error, failures)
-                if pause is None or failures >= max_retries:
-                    raise
-                failures += 1
-                yield Pause(pause)
+                again = replace(request, retried=True)
+                failures = yield from pause_after(error, again, failures, max_retries)
                 answer = yield Request("PUT", url, headers=_question(source))
         if progress:
             progress(source.size, source.size)

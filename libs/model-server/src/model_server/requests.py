@@ -22,8 +22,10 @@ def read_tensors(
     protocol has no null; both become null.
 
     Raises:
-        InvalidInput: a tensor is missing, does not fit, or has a null or non-finite value.
+        InvalidInput: a tensor is missing, is there twice, does not fit, or has a null or
+            non-finite value.
     """
+    _refuse_twice([tensor.name for tensor in request.inputs])
     batch = reader.read(map(_tensor, request.inputs))
     for name in nullable:
         index = batch.schema.get_field_index(name)
@@ -53,11 +55,17 @@ def _tensor(tensor: InferInput) -> Tensor:
     }
 
 
+def _refuse_twice(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"the input tensor {name!r:.100} is there twice; send it once")
+
+
 def _values(tensor: InferInput) -> list[Any]:
     # gRPC may carry raw bytes instead of a list; KServe's decoder handles both.
     try:
         values = tensor.data or tensor.as_numpy().ravel().tolist()
-        return list(_texts(values)) if tensor.datatype == "BYTES" else _flat(values)
+        return list(_texts(values)) if tensor.datatype == "BYTES" else _numbers(values)
     except (ValueError, TypeError, struct.error) as error:
         raise InvalidInput(f"the input tensor {tensor.name!r} cannot be read: {error}") from error
 
@@ -65,6 +73,13 @@ def _values(tensor: InferInput) -> list[Any]:
 def _texts(values: Iterable[Any]) -> Iterable[Any]:
     for value in _flat(values):
         yield value.decode() if isinstance(value, bytes) else value
+
+
+def _numbers(values: Iterable[Any]) -> list[Any]:
+    numbers = _flat(values)
+    if bool in set(map(type, numbers)):
+        raise ValueError("true and false are not numbers")
+    return numbers
 
 
 def _flat(values: Iterable[Any]) -> list[Any]:

@@ -18,9 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from model_server.rest_codec import JSON, decode_request, encode_response
+from model_server.service_time import ServiceTime
 from model_server.status import STATUSES, message_of, status_of
 from platform_core.errors import ConfigurationError, InvalidInput, Unavailable
 from platform_core.joined_writes import JoinedWrites
+from platform_core.open_inference.connections import SERVICE_TIME
 
 logger = logging.getLogger(__name__)
 
@@ -86,11 +88,14 @@ class RestServer(RESTServer):
         app.add_exception_handler(RequestValidationError, _invalid_request)
 
     async def _infer(self, request: Request, name: str) -> Response:
+        service_time = ServiceTime()
         headers = dict(request.scope["headers"])
         body, json_length = await request.body(), headers.get(_JSON_LENGTH)
         infer_request = decode_request(body, json_length, name)
         response, _ = await self.dataplane.infer(name, infer_request)
-        return encode_response(response)
+        encoded = encode_response(response)
+        encoded.headers[SERVICE_TIME] = str(service_time.microseconds())
+        return encoded
 
 
 class InferMiddleware:

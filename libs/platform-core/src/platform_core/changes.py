@@ -6,6 +6,7 @@ is kept here repeats its entry, so that one read answers how a change ended.
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ REQUEST_FILE = "request.json"
 DECISIONS = "decisions"
 PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
-MAX_ENDED = 1000
+MAX_ENDED = 2000
 """Changes that are kept in memory after they have ended: they do not change any more."""
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -78,7 +79,7 @@ class Changes:
     def __init__(self, store: BlobStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._ended: dict[str, RecordedChange] = {}
+        self._ended: OrderedDict[str, RecordedChange] = OrderedDict()
 
     def submit(self, request: ChangeRequest, idempotency_key: str | None = None) -> str:
         """Record a request and return the id of its change.
@@ -118,11 +119,14 @@ class Changes:
         """
         if not change_id.isalnum():
             raise _unknown(change_id)
-        if change_id in self._ended:
-            return self._ended[change_id]
+        known = self._ended.get(change_id)
+        if known is not None:
+            return known
         recorded = self._recorded(change_id)
-        if recorded.result is not None and len(self._ended) < MAX_ENDED:
+        if recorded.result is not None:
             self._ended[change_id] = recorded
+            if len(self._ended) > MAX_ENDED:
+                self._ended.popitem(last=False)
         return recorded
 
     def find(self, change_ids: Iterable[str]) -> Iterator[RecordedChange]:
@@ -156,8 +160,7 @@ class Changes:
 
     def open(self) -> Iterator[RecordedChange]:
         """Yield the changes that have not ended, oldest first."""
-        for blob in sorted(self._store.list(OPEN_CHANGES), key=lambda blob: blob.path):
-            yield self.get(parse_open_change(blob.path))
+        return self.find(reversed(self.open_ids()))
 
     def decide(self, change_id: str, actor: str, approve: bool, reason: str) -> RecordedChange:
         """Approve or reject a suggested change, or reject one that is not being applied yet.

@@ -9,6 +9,7 @@ the ledger show this as well.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -64,11 +65,19 @@ class LedgerAnchors:
             logger.warning("the ledger entry %s is not anchored: %s", path, error)
 
 
+@dataclass(frozen=True)
+class _ReadEntry:
+    """An entry, and whether its hash is that of its content."""
+
+    entry: LedgerEntry
+    intact: bool
+
+
 class Ledger:
     """Reads and appends entries; the serving state is that of the last applied change.
 
-    An entry is read again only when its object has changed. With `anchors`, reading checks that
-    no entry was removed at the end, and appending anchors the new entry.
+    An entry is read and hashed again only when its object has changed. With `anchors`, reading
+    checks that no entry was removed at the end, and appending anchors the new entry.
     """
 
     def __init__(
@@ -77,7 +86,7 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._anchors = anchors
-        self._read: dict[tuple[str, str], LedgerEntry] = {}
+        self._read: dict[tuple[str, str], _ReadEntry] = {}
 
     def entries(self, use_case: str, environment: Environment) -> list[LedgerEntry]:
         """Return all entries, oldest first.
@@ -89,12 +98,13 @@ class Ledger:
         # First, so that an entry that is appended in between is not missed.
         anchored = self._anchors.last(use_case, environment) if self._anchors else None
         try:
-            entries = [self._entry(blob) for blob in self._store.list(folder)]
+            read = [self._entry(blob) for blob in self._store.list(folder)]
         except ValidationError as error:
             raise _broken(
                 folder, f"an entry is not readable ({error.error_count()} errors)"
             ) from error
-        _verify_chain(entries, folder)
+        _verify_chain(read, folder)
+        entries = [one.entry for one in read]
         if anchored is not None:
             _verify_anchor(entries, anchored, folder)
         return entries
@@ -134,10 +144,11 @@ class Ledger:
             self._anchors.add(entry)
         return entry
 
-    def _entry(self, blob: BlobInfo) -> LedgerEntry:
+    def _entry(self, blob: BlobInfo) -> _ReadEntry:
         key = (blob.path, blob.etag)
         if key not in self._read:
-            self._read[key] = LedgerEntry.model_validate_json(self._store.read(blob.path))
+            entry = LedgerEntry.model_validate_json(self._store.read(blob.path))
+            self._read[key] = _ReadEntry(entry, entry.hash == _hash(entry))
         return self._read[key]
 
 
@@ -153,6 +164,13 @@ def role_entries(entries: Sequence[LedgerEntry]) -> dict[ServingRole, LedgerEntr
                 break
             found[role] = entry
     return found
+
+
+def stable_at(entries: Sequence[LedgerEntry], time: datetime) -> LedgerEntry | None:
+    """Return the change that made the release stable that was it at `time`; `None` if nothing had
+    been served by then.
+    """
+    return role_entries(entries_until(entries, time)).get(ServingRole.STABLE)
 
 
 def serving_state(entries: Sequence[LedgerEntry]) -> ServingState:
@@ -192,11 +210,12 @@ def _hash(entry: LedgerEntry) -> str:
     return sha256_json(entry.model_dump(mode="json", exclude={"hash"}))
 
 
-def _verify_chain(entries: list[LedgerEntry], where: str) -> None:
+def _verify_chain(read: Sequence[_ReadEntry], where: str) -> None:
     previous = GENESIS
-    for number, entry in enumerate(entries, start=1):
-        intact = entry.sequence == number and entry.previous_hash == previous
-        if not intact or entry.hash != _hash(entry):
+    for number, one in enumerate(read, start=1):
+        entry = one.entry
+        follows = entry.sequence == number and entry.previous_hash == previous
+        if not follows or not one.intact:
             raise _broken(where, f"entry {number} was altered, or one before it is missing")
         previous = entry.hash
 

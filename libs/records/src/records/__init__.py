@@ -2,6 +2,7 @@
 
 from records.columns import LogColumns, log_columns
 from records.inference_log import InferenceLog, LogMetrics, UploadResult
+from records.labels.incremental import LabelledRecords
 from records.labels.join import (
     LABEL_COLUMNS,
     current_labels,
@@ -18,6 +19,7 @@ from records.spool import SegmentLimits, Spool
 __all__ = [
     "LABEL_COLUMNS",
     "InferenceLog",
+    "LabelledRecords",
     "LogColumns",
     "LogMetrics",
     "SegmentLimits",

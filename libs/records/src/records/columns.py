@@ -17,6 +17,7 @@ TIME_TYPE = pa.timestamp("us", tz="UTC")
 RELEASE_ID = "release_id"
 ROLE = "role"
 FAILED = "failed"
+SERVICE_MS = "service_ms"
 PURPOSE = "purpose"
 PREDICTION = "prediction"
 FEATURES = "features"
@@ -31,6 +32,7 @@ COMMON_COLUMNS = (
     pa.field(PURPOSE, pa.string()),
     pa.field("degraded", pa.bool_()),
     pa.field("latency_ms", pa.float64()),
+    pa.field(SERVICE_MS, pa.float64()),
     pa.field(FAILED, pa.bool_()),
 )
 
@@ -86,7 +88,7 @@ class LogColumns:
 
     def record(self, row: Mapping[str, Any]) -> InferenceRecord:
         """Return the record of a row of `table`."""
-        common = {field.name: row[field.name] for field in COMMON_COLUMNS}
+        common = {field.name: row[field.name] for field in COMMON_COLUMNS if field.name in row}
         ends = [row[end] for end in self.interval]
         return InferenceRecord(
             **common,

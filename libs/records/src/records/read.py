@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from platform_core import storage
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import open_parquet
-from platform_core.ports.blob_store import BlobStore
+from platform_core.ports.blob_store import BlobInfo, BlobStore
 from records.columns import FAILED, TIME, TIME_TYPE, column
 
 
@@ -34,21 +34,48 @@ def read_log(
         InvalidInput: `start` or `end` has no time zone.
         InvalidData: an object of the log is not Parquet.
     """
-    selected = None if columns is None else list(dict.fromkeys([*columns, TIME, FAILED]))
     for path in log_objects(store, use_case, environment, start, end):
-        for batch in _read_object(store, path, selected, encoded):
-            rows = _within(batch, start, end)
-            if columns is not None:
-                rows = rows if FAILED in columns else _answered(rows)
-                rows = rows.select([c for c in columns if c in rows.schema.names])
-            if rows.num_rows:
-                yield rows
+        yield from read_log_object(store, path, start, end, columns, encoded)
+
+
+def read_log_object(
+    store: BlobStore,
+    path: str,
+    start: datetime,
+    end: datetime,
+    columns: Sequence[str] | None = None,
+    encoded: Sequence[str] = (),
+) -> Iterator[pa.RecordBatch]:
+    """Yield the records of one object as `read_log` does; none if it was removed.
+
+    Raises:
+        InvalidData: the object is not Parquet.
+    """
+    selected = None if columns is None else list(dict.fromkeys([*columns, TIME, FAILED]))
+    for batch in _read_object(store, path, selected, encoded):
+        rows = _within(batch, start, end)
+        if columns is not None:
+            rows = rows if FAILED in columns else _answered(rows)
+            rows = rows.select([c for c in columns if c in rows.schema.names])
+        if rows.num_rows:
+            yield rows
 
 
 def log_objects(
     store: BlobStore, use_case: str, environment: str, start: datetime, end: datetime
 ) -> Iterator[str]:
-    """Yield the paths of the log's objects in the hours from `start` to `end`.
+    """Yield the paths of `log_blobs`.
+
+    Raises:
+        InvalidInput: `start` or `end` has no time zone.
+    """
+    return (blob.path for blob in log_blobs(store, use_case, environment, start, end))
+
+
+def log_blobs(
+    store: BlobStore, use_case: str, environment: str, start: datetime, end: datetime
+) -> Iterator[BlobInfo]:
+    """Yield the log's objects in the hours from `start` to `end`.
 
     Of the folders of the window only those of dates with records are listed, so that a window may
     begin in 1970.
@@ -61,7 +88,7 @@ def log_objects(
         if folder in dates or folder.rpartition("/")[0] in dates:
             for blob in store.list(folder):
                 if blob.path.endswith(storage.PARQUET):
-                    yield blob.path
+                    yield blob
 
 
 def _read_object(

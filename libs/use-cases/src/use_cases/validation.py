@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from platform_core.errors import InvalidData
 from use_cases.interface import UseCase
+from use_cases.plain_columns import plain
 
 CHUNK_ROWS = 1_000
 MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none", "?")
@@ -80,6 +81,9 @@ def _given(table: pa.Table | pa.RecordBatch, field: pa.Field, nullable: bool) ->
     column = table[field.name]
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
+    column = plain(column)
+    if pa.types.is_string(column.type) and not pa.types.is_string(field.type):
+        column = pc.ascii_trim_whitespace(column)
     return without_blanks(column, field.type) if nullable else column
 
 

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 from console.pages.platform import ENVIRONMENTS, Platform, of_target
 from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.quality import QualityEstimate, QualityInfo
+from platform_core.contracts.tasks import ERROR_METRICS
 
 SLOW_CHANGE = timedelta(minutes=1)
 CANDIDATE_VERDICTS = {
@@ -89,23 +91,26 @@ def _reports(platform: Platform) -> Iterator[AttentionItem]:
             text = "; ".join(drift.harm or []) or "the answers are harmful"
             yield AttentionItem(drift.end, "bad", "harm", text, *place)
         if quality is not None and quality.status == "below-gate":
-            missed = [g.metric for g in quality.gates or [] if _missed(g)]
+            missed = [_gate(g) for g in quality.gates or [] if _missed(g)]
             text = f"below its gate: {', '.join(missed) or 'a metric'}"
             yield AttentionItem(quality.end, "bad", "quality", text, *place)
         if quality is not None and quality.status in {"no-report", "not-enough"}:
-            yield from _unknown_quality(platform, use_case, environment)
+            yield from _unknown_quality(platform, use_case, environment, quality)
 
 
-def _missed(gate: object) -> bool:
+def _gate(gate: QualityEstimate) -> str:
+    return f"{gate.metric} of {gate.slice}" if gate.slice else gate.metric
+
+
+def _missed(gate: QualityEstimate) -> bool:
     """Return whether an estimate is clearly on the wrong side of its gate."""
-    low, high, limit = (getattr(gate, name) for name in ("low", "high", "limit"))
-    return limit is not None and (
-        (high is not None and high < limit) or (low is not None and low > limit)
-    )
+    if gate.metric in ERROR_METRICS:
+        return gate.low is not None and gate.low > gate.limit
+    return gate.high is not None and gate.high < gate.limit
 
 
 def _unknown_quality(
-    platform: Platform, use_case: str, environment: str
+    platform: Platform, use_case: str, environment: str, quality: QualityInfo
 ) -> Iterator[AttentionItem]:
     """Yield an item for production: in staging there are rarely any labels."""
     state = platform.state(use_case, environment)
@@ -113,16 +118,20 @@ def _unknown_quality(
     if environment != "production" or state is None or not traffic or not traffic.answers:
         return
     stable = state.roles.get("stable")
+    place = (use_case, environment)
+    query = f"?environment={environment}"
+    if quality.status == "no-report":
+        reason, action, page = "no report yet", "See when it is measured", "quality"
+    else:
+        known = f"{quality.labelled:,}" if quality.labelled is not None else "an unknown number"
+        rows = f"{quality.rows:,}" if quality.rows is not None else "an unknown number of"
+        reason = f"too few labels, {known} of {rows} answers"
+        action, page = "Send labels", "predictions"
     yield AttentionItem(
-        stable.since if stable else None,
-        "warn",
-        "quality",
-        "quality of the live answers is unknown: no labels",
-        use_case,
-        environment,
-        "Send labels",
-        f"/use-cases/{use_case}/predictions?environment={environment}",
-    )
+        stable.since if stable else None, "warn", "quality",
+        f"quality of the live answers is unknown: {reason}",
+        *place, action, f"/use-cases/{use_case}/{page}{query}",
+    )  # fmt: skip
 
 
 def _candidates(platform: Platform) -> Iterator[AttentionItem]:
@@ -183,7 +192,14 @@ def _dependencies(platform: Platform) -> Iterator[AttentionItem]:
         if part.get("status") == "unavailable":
             text = f"{name} is unavailable: {part.get('detail', '')!s:.200}"
             yield AttentionItem(
-                health.checked_at, "bad", "platform", text, "", "", "See the platform", "#platform"
+                platform.down.get(name),
+                "bad",
+                "platform",
+                text,
+                "",
+                "",
+                "See the platform",
+                "#platform",
             )
 
 

@@ -1,7 +1,7 @@
 """The links of the frame. A new page adds itself to `MAIN` or to `TABS`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlencode
 
@@ -55,12 +55,16 @@ class Navigation:
 
 @dataclass(frozen=True)
 class Live:
-    """Whether live parts refresh, how often, from which URL, and the link to the other setting."""
+    """Whether live parts refresh, how often, from which URL, and the link to the other setting.
+
+    A template adds the ids of its live parts to `parts` while it is rendered.
+    """
 
     on: bool
     seconds: int
     url: str
     other: str
+    parts: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, request: Request, seconds: int) -> Self:

@@ -20,7 +20,7 @@ class ConsoleSettings(Settings):
     starts only if `console_generate_secret` lets each process make its own.
     """
 
-    gateway_url: str
+    gateway_url: Annotated[str, Field(pattern=r"^https?://\S+$")]
     console_host: str = "127.0.0.1"
     console_port: int = Field(default=8080, ge=0, le=65535)
     console_url: str = "http://127.0.0.1:8080"

@@ -152,7 +152,7 @@ class DriftJob:
         with self._failures(target, window, reports, failures):
             if not self.detector.log_objects(target, window):
                 return
-            # A part of a window is no look of its own: the whole window is one.
+            # A part of a window is not a look of the sequential test; the whole window is.
             detector = replace(self.dominance.stricter(self.detector), sequential=False)
             computed = detector.reports(target, window)
             dominated = [one for one in computed if is_dominated(one.report)]

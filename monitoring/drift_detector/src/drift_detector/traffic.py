@@ -109,9 +109,9 @@ def count_traffic(
 ) -> list[ReleaseTraffic]:
     """Return the traffic of each release in `batches` of the log, ordered by release id.
 
-    Only `live` records count, and those of a shadow only for a release that answered nobody: they
-    repeat requests that another release answered. `start(release_id)` gives the empty counts of a
-    release.
+    Only `live` records count, and those of a shadow only for a release that served in no other
+    role: they repeat requests that another release answered. `start(release_id)` gives the empty
+    counts of a release.
     """
     traffic: dict[tuple[str, bool], ReleaseTraffic] = {}
     for batch in batches:

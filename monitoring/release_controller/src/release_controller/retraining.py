@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from platform_core.changes import Changes, new_change_id
 from platform_core.clock import Clock
 from platform_core.contracts.drift_report import RetrainRequest
-from platform_core.contracts.ledger import Action, Change, ChangeRequest, ChangeStatus
+from platform_core.contracts.ledger import Action, Change, ChangeRequest
 from platform_core.contracts.serving_state import ServingState
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports.retrain_requests import RetrainRequests
@@ -62,16 +62,5 @@ def approve_retraining(store: BlobStore, request: ChangeRequest) -> Change:
     """
     request_id = str(request.evidence[REQUEST])
     RetrainRequests(store).approve(request_id)
-    return Change(
-        change_id=request.change_id,
-        use_case=request.use_case,
-        environment=request.environment,
-        action=request.action,
-        actor=request.actor,
-        reason=request.reason,
-        evidence=request.evidence,
-        from_state=ServingState(),
-        to_state=ServingState(),
-        status=ChangeStatus.APPLIED,
-        detail=f"the scheduler runs the retraining request {request_id}",
-    )
+    detail = f"the scheduler runs the retraining request {request_id}"
+    return Change.of(request, ServingState(), ServingState(), detail)

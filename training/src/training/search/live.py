@@ -12,11 +12,12 @@ from data_pipeline.columns import CLUSTER, LABEL, ROW_ID
 from training.search.fitting import answer_fold
 from training.search.folds import FOLDS, groups
 from training.search.sources import WEIGHT, held_out
-from training.search.threshold import Decision, choose_live_decision
+from training.search.threshold import Decision, threshold_decision
 from training.search.trials import Fold, Trial
 from use_cases import UseCase
 
 LIVE = "live"
+ROWS = "labelled live records outside the fold's fit"
 MIN_ROWS, MIN_ROWS_OF_CLASS = 200, 20
 
 
@@ -46,27 +47,33 @@ def live_decision(case: UseCase, features: pa.Table, trial: Trial, seed: int) ->
     duplicates, and `live_threshold` of the use case chooses on these answers. The folds of the
     search would not do: they hold out whole topics or sources, whose scores say little about
     records like those that were fitted on. `None` without a `live_threshold`, or where there are
-    fewer than 200 live records or fewer than 20 of a class. Needs a connected Ray.
+    fewer than 200 live records, fewer than 20 of a class, or too few that are not near duplicates.
+    Needs a connected Ray.
     """
-    if case.training().live_threshold is None or LIVE not in features.column_names:
+    wanted = case.training().live_threshold
+    if wanted is None or LIVE not in features.column_names:
         return None
     live = features[LIVE].to_numpy()
     labels = np.asarray(features[LABEL].to_pylist())
     counts = [int((labels[live] == name).sum()) for name in case.classes]
     if live.sum() < MIN_ROWS or min(counts) < MIN_ROWS_OF_CLASS:
         return None
-    shared = ray.put(features)
     folds = list(_folds(features, live, labels, seed))
+    if not folds:
+        return None
+    shared = ray.put(features)
     tasks = [answer_fold.remote(case.name, shared, fold, trial, seed, False) for fold in folds]
     answers = np.empty((len(labels), len(case.classes)))
     for (_, judged), answered in zip(folds, ray.get(tasks), strict=True):
         answers[judged] = answered.values
-    return choose_live_decision(case, labels[live], answers[live])
+    return threshold_decision(case, wanted, labels[live], answers[live], ROWS)
 
 
 def _folds(features: pa.Table, live: np.ndarray, labels: np.ndarray, seed: int) -> Iterator[Fold]:
     rows = np.flatnonzero(live)
     together = groups(features[CLUSTER].take(pa.array(rows)))
+    if len(np.unique(together)) < FOLDS:
+        return
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     for _, judged in splitter.split(rows, labels[rows], together):
         mask = np.zeros(len(labels), bool)

@@ -15,7 +15,6 @@ from use_cases import BestF1, CostMatrix, ErrorCosts, FalsePositiveRate, ScoreTh
 
 TWO_CLASSES = 2
 ROWS = "training rows outside the fold's fit"
-LIVE_ROWS = "labelled live records outside the fold's fit"
 
 
 @dataclass(frozen=True)
@@ -40,30 +39,22 @@ def choose_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray
     if isinstance(wanted, CostMatrix):
         rule = DecisionRule(kind="costs", costs=_complete(case, wanted))
         return Decision(rule, "the lowest expected cost by the cost matrix of the use case")
-    return _threshold_decision(case, wanted, labels, probabilities, ROWS)
+    return threshold_decision(case, wanted, labels, probabilities, ROWS)
 
 
-def choose_live_decision(case: UseCase, labels: np.ndarray, probabilities: np.ndarray) -> Decision:
-    """Return the rule by `live_threshold` of the use case for N labelled live records; the rest is
-    as for `choose_decision`.
-
-    Raises:
-        ConfigurationError: the use case has no `live_threshold`, or there are not two classes, one
-            of them positive.
-    """
-    wanted = case.training().live_threshold
-    if wanted is None:
-        raise ConfigurationError(f"{case.name} has no `live_threshold`; set it")
-    return _threshold_decision(case, wanted, labels, probabilities, LIVE_ROWS)
-
-
-def _threshold_decision(
+def threshold_decision(
     case: UseCase,
     wanted: ScoreThreshold,
     labels: np.ndarray,
     probabilities: np.ndarray,
     rows: str,
 ) -> Decision:
+    """Return the rule with the threshold that is `wanted`; `rows` says in words what the N rows
+    are, the rest is as for `choose_decision`.
+
+    Raises:
+        ConfigurationError: there are not two classes, one of them positive.
+    """
     positive = _positive(case)
     scores = probabilities[:, case.classes.index(positive)]
     threshold, why = _threshold(wanted, labels == positive, scores, rows)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from data_pipeline.sources.formats.opening import MEGABYTE, RECORD_BYTES
 from platform_core.errors import InvalidData
@@ -16,13 +17,14 @@ CHUNK_BYTES = MEGABYTE // 4
 MAX_REREAD = 4 * RECORD_BYTES
 _OPEN = "the end of a quoted field is missing; is a quote never closed?"
 # Excel's first line, which names the delimiter.
-SEPARATOR = re.compile(r"sep=(.)\r?\n")
+SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t| ]*(?:\r\n?|\n)', re.IGNORECASE)
 _ESCAPED = re.compile(r'(\\(?s:.)|")')
 # What MySQL and PostgreSQL write for characters that would end a field or a line.
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
 ESCAPE = re.compile(r"\\(?s:(.))")
 ONLY_ESCAPES = re.compile(r"(?:[^\\]|\\[0bnrtZN\\\t\r\n])*\\?", re.DOTALL)
 _NULL = "\\N"
+_BLANK = " \t\0\x1a"
 _ENDED = {"\\\\", "\\\n", "\\\r"}
 
 
@@ -48,15 +50,30 @@ class Dialect:
     quoting: Quoting = Quoting.DOUBLED
     header: tuple[str, ...] = ()
 
+    @cached_property
+    def idle(self) -> re.Pattern[bytes] | None:
+        """Lines that may be a row without any value, or the header again; with the end of the line
+        before it.
+        """
+        if len(self.header) < 2:  # noqa: PLR2004
+            return None
+        mark = re.escape(self.delimiter.encode())
+        cells = mark.join(rb'[ "]*' + re.escape(name.encode()) + rb'[ "]*' for name in self.header)
+        empty = b" *" + mark + b"[ " + mark + b"]*"
+        return re.compile(rb"\n(?:" + empty + rb"|(?:\xef\xbb\xbf)?" + cells + rb")\r?(?:\n|\Z)")
+
 
 @dataclass(frozen=True)
 class _Record:
-    """The fields of one record, or the reason why it has none, and its lines."""
+    """The fields of one record, or the reason why it has none, and its lines. A blank record has
+    nothing but delimiters, without quotes: so Excel writes empty rows. DOS ends a file by Ctrl-Z.
+    """
 
     first: int
     lines: int
     fields: list[str | None]
     problem: str = ""
+    is_blank: bool = False
 
 
 class RecordLines:
@@ -167,8 +184,9 @@ def strict_records(
                 if inner and 2 * sum(map(labelled, inner)) >= len(inner):
                     problem = _OPEN
                     break
-                number = lines.number
-                yield _Record(number, lines.end(), [read(field) for field in fields])
+                number, values = lines.number, [read(field) for field in fields]
+                blank = _is_blank(values) and not any(b'"' in line for line in lines.taken)
+                yield _Record(number, lines.end(), values, is_blank=blank)
         except csv.Error as error:
             problem = _OPEN if "unexpected end" in str(error) else f"invalid CSV: {error}"
         if not problem:
@@ -179,7 +197,8 @@ def strict_records(
 
 def _escaped_records(lines: RecordLines, delimiter: str) -> Iterator[_Record]:
     """Yield the records of a file without quotes; a backslash at the end of a line continues it."""
-    cell = re.compile(rf"((?:[^\\{delimiter}]|\\.)*){delimiter}", re.DOTALL)
+    mark = re.escape(delimiter)
+    cell = re.compile(rf"((?:[^\\{mark}]|\\.)*){mark}", re.DOTALL)
     text = ""
     for line in lines:
         text += line
@@ -187,10 +206,16 @@ def _escaped_records(lines: RecordLines, delimiter: str) -> Iterator[_Record]:
         if (len(content) - len(content.rstrip("\\"))) % 2:
             continue
         fields = [_unescaped(field) for field in cell.findall(content + delimiter)]
-        yield _Record(lines.number, lines.end(), fields if content else [])
+        yield _Record(
+            lines.number, lines.end(), fields if content else [], is_blank=_is_blank(fields)
+        )
         text = ""
     if lines.taken:
         yield _Record(lines.number, lines.end(), [], "the file ends inside a field")
+
+
+def _is_blank(fields: list[str | None]) -> bool:
+    return not any(field is None or field.strip(_BLANK) for field in fields)
 
 
 def _nullable(field: str) -> str | None:

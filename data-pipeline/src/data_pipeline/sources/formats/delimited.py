@@ -102,7 +102,7 @@ def find_dialect(name: str, sample: bytes, known: Collection[str]) -> Dialect:
 
 
 def _header(cells: Sequence[str | None]) -> tuple[str, ...]:
-    return tuple((cell or "").strip() for cell in cells)
+    return tuple((cell or "").strip().strip("\ufeff") for cell in cells)
 
 
 def _quotings(text: str, delimiter: str) -> Iterator[Quoting]:
@@ -116,15 +116,13 @@ def _quotings(text: str, delimiter: str) -> Iterator[Quoting]:
     yield Quoting.DOUBLED
     if '\\"' in text:
         yield Quoting.BACKSLASH
+    if delimiter != "\t" and f"\\{delimiter}" in text:
+        yield Quoting.ESCAPED
 
 
 def _sample_rows(text: str, dialect: Dialect) -> list[list[str | None]]:
     lines = RecordLines(io.BytesIO(text.encode()), 1, dialect)
-    return [
-        record.fields
-        for record in strict_records(lines, dialect)
-        if record.fields or record.problem
-    ]
+    return [record.fields for record in strict_records(lines, dialect) if not record.is_blank]
 
 
 def _score(rows: Sequence[Sequence[str | None]], known: Collection[str]) -> tuple[int, float, int]:
@@ -141,7 +139,7 @@ def _batches(
     """Yield the selected columns of the rows, those of about a block at a time."""
     width, labelled = len(dialect.header), row_test(dialect, selection)
     records = strict_records(lines, dialect, labelled)
-    next((record for record in records if record.fields), None)
+    next((record for record in records if not record.is_blank), None)
     size = BLOCK_BYTES
     while data := lines.ahead(size):
         block = RecordBlock(data, dialect)
@@ -156,10 +154,15 @@ def _batches(
             continue
         rows: list[list[str | None]] = []
         for record in records:
-            if len(record.fields) == width and not record.problem:
-                rows.append(record.fields)
-            elif record.fields or record.problem:
-                wrong = f"{len(record.fields)} fields where the header has {width}"
+            fields = record.fields
+            if record.is_blank and (width > 1 or not fields):
+                pass
+            elif width > 1 and _header(fields) == dialect.header:
+                rejects.add(record.first, record.lines, "the header again")
+            elif len(fields) == width and not record.problem:
+                rows.append(fields)
+            else:
+                wrong = f"{len(fields)} fields where the header has {width}"
                 rejects.add(record.first, record.lines, record.problem or wrong)
             if lines.number >= after:
                 break
@@ -191,6 +194,7 @@ class RecordBlock:
             or (dialect.quoting is not Quoting.DOUBLED and _UNUSUAL[dialect.quoting].search(data))
             or (self._bytes[np.flatnonzero(self._bytes == ord("\r")) + 1] != ord("\n")).any()
             or not self._quotes_enclose_fields()
+            or self._has_idle_lines()
             or any(map(labelled, self._inner_lines(len(dialect.header))))
         ):
             return None
@@ -220,6 +224,12 @@ class RecordBlock:
         before, after = self._quotes[::2] - 1, self._quotes[1::2] + 1
         neighbours = self._bytes[np.concatenate([before[before >= 0], after])]
         return bool(allowed[neighbours].all())
+
+    def _has_idle_lines(self) -> bool:
+        """Return whether a line outside quotes is a row without values, or the header again."""
+        idle = self._dialect.idle
+        found = () if idle is None else idle.finditer(b"\n" + self._data)
+        return any(not self._inside[np.searchsorted(self._ends, m.end() - 2)] for m in found)
 
     def _inner_lines(self, width: int) -> Iterator[bytes]:
         """Yield the lines with `width` cells that begin and end inside one record."""

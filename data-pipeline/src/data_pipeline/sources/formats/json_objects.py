@@ -4,11 +4,10 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from typing import Any
 
-import ijson
 import pyarrow as pa
 
 from data_pipeline.sources.columns import MAX_UNNAMED_COLUMNS, ColumnMapping
@@ -16,6 +15,7 @@ from data_pipeline.sources.events import LINES, ROWS, Finished, Note, ReadEvent,
 from data_pipeline.sources.formats.opening import (
     BATCH_BYTES,
     BATCH_ROWS,
+    MEGABYTE,
     RECORD_BYTES,
     SNIFFED_BYTES,
     OpenedFile,
@@ -25,31 +25,38 @@ from data_pipeline.sources.formats.text import Utf8Stream, decode, without_surro
 from platform_core.errors import InvalidData
 
 INT64 = range(-(2**63), 2**63)
+# Whole numbers that a float holds.
+EXACT = range(-(2**53), 2**53 + 1)
 # A key that the use case does not name becomes a column when this share of a batch has it: keys
 # made of ids or header names would each be a column of a single value.
 COMMON_SHARE = 0.01
-MAX_DEPTH = 100
-_STARTS, _ENDS = frozenset({"start_map", "start_array"}), frozenset({"end_map", "end_array"})
+CHUNK_CHARACTERS = MEGABYTE // 4
+# Control characters inside texts are read as they are, NaN and Infinity as numbers.
+_DECODER = json.JSONDecoder(strict=False)
+# Text sequences (RFC 7464) begin each record with RS, and joined files repeat their marks.
+_MARKS = "\ufeff\x1e"
+_BETWEEN = re.compile(f"[ \t\r\n,\0{_MARKS}]*")
 # An object that begins on one line and goes on on the next, as `jq` writes it.
-_PRETTY = re.compile(rb"\{[ \t]*\r?\n")
+_PRETTY = re.compile(r"\{[ \t]*\r?\n")
+# An error so far from the end of what was read is no matter of what follows.
+_TELLING_CHARACTERS = 32
 
 
 def read_json(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iterator[ReadEvent]:
-    """Yield the rows; lines and elements that are not JSON objects are set aside.
-
-    Lists and objects inside a record are left out where the use case does not need them.
+    """Yield the rows; what is not a JSON object, or has a list or an object in place of a value
+    that the use case needs, is set aside. Other lists and objects inside a record are left out.
 
     Raises:
-        InvalidData: no value is a record, columns are missing or nested, or an array is damaged.
+        InvalidData: no value is a record, columns are missing, or an array is damaged.
     """
     names: dict[str, None] = {}  # of all columns so far, in order
     told: set[str] = set()
     rare = 0
     with file.open() as opened:
-        head = opened.stream.peek(SNIFFED_BYTES)[:SNIFFED_BYTES].lstrip()
-        document = head.startswith(b"[") or _PRETTY.match(head) is not None
+        head = opened.stream.peek(SNIFFED_BYTES)[:SNIFFED_BYTES].decode(errors="ignore")
+        document = _is_document(head.lstrip())
         source = _Document(file, opened.stream) if document else _Lines(opened)
-        for records in _batches(source, rejects):
+        for records in _batches(source, mapping.known, rejects):
             found = Counter(chain.from_iterable(records))
             names |= dict.fromkeys(n for n in found if n in names or n in mapping.known)
             common = [n for n in found if found[n] >= COMMON_SHARE * len(records)]
@@ -67,13 +74,27 @@ def read_json(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Ite
         total = source.total
     if rejects.first and not names:
         raise InvalidData(
-            f"no value of {file.name} is a JSON object ({rejects.first}); write one record per "
+            f"no value of {file.name} is a record ({rejects.first}); write one JSON object per "
             'line, for example {"body": "…", "label": "…"}'
         )
     if rare:
         yield Note(f"{file.name}: left out {rare:,} values of keys that few records have")
     yield from (Note(f"{file.name}: {note}") for note in opened.notes)
     yield Finished(file.name, source.unit, total, file.size)
+
+
+def _is_document(head: str) -> bool:
+    """Say whether a file that begins with `head` has an array, records on several lines, or
+    several records on one.
+    """
+    if head.startswith("[") or _PRETTY.match(head):
+        return True
+    line = head.partition("\n")[0]
+    try:
+        _, end = _DECODER.raw_decode(head)
+    except (ValueError, RecursionError):
+        return False
+    return end > len(line) or line[end:].lstrip().startswith((",", "{"))
 
 
 class _Lines:
@@ -96,66 +117,91 @@ class _Lines:
 
 
 class _Document:
-    """The objects of one array, or objects that each take several lines; `total` counts them."""
+    """The values of arrays, and those that stand for themselves; `total` counts them.
+
+    White space and commas are between the values, in any number.
+    """
 
     unit = ROWS
 
     def __init__(self, file: SourceFile, stream: io.BufferedReader) -> None:
-        self._name, self._data, self.total = file.name, Utf8Stream(stream), 0
-        self._file, self._size = io.BufferedReader(self._data), 0
-
-    def read(self, size: int) -> bytes:
-        """Return `size` bytes for the parser; it would hold a value of any length."""
-        self._size += size
-        if self._size > RECORD_BYTES:
-            raise ValueError(f"a record longer than {RECORD_BYTES >> 20} MB")
-        return self._file.read(size)
+        self._name, self.total = file.name, 0
+        data = io.BufferedReader(Utf8Stream(stream))
+        self._file = io.TextIOWrapper(data, encoding="utf-8", errors="replace", newline="")
+        self._text, self._ended = "", False
 
     def __iter__(self) -> Iterator[tuple[Any, int]]:
-        """Yield each value with its size in bytes.
+        """Yield each value with its size in characters.
 
         Raises:
             InvalidData: it ends early, or is not JSON; where a record ends cannot be told then.
         """
-        array = self._data.sample.lstrip().startswith(b"[")
-        try:
-            for value in self._values(outer=int(array)):
+        at, inside = 0, False
+        while True:
+            at = _end_of(_BETWEEN.match(self._text, at))
+            if at == len(self._text):
+                at = self._read_on(at)
+                if at == len(self._text):
+                    break
+            elif self._text[at] == ("]" if inside else "["):
+                at, inside = at + 1, not inside
+            else:
+                value, at, size = self._value(at)
                 self.total += 1
-                yield value, len(str(value))
-                self._size = 0
-        except (ijson.JSONError, ValueError, RecursionError) as error:
-            raise InvalidData(
-                f"{self._name} is not valid JSON after {self.total:,} records "
-                f"({str(error).splitlines()[0][:100]}); write one record per line"
-            ) from error
+                yield value, size
+        if inside:
+            raise self._invalid("the array does not end")
 
-    def _values(self, outer: int) -> Iterator[Any]:
-        """Yield the values inside `outer` arrays."""
-        depth, builder = 0, ijson.ObjectBuilder()
-        events = ijson.basic_parse(self, use_float=True, multiple_values=not outer)
-        for event, value in events:
-            depth += event in _STARTS
-            if depth > MAX_DEPTH:
-                raise ValueError(f"more than {MAX_DEPTH} lists and objects inside each other")
-            inside = depth > outer or event not in _STARTS | _ENDS
-            if inside:
-                builder.event(event, value)
-            depth -= event in _ENDS
-            if inside and depth == outer:
-                yield builder.value
-                builder = ijson.ObjectBuilder()
+    def _value(self, at: int) -> tuple[Any, int, int]:
+        """Return the value at `at`, where it ends, and its size."""
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, at)
+            except json.JSONDecodeError as error:
+                left = len(self._text) - error.pos
+                damaged = left > _TELLING_CHARACTERS and not error.msg.startswith("Unterminated")
+                if damaged or self._ended:
+                    raise self._invalid(error.msg) from error
+            except (ValueError, RecursionError) as error:
+                raise self._invalid(_why(error)) from error
+            else:
+                # A number may go on behind what was read.
+                if (end < len(self._text) or self._ended) and end - at <= RECORD_BYTES:
+                    return value, end, end - at
+            if len(self._text) - at > RECORD_BYTES:
+                raise self._invalid(f"a record longer than {RECORD_BYTES >> 20} MB")
+            at = self._read_on(at)
+
+    def _read_on(self, at: int) -> int:
+        """Read more, as much again as is left; return what `at` is from now on."""
+        left = self._text[at:]
+        more = self._file.read(max(CHUNK_CHARACTERS, len(left)))
+        self._text, self._ended = left + more, not more
+        return 0
+
+    def _invalid(self, why: str) -> InvalidData:
+        return InvalidData(
+            f"{self._name} is not valid JSON after {self.total:,} records ({why}); write one "
+            "record per line"
+        )
 
 
-def _batches(source: _Lines | _Document, rejects: Rejects) -> Iterator[list[dict[str, Any]]]:
+def _end_of(match: re.Match[str] | None) -> int:
+    return match.end() if match else 0
+
+
+def _batches(
+    source: _Lines | _Document, known: Collection[str], rejects: Rejects
+) -> Iterator[list[dict[str, Any]]]:
     """Yield records, a bounded number at a time; at the end those that are left, maybe none."""
     records: list[dict[str, Any]] = []
     size = 0
     for value, length in source:
-        if isinstance(value, dict):
-            records.append(value)
-        else:
-            problem = value if isinstance(value, _Problem) else "not a JSON object"
+        problem = _problem(value, known)
+        if problem:
             rejects.add(source.total, 1, problem)
+        else:
+            records.append(value)
         size += length
         if len(records) >= BATCH_ROWS or (records and size >= BATCH_BYTES):
             yield records
@@ -168,18 +214,33 @@ class _Problem(str):
     """The reason why a line holds no value."""
 
 
+def _problem(value: Any, known: Collection[str]) -> str:
+    """Return why a value is not a record, "" where it is one."""
+    if not isinstance(value, dict):
+        return value if isinstance(value, _Problem) else "not a JSON object"
+    for name, one in value.items():
+        if isinstance(one, dict | list) and name in known:
+            return f"{name} holds a list or an object"
+    return ""
+
+
 def _parse(line: bytes) -> Any:
     if len(line) > RECORD_BYTES:
         return _Problem(f"a line longer than {RECORD_BYTES >> 20} MB")
-    # Text sequences (RFC 7464) begin each record with RS, and joined files repeat their marks.
-    text = decode(line, None).lstrip("\ufeff\x1e")
+    text = decode(line, None).lstrip(_MARKS)
     try:
-        return json.loads(text)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         # Without the position in the line, which would make each reason a different one.
         return _Problem(f"invalid JSON: {error.msg}")
     except (ValueError, RecursionError) as error:
-        return _Problem(str(error)[:100])
+        return _Problem(_why(error))
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "too many lists and objects inside each other"
+    return str(error).split(";")[0][:100]
 
 
 def _shape(name: str, records: list[dict[str, Any]]) -> pa.DataType:
@@ -192,7 +253,8 @@ def _column(values: list[Any]) -> pa.Array:
     """Return the values with the type they share, as JSON text where they share none."""
     kinds = {type(value) for value in values if value is not None}
     fits = int not in kinds or all(type(v) is not int or v in INT64 for v in values)
-    if fits and (len(kinds) <= 1 or kinds == {int, float}):
+    mixed = kinds == {int, float} and all(type(v) is not int or v in EXACT for v in values)
+    if fits and (len(kinds) <= 1 or mixed):
         numbers = pa.float64() if kinds == {int, float} else None
         return pa.array([_sound(value) for value in values], numbers)
     return pa.array([None if v is None else _text(v) for v in values], pa.string())

@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import IO
@@ -33,6 +33,8 @@ MAIL_BYTES = 32 * MEGABYTE
 SNIFFED_BYTES = 8_192
 MAX_PACKINGS = 2
 TAR_MAGIC_AT = 257
+# Lines `From …` and `>From …` that may precede the headers of a mail.
+MAX_ENVELOPES = 5
 LOCAL = fs.LocalFileSystem()
 
 
@@ -58,23 +60,35 @@ SUPPORTED = (
 PACKED = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2", ".xz": "xz"}
 ZIP, PARQUET = b"PK\x03\x04", b"PAR1"
 _PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ": "xz"}
+# What may come before the first frame of Zstandard (RFC 8878, section 3.1.2).
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _FOREIGN = {
     b"PARE": "an encrypted Parquet file; decrypt it",
+    ZIP: "a zip archive or an Office document; unpack it, export a table as CSV",
+    b"PK\x05\x06": "an empty zip archive",
+    b"\x04\x22\x4d\x18": "an LZ4 file; unpack it",
+    b"\x1f\x9d": "a file packed by compress; unpack it",
     b"\xd0\xcf\x11\xe0": "an Outlook or Office file; export mail as .eml",
     b"!BDN": "an Outlook data file; export mail as .eml or .mbox",
-    b"SQLite format 3": "an SQLite database; export the table as CSV",
-    b"%PDF": "a PDF",
+    b"SQLite format 3\0": "an SQLite database; export the table as CSV",
+    b"%PDF-": "a PDF",
     b"7z\xbc\xaf": "a 7z archive; unpack it",
     b"Rar!": "a RAR archive; unpack it",
-    b"ORC": "an ORC file; convert it to Parquet",
+    b"ORC\n": "an ORC file; convert it to Parquet",
     b"Obj\x01": "an Avro file; convert it to Parquet",
     b"ARROW1": "an Arrow file; convert it to Parquet",
 }
 _HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:(?:[ \t\r]|$)")
 # Every mail has one of these headers; a file with other ones is something else.
 _MAIL_HEADERS = frozenset(b"from subject date received message-id return-path".split())
-_ENVELOPE = re.compile(rb"From \S*[ \t].*\d:\d\d")
+_DAY = rb"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?[ \t]+"
+_MONTH = rb"(?:\d{1,2}[ \t]+)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_ENVELOPE = re.compile(
+    rb"From (?:\S*[ \t].*(?:\d:\d\d|" + _DAY + _MONTH + rb")|[ \t]*\r?$)", re.IGNORECASE
+)
+_DATED = re.compile(rb"From .*" + _DAY + _MONTH + rb".*\d\d:\d\d.*\d{4}", re.IGNORECASE)
 _JSON = re.compile(rb"\{|\[\s*\{")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _EMLX_LENGTH = re.compile(rb"\d{1,10}[ \t]*\r?\n(?=[A-Za-z])")
 
 
@@ -102,7 +116,7 @@ class SourceFile:
         promised = PACKED.get(posixpath.splitext(self.name)[1].lower())
         for _ in range(MAX_PACKINGS):
             head = stream.peek(8)
-            packing = next((p for magic, p in _PACKINGS.items() if head.startswith(magic)), None)
+            packing = _packing(head)
             if promised and head and packing != promised:
                 raise OSError(f"its name says {promised}, its content does not")
             if packing is None:
@@ -183,6 +197,13 @@ class _Unpacking(io.RawIOBase):
         return len(data)
 
 
+def _packing(head: bytes) -> str | None:
+    """Return how data that begins with `head` is packed."""
+    if _SKIPPABLE.match(head):
+        return "zstd"
+    return next((p for magic, p in _PACKINGS.items() if head.startswith(magic)), None)
+
+
 def _unpack(stream: io.BufferedReader, packing: str) -> io.BufferedReader:
     if packing == "xz":
         return io.BufferedReader(_Unpacking(lzma.LZMAFile(stream)), SNIFFED_BYTES)
@@ -196,6 +217,9 @@ def _normalised(stream: io.BufferedReader) -> OpenedFile:
         return OpenedFile(stream)
     if head[TAR_MAGIC_AT:].startswith(b"ustar"):
         raise OSError("is a tar archive; unpack it")
+    foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
+    if foreign:
+        raise OSError(f"is {foreign}")
     skipped, notes = 0, []
     if byte_order_mark(head) not in {None, "utf-8-sig"}:
         text = Utf8Stream(stream)
@@ -231,9 +255,6 @@ def kind_of_content(file: SourceFile, known: Collection[str]) -> Kind:
     """
     with file.open() as opened:
         head = opened.stream.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
-    foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
-    if foreign:
-        raise OSError(f"is {foreign}")
     first = head.split(b"\n", 1)[0].decode(errors="replace").strip()
     cells = {cell.strip(' "') for cell in re.split(r"[,;\t|]", first)}
     if head.startswith(PARQUET):
@@ -244,32 +265,41 @@ def kind_of_content(file: SourceFile, known: Collection[str]) -> Kind:
         return Kind.MAIL
     if _JSON.match(head):
         return Kind.JSON
-    if len(cells & set(known)) > 1:
+    if len(cells & set(known)) > 1 and not _CONTROLS.search(first):
         return Kind.CSV
     raise OSError(f"has a format that is not supported (supported: {SUPPORTED}); convert it")
 
 
 def is_mail(head: bytes) -> bool:
     """Say whether `head` begins with the headers of a mail."""
-    names = set()
-    for line in head.split(b"\n"):
-        match = _HEADER.match(line)
-        if match:
-            names.add(match.group(1).lower())
-        elif not line.startswith((b" ", b"\t", b"From ", b">From ")):
+    return is_mail_header(head.split(b"\n"))
+
+
+def is_mail_header(lines: Iterable[bytes]) -> bool:
+    """Say whether `lines` begin with the headers of a mail; no more of them are taken than tell."""
+    for number, line in enumerate(lines):
+        if match := _HEADER.match(line):
+            if match[1].lower() in _MAIL_HEADERS:
+                return True
+        elif line.startswith((b"From ", b">From ")):
+            if number > MAX_ENVELOPES:
+                break
+        elif not line.startswith((b" ", b"\t")):
             break
-    return bool(names & _MAIL_HEADERS)
+    return False
 
 
 def is_mailbox(head: bytes) -> bool:
     """Say whether `head` begins as a mailbox does: the line `From <who> <when>`, then headers."""
     envelope, _, rest = head.partition(b"\n")
-    return is_envelope(envelope) and is_header(rest)
+    return is_envelope(envelope) and is_mail(rest)
 
 
-def is_envelope(line: bytes) -> bool:
-    """Say whether `line` is the line `From <who> <when>` before a message (RFC 4155)."""
-    return _ENVELOPE.match(line) is not None
+def is_envelope(line: bytes, *, dated: bool = False) -> bool:
+    """Say whether `line` is the line `From <who> <when>` before a message (RFC 4155); if `dated`,
+    with the whole date that the RFC wants.
+    """
+    return (_DATED if dated else _ENVELOPE).match(line) is not None
 
 
 def is_header(text: bytes) -> bool:

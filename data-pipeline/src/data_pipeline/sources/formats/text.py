@@ -26,6 +26,11 @@ _MEANT = {
 # Text encodings by name only: slow or with a meaning of their own.
 _UNUSABLE = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"}
 _ASCII = re.compile(rb"[\x00-\x7f]")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+_LETTERS = re.compile(rb"[A-Za-z0-9 \r\n]")
+WESTERN = 0.7
+# Encodings in which ASCII bytes stand for other letters.
+_SHIFTED = re.compile(r"iso2022|hz|utf_7")
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -33,11 +38,13 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# Bytes of a letter, and which of them is not NUL in a Western text.
+_WIDE = {"utf-32-le": (4, 0), "utf-32-be": (4, 3), "utf-16-le": (2, 0), "utf-16-be": (2, 1)}
 
 
 def decode(data: bytes, declared: str | None) -> str:
     """Return `data` as text: in the declared encoding if that fits, else in the likeliest."""
-    for name in _candidates(declared):
+    for name in _candidates(declared, data):
         try:
             return data.decode(name)
         except (UnicodeError, LookupError):
@@ -59,15 +66,18 @@ def detect(data: bytes) -> str:
 
 
 def byte_order_mark(data: bytes) -> str | None:
-    """Return the encoding that the first bytes show by their mark, or by NUL in every other."""
+    """Return the encoding that the first bytes show by their mark, or by NUL around each letter."""
     for mark, name in _MARKS.items():
         if data.startswith(mark):
             return name
-    even, odd = data[:ALTERNATING:2], data[1:ALTERNATING:2]
-    if len(odd) >= ALTERNATING // 4:
-        for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-            if zeros.count(0) > 0.9 * len(zeros) and not others.count(0):
-                return name
+    sample = data[:ALTERNATING]
+    if len(sample) < ALTERNATING // 2:
+        return None
+    for name, (width, place) in _WIDE.items():
+        letters = sample[place::width]
+        others = len(sample) - len(letters)
+        if not letters.count(0) and sample.count(0) > 0.9 * others:
+            return name
     return None
 
 
@@ -77,7 +87,7 @@ def starts_utf8(data: bytes) -> bool:
         codecs.getincrementaldecoder("utf-8")().decode(data)
     except UnicodeDecodeError:
         return False
-    return not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return True
 
 
 def printable(text: str) -> str:
@@ -104,7 +114,7 @@ class Utf8Stream(io.RawIOBase):
     def __init__(self, raw: io.BufferedIOBase) -> None:
         self._raw, self._odd = raw, 0
         head = raw.read(SAMPLE_FOR_CHARSET)
-        self.encoding = UTF8 if starts_utf8(head) else detect(head)
+        self.encoding = byte_order_mark(head) or (UTF8 if starts_utf8(head) else detect(head))
         self._decoder = codecs.getincrementaldecoder(self.encoding)("replace")
         if self.encoding == UTF8:
             head = head.removeprefix(codecs.BOM_UTF8)
@@ -152,7 +162,7 @@ class Utf8Stream(io.RawIOBase):
         return ready
 
 
-def _candidates(declared: str | None) -> Iterable[str]:
+def _candidates(declared: str | None, data: bytes) -> Iterable[str]:
     if not declared:
         yield "utf-8"
         return
@@ -160,12 +170,20 @@ def _candidates(declared: str | None) -> Iterable[str]:
         name = codecs.lookup(declared).name.replace("-", "_")
     except (LookupError, ValueError):  # ValueError: a NUL in the name
         name = declared.lower().replace("-", "_")
-    if name == "ascii":
+    # What reads as ASCII or UTF-8 is not UTF-16 or EBCDIC, whatever it is declared to be.
+    wide = name.startswith(("utf_16", "utf_32")) or (data.isascii() and not _SHIFTED.match(name))
+    if name == "ascii" or (wide and _is_western(data)):
         yield "utf-8"
     if name not in _UNUSABLE and "\0" not in name:
         yield _MEANT.get(name, name)
         yield name
     yield "utf-8"
+
+
+def _is_western(data: bytes) -> bool:
+    """Say whether the start of `data` is mostly words in ASCII letters, without control bytes."""
+    start = data[:SAMPLE_BYTES]
+    return not _CONTROLS.search(start) and len(_LETTERS.findall(start)) > WESTERN * len(start)
 
 
 def _telling(data: bytes) -> bytes:

@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from io import BufferedReader, BytesIO
+from itertools import islice
 
 from data_pipeline.sources.columns import ColumnMapping
 from data_pipeline.sources.events import (
@@ -18,7 +19,7 @@ from data_pipeline.sources.formats.opening import (
     MAIL_BYTES,
     SourceFile,
     is_envelope,
-    is_header,
+    is_mail_header,
     is_mailbox,
     reason,
     without_emlx_length,
@@ -32,6 +33,8 @@ _LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,9})[ \t]*\r?\n", re.IGNORECAS
 _LINE_BYTES = 1 << 16
 # Between a body whose length is known and the next envelope.
 MAX_EMPTY_LINES = 5
+# Of a mail these are looked at for a header that every mail has.
+MAX_HEADERS = 1_000
 
 
 def read_mails(files: Sequence[SourceFile], mapping: ColumnMapping) -> Iterator[ReadEvent]:
@@ -47,6 +50,9 @@ def read_mails(files: Sequence[SourceFile], mapping: ColumnMapping) -> Iterator[
             continue
         if not data.strip(b"\x00 \t\r\n"):
             yield Failed(file.name, "is empty")
+            continue
+        if data.startswith(b"From ") and _holds_several(data):
+            yield Failed(file.name, "holds several mails; name it .mbox")
             continue
         total += 1
         if problem := rows.add(file, without_emlx_length(data), file.name):
@@ -83,6 +89,11 @@ def read_mbox(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Ite
     yield Finished(file.name, MESSAGES, number, file.size)
 
 
+def _holds_several(data: bytes) -> bool:
+    messages = _Mailbox(BufferedReader(BytesIO(data))).messages()
+    return len(list(islice(messages, 2))) > 1
+
+
 def _without_text(rows: MailRows, name: str) -> Iterator[Note]:
     if rows.without_text:
         yield Note(f"{name}: {rows.without_text} messages have no text; their body is empty")
@@ -103,8 +114,9 @@ class _Mailbox:
             lines: list[bytes] = []
             size, length, in_headers, at_start, after_empty = 0, 0, True, True, False
             while line := self._line():
-                # A line in a text may look like an envelope line; then no header follows it.
-                if at_start and after_empty and is_envelope(line) and self._header_follows():
+                # A line in a text may look like an envelope line; then no mail follows it.
+                is_from = at_start and line.startswith(b"From ")
+                if is_from and self._is_border(line, after_empty):
                     break
                 if size < MAIL_BYTES:
                     lines.append(line)
@@ -122,10 +134,22 @@ class _Mailbox:
     def _line(self) -> bytes:
         return self._again.popleft() if self._again else self._stream.readline(_LINE_BYTES)
 
-    def _header_follows(self) -> bool:
-        following = self._line()
-        self._again.appendleft(following)
-        return is_header(following) or following.startswith(b">From ")
+    def _is_border(self, line: bytes, after_empty: bool) -> bool:
+        """Say whether a mail begins with `line`. Some programs leave out the empty line before it;
+        then it must have a whole date.
+        """
+        if not is_envelope(line, dated=not after_empty):
+            return False
+        following: list[bytes] = []
+        found = is_mail_header(self._followed(following))
+        self._again.extendleft(reversed(following))
+        return found
+
+    def _followed(self, taken: list[bytes]) -> Iterator[bytes]:
+        """Yield the first lines that follow, and add them to `taken`."""
+        while len(taken) < MAX_HEADERS and (line := self._line()):
+            taken.append(line)
+            yield line
 
     def _counted(self, length: int) -> list[bytes]:
         """Return the body of `length` bytes that the headers promise (mboxcl), nothing where no

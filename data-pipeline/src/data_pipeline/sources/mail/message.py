@@ -1,18 +1,16 @@
 """One mail, from its bytes to what a reader sees. No input makes this fail."""
 
 import re
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import MessageError
-from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
-from itertools import takewhile
 
 from data_pipeline.sources.formats.opening import MAIL_BYTES, is_header
-from data_pipeline.sources.formats.text import decode, printable
+from data_pipeline.sources.formats.text import decode, printable, starts_utf8
+from data_pipeline.sources.mail.encoded import content, decoded, decoded_words, transfer_encoding
 from use_cases.visible_text import visible_text
 
 # Beyond these a mail is an attack on its reader; what comes later is cut off.
@@ -31,19 +29,20 @@ _HEAD_ENDS = (b"\n\n", b"\n\r\n", b"\n\r\r\n")
 _SPACED_COLON = re.compile(rb"([!-9;-~]+)[ \t]+:")
 _ANY_HEADER = re.compile(rb"[!-9;-~]+:|[ \t]|\r?\n")
 _KNOWN_HEADER = re.compile(
-    rb"(?:from|to|subject|date|message-id|mime-version|content-[a-z-]+|received|reply-to)[ \t]*:",
+    rb"(?:from|to|subject|date|message-id|mime-version|content-[a-z-]+|received|reply-to|"
+    rb"return-path)[ \t]*:",
     re.IGNORECASE,
 )
 _ENCRYPTED = frozenset(("multipart/encrypted", "application/pgp-encrypted"))
 _SMIME = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
-_TRANSFER_ENCODING = re.compile(r"[A-Za-z0-9-]+")
-_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]*={0,3}[ \t]*\r?\n?")
+_TNEF = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
 _META_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE
 )
 META_BYTES = 1024
 _SOFT_BREAK = re.compile(r"(?<=[^ \n])(?<!^--) \n(?!-- \n)", re.MULTILINE)
 _PGP = "-----BEGIN PGP MESSAGE-----"
+_PGP_PROBLEM = "is encrypted (PGP); its text cannot be read"
 _FOLDED = re.compile(r"\r?\n[ \t]*")
 
 
@@ -71,6 +70,7 @@ def read_mail(data: bytes) -> Mail:
     the HTML; both where the plain text only says that there is HTML.
     """
     message = _parse(_bounded(_repaired(data[:MAIL_BYTES])))
+    is_mail = _has_headers(message)  # (reading the parts adds some)
     parts = list(message.walk())
     leaves = [part for part in parts if not part.is_multipart()]
     kinds = {_type(part) for part in parts}
@@ -84,7 +84,7 @@ def read_mail(data: bytes) -> Mail:
         attachments=sum(_is_attachment(part, _type(part)) for part in parts),
         parts=len(leaves),
         has_html="text/html" in kinds,
-        problem=_encryption(kinds, body),
+        problem=_problem(leaves, kinds, body) if is_mail else "has no headers of a mail",
     )
 
 
@@ -95,6 +95,7 @@ def _parse(data: bytes) -> Message:
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         # A header that Python's parser stumbles over: the text is worth more than the parts.
         message = Message()
+        message["Mime-Version"] = "1.0"
         message.set_payload(decode(data, None))
         return message
 
@@ -158,26 +159,21 @@ def _headers(message: Message) -> dict[str, str]:
     """Return the first header of each name, decoded; names in lower case."""
     wanted = ("message-id", "subject", "from", "date")
     found: dict[str, str] = {}
+    charset = next(filter(None, map(_charset, message.walk())), None)
     for name, value in message.raw_items():
         if name.lower() in wanted and name.lower() not in found:
-            found[name.lower()] = _header(str(value)[:MAX_HEADER_CHARACTERS])
+            found[name.lower()] = _header(str(value)[:MAX_HEADER_CHARACTERS], charset)
     return found
 
 
-def _header(value: str) -> str:
+def _header(value: str, charset: str | None) -> str:
+    """Return a header as text; bytes that are not UTF-8 are in the `charset` of the mail's text."""
     if value.isascii() and "=?" not in value:
         return printable(_FOLDED.sub(" ", value)).strip()
     # The parser leaves bytes beyond ASCII as surrogates.
-    text = decode(value.encode(errors="surrogateescape"), None)
-    unfolded = _FOLDED.sub(" ", text)
-    try:
-        pieces = decode_header(unfolded)
-    except (MessageError, ValueError):
-        return printable(unfolded).strip()
-    words = (
-        piece if isinstance(piece, str) else decode(piece, charset) for piece, charset in pieces
-    )
-    return printable("".join(words)).strip()
+    data = value.encode(errors="surrogateescape")
+    text = decode(data, None if starts_utf8(data) else charset)
+    return printable(decoded_words(_FOLDED.sub(" ", text))).strip()
 
 
 def _visible(part: Message) -> str:
@@ -185,12 +181,24 @@ def _visible(part: Message) -> str:
     if not part.is_multipart():
         return _leaf_text(part, kind)
     children = [child for child in part.get_payload() if isinstance(child, Message)]
+    if kind == "message/rfc822":
+        children = [_unpacked(child, transfer_encoding(part)) for child in children]
     if kind == "multipart/alternative":
         return _best(children)
     inner = [child for child in children if _type(child) == "message/rfc822"]
     own = [child for child in children if _type(child) != "message/rfc822"]
     # A mail inside a mail speaks only where the outer one has nothing to say.
     return "\n".join(_spoken(own) or _spoken(inner))
+
+
+def _unpacked(mail: Message, encoding: str) -> Message:
+    """Return an attached mail, decoded where it was encoded, which some programs do against
+    RFC 2046.
+    """
+    if encoding != "base64" or mail.keys() or mail.is_multipart():
+        return mail
+    data = decoded(str(mail.get_payload()).encode(errors="surrogateescape"), encoding)
+    return _parse(_bounded(_repaired(data)))
 
 
 def _spoken(parts: list[Message]) -> list[str]:
@@ -228,59 +236,45 @@ def _named_text(leaves: list[Message]) -> str:
     return next((text for text in texts if text.strip()), "")
 
 
-def _encryption(kinds: set[str], body: str) -> str:
-    """Say that a mail is encrypted (or signed in a form that hides its text), else ""."""
+def _has_headers(message: Message) -> bool:
+    names = (f"{name}:".encode(errors="replace") for name in message)
+    return any(map(_KNOWN_HEADER.match, names))
+
+
+def _problem(leaves: list[Message], kinds: set[str], body: str) -> str:
+    """Say why the text of a mail cannot be read, else ""."""
     text = body.strip()
     if text.startswith(_PGP) or (kinds & _ENCRYPTED and not text):
-        return "is encrypted (PGP); its text cannot be read"
-    hidden = kinds & _SMIME and not text
-    return "is encrypted or signed (S/MIME); its text cannot be read" if hidden else ""
+        return _PGP_PROBLEM
+    if text:
+        return ""
+    if kinds & _SMIME:
+        return "is encrypted or signed (S/MIME); its text cannot be read"
+    if kinds & _TNEF:
+        return "has its text in winmail.dat (TNEF), which cannot be read"
+    attached = any(content(leaf).lstrip().startswith(_PGP.encode()) for leaf in leaves)
+    return _PGP_PROBLEM if attached else ""
 
 
 def _decoded(part: Message, kind: str) -> str:
-    content = _content(part)
+    data = content(part)
     if kind == "text/html":
-        return visible_text(decode(content, _charset(part) or _charset_in_html(content)))
-    text = decode(content, _charset(part)).replace("\r\n", "\n")
+        return visible_text(decode(data, _charset(part) or _charset_in_html(data)))
+    text = decode(data, _charset(part)).removeprefix("\ufeff").replace("\r\n", "\n")
     return _unwrapped(part, text) if "flowed" in str(part["content-type"]).lower() else text
 
 
-def _charset_in_html(content: bytes) -> str | None:
+def _charset_in_html(data: bytes) -> str | None:
     """Return the character set that the start of an HTML document declares."""
-    found = _META_CHARSET.search(content, 0, META_BYTES)
-    return found[1].decode() if found else None
+    found = _META_CHARSET.search(data, 0, META_BYTES)
+    # Where ASCII bytes can say UTF-16, it is none (HTML Standard, "Prescan a byte stream").
+    return found[1].decode().lower().replace("utf-16", "utf-8") if found else None
 
 
 def _unwrapped(part: Message, text: str) -> str:
     """Return flowed text (RFC 3676) without the line breaks that its sender's program added."""
     deleted = "delsp=yes" in str(part["content-type"]).lower().replace('"', "")
     return _SOFT_BREAK.sub("" if deleted else " ", text)
-
-
-def _content(part: Message) -> bytes:
-    """Return the bytes of a part, decoded by its transfer encoding where it is encoded so."""
-    named = _TRANSFER_ENCODING.search(str(part["content-transfer-encoding"]))
-    encoding = named[0].lower() if named else ""
-    del part["content-transfer-encoding"]
-    part["content-transfer-encoding"] = "8bit" if encoding == "base64" else encoding
-    try:
-        content = part.get_payload(decode=True)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        content = None
-    if not isinstance(content, bytes):
-        content = str(part.get_payload()).encode(errors="surrogateescape")
-    return _base64(content) if encoding == "base64" else content
-
-
-def _base64(raw: bytes) -> bytes:
-    """Return text with its base64 decoded; text that is not base64, such as a footer, is kept."""
-    lines = raw.splitlines(keepends=True)
-    encoded = list(takewhile(_BASE64_LINE.fullmatch, lines))
-    data = b"".join(b"".join(encoded).split()).rstrip(b"=")
-    # One character alone in the last group encodes nothing.
-    data = data[: len(data) - (len(data) % 4 == 1)]
-    rest = b"".join(lines[len(encoded) :])
-    return b64decode(data + b"=" * (-len(data) % 4)) + rest
 
 
 def _is_attachment(part: Message, kind: str) -> bool:

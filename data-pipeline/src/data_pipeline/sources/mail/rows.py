@@ -99,7 +99,7 @@ def label_of(file: SourceFile, known: Collection[str]) -> str | None:
     folders = [_bare(part) for part in (*reversed(above), file.under)]
     stem, suffix = splitext(own.lower())
     words = [name for name in (stem, *folders) if not name.isdigit()]
-    # The number of a mail is no label; the name of a mailbox may be one.
+    # The number of a mail is not a label; the name of a mailbox may be one.
     numbers = [stem, *folders] if suffix == ".mbox" else folders
     return next((name for name in (*words, *numbers) if name in known), None)
 

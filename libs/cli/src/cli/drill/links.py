@@ -13,7 +13,7 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Link:
-    """One thing that has to happen by itself.
+    """One thing that has to happen automatically.
 
     `check` returns what happened in words, or `None` as long as it has not. An error of the
     platform that is not `Unavailable` fails the link.

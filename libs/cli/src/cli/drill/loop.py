@@ -18,7 +18,7 @@ from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.errors import BlobNotFound, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
-from platform_core.reports import past_reports
+from platform_core.reports import ReportReader, past_reports
 from platform_core.storage import (
     DRIFT_REPORTS,
     DRILL_REPORT,
@@ -157,7 +157,9 @@ class DrillLoop:
     def _reports(self, started: datetime) -> Iterable[DriftReport]:
         """Return the reports on windows that ended since then; another drill may be among them."""
         folder = reports_folder(DRIFT_REPORTS, self.use_case, Environment.PRODUCTION)
-        return past_reports(self.store, folder, DriftReport, started, self.clock.now())
+        return past_reports(
+            ReportReader(self.store), folder, DriftReport, started, self.clock.now()
+        )
 
     def _begin(self) -> datetime:
         """Send the drifted records, once; return when this began."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlplatform_client.downloads import download_file
-from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.endpoints import PAGE_SIZE, Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.errors import WaitTimeoutError
 from mlplatform_client.flows import Flow, Pause, Request, get, parsed, post, segment
 from mlplatform_client.models.batch import JobPage, JobState, StoredFile, SubmittedJob
@@ -15,7 +15,6 @@ from mlplatform_client.uploads import Content, Progress, upload_file
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 CONTAINER = "batch"
-PAGE_SIZE = 100
 
 
 class BatchResource(Resource[TransportT]):

@@ -2,13 +2,12 @@
 
 import time
 
-from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.endpoints import PAGE_SIZE, Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.errors import WaitTimeoutError
 from mlplatform_client.flows import Flow, Pause, get, post, segment
 from mlplatform_client.models.changes import ChangeDocument, ChangePage
 from mlplatform_client.models.common import ChangeStatus, Environment
 
-PAGE_SIZE = 100
 FINAL = frozenset({"applied", "refused", "failed", "rejected"})
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import TypeAdapter
 
-from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.endpoints import PAGE_SIZE, Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.flows import Flow, Request, get, segment
 from mlplatform_client.models.history import (
     DatasetPage,
@@ -13,7 +13,6 @@ from mlplatform_client.models.history import (
 )
 from mlplatform_client.streams import streaming
 
-PAGE_SIZE = 100
 UseCaseDocuments = list[UseCaseDocument]
 _USE_CASES = TypeAdapter(UseCaseDocuments)
 

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.endpoints import PAGE_SIZE, Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.flows import Flow, get, segment
-from mlplatform_client.models.common import Environment
+from mlplatform_client.models.common import PRODUCTION, Environment, ServingRole
 from mlplatform_client.models.comparisons import (
     Comparison,
     Disagreement,
@@ -16,8 +16,6 @@ from mlplatform_client.models.comparisons import (
 from mlplatform_client.models.drift import DriftInfo, DriftReport, DriftReportPage
 from mlplatform_client.models.quality import QualityInfo, QualityReport, QualityReportPage
 
-PAGE_SIZE = 100
-PRODUCTION = "production"
 _DRIFT = TypeAdapter(dict[str, dict[Environment, DriftInfo]])
 _QUALITY = TypeAdapter(dict[str, dict[Environment, QualityInfo]])
 _HISTORY: TypeAdapter[EvidenceHistory | None] = TypeAdapter(EvidenceHistory | None)
@@ -43,7 +41,9 @@ class MetricsResource(Resource[TransportT]):
 class ReportsResource(Resource[TransportT]):
     """Past reports, from the newest window.
 
-    Windows that end from `start` to `end` are listed; by default those of the last week.
+    Windows that end from `start` to `end` are listed; by default those of the last week. With
+    `role` only reports about releases with this role; those of windows without answers belong to
+    `stable`.
     """
 
     @pages
@@ -54,10 +54,11 @@ class ReportsResource(Resource[TransportT]):
         environment: Environment = PRODUCTION,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
+        role: ServingRole | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[DriftReportPage, DriftReport]:
         """List drift reports."""
-        wanted = _wanted("drift", use_case, environment, start, end, page_size)
+        wanted = _wanted("drift", use_case, environment, start, end, role, page_size)
         return Listing(
             lambda cursor: get("/reports", DriftReportPage, **wanted, cursor=cursor),
             lambda page: page.reports,
@@ -71,10 +72,11 @@ class ReportsResource(Resource[TransportT]):
         environment: Environment = PRODUCTION,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
+        role: ServingRole | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[QualityReportPage, QualityReport]:
         """List quality reports."""
-        wanted = _wanted("quality", use_case, environment, start, end, page_size)
+        wanted = _wanted("quality", use_case, environment, start, end, role, page_size)
         return Listing(
             lambda cursor: get("/reports", QualityReportPage, **wanted, cursor=cursor),
             lambda page: page.reports,
@@ -115,6 +117,7 @@ def _wanted(
     environment: str,
     start: datetime | str | None,
     end: datetime | str | None,
+    role: str | None,
     limit: int,
 ) -> dict[str, object]:
     return {
@@ -123,5 +126,6 @@ def _wanted(
         "environment": environment,
         "from": start,
         "to": end,
+        "role": role,
         "limit": limit,
     }

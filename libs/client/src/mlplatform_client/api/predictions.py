@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.endpoints import PAGE_SIZE, Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.flows import Flow, get, segment
 from mlplatform_client.models.common import Environment
 from mlplatform_client.models.predictions import (
@@ -11,8 +11,6 @@ from mlplatform_client.models.predictions import (
     PredictionPassport,
     PredictionSummary,
 )
-
-PAGE_SIZE = 100
 
 
 class PredictionsResource(Resource[TransportT]):

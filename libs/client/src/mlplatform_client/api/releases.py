@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter
 
-from mlplatform_client.endpoints import Listing, Resource, TransportT, endpoint, pages
+from mlplatform_client.endpoints import PAGE_SIZE, Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.flows import Flow, Request, get, post, segment
 from mlplatform_client.models.changes import LedgerEntry, RequestedChange, UseCaseReleases
-from mlplatform_client.models.common import Environment
+from mlplatform_client.models.common import PRODUCTION, Environment
 from mlplatform_client.models.releases import (
     EnvironmentState,
     ModelInfo,
@@ -20,8 +20,6 @@ from mlplatform_client.models.releases import (
 )
 from mlplatform_client.streams import streaming
 
-PAGE_SIZE = 100
-PRODUCTION = "production"
 Summaries = list[ReleaseSummary]
 _STATES = TypeAdapter(dict[str, dict[Environment, EnvironmentState]])
 _SERVED = TypeAdapter(dict[Environment, ServedRelease | None])

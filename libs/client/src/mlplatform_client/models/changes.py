@@ -67,7 +67,7 @@ class ChangeDecision(Document):
 
 
 class ChangeStep(Document):
-    """What is done for a change from `time` on, in words."""
+    """A step of applying a change, in words, and the time at which it began."""
 
     time: datetime
     text: str

@@ -20,6 +20,7 @@ ChangeStatus = Literal["suggested", "rejected", "requested", "applied", "refused
 ComparisonVerdict = Literal["better", "worse", "equivalent", "undecided"] | str
 DriftVerdict = Literal["ok", "warning", "drift", "insufficient-data"] | str
 Environment = Literal["staging", "production"] | str
+PRODUCTION: Environment = "production"
 JobStatus = Literal["submitted", "running", "succeeded", "failed", "cancelled"] | str
 Purpose = Literal["live", "smoke", "drill", "try"] | str
 QualityMethod = Literal["labels", "prediction-powered", "estimated", "not-enough"] | str

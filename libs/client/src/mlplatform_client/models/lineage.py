@@ -52,8 +52,8 @@ class PackageVersion(Document):
 
 
 class ImportedModel(Document):
-    """A finished model that was brought in: where from, its format, the hash of its file, and
-    sentences about what was assumed of it.
+    """An imported model: its source, its format, the hash of its file, and the assumptions made
+    about it.
     """
 
     source: str

@@ -4,6 +4,14 @@ from evaluation.comparison.betting import BoundedValues, lower_limit, upper_limi
 from evaluation.comparison.blocks import block_differences
 from evaluation.comparison.candidates import unseen_rows, within_one_standard_error
 from evaluation.comparison.held_out import compare_on_rows, compare_with_limit
+from evaluation.comparison.latency import (
+    CANARY_LATENCY,
+    SHADOW_LATENCY,
+    LatencyRule,
+    latency_criteria,
+    measured_latency,
+    ratio_limits,
+)
 from evaluation.comparison.levels import ERROR_RATE, Levels
 from evaluation.comparison.live import (
     LabelledLosses,
@@ -20,13 +28,16 @@ from evaluation.comparison.quality import (
     unpaired_quality,
 )
 from evaluation.comparison.rates import RateCounts, rate_limits
-from evaluation.comparison.service import errors_criterion, latency_criteria
+from evaluation.comparison.service import errors_criterion
 from evaluation.comparison.verdicts import combined_verdict, verdict_of
 
 __all__ = [
+    "CANARY_LATENCY",
     "ERROR_RATE",
+    "SHADOW_LATENCY",
     "BoundedValues",
     "LabelledLosses",
+    "LatencyRule",
     "Levels",
     "Losses",
     "PairedAnswers",
@@ -40,11 +51,13 @@ __all__ = [
     "errors_criterion",
     "latency_criteria",
     "lower_limit",
+    "measured_latency",
     "more_records_needed",
     "more_values_needed",
     "outputs_criterion",
     "paired_quality",
     "rate_limits",
+    "ratio_limits",
     "shadow_criteria",
     "unpaired_quality",
     "unseen_rows",

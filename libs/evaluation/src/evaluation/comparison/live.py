@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.comparison.latency import (
+    CANARY_LATENCY,
+    SHADOW_LATENCY,
+    LatencyRule,
+    measured_latency,
+)
 from evaluation.comparison.levels import ERROR_RATE, Levels
 from evaluation.comparison.quality import (
     Losses,
@@ -16,19 +21,13 @@ from evaluation.comparison.quality import (
     unpaired_quality,
 )
 from evaluation.comparison.rates import RateCounts
-from evaluation.comparison.service import (
-    SLOW_ANSWERS,
-    SLOW_SHADOWS,
-    SlowAnswers,
-    errors_criterion,
-    latency_criteria,
-)
+from evaluation.comparison.service import errors_criterion
 from evaluation.curves import Floats
 from platform_core.contracts.comparison import CriterionResult
 
 ERRORS_MARGIN = 0.01
-# Errors, two kinds of slow answers, and quality may say `worse`.
-_CRITERIA = 4
+# Errors, three criteria of latency, and quality may say `worse`.
+_CRITERIA = 5
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,15 @@ class ServedAnswers:
     """N answers of both releases, in the order of time.
 
     `candidate` [N]: it is the candidate's. `failed` [N]: the release gave no usable answer.
-    `seconds` [N]: how long it took; of failed answers it is not used.
+    `seconds` [N]: how long the caller waited. `service` [N]: how long the release took without
+    waiting for a processor, NaN where that is unknown, `None` if it is for all. Of failed answers
+    both are not used.
     """
 
     candidate: NDArray[np.bool_]
     failed: NDArray[np.bool_]
     seconds: Floats
+    service: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def canary_criteria(
     """Compare a canary with the stable release; each record has an answer of one of them."""
     levels = Levels.of(_CRITERIA, error_rate)
     quality = unpaired_quality(labelled.candidate, labelled.losses, losses, levels)
-    return (*_service(answers, levels, SLOW_ANSWERS), quality)
+    return (*_service(answers, levels, CANARY_LATENCY), quality)
 
 
 def shadow_criteria(
@@ -83,14 +85,14 @@ def shadow_criteria(
     levels = Levels.of(_CRITERIA, error_rate)
     outputs = outputs_criterion(pairs.outputs, losses, levels.for_outputs())
     quality = paired_quality(pairs.losses, losses, levels.for_labels())
-    return (*_service(answers, levels, SLOW_SHADOWS), outputs, quality)
+    return (*_service(answers, levels, SHADOW_LATENCY), outputs, quality)
 
 
-def _service(
-    answers: ServedAnswers, levels: Levels, kinds: Sequence[SlowAnswers]
-) -> list[CriterionResult]:
+def _service(answers: ServedAnswers, levels: Levels, rule: LatencyRule) -> list[CriterionResult]:
     errors = RateCounts.of(answers.candidate, answers.failed)
     answered = ~answers.failed
+    unknown = np.full(len(answered), np.nan)
+    service = unknown if answers.service is None else answers.service
     candidate, seconds = answers.candidate[answered], answers.seconds[answered]
-    latency = latency_criteria(candidate, seconds, levels, kinds)
+    latency = measured_latency(candidate, seconds, service[answered], levels, rule)
     return [errors_criterion(errors, ERRORS_MARGIN, levels), *latency]

@@ -83,6 +83,29 @@ def more_records_needed(
     return _records_until(evidence, error)
 
 
+def more_ratios_needed(slower: int, ratios: int, error: float, shift: float) -> int | None:
+    """Return how many more ratios show that their median is below a limit, which `slower` of the
+    `ratios` so far exceed, if the further ones exceed it as often.
+
+    `shift` is that of the bets (see `bets`). `None` if there are fewer than 10 ratios, or no
+    number is enough.
+    """
+    share = (slower + 0.5) / (ratios + 1)
+    if ratios < MIN_RECORDS or share >= 1 / 2:
+        return None
+    gains = log_gains(np.array([1.0, -1.0]), 0.0, bets(shift))
+    before = np.array([ratios - slower, slower])
+
+    def evidence(further: NDArray[np.int64], paths: int) -> Floats:
+        random = np.random.default_rng(0)
+        steps = np.diff(further, prepend=0)
+        above = random.binomial(steps, share, size=(paths, len(steps))).cumsum(axis=1)
+        signs = np.stack([further - above, above], axis=-1) + before
+        return mixture(signs @ gains)
+
+    return _records_until(evidence, error)
+
+
 def _records_until(evidence: Evidence, error: float) -> int | None:
     """Return the number of further records by which 80 % of the paths have decided."""
     exponents = np.arange(int(np.log(MAX_RECORDS) / np.log(COARSE_STEP)) + 1)

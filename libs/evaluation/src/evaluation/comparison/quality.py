@@ -44,7 +44,7 @@ def paired_quality(differences: Floats, losses: Losses, levels: Levels) -> Crite
         InvalidData: a difference is larger than the bound.
     """
     values = BoundedValues.of(differences, losses.bound)
-    return _quality(values, losses, levels, (len(values), len(values)))
+    return bounded_criterion(QUALITY, values, losses, levels, (len(values), len(values)))
 
 
 def unpaired_quality(
@@ -59,7 +59,7 @@ def unpaired_quality(
     """
     values = BoundedValues.of(block_differences(candidate, each), losses.bound)
     mine = int(candidate.sum())
-    return _quality(values, losses, levels, (mine, len(candidate) - mine))
+    return bounded_criterion(QUALITY, values, losses, levels, (mine, len(candidate) - mine))
 
 
 def outputs_criterion(differences: Floats, losses: Losses, levels: Levels) -> CriterionResult:
@@ -88,17 +88,26 @@ def outputs_criterion(differences: Floats, losses: Losses, levels: Levels) -> Cr
     return result.model_copy(update=update)
 
 
-def _quality(
-    values: BoundedValues, losses: Losses, levels: Levels, records: tuple[int, int]
+def bounded_criterion(
+    name: str,
+    values: BoundedValues,
+    losses: Losses,
+    levels: Levels,
+    records: tuple[int, int],
+    tolerance: float = 0.0,
 ) -> CriterionResult:
-    result = _measured(QUALITY, values, losses, levels, records)
+    """Compare by differences in [-1, 1] of the two releases, `worse` above `tolerance`.
+
+    `records` are the numbers of the candidate's and of the stable release's records, of which
+    one difference can stand for several.
+    """
+    result = _measured(name, values, losses, levels, records)
     if result.lower is None or result.upper is None:
         return result
-    verdict, needed = verdict_of(result.lower, result.upper, losses.margin), None
+    verdict, needed = verdict_of(result.lower, result.upper, losses.margin, tolerance), None
     if verdict is ComparisonVerdict.UNDECIDED:
         needed = more_values_needed(values, losses.scale, levels.upper)
     if needed is not None:
-        # One difference of blocks can stand for several records.
         needed = -(-needed * records[0] // len(values))
     return result.model_copy(update={"verdict": verdict, "needed": needed})
 

@@ -26,11 +26,12 @@ class ComparisonVerdict(StrEnum):
 class CriterionResult(Contract):
     """One criterion: the candidate's value minus the stable release's, so that more is worse.
 
-    `name` is `errors` (share of failed answers), `latency_p50` or `latency_p95` (share of slow
-    answers), `quality` (mean loss, from labels) or `outputs` (mean difference of the answers to
-    the same records). `estimate`, `lower` and `upper` are `None` without records. The limits hold
-    whenever they are read: the true difference is ever below `lower` with a probability of at most
-    `lower_error`, and ever above `upper` with one of at most `upper_error`.
+    `name` is `errors` (share of failed answers), `latency_p50` (ratio of service times minus 1, so
+    that 0.2 is 20 % slower), `latency_p95` (share of slow answers), `quality` (mean loss, from
+    labels) or `outputs` (mean difference of the answers to the same records). `estimate`, `lower`
+    and `upper` are `None` without records. The limits hold whenever they are read: the true
+    difference is ever below `lower` with a probability of at most `lower_error`, and ever above
+    `upper` with one of at most `upper_error`.
     `candidate_records` and `stable_records` are the records that the criterion could use.
     `needed` is how many more of the candidate's records decide with a probability of 80 % if the
     two releases are equally good; `None` if that is not known, or if it is decided.
@@ -72,12 +73,9 @@ class HeldOutComparison(Contract):
     rows_needed: int | None = None
 
 
-class Comparison(Contract):
-    """The evidence about one candidate so far.
-
-    `role` is the candidate's, `canary` or `shadow`. `started` is when it began to answer,
-    `updated` the time of the newest record (UTC). `paired` counts the records that both releases
-    answered. `verdict` and `needed` combine the criteria.
+class CandidateEvidence(Contract):
+    """What evidence is about: a candidate, its role (`canary` or `shadow`) since `started`, and
+    the stable release.
     """
 
     use_case: str
@@ -87,6 +85,16 @@ class Comparison(Contract):
     stable_release: str
     candidate_release: str
     started: datetime
+
+
+class Comparison(CandidateEvidence):
+    """The evidence about one candidate so far.
+
+    `role` is the candidate's, `canary` or `shadow`. `started` is when it began to answer,
+    `updated` the time of the newest record (UTC). `paired` counts the records that both releases
+    answered. `verdict` and `needed` combine the criteria.
+    """
+
     updated: datetime
     stable_answers: int = Field(ge=0)
     candidate_answers: int = Field(ge=0)
@@ -118,18 +126,11 @@ class EvidencePoint(Contract):
     verdict: ComparisonVerdict
 
 
-class EvidenceHistory(Contract):
+class EvidenceHistory(CandidateEvidence):
     """The evidence about one candidate as it grew, oldest first.
 
     It begins again when the stable release changes. A point is at least 5 % of the time since
     `started` after the one before, so that a long trial has few, unless its verdict differs.
     """
 
-    use_case: str
-    environment: Environment
-    change_id: str
-    role: ServingRole
-    stable_release: str
-    candidate_release: str
-    started: datetime
     points: tuple[EvidencePoint, ...]

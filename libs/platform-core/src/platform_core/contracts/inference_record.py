@@ -33,7 +33,8 @@ class InferenceRecord(Contract):
     A prediction has one record that is its answer. It may have others, with the same
     `prediction_id`, `time` and `input`: that of a shadow, and that of a canary which `failed`, so
     that the stable release answered. The record of a failure has no prediction. A shadow's
-    `latency_ms` is what the caller would have waited for it.
+    `latency_ms` is what the caller would have waited for it. `service_ms` is what the inference
+    service took for the call, without waiting for a processor; `None` where it does not say so.
     """
 
     prediction_id: str
@@ -51,6 +52,7 @@ class InferenceRecord(Contract):
     degraded: bool
     purpose: Purpose
     latency_ms: float
+    service_ms: float | None = None
     failed: bool = False
 
     @property

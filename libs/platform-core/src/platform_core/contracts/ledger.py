@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, JsonValue
 
@@ -78,7 +78,7 @@ class ChangeDecision(Contract):
 
 
 class ChangeStep(Contract):
-    """What is done for a change from `time` on, in words."""
+    """A step of applying a change, in words, and the time at which it began."""
 
     time: AwareDatetime
     text: str
@@ -114,6 +114,17 @@ class Change(Contract):
     to_state: ServingState
     status: ChangeStatus
     detail: str = ""
+
+    @classmethod
+    def of(
+        cls, request: ChangeRequest, before: ServingState, after: ServingState, detail: str = ""
+    ) -> Self:
+        """Return the applied change that `request` asked for."""
+        fields = {
+            name: getattr(request, name) for name in cls.model_fields if hasattr(request, name)
+        }
+        status = ChangeStatus.APPLIED
+        return cls(**fields, from_state=before, to_state=after, status=status, detail=detail)
 
     @property
     def from_release(self) -> str | None:

@@ -122,8 +122,8 @@ class PackageVersion(Contract):
 
 
 class ImportedModel(Contract):
-    """A finished model that was brought in: where from, its format, the hash of its file, and
-    sentences about what was assumed of it.
+    """An imported model: its source, its format, the hash of its file, and the assumptions made
+    about it.
     """
 
     source: str

@@ -44,10 +44,15 @@ class UnusableResponse(UpstreamUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class InferenceResult:
-    """The output tensors of one inference, by name, and the response's parameters."""
+    """The output tensors of one inference, by name, and the response's parameters.
+
+    `service_us` is how many microseconds the server took without waiting for a processor, `None`
+    if it does not say so.
+    """
 
     outputs: Mapping[str, Tensor]
     parameters: Mapping[str, Any]
+    service_us: int | None = None
 
 
 class V2Client:
@@ -77,7 +82,8 @@ class V2Client:
         document = self._document(response, model)
         try:
             outputs = {tensor["name"]: tensor for tensor in document["outputs"]}
-            return InferenceResult(outputs, document.get("parameters") or {})
+            parameters = document.get("parameters") or {}
+            return InferenceResult(outputs, parameters, response.service_us)
         except (KeyError, TypeError) as error:
             raise self.not_v2(f"{error!r:.100}") from error
 

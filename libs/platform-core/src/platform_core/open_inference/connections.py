@@ -27,14 +27,19 @@ class InvalidHttp(Exception):
     """The response is not HTTP, or is too large."""
 
 
+SERVICE_TIME = "x-service-microseconds"
+"""Header of a response: how long the release took for the call, without waiting for a processor."""
+
+
 class HttpResponse:
-    """A complete response: `status` and `body`."""
+    """A complete response: `status`, `body` and the value of `SERVICE_TIME`, if it has one."""
 
-    __slots__ = ("body", "status")
+    __slots__ = ("body", "service_us", "status")
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, service_us: int | None = None) -> None:
         self.status = status
         self.body = body
+        self.service_us = service_us
 
 
 class ConnectionPool:
@@ -118,6 +123,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._parts: list[bytes] = []
         self._size = 0
+        self._service_us: int | None = None
 
     @property
     def usable(self) -> bool:
@@ -165,6 +171,11 @@ class _Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(InvalidHttp(str(error)))
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the service time; no other header of a response is used."""
+        if name.lower() == SERVICE_TIME.encode() and value.isdigit():
+            self._service_us = int(value)
+
     def on_body(self, body: bytes) -> None:
         """Collect the body."""
         self._size += len(body)
@@ -178,10 +189,11 @@ class _Connection(asyncio.Protocol):
         response, self._response = self._response, None
         status = self._parser.get_status_code()
         body, self._parts, self._size = b"".join(self._parts), [], 0
+        service_us, self._service_us = self._service_us, None
         if not self._parser.should_keep_alive():
             self.close()
         if response is not None and not response.done():
-            response.set_result(HttpResponse(status, body))
+            response.set_result(HttpResponse(status, body, service_us))
 
     def _fail(self, error: Exception) -> None:
         response, self._response = self._response, None

@@ -1,4 +1,4 @@
-"""The policy of a use case: what may happen by itself, and on what evidence."""
+"""The policy of a use case: which actions are automatic, and on what evidence."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -150,7 +150,7 @@ class RetrainingPolicy(ModePolicy):
 
 
 class Policy(Contract):
-    """What may happen to a use case by itself."""
+    """Which actions are automatic for a use case."""
 
     rollback: RollbackPolicy = RollbackPolicy()
     promotion: PromotionPolicy = PromotionPolicy()

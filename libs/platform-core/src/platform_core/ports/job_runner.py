@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class RunnerState(StrEnum):
-    """What the runner knows of a job; `unknown` after it was restarted or never saw the job."""
+    """What the runner knows about a job; `unknown` after it was restarted or never saw the job."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -24,7 +24,7 @@ class JobRunner(Protocol):
         ...
 
     def state(self, job_id: str) -> RunnerState:
-        """Return what the runner knows of the job."""
+        """Return what the runner knows about the job."""
         ...
 
     def stop(self, job_id: str) -> None:

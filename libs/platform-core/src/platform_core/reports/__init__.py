@@ -8,11 +8,14 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.quality_report import QualityReport
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import is_date_between, is_partition
 
 Document = TypeVar("Document", bound=BaseModel)
+WindowDocument = TypeVar("WindowDocument", bound=DriftReport | QualityReport)
 KEPT_DOCUMENTS = 500
 """How many parsed documents a reader keeps."""
 
@@ -77,19 +80,21 @@ def newest_reports(
 
 
 def past_reports(
-    store: BlobStore, folder: str, kind: type[Document], start: datetime, end: datetime
-) -> Iterator[Document]:
+    reader: ReportReader, folder: str, kind: type[WindowDocument], start: datetime, end: datetime
+) -> Iterator[WindowDocument]:
     """Yield the reports below `folder` (of `reports_folder`) that are in the partitions of the
-    hours from `start` to `end`, hour by hour from the newest.
+    days from `start` to `end`, by the end of their windows and by id, from the newest. Nothing is
+    read before it is needed.
 
     Raises:
         InvalidData: a report is not readable.
         UpstreamUnavailable: the store cannot be reached.
     """
-    for date in reversed(_partitions(store, folder, "date")):
+    for date in reversed(_partitions(reader.store, folder, "date")):
         if is_date_between(date, start, end):
-            for hour in reversed(_partitions(store, date, "hour")):
-                yield from read_documents(store, hour, kind)
+            for hour in reversed(_partitions(reader.store, date, "hour")):
+                found = reader.below(hour, kind)
+                yield from sorted(found, key=lambda one: (one.end, one.report_id), reverse=True)
 
 
 def _newest_hour(reader: ReportReader, folder: str, kind: type[Document]) -> list[Document]:

@@ -351,7 +351,7 @@ def is_partition(folder: str, key: str) -> bool:
 
 def is_date_between(folder: str, start: datetime, end: datetime) -> bool:
     """Say whether the date of a folder `date=<date>` is among the days from `start` to `end`."""
-    dates = [f"date={_utc(time):%Y-%m-%d}" for time in (start, end)]
+    dates = [f"date={_utc(time).date().isoformat()}" for time in (start, end)]
     return dates[0] <= folder.rpartition("/")[2] <= dates[1]
 
 

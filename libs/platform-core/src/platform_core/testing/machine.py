@@ -1,4 +1,4 @@
-"""What the tests need to know of the machine they run on."""
+"""What the tests need to know about the machine they run on."""
 
 import os
 from collections.abc import Mapping

@@ -1,11 +1,31 @@
-"""Cursors of pages of records, which descend by time and prediction id."""
+"""Pages of rows, which descend by time and prediction id, and their cursors."""
 
 import base64
 import binascii
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
 from platform_core.errors import InvalidInput
+from records.index.database import RecordIndex
+
+MAX_LIMIT = 100
+
+
+def page_of(
+    index: RecordIndex, statement: str, values: Sequence[object], limit: int
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Return at most `limit` rows of a query without a limit, and whether there are more.
+
+    Raises:
+        InvalidInput: the limit is not from 1 to 100.
+        UpstreamUnavailable: the index is locked, or the query took too long.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidInput(f"limit is {limit}; use 1 to {MAX_LIMIT}")
+    rows = index.query(f"{statement} limit ?", [*values, limit + 1])
+    return rows[:limit], len(rows) > limit
 
 
 def cursor_at(time: str, prediction_id: str) -> str:

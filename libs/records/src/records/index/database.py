@@ -5,6 +5,7 @@ was deleted or damaged while others use it is created again, empty and incomplet
 """
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ VERSION = 2
 INDEX_ROWS = 1000
 """The most ids of one look-up."""
 BUSY_SECONDS = 5.0
+QUERY_SECONDS = 5.0
+"""The time limit of a query over many records."""
+_STEPS = 10_000
 
 _SCHEMA = f"""
 begin immediate;
@@ -203,6 +207,15 @@ class RecordIndex:
             one: KnownLabel(orjson.loads(label), datetime.fromisoformat(known_at))
             for one, label, known_at in self._select(_LABELS, prediction_ids)
         }
+
+    def query(
+        self, statement: str, values: Sequence[object], seconds: float = QUERY_SECONDS
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; `UpstreamUnavailable` as well if it takes longer."""
+        deadline = time.monotonic() + seconds
+        with self.connection() as database:
+            database.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+            return database.execute(statement, values).fetchall()
 
     def _select(self, query: str, prediction_ids: Sequence[str]) -> list[tuple[Any, ...]]:
         with self.connection() as database:

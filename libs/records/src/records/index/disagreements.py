@@ -1,18 +1,14 @@
 """The records to which a release and its shadow gave different answers."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
 
-from platform_core.errors import InvalidInput
-from records.index.cursors import cursor_at, position_of
+from records.index.cursors import cursor_at, page_of, position_of
 from records.index.database import RecordIndex
-from records.index.search import MAX_LIMIT, SECONDS
 
-_STEPS = 10_000
 _FROM = """
 from records s join records a on a.prediction_id = s.prediction_id and a.role = 'stable'
 left join labels l on l.prediction_id = s.prediction_id
@@ -22,7 +18,7 @@ and s.prediction != a.prediction
 """
 _FURTHER = "and abs(cast(s.prediction as real) - cast(a.prediction as real)) > ?"
 _AFTER = "and (s.time, s.prediction_id) < (?, ?)"
-_ORDER = "order by s.time desc, s.prediction_id desc limit ?"
+_ORDER = "order by s.time desc, s.prediction_id desc"
 _COLUMNS = "s.prediction_id, s.time, a.record_id, a.prediction, s.prediction, l.label"
 
 
@@ -69,19 +65,13 @@ def disagreements(index: RecordIndex, query: DisagreementQuery) -> DisagreementP
         InvalidInput: the limit or the cursor is invalid.
         UpstreamUnavailable: the index is locked, or the search took too long.
     """
-    if not 1 <= query.limit <= MAX_LIMIT:
-        raise InvalidInput(f"limit is {query.limit}; use 1 to {MAX_LIMIT}")
     values: list[object] = [query.use_case, query.environment, query.candidate, query.stable]
     statement = f"select {_COLUMNS} {_FROM}"
     if query.tolerance is not None:
         statement, values = f"{statement} {_FURTHER}", [*values, query.tolerance]
     if query.cursor is not None:
         statement, values = f"{statement} {_AFTER}", [*values, *position_of(query.cursor)]
-    with index.connection() as database:
-        deadline = time.monotonic() + SECONDS
-        database.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-        rows = database.execute(f"{statement} {_ORDER}", [*values, query.limit + 1]).fetchall()
-    page = rows[: query.limit]
+    rows, more = page_of(index, f"{statement} {_ORDER}", values, query.limit)
     found = [
         FoundDisagreement(
             prediction_id=one,
@@ -91,7 +81,6 @@ def disagreements(index: RecordIndex, query: DisagreementQuery) -> DisagreementP
             candidate=candidate,
             label=label and orjson.loads(label),
         )
-        for one, at, record, stable, candidate, label in page
+        for one, at, record, stable, candidate, label in rows
     ]
-    more = len(rows) > query.limit
-    return DisagreementPage(found, cursor_at(page[-1][1], page[-1][0]) if more else None)
+    return DisagreementPage(found, cursor_at(rows[-1][1], rows[-1][0]) if more else None)

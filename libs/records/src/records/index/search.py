@@ -1,7 +1,6 @@
 """Search in the record index: filters, words, and pages from the newest record to the oldest."""
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,14 +9,10 @@ from typing import Any
 import orjson
 
 from platform_core.errors import InvalidInput
-from records.index.cursors import cursor_at, position_of
+from records.index.cursors import cursor_at, page_of, position_of
 from records.index.database import IndexedRecord, RecordIndex
 
-MAX_LIMIT = 100
 MAX_WORDS = 20
-SECONDS = 5.0
-"""The time limit of a search."""
-_STEPS = 10_000
 _WORD = re.compile(r"\w+")
 _SELECT = """
 select r.prediction_id, r.use_case, r.environment, r.time, r.release_id, r.role, r.purpose,
@@ -65,25 +60,19 @@ def search(index: RecordIndex, query: RecordQuery) -> RecordPage:
         InvalidInput: the words, the limit or the cursor of the query are invalid.
         UpstreamUnavailable: the index is locked, or the search took too long.
     """
-    if not 1 <= query.limit <= MAX_LIMIT:
-        raise InvalidInput(f"limit is {query.limit}; use 1 to {MAX_LIMIT}")
     conditions = list(_conditions(query))
     where = " and ".join(condition for condition, _ in conditions)
     values = [value for _, given in conditions for value in given]
-    order = "order by r.time desc, r.prediction_id desc limit ?"
-    with index.connection() as database:
-        deadline = time.monotonic() + SECONDS
-        database.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-        statement = f"{_SELECT} where {where} {order}"  # conditions are constants of this module
-        rows = database.execute(statement, [*values, query.limit + 1]).fetchall()
+    order = "order by r.time desc, r.prediction_id desc"
+    statement = f"{_SELECT} where {where} {order}"  # conditions are constants of this module
+    rows, more = page_of(index, statement, values, query.limit)
     found = [
         FoundRecord(IndexedRecord(*row[:-1]), row[-1] and orjson.loads(row[-1])) for row in rows
     ]
-    page = found[: query.limit]
-    if len(found) <= query.limit:
-        return RecordPage(page, None)
-    last = page[-1].record
-    return RecordPage(page, cursor_at(last.time, last.prediction_id))
+    if not more:
+        return RecordPage(found, None)
+    last = found[-1].record
+    return RecordPage(found, cursor_at(last.time, last.prediction_id))
 
 
 def _conditions(query: RecordQuery) -> Iterator[tuple[str, list[Any]]]:

@@ -36,11 +36,10 @@ def minute_traffic(
     """Return the traffic of a use case with `start <= time < end`. It blocks.
 
     Raises:
-        UpstreamUnavailable: the index is locked.
+        UpstreamUnavailable: the index is locked, or the query took too long.
     """
     period = [one.astimezone(UTC).isoformat(timespec="microseconds") for one in (start, end)]
-    with index.connection() as database:
-        rows = database.execute(_COUNT, [use_case, *period]).fetchall()
+    rows = index.query(_COUNT, [use_case, *period])
     return [
         MinuteTraffic(
             environment,

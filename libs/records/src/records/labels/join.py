@@ -14,7 +14,7 @@ from platform_core import storage
 from platform_core.contracts.label import PredictionLabel
 from platform_core.errors import BlobNotFound, InvalidData
 from platform_core.parquet import read_table
-from platform_core.ports.blob_store import BlobStore
+from platform_core.ports.blob_store import BlobInfo, BlobStore
 from records.columns import PREDICTION_ID, TIME_TYPE
 from records.read import read_log
 from use_cases import UseCase
@@ -66,7 +66,9 @@ def read_labels(store: BlobStore, case: UseCase, start: datetime, end: datetime)
         InvalidInput: `start` or `end` has no time zone.
         InvalidData: an object of the labels cannot be read.
     """
-    return _read_objects(store, case, label_objects(store, case.name, start, end))
+    return _read_objects(
+        store, case, (blob.path for blob in label_blobs(store, case.name, start, end))
+    )
 
 
 def read_all_labels(store: BlobStore, case: UseCase) -> pa.Table:
@@ -79,14 +81,16 @@ def read_all_labels(store: BlobStore, case: UseCase) -> pa.Table:
     return _read_objects(store, case, paths)
 
 
-def label_objects(store: BlobStore, use_case: str, start: datetime, end: datetime) -> Iterator[str]:
-    """Yield the paths of the labels of predictions made on the days from `start` to `end`."""
+def label_blobs(
+    store: BlobStore, use_case: str, start: datetime, end: datetime
+) -> Iterator[BlobInfo]:
+    """Yield the objects with labels of predictions made on the days from `start` to `end`."""
     dates = set(store.folders(storage.label_folder(use_case)))
     day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     while day <= end.astimezone(UTC):
         folder = storage.label_date_folder(use_case, day)
         if folder in dates:
-            yield from (blob.path for blob in store.list(folder))
+            yield from store.list(folder)
         day += timedelta(days=1)
 
 
@@ -141,14 +145,19 @@ def read_labelled(
 
 
 def _read_objects(store: BlobStore, case: UseCase, paths: Iterable[str]) -> pa.Table:
-    tables = [table for path in paths for table in _read_object(store, path)]
+    tables = [table for path in paths if (table := read_label_object(store, path)) is not None]
     return pa.concat_tables([label_schema(case).empty_table(), *tables])
 
 
-def _read_object(store: BlobStore, path: str) -> Iterator[pa.Table]:
+def read_label_object(store: BlobStore, path: str) -> pa.Table | None:
+    """Return the labels of one object, `None` if it was removed.
+
+    Raises:
+        InvalidData: the object is not Parquet.
+    """
     try:
-        yield read_table(store, path)
+        return read_table(store, path)
     except BlobNotFound:
-        return  # removed by the retention rule after it was listed
+        return None  # removed by the retention rule after it was listed
     except pa.ArrowInvalid as error:
         raise InvalidData(f"{path} is not a Parquet file of labels: {error}") from error

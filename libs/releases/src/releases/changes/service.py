@@ -93,7 +93,7 @@ class ReleaseService:
             installed(request.use_case)
             entries = self._ledger.entries(*place)
         except (Refused, InvalidInput) as error:
-            return _ended(_change(request, ServingState(), ServingState()), error)
+            return _ended(Change.of(request, ServingState(), ServingState()), error)
         for entry in entries:
             if entry.change.change_id == request.change_id:
                 return self._follow_up(entry.change)
@@ -103,7 +103,7 @@ class ReleaseService:
         """Record that a change failed by a defect, and return its result."""
         entries = self._ledger.entries(request.use_case, request.environment)
         present = serving_state(entries)
-        failed = _change(request, present, present)
+        failed = Change.of(request, present, present)
         return self._record(failed.model_copy(update=_outcome(ChangeStatus.FAILED, reason)))
 
     def reconcile(self, use_case: str, environment: Environment) -> Agreement:
@@ -147,14 +147,14 @@ class ReleaseService:
         report: Report,
     ) -> Change:
         present = serving_state(entries)
-        change = _change(request, present, present)
+        change = Change.of(request, present, present)
         try:
             request = self._resolved(request, present)
             staged = self._ledger.active(request.use_case, Environment.STAGING)
             target = next_state(request, present, entries, staged)
             if target == present:
                 return self._nothing_to_do(change, place)
-            change = _change(request, present, target)
+            change = Change.of(request, present, target)
             report(f"requested: {describe_state(target)}")
             self._start(request, change, place, len(entries), report)
         except PlatformError as error:
@@ -191,7 +191,8 @@ class ReleaseService:
         """Check each release that begins to serve in a role, as strictly as the role needs.
 
         A canary was compared with the stable release when it began. It ends when the stable
-        release changes, so its promotion does not compare again. A shadow answers nobody.
+        release changes, so its promotion does not compare again. No caller gets a
+        shadow's answers.
         """
         canary = change.from_state.canary
         case = installed(request.use_case)
@@ -270,21 +271,6 @@ class ReleaseService:
         except PlatformError as error:
             return _with_detail(change, f"this attempt is not in the ledger: {error}")
         return change
-
-
-def _change(request: ChangeRequest, present: ServingState, target: ServingState) -> Change:
-    return Change(
-        change_id=request.change_id,
-        use_case=request.use_case,
-        environment=request.environment,
-        action=request.action,
-        actor=request.actor,
-        reason=request.reason,
-        evidence=request.evidence,
-        from_state=present,
-        to_state=target,
-        status=ChangeStatus.APPLIED,
-    )
 
 
 def _ended(change: Change, error: PlatformError) -> Change:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from use_cases.invisible import without_invisible
 from use_cases.visible_text import has_markup, visible_text
 
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
@@ -25,7 +26,8 @@ class Cleaning:
     """How a text is cleaned before it is split into words. The switches are part of the features,
     and so of the release: a release answers with those that it was trained with.
 
-    Always: lower case, markup replaced by its visible text, white space as single blanks.
+    Always: lower case, markup replaced by its visible text, invisible characters removed, white
+    space as single blanks.
     `urls`, `numbers`, `punctuation`: removed. `stop_words`: frequent English words removed.
     `lemmas`: each word replaced by the form that a dictionary lists (English).
     """
@@ -38,9 +40,9 @@ class Cleaning:
 
     def __call__(self, text: str) -> str:
         """Return the cleaned text: words with one blank between them."""
-        text = text.replace("\x00", "")
+        text = without_invisible(text)
         if has_markup(text):
-            text = visible_text(text)
+            text = without_invisible(visible_text(text))
         text = text.lower()
         for pattern, put in self._patterns:
             text = pattern.sub(put, text)

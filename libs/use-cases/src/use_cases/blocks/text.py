@@ -13,6 +13,7 @@ from pydantic import Field
 from use_cases.blocks.block import Block, Computed, Draw
 from use_cases.blocks.cleaning import DEFAULT, Cleaning
 from use_cases.blocks.profile import DIGITS, ColumnProfile, quantiles, shares
+from use_cases.invisible import without_invisible
 from use_cases.record_schema import RecordId, Truncated
 
 MAX_CHARACTERS = 100_000
@@ -54,7 +55,7 @@ class Text(Block):
 
     def compute(self, column: pa.Array) -> Computed:
         """Return the cleaned texts and the logarithm of their length in words [N, 1]."""
-        given = [text or "" for text in column.to_pylist()]
+        given = [without_invisible(text or "") for text in column.to_pylist()]
         lengths = np.array([len(text.split()) for text in given], np.float64)
         texts = pa.array([self.cleaning(text) for text in given], pa.string())
         return Computed((texts,), np.log1p(lengths).astype(np.float32)[:, None])

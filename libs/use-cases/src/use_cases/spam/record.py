@@ -8,9 +8,9 @@ from use_cases.record_schema import RecordId, Truncated
 
 
 class SpamRecord(BaseModel):
-    """An e-mail; subject, body and sender may be empty but must be there.
+    """An e-mail; subject, body and sender are required but may be empty.
 
-    Of each text so many characters are read; what is longer is cut, and the answer says so.
+    A text that is longer than its limit is truncated, and the response says so.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -37,7 +37,7 @@ class OneLabel(LabelSubmission):
 
 
 class ManyLabels(BaseModel):
-    """A body with a list of labels; an invalid one is rejected alone."""
+    """A body with a list of labels; an invalid one does not reject the others."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -67,7 +67,7 @@ def add_feedback_routes(app: FastAPI, gateway: Gateway) -> None:
         response_model=FeedbackResponse,
         route_class_override=DirectRoute,
         **operation(
-            "Send the true label of a prediction, or of 1 to 1,000",
+            "Send the true labels of 1 to 1,000 predictions",
             AccessRole.OPERATOR,
             BODY,
             (),

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
@@ -13,16 +15,17 @@ from api_gateway.auth.authentication import authorize
 from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.history.documents import DatasetPage, ReportPage, RunPage, UseCaseDocument
-from api_gateway.history.runs import dataset_report, dataset_versions, pipeline_runs
+from api_gateway.history.runs import dataset_versions, pipeline_runs
+from api_gateway.history.stored_json import StoredJson
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Page, Paging, page, paging
 from api_gateway.http.validation import choice_of, environment_named, find_use_case, time_of
-from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.quality_report import QualityReport
-from platform_core.ports.blob_store import BlobStore
-from platform_core.reports import past_reports
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.errors import FieldError, InvalidRecord
+from platform_core.reports import ReportReader, past_reports
 from platform_core.storage import DRIFT_REPORTS, QUALITY_REPORTS, reports_folder
 from use_cases import UseCase, use_case, use_case_names
 
@@ -42,17 +45,36 @@ class ReportParameters(BaseModel):
         str | None, Field(alias="from", description="a week before the end, if it is missing")
     ] = None
     end: Annotated[str | None, Field(alias="to", description="now, if it is missing")] = None
+    role: Annotated[
+        str | None,
+        Field(
+            description="only reports about releases with this role; those of windows without "
+            "answers belong to `stable`",
+            json_schema_extra={"enum": [*ServingRole, None]},
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class _WantedReports:
+    """The reports whose windows end from `start` to `end`, of one role or of all."""
+
+    start: datetime
+    end: datetime
+    role: str | None
+    asked: Paging
 
 
 def add_history_routes(app: FastAPI, gateway: Gateway) -> None:
     """Add the routes about runs, datasets, use cases and past reports."""
-    _add_runs(app.router, gateway)
-    _add_datasets(app.router, gateway)
+    stored = StoredJson(gateway.store)
+    _add_runs(app.router, gateway, stored)
+    _add_datasets(app.router, gateway, stored)
     _add_use_cases(app.router, gateway)
-    _add_reports(app.router, gateway)
+    _add_reports(app.router, gateway, ReportReader(gateway.store))
 
 
-def _add_runs(router: APIRouter, gateway: Gateway) -> None:
+def _add_runs(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:
     summary = "Pipeline runs with their steps, from the newest"
 
     @router.get("/runs", tags=["history"], **operation(summary, AccessRole.VIEWER, [404, 422]))
@@ -65,18 +87,11 @@ def _add_runs(router: APIRouter, gateway: Gateway) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names, asked = _names(request, use_case), paging(limit, cursor)
 
-        def read() -> RunPage:
-            found = [run for name in names for run in pipeline_runs(gateway.store, name)]
-            keyed = {
-                f"{run.started_at.isoformat()} {run.use_case} {run.run_id}": run for run in found
-            }
-            chosen = page(sorted(keyed, reverse=True), asked, str)
-            return RunPage(runs=[keyed[key] for key in chosen.items], cursor=chosen.cursor)
-
-        return await asyncio.to_thread(read)
+        found = await asyncio.to_thread(pipeline_runs, stored, names, asked)
+        return RunPage(runs=found.items, cursor=found.cursor)
 
 
-def _add_datasets(router: APIRouter, gateway: Gateway) -> None:
+def _add_datasets(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:
     summary = "Dataset versions, from the newest; with their data report if one is named"
 
     @router.get("/datasets", tags=["history"], **operation(summary, AccessRole.VIEWER, [404, 422]))
@@ -90,10 +105,8 @@ def _add_datasets(router: APIRouter, gateway: Gateway) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names, asked = _names(request, use_case), paging(limit, cursor)
 
-        def read() -> DatasetPage:
-            return _datasets(gateway.store, names, version, asked)
-
-        return await asyncio.to_thread(read)
+        found = await asyncio.to_thread(dataset_versions, stored, names, version, asked)
+        return DatasetPage(datasets=found.items, cursor=found.cursor)
 
 
 def _add_use_cases(router: APIRouter, gateway: Gateway) -> None:
@@ -105,7 +118,7 @@ def _add_use_cases(router: APIRouter, gateway: Gateway) -> None:
         return [_described(use_case(name)) for name in use_case_names()]
 
 
-def _add_reports(router: APIRouter, gateway: Gateway) -> None:
+def _add_reports(router: APIRouter, gateway: Gateway, reader: ReportReader) -> None:
     summary = "Past drift or quality reports, from the newest window"
 
     @router.get(
@@ -123,12 +136,14 @@ def _add_reports(router: APIRouter, gateway: Gateway) -> None:
             find_use_case(request, name),
             environment_named(request, given.environment),
         )
-        target = ServingTarget(case.name, environment)
         end = time_of("to", given.end) or gateway.releases.clock.now()
         start = time_of("from", given.start) or _before(end)
         kind = KINDS[choice_of("kind", given.kind, KINDS)]
-        asked = paging(limit, cursor)
-        found = await asyncio.to_thread(_reports, gateway.store, target, kind, (start, end), asked)
+        role = given.role and choice_of("role", given.role, ServingRole)
+        wanted = _WantedReports(start, end, role, paging(limit, cursor))
+        container = DRIFT_REPORTS if kind is DriftReport else QUALITY_REPORTS
+        folder = reports_folder(container, case.name, environment)
+        found = await asyncio.to_thread(_reports, reader, folder, kind, wanted)
         return ReportPage(reports=found.items, cursor=found.cursor)
 
 
@@ -141,41 +156,40 @@ def _before(end: datetime) -> datetime:
     return end - DEFAULT_PERIOD if end - earliest > DEFAULT_PERIOD else earliest
 
 
-def _datasets(
-    store: BlobStore, names: Sequence[str], version: str | None, asked: Paging
-) -> DatasetPage:
-    found = [one for name in names for one in dataset_versions(store, name)]
-    keyed = {f"{one.created_at} {one.use_case} {one.dataset_version}": one for one in found}
-    if version is not None:
-        keyed = {key: one for key, one in keyed.items() if one.dataset_version == version}
-    chosen = page(sorted(keyed, reverse=True), asked, str)
-    datasets = [keyed[key] for key in chosen.items]
-    if version is not None:
-        for one in datasets:
-            one.report = dataset_report(store, one.use_case, one.dataset_version)
-    return DatasetPage(datasets=datasets, cursor=chosen.cursor)
-
-
 def _reports(
-    store: BlobStore,
-    target: ServingTarget,
-    kind: type[Report],
-    period: tuple[datetime, datetime],
-    asked: Paging,
+    reader: ReportReader, folder: str, kind: type[Report], wanted: _WantedReports
 ) -> Page[Report]:
-    """Return the reports whose windows end within `period`."""
-    container = DRIFT_REPORTS if kind is DriftReport else QUALITY_REPORTS
-    start, end = period
-    folder = reports_folder(container, *target)
-    keyed = {
-        f"{one.end.isoformat()} {one.report_id}": one
-        for one in past_reports(store, folder, kind, start, end)
-        if start <= one.end <= end
-    }
-    chosen = page(sorted(keyed, reverse=True), asked, str)
-    return Page([keyed[key] for key in chosen.items], chosen.cursor)
+    """Return a page of the reports below `folder`; reading ends where the page is full."""
+    start, end, asked = wanted.start, wanted.end, wanted.asked
+    if asked.after is not None:
+        end = min(end, _end_of(asked.after))
+    found = (
+        one
+        for one in past_reports(reader, folder, kind, start, end)
+        if start <= one.end <= end and wanted.role in (None, one.role or ServingRole.STABLE)
+    )
+    return page(found, asked, _place)
 
 
+def _place(report: Report) -> str:
+    """Return a key that orders reports by the end of their windows."""
+    return f"{report.end.isoformat()} {report.report_id}"
+
+
+def _end_of(place: str) -> datetime:
+    """Return the end of the window in a key of `_place`; `InvalidRecord` (422) if it has none."""
+    try:
+        time = datetime.fromisoformat(place.partition(" ")[0])
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InvalidRecord(
+            FieldError("cursor", "is not one of a page of reports; begin without a cursor")
+        )
+    return time
+
+
+@lru_cache(maxsize=100)
 def _described(case: UseCase) -> UseCaseDocument:
     return UseCaseDocument(
         name=case.name,

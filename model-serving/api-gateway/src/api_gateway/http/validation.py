@@ -97,7 +97,7 @@ def environment_named(request: Request, name: str) -> Environment:
     """Return the environment that a path or query names; `UnknownEnvironment` (400)."""
     environment = context_of(request).environment = _ENVIRONMENTS.get(name)
     if environment is None:
-        raise UnknownEnvironment(f"{name!r:.100} is no environment; use staging or production")
+        raise UnknownEnvironment(f"{name!r:.100} is not an environment; use staging or production")
     return environment
 
 
@@ -144,7 +144,7 @@ def time_of(name: str, text: str | None) -> datetime | None:
 
 
 def choice_of(name: str, text: str, choices: Iterable[str]) -> str:
-    """Return the value of the query parameter `name`; `InvalidRecord` (422) if it is no choice."""
+    """Return the value of the query parameter `name`; `InvalidRecord` (422) otherwise."""
     known = list(choices)
     if text in known:
         return text

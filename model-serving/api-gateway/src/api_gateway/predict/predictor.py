@@ -183,8 +183,8 @@ class Predictor:
         self._log.append_records(*requests[0].target, records)
         shadow = self._catalog.state(requests[0].target).shadow
         if shadow is not None:
-            for request, rows in whole:
-                self._shadows.offer(copies(request, rows, shadow))
+            mirrored = (copies(request, rows, shadow) for request, rows in whole)
+            self._shadows.offer(chain.from_iterable(mirrored))
 
     def _measure(
         self,

@@ -172,6 +172,7 @@ class PredictedBatch:
                 "time": call.time,
                 "use_case": case.name,
                 "purpose": request.purpose.value,
+                "service_ms": scores.service_ms,
                 "input": self._inputs[row],
                 "features": scores.features[row],
                 "probabilities": probabilities,
@@ -217,7 +218,12 @@ class PredictedBatch:
 def failure(answer: Mapping[str, Any], release: RoutedRelease) -> dict[str, Any]:
     """Return the inference record of a release that failed to give this answer."""
     common = {name: value for name, value in answer.items() if name != "interval"}
-    empty: dict[str, Any] = {"features": [], "probabilities": {}, "prediction": None}
+    empty: dict[str, Any] = {
+        "features": [],
+        "probabilities": {},
+        "prediction": None,
+        "service_ms": None,
+    }
     role = {"release_id": release.release_id, "role": release.role.value, "failed": True}
     return {**common, **empty, **role, "degraded": False}
 

@@ -65,13 +65,19 @@ def _add_routes(
 ) -> None:
     """Add the route of one record and that of a batch."""
     for path, handler, response, body, summary in (
-        ("/predict", _predict, _response_model(cases), record_body(cases), "one record"),
+        (
+            "/predict",
+            _predict,
+            _response_model(cases),
+            record_body(cases),
+            "Predict one record of {}",
+        ),
         (
             "/predict/batch-sync",
             _predict_batch,
             BatchPredictionResponse,
             batch_body(cases),
-            f"1 to {MAX_RECORDS} records; an invalid one fails alone:",
+            f"Predict 1 to {MAX_RECORDS} records of {{}}; an invalid one does not fail the others",
         ),
     ):
         in_path = [use_case_path([case.name for case in cases])] if prefix else []
@@ -83,7 +89,7 @@ def _add_routes(
             response_model=response,
             route_class_override=DirectRoute,
             **operation(
-                f"Predict {summary} of {whose}",
+                summary.format(whose),
                 AccessRole.OPERATOR,
                 (*BODY, 404, 409) if prefix else (*BODY, 409),
                 [ENVIRONMENT_HEADER, PURPOSE_HEADER, ROUTING_KEY_HEADER, RELEASE_ROLE_HEADER],

@@ -1,7 +1,9 @@
 """Copies of answered records for shadows: queued after the answer, predicted in the background.
 
 No caller waits for a shadow: a copy is one append to a queue in memory. Copies that the queue has
-no room for are dropped and counted. Nothing of a shadow is returned; its answers and its failures
+no room for are dropped and counted. The records that the stable release answered by one call are
+copied by one call as well, so that the times of both calls can be compared; only a shadow that is
+behind gets more of them at once. Nothing of a shadow is returned; its answers and its failures
 become records of the inference log, with the `prediction_id` of the answer that they mirror.
 """
 
@@ -9,8 +11,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api_gateway.operations.metrics import GatewayMetrics
@@ -29,9 +31,11 @@ from records import InferenceLog
 
 logger = logging.getLogger(__name__)
 
-BATCH_ROWS = 32
 QUEUE_BYTES = 64 << 20
 WORKERS = 2
+BEHIND_CALLS = 4
+"""So many calls wait: the shadow is slower than the traffic, and gets up to 32 records at once."""
+BATCH_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +67,25 @@ class ShadowQueue:
         self._log = log
         self._metrics = metrics
         self._max_records = max_records
-        self._queue: deque[Copy] = deque()
+        self._queue: deque[list[Copy]] = deque()
+        self._records = 0
         self._bytes = 0
         self._waiting = asyncio.Event()
 
     def offer(self, copies: Iterable[Copy]) -> None:
-        """Queue copies; drop and count those for which there is no room."""
+        """Queue the copies of what one call answered; drop and count those without room."""
+        call: list[Copy] = []
         for copy in copies:
-            full = len(self._queue) >= self._max_records
+            full = self._records >= self._max_records
             if full or self._bytes + copy.size > QUEUE_BYTES:
                 self._metrics.count_dropped(*copy.shadow.target)
                 continue
-            self._queue.append(copy)
+            call.append(copy)
+            self._records += 1
             self._bytes += copy.size
-        self._waiting.set()
+        if call:
+            self._queue.append(call)
+            self._waiting.set()
 
     async def run(self) -> None:
         """Predict queued copies until cancelled."""
@@ -90,24 +99,31 @@ class ShadowQueue:
                 self._waiting.clear()
                 await self._waiting.wait()
                 continue
-            batch = self._next_batch()
+            batch, calls = self._next_batch()
             try:
-                await self._predict(batch)
+                await self._predict(batch, calls)
             except Exception:  # the task must survive any failure
                 logger.exception("%d copies were not answered by %s", len(batch), batch[0].shadow)
 
-    def _next_batch(self) -> list[Copy]:
-        """Take the first copy and the next ones for the same shadow."""
-        batch: list[Copy] = []
-        while self._queue and len(batch) < BATCH_ROWS:
-            if batch and self._queue[0].shadow != batch[0].shadow:
-                break
-            batch.append(self._queue.popleft())
-            self._bytes -= batch[-1].size
-        return batch
+    def _next_batch(self) -> tuple[list[Copy], int]:
+        """Take the copies of one call, and of further ones for the same shadow if it is behind;
+        return how many calls these are.
+        """
+        calls, behind, batch = 1, len(self._queue) >= BEHIND_CALLS, self._queue.popleft()
+        while behind and self._queue and self._fits(batch):
+            batch += self._queue.popleft()
+            calls += 1
+        self._records -= len(batch)
+        self._bytes -= sum(copy.size for copy in batch)
+        return batch, calls
 
-    async def _predict(self, batch: list[Copy]) -> None:
-        """Predict copies by one call, and log the answers or the failures."""
+    def _fits(self, batch: Sequence[Copy]) -> bool:
+        following = self._queue[0]
+        same = following[0].shadow == batch[0].shadow
+        return same and len(batch) + len(following) <= BATCH_ROWS
+
+    async def _predict(self, batch: list[Copy], calls: int = 1) -> None:
+        """Predict copies of `calls` calls by one call, and log the answers or the failures."""
         shadow = batch[0].shadow
         columns = {name: [copy.values[name] for copy in batch] for name in batch[0].values}
         started = time.perf_counter()
@@ -124,6 +140,8 @@ class ShadowQueue:
             records = [failure(copy.answer, shadow) for copy in batch]
         else:
             call_ms = (time.perf_counter() - started) * 1000
+            if calls > 1:
+                scores = replace(scores, service_ms=None)  # of more records than any answer's
             records = [_record(copy, scores, row, call_ms) for row, copy in enumerate(batch)]
             self._metrics.count_mirrored(*shadow.target, len(batch))
         try:
@@ -158,6 +176,7 @@ def _record(copy: Copy, scores: ServedScores, row: int, call_ms: float) -> dict[
         "role": copy.shadow.role.value,
         "degraded": scores.degraded,
         "latency_ms": round(copy.overhead_ms + call_ms, LATENCY_DIGITS),
+        "service_ms": scores.service_ms,
         "features": scores.features[row],
         "probabilities": probabilities,
         "prediction": scores.predictions[row],

@@ -118,9 +118,9 @@ def _add_disagreements(router: APIRouter, gateway: Gateway) -> None:
         index = await gateway.records.current()
 
         def read() -> DisagreementList:
-            latest = _latest(gateway, target)
+            latest, complete = _latest(gateway, target), index.complete
             if latest is None:
-                return _disagreements(None, index.complete, (), None)
+                return _disagreements(None, complete, (), None)
             query = DisagreementQuery(
                 *target,
                 latest.stable_release,
@@ -130,7 +130,7 @@ def _add_disagreements(router: APIRouter, gateway: Gateway) -> None:
                 cursor,
             )
             page = disagreements(index, query)
-            return _disagreements(latest, index.complete, page.found, page.cursor)
+            return _disagreements(latest, complete, page.found, page.cursor)
 
         return await asyncio.to_thread(read)
 

@@ -1,6 +1,7 @@
 """`GET /releases…`: serving states, history and release cards."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from api_gateway.routing.serving import Serving
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import LedgerEntry
+from platform_core.ledger import stable_at
 from use_cases import use_case_names
 
 UseCasePath = Annotated[str, Path(description="an installed use case")]
@@ -66,7 +68,7 @@ def _add_history(router: APIRouter, gateway: Gateway) -> None:
         name = find_use_case(request, use_case).name
         time = time_of("at", at)
         if time is not None:
-            return await asyncio.to_thread(_served, gateway, name, time)
+            return _served(await asyncio.to_thread(_entries, gateway, name), time)
         asked = paging(limit, cursor), paging(releases_limit, releases_cursor)
         return await asyncio.to_thread(_history, gateway, name, *asked)
 
@@ -101,20 +103,23 @@ def _environment_state(serving: Serving) -> EnvironmentState:
     return EnvironmentState(state=serving.state, sequence=serving.sequence, roles=roles)
 
 
-def _served(gateway: Gateway, name: str, at: datetime) -> AtTime:
-    targets = [ServingTarget(name, environment) for environment in Environment]
-    return {t.environment: served_release(gateway.catalog.served_at(t, at)) for t in targets}
+def _entries(gateway: Gateway, name: str) -> dict[Environment, list[LedgerEntry]]:
+    return {e: gateway.catalog.entries(ServingTarget(name, e)) for e in Environment}
+
+
+def _served(ledgers: Mapping[Environment, Sequence[LedgerEntry]], at: datetime) -> AtTime:
+    return {where: served_release(stable_at(entries, at)) for where, entries in ledgers.items()}
 
 
 def _history(gateway: Gateway, name: str, asked: Paging, releases_asked: Paging) -> UseCaseReleases:
-    entries = [e for env in Environment for e in gateway.catalog.entries(ServingTarget(name, env))]
-    entries.sort(key=_place, reverse=True)
+    ledgers = _entries(gateway, name)
+    entries = sorted((e for each in ledgers.values() for e in each), key=_place, reverse=True)
     found = page(entries, asked, _place)
     releases = gateway.releases.summaries(name, releases_asked)
     return UseCaseReleases(
         use_case=name,
         states=_states(gateway, name),
-        stable=_served(gateway, name, gateway.releases.clock.now()),
+        stable=_served(ledgers, gateway.releases.clock.now()),
         releases=releases.items,
         releases_cursor=releases.cursor,
         history=found.items,

@@ -9,7 +9,6 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -103,20 +102,13 @@ class Catalog:
         """Return the latest quality report of each role that has one."""
         return {role: one for (where, role), one in self._quality.items() if where == target}
 
-    def served_at(self, target: ServingTarget, at: datetime) -> LedgerEntry | None:
-        """Return the change that made the release stable that was it at a time. It may block.
-
-        `None` means that nothing had been served by then.
+    def entries(self, target: ServingTarget) -> list[LedgerEntry]:
+        """Return the ledger of a target, oldest first. It may block.
 
         Raises:
             ReleaseRefused: the ledger was altered.
             UpstreamUnavailable: it cannot be read.
         """
-        before = [entry for entry in self.entries(target) if entry.time <= at]
-        return role_entries(before).get(ServingRole.STABLE)
-
-    def entries(self, target: ServingTarget) -> list[LedgerEntry]:
-        """Return the ledger of a target, oldest first; raises like `served_at`. It may block."""
         return self._ledger.entries(*target)
 
     def documents(self, use_case: str, release_id: str) -> ReleaseDocuments:

@@ -29,6 +29,7 @@ PROBE_SECONDS = 2.0
 class ServedScores:
     """Answers to N records: `probabilities` N rows of C, `features` N rows of K numbers. For
     regression C is 0, the predictions are numbers and `intervals` has N rows of low and high.
+    `service_ms` is what the call took there without waiting for a processor, `None` if unknown.
     """
 
     probabilities: list[list[float]]
@@ -38,6 +39,7 @@ class ServedScores:
     release_id: str
     model_version: str
     degraded: bool
+    service_ms: float | None = None
 
 
 SERVICE_ERRORS = (ModelNotReady, UpstreamUnavailable)
@@ -147,6 +149,7 @@ def _scores(result: InferenceResult, rows: int, name: str, client: V2Client) -> 
             parameters["release_id"],
             str(parameters["model_version"]),
             bool(parameters["degraded"]),
+            None if result.service_us is None else result.service_us / 1000,
         )
         mismatch = _mismatch(scores, rows, classes)
     except (KeyError, TypeError, ValueError) as error:

@@ -10,6 +10,8 @@ from console.web.errors import PageNotFound, SignedOut
 from console.web.visit import SignedIn
 
 router = APIRouter()
+FILES = ["batch", "files"]
+"""These have no JSON, and may be large."""
 READABLE = (
     "batch",
     "changes",
@@ -32,8 +34,9 @@ READABLE = (
 @router.get("/json/{path:path}")
 async def json(visit: SignedIn, path: str) -> Response:
     """Return the gateway's response to the same path and query."""
+    parts = path.split("/")
     allowed = any(path == one or path.startswith(f"{one}/") for one in READABLE)
-    if not allowed or ".." in path.split("/"):
+    if not allowed or ".." in parts or parts[:2] == FILES:
         raise PageNotFound(f"The console has no JSON for {path!r:.80}.")
     answer = await visit.json(path)
     if answer.status_code == HTTPStatus.UNAUTHORIZED:

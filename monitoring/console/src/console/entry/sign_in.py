@@ -53,7 +53,7 @@ async def sign_in(request: Request) -> Response:
 
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
-    """End the session, and forget what its key has read."""
+    """End the session of this browser; others with the same key go on."""
     console: Console = request.app.state.console
     session = console.cookies.read(request)
     await checked_form(request, session)
@@ -64,11 +64,10 @@ async def sign_out(request: Request) -> Response:
 
 def local_path(given: str) -> str:
     """Return the path and query of a link to this console; that of any other place is home."""
-    parts = urlsplit(given)
-    inside = not parts.scheme and not parts.netloc and given.startswith("/")
-    if not inside or given.startswith("//") or "\\" in given or not given.isprintable():
+    inside = given.startswith("/") and not given.startswith("//")
+    if not inside or "\\" in given or not given.isprintable():
         return HOME
-    return parts._replace(fragment="").geturl()
+    return urlsplit(given)._replace(fragment="").geturl()
 
 
 def _page(

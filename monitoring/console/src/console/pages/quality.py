@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -11,16 +12,22 @@ from console.gateway.known import Known
 from console.pages.platform import of_target
 from console.reports.drift import DriftOverTime, drift_history
 from console.reports.marks import change_marks, drift_alarms, newest, quality_alarms
-from console.reports.quality import METHODS, QualityOverTime, period, quality_history
+from console.reports.quality import (
+    METHODS,
+    SHOWN_WINDOWS,
+    QualityOverTime,
+    period,
+    quality_history,
+)
 from console.web.errors import PageNotFound
 from console.web.values import iso, parsed
 from console.web.visit import SignedIn, Visit
+from mlplatform_client.endpoints import AsyncPages, PageT
 from mlplatform_client.models.changes import ChangeDocument
-from mlplatform_client.models.drift import DriftReport
-from mlplatform_client.models.quality import QualityReport
 
 router = APIRouter()
-REPORTS = 100
+NEWEST = 4
+"""Reports of all roles, enough for the newest window: stable, canary and shadow."""
 REPORTS_AGE = timedelta(seconds=30)
 CHANGES = 50
 CHANGES_AGE = timedelta(seconds=5)
@@ -39,20 +46,23 @@ async def quality(
     end = _time(to)
     await visit.check(use_case, environment)
     states = await visit.read("states", visit.api.releases.states)
-    quality_reports, drift_reports, changes = await asyncio.gather(
-        _quality(visit, use_case, environment, end),
-        _drift(visit, use_case, environment, end),
-        _changes(visit, use_case, environment),
+    place = (use_case, environment)
+    given: dict[str, Any] = {"environment": environment, "end": end}
+    stable = {"role": "stable", "page_size": SHOWN_WINDOWS, **given}
+    reports = visit.api.reports
+    quality_reports, newest_reports, drift_reports, changes = await asyncio.gather(
+        _newest(visit, "quality", place, end, reports.quality(use_case, **stable)),
+        _newest(visit, "roles", place, end, reports.quality(use_case, page_size=NEWEST, **given)),
+        _newest(visit, "drift", place, end, reports.drift(use_case, **stable)),
+        _changes(visit, *place),
     )
-    drift = drift_history(drift_reports.value or [])
-    marks = newest(
-        [
-            *change_marks(changes.value or []),
-            *drift_alarms(drift.reports),
-            *quality_alarms(one for one in quality_reports.value or [] if one.role == "stable"),
-        ]
-    )
-    history = quality_history(quality_reports.value or [], metric, slice, marks)
+    windows = quality_reports.value.reports if quality_reports.value else []
+    roles = newest_reports.value.reports if newest_reports.value else []
+    drift = drift_history(drift_reports.value.reports if drift_reports.value else [])
+    alarms = [*drift_alarms(drift.reports), *quality_alarms(windows)]
+    marks = newest([*change_marks(changes.value or []), *alarms])
+    windows = [*(one for one in roles if one.role != "stable"), *windows]
+    history = quality_history(windows, metric, slice, marks)
     return await visit.use_case_page(
         "quality.html",
         "Quality and drift",
@@ -81,32 +91,16 @@ def _time(text: str) -> datetime | None:
         raise PageNotFound(f"to={text!r:.80} is not a time.") from None
 
 
-async def _quality(
-    visit: Visit, use_case: str, environment: str, end: datetime | None
-) -> Known[list[QualityReport]]:
-    async def read() -> list[QualityReport]:
-        listed = visit.api.reports.quality(
-            use_case, environment=environment, end=end, page_size=REPORTS
-        )
-        return (await listed.page()).reports
-
+async def _newest(
+    visit: Visit,
+    kind: str,
+    place: tuple[str, str],
+    end: datetime | None,
+    reports: AsyncPages[PageT, Any],
+) -> Known[PageT]:
     age = REPORTS_AGE if end is None else timedelta(0)
-    name = f"quality over time {use_case} {environment} until {end}"
-    return await visit.read(name, read, age, keep=end is None)
-
-
-async def _drift(
-    visit: Visit, use_case: str, environment: str, end: datetime | None
-) -> Known[list[DriftReport]]:
-    async def read() -> list[DriftReport]:
-        listed = visit.api.reports.drift(
-            use_case, environment=environment, end=end, page_size=REPORTS
-        )
-        return (await listed.page()).reports
-
-    age = REPORTS_AGE if end is None else timedelta(0)
-    name = f"drift over time {use_case} {environment} until {end}"
-    return await visit.read(name, read, age, keep=end is None)
+    name = f"{kind} over time {place} until {end}"
+    return await visit.read(name, reports.page, age, keep=end is None)
 
 
 async def _changes(visit: Visit, use_case: str, environment: str) -> Known[list[ChangeDocument]]:
@@ -129,5 +123,5 @@ def _earlier(visit: Visit, history: QualityOverTime, drift: DriftOverTime) -> st
 
 
 def _query(use_case: str, environment: str, end: datetime | None) -> str:
-    given = {"use_case": use_case, "environment": environment, "limit": str(REPORTS)}
+    given = {"use_case": use_case, "environment": environment, "limit": str(SHOWN_WINDOWS)}
     return urlencode(given | ({"to": iso(end)} if end else {}))

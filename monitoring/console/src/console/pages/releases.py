@@ -11,11 +11,10 @@ from console.pages.cards import MeasuredValue, ShownCard, shown_card
 from console.pages.serving import describe
 from console.web.visit import SignedIn
 from mlplatform_client.models.releases import ReleaseSummary
+from platform_core.contracts.tasks import ERROR_METRICS
 
 router = APIRouter()
-LOWER_IS_BETTER = {
-    "brier", "log_loss", "false_positive_rate", "calibration_error", "mae", "rmse",
-}  # fmt: skip
+LOWER_IS_BETTER = ERROR_METRICS | {"brier", "log_loss", "calibration_error"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class SliceRow:
 @router.get("/use-cases/{use_case}/releases")
 async def releases(visit: SignedIn, use_case: str, cursor: str | None = None) -> Response:
     """Show the releases, newest first."""
-    described = await describe(visit, use_case, releases_cursor=cursor)
+    described = await describe(visit, use_case, releases_cursor=cursor, history=1)
     return await visit.use_case_page(
         "releases.html",
         f"Releases of {use_case}",
@@ -92,7 +91,7 @@ async def release(visit: SignedIn, use_case: str, release_id: str) -> Response:
             f"release {use_case} {release_id}",
             lambda: visit.api.releases.get(use_case, release_id),
         ),
-        describe(visit, use_case),
+        describe(visit, use_case, history=1),
     )
     one = known.value
     card = shown_card(one)

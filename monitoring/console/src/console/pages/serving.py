@@ -43,7 +43,7 @@ async def serving(
     await visit.check(use_case, environment)
     api = visit.api
     described, drift, quality, traffic, changes, comparison = await asyncio.gather(
-        describe(visit, use_case, cursor),
+        describe(visit, use_case, cursor, releases=1),
         visit.read(f"drift {use_case}", lambda: api.metrics.drift(use_case)),
         visit.read(f"quality {use_case}", lambda: api.metrics.quality(use_case)),
         visit.read(f"traffic {use_case}", lambda: api.operations.traffic(use_case), SLOW),
@@ -75,17 +75,25 @@ async def serving(
 
 
 async def describe(
-    visit: Visit, use_case: str, cursor: str | None = None, releases_cursor: str | None = None
+    visit: Visit,
+    use_case: str,
+    cursor: str | None = None,
+    releases_cursor: str | None = None,
+    *,
+    history: int = HISTORY,
+    releases: int = RELEASES,
 ) -> Known[UseCaseReleases]:
-    """Return states, releases and a page of the history of a use case."""
-    name = f"releases {use_case} {cursor or ''} {releases_cursor or ''}"
+    """Return states, a page of the releases and a page of the history of a use case, with as many
+    of them as are asked for.
+    """
+    name = f"releases {use_case} {history} {cursor or ''} {releases} {releases_cursor or ''}"
     return await visit.read(
         name,
         lambda: visit.api.releases.describe(
             use_case,
-            page_size=HISTORY,
+            page_size=history,
             cursor=cursor,
-            releases_page_size=RELEASES,
+            releases_page_size=releases,
             releases_cursor=releases_cursor,
         ),
     )

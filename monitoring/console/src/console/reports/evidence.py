@@ -16,8 +16,9 @@ from mlplatform_client.models.releases import EnvironmentState
 
 CRITERIA = {
     "errors": "Errors: share of failed answers",
-    "latency_p50": "Latency: share of answers slower than stable's median",
-    "latency_p95": "Latency: share of answers slower than stable's 95th percentile",
+    "latency_p50": "Latency: typical answer against stable's at the same time, 0.2 is 20 % slower",
+    "latency_p95": "Latency: share of slow answers, against stable's 95th percentile",
+    "latency_caller": "Latency: what a caller waits for against stable's at the same time",
     "outputs": "Agreement: mean difference of the answers to the same records",
     "quality": "Quality: mean loss, from labels",
 }

@@ -16,10 +16,14 @@ def change_marks(changes: Iterable[ChangeDocument]) -> Iterator[Mark]:
     """Yield the changes that were applied."""
     for one in changes:
         request = one.request
-        if one.status != "applied":
+        if one.status != "applied" or (one.result and one.result.from_state == one.result.to_state):
             continue
         percent = f" at {request.percent} %" if request.percent else ""
-        release = f" of {request.release_id[:8]}" if request.release_id else ""
+        promoted = (
+            one.result.to_state.stable if one.result and request.action == "promote" else None
+        )
+        named = request.release_id or promoted
+        release = f" of {named[:8]}" if named else ""
         yield Mark(
             parsed(request.created_at),
             "info",

@@ -60,7 +60,7 @@ class QualityOverTime:
 def quality_history(
     reports: Sequence[QualityReport], metric: str, slice_name: str, marks: Sequence[Mark]
 ) -> QualityOverTime:
-    """Return the history of a metric from the reports, the newest first.
+    """Return the history of a metric from the reports: the stable ones with the newest first.
 
     The metric is that of the first gate if `metric` is none that was measured.
     """
@@ -157,5 +157,5 @@ def _reading(row: QualityRow) -> Reading:
 
 def _candidates(reports: Sequence[QualityReport]) -> list[QualityReport]:
     """Return the newest report of each candidate whose window is the newest one."""
-    end = reports[0].end if reports else None
+    end = max((one.end for one in reports), default=None)
     return [one for one in reports if one.role != "stable" and one.end == end]

@@ -20,10 +20,10 @@
     local(document);
     document.querySelectorAll("[data-summary]").forEach(announce);
   };
+  // Each live part that came with a refresh is the target of an event of its own.
   document.addEventListener("htmx:afterSettle", (event) => {
     local(document);
-    const part = document.getElementById(event.detail.target?.id ?? "");
-    if (part) announce(part);
+    if (event.target instanceof HTMLElement && event.target.dataset.summary !== undefined) announce(event.target);
   });
   // One open menu at a time, closed by Escape.
   document.addEventListener("keydown", (event) => {

@@ -9,6 +9,10 @@ class ForeignForm(Exception):
     """A form without the token of the session."""
 
 
+class FormTooLarge(Exception):
+    """A form with more bytes or fields than any form of the console has."""
+
+
 class RoleTooLow(Exception):
     """The API key may not do this; `needed` is the lowest role that may."""
 

@@ -6,14 +6,20 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console.navigation import navigation
 from console.services import Console
-from console.web.errors import ForeignForm, PageNotFound, RoleTooLow, SignedOut
-from mlplatform_client.errors import APIConnectionError, APIStatusError, MlplatformError
+from console.web.errors import ForeignForm, FormTooLarge, PageNotFound, RoleTooLow, SignedOut
+from mlplatform_client.errors import (
+    APIConnectionError,
+    APIStatusError,
+    InvalidNameError,
+    MlplatformError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +44,8 @@ def gateway_problem(error: MlplatformError) -> GatewayProblem:
         )
         title = _TITLES.get(error.status, "The gateway refused")
         return GatewayProblem(title, detail, error.status, error.code, error.request_id)
+    if isinstance(error, InvalidNameError):
+        return GatewayProblem(_TITLES[404], str(error), HTTPStatus.NOT_FOUND)
     if isinstance(error, APIConnectionError):
         return GatewayProblem(
             "The gateway does not answer", str(error), HTTPStatus.SERVICE_UNAVAILABLE
@@ -47,7 +55,7 @@ def gateway_problem(error: MlplatformError) -> GatewayProblem:
 
 _TITLES = {
     403: "Your API key may not do this",
-    404: "There is no such thing",
+    404: "Not found",
     409: "Refused: the state is another one by now",
     410: "It was erased",
     422: "Not valid",
@@ -60,18 +68,21 @@ def add_problem_pages(app: FastAPI) -> None:
     """Add the handlers that turn exceptions into pages."""
     app.add_exception_handler(SignedOut, _to_sign_in)
     app.add_exception_handler(ForeignForm, _foreign_form)
+    app.add_exception_handler(FormTooLarge, _form_too_large)
     app.add_exception_handler(RoleTooLow, _role_too_low)
     app.add_exception_handler(PageNotFound, _not_found)
     app.add_exception_handler(MlplatformError, _gateway_refused)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid_query)
     app.add_exception_handler(Exception, _defect)
 
 
 async def _to_sign_in(request: Request, error: Exception) -> Response:
     """Send the browser to the sign-in page, and back afterwards.
 
-    After a link on another site there is no cookie, though the browser may be signed in. A page
-    that loads the same address again makes the request one of this site, with the cookie.
+    A request that follows a link on another site has no cookie, though the browser may be
+    signed in. A page that loads the same address again makes the request one of this site,
+    with the cookie.
     """
     del error
     console: Console = request.app.state.console
@@ -103,6 +114,13 @@ async def _foreign_form(request: Request, error: Exception) -> Response:
     )
 
 
+async def _form_too_large(request: Request, error: Exception) -> Response:
+    del error
+    detail = "The form is larger than the console accepts. Send less text, or use the API."
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return _page(request, GatewayProblem("The form is too large", detail, status))
+
+
 async def _role_too_low(request: Request, error: Exception) -> Response:
     detail = f"This needs the role {error}; sign in with an API key that has it."
     return _page(request, GatewayProblem(_TITLES[403], detail, HTTPStatus.FORBIDDEN, "forbidden"))
@@ -121,8 +139,15 @@ async def _gateway_refused(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     found = HTTPStatus(status)
-    detail = f"{request.method} {request.url.path:.200} is no page of the console."
+    detail = f"{request.method} {request.url.path:.200} is not a page of the console."
     return _page(request, GatewayProblem(found.phrase.capitalize(), detail, status))
+
+
+async def _invalid_query(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    detail = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in found)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return _page(request, GatewayProblem(_TITLES[status], detail, status))
 
 
 async def _defect(request: Request, error: Exception) -> Response:

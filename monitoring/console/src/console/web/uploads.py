@@ -61,7 +61,7 @@ async def read_upload(request: Request) -> FileUpload:
     """Return the file of a form, whose content is read by `chunks`.
 
     Raises:
-        UploadRefused: there is no file, or the form is not a multipart form of known length.
+        UploadRefused: the form has no file, or is not a multipart form of known length.
     """
     found = _BOUNDARY.match(request.headers.get("content-type", ""))
     length = request.headers.get("content-length", "")
@@ -74,11 +74,11 @@ async def read_upload(request: Request) -> FileUpload:
         if (start := _start_of_file(buffer, delimiter)) is not None:
             break
         if len(buffer) > MAX_HEAD:
-            raise UploadRefused("The fields of the form are too long, or there is no file.")
+            raise UploadRefused("The form has no file, or its other fields are too long.")
         try:
             buffer += await anext(rest)
         except StopAsyncIteration:
-            raise UploadRefused("There is no file in the form.") from None
+            raise UploadRefused("The form has no file. Choose one.") from None
     *parts, last = buffer[:start].split(delimiter)
     named = _FILE.search(last)
     name = named[1].decode(errors="replace") if named else ""

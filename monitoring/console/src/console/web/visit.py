@@ -53,6 +53,7 @@ class Visit:
     now: datetime
     api: AsyncClient
     outages: dict[str, Outage] = field(default_factory=dict)
+    _unreachable: APIConnectionError | None = None
 
     async def read(
         self,
@@ -66,7 +67,8 @@ class Visit:
 
         A value that is younger than `max_age` is not read again. With `keep=False` the value is
         not remembered: one of many, like a page of the past. Errors that are an answer (403,
-        404, 409, 422) are raised; the page decides.
+        404, 409, 422) are raised; the page decides. After the gateway did not answer once, a page
+        does not wait for it again.
 
         Raises:
             SignedOut: the API key is not known any more.
@@ -76,7 +78,7 @@ class Visit:
         if before and before.current and before.at and self.now - before.at < max_age:
             return before
         try:
-            known = Known(await call(), self.console.clock.now())
+            known = Known(await self._called(call), self.console.clock.now())
         except AuthenticationError as error:
             self.console.known.forget(owner)
             raise SignedOut from error
@@ -87,6 +89,15 @@ class Visit:
         if keep:
             self.console.known.keep(owner, name, known)
         return known
+
+    async def _called(self, call: Callable[[], Awaitable[T]]) -> T:
+        if self._unreachable is not None:
+            raise self._unreachable
+        try:
+            return await call()
+        except APIConnectionError as error:
+            self._unreachable = error
+            raise
 
     async def json(self, path: str) -> httpx.Response:
         """Return the gateway's response to a path with the query of this request, unread.
@@ -207,7 +218,9 @@ class Visit:
     def _note(self, error: Exception, since: datetime) -> None:
         unreachable = isinstance(error, APIConnectionError)
         text = (
-            "The gateway does not answer" if unreachable else "The gateway cannot tell everything"
+            "The gateway does not answer"
+            if unreachable
+            else "The gateway cannot read some of its data"
         )
         known = self.outages.get(text)
         if known is None or since < known.since:

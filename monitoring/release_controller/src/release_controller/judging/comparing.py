@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+import pyarrow as pa
+
 from evaluation.comparison import (
     Losses,
     canary_criteria,
@@ -12,7 +14,7 @@ from evaluation.comparison import (
 from platform_core.contracts.comparison import Comparison, CriterionResult
 from platform_core.errors import PlatformError
 from platform_core.ports.blob_store import BlobStore
-from release_controller.judging.evidence import Evidence, read_evidence
+from release_controller.judging.evidence import Evidence, evidence_of, trial_records
 from release_controller.judging.trials import CandidateTrial
 from scoring import load_lineage
 from use_cases import UseCase
@@ -21,15 +23,46 @@ CLIPPED_AT = 10.0
 """Errors of a regression are clipped at so many times the stable release's own mean error."""
 
 
-def compare(store: BlobStore, case: UseCase, trial: CandidateTrial, now: datetime) -> Comparison:
-    """Return the comparison of a trial with all records until `now`.
+class TrialComparison:
+    """The comparison of one trial, which grows with its records.
+
+    It holds the records in memory and reads only what is new; a new one, after a restart, reads all
+    of them and comes to the same verdict.
+    """
+
+    def __init__(self, store: BlobStore, case: UseCase, trial: CandidateTrial) -> None:
+        self.trial = trial
+        self._store, self._case = store, case
+        self._records = trial_records(store, case, trial)
+        self._known: Comparison | None = None
+        self._rows = 0
+
+    def until(self, now: datetime) -> Comparison:
+        """Return the comparison with all records until `now`.
+
+        Raises:
+            InvalidData: an object of the log or of the labels cannot be read.
+            Unavailable: the store does not answer.
+        """
+        changed = self._records.update(now)
+        rows = self._records.before(now)
+        count = 0 if rows is None else rows.num_rows
+        if self._known is None or changed or count != self._rows:
+            self._known = compare(self._store, self._case, self.trial, rows)
+            self._rows = count
+        return self._known
+
+
+def compare(
+    store: BlobStore, case: UseCase, trial: CandidateTrial, rows: pa.Table | None
+) -> Comparison:
+    """Return the comparison of a trial from its records.
 
     Raises:
-        InvalidData: an object of the log or of the labels cannot be read.
         Unavailable: the store does not answer.
     """
     losses = losses_of(store, case, trial.stable)
-    evidence = read_evidence(store, case, trial, losses, now)
+    evidence = evidence_of(rows, case, trial, losses)
     criteria = tuple(_criteria(evidence, losses))
     verdict, needed = combined_verdict(criteria)
     return Comparison(

@@ -1,8 +1,8 @@
 """The live records of a trial as arrays: who answered, how fast, what, and how wrong it was."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -13,19 +13,20 @@ from evaluation.comparison import LabelledLosses, Losses, PairedAnswers, ServedA
 from evaluation.curves import Floats
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
-from records import read_labelled
+from records import LabelledRecords
 from release_controller.judging.trials import CandidateTrial
 from use_cases import UseCase
 
+SERVICE_MS = "service_ms"
 COLUMNS = (
     "prediction_id",
-    "request_id",
     "time",
     "release_id",
     "role",
     "purpose",
     "failed",
     "latency_ms",
+    SERVICE_MS,
 )
 MILLISECONDS = 1000.0
 
@@ -34,10 +35,11 @@ MILLISECONDS = 1000.0
 class Evidence:
     """The records of both releases of a trial, in the order of time.
 
-    `answers` has one of the records that a release answered by one call: they fail together, and
-    take the same time. `pairs` is `None` for a canary: no record has two answers. `paired` counts
-    the records that both releases answered, `stable_answers` and `candidate_answers` those of each,
-    failed ones included. `updated` is the time of the newest record, `None` without any.
+    `answers` has one of the records that a release answered by one call, whether one request sent
+    them or several: they fail together, and take the same time. `pairs` is `None` for a canary: no
+    record has two answers. `paired` counts the records that both releases answered,
+    `stable_answers` and `candidate_answers` those of each, failed ones included. `updated` is the
+    time of the newest record, `None` without any.
     """
 
     answers: ServedAnswers
@@ -49,49 +51,45 @@ class Evidence:
     updated: datetime | None
 
 
-def read_evidence(
-    store: BlobStore,
-    case: UseCase,
-    trial: CandidateTrial,
-    losses: Losses,
-    now: datetime,
-) -> Evidence:
-    """Read the records that both releases of a trial answered since it began, with their labels.
+def trial_records(store: BlobStore, case: UseCase, trial: CandidateTrial) -> LabelledRecords:
+    """Return the records that both releases of a trial answered since it began.
 
     Only traffic of the use case's purpose counts: live records, for the drill's use case its own.
-
-    Raises:
-        InvalidData: an object of the log or of the labels cannot be read.
-        Unavailable: the store does not answer.
     """
-    tables = [pa.Table.from_batches([one]) for one in _records(store, case, trial, now)]
-    if not tables:
+    columns = [*COLUMNS, "prediction"]
+    return LabelledRecords(
+        store, case, trial.environment, trial.started, columns, partial(_of_trial, case, trial)
+    )
+
+
+def evidence_of(
+    rows: pa.Table | None, case: UseCase, trial: CandidateTrial, losses: Losses
+) -> Evidence:
+    """Return the evidence of `rows`, the records of a trial in any order."""
+    if rows is None:
         return _no_evidence(trial)
-    rows = pa.concat_tables(tables, promote_options="default").sort_by("time").combine_chunks()
+    # Of one call's records the stable release's come first: they are compared with each other.
+    rows = rows.sort_by(
+        [("time", "ascending"), ("role", "descending"), ("prediction_id", "ascending")]
+    )
+    rows = rows.combine_chunks()
     if trial.role is ServingRole.SHADOW:
         rows = _mirrored(rows)
     return _evidence(rows, case, trial, losses)
 
 
-def _records(
-    store: BlobStore, case: UseCase, trial: CandidateTrial, now: datetime
-) -> Iterator[pa.RecordBatch]:
-    """Yield the trial's records; a shadow's may be of a moment before the answer it mirrors."""
-    columns = [*COLUMNS, "prediction"]
+def _of_trial(case: UseCase, trial: CandidateTrial, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the records of a trial; a shadow's may be of a moment before the answer it mirrors."""
     wanted = (
         (trial.stable, ServingRole.STABLE.value),
         (trial.candidate, trial.role.value),
     )
-    batches = read_labelled(store, case, trial.environment, trial.started, now, columns)
-    for batch in batches:
-        ours = pc.equal(batch["purpose"], case.traffic.value)
-        either = [
-            pc.and_(pc.equal(batch["release_id"], release), pc.equal(batch["role"], role))
-            for release, role in wanted
-        ]
-        kept = batch.filter(pc.and_(ours, pc.or_(*either)))
-        if kept.num_rows:
-            yield kept
+    ours = pc.equal(batch["purpose"], case.traffic.value)
+    either = [
+        pc.and_(pc.equal(batch["release_id"], release), pc.equal(batch["role"], role))
+        for release, role in wanted
+    ]
+    return batch.filter(pc.and_(ours, pc.or_(*either)))
 
 
 def _mirrored(rows: pa.Table) -> pa.Table:
@@ -108,7 +106,8 @@ def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Loss
     failed = _failed(rows)
     calls = _one_per_call(rows)
     seconds = _floats(rows["latency_ms"]) / MILLISECONDS
-    answers = ServedAnswers(candidate[calls], failed[calls], seconds[calls])
+    service = _service_ms(rows) / MILLISECONDS
+    answers = ServedAnswers(candidate[calls], failed[calls], seconds[calls], service[calls])
     loss = _losses(rows, case, losses)
     known = ~np.isnan(loss) & ~failed
     labelled = LabelledLosses(candidate[known], loss[known])
@@ -120,11 +119,14 @@ def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Loss
 
 
 def _one_per_call(rows: pa.Table) -> NDArray[np.int64]:
-    """Return the places [C] of one row for each part of a request that a release answered."""
-    numbered = rows.select(["request_id", "time", "role"])
+    """Return the places [C] of one row for each call that a release answered.
+
+    It is the last one, which waited least for the call to begin.
+    """
+    numbered = rows.select(["time", "role"])
     numbered = numbered.append_column("place", pa.array(np.arange(rows.num_rows)))
-    grouped = numbered.group_by(["request_id", "time", "role"]).aggregate([("place", "min")])
-    return np.sort(grouped["place_min"].to_numpy())
+    grouped = numbered.group_by(["time", "role"]).aggregate([("place", "max")])
+    return np.sort(grouped["place_max"].to_numpy())
 
 
 def _pairs(rows: pa.Table, case: UseCase, losses: Losses) -> PairedAnswers:
@@ -163,10 +165,17 @@ def _failed(rows: pa.Table) -> NDArray[np.bool_]:
     return _bool(pc.fill_null(rows["failed"], fill_value=False))
 
 
+def _service_ms(rows: pa.Table) -> Floats:
+    """Return what each call took the inference service, NaN where it did not say so."""
+    if SERVICE_MS not in rows.schema.names:
+        return np.full(rows.num_rows, np.nan)
+    return _floats(rows[SERVICE_MS])
+
+
 def _no_evidence(trial: CandidateTrial) -> Evidence:
     none, empty = np.zeros(0, np.bool_), np.zeros(0)
     pairs = PairedAnswers(empty, empty) if trial.role is ServingRole.SHADOW else None
-    answers, labelled = ServedAnswers(none, none, empty), LabelledLosses(none, empty)
+    answers, labelled = ServedAnswers(none, none, empty, empty), LabelledLosses(none, empty)
     return Evidence(answers, labelled, pairs, 0, 0, 0, None)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from platform_core.contracts.comparison import (
+    CandidateEvidence,
     Comparison,
     EvidenceHistory,
     EvidenceInterval,
@@ -24,7 +25,7 @@ class EvidenceHistories:
     """Adds comparisons to their histories, which are read from the store once."""
 
     store: BlobStore
-    _known: dict[str, EvidenceHistory] = field(default_factory=dict)
+    _known: dict[tuple[str, ...], EvidenceHistory] = field(default_factory=dict)
 
     def add(self, comparison: Comparison) -> None:
         """Store a point of the comparison, if it says more than the last one.
@@ -37,14 +38,16 @@ class EvidenceHistories:
             return
         grown = history.model_copy(update={"points": (*history.points, _point(comparison))})
         self.store.write(_path(comparison), grown.model_dump_json().encode())
-        self._known[comparison.change_id] = grown
+        self._known[_place(comparison)] = grown
 
     def _history(self, comparison: Comparison) -> EvidenceHistory:
-        known = self._known.get(comparison.change_id) or self._read(comparison)
+        known = self._known.get(_place(comparison))
+        if known is None or known.change_id != comparison.change_id:
+            known = self._read(comparison)
         if known is not None and known.stable_release == comparison.stable_release:
             return known
-        fields = set(EvidenceHistory.model_fields) - {"points"}
-        return EvidenceHistory(**{name: getattr(comparison, name) for name in fields}, points=())
+        about = {name: getattr(comparison, name) for name in CandidateEvidence.model_fields}
+        return EvidenceHistory(**about, points=())
 
     def _read(self, comparison: Comparison) -> EvidenceHistory | None:
         """Return the stored history; one that is not readable begins again."""
@@ -52,6 +55,11 @@ class EvidenceHistories:
             return EvidenceHistory.model_validate_json(self.store.read(_path(comparison)))
         except (BlobNotFound, ValidationError):
             return None
+
+
+def _place(comparison: Comparison) -> tuple[str, ...]:
+    """Return the place of a candidate; it has one at a time, so few histories stay in memory."""
+    return comparison.use_case, comparison.environment, comparison.role
 
 
 def _path(comparison: Comparison) -> str:

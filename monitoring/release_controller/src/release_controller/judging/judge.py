@@ -18,7 +18,7 @@ from platform_core.policies import Step, first_step, may_act, next_step, rollbac
 from platform_core.policies.contract import ActionLimits, Finding, Policy
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import comparison_path, latest_comparison_path
-from release_controller.judging.comparing import compare
+from release_controller.judging.comparing import TrialComparison
 from release_controller.judging.findings import stable_findings
 from release_controller.judging.history import EvidenceHistories
 from release_controller.judging.trials import CandidateTrial, current_trial
@@ -46,6 +46,7 @@ class Judge:
     policy_of: PolicyOf
     window: timedelta
     _seen: dict[tuple[str, Environment], Comparison] = field(default_factory=dict)
+    _trials: dict[tuple[str, Environment], TrialComparison] = field(default_factory=dict)
 
     @cached_property
     def _histories(self) -> EvidenceHistories:
@@ -76,8 +77,9 @@ class Judge:
         entries = self.ledger.entries(case.name, environment)
         trial = current_trial(entries)
         if trial is None:
+            self._trials.pop((case.name, environment), None)
             return None
-        comparison = compare(self.store, case, trial, self.clock.now())
+        comparison = self._comparison(case, trial)
         self._keep(comparison)
         policy, state = self.policy_of(case.name), serving_state(entries)
         step = next_step(policy.rollback, policy.promotion, state, comparison.verdict)
@@ -113,6 +115,13 @@ class Judge:
         elif environment is Environment.PRODUCTION:
             self._begin(case, entries, since, policy)
 
+    def _comparison(self, case: UseCase, trial: CandidateTrial) -> Comparison:
+        key = (trial.use_case, trial.environment)
+        known = self._trials.get(key)
+        if known is None or known.trial != trial:
+            known = self._trials[key] = TrialComparison(self.store, case, trial)
+        return known.until(self.clock.now())
+
     def _each(self, judge: Callable[[UseCase, Environment], Judged]) -> list[Judged]:
         judged = []
         for name in use_case_names():
@@ -128,7 +137,7 @@ class Judge:
     ) -> None:
         """Begin to try staging's release in production if it is newer than production's.
 
-        One that was tried since it is in staging is not tried again by itself: it was worse.
+        One that was tried since it is in staging is not tried again automatically: it was worse.
         """
         state = serving_state(entries)
         step = first_step(policy.promotion, state)

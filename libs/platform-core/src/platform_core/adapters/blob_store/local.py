@@ -62,12 +62,11 @@ class LocalBlobStore(ObjectBlobStore):
 
     def list(self, folder: str) -> Iterator[BlobInfo]:
         """Yield the objects below `folder`, ordered by path; other files are left out."""
-        top = self._file(folder)
-        found = (Path(at, name) for at, _, names in os.walk(top) for name in names)
-        paths = {file.relative_to(self._root).as_posix(): file for file in found}
-        for path in sorted(paths):
-            with self._translated(path):
-                status = self._status(paths[path])
+        root = f"{self._root}/"
+        found = {file.path.removeprefix(root): file for file in _files(self._file(folder))}
+        with self._translated(folder):
+            read = [(path, self._status(found[path])) for path in sorted(found)]
+        for path, status in read:
             if status is not None and PARTIAL not in path:
                 yield BlobInfo(path, status.st_size, _modified(status), _etag(status))
 
@@ -118,7 +117,7 @@ class LocalBlobStore(ObjectBlobStore):
             raise InvalidPath(f"{folder!r:.200} leads out of the blob store; name the object")
         return file
 
-    def _status(self, file: Path) -> os.stat_result | None:
+    def _status(self, file: os.DirEntry[str]) -> os.stat_result | None:
         """Return the status of an object; `None` for any other file."""
         try:
             status = file.stat()
@@ -127,8 +126,9 @@ class LocalBlobStore(ObjectBlobStore):
             if error.errno in {errno.ENOENT, errno.ELOOP}:
                 return None
             raise
-        plain = stat.S_ISREG(status.st_mode) and file.resolve().is_relative_to(self._root)
-        return status if plain else None
+        # Only a link can lead out: the folders above it are none, or lead to this root.
+        inside = not file.is_symlink() or Path(file).resolve().is_relative_to(self._root)
+        return status if stat.S_ISREG(status.st_mode) and inside else None
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -156,6 +156,19 @@ class LocalBlobStore(ObjectBlobStore):
         logger.warning("%s cannot be used: %s", self._root / path, str(error).splitlines()[0])
         reason = os.strerror(number) if number else type(error).__name__
         return UpstreamUnavailable(f"the blob store cannot access {path}: {reason}")
+
+
+def _files(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what is below a folder and is no folder; links to folders are not followed."""
+    try:
+        entries = list(os.scandir(str(folder)))
+    except OSError:  # it is not there, or was deleted meanwhile
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path)
+        else:
+            yield entry
 
 
 def _loop(path: str) -> InvalidPath:

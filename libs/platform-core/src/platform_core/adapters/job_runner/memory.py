@@ -28,7 +28,7 @@ class MemoryJobRunner:
         self.jobs.setdefault(job_id, MemoryJob(command, dict(environment)))
 
     def state(self, job_id: str) -> RunnerState:
-        """Return what the runner knows of the job."""
+        """Return what the runner knows about the job."""
         job = self.jobs.get(job_id)
         return job.state if job else RunnerState.UNKNOWN
 

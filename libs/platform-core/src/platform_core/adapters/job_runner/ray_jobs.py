@@ -52,7 +52,7 @@ class RayJobRunner:
             raise self._refusal(response)
 
     def state(self, job_id: str) -> RunnerState:
-        """Return what the runner knows of the job."""
+        """Return what the runner knows about the job."""
         response = self._send("GET", quote(job_id, safe=""))
         if response.status_code == HTTPStatus.NOT_FOUND:
             return RunnerState.UNKNOWN

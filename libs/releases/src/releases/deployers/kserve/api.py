@@ -118,7 +118,7 @@ class InferenceServiceApi:
         broke off is restarted from the present state.
 
         Raises:
-            Deleted: the InferenceService does not exist any more, or was made anew.
+            Deleted: the InferenceService no longer exists, or was created again.
         """
         name, uid = seen["metadata"]["name"], seen["metadata"]["uid"]
         while time.monotonic() < deadline:

@@ -1,0 +1,36 @@
+"""Columns as plain ones, however a file stores them: the same for datasets and batch jobs."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# All of these fit into 64 bits.
+MAX_WHOLE_DIGITS = 18
+_TEXTS = (
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """Return text as Arrow's plain strings and numbers as plain numbers, however they are stored.
+
+    Bytes become text as they are: rows whose bytes are not UTF-8 are refused by the validation.
+    """
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain(column.storage)
+    if pa.types.is_dictionary(kind):
+        return plain(column.dictionary_decode())
+    if pa.types.is_run_end_encoded(kind):
+        return plain(pc.run_end_decode(column))
+    if pa.types.is_decimal(kind):
+        whole = kind.scale <= 0 and kind.precision <= MAX_WHOLE_DIGITS
+        return column.cast(pa.int64() if whole else pa.float64() if kind.scale > 0 else pa.string())
+    if any(is_text(kind) for is_text in _TEXTS):
+        options = pc.CastOptions(target_type=pa.string(), allow_invalid_utf8=True)
+        return pc.cast(column, options=options)
+    return column
