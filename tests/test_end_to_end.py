@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -459,18 +458,3 @@ def test_every_use_case_rolls_back(all_served: Platform) -> None:
         assert eventually(lambda n=name: all_served.serves(n, "production") != before[n])
         all_served.done("cli", "rollback", "--use-case", name)
         assert eventually(lambda n=name: all_served.serves(n, "production") == before[n])
-
-
-def test_the_notebook_trains_predicts_and_measures(served: Platform) -> None:
-    before = served.serves("iris", "production")
-    notebook = served.home / "first-model.ipynb"
-    shutil.copy(ROOT / "docs" / "notebooks" / notebook.name, notebook)
-    options = ("--output", "executed.ipynb", "--startup_timeout", "300")
-    served.done("jupyter", "execute", notebook.name, *options)
-    cells = json.loads((served.home / "executed.ipynb").read_text())["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", ())]
-    kinds = [kind for output in outputs for kind in output.get("data", ())]
-    assert kinds.count("image/png") == 3
-    assert served.serves("iris", "production") != before
-    reports = served.call("GET", "/reports?use_case=iris&kind=quality").json()["reports"]
-    assert (200, 100) in {(report["rows"], report["labelled"]) for report in reports}

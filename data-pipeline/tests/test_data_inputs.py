@@ -145,6 +145,27 @@ def test_a_record_has_the_same_features_however_it_came(tmp_path_factory, subjec
         assert SPAM.features(ingested).equals(online), kind
 
 
+@settings(deadline=None, max_examples=50)
+@given(body=BODIES.filter(str.strip))
+def test_a_text_has_the_same_features_however_it_came(tmp_path_factory, body) -> None:
+    folder, case = tmp_path_factory.mktemp("same"), use_case("sentiment")
+    row = {name: "1" if name == case.id_column else body for name in case.record_schema.names}
+    online = case.features(case.columns([case.record.model_validate(row, strict=True)]))
+    batch = validate_columns(case, pa.Table.from_pylist([row]).cast(
+        pa.schema([(name, pa.large_string()) for name in row]))).records  # fmt: skip
+    assert case.features(batch).equals(online)
+    mapping = ColumnMapping.of(case, {})
+    formats = _formats({"body": "\r", **row})
+    for kind in (Kind.CSV, Kind.JSON, Kind.PARQUET):
+        path = folder / f"s.{kind.name.lower()}"
+        path.write_bytes(formats[kind])
+        file = SourceFile(path.name, str(path), len(formats[kind]))
+        events = FileTask(kind, (file,), file.size).read(mapping)
+        (rows,) = (e for e in events if isinstance(e, Rows) and e.batch.num_rows)
+        ingested = validate_columns(case, without_nul(case, rows.batch)[0]).records
+        assert case.features(ingested).equals(online), kind
+
+
 SEEDS = {
     "CSV": (Kind.CSV, b'body,label\n"a ""b"" \\"c",ham\n"x\ny",spam\nplain,ham\n' * 3),
     "escaped": (Kind.CSV, b"body\tlabel\na\\tb\\\\c\tham\nx\\\ny\tspam\n\\N\tham\n" * 3),

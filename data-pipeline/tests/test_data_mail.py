@@ -379,6 +379,11 @@ def test_encoded_words_stand_beside_other_text(subject: str, shown: str) -> None
         ("charset=utf-16", b"hello words!", "hello words!"),
         ("charset=utf-16", "h\u00e9llo words".encode(), "h\u00e9llo words"),
         ("charset=utf-16", "h\u00e9llo".encode("utf-16-le"), "h\u00e9llo"),
+        (
+            "charset=utf-16le",
+            "\u4f60\u597d\u4e16\u754c".encode("utf-16-le"),
+            "\u4f60\u597d\u4e16\u754c",
+        ),
         ("charset=cp037", b"hello", "hello"),
         ("charset=iso-2022-jp", "\u65e5\u672c".encode("iso-2022-jp"), "\u65e5\u672c"),
         ("charset=utf-8", b"\xef\xbb\xbfhello", "hello"),
@@ -401,3 +406,29 @@ def test_mail_that_is_not_delivered_yet_is_left_out(blob_store, tmp_path: Path) 
         write(tmp_path / "in" / "spam" / folder / f"1.{folder}:2,S", mail)
     rows = read(blob_store, tmp_path / "in")
     assert [row["email_id"] for row in rows] == ["<cur>", "<new>"]
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "_" * 47 + "\nlist mailing list",
+        "https://lists.example.org/mailman/listinfo/some-long-list-name",
+        "Unsubscribe",
+        "-- \nAnn",
+    ],
+)
+def test_base64_ends_where_a_footer_begins(footer: str) -> None:
+    encoded = base64.encodebytes(
+        b"the words of the mail, and more of them than fit a line"
+    ).decode()
+    data = f"Subject: s\nContent-Transfer-Encoding: base64\n\n{encoded}\n{footer}\n"
+    body = read_mail(data.encode()).body
+    assert body.startswith("the words of the mail, and more of them than fit a line")
+    assert body.rstrip().endswith(footer)
+
+
+def test_a_header_without_a_mark_is_in_the_character_set_of_the_text() -> None:
+    kind = "Content-Type: text/plain; charset=gbk\n\n\u4f60"
+    subject = "\u4f60\u597d\u4e16\u754c\u514d\u8d39"
+    assert read_mail(f"Subject: {subject}\n{kind}".encode("gbk")).subject == subject
+    assert read_mail(f"Subject: caf\u00e9\n{kind}".encode()).subject == "caf\u00e9"

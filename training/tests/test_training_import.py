@@ -27,6 +27,7 @@ from releases.gates import Verification
 from scoring import Scorer, load_release
 from training.bootstrap import TrainingServices
 from training.importing.bring import import_context
+from training.importing.files import read_model_file
 from training.importing.mlflow_models import read_mlflow_model
 from training.parameters import ImportOptions
 from training.steps import stage
@@ -286,3 +287,10 @@ def test_files_that_an_mlflow_model_does_not_have(tmp_path, flavour, entries, re
     model.add_flavor(flavour, **entries).save(str(tmp_path / "made" / "MLmodel"))
     with pytest.raises(InvalidData, match=reason):
         read_mlflow_model(str(tmp_path / "made"), IRIS, "", tmp_path, True)
+
+
+@pytest.mark.parametrize("data", [b"\x80\x04\xff\xff", b"x\x9cno zlib", b"\x80\x04h\x09.", b"\x80"])
+def test_a_damaged_pickle_is_refused_by_name(tmp_path, data) -> None:
+    (tmp_path / "m.pkl").write_bytes(data)
+    with pytest.raises(InvalidData, match=r"m\.pkl cannot be read here"):
+        read_model_file(tmp_path / "m.pkl", "m.pkl", trust_pickle=True)

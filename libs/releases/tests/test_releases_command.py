@@ -8,6 +8,7 @@ from functools import partial
 from threading import Event, Thread
 
 import pytest
+import yaml
 
 from platform_core.adapters.registry.mlflow import MlflowRegistry
 from platform_core.changes import Changes
@@ -96,6 +97,13 @@ def test_promote_list_and_roll_back(run, world, controller):
     assert code == 0
     assert any(line.startswith(release[:12]) and "production" in line for line in output)
     assert any(line.startswith("spam: no releases yet") for line in output)
+
+    code, output, _ = run("release", "show", release[:12], "-u", "iris")
+    shown = yaml.safe_load("\n".join(output))
+    assert (code, shown["release_id"], "calibration" in shown) == (0, release, False)
+    code, output, _ = run("release", "show", release[:12], "-u", "iris", "--json")
+    lineage = json.loads("\n".join(output))
+    assert shown == {name: lineage[name] for name in shown}
 
 
 def test_canary_shadow_and_abort(run, world, controller):

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -98,3 +101,30 @@ async def test_a_gateway_that_refuses_or_is_down_ends_the_command(
         await send(running, keys, file, "viewer")
     with pytest.raises(UpstreamUnavailable, match="does not accept labels"):
         await send(running, keys, file, url="http://127.0.0.1:1")
+
+
+def test_odd_files_of_labels_lose_no_row(tmp_path) -> None:
+    rents = SimpleNamespace(classes=())
+    unclosed = tmp_path / "a.csv"
+    unclosed.write_text('prediction_id,label\n1,"ham\n2,ham\n3,ham"\n4,ham\n5,"ham\n')
+    with pytest.raises(InvalidData, match=r"a\.csv cannot be read"):
+        list(read_label_rows(unclosed, SPAM))
+    lines = tmp_path / "a.jsonl"
+    lines.write_text('\ufeff{"prediction_id": "1", "label": "ham"}\n\n{"label": ["a"]}\n')
+    first, second = read_label_rows(lines, SPAM)
+    assert (first.label["label"], first.problem) == ("ham", None)
+    assert second.problem == "label holds a list or an object"
+    table = tmp_path / "a.parquet"
+    columns = {
+        "prediction_id": pa.array([b"1", b"2"]),
+        "label": pa.array([Decimal("1.5"), Decimal("2.5")]),
+        "known_at": pa.array([date(2026, 1, 2)] * 2),
+    }
+    pq.write_table(pa.table(columns), table)
+    row, _ = read_label_rows(table, rents)
+    assert row.label == {
+        "prediction_id": "1", "label": 1.5, "known_at": "2026-01-02T00:00:00+00:00"
+    }  # fmt: skip
+    numbers = tmp_path / "b.csv"
+    numbers.write_text("prediction_id,label\n1,nan\n2,1e400\n3,2\n")
+    assert [one.problem is None for one in read_label_rows(numbers, rents)] == [False, False, True]

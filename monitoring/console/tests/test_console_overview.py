@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -149,3 +150,18 @@ def test_unknown_quality_says_why(report, says, action):
     (found,) = attention(platform(quality(**report), answers=5), NOON)
     assert found.text == f"quality of the live answers is unknown: {says}"
     assert found.action == action
+
+
+def test_a_dependency_that_is_down_has_the_age_of_when_that_was_seen_first(browser, world):
+    one = browser("admin")
+    shown = text(one.page("/"))
+    assert "production/spam is unavailable" in shown
+    world.clock.advance(timedelta(minutes=7))
+    try:
+        shown = text(one.page("/"))
+    finally:
+        world.clock.time = NOON
+    (age,) = re.findall(
+        r"inference-service/production/spam is unavailable: .*? (\d+ \S+) ago", shown
+    )
+    assert age == "7 min"

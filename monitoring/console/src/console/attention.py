@@ -192,7 +192,14 @@ def _dependencies(platform: Platform) -> Iterator[AttentionItem]:
         if part.get("status") == "unavailable":
             text = f"{name} is unavailable: {part.get('detail', '')!s:.200}"
             yield AttentionItem(
-                health.checked_at, "bad", "platform", text, "", "", "See the platform", "#platform"
+                platform.down.get(name),
+                "bad",
+                "platform",
+                text,
+                "",
+                "",
+                "See the platform",
+                "#platform",
             )
 
 

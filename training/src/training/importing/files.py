@@ -4,7 +4,6 @@ Reading a pickle runs code of its author: joblib and MLflow's scikit-learn model
 An ONNX file and a skops file are data.
 """
 
-import pickle
 import warnings
 import zipfile
 from pathlib import Path
@@ -113,13 +112,13 @@ def read_pickle(file: Path, source: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # such as scikit-learn's about another version
             model = joblib.load(file)
-    except (pickle.UnpicklingError, EOFError, ImportError, AttributeError) as error:
-        raise InvalidData(f"{source} cannot be read here: {error}") from error
     except Warning as error:
         raise InvalidData(
             f"{source} was written by other versions of its libraries: {error}; export it to ONNX "
             "with those versions"
         ) from error
+    except Exception as error:  # a damaged pickle, or its packing, raises nearly anything
+        raise InvalidData(f"{source} cannot be read here: {error!r:.300}") from error
     if not hasattr(model, "predict"):
         raise InvalidData(f"{source} holds a {type(model).__name__}, which has no predict method")
     return model

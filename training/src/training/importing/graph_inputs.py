@@ -99,7 +99,11 @@ class _Feeding:
     def __init__(self, schema: FeatureSchema, columns: Sequence[str] | None) -> None:
         self._schema = schema
         self._columns = columns
-        self._names = {plain(name): name for name in schema.names}
+        spelt = [plain(name) for name in schema.names]
+        alike = dict(zip(spelt, schema.names, strict=True))
+        # A spelling that two names share tells neither.
+        self._names = {text: name for text, name in alike.items() if spelt.count(text) == 1}
+        self._names |= {name: name for name in schema.names}
         self._used: set[str] = set()
         self.differences: list[str] = []
         self.notes: list[str] = []
@@ -135,13 +139,16 @@ class _Feeding:
             return self._differ(f"{one.shown} is not one column [N] or one block [N, K]")
         if not one.text and one.kind not in NUMERIC:
             return self._differ(f"{one.shown} has a type to which features cannot be converted")
-        name = self._names.get(plain(one.name))
+        name = self._find(one.name)
         width = one.shape[1] if len(one.shape) == MATRIX else 1
         if name is not None and width in {1, None}:
             return self._column(one, name)
         if one.text:
             return self._only_text(one, inputs)
         return self._block(one, width)
+
+    def _find(self, name: str) -> str | None:
+        return self._names.get(name) or self._names.get(plain(name))
 
     def _column(self, one: ForeignInput, name: str) -> tuple[str, ...] | None:
         if one.text != (name in self._schema.texts):
@@ -184,7 +191,7 @@ class _Feeding:
         return numbers
 
     def _named_columns(self, one: ForeignInput, columns: Sequence[str]) -> tuple[str, ...] | None:
-        known = [self._names.get(plain(name)) for name in columns]
+        known = [self._find(name) for name in columns]
         numbers = [name for name in known if name in self._schema.numbers]
         missing = [name for name, found in zip(columns, known, strict=True) if found not in numbers]
         if missing:

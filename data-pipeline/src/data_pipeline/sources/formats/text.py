@@ -26,6 +26,9 @@ _MEANT = {
 # Text encodings by name only: slow or with a meaning of their own.
 _UNUSABLE = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"}
 _ASCII = re.compile(rb"[\x00-\x7f]")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+_LETTERS = re.compile(rb"[A-Za-z0-9 \r\n]")
+WESTERN = 0.7
 # Encodings in which ASCII bytes stand for other letters.
 _SHIFTED = re.compile(r"iso2022|hz|utf_7")
 _MARKS = {
@@ -167,14 +170,20 @@ def _candidates(declared: str | None, data: bytes) -> Iterable[str]:
         name = codecs.lookup(declared).name.replace("-", "_")
     except (LookupError, ValueError):  # ValueError: a NUL in the name
         name = declared.lower().replace("-", "_")
-    # What is ASCII, or UTF-8 without NUL, is not UTF-16 or EBCDIC, whatever it is declared to be.
+    # What reads as ASCII or UTF-8 is not UTF-16 or EBCDIC, whatever it is declared to be.
     wide = name.startswith(("utf_16", "utf_32")) or (data.isascii() and not _SHIFTED.match(name))
-    if name == "ascii" or (wide and b"\0" not in data):
+    if name == "ascii" or (wide and _is_western(data)):
         yield "utf-8"
     if name not in _UNUSABLE and "\0" not in name:
         yield _MEANT.get(name, name)
         yield name
     yield "utf-8"
+
+
+def _is_western(data: bytes) -> bool:
+    """Say whether the start of `data` is mostly words in ASCII letters, without control bytes."""
+    start = data[:SAMPLE_BYTES]
+    return not _CONTROLS.search(start) and len(_LETTERS.findall(start)) > WESTERN * len(start)
 
 
 def _telling(data: bytes) -> bytes:

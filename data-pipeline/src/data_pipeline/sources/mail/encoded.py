@@ -17,9 +17,12 @@ _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 _ALPHABET = re.compile(rb"(?:[_-]*[A-Za-z0-9+/][A-Za-z0-9+/_=-]*)?")
 _OUTSIDE = re.compile(rb"[^A-Za-z0-9+/_=-]+")
 _QUOTE = re.compile(rb"^[>\s]+")
+# Signs of a sentence, or of a link.
+_OTHER = re.compile(rb"\s|://")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 # A long line without blanks is encoded even where single bytes of it are damaged.
 LONG_LINE, DAMAGED_SHARE = 40, 0.1
+LEAST_PIECE = 16
 # Of a text this short, whether it is base64 at all must show.
 SHORT_BYTES = 200
 
@@ -85,10 +88,14 @@ def _base64_lines(raw: bytes) -> bytes:
     """Return text with its base64 decoded; text that is not base64, such as a footer, is kept."""
     lines = raw.splitlines(keepends=True)
     encoded: list[bytes] = []
+    longest, ended = 0, False
     for line in lines:
-        if (found := _encoded_part(line)) is None:
+        found = _encoded_part(line)
+        if found is None or (found and ended and not _is_piece(found)):
             break
         encoded.append(found)
+        longest = max(longest, len(found))
+        ended = ended or (0 < len(found) < longest) or found.endswith(b"=")
     joined = b"".join(encoded)
     data = from_base64(joined)
     rest = b"".join(lines[len(encoded) :])
@@ -104,8 +111,13 @@ def _encoded_part(line: bytes) -> bytes | None:
         return text
     kept = _OUTSIDE.sub(b"", text)
     damaged = len(text) - len(kept)
-    is_long = len(text) >= LONG_LINE and not re.search(rb"\s", text)
+    is_long = len(text) >= LONG_LINE and not _OTHER.search(text) and _ALPHABET.fullmatch(kept)
     return kept if is_long and damaged < DAMAGED_SHARE * len(text) else None
+
+
+def _is_piece(line: bytes) -> bool:
+    """Say whether a line behind the end of base64 is more of it, not a word of a footer."""
+    return len(line) % 4 == 0 and (len(line) >= LEAST_PIECE or line.endswith(b"="))
 
 
 def from_base64(encoded: bytes) -> bytes:

@@ -9,7 +9,7 @@ from email.parser import BytesParser
 from email.policy import compat32
 
 from data_pipeline.sources.formats.opening import MAIL_BYTES, is_header
-from data_pipeline.sources.formats.text import decode, printable
+from data_pipeline.sources.formats.text import decode, printable, starts_utf8
 from data_pipeline.sources.mail.encoded import content, decoded, decoded_words, transfer_encoding
 from use_cases.visible_text import visible_text
 
@@ -159,17 +159,20 @@ def _headers(message: Message) -> dict[str, str]:
     """Return the first header of each name, decoded; names in lower case."""
     wanted = ("message-id", "subject", "from", "date")
     found: dict[str, str] = {}
+    charset = next(filter(None, map(_charset, message.walk())), None)
     for name, value in message.raw_items():
         if name.lower() in wanted and name.lower() not in found:
-            found[name.lower()] = _header(str(value)[:MAX_HEADER_CHARACTERS])
+            found[name.lower()] = _header(str(value)[:MAX_HEADER_CHARACTERS], charset)
     return found
 
 
-def _header(value: str) -> str:
+def _header(value: str, charset: str | None) -> str:
+    """Return a header as text; bytes that are not UTF-8 are in the `charset` of the mail's text."""
     if value.isascii() and "=?" not in value:
         return printable(_FOLDED.sub(" ", value)).strip()
     # The parser leaves bytes beyond ASCII as surrogates.
-    text = decode(value.encode(errors="surrogateescape"), None)
+    data = value.encode(errors="surrogateescape")
+    text = decode(data, None if starts_utf8(data) else charset)
     return printable(decoded_words(_FOLDED.sub(" ", text))).strip()
 
 

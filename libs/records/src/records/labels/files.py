@@ -1,10 +1,12 @@
 """Files of labels: read piece by piece, and sent to the gateway in requests of 1,000."""
 
+import codecs
 import csv
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from platform_core.errors import InvalidData
 from records.index import INDEX_ROWS
 from records.labels.intake import LabelFate, Rejection
 from use_cases import UseCase
+from use_cases.plain_columns import plain
 
 COLUMNS = ("prediction_id", "label", "known_at")
 REFUSAL = (
@@ -58,7 +61,7 @@ def read_label_rows(file: Path, case: UseCase) -> Iterator[LabelRow]:
     try:
         for number, values in enumerate(reader(file), start=1):
             yield _row(number, values, case)
-    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowInvalid) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
         raise InvalidData(f"{file} cannot be read: {error}") from error
 
 
@@ -100,7 +103,8 @@ def _rejection(row: LabelRow, code: str, detail: str | None) -> dict[str, Any]:
 
 def _csv_rows(file: Path) -> Iterator[dict[str, Any] | str]:
     with file.open(newline="", encoding="utf-8-sig") as source:
-        reader = csv.DictReader(source, restkey=None, restval=None)
+        # Strict: a quote that is never closed would swallow the rows behind it.
+        reader = csv.DictReader(source, restkey=None, restval=None, strict=True)
         _check_columns(file, reader.fieldnames or ())
         for row in reader:
             if None in row:
@@ -114,15 +118,19 @@ def _parquet_rows(file: Path) -> Iterator[dict[str, Any] | str]:
         _check_columns(file, source.schema_arrow.names)
         wanted = [name for name in COLUMNS if name in source.schema_arrow.names]
         for batch in source.iter_batches(INDEX_ROWS, columns=wanted):
-            for row in batch.to_pylist():
+            columns = dict(zip(wanted, map(plain, map(batch.column, wanted)), strict=True))
+            for row in pa.RecordBatch.from_pydict(columns).to_pylist():
                 yield {name: value for name, value in row.items() if value is not None}
 
 
 def _json_rows(file: Path) -> Iterator[dict[str, Any] | str]:
     with file.open("rb") as source:
         for line in source:
+            text = line.removeprefix(codecs.BOM_UTF8)
+            if not text.strip():
+                continue
             try:
-                row = orjson.loads(line)
+                row = orjson.loads(text)
             except orjson.JSONDecodeError as error:
                 yield f"the line is not JSON: {error}"
             else:
@@ -138,14 +146,26 @@ def _check_columns(file: Path, names: Any) -> None:
 def _row(number: int, values: dict[str, Any] | str, case: UseCase) -> LabelRow:
     if isinstance(values, str):
         return LabelRow(number, {}, values)
+    for name in values.keys() & set(COLUMNS):
+        if isinstance(values[name], list | dict):
+            return LabelRow(number, {}, f"{name} holds a list or an object")
     label = values.get("label")
-    if isinstance(label, str) and not case.classes:
-        try:
-            values = {**values, "label": float(label)}
-        except ValueError:
-            return LabelRow(number, values, f"{label!r:.100} is not a number")
+    if not case.classes and isinstance(label, str | float):
+        if (found := _number(label)) is None:
+            return LabelRow(number, values, f"{label!r:.100} is not a finite number")
+        values = {**values, "label": found}
     known_at = values.get("known_at")
-    if isinstance(known_at, datetime):
-        time = known_at if known_at.tzinfo else known_at.replace(tzinfo=UTC)
-        values = {**values, "known_at": time.isoformat()}
+    if isinstance(known_at, date):
+        day = known_at if isinstance(known_at, datetime) else datetime.combine(known_at, time.min)
+        moment = day if day.tzinfo else day.replace(tzinfo=UTC)
+        values = {**values, "known_at": moment.isoformat()}
     return LabelRow(number, values)
+
+
+def _number(value: str | float) -> float | None:
+    """Return a finite number, `None` for anything else."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

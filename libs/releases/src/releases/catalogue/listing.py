@@ -102,10 +102,11 @@ def _refused_row(lineage: Lineage, metric: str) -> tuple[str, str]:
 def _entry(entry: LedgerEntry) -> Iterator[str]:
     change = entry.change
     moved = _moved(change.from_state, change.to_state)
-    yield _fit(
+    text = (
         f"  {entry.time.strftime(TIME)}  {change.action:<8}  {change.status:<7}  {moved}  "
         f"{change.actor}: {change.reason}"
     )
+    yield from wrap(text, WIDTH, subsequent_indent=INDENT, max_lines=2, placeholder=" …")
     if change.status is not ChangeStatus.APPLIED:
         yield from wrap(change.detail, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
 

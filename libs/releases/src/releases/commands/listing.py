@@ -1,15 +1,16 @@
 """The commands that list, show and repair releases."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import yaml
 
 from platform_core.command_line import JsonOption, UseCaseOption, show
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.errors import Unavailable
 
 if TYPE_CHECKING:
+    from platform_core.contracts.release import Lineage
     from releases.catalogue.listing import ReleaseListing
 
 release = typer.Typer(no_args_is_help=True, help="List, show, stage and repair releases.")
@@ -60,19 +61,14 @@ def show_release(
 ) -> None:
     """Show where a release came from: data, run, parameters, metrics, gates."""
     lineage = _listing().lineage(use_case, release)
-    show(lineage, as_json, _lineage_lines(lineage.model_dump(mode="json")))
+    show(lineage, as_json, _as_yaml(lineage).splitlines())
 
 
-def _lineage_lines(lineage: dict[str, object]) -> Iterator[str]:
-    for name, value in lineage.items():
-        if isinstance(value, dict):
-            yield f"{name}:"
-            yield from (f"  {key}: {item}" for key, item in value.items())
-        elif isinstance(value, list):
-            yield f"{name}:"
-            yield from (f"  {item}" for item in value)
-        else:
-            yield f"{name}: {value}"
+def _as_yaml(lineage: "Lineage") -> str:
+    """Write a lineage for people, without the hundreds of cells of its calibration."""
+    return str(
+        yaml.safe_dump(lineage.model_dump(mode="json", exclude={"calibration"}), sort_keys=False)
+    )
 
 
 def _listing() -> "ReleaseListing":

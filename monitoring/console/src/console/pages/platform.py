@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from console.gateway.known import Known
@@ -43,6 +43,8 @@ class Platform:
     runs: Known[list[PipelineRun]]
     comparisons: Mapping[tuple[str, str], Known[Comparison | None]]
     health: Known[HealthReport]
+    down: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when each dependency that is unavailable has been seen so."""
 
     def state(self, use_case: str, environment: str) -> EnvironmentState | None:
         """Return what an environment serves, `None` where that is unknown."""
@@ -72,8 +74,23 @@ async def read_platform(visit: Visit) -> Platform:
     found = await asyncio.gather(reports, history, read_comparisons(visit, candidates(states)))
     (traffic, drift, quality, health), (recent, open_changes, runs), comparisons = found
     return Platform(
-        states, traffic, drift, quality, recent, open_changes, runs, comparisons, health
-    )
+        states, traffic, drift, quality, recent, open_changes, runs, comparisons, health,
+        _down(visit, health),
+    )  # fmt: skip
+
+
+def _down(visit: Visit, health: Known[HealthReport]) -> Mapping[str, datetime]:
+    """Return since when this console has seen dependencies unavailable, for this API key."""
+    owner, name = visit.session.owner, "down"
+    before: Known[Mapping[str, datetime]] | None = visit.console.known.get(owner, name)
+    known = (before.value if before else None) or {}
+    report = health.value
+    if report is None:
+        return known
+    names = [one for one, part in report.dependencies.items() if part["status"] == "unavailable"]
+    found = {one: known.get(one, report.checked_at) for one in names}
+    visit.console.known.keep(owner, name, Known(found, health.at))
+    return found
 
 
 async def recent_changes(visit: Visit, use_case: str | None = None) -> list[ChangeDocument]:
