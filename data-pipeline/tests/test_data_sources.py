@@ -1,5 +1,7 @@
 import gzip
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -269,6 +271,21 @@ def test_an_unreadable_file_in_a_folder_is_named_and_left_out(read, tmp_path: Pa
     assert "2 files unreadable" in read.said[-1]
     with pytest.raises(InvalidData, match=r"2 of 5 files cannot be read.*\(30%\)"):
         read(SPAM, folder, data_max_unreadable_share=0.3)
+    assert read.left == []
+
+
+def test_a_folder_that_cannot_be_listed_is_not_empty(read, tmp_path: Path) -> None:
+    folder = mixed_folder(tmp_path / "in")
+    name = "d" * 250
+    inside = os.open(folder, os.O_RDONLY)
+    for _ in range(20):  # the path of the last one is longer than the system allows
+        os.mkdir(name, dir_fd=inside)
+        above, inside = inside, os.open(name, os.O_RDONLY, dir_fd=inside)
+        os.close(above)
+    os.close(inside)
+    with pytest.raises(InvalidData, match="dd cannot be listed: File name too long; make it"):
+        read(SPAM, folder)
+    shutil.rmtree(folder)
     assert read.left == []
 
 

@@ -1,6 +1,8 @@
 """The blob stores against their contract, and what is particular to each."""
 
+import os
 import pickle
+import resource
 import select
 import socket
 import socketserver
@@ -87,6 +89,19 @@ class TestLocalBlobStore(BlobStoreContract):
         with pytest.raises(InvalidPath) as elsewhere:
             store.path("file:///elsewhere")
         assert str(tmp_path) not in str(elsewhere.value)
+
+    def test_a_folder_that_cannot_be_read_is_not_empty(self, store: LocalBlobStore) -> None:
+        store.write("batch/a", b"")
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with Path(os.devnull).open() as file:
+            free = file.fileno()
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+            with pytest.raises(UpstreamUnavailable, match="batch: Too many open files"):
+                list(store.list("batch"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert [blob.path for blob in store.list("batch")] == ["batch/a"]
 
     def test_a_blob_is_no_folder(self, store: LocalBlobStore) -> None:
         store.write("batch/a", b"")

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 from data_pipeline.feedback.summary import FeedbackSummary
@@ -209,7 +210,7 @@ def _folder_of(path: Path) -> str:
 
 def _below(folder: Path) -> Iterator[SourceFile]:
     under = folder.resolve().name
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=_refuse):
         # What is in the folder `tmp` of a Maildir is not delivered yet.
         unread = {"tmp"} if "cur" in folders else set()
         shown = (name for name in folders if not hidden(name) or _is_maildir(root, name))
@@ -218,6 +219,14 @@ def _below(folder: Path) -> Iterator[SourceFile]:
             path = Path(root, name)
             if not hidden(name):
                 yield from _plain_file(path, path.relative_to(folder).as_posix(), under)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Do not take a folder that cannot be listed for an empty one."""
+    raise InvalidData(
+        f"{error.filename[:300]} cannot be listed: {error.strerror}; make it readable, or name "
+        "the other files"
+    ) from error
 
 
 def _is_maildir(root: str, name: str) -> bool:

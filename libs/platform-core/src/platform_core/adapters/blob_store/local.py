@@ -63,8 +63,8 @@ class LocalBlobStore(ObjectBlobStore):
     def list(self, folder: str) -> Iterator[BlobInfo]:
         """Yield the objects below `folder`, ordered by path; other files are left out."""
         root = f"{self._root}/"
-        found = {file.path.removeprefix(root): file for file in _files(self._file(folder))}
         with self._translated(folder):
+            found = {file.path.removeprefix(root): file for file in _files(self._file(folder))}
             read = [(path, self._status(found[path])) for path in sorted(found)]
         for path, status in read:
             if status is not None and PARTIAL not in path:
@@ -162,7 +162,7 @@ def _files(folder: str | Path) -> Iterator[os.DirEntry[str]]:
     """Yield what is below a folder and is no folder; links to folders are not followed."""
     try:
         entries = list(os.scandir(str(folder)))
-    except OSError:  # it is not there, or was deleted meanwhile
+    except (FileNotFoundError, NotADirectoryError):  # perhaps it was deleted meanwhile
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
