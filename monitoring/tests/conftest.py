@@ -136,6 +136,7 @@ class World:
             "failed": [False] * count,
             "degraded": [False] * count,
             "latency_ms": [1.0] * count,
+            "service_ms": [1.0] * count,
         }
         values |= {column: records.column(n) for n, column in columns.inputs.items()}
         values["features"] = number_block(scores.features).tolist()
