@@ -1,17 +1,17 @@
 """Reports in partitions by use case, environment, date and hour: read one hour or the newest."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.errors import BlobNotFound, InvalidData
-from platform_core.ports.blob_store import BlobInfo, BlobStore
+from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import is_date_between, is_partition
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -25,7 +25,7 @@ class ReportReader:
 
     def __init__(self, store: BlobStore) -> None:
         self.store = store
-        self._parsed: OrderedDict[tuple[str, str], BaseModel] = OrderedDict()
+        self._document = lru_cache(maxsize=KEPT_DOCUMENTS)(self._read)
 
     def below(self, folder: str, kind: type[Document]) -> list[Document]:
         """Return the documents below `folder`; one that is removed meanwhile is left out.
@@ -37,20 +37,10 @@ class ReportReader:
         for blob in self.store.list(folder):
             if blob.path.endswith(".json"):
                 with suppress(BlobNotFound):
-                    documents.append(self._document(blob, kind))
+                    documents.append(self._document(blob.path, blob.etag, kind))
         return documents
 
-    def _document(self, blob: BlobInfo, kind: type[Document]) -> Document:
-        key = (blob.path, blob.etag)
-        found = self._parsed.pop(key, None)
-        if not isinstance(found, kind):
-            found = self._read(blob.path, kind)
-        self._parsed[key] = found
-        while len(self._parsed) > KEPT_DOCUMENTS:
-            self._parsed.popitem(last=False)
-        return found
-
-    def _read(self, path: str, kind: type[Document]) -> Document:
+    def _read(self, path: str, _etag: str, kind: type[Any]) -> Any:
         try:
             return kind.model_validate_json(self.store.read(path))
         except ValidationError as error:

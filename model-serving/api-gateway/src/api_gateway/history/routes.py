@@ -16,11 +16,11 @@ from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.history.documents import DatasetPage, ReportPage, RunPage, UseCaseDocument
 from api_gateway.history.runs import dataset_versions, pipeline_runs
-from api_gateway.history.stored_json import StoredJson
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Page, Paging, page, paging
 from api_gateway.http.validation import choice_of, environment_named, find_use_case, time_of
+from api_gateway.stored_json import StoredJson
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.contracts.serving_state import ServingRole

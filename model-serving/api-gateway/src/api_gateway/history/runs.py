@@ -17,8 +17,8 @@ from api_gateway.history.documents import (
     RunStatus,
     RunStep,
 )
-from api_gateway.history.stored_json import StoredJson
 from api_gateway.http.paging import Page, Paging, page
+from api_gateway.stored_json import StoredJson, json_object
 from platform_core.ports.blob_store import BlobInfo
 from platform_core.storage import (
     REPORT_FILE,
@@ -73,7 +73,7 @@ def dataset_versions(
     if version is not None:
         for one in chosen.items:
             report = dataset_path(one.use_case, one.dataset_version, REPORT_FILE)
-            one.report = stored.read(report)
+            one.report = json_object(stored.store, report)
     return chosen
 
 

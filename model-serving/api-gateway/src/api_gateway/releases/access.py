@@ -1,6 +1,5 @@
 """Reads stored releases for the responses, and records changes. All methods block."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
@@ -16,11 +15,12 @@ from api_gateway.releases.documents import (
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.serving import ReleaseDocuments
 from api_gateway.routing.target import ServingTarget
+from api_gateway.stored_json import json_object
 from platform_core.changes import Changes
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole
-from platform_core.errors import BlobNotFound, InvalidInput, ReleaseNotFound
+from platform_core.errors import InvalidInput, ReleaseNotFound
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
     MODEL_CARD_FILE,
@@ -92,7 +92,7 @@ class ReleaseAccess:
             decision=manifest and manifest.decision,
             lineage=lineage,
             gates=None if lineage is None else list(lineage.gates),
-            card=self._json(release_path(use_case, full, MODEL_CARD_FILE)),
+            card=json_object(self._store, release_path(use_case, full, MODEL_CARD_FILE)),
             comparison=other and compared(documents, other),
         )
 
@@ -127,13 +127,6 @@ class ReleaseAccess:
             ).releases.items()
             if served == release_id
         }
-
-    def _json(self, path: str) -> dict[str, Any] | None:
-        try:
-            document = json.loads(self._store.read(path))
-        except (BlobNotFound, ValueError):
-            return None
-        return document if isinstance(document, dict) else None
 
 
 def compared(this: ReleaseDocuments, other: ReleaseDocuments) -> ReleaseComparison:
