@@ -29,6 +29,7 @@ class InvalidHttp(Exception):
 
 SERVICE_TIME = "x-service-microseconds"
 """Header of a response: how long the release took for the call, without waiting for a processor."""
+_SERVICE_TIME = SERVICE_TIME.encode()
 
 
 class HttpResponse:
@@ -173,7 +174,7 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep the service time; no other header of a response is used."""
-        if name.lower() == SERVICE_TIME.encode() and value.isdigit():
+        if name.lower() == _SERVICE_TIME and value.isdigit():
             self._service_us = int(value)
 
     def on_body(self, body: bytes) -> None:

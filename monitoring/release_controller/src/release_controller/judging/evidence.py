@@ -14,10 +14,10 @@ from evaluation.curves import Floats
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.ports.blob_store import BlobStore
 from records import LabelledRecords
+from records.columns import SERVICE_MS
 from release_controller.judging.trials import CandidateTrial
 from use_cases import UseCase
 
-SERVICE_MS = "service_ms"
 COLUMNS = (
     "prediction_id",
     "time",
