@@ -38,7 +38,7 @@ _MARKS = "\ufeff\x1e"
 _BETWEEN = re.compile(f"[ \t\r\n,\0{_MARKS}]*")
 # An object that begins on one line and goes on on the next, as `jq` writes it.
 _PRETTY = re.compile(r"\{[ \t]*\r?\n")
-# An error so far from the end of what was read is no matter of what follows.
+# An error this far before the end of the buffer is real: reading more text would not resolve it.
 _TELLING_CHARACTERS = 32
 
 

@@ -84,7 +84,7 @@ def read_mail(data: bytes) -> Mail:
         attachments=sum(_is_attachment(part, _type(part)) for part in parts),
         parts=len(leaves),
         has_html="text/html" in kinds,
-        problem=_problem(leaves, kinds, body) if is_mail else "has no headers of a mail",
+        problem=_problem(leaves, kinds, body) if is_mail else "has no mail headers",
     )
 
 
