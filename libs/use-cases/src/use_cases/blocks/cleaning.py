@@ -40,7 +40,10 @@ class Cleaning:
 
     def __call__(self, text: str) -> str:
         """Return the cleaned text: words with one blank between them."""
-        text = without_invisible(text)
+        return self.of_visible(without_invisible(text))
+
+    def of_visible(self, text: str) -> str:
+        """Return the cleaned text of one that has no invisible characters."""
         if has_markup(text):
             text = without_invisible(visible_text(text))
         text = text.lower()

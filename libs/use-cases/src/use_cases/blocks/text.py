@@ -57,7 +57,7 @@ class Text(Block):
         """Return the cleaned texts and the logarithm of their length in words [N, 1]."""
         given = [without_invisible(text or "") for text in column.to_pylist()]
         lengths = np.array([len(text.split()) for text in given], np.float64)
-        texts = pa.array([self.cleaning(text) for text in given], pa.string())
+        texts = pa.array([self.cleaning.of_visible(text) for text in given], pa.string())
         return Computed((texts,), np.log1p(lengths).astype(np.float32)[:, None])
 
     def golden(self) -> Sequence[Any]:
