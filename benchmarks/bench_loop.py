@@ -28,7 +28,7 @@ from scoring import load_lineage
 from use_cases import use_case
 
 sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
-from embedded_platform import Platform, embedded_settings, eventually
+from embedded_platform import Platform, embedded_settings, eventually, running
 
 SPAM = use_case("spam")
 TRAINED_ON, UNSEEN = DATA / "emails_enron.parquet", DATA / "emails_lingspam.parquet"
@@ -90,12 +90,8 @@ def run(options: argparse.Namespace) -> bool:
     rest = Mails.read(UNSEEN, lambda _: rows[LABELLED:])
     with TemporaryDirectory(prefix="bench-loop-") as name:
         home = Path(name)
-        platform = Platform(home, embedded_settings(home), DEADLINE_SECONDS)
-        platform.done("cli", "up")
-        try:
+        with running(Platform(home, embedded_settings(home), DEADLINE_SECONDS)) as platform:
             return _loop(platform, traffic, rest, QUICK if options.quick else ())
-        finally:
-            platform.done("cli", "down")
 
 
 def _loop(platform: Platform, traffic: Mails, rest: Mails, trials: Sequence[str]) -> bool:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import yaml
-from embedded_platform import ROOT, Platform, embedded_settings, eventually
+from embedded_platform import ROOT, Platform, embedded_settings, eventually, running
 
 from platform_core.contracts.inference_record import is_answer
 from platform_core.parquet import read_table, write_table
@@ -37,12 +37,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(every_use_case.INSTALLED))
         assert discover()
-        platform.done("cli", "up")
-        try:
+        with running(platform):
             yield platform
-        finally:
-            platform.done("cli", "down")
-            platform.done("cli", "clean")
     assert discover()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from embedded_platform import CONFIG, ROOT, Platform, embedded_settings
+from embedded_platform import CONFIG, ROOT, Platform, embedded_settings, running
 from tutorials import follow
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -31,13 +31,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Itera
     config = home.with_name("tutorials.env")
     config.write_text(f"{CONFIG.read_text()}\nPYTHONPATH={installed}\n")
     settings = {"PLATFORM_CONFIG": str(config), "PYTHONPATH": str(installed)}
-    platform = Platform(home, embedded_settings(home) | settings)
-    platform.done("cli", "up")
-    try:
+    with running(Platform(home, embedded_settings(home) | settings)) as platform:
         yield platform
-    finally:
-        platform.done("cli", "down")
-        platform.done("cli", "clean")
 
 
 @pytest.fixture(scope="module")

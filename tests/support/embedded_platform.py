@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,17 @@ class Platform:
     @property
     def store(self) -> LocalBlobStore:
         return LocalBlobStore(self.home / "blob")
+
+
+@contextmanager
+def running(platform: Platform) -> Iterator[Platform]:
+    """Start a stack; afterwards stop it and remove its state."""
+    platform.done("cli", "up")
+    try:
+        yield platform
+    finally:
+        platform.done("cli", "down")
+        platform.done("cli", "clean")
 
 
 def embedded_settings(home: Path) -> dict[str, str]:

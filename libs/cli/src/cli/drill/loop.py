@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from cli.drill.links import Link
 from cli.drill.traffic import DrillTraffic
@@ -52,6 +53,10 @@ class DrillLoop:
     _request: str = ""
     _changes: dict[ServingRole, str] = field(default_factory=dict)
     _bad: str = ""
+
+    @cached_property
+    def _reader(self) -> ReportReader:
+        return ReportReader(self.store)
 
     def links(self) -> list[Link]:
         """Return the links in order."""
@@ -157,9 +162,7 @@ class DrillLoop:
     def _reports(self, started: datetime) -> Iterable[DriftReport]:
         """Return the reports on windows that ended since then; another drill may be among them."""
         folder = reports_folder(DRIFT_REPORTS, self.use_case, Environment.PRODUCTION)
-        return past_reports(
-            ReportReader(self.store), folder, DriftReport, started, self.clock.now()
-        )
+        return past_reports(self._reader, folder, DriftReport, started, self.clock.now())
 
     def _begin(self) -> datetime:
         """Send the drifted records, once; return when this began."""
