@@ -16,7 +16,6 @@ from platform_core.contracts.ledger import (
     Change,
     ChangeProgress,
     ChangeRequest,
-    ChangeStatus,
     ChangeStep,
     LedgerEntry,
 )
@@ -145,27 +144,20 @@ def _applied(
     store: BlobStore, environment: Environment, at: datetime, stable: str, canary: Canary | None
 ) -> tuple[datetime, Change]:
     """Record a change that was applied, as the release controller does."""
-    action = Action.CANARY if canary else Action.PROMOTE
     request = ChangeRequest(
         change_id=canary.change_id if canary else new_change_id(at),
         created_at=at,
         use_case=USE_CASE,
         environment=environment,
-        action=action,
+        action=Action.CANARY if canary else Action.PROMOTE,
         release_id=canary.release_id if canary else stable,
         percent=canary.percent if canary else None,
         actor="ada",
         reason="the evaluation says that it is better",
-    )
-    shared = request.model_dump(include={"change_id", "use_case", "environment", "actor", "reason"})
-    change = Change(
-        **shared,
-        action=action,
-        from_state=ServingState(stable=stable if canary else None),
-        to_state=ServingState(stable=stable, canary=canary),
-        status=ChangeStatus.APPLIED,
         evidence={"smoke": "50 of 50 answers agree"},
     )
+    before = ServingState(stable=stable if canary else None)
+    change = Change.of(request, before, ServingState(stable=stable, canary=canary))
     texts = ("verify the release", "deploy it", "wait until it is ready", "send smoke requests")
     progress = ChangeProgress(steps=tuple(ChangeStep(time=at, text=text) for text in texts))
     for name, document in (
