@@ -37,7 +37,7 @@ from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
 from platform_core.storage.model_repository import ServerPool
-from platform_core.testing.processes import answers, free_port, running
+from platform_core.testing.processes import LOGS, answers, free_port, log_tail, running
 from platform_core.testing.servers import (
     Azurite,
     azurite_at,
@@ -256,6 +256,16 @@ class Testbed:
                     if answer and row["request_id"].rpartition("-")[0] == name:
                         found.setdefault(row["prediction_id"], []).append(row["release_id"])
         return found
+
+    def condition(self) -> str:
+        """Return whether each server runs, and the end of its log."""
+        texts = []
+        for name, server in self.servers.items():
+            code = server.process.poll() if server.process else None
+            state = "runs" if code is None else f"ended with exit code {code}"
+            log = LOGS.get(name)
+            texts.append(f"--- {name} {state}\n{log_tail(log) if log else ''}")
+        return "\n".join(texts)
 
     def build(self, stack: ExitStack) -> None:
         """Start all servers; `stack` stops them."""

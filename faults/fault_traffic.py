@@ -134,9 +134,16 @@ class Traffic:
             TimeoutError: it took more than `seconds`.
         """
         begin, seen = time.monotonic(), len(self.sent)
-        async with asyncio.timeout(seconds):
-            while not all(self._fresh(seen, environment, begin) for environment in environments):
-                await asyncio.sleep(PAUSE_SECONDS)
+        try:
+            async with asyncio.timeout(seconds):
+                while not all(self._fresh(seen, env, begin) for env in environments):
+                    await asyncio.sleep(PAUSE_SECONDS)
+        except TimeoutError as error:
+            silent = [env.value for env in environments if not self._fresh(seen, env, begin)]
+            raise TimeoutError(
+                f"{' and '.join(silent)} did not answer within {seconds:g} s; of"
+                f" {len(self.sent) - seen} requests were refused: {dict(self.refusals)}"
+            ) from error
         return (
             max(self._fresh(seen, environment, begin)[0].end for environment in environments)
             - begin
