@@ -1,5 +1,6 @@
 """A day of quality and drift reports of a use case that a console shows."""
 
+from collections.abc import Container
 from datetime import datetime, timedelta
 
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict, Movement
@@ -26,11 +27,16 @@ DRIFTED = range(4)
 HOSTILE_COLUMN = "<b>sender</b>"
 
 
-def write_reports(store: BlobStore, use_case: str, now: datetime, hours: int = 24) -> None:
-    """Write the reports of the last `hours` windows; the newest ends at `now`."""
+def write_reports(
+    store: BlobStore, use_case: str, now: datetime, hours: int = 24, harmful: Container[int] = (1,)
+) -> None:
+    """Write the reports of the last `hours` windows; the newest ends at `now`.
+
+    `harmful` are windows that are harmful if they are drifted, counted back from the newest.
+    """
     for back in range(hours):
         end = now - back * HOUR
-        drift = _drift(use_case, end, back)
+        drift = _drift(use_case, end, back, back in harmful)
         store.write(
             drift_report_path(use_case, PRODUCTION, end, drift.report_id, "json"),
             drift.model_dump_json().encode(),
@@ -95,9 +101,9 @@ def _value(metric: str, back: int) -> MetricQuality:
     )
 
 
-def _drift(use_case: str, end: datetime, back: int) -> DriftReport:
+def _drift(use_case: str, end: datetime, back: int, harmful: bool) -> DriftReport:
     drifted = None if back == NOT_ENOUGH else back in DRIFTED
-    harmful = drifted and back == 1
+    harmful = drifted and harmful
     moved = ColumnDrift(
         column=HOSTILE_COLUMN,
         kind="categorical",

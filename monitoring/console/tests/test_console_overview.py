@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from console_world import HOSTILE, NOON
+from console_reports import write_reports
+from console_world import HOSTILE, NOON, build_world
 
 from console.attention import attention
 from console.gateway.known import Known
@@ -44,29 +45,6 @@ def test_it_lists_what_needs_a_person_oldest_first(browser, world):
     ]
     places = [page.index(one) for one in wanted]
     assert places[0] < min(places[1:])
-
-
-def test_only_gates_on_the_wrong_side_are_named(world):
-    def gate(metric: str, low: float, high: float, limit: float) -> dict[str, object]:
-        return {"metric": metric, "estimate": low, "low": low, "high": high, "limit": limit}
-
-    passed = [gate("recall", 0.8, 0.9, 0.5), gate("false_positive_rate", 0.01, 0.02, 0.1)]
-    failed = [gate("f1", 0.6, 0.7, 0.85), gate("mae", 3.0, 4.0, 2.0)]
-    info = QualityInfo.model_validate({"status": "below-gate", "gates": passed + failed})
-    state = EnvironmentState.model_validate({"state": {"stable": "a" * 32}, "sequence": 1})
-    unknown = Known(None, None)
-    platform = Platform(
-        states=Known({"spam": {"production": state}}, NOON),
-        traffic=unknown,
-        drift=unknown,
-        quality=Known({"spam": {"production": info}}, NOON),
-        changes=unknown,
-        open_changes=unknown,
-        runs=unknown,
-        comparisons={},
-        health=unknown,
-    )
-    assert [one.text for one in attention(platform, NOON)] == ["below its gate: f1, mae"]
 
 
 def test_text_of_people_is_shown_as_text(browser):
@@ -165,3 +143,14 @@ def test_a_dependency_that_is_down_has_the_age_of_when_that_was_seen_first(brows
         r"inference-service/production/spam is unavailable: .*? (\d+ \S+) ago", shown
     )
     assert age == "7 min"
+
+
+def test_harm_that_goes_on_has_the_age_of_its_first_window(
+    tmp_path, browser, start_gateway, start_console
+):
+    world = build_world(tmp_path)
+    write_reports(world.store, "spam", NOON, harmful=(0, 1))
+    with start_gateway(world) as gateway_url, start_console(gateway_url) as url:
+        shown = text(browser("viewer", url).page("/"))
+    (age,) = re.findall(r"f1 is 0.7, below 0.85 .*?(\d+ \S+) ago", shown)
+    assert age == "1 h"

@@ -89,11 +89,13 @@ def _reports(platform: Platform) -> Iterator[AttentionItem]:
         place = (use_case, environment, "Look at the report", url)
         if drift is not None and drift.harmful:
             text = "; ".join(drift.harm or []) or "the answers are harmful"
-            yield AttentionItem(drift.end, "bad", "harm", text, *place)
+            since = platform.alarms.get(("harm", use_case, environment)) or drift.end
+            yield AttentionItem(since, "bad", "harm", text, *place)
         if quality is not None and quality.status == "below-gate":
             missed = [_gate(g) for g in quality.gates or [] if _missed(g)]
             text = f"below its gate: {', '.join(missed) or 'a metric'}"
-            yield AttentionItem(quality.end, "bad", "quality", text, *place)
+            since = platform.alarms.get(("quality", use_case, environment)) or quality.end
+            yield AttentionItem(since, "bad", "quality", text, *place)
         if quality is not None and quality.status in {"no-report", "not-enough"}:
             yield from _unknown_quality(platform, use_case, environment, quality)
 

@@ -1,12 +1,13 @@
 """What the overview and the page of a use case read of the gateway, in one round."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from console.gateway.known import Known
+from console.pages.windows import below_gate_since, harmful_since
 from console.web.visit import Visit
 from mlplatform_client.models.changes import ChangeDocument
 from mlplatform_client.models.comparisons import Comparison
@@ -45,6 +46,8 @@ class Platform:
     health: Known[HealthReport]
     down: Mapping[str, datetime] = field(default_factory=dict)
     """Since when each dependency that is unavailable has been seen so."""
+    alarms: Mapping[tuple[str, str, str], datetime | None] = field(default_factory=dict)
+    """When the alarm that goes on began, by `harm` or `quality`, use case and environment."""
 
     def state(self, use_case: str, environment: str) -> EnvironmentState | None:
         """Return what an environment serves, `None` where that is unknown."""
@@ -75,8 +78,31 @@ async def read_platform(visit: Visit) -> Platform:
     (traffic, drift, quality, health), (recent, open_changes, runs), comparisons = found
     return Platform(
         states, traffic, drift, quality, recent, open_changes, runs, comparisons, health,
-        _down(visit, health),
+        _down(visit, health), await _alarms(visit, drift, quality),
     )  # fmt: skip
+
+
+async def _alarms(
+    visit: Visit, drift: Known[DriftReports], quality: Known[QualityReports]
+) -> Mapping[tuple[str, str, str], datetime | None]:
+    """Return since when the alarms of the newest reports have gone on."""
+    begun = {
+        ("harm", *place): harmful_since(visit, *place)
+        for place, one in _by_target(drift)
+        if one.harmful
+    }
+    begun |= {
+        ("quality", *place): below_gate_since(visit, *place)
+        for place, one in _by_target(quality)
+        if one.status == "below-gate"
+    }
+    return dict(zip(begun, await asyncio.gather(*begun.values()), strict=True))
+
+
+def _by_target(known: Known[dict[str, dict[str, T]]]) -> Iterator[tuple[tuple[str, str], T]]:
+    for use_case, by_environment in (known.value or {}).items():
+        for environment, one in by_environment.items():
+            yield (use_case, environment), one
 
 
 def _down(visit: Visit, health: Known[HealthReport]) -> Mapping[str, datetime]:

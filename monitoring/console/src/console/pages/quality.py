@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -10,6 +9,7 @@ from starlette.responses import Response
 
 from console.gateway.known import Known
 from console.pages.platform import of_target
+from console.pages.windows import drift_windows, newest_windows, quality_windows
 from console.reports.drift import DriftOverTime, drift_history
 from console.reports.marks import change_marks, drift_alarms, newest, quality_alarms
 from console.reports.quality import (
@@ -22,13 +22,9 @@ from console.reports.quality import (
 from console.web.errors import PageNotFound
 from console.web.values import iso, parsed
 from console.web.visit import SignedIn, Visit
-from mlplatform_client.endpoints import AsyncPages, PageT
 from mlplatform_client.models.changes import ChangeDocument
 
 router = APIRouter()
-NEWEST = 4
-"""Reports of all roles, enough for the newest window: stable, canary and shadow."""
-REPORTS_AGE = timedelta(seconds=30)
 CHANGES = 50
 CHANGES_AGE = timedelta(seconds=5)
 
@@ -47,13 +43,10 @@ async def quality(
     await visit.check(use_case, environment)
     states = await visit.read("states", visit.api.releases.states)
     place = (use_case, environment)
-    given: dict[str, Any] = {"environment": environment, "end": end}
-    stable = {"role": "stable", "page_size": SHOWN_WINDOWS, **given}
-    reports = visit.api.reports
     quality_reports, newest_reports, drift_reports, changes = await asyncio.gather(
-        _newest(visit, "quality", place, end, reports.quality(use_case, **stable)),
-        _newest(visit, "roles", place, end, reports.quality(use_case, page_size=NEWEST, **given)),
-        _newest(visit, "drift", place, end, reports.drift(use_case, **stable)),
+        quality_windows(visit, *place, end),
+        newest_windows(visit, *place, end),
+        drift_windows(visit, *place, end),
         _changes(visit, *place),
     )
     windows = quality_reports.value.reports if quality_reports.value else []
@@ -89,18 +82,6 @@ def _time(text: str) -> datetime | None:
         return parsed(text)
     except ValueError:
         raise PageNotFound(f"to={text!r:.80} is not a time.") from None
-
-
-async def _newest(
-    visit: Visit,
-    kind: str,
-    place: tuple[str, str],
-    end: datetime | None,
-    reports: AsyncPages[PageT, Any],
-) -> Known[PageT]:
-    age = REPORTS_AGE if end is None else timedelta(0)
-    name = f"{kind} over time {place} until {end}"
-    return await visit.read(name, reports.page, age, keep=end is None)
 
 
 async def _changes(visit: Visit, use_case: str, environment: str) -> Known[list[ChangeDocument]]:

@@ -45,6 +45,8 @@ def render_page(
             f"Evidently could not render the page of report {report.report_id}: {error}; "
             "the report itself is complete; DRIFT_PAGES=false disables pages"
         ) from error
+    title = html.escape(f"Drift of {report.use_case} in {report.environment}")
+    page = page.replace("<head>", f"<head><title>{title}</title>", 1)
     return page.replace("<body>", f"<body>{_note(report, len(current))}", 1).encode()
 
 
