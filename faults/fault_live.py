@@ -18,6 +18,8 @@ from platform_core.changes import Changes, RecordedChange
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeStatus
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.errors import UpstreamUnavailable
 from platform_core.ledger import Ledger
 from records import current_labels, read_labels
 from releases.changes.needed import assignments
@@ -61,8 +63,9 @@ async def apply(run: Drill, action: Action, percent: int | None = None) -> None:
     """Have a change applied, and the gateway follow it."""
     change_id = await run.during(partial(request_change, run.testbed, action, percent))
     status = await ended(run, change_id)
-    run.outcome.require(status is ChangeStatus.APPLIED, f"{action} was {status}")
     result = recorded(run.testbed, change_id).result
+    reason = f"{action} was {status}: {result.detail if result else 'it has no result'}"
+    run.outcome.require(status is ChangeStatus.APPLIED, reason)
     if result is not None:
         requests = ChangeRequests(run.testbed.store, SystemClock())
         await run.during(partial(requests.wait_for_gateways, result))
@@ -72,13 +75,20 @@ def disagreements(testbed: Testbed) -> list[str]:
     """Return how the servers of staging differ from its ledger; it must have the first release."""
     state = Ledger(testbed.store, SystemClock()).state(USE_CASE, STAGING)
     deployer = EmbeddedDeployer(testbed.home / "models", testbed.serving, START_SECONDS)
+
+    def ready(release: str, role: ServingRole) -> bool:
+        try:
+            return deployer.is_ready(STAGING, USE_CASE, release, role)
+        except UpstreamUnavailable:  # its server is being started again
+            return False
+
     found = [] if state.stable == testbed.releases[0].id else [f"{state.stable} is stable"]
     if not deployer.is_stable(STAGING, USE_CASE, state.stable):
         found.append("the plain name answers with another release")
     found += [
         f"{release:.8} does not answer as {role}"
         for release, role in assignments(state)
-        if not deployer.is_ready(STAGING, USE_CASE, release, role)
+        if not ready(release, role)
     ]
     waiting = [one.request.action for one in Changes(testbed.store, SystemClock()).open()]
     return found + [f"{action} is still open" for action in waiting]

@@ -140,8 +140,9 @@ class Stack:
         patience = max(p.stop_seconds for p in self.programs) + SHUTDOWN_MARGIN_SECONDS
         deadline = time.monotonic() + patience
         try:
-            self._client.stop_programs()
             while time.monotonic() < deadline:
+                # Again and again: it passes over a program that is about to be restarted.
+                self._client.stop_programs()
                 if all(state.stopped for state in self._client.states().values()):
                     break
                 time.sleep(POLL_SECONDS)

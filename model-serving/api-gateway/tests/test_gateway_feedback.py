@@ -74,6 +74,16 @@ async def test_a_label_may_come_before_its_record(running) -> None:
     assert await stored(running) == [(early, "ham")]
 
 
+async def test_a_clock_that_is_set_back_loses_no_label(running) -> None:
+    now = running.clock.now()
+    made = new_prediction_id(milliseconds(now + timedelta(hours=1)))
+    answer = await send(running, {"prediction_id": made, "label": "ham"})
+    assert answer == {**NONE, "pending": 1}
+    unlikely = new_prediction_id(milliseconds(now + timedelta(hours=3)))
+    answer = await send(running, {"prediction_id": unlikely, "label": "ham"})
+    assert [one["code"] for one in answer["rejected"]] == ["no-prediction-id"]
+
+
 async def test_broken_labels_are_rejected_alone_and_with_a_reason(running) -> None:
     good, *_ = await predicted(running)
     now = running.clock.now()

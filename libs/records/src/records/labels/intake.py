@@ -15,6 +15,8 @@ from use_cases import UseCase
 
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 """How far the clock of a sender may be ahead."""
+CLOCK_SET_BACK = timedelta(hours=2)
+"""How far the clock of the gateway may be set back after it has made a prediction."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -144,7 +146,7 @@ class LabelIntake:
             made = prediction_time(sent.prediction_id)
         except InvalidInput as error:
             return Rejection.NO_PREDICTION, str(error)
-        if made > latest:
+        if made > self._now + CLOCK_SET_BACK:
             return Rejection.NO_PREDICTION, "the time in this prediction_id has not come yet"
         if sent.known_at is not None and sent.known_at > latest:
             return Rejection.IN_THE_FUTURE, f"known_at {sent.known_at.isoformat()} is in the future"
