@@ -26,6 +26,7 @@ from fault_proxy import Proxy
 from fault_traffic import ENVIRONMENTS, USE_CASE, ExpectedPredictions
 
 from api_gateway.auth.keys import hash_key
+from baseline import baseline_bytes, build_baseline
 from model_server.testing import SenderView
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
@@ -49,7 +50,7 @@ from records import read_log
 from releases.changes.requests import ChangeRequests
 from releases.deployers import DeployableRelease
 from releases.deployers.embedded import EmbeddedDeployer
-from scoring import Release
+from scoring import Release, Scorer
 from scoring.testing import make_release
 from use_cases import use_case
 
@@ -312,12 +313,21 @@ class Testbed:
 
     def _make_releases(self) -> None:
         mails = _mails()
-        self.answers = ExpectedPredictions(mails, self.view.entities(mails))
+        entities = self.view.entities(mails)
+        self.answers = ExpectedPredictions(mails, entities)
         for seed in (0, 1):
-            release = make_release(self.store, USE_CASE, seed, feature_view_version="v1")
+            release = self._release(seed, mails, entities)
             self.answers.add(release)
             self.releases.append(release)
         self.iris = make_release(self.store, "iris")
+
+    def _release(self, seed: int, mails: pa.RecordBatch, entities: pa.RecordBatch) -> Release:
+        """Return a stored release whose baseline is its predictions for these mails."""
+        make = partial(make_release, self.store, USE_CASE, seed, feature_view_version="v1")
+        case = use_case(USE_CASE)
+        scores = Scorer(make(), case).score(mails, entities)
+        table = build_baseline(case, scores.features, scores.probabilities, scores.predictions)
+        return make(baseline=baseline_bytes(table))
 
     def _programs(self) -> dict[str, Server]:
         url = "http://127.0.0.1:{}".format

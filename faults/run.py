@@ -20,6 +20,7 @@ import fault_changes
 import fault_connections
 import fault_fuzz
 import fault_kills
+import fault_monitor
 import fault_overload
 import fault_releases
 import fault_spool
@@ -55,6 +56,7 @@ FAULTS: dict[str, Faulty] = {
     "release-slow": fault_releases.slow,
     "release-truncated": fault_releases.truncated,
     **fault_changes.FAULTS,
+    fault_monitor.NAME: fault_monitor.monitor,
     "overload": fault_overload.overload,
     "fairness-between-keys": fault_overload.fairness,
     "idle-and-slow-connections": fault_connections.connections,
@@ -65,6 +67,7 @@ FAULTS: dict[str, Faulty] = {
 }
 # Faults that take long or resemble another one.
 NOT_QUICK = fault_changes.NOT_QUICK | {
+    fault_monitor.NAME,
     "kill-predictor",
     "kill-mlflow",
     "blob-store-500",
