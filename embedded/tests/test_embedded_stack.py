@@ -164,15 +164,16 @@ def test_a_program_on_demand_that_exits_at_once_is_started_again(stack, tmp_path
         )
 
 
-def test_a_program_that_is_being_restarted_is_stopped(stack, tmp_path):
-    """`down` would wait ten minutes for it if it were passed over."""
+def test_programs_that_are_being_restarted_are_stopped(stack, tmp_path):
+    """`down` would wait ten minutes for one that it passed over."""
     pointers = tmp_path / "pointers"
     pointers.mkdir()
-    ends_at_once = replace(script("flapping", "pass"), pointers=pointers, stop_seconds=600)
-    for _ in range(3):
-        programs = stack(ends_at_once)
-        programs.up()
-        programs.down()
+    ends_at_once = [
+        replace(script(f"ends-{n}", "pass"), pointers=pointers, stop_seconds=600) for n in range(12)
+    ]
+    programs = stack(*ends_at_once)
+    programs.up()
+    programs.down()
 
 
 def test_children_of_a_killed_program_do_not_hold_its_port(stack):
