@@ -2,7 +2,6 @@
 
 import argparse
 import inspect
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 from bench_report import say, table
+from bench_settings import SHARED_DATA
 
 from platform_core.errors import Unavailable
 from platform_core.settings import GatewayClientSettings
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> bool:
     """Count lines; with the Telco table in SHARED_DATA, time the way to a prediction."""
     del options
     rows = [[name, *_lines(use_case(name))] for name in DECLARED]
-    data = Path(os.environ.get("SHARED_DATA", "")) / TABLE
+    data = SHARED_DATA / TABLE
     if not data.is_file():
         table("lines of a use case", ["use case", "lines", "not blank"], rows)
         say(f"set SHARED_DATA to a folder with {TABLE} to time a use case of your own")

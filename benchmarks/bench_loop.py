@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from bench_quality import DATA
 from bench_report import note, say, table
+from bench_settings import SHARED_DATA
 from sklearn.metrics import roc_auc_score
 
 from data_pipeline.versions.manifest import read_manifest
@@ -31,7 +31,7 @@ sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
 from embedded_platform import Platform, embedded_settings, eventually, running
 
 SPAM = use_case("spam")
-TRAINED_ON, UNSEEN = DATA / "emails_enron.parquet", DATA / "emails_lingspam.parquet"
+TRAINED_ON, UNSEEN = SHARED_DATA / "emails_enron.parquet", SHARED_DATA / "emails_lingspam.parquet"
 LABELLED, PIECE, SEED = 500, 100, 0
 DEADLINE_SECONDS = 3_600.0
 QUICK = ("--trials", "1")
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> bool:
     """Run the loop once and print times and metrics."""
     absent = [file.name for file in (TRAINED_ON, UNSEEN) if not file.exists()]
     if absent:
-        say(f"\nloop: not measured, {DATA} lacks {', '.join(absent)}; set SHARED_DATA")
+        say(f"\nloop: not measured, {SHARED_DATA} lacks {', '.join(absent)}; set SHARED_DATA")
         return True
     rows = np.random.default_rng(SEED).permutation(pq.read_metadata(UNSEEN).num_rows)
     traffic = Mails.read(UNSEEN, lambda _: rows[:LABELLED])

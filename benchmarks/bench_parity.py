@@ -1,13 +1,13 @@
 """Parity: how far graphs of the stock candidates are from the models, on real rows."""
 
 import argparse
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from bench_report import say, table
+from bench_settings import SHARED_DATA
 
 from use_cases import FeatureSchema, default_parameters
 from use_cases.stock import candidates
@@ -29,13 +29,12 @@ CHUNK = 200
 
 def run(options: argparse.Namespace) -> bool:
     """Return whether every stock candidate is within `PARITY` on every data set in SHARED_DATA."""
-    folder = Path(os.environ.get("SHARED_DATA", ""))
-    found = [name for name in (*TABLES, *TEXTS) if (folder / f"{name}.parquet").is_file()]
+    found = [name for name in (*TABLES, *TEXTS) if (SHARED_DATA / f"{name}.parquet").is_file()]
     if not found:
         say("set SHARED_DATA to a folder with the data sets to measure parity on real rows")
         return True
     count = QUICK_ROWS if options.quick else ROWS
-    rows = [row for name in found for row in _measured(folder, name, count)]
+    rows = [row for name in found for row in _measured(SHARED_DATA, name, count)]
     table("parity of the stock candidates", ["data", "candidate", "rows", "difference"], rows)
     return all(float(row[-1]) <= PARITY for row in rows)
 

@@ -10,13 +10,11 @@ the lexicon adds, and what statistics of senders do to mail of another source.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +23,7 @@ import pyarrow.parquet as pq
 import ray
 from bench_entities import with_senders
 from bench_report import say, table
+from bench_settings import SHARED_DATA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, roc_auc_score
@@ -40,7 +39,6 @@ from training.search.trials import Trial, defaults
 from use_cases import assemble, model_schema, use_case
 
 SPAM = use_case("spam")
-DATA = Path(os.environ.get("SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 SEED, TEST_SHARE = 0, 0.2
 ROWS, QUICK_ROWS = 4_000, 1_500
 TRIALS = 2
@@ -78,9 +76,9 @@ FILES = {
 
 def run(options: argparse.Namespace) -> bool:
     """Print the metrics, or that the data is missing."""
-    absent = [name for name, *_ in FILES.values() if not (DATA / f"{name}.parquet").exists()]
+    absent = [name for name, *_ in FILES.values() if not (SHARED_DATA / f"{name}.parquet").exists()]
     if absent:
-        say(f"\nquality: not measured, {DATA} lacks {', '.join(absent)}; set SHARED_DATA")
+        say(f"\nquality: not measured, {SHARED_DATA} lacks {', '.join(absent)}; set SHARED_DATA")
         return True
     sources = {name: _source(name, QUICK_ROWS if options.quick else ROWS) for name in FILES}
     comparison = Comparison()
@@ -162,7 +160,7 @@ def _source(name: str, most: int) -> Source:
     is kept.
     """
     file, key, body = FILES[name]
-    given = pq.read_table(DATA / f"{file}.parquet")
+    given = pq.read_table(SHARED_DATA / f"{file}.parquet")
     drawn = np.sort(np.random.default_rng(SEED).permutation(given.num_rows)[:most])
     given = given.take(drawn).combine_chunks()
     empty = pa.array([""] * given.num_rows)
@@ -260,7 +258,9 @@ def _lexicon_row(sources: dict[str, Source], name: str) -> list[object]:
 def _senders(train: Source, test: Source) -> list[list[object]]:
     """Return the rows of the guided model, trained without senders and then with them."""
     labelled, rows = _labelled(train), []
-    known = with_senders(SPAM, train.features, DATA / f"{FILES[train.name][0]}.parquet", train.rows)
+    known = with_senders(
+        SPAM, train.features, SHARED_DATA / f"{FILES[train.name][0]}.parquet", train.rows
+    )
     known = known.append_column("label", labelled["label"])
     trial = next(each for each in defaults(SPAM) if each.candidate == "guided_words")
     for part, features in (("no senders", labelled), ("senders", known)):

@@ -1,8 +1,14 @@
 """Settings of the benchmarks beyond those of the platform."""
 
+import os
 from pathlib import Path
 
 from platform_core.settings import Settings
+
+SHARED_DATA = Path(
+    os.environ.get("SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+)
+"""The folder of real data sets, which are not part of the repository."""
 
 
 class BenchSettings(Settings):

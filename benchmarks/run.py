@@ -36,6 +36,7 @@ SECTIONS = {
     "parity": "bench_parity",
     "loop": "bench_loop",
     "decisions": "decisions.section",
+    "live": "live.section",
 }
 # These measure models, not speed.
 BY_NAME = frozenset({"quality", "loop"})

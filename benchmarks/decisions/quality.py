@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from bench_report import note, say, table
+from bench_settings import SHARED_DATA
 from scipy.stats import spearmanr
 
-from decisions.streams import DATA, Answers, Stream, missing_files, streams
+from decisions.streams import Answers, Stream, missing_files, streams
 from evaluation.quality import ClassCalibrator, ClassScores, ClassWindow, class_cells, class_quality
 from platform_core.contracts.quality_report import MetricQuality
 
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> bool:
     """Return whether every figure is within its limit."""
     known: list[Stream] = []
     if absent := missing_files():
-        note(f"streams are not measured: {DATA} lacks {', '.join(absent)}; set SHARED_DATA")
+        note(f"streams are not measured: {SHARED_DATA} lacks {', '.join(absent)}; set SHARED_DATA")
     else:
         known = list(streams())
     resamples = QUICK_RESAMPLES if options.quick else RESAMPLES

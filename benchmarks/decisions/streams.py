@@ -1,19 +1,17 @@
 """Streams of real data that a model trained on their beginning has to answer, window by window."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from bench_settings import SHARED_DATA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-DATA = Path(os.environ.get("SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 FILES = ("stream_elec2", "emails_folders", "churn_telco", "emails_enron", "emails_lingspam")
 SEED = 0
 TEST_SHARE = 0.25
@@ -45,7 +43,7 @@ class Stream:
 
 def missing_files() -> list[str]:
     """Return the data files that are not there."""
-    return [name for name in FILES if not (DATA / f"{name}.parquet").exists()]
+    return [name for name in FILES if not (SHARED_DATA / f"{name}.parquet").exists()]
 
 
 def streams() -> Iterator[Stream]:
@@ -146,4 +144,4 @@ def _text(table: pd.DataFrame) -> pd.Series:
 
 
 def _read(name: str) -> pd.DataFrame:
-    return pd.read_parquet(DATA / f"{name}.parquet")
+    return pd.read_parquet(SHARED_DATA / f"{name}.parquet")

@@ -5,13 +5,12 @@ of the dummies that always or never say so. The seeds are fixed.
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
 from bench_report import say, table
+from bench_settings import SHARED_DATA
 
 from decisions.drift.counts import StreamKind, ever_drifted
 from decisions.drift.mail import ENRON, FOLDERS, LINGSPAM, enron_and_lingspam, kitchen
@@ -126,14 +125,13 @@ def _mixed(pool: Rows, share: float, alone: bool) -> Callable[[np.random.Generat
 
 def _mail(repetitions: int) -> bool:
     """Mail of another collection, and a mailbox after its change, in resampled windows."""
-    data = Path(os.environ.get("SHARED_DATA", ""))
-    absent = [name for name in (ENRON, LINGSPAM, FOLDERS) if not (data / name).is_file()]
+    absent = [name for name in (ENRON, LINGSPAM, FOLDERS) if not (SHARED_DATA / name).is_file()]
     if absent:
         say(f"set SHARED_DATA to a folder with {', '.join(absent)} to measure drift of real mail")
         return True
     rows, clean = [], []
     for name, source in (("Enron to Ling-Spam", enron_and_lingspam), ("kitchen-l", kitchen)):
-        before, after = source(data, 0)
+        before, after = source(SHARED_DATA, 0)
         random = np.random.default_rng(11)
         rows.append(_row(name, _resampled(random, before, after, repetitions)))
         # The baseline is a random half of the mail before, the windows come from the other one.

@@ -190,6 +190,18 @@ def test_a_failed_end_of_a_bad_canary_is_tried_again_after_a_minute(world):
     assert open_changes(world) == [(Action.ABORT, ChangeStatus.REQUESTED)]
 
 
+def test_the_next_bad_canary_is_withdrawn_without_a_pause(world):
+    for _ in range(2):
+        world.serve(canary(), Action.CANARY)
+        world.answer(answers(400, {"stable": 0.95, "canary": 0.05}))
+        judged(world)
+        assert open_changes(world) == [(Action.ABORT, ChangeStatus.REQUESTED)]
+        asked = next(world.changes.open()).request
+        applied = {"change_id": asked.change_id, "actor": asked.actor}
+        world.serve(ServingState(stable=STABLE), Action.ABORT, **applied)
+        world.changes.close(asked.change_id)
+
+
 def test_the_comparison_is_stored_under_its_change_and_as_the_latest(world):
     world.serve(canary(), Action.CANARY)
     world.answer(answers(20, {"stable": 0.9, "canary": 0.9}))

@@ -178,7 +178,8 @@ class Judge:
             cause = (*cause, len(entries))
         acted = [e.time for e in entries if _by_policy(e, request.action)]
         if request.action is Action.ABORT:
-            ago = request.created_at - acted[-1] if acted else RETRY_ABORT
+            failed = [e.time for e in entries if _by_policy(e, request.action) and _failed(e)]
+            ago = request.created_at - failed[-1] if failed else RETRY_ABORT
             allowed = not timedelta() <= ago < RETRY_ABORT  # negative: the clock was set back
         else:
             allowed = may_act(limits, acted, request.created_at)
@@ -195,6 +196,10 @@ def _was_tried(entries: Sequence[LedgerEntry], candidate: str, since: datetime) 
         if one.time >= since and one.change.status is ChangeStatus.APPLIED
     )
     return any(candidate in one.to_state.releases.values() for one in applied)
+
+
+def _failed(entry: LedgerEntry) -> bool:
+    return entry.change.status is not ChangeStatus.APPLIED
 
 
 def _by_policy(entry: LedgerEntry, action: Action) -> bool:

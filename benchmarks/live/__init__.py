@@ -1,0 +1,1 @@
+"""Shadows, canaries and changes under load, on an embedded stack."""

@@ -1,0 +1,70 @@
+"""What a shadow of all requests costs the callers, and how many requests it is compared on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from bench_report import interleaved, median, note, ratios, say, table
+from serving.processes import LoadGenerator
+from serving.target import Load, Outcome
+
+from live.stack import LiveStack
+from platform_core.errors import Conflict
+
+CLIENTS, CONNECTIONS = 16, 64
+CAPACITY_SECONDS, SECONDS, QUICK_SECONDS = 6.0, 20.0, 5.0
+ROUNDS, QUICK_ROUNDS = 6, 2
+OFFERED = 0.3
+P99_LIMIT, PAIRED_LIMIT = 1.05, 0.99
+COUNTERS = ("gateway_shadow_answers", "gateway_shadow_dropped", "gateway_candidate_failures")
+
+
+def shadow(stack: LiveStack, generator: LoadGenerator, quick: bool) -> bool:
+    """Compare latencies at 30 % of the capacity with and without a shadow of every request."""
+    target = stack.target()
+    stack.pinned()
+    full = _checked(generator.perform(Load(target, CLIENTS, CAPACITY_SECONDS)))
+    rate = OFFERED * len(full.latencies) / full.seconds
+    rounds, seconds = (QUICK_ROUNDS, QUICK_SECONDS) if quick else (ROUNDS, SECONDS)
+    p99s: dict[str, list[float]] = {"without": [], "with": []}
+    p50s: dict[str, list[float]] = {"without": [], "with": []}
+    sent = 0
+    before = stack.counters(*COUNTERS)
+    for name in interleaved(list(p99s), rounds):
+        if name == "with":
+            stack.settled("shadow", release_id=stack.second)
+        stack.pinned()
+        outcome = _checked(generator.perform(Load(target, CONNECTIONS, seconds, rate)))
+        p50, p99 = np.percentile(outcome.latencies, (50, 99), method="nearest") * 1000
+        p50s[name].append(float(p50))
+        p99s[name].append(float(p99))
+        if name == "with":
+            sent += len(outcome.latencies)
+            stack.settled("abort")
+        say(f"  {name} a shadow: p99 {p99:.1f} ms")
+    answered, dropped, failed = np.subtract(stack.counters(*COUNTERS), before)
+    rows = [[name, median(p50s[name]), median(p99s[name])] for name in p99s]
+    rows.append(["with / without", ratios(p50s["with"], p50s["without"]), _ratio(p99s)])
+    title = f"single requests at {rate:.0f}/s, 30 % of the capacity; medians of {rounds} rounds"
+    table(title, ["shadow of all requests", "p50 ms", "p99 ms"], rows)
+    paired = answered / sent
+    note(f"paired {paired:.2%} of {sent:,} requests; {dropped:.0f} dropped, {failed:.0f} failed")
+    ratio = median(p99s["with"]) / median(p99s["without"])
+    held = ratio <= P99_LIMIT and paired >= PAIRED_LIMIT
+    note(f"p99 <= {P99_LIMIT} x: {_word(ratio <= P99_LIMIT)} ({ratio:.2f}); paired >= 99 %: "
+         f"{_word(paired >= PAIRED_LIMIT)}")  # fmt: skip
+    return held
+
+
+def _ratio(p99s: dict[str, list[float]]) -> str:
+    return ratios(p99s["with"], p99s["without"])
+
+
+def _word(held: bool) -> str:
+    return "held" if held else "missed"
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    refused: Sequence[int] = [status for status in outcome.statuses if status != 200]  # noqa: PLR2004
+    if outcome.error or refused or not outcome.latencies:
+        raise Conflict(f"the load failed: {outcome.error or refused[:3]}")
+    return outcome

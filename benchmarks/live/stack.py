@@ -1,0 +1,116 @@
+"""An embedded stack with two releases of spam, and the changes of what it serves."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench_report import say
+from prometheus_client.parser import text_string_to_metric_families
+from serving.processes import pin
+from serving.target import Target, http_target
+
+from embedded.supervision.processes import marked
+from mlplatform_client import Client
+from platform_core.contracts.environments import Environment
+from platform_core.errors import Conflict
+from use_cases import use_case
+
+sys.path.append(str(Path(__file__).parent.parent.parent / "tests" / "support"))
+from embedded_platform import Platform, embedded_settings, eventually, running
+
+SPAM = use_case("spam")
+ENVIRONMENT = Environment.PRODUCTION
+KEY = "test-admin-key"
+ROWS, SEED = 500, 3
+FOLLOWS_SECONDS = 2.0
+"""In this time the gateway has read the new state."""
+HOLD = "[rollback]\nmode = 'manual'\n[promotion]\nmode = 'manual'\n"
+WITHDRAW = "[rollback]\nmode = 'auto'\nbudget_per_week = 100\n[promotion]\nmode = 'manual'\n"
+
+
+@dataclass(frozen=True)
+class LiveStack:
+    """A stack whose production serves `first`; `second` waits in staging."""
+
+    platform: Platform
+    client: Client
+    policies: Path
+    first: str
+    second: str
+
+    def change(self, action: str, **given: Any) -> float:
+        """Have a change of production applied, and return the seconds it took.
+
+        Raises:
+            Conflict: it was refused, or it failed.
+        """
+        start = time.perf_counter()
+        request = getattr(self.client.releases, action)
+        requested = request(SPAM.name, environment=ENVIRONMENT, reason="benchmark", **given)
+        ended = self.client.changes.wait(requested.change_id, poll_seconds=0.02)
+        if ended.status != "applied":
+            raise Conflict(f"{action} was {ended.status}: {ended.result}")
+        return time.perf_counter() - start
+
+    def settled(self, action: str, **given: Any) -> None:
+        """Have a change of production applied, and wait until the gateway follows it."""
+        self.change(action, **given)
+        time.sleep(FOLLOWS_SECONDS)
+
+    def policy(self, text: str) -> None:
+        """Set the policy of the use case."""
+        (self.policies / f"{SPAM.name}.toml").write_text(text)
+
+    def target(self) -> Target:
+        """Return requests for single mails with a routing key each."""
+        port = int(self.platform.settings["GATEWAY_URL"].rpartition(":")[2])
+        headers = {"X-API-Key": KEY, "X-Environment": ENVIRONMENT.value}
+        return http_target(port, "/predict", mails(ROWS), headers)
+
+    def counters(self, *names: str) -> list[float]:
+        """Return the sums of some of the gateway's counters."""
+        families = list(text_string_to_metric_families(self.client.operations.prometheus()))
+        samples = [sample for family in families for sample in family.samples]
+        return [sum(s.value for s in samples if s.name == f"{name}_total") for name in names]
+
+    def pinned(self) -> None:
+        """Pin the programs of the stack to the servers' core."""
+        pin([process.pid for process in marked(self.platform.home)])
+
+
+def mails(rows: int, seed: int = SEED) -> list[dict[str, Any]]:
+    """Return generated mails."""
+    table = SPAM.training().generate(rows, seed).select(SPAM.record_schema.names)
+    return list(table.to_pylist())
+
+
+@contextmanager
+def prepared() -> Iterator[LiveStack]:
+    """Run a stack with two releases until the block ends."""
+    with TemporaryDirectory(prefix="bench-live-") as name:
+        home = Path(name) / "home"
+        policies = Path(name) / "policies"
+        policies.mkdir()
+        changed = {"RATE_LIMIT": "100000000/minute", "POLICY_FOLDER": str(policies)}
+        platform = Platform(home, embedded_settings(home) | changed)
+        home.mkdir()
+        with running(platform), Client(platform.settings["GATEWAY_URL"], KEY) as client:
+            first, second = (_trained(platform, seed, promotes=seed == 0) for seed in range(2))
+            stack = LiveStack(platform, client, policies, first, second)
+            stack.policy(HOLD)
+            yield stack
+
+
+def _trained(platform: Platform, seed: int, promotes: bool) -> str:
+    say(f"  training release {seed + 1} of 2")
+    options = ("--rows", "1500", "--trials", "1", "--seed", str(seed))
+    platform.done("cli", "run-pipeline", *options)
+    if promotes:
+        platform.done("cli", "promote")
+        eventually(lambda: platform.call("GET", "/health/ready").is_success)
+    return platform.serves(SPAM.name, "staging")
