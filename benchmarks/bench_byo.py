@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 from bench_report import say, table
+from bench_services import TELCO
 from bench_settings import SHARED_DATA
 
 from platform_core.errors import Unavailable
@@ -18,7 +19,7 @@ from platform_core.settings import GatewayClientSettings
 from use_cases import use_case
 from use_cases.blocks import DeclaredUseCase
 
-TABLE, LABEL, NAME = "churn_telco.parquet", "Churn", "bench_byo"
+LABEL, NAME = "Churn", "telco_leavers"
 DECLARED = ("churn", "sentiment", "email_categories")
 LIMIT_SECONDS = 60.0
 KEY = {"X-API-Key": "test-operator-key"}
@@ -28,10 +29,10 @@ def run(options: argparse.Namespace) -> bool:
     """Count lines; with the Telco table in SHARED_DATA, time the way to a prediction."""
     del options
     rows = [[name, *_lines(use_case(name))] for name in DECLARED]
-    data = SHARED_DATA / TABLE
+    data = SHARED_DATA / TELCO
     if not data.is_file():
         table("lines of a use case", ["use case", "lines", "not blank"], rows)
-        say(f"set SHARED_DATA to a folder with {TABLE} to time a use case of your own")
+        say(f"set SHARED_DATA to a folder with {TELCO} to time a use case of your own")
         return True
     with tempfile.TemporaryDirectory(prefix="bench-byo-") as folder:
         try:

@@ -4,10 +4,13 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
+from bench_settings import SHARED_DATA
+
 from platform_core.errors import Unavailable
 from platform_core.settings import GatewayClientSettings, RaySettings
 
 TIMEOUT_SECONDS = 2.0
+TELCO = "churn_telco.parquet"
 Urls = Callable[[], list[tuple[str, str]]]
 
 
@@ -20,7 +23,11 @@ def _ray() -> list[tuple[str, str]]:
     return [("Ray", f"ray://{settings.ray_address}"), ("Ray", settings.ray_dashboard_url)]
 
 
-NEEDED: Mapping[str, Urls] = {"skew": _gateway, "batch": _ray}
+NEEDED: Mapping[str, Urls] = {
+    "skew": _gateway,
+    "batch": _ray,
+    "byo": lambda: [*_gateway(), *_ray()] if (SHARED_DATA / TELCO).is_file() else [],
+}
 """By section, a function that returns its services as (name, URL)."""
 
 

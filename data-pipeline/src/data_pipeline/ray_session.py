@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+from ray.exceptions import AuthenticationError
 
 from platform_core.errors import UpstreamUnavailable
 from platform_core.settings import RaySettings
@@ -20,9 +21,11 @@ def ray_session() -> Iterator[None]:
     address = RaySettings().ray_address
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-    except ConnectionError as error:
+    except (ConnectionError, AuthenticationError) as error:
+        # A stack that has never been up has no token for its cluster either.
         raise UpstreamUnavailable(
-            f"Ray does not answer at {address} ({error}); look at `make status` and `make logs`"
+            f"no connection to Ray at {address} ({error}); start the stack with `make up`, or look "
+            "at `make status` and `make logs`"
         ) from error
     try:
         yield
