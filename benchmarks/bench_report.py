@@ -25,6 +25,11 @@ def note(text: str) -> None:
     page.append(text + "\n")
 
 
+def met_or_missed(met: bool) -> str:
+    """Return the verdict on a target in a word."""
+    return "met" if met else "missed"
+
+
 def machine() -> str:
     """Return a description of the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE

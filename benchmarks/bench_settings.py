@@ -6,7 +6,7 @@ from pathlib import Path
 from platform_core.settings import Settings
 
 SHARED_DATA = Path(
-    os.environ.get("SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+    os.environ.get("SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
 )
 """The folder of real data sets, which are not part of the repository."""
 

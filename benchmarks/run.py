@@ -1,4 +1,4 @@
-"""Runs benchmarks: `run.py [--quick] [section …]`; default: all except quality and loop, in order.
+"""Runs benchmarks: `run.py [--quick] [section …]`; default: all but quality, loop and live.
 
 Exit 0 = done, 1 = a comparison failed or something is not there, 2 = wrong use.
 """
@@ -38,8 +38,8 @@ SECTIONS = {
     "decisions": "decisions.section",
     "live": "live.section",
 }
-# These measure models, not speed.
-BY_NAME = frozenset({"quality", "loop"})
+# These measure models, or train some first.
+BY_NAME = frozenset({"quality", "loop", "live"})
 FAILED, WRONG_USE = 1, 2
 
 

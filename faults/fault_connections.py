@@ -3,6 +3,8 @@
 import asyncio
 import resource
 import time
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +27,14 @@ HEAD = (
 ).encode()
 ENDLESS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 SLOW = HEAD + b"Content-Length: 1000000\r\n\r\n"
+STALLED = (
+    (HEAD[:-2], b"X-More: 1\r\n"),
+    (ENDLESS, b"1\r\n \r\n"),
+    (SLOW, b" "),
+    (SLOW, b""),
+)
+"""The beginning of a request, and what is sent again and again."""
+REQUEST_TIMEOUT, BUSY = 408, 503
 
 
 async def connections(testbed: Testbed) -> FaultOutcome:
@@ -38,17 +48,19 @@ async def connections(testbed: Testbed) -> FaultOutcome:
         async with drill(testbed, "idle-and-slow-connections") as run:
             run.broken()
             # A process of its own: this one also runs the clients and the proxies.
-            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                attack = asyncio.get_running_loop().run_in_executor(
-                    pool, _attack, testbed.port, count
-                )
-                held = await attack
+            pool = ProcessPoolExecutor(1, get_context("spawn"))
+            held = await asyncio.get_running_loop().run_in_executor(
+                pool, _attack, testbed.port, count, STALLED
+            )
+            await asyncio.to_thread(pool.shutdown)
             grown = process.memory_info().rss - before
             await run.recovered()
     notes = f"{held.idle} idle connections, closed after {held.seconds:.0f} s; +{grown >> 20} MiB"
     run.outcome.notes.append(notes)
     run.outcome.require(held.seconds < LIMIT_SECONDS + SLACK_SECONDS, "idle connections stay open")
-    run.outcome.require(held.open == 0, f"{held.open} stalled connections stay open")
+    run.outcome.require(held.still_open == 0, f"{held.still_open} stalled connections stay open")
+    as_expected = REQUEST_TIMEOUT in held.statuses and set(held.statuses) <= {REQUEST_TIMEOUT, BUSY}
+    run.outcome.require(as_expected, f"stalled requests are answered with {held.statuses}")
     run.outcome.require(run.outcome.refused == 0, "ordinary requests were refused")
     run.outcome.require(grown < MEMORY_BYTES, "memory grows")
     return run.outcome
@@ -56,35 +68,43 @@ async def connections(testbed: Testbed) -> FaultOutcome:
 
 @dataclass(frozen=True)
 class _HeldConnections:
-    """`idle` connections closed after `seconds`; `open` stalled ones outlived their time-out."""
+    """`idle` connections closed after `seconds`; `still_open` stalled ones outlived their time-out.
+
+    `statuses` counts the answers to stalled requests; some connections are closed without one.
+    """
 
     idle: int
     seconds: float
-    open: int
+    still_open: int
+    statuses: Counter[int]
 
 
-def _attack(port: int, idle: int) -> _HeldConnections:
-    """Hold `idle` connections, or as many as the limit of open files allows, and stalled ones."""
+def _attack(port: int, idle: int, stalled: Sequence[tuple[bytes, bytes]]) -> _HeldConnections:
+    """Hold `idle` connections, or as many as the limit of open files allows, and some that send the
+    beginning of a request and then its next bytes again and again.
+    """
     idle = _possible_connections(idle)
-    stalled = (
-        (HEAD[:-2], b"X-More: 1\r\n"),
-        (ENDLESS, b"1\r\n \r\n"),
-        (SLOW, b" "),
-        (SLOW, b""),
-    )
 
     async def hold() -> _HeldConnections:
-        bad = asyncio.gather(
-            *(_StalledConnection(port, *one).run() for one in stalled for _ in range(SOME))
-        )
+        connections = [
+            _StalledConnection(port, begin, drop) for begin, drop in stalled for _ in range(SOME)
+        ]
+        ended = asyncio.gather(*(one.run() for one in connections))
         lasted = await _hold_idle(port, idle)
-        return _HeldConnections(idle, lasted, sum(await bad))
+        still_open = sum(await ended)
+        statuses = Counter(one.status for one in connections if one.status)
+        return _HeldConnections(idle, lasted, still_open, statuses)
 
     return asyncio.run(hold())
 
 
 class _StalledConnection:
-    """Sends `begin`, then `drop` repeatedly, until the gateway closes the connection."""
+    """Sends `begin`, then `drop` repeatedly, until the gateway closes the connection.
+
+    `status` is that of its answer, `None` without one.
+    """
+
+    status: int | None = None
 
     def __init__(self, port: int, begin: bytes, drop: bytes) -> None:
         self._port, self._begin, self._drop = port, begin, drop
@@ -110,7 +130,8 @@ class _StalledConnection:
         while not ended.done():
             writer.write(self._drop)
             await asyncio.wait([ended], timeout=0.2)
-        ended.exception()
+        if answer := ended.result():
+            self.status = int(answer.split()[1])
 
 
 async def _hold_idle(port: int, count: int) -> float:

@@ -12,6 +12,7 @@ from fault_testbed import KEYS, Testbed
 from fault_traffic import CLIENTS, ENVIRONMENTS, OK, Traffic, background_traffic
 
 from platform_core.contracts.environments import Environment
+from platform_core.testing.processes import LOGS, log_tail
 
 RECOVERY_SECONDS = 90
 SHOWN = 3
@@ -74,8 +75,8 @@ class Drill:
         """Wait until all `environments` answer, and record the time since the fault began."""
         try:
             await self.traffic.answered(RECOVERY_SECONDS, environments)
-        except TimeoutError:
-            self.outcome.failures.append(f"no recovery within {RECOVERY_SECONDS} s")
+        except TimeoutError as error:
+            self.outcome.failures.append(f"no recovery: {error}")
         else:
             self.outcome.recovery = time.monotonic() - self._broken
 
@@ -104,8 +105,13 @@ async def drill(
     traffic = Traffic(port or testbed.port, KEYS["load"], testbed.answers, name)
     running = Drill(testbed, traffic, FaultOutcome(name))
     async with background_traffic(traffic, clients, batches):
-        await running.settle()
-        yield running
+        try:
+            await running.settle()
+            yield running
+        except Exception as error:  # while the servers still run
+            for server, log in LOGS.items():
+                error.add_note(f"--- end of the log of {server}\n{log_tail(log)}")
+            raise
     await asyncio.to_thread(check_records, testbed, traffic, running.outcome, extra)
 
 

@@ -18,7 +18,6 @@ from platform_core.changes import Changes, RecordedChange
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeStatus
-from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import UpstreamUnavailable
 from platform_core.ledger import Ledger
 from records import current_labels, read_labels
@@ -76,19 +75,19 @@ def disagreements(testbed: Testbed) -> list[str]:
     state = Ledger(testbed.store, SystemClock()).state(USE_CASE, STAGING)
     deployer = EmbeddedDeployer(testbed.home / "models", testbed.serving, START_SECONDS)
 
-    def ready(release: str, role: ServingRole) -> bool:
+    def holds(check: Callable[..., bool], *about: object) -> bool:
         try:
-            return deployer.is_ready(STAGING, USE_CASE, release, role)
-        except UpstreamUnavailable:  # its server is being started again
+            return check(STAGING, USE_CASE, *about)
+        except UpstreamUnavailable:  # the server is being started again
             return False
 
     found = [] if state.stable == testbed.releases[0].id else [f"{state.stable} is stable"]
-    if not deployer.is_stable(STAGING, USE_CASE, state.stable):
+    if not holds(deployer.is_stable, state.stable):
         found.append("the plain name answers with another release")
     found += [
         f"{release:.8} does not answer as {role}"
         for release, role in assignments(state)
-        if not ready(release, role)
+        if not holds(deployer.is_ready, release, role)
     ]
     waiting = [one.request.action for one in Changes(testbed.store, SystemClock()).open()]
     return found + [f"{action} is still open" for action in waiting]

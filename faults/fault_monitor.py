@@ -1,6 +1,7 @@
 """`kill -9` of the monitor while what serves changes."""
 
 import asyncio
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -12,17 +13,19 @@ from fault_testbed import KEYS, Testbed, supervised
 from fault_traffic import USE_CASE
 
 from mlplatform_client import Client
+from mlplatform_client.models.drift import DriftReport
 from platform_core.contracts.ledger import Action
-from platform_core.testing.processes import child_environment
+from platform_core.testing.machine import child_environment
+from platform_core.testing.processes import wait_until
 
 NAME = "kill-monitor-in-a-change"
 SECONDS = 60
 
 
 async def monitor(testbed: Testbed) -> FaultOutcome:
-    """Kill a monitor that measures without a pause, at each step of a change.
+    """Kill a monitor that measures continuously, at each step of a change.
 
-    Afterwards it measures the whole time, and every report can be read.
+    Afterwards one more run covers the whole period, and every report can be read.
     """
     start = datetime.now(UTC).isoformat()
     command = [
@@ -36,9 +39,11 @@ async def monitor(testbed: Testbed) -> FaultOutcome:
         "POLICY_FOLDER": str(testbed.home / "no-policies"),
         "DRIFT_PAGES": "false",
     }
-    server = supervised(" ".join(command), testbed.home / "monitor", settings)
+    server = supervised(shlex.join(command), testbed.home / "monitor", settings)
+    client = Client(settings["GATEWAY_URL"], KEYS["admin"])
     await asyncio.to_thread(server.start)
     try:
+        measures = await asyncio.to_thread(wait_until, lambda: _reports(client), SECONDS)
         outcome = await kills(NAME, Action.CANARY, lambda *_: server)(testbed)
     finally:
         await asyncio.to_thread(server.stop)
@@ -52,8 +57,13 @@ async def monitor(testbed: Testbed) -> FaultOutcome:
         timeout=SECONDS,
     )
     outcome.require(measured.returncode == 0, f"the monitor fails: {measured.stderr[-300:]}")
-    with Client(settings["GATEWAY_URL"], KEYS["admin"]) as client:
-        reports = list(client.reports.drift(USE_CASE, environment=STAGING))
+    reports = _reports(client)
+    client.close()
+    outcome.require(bool(measures), "there is no report before the first kill")
     outcome.require(any(one.rows for one in reports), "no report has a row")
     outcome.notes.append(f"{len(reports)} reports")
     return outcome
+
+
+def _reports(client: Client) -> list[DriftReport]:
+    return list(client.reports.drift(USE_CASE, environment=STAGING))

@@ -38,7 +38,7 @@ from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
 from platform_core.storage.model_repository import ServerPool
-from platform_core.testing.processes import LOGS, answers, free_port, log_tail, running
+from platform_core.testing.processes import answers, free_port, running
 from platform_core.testing.servers import (
     Azurite,
     azurite_at,
@@ -258,16 +258,6 @@ class Testbed:
                         found.setdefault(row["prediction_id"], []).append(row["release_id"])
         return found
 
-    def condition(self) -> str:
-        """Return whether each server runs, and the end of its log."""
-        texts = []
-        for name, server in self.servers.items():
-            code = server.process.poll() if server.process else None
-            state = "runs" if code is None else f"ended with exit code {code}"
-            log = LOGS.get(name)
-            texts.append(f"--- {name} {state}\n{log_tail(log) if log else ''}")
-        return "\n".join(texts)
-
     def build(self, stack: ExitStack) -> None:
         """Start all servers; `stack` stops them."""
         self._start_stores(stack)
@@ -323,6 +313,7 @@ class Testbed:
 
     def _release(self, seed: int, mails: pa.RecordBatch, entities: pa.RecordBatch) -> Release:
         """Return a stored release whose baseline is its predictions for these mails."""
+        # The baseline is part of a release and needs the predictions of its model.
         make = partial(make_release, self.store, USE_CASE, seed, feature_view_version="v1")
         case = use_case(USE_CASE)
         scores = Scorer(make(), case).score(mails, entities)

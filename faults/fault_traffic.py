@@ -140,9 +140,10 @@ class Traffic:
                     await asyncio.sleep(PAUSE_SECONDS)
         except TimeoutError as error:
             silent = [env.value for env in environments if not self._fresh(seen, env, begin)]
+            statuses = dict(Counter(one.status for one in self.sent[seen:]))
             raise TimeoutError(
-                f"{' and '.join(silent)} did not answer within {seconds:g} s; of"
-                f" {len(self.sent) - seen} requests were refused: {dict(self.refusals)}"
+                f"{' and '.join(silent)} did not answer {SOME} requests within {seconds:g} s; "
+                f"requests by status: {statuses}"
             ) from error
         return (
             max(self._fresh(seen, environment, begin)[0].end for environment in environments)

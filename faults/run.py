@@ -111,7 +111,6 @@ def _run_one(name: str, testbed: Testbed, end: float) -> FaultOutcome:
     except (Exception, pytest.fail.Exception) as error:  # continue with the other faults
         outcome = FaultOutcome(name, failures=[f"{type(error).__name__}: {error}"])
         traceback.print_exc()
-        say(testbed.condition())
     say(row(outcome))
     return outcome
 

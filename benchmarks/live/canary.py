@@ -1,11 +1,12 @@
 """Which keys a canary answers, and how soon a bad one is withdrawn."""
 
-import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
-from bench_report import note, table
+from bench_report import met_or_missed, table
 
+from live.callers import Caller, calling
 from live.stack import ENVIRONMENT, SPAM, WITHDRAW, LiveStack, mails
 from platform_core.errors import Conflict
 
@@ -17,24 +18,24 @@ SECONDS, ANSWERS = 60, 300
 
 
 def shares(stack: LiveStack, quick: bool) -> bool:
-    """Send distinct keys at growing percents: the share fits, and no key goes back."""
+    """Send distinct keys at growing percents: the share fits, and no key returns to stable."""
     keys = QUICK_KEYS if quick else KEYS
     (mail,) = mails(1)
     records = [mail | {"email_id": f"key-{n}"} for n in range(keys)]
     before: set[str] = set()
-    rows, held = [], True
+    rows, met = [], True
     for percent in PERCENTS:
-        stack.settled("canary", release_id=stack.second, percent=percent)
+        stack.apply_and_wait("canary", release_id=stack.second, percent=percent)
         chosen = _canary_keys(stack, records)
         share, returned = 100 * len(chosen) / keys, len(before - chosen)
         fits = abs(share - percent) <= POINTS and not returned
-        held &= fits
-        rows.append([f"{percent} %", share, returned, "held" if fits else "missed"])
+        met &= fits
+        rows.append([f"{percent} %", share, returned, met_or_missed(fits)])
         before = chosen
-    stack.settled("abort")
-    header = ["canary", "% of the keys", "keys that went back", f"within {POINTS:g} point"]
+    stack.apply_and_wait("abort")
+    header = ["canary", "% of the keys", "keys that returned to stable", f"within {POINTS:g} point"]
     table(f"{keys:,} distinct keys at each percent", header, rows)
-    return held
+    return met
 
 
 def _canary_keys(stack: LiveStack, records: Sequence[dict]) -> set[str]:
@@ -48,61 +49,70 @@ def _canary_keys(stack: LiveStack, records: Sequence[dict]) -> set[str]:
     return found
 
 
-class _Caller:
-    """Sends 50 requests a second, and labels that call every answer of a release wrong."""
+class _Labels:
+    """Calls the answers of one release wrong and all others right, within a second."""
 
-    def __init__(self, stack: LiveStack, wrong: str) -> None:
-        self._stack, self._wrong = stack, wrong
-        self._mails = mails(200)
-        self.times: list[float] = []
-        """When the release answered."""
+    def __init__(self, stack: LiveStack, caller: Caller, wrong: str) -> None:
+        self._stack, self._caller, self._wrong = stack, caller, wrong
+        self._sent = 0
 
-    def run(self, stop: threading.Event) -> None:
-        """Send until `stop`."""
-        start, labels = time.perf_counter(), []
-        for number in range(PER_SECOND * LAST_SECONDS):
-            if stop.wait(max(0.0, start + number / PER_SECOND - time.perf_counter())):
-                return
-            mail = self._mails[number % len(self._mails)] | {"email_id": f"bad-{number}"}
-            answer = self._stack.platform.answer("/predict", mail, ENVIRONMENT)
-            label = answer["prediction"]
-            if answer["release_id"] == self._wrong:
-                self.times.append(time.perf_counter())
-                label = SPAM.classes[SPAM.classes.index(label) - 1]
-            labels.append({"prediction_id": answer["prediction_id"], "label": label})
-            if len(labels) == PER_SECOND // 2:  # within a second
-                self._stack.client.feedback_many(labels, use_case=SPAM.name)
-                labels.clear()
+    def send(self) -> None:
+        """Send the labels of the answers since the last call.
+
+        Raises:
+            Conflict: the gateway rejects one.
+        """
+        new = self._caller.answers[self._sent :]
+        self._sent += len(new)
+        if not new:
+            return
+        labels = [
+            {"prediction_id": one.document["prediction_id"], "label": self._label(one.document)}
+            for one in new
+        ]
+        rejected = self._stack.client.feedback_many(labels, use_case=SPAM.name).rejected
+        if rejected:
+            raise Conflict(f"labels are rejected: {rejected[0].detail}")
+
+    def _label(self, answer: dict[str, Any]) -> str:
+        predicted = answer["prediction"]
+        if answer["release_id"] != self._wrong:
+            return predicted
+        return SPAM.classes[SPAM.classes.index(predicted) - 1]
 
 
 def bad_canary(stack: LiveStack, quick: bool) -> bool:
     """Begin a canary whose answers are all called wrong, until its policy withdraws it."""
-    rows, held = [], True
-    stack.policy(WITHDRAW)
+    rows, met = [], True
+    stack.set_policy(WITHDRAW)
     for number in range(1 if quick else 3):
-        caller, stop = _Caller(stack, stack.second), threading.Event()
-        thread = threading.Thread(target=caller.run, args=(stop,))
-        thread.start()
-        try:
-            stack.settled("canary", release_id=stack.second, percent=BAD_PERCENT)
-            _wait_until_withdrawn(stack)
-        finally:
-            stop.set()
-            thread.join()
-        seconds, answers = caller.times[-1] - caller.times[0], len(caller.times)
-        fits = seconds <= SECONDS and answers <= ANSWERS
-        held &= fits
-        rows.append([str(number + 1), answers, seconds, "held" if fits else "missed"])
+        caller = Caller(stack, PER_SECOND)
+        start = time.perf_counter()
+        with calling([caller]):
+            labels = _Labels(stack, caller, stack.second)
+            stack.change("canary", release_id=stack.second, percent=BAD_PERCENT)
+            _label_while(stack, labels, canary=False)
+            _label_while(stack, labels, canary=True)
+            rate = len(caller.answers) / (time.perf_counter() - start)
+        answers = caller.of(stack.second)
+        if not answers or caller.failures:
+            raise Conflict(f"{len(answers)} answers of the canary, failed: {dict(caller.failures)}")
+        seconds = answers[-1].sent - answers[0].sent
+        fits = seconds <= SECONDS and len(answers) <= ANSWERS
+        met &= fits
+        rows.append([str(number + 1), rate, len(answers), seconds, met_or_missed(fits)])
     limits = f"<= {ANSWERS} and <= {SECONDS} s"
-    title = f"bad canary of {BAD_PERCENT} %, {PER_SECOND} requests/s, labels within a second"
-    table(title, ["run", "its answers", "s, first to last", limits], rows)
-    note("withdrawn by the release controller on the policy's verdict")
-    return held
+    title = f"bad canary of {BAD_PERCENT} %, labels within a second"
+    header = ["run", "requests/s", "canary responses", "s, first to last", limits]
+    table(title, header, rows)
+    return met
 
 
-def _wait_until_withdrawn(stack: LiveStack) -> None:
+def _label_while(stack: LiveStack, labels: _Labels, *, canary: bool) -> None:
+    """Send labels while the gateway has a canary, or while it has none yet."""
     end = time.monotonic() + LAST_SECONDS
-    while stack.client.releases.states()[SPAM.name][ENVIRONMENT].state.canary:
+    while bool(stack.client.releases.states()[SPAM.name][ENVIRONMENT].state.canary) is canary:
+        labels.send()
         if time.monotonic() > end:
-            raise Conflict(f"the bad canary still answers after {LAST_SECONDS} s")
+            raise Conflict(f"the state of the canary is the same after {LAST_SECONDS} s")
         time.sleep(0.2)

@@ -1,9 +1,8 @@
 """What a shadow of all requests costs the callers, and how many requests it is compared on."""
 
-from collections.abc import Sequence
-
+import httpx
 import numpy as np
-from bench_report import interleaved, median, note, ratios, say, table
+from bench_report import interleaved, median, met_or_missed, note, ratios, say, table
 from serving.processes import LoadGenerator
 from serving.target import Load, Outcome
 
@@ -21,8 +20,8 @@ COUNTERS = ("gateway_shadow_answers", "gateway_shadow_dropped", "gateway_candida
 def shadow(stack: LiveStack, generator: LoadGenerator, quick: bool) -> bool:
     """Compare latencies at 30 % of the capacity with and without a shadow of every request."""
     target = stack.target()
-    stack.pinned()
-    full = _checked(generator.perform(Load(target, CLIENTS, CAPACITY_SECONDS)))
+    stack.pin()
+    full = _check(generator.perform(Load(target, CLIENTS, CAPACITY_SECONDS)))
     rate = OFFERED * len(full.latencies) / full.seconds
     rounds, seconds = (QUICK_ROUNDS, QUICK_SECONDS) if quick else (ROUNDS, SECONDS)
     p99s: dict[str, list[float]] = {"without": [], "with": []}
@@ -31,40 +30,32 @@ def shadow(stack: LiveStack, generator: LoadGenerator, quick: bool) -> bool:
     before = stack.counters(*COUNTERS)
     for name in interleaved(list(p99s), rounds):
         if name == "with":
-            stack.settled("shadow", release_id=stack.second)
-        stack.pinned()
-        outcome = _checked(generator.perform(Load(target, CONNECTIONS, seconds, rate)))
+            stack.apply_and_wait("shadow", release_id=stack.second)
+        stack.pin()
+        outcome = _check(generator.perform(Load(target, CONNECTIONS, seconds, rate)))
         p50, p99 = np.percentile(outcome.latencies, (50, 99), method="nearest") * 1000
         p50s[name].append(float(p50))
         p99s[name].append(float(p99))
         if name == "with":
             sent += len(outcome.latencies)
-            stack.settled("abort")
+            stack.apply_and_wait("abort")
         say(f"  {name} a shadow: p99 {p99:.1f} ms")
     answered, dropped, failed = np.subtract(stack.counters(*COUNTERS), before)
     rows = [[name, median(p50s[name]), median(p99s[name])] for name in p99s]
-    rows.append(["with / without", ratios(p50s["with"], p50s["without"]), _ratio(p99s)])
+    both = (ratios(values["with"], values["without"]) for values in (p50s, p99s))
+    rows.append(["with / without", *both])
     title = f"single requests at {rate:.0f}/s, 30 % of the capacity; medians of {rounds} rounds"
     table(title, ["shadow of all requests", "p50 ms", "p99 ms"], rows)
     paired = answered / sent
     note(f"paired {paired:.2%} of {sent:,} requests; {dropped:.0f} dropped, {failed:.0f} failed")
-    ratio = median(p99s["with"]) / median(p99s["without"])
-    held = ratio <= P99_LIMIT and paired >= PAIRED_LIMIT
-    note(f"p99 <= {P99_LIMIT} x: {_word(ratio <= P99_LIMIT)} ({ratio:.2f}); paired >= 99 %: "
-         f"{_word(paired >= PAIRED_LIMIT)}")  # fmt: skip
-    return held
+    ratio = median([a / b for a, b in zip(p99s["with"], p99s["without"], strict=True)])
+    note(f"p99 <= {P99_LIMIT} x: {met_or_missed(ratio <= P99_LIMIT)} ({ratio:.2f})")
+    note(f"paired >= {PAIRED_LIMIT:.0%}: {met_or_missed(paired >= PAIRED_LIMIT)}")
+    return ratio <= P99_LIMIT and paired >= PAIRED_LIMIT
 
 
-def _ratio(p99s: dict[str, list[float]]) -> str:
-    return ratios(p99s["with"], p99s["without"])
-
-
-def _word(held: bool) -> str:
-    return "held" if held else "missed"
-
-
-def _checked(outcome: Outcome) -> Outcome:
-    refused: Sequence[int] = [status for status in outcome.statuses if status != 200]  # noqa: PLR2004
+def _check(outcome: Outcome) -> Outcome:
+    refused = [status for status in outcome.statuses if status != httpx.codes.OK]
     if outcome.error or refused or not outcome.latencies:
         raise Conflict(f"the load failed: {outcome.error or refused[:3]}")
     return outcome

@@ -28,7 +28,7 @@ ENVIRONMENT = Environment.PRODUCTION
 KEY = "test-admin-key"
 ROWS, SEED = 500, 3
 FOLLOWS_SECONDS = 2.0
-"""In this time the gateway has read the new state."""
+"""The gateway reads a new state within this time."""
 HOLD = "[rollback]\nmode = 'manual'\n[promotion]\nmode = 'manual'\n"
 WITHDRAW = "[rollback]\nmode = 'auto'\nbudget_per_week = 100\n[promotion]\nmode = 'manual'\n"
 
@@ -44,7 +44,7 @@ class LiveStack:
     second: str
 
     def change(self, action: str, **given: Any) -> float:
-        """Have a change of production applied, and return the seconds it took.
+        """Apply a change to production and return its duration in seconds.
 
         Raises:
             Conflict: it was refused, or it failed.
@@ -57,12 +57,12 @@ class LiveStack:
             raise Conflict(f"{action} was {ended.status}: {ended.result}")
         return time.perf_counter() - start
 
-    def settled(self, action: str, **given: Any) -> None:
-        """Have a change of production applied, and wait until the gateway follows it."""
+    def apply_and_wait(self, action: str, **given: Any) -> None:
+        """Apply a change to production and wait until the gateway follows it."""
         self.change(action, **given)
         time.sleep(FOLLOWS_SECONDS)
 
-    def policy(self, text: str) -> None:
+    def set_policy(self, text: str) -> None:
         """Set the policy of the use case."""
         (self.policies / f"{SPAM.name}.toml").write_text(text)
 
@@ -78,7 +78,7 @@ class LiveStack:
         samples = [sample for family in families for sample in family.samples]
         return [sum(s.value for s in samples if s.name == f"{name}_total") for name in names]
 
-    def pinned(self) -> None:
+    def pin(self) -> None:
         """Pin the programs of the stack to the servers' core."""
         pin([process.pid for process in marked(self.platform.home)])
 
@@ -90,7 +90,7 @@ def mails(rows: int, seed: int = SEED) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def prepared() -> Iterator[LiveStack]:
+def running_stack() -> Iterator[LiveStack]:
     """Run a stack with two releases until the block ends."""
     with TemporaryDirectory(prefix="bench-live-") as name:
         home = Path(name) / "home"
@@ -100,13 +100,15 @@ def prepared() -> Iterator[LiveStack]:
         platform = Platform(home, embedded_settings(home) | changed)
         home.mkdir()
         with running(platform), Client(platform.settings["GATEWAY_URL"], KEY) as client:
-            first, second = (_trained(platform, seed, promotes=seed == 0) for seed in range(2))
+            first, second = (_train(platform, seed, promotes=seed == 0) for seed in range(2))
+            if first == second:
+                raise Conflict("both trainings made the same release")
             stack = LiveStack(platform, client, policies, first, second)
-            stack.policy(HOLD)
+            stack.set_policy(HOLD)
             yield stack
 
 
-def _trained(platform: Platform, seed: int, promotes: bool) -> str:
+def _train(platform: Platform, seed: int, promotes: bool) -> str:
     say(f"  training release {seed + 1} of 2")
     options = ("--rows", "1500", "--trials", "1", "--seed", str(seed))
     platform.done("cli", "run-pipeline", *options)

@@ -122,6 +122,7 @@ def test_the_page_shows_a_sample_and_explains_its_reference(world, records_of, e
     (report,) = latest_reports(world.store)
     assert report.page.endswith(f"{report.report_id}.html")
     page = world.store.read(report.page).decode()
+    assert "<title>Drift of spam in production</title>" in page
     assert "a sample of 100 of 300 rows" in page
     assert "drawn from the baseline" in page
     assert "capital_share" in page

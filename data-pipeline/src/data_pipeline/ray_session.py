@@ -16,16 +16,17 @@ def ray_session() -> Iterator[None]:
     """Connect to the cluster that the settings name, and disconnect afterwards.
 
     Raises:
-        UpstreamUnavailable: there is no cluster, or it does not answer.
+        UpstreamUnavailable: there is no cluster, it does not answer, or its token is missing.
     """
     address = RaySettings().ray_address
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     except (ConnectionError, AuthenticationError) as error:
-        # A stack that has never been up has no token for its cluster either.
+        # A stack that has never been up has no token. Ray's own advice is about other clusters.
+        reason = error.message if isinstance(error, AuthenticationError) else error
         raise UpstreamUnavailable(
-            f"no connection to Ray at {address} ({error}); start the stack with `make up`, or look "
-            "at `make status` and `make logs`"
+            f"no connection to Ray at {address} ({reason}); start the stack with `make up`, or "
+            "look at `make status` and `make logs`"
         ) from error
     try:
         yield

@@ -141,7 +141,7 @@ class Stack:
         deadline = time.monotonic() + patience
         try:
             while time.monotonic() < deadline:
-                # Again and again: it passes over a program that is about to be restarted.
+                # Repeated: supervisord skips a program that has exited and is about to restart.
                 self._client.stop_programs()
                 if all(state.stopped for state in self._client.states().values()):
                     break

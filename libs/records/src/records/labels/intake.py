@@ -16,7 +16,9 @@ from use_cases import UseCase
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 """How far the clock of a sender may be ahead."""
 CLOCK_SET_BACK = timedelta(hours=2)
-"""How far the clock of the gateway may be set back after it has made a prediction."""
+"""How far the clock of the gateway may be set back after it has made a prediction: an hour happens
+where a clock is set by local time.
+"""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -147,7 +149,8 @@ class LabelIntake:
         except InvalidInput as error:
             return Rejection.NO_PREDICTION, str(error)
         if made > self._now + CLOCK_SET_BACK:
-            return Rejection.NO_PREDICTION, "the time in this prediction_id has not come yet"
+            detail = f"its time {made.isoformat()} is too far ahead of the gateway's clock"
+            return Rejection.NO_PREDICTION, detail
         if sent.known_at is not None and sent.known_at > latest:
             return Rejection.IN_THE_FUTURE, f"known_at {sent.known_at.isoformat()} is in the future"
         if sent.known_at is not None and sent.known_at < EARLIEST:

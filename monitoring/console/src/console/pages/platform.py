@@ -1,4 +1,4 @@
-"""What the overview and the page of a use case read of the gateway, in one round."""
+"""What the overview and the page of a use case read of the gateway."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +47,7 @@ class Platform:
     down: Mapping[str, datetime] = field(default_factory=dict)
     """Since when each dependency that is unavailable has been seen so."""
     alarms: Mapping[tuple[str, str, str], datetime | None] = field(default_factory=dict)
-    """When the alarm that goes on began, by `harm` or `quality`, use case and environment."""
+    """When each current alarm began, by `harm` or `quality`, use case and environment."""
 
     def state(self, use_case: str, environment: str) -> EnvironmentState | None:
         """Return what an environment serves, `None` where that is unknown."""
@@ -76,23 +76,24 @@ async def read_platform(visit: Visit) -> Platform:
     )
     found = await asyncio.gather(reports, history, read_comparisons(visit, candidates(states)))
     (traffic, drift, quality, health), (recent, open_changes, runs), comparisons = found
+    alarms = await _alarms(visit, drift, quality)
     return Platform(
         states, traffic, drift, quality, recent, open_changes, runs, comparisons, health,
-        _down(visit, health), await _alarms(visit, drift, quality),
+        _down(visit, health), alarms,
     )  # fmt: skip
 
 
 async def _alarms(
     visit: Visit, drift: Known[DriftReports], quality: Known[QualityReports]
 ) -> Mapping[tuple[str, str, str], datetime | None]:
-    """Return since when the alarms of the newest reports have gone on."""
+    """Return when each alarm of the newest reports began."""
     begun = {
-        ("harm", *place): harmful_since(visit, *place)
+        ("harm", *place): harmful_since(visit, *place, one.end)
         for place, one in _by_target(drift)
         if one.harmful
     }
     begun |= {
-        ("quality", *place): below_gate_since(visit, *place)
+        ("quality", *place): below_gate_since(visit, *place, one.end)
         for place, one in _by_target(quality)
         if one.status == "below-gate"
     }

@@ -38,26 +38,33 @@ async def quality_windows(
 async def newest_windows(
     visit: Visit, use_case: str, environment: str, end: datetime | None = None
 ) -> Known[QualityReportPage]:
-    """Return the quality reports of all roles about the newest window."""
+    """Return the quality reports for the newest window, all roles."""
     pages = visit.api.reports.quality(use_case, environment=environment, end=end, page_size=NEWEST)
     return await _page(visit, f"roles {use_case} {environment}", end, pages)
 
 
-async def harmful_since(visit: Visit, use_case: str, environment: str) -> datetime | None:
-    """Return when the first of the newest consecutive harmful windows ended, if that is known."""
+async def harmful_since(
+    visit: Visit, use_case: str, environment: str, end: datetime | None
+) -> datetime | None:
+    """Return when the first of the consecutive harmful windows up to `end` ended, if known."""
     known = await drift_windows(visit, use_case, environment)
-    return _begun(drift_alarms(known.value.reports if known.value else ()))
+    return _start_of_alarm(drift_alarms(known.value.reports if known.value else ()), end)
 
 
-async def below_gate_since(visit: Visit, use_case: str, environment: str) -> datetime | None:
-    """Return when the first of the newest consecutive windows below a gate ended, if known."""
+async def below_gate_since(
+    visit: Visit, use_case: str, environment: str, end: datetime | None
+) -> datetime | None:
+    """Return when the first of the consecutive windows below a gate up to `end` ended, if known."""
     known = await quality_windows(visit, use_case, environment)
-    return _begun(quality_alarms(known.value.reports if known.value else ()))
+    return _start_of_alarm(quality_alarms(known.value.reports if known.value else ()), end)
 
 
-def _begun(alarms: Iterable[Mark]) -> datetime | None:
-    begun = newest(one for one in alarms if one.tone == "bad")
-    return begun[-1].time if begun else None
+def _start_of_alarm(alarms: Iterable[Mark], end: datetime | None) -> datetime | None:
+    alarms = [one for one in alarms if one.tone == "bad"]
+    # The windows may have been read before the newest report was written.
+    if end not in {one.time for one in alarms}:
+        return None
+    return newest(alarms)[-1].time
 
 
 async def _page(

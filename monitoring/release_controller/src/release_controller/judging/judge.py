@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import takewhile
 from typing import TypeVar
 
 from platform_core.changes import Changes, new_change_id
@@ -171,17 +172,18 @@ class Judge:
     ) -> None:
         """Submit a change once per `cause`, within the policy's limits.
 
-        Ending a bad trial has no budget, which would keep a bad release answering: if it fails, it
-        is tried again every minute.
+        Aborts have no budget: a bad release must not keep answering. One that failed is retried
+        every minute.
         """
         if request.approvals == 0:  # one that failed is tried again; a suggestion is made once
             cause = (*cause, len(entries))
-        acted = [e.time for e in entries if _by_policy(e, request.action)]
         if request.action is Action.ABORT:
-            failed = [e.time for e in entries if _by_policy(e, request.action) and _failed(e)]
-            ago = request.created_at - failed[-1] if failed else RETRY_ABORT
+            since = takewhile(lambda entry: not _applied(entry), reversed(entries))
+            failed = next((e.time for e in since if _by_policy(e, request.action)), None)
+            ago = request.created_at - failed if failed else RETRY_ABORT
             allowed = not timedelta() <= ago < RETRY_ABORT  # negative: the clock was set back
         else:
+            acted = [e.time for e in entries if _by_policy(e, request.action)]
             allowed = may_act(limits, acted, request.created_at)
         if allowed:
             key = (ACTOR, request.use_case, request.environment, request.action, *cause)
@@ -190,16 +192,12 @@ class Judge:
 
 def _was_tried(entries: Sequence[LedgerEntry], candidate: str, since: datetime) -> bool:
     """Say whether a release has had a role since then."""
-    applied = (
-        one.change
-        for one in entries
-        if one.time >= since and one.change.status is ChangeStatus.APPLIED
-    )
+    applied = (one.change for one in entries if one.time >= since and _applied(one))
     return any(candidate in one.to_state.releases.values() for one in applied)
 
 
-def _failed(entry: LedgerEntry) -> bool:
-    return entry.change.status is not ChangeStatus.APPLIED
+def _applied(entry: LedgerEntry) -> bool:
+    return entry.change.status is ChangeStatus.APPLIED
 
 
 def _by_policy(entry: LedgerEntry, action: Action) -> bool:
