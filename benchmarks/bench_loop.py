@@ -7,7 +7,6 @@ The mails that were not labelled judge the new release in staging and the old on
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,15 +19,13 @@ import numpy as np
 import pyarrow.parquet as pq
 from bench_report import note, say, table
 from bench_settings import SHARED_DATA
+from bench_stack import Platform, embedded_settings, eventually, running
 from sklearn.metrics import roc_auc_score
 
 from data_pipeline.versions.manifest import read_manifest
 from platform_core.storage import retrain_request_path
 from scoring import load_lineage
 from use_cases import use_case
-
-sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
-from embedded_platform import Platform, embedded_settings, eventually, running
 
 SPAM = use_case("spam")
 TRAINED_ON, UNSEEN = SHARED_DATA / "emails_enron.parquet", SHARED_DATA / "emails_lingspam.parquet"

@@ -8,9 +8,7 @@ from functools import partial
 
 from fault_drill import Drill, FaultOutcome, drill
 from fault_live import (
-    HOLD,
     STAGING,
-    WITHDRAW,
     against,
     apply,
     controllers,
@@ -30,6 +28,7 @@ from fault_traffic import CLIENTS, USE_CASE
 from platform_core.clock import SystemClock
 from platform_core.contracts.ledger import Action, ChangeStatus
 from platform_core.ledger import Ledger
+from platform_core.testing.trials import HOLD, WITHDRAW
 
 STEPS = ("taken", "requested", "verifying", "starting", "smoke test", "applied")
 """How the text of each step begins; `applied` is after the last one."""

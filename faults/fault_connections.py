@@ -47,7 +47,8 @@ async def connections(testbed: Testbed) -> FaultOutcome:
         before = process.memory_info().rss
         async with drill(testbed, "idle-and-slow-connections") as run:
             run.broken()
-            # A process of its own: this one also runs the clients and the proxies.
+            # A process of its own: this one also runs the clients and the proxies. It is given the
+            # requests, because a key that it made itself would be unknown.
             pool = ProcessPoolExecutor(1, get_context("spawn"))
             held = await asyncio.get_running_loop().run_in_executor(
                 pool, _attack, testbed.port, count, STALLED

@@ -20,6 +20,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeStatus
 from platform_core.errors import UpstreamUnavailable
 from platform_core.ledger import Ledger
+from platform_core.testing.trials import wrong_label
 from records import current_labels, read_labels
 from releases.changes.needed import assignments
 from releases.changes.requests import ChangeRequests, Requested
@@ -30,9 +31,6 @@ STAGING = Environment.STAGING
 CHANGE_SECONDS = START_SECONDS + 30
 LABEL_PAUSE = 0.2
 FINAL = (ChangeStatus.APPLIED, ChangeStatus.REFUSED, ChangeStatus.FAILED)
-HOLD = "[rollback]\nmode = 'manual'\n[promotion]\nmode = 'manual'\n"
-"""The policy under which only the fault changes what serves."""
-WITHDRAW = "[rollback]\nmode = 'auto'\nbudget_per_week = 100\n[promotion]\nmode = 'manual'\n"
 Labelling = Callable[[str, str], str]
 """Returns the label of an answer, from its release and its prediction."""
 
@@ -193,7 +191,7 @@ def against(release_id: str) -> Labelling:
     classes = use_case(USE_CASE).classes
 
     def label(release: str, predicted: str) -> str:
-        return classes[classes.index(predicted) - 1] if release == release_id else predicted
+        return wrong_label(classes, predicted) if release == release_id else predicted
 
     return label
 

@@ -40,25 +40,24 @@ async def monitor(testbed: Testbed) -> FaultOutcome:
         "DRIFT_PAGES": "false",
     }
     server = supervised(shlex.join(command), testbed.home / "monitor", settings)
-    client = Client(settings["GATEWAY_URL"], KEYS["admin"])
-    await asyncio.to_thread(server.start)
-    try:
-        measures = await asyncio.to_thread(wait_until, lambda: _reports(client), SECONDS)
-        outcome = await kills(NAME, Action.CANARY, lambda *_: server)(testbed)
-    finally:
-        await asyncio.to_thread(server.stop)
-    measured = await asyncio.to_thread(
-        subprocess.run,
-        command,
-        env=child_environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    outcome.require(measured.returncode == 0, f"the monitor fails: {measured.stderr[-300:]}")
-    reports = _reports(client)
-    client.close()
+    with Client(settings["GATEWAY_URL"], KEYS["admin"]) as client:
+        await asyncio.to_thread(server.start)
+        try:
+            measures = await asyncio.to_thread(wait_until, lambda: _reports(client), SECONDS)
+            outcome = await kills(NAME, Action.CANARY, lambda *_: server)(testbed)
+        finally:
+            await asyncio.to_thread(server.stop)
+        measured = await asyncio.to_thread(
+            subprocess.run,
+            command,
+            env=child_environment(settings),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+        outcome.require(measured.returncode == 0, f"the monitor fails: {measured.stderr[-300:]}")
+        reports = _reports(client)
     outcome.require(bool(measures), "there is no report before the first kill")
     outcome.require(any(one.rows for one in reports), "no report has a row")
     outcome.notes.append(f"{len(reports)} reports")

@@ -7,8 +7,9 @@ from typing import Any
 from bench_report import met_or_missed, table
 
 from live.callers import Caller, calling
-from live.stack import ENVIRONMENT, SPAM, WITHDRAW, LiveStack, mails
+from live.stack import ENVIRONMENT, SPAM, LiveStack, mails
 from platform_core.errors import Conflict
+from platform_core.testing.trials import WITHDRAW, wrong_label
 
 KEYS, QUICK_KEYS, PIECE = 20_000, 4_000, 100
 PERCENTS = (1, 10, 33, 50, 80)
@@ -78,7 +79,7 @@ class _Labels:
         predicted = answer["prediction"]
         if answer["release_id"] != self._wrong:
             return predicted
-        return SPAM.classes[SPAM.classes.index(predicted) - 1]
+        return wrong_label(SPAM.classes, predicted)
 
 
 def bad_canary(stack: LiveStack, quick: bool) -> bool:

@@ -47,8 +47,7 @@ def changes(stack: LiveStack, quick: bool) -> bool:
     table(f"changes under load, {CALLERS} callers", header, rows)
     failures = sum((caller.failures for caller in callers), Counter())
     answers = sum(len(caller.answers) for caller in callers)
-    failed = f"{failures.total()} failed {dict(failures) if failures else ''}".strip()
-    note(f"{answers + failures.total():,} requests, {failed}")
+    note(f"{answers + failures.total():,} requests; failed: {dict(failures) or 'none'}")
     late = max(max(each) for each in last.values())
     met = late <= PROMPT_SECONDS
     note(f"promote and rollback within {PROMPT_SECONDS:g} s, as callers see it: {late:.2f} s at "

@@ -1,6 +1,5 @@
 """An embedded stack with two releases of spam, and the changes of what it serves."""
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench_report import say
+from bench_stack import Platform, embedded_settings, eventually, running
 from prometheus_client.parser import text_string_to_metric_families
 from serving.processes import pin
 from serving.target import Target, http_target
@@ -18,10 +18,8 @@ from embedded.supervision.processes import marked
 from mlplatform_client import Client
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Conflict
+from platform_core.testing.trials import HOLD
 from use_cases import use_case
-
-sys.path.append(str(Path(__file__).parent.parent.parent / "tests" / "support"))
-from embedded_platform import Platform, embedded_settings, eventually, running
 
 SPAM = use_case("spam")
 ENVIRONMENT = Environment.PRODUCTION
@@ -29,8 +27,6 @@ KEY = "test-admin-key"
 ROWS, SEED = 500, 3
 FOLLOWS_SECONDS = 2.0
 """The gateway reads a new state within this time."""
-HOLD = "[rollback]\nmode = 'manual'\n[promotion]\nmode = 'manual'\n"
-WITHDRAW = "[rollback]\nmode = 'auto'\nbudget_per_week = 100\n[promotion]\nmode = 'manual'\n"
 
 
 @dataclass(frozen=True)
