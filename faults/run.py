@@ -18,6 +18,7 @@ from pathlib import Path
 import fault_batch
 import fault_changes
 import fault_connections
+import fault_console
 import fault_fuzz
 import fault_kills
 import fault_monitor
@@ -57,6 +58,7 @@ FAULTS: dict[str, Faulty] = {
     "release-truncated": fault_releases.truncated,
     **fault_changes.FAULTS,
     fault_monitor.NAME: fault_monitor.monitor,
+    fault_console.NAME: fault_console.sources,
     "overload": fault_overload.overload,
     "fairness-between-keys": fault_overload.fairness,
     "idle-and-slow-connections": fault_connections.connections,
@@ -68,6 +70,7 @@ FAULTS: dict[str, Faulty] = {
 # Faults that take long or resemble another one.
 NOT_QUICK = fault_changes.NOT_QUICK | {
     fault_monitor.NAME,
+    fault_console.NAME,
     "kill-predictor",
     "kill-mlflow",
     "blob-store-500",

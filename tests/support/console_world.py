@@ -18,12 +18,19 @@ from platform_core.adapters.job_runner.memory import MemoryJobRunner
 from platform_core.changes import Changes, new_change_id
 from platform_core.clock import ManualClock
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict, CriterionResult
+from platform_core.contracts.drift_report import RetrainRequest
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, ChangeRequest, ChangeStatus
 from platform_core.contracts.serving_state import Canary, ServingRole, ServingState
 from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
-from platform_core.storage import MODEL_CARD_FILE, latest_comparison_path, release_path
+from platform_core.storage import (
+    MODEL_CARD_FILE,
+    latest_comparison_path,
+    release_path,
+    retrain_request_path,
+    run_path,
+)
 from scoring import Release
 from scoring.testing import make_release
 
@@ -110,6 +117,29 @@ def build_world(folder: Path, service: str = NO_SERVICE, **settings: Any) -> Wor
     _changes(world)
     _comparison(world)
     return world
+
+
+def write_retraining(store: LocalBlobStore, request_id: str) -> None:
+    """Write a retraining request of spam whose run failed."""
+    request = RetrainRequest(
+        request_id=request_id,
+        use_case="spam",
+        environment=Environment.PRODUCTION,
+        release_id="a" * 32,
+        reason=f"drift of body_length {HOSTILE}",
+        report_id="report-1",
+        created_at=NOON - 3 * HOUR,
+        metric="PSI 6.164",
+        window_end=NOON - 4 * HOUR,
+    )
+    failure = {"step": "train", "code": "too-few-rows", "message": f"{HOSTILE} {'too few ' * 60}"}
+    for path, document in {
+        retrain_request_path(request_id): request.model_dump(mode="json"),
+        run_path("spam", request.run_id, "prepare-data", "record.json"): {"seconds": 3.5},
+        run_path("spam", request.run_id, "failure.json"): failure,
+    }.items():
+        store.write(path, json.dumps(document).encode())
+    store.write(retrain_request_path(request_id, ".failed"), b"the data are too few")
 
 
 def _gateway(

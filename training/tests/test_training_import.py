@@ -146,6 +146,16 @@ def test_a_holdout_that_the_platform_trained_on_is_noted(services, tmp_path) -> 
     assert said in card.limits
 
 
+def test_the_card_names_every_source_of_the_test_rows(services, tmp_path, holdout) -> None:
+    more = tmp_path / "more.parquet"
+    pq.write_table(rows(100, 10), more)
+    skops.dump(fitted(), tmp_path / "model.skops")
+    _, _, card = bring(services, tmp_path / "model.skops", holdout=f"{holdout} {more}")
+    assert {one.name for one in card.slices if one.kind == "source"} == set(card.data.sources)
+    (said,) = [limit for limit in card.limits if "another origin" in limit]
+    assert "come from 2 sources (holdout.parquet, more.parquet)" in said
+
+
 def test_a_pickle_is_read_only_when_it_is_trusted(services, tmp_path) -> None:
     model = fitted(RandomForestClassifier(5, random_state=0), named=False)
     for compress in (0, 3):

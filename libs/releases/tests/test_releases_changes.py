@@ -104,6 +104,17 @@ def test_each_rollback_goes_one_release_back(world):
     assert world.served() == releases[0]
 
 
+def test_a_rollback_returns_to_the_release_that_is_named(world):
+    releases = [world.release(seed) for seed in range(3)]
+    for release in releases:
+        world.promote(release)
+    assert world.apply(Action.ROLLBACK, releases[0]).to_release == releases[0] == world.served()
+    for release in (releases[2], releases[0]):
+        refused = world.apply(Action.ROLLBACK, release)
+        assert (refused.status, "promote it instead" in refused.detail) == (WAS_REFUSED, True)
+    assert world.served() == releases[0]
+
+
 def test_a_canary_begins_grows_and_becomes_stable(world):
     old, new = world.release(0), world.release(1)
     world.promote(old)

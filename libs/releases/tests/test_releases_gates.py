@@ -86,6 +86,7 @@ def test_the_champion_is_compared_on_the_same_rows(blob_store, make_release):
     assert not champion.passed
     assert champion.value < champion.limit
     assert good.id[:12] in champion.detail
+    assert "(the probability that these rows show the margin to be kept" in champion.detail
     assert all_passed(run_gates(SPAM, good, rows, 0.0, worse))
     assert all_passed(run_gates(SPAM, good, rows, 0.0, good)), (
         "as good as production is good enough"

@@ -100,6 +100,8 @@ async def test_a_search_reads_all_pages_and_a_passport_has_the_labels(
     some = client.predictions.search(use_case="spam", start=found[3].time, end=found[1].time)
     assert [one.record_id async for one in some] == ["2", "1"]
     await client.feedback(found[0].prediction_id, "ham", use_case="spam")
+    wrong = [one async for one in client.predictions.search(use_case="spam", wrong=True)]
+    assert [(one.record_id, one.prediction, one.label) for one in wrong] == [("4", "spam", "ham")]
     passport = await client.predictions.get(found[0].prediction_id)
     assert [(one.label, one.said_by) for one in passport.labels] == [("ham", "test-operator")]
     assert (passport.record.input["email_id"], passport.replay) == ("4", None)
@@ -176,6 +178,7 @@ async def test_where_there_is_nothing_yet_it_says_so(client) -> None:
         client.reports.drift("spam"),
         client.reports.quality("spam", environment="staging"),
         client.runs.list(),
+        client.retraining.list("spam"),
         client.datasets.list("spam"),
         client.batch.list(),
         client.changes.list(),

@@ -1,14 +1,21 @@
 """Pipeline runs, dataset versions, use cases and past reports."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from platform_core.contracts.drift_report import DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
-from platform_core.storage import dataset_path, drift_report_folder, release_path, run_path
+from platform_core.contracts.ledger import Action, ChangeRequest
+from platform_core.storage import (
+    dataset_path,
+    drift_report_folder,
+    release_path,
+    retrain_request_path,
+    run_path,
+)
 from use_cases import use_case, use_case_names
 
 
@@ -45,9 +52,89 @@ async def test_runs_have_their_steps_and_status(running) -> None:
     assert runs["good"]["release_id"] == "ab" * 16
     assert (runs["bad"]["failure"], runs["bad"]["release_id"]) == (failure, None)
     assert (await get(running, "/runs", use_case="iris"))["runs"] == []
+    named = await get(running, "/runs", use_case="spam", run_id="bad")
+    assert [run["run_id"] for run in named["runs"]] == ["bad"]
+    assert (await get(running, "/runs", run_id="moon"))["runs"] == []
     first = await get(running, "/runs", limit="2")
     rest = await get(running, "/runs", limit="2", cursor=first["cursor"])
     assert len(first["runs"]) + len(rest["runs"]) == 3
+
+
+MARKERS = {
+    "waits": {},
+    "runs": {".taken": ""},
+    "ends": {".taken": "", ".done": ""},
+    "fails": {".taken": "", ".failed": "too few rows"},
+    "same": {".taken": "", ".unchanged": "no new label"},
+    "asks": {".suggested": "c1"},
+    "approved": {".suggested": "c2", ".approved": ""},
+}
+FATES = {
+    "waits": ("waiting", "", None),
+    "runs": ("running", "", None),
+    "ends": ("finished", "", None),
+    "fails": ("failed", "too few rows", None),
+    "same": ("unchanged", "no new label", None),
+    "asks": ("suggested", "", "c1"),
+    "approved": ("waiting", "", "c2"),
+}
+
+
+def request_retraining(running, name: str, hour: int, **more: Any) -> None:
+    write(
+        running,
+        retrain_request_path(name),
+        request_id=name,
+        use_case="spam",
+        environment="production",
+        release_id="ab" * 16,
+        reason="drift of body_length",
+        report_id="r1",
+        created_at=f"2026-01-05T{hour:02}:00:00Z",
+        **more,
+    )
+
+
+async def test_retraining_requests_have_their_reason_and_what_came_of_them(running) -> None:
+    for hour, (name, markers) in enumerate(MARKERS.items()):
+        request_retraining(running, name, hour, approvals=1 if ".suggested" in markers else 0)
+        for suffix, text in markers.items():
+            running.store.write(retrain_request_path(name, suffix), text.encode())
+    running.store.write(retrain_request_path("broken"), b"{")
+    found = (await get(running, "/retraining", use_case="spam"))["retraining"]
+    assert [one["request"]["request_id"] for one in found] == list(reversed(MARKERS))
+    fates = {
+        one["request"]["request_id"]: (one["status"], one["detail"], one["change_id"])
+        for one in found
+    }
+    assert fates == FATES
+    assert {one["request"]["reason"] for one in found} == {"drift of body_length"}
+    (named,) = (await get(running, "/retraining", request_id="runs"))["retraining"]
+    assert named["run_id"] == "retrain-runs"
+    assert (await get(running, "/retraining", use_case="iris"))["retraining"] == []
+    first = await get(running, "/retraining", limit="4")
+    rest = await get(running, "/retraining", limit="4", cursor=first["cursor"])
+    assert len(first["retraining"]) + len(rest["retraining"]) == len(MARKERS)
+
+
+async def test_a_retraining_request_whose_change_was_rejected_says_so(running) -> None:
+    request = ChangeRequest(
+        change_id="c9",
+        created_at=datetime(2026, 1, 5, tzinfo=UTC),
+        use_case="spam",
+        environment=Environment.PRODUCTION,
+        action=Action.RETRAIN,
+        actor="policy",
+        reason="drift",
+        approvals=1,
+    )
+    changes = running.gateway.releases.changes
+    changes.submit(request)
+    changes.decide("c9", "admin", approve=False, reason="not now")
+    request_retraining(running, "no", 1, approvals=1)
+    running.store.write(retrain_request_path("no", ".suggested"), b"c9")
+    (one,) = (await get(running, "/retraining"))["retraining"]
+    assert (one["status"], one["change_id"]) == ("rejected", "c9")
 
 
 async def test_datasets_have_their_manifest_and_one_its_report(running) -> None:

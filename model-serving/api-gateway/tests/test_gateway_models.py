@@ -9,9 +9,10 @@ from api_gateway.operations.documents import DriftInfo, HealthReport, ModelInfo
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.ledger import ControllerState
 from platform_core.contracts.serving_state import Canary, ServingState, model_name
 from platform_core.errors import UpstreamUnavailable
-from platform_core.storage import drift_report_folder
+from platform_core.storage import CONTROLLER, drift_report_folder
 
 STAGING, PRODUCTION = Environment.STAGING, Environment.PRODUCTION
 
@@ -255,6 +256,22 @@ async def test_before_the_ledger_is_read_the_gateway_is_not_ready(serve, tmp_pat
     assert "has not been read" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "status", "whole"), [(5, "ok", "ok"), (60, "unavailable", "degraded")]
+)
+async def test_a_controller_without_a_sign_of_life_is_unavailable(
+    serve, seconds, status, whole
+) -> None:
+    running = await serve(served=())
+    seen = ControllerState(time=running.clock.now() - timedelta(seconds=seconds))
+    running.store.write(CONTROLLER, seen.model_dump_json().encode())
+    health = (await running.client.get("/health")).json()
+    part = health["dependencies"]["release-controller"]
+    assert (part["status"], health["status"]) == (status, whole)
+    if status != "ok":
+        assert f"its last sign is from {seen.time:%Y-%m-%d %H:%M:%S} UTC" in part["detail"]
+
+
 async def test_health_reports_every_dependency(nothing_served, v2, releases, activate) -> None:
     running = nothing_served
     activate(running.store, releases["spam"], STAGING)
@@ -268,6 +285,7 @@ async def test_health_reports_every_dependency(nothing_served, v2, releases, act
     parts = health["dependencies"]
     assert parts["blob-store"] == {"status": "ok"}
     assert parts["ray"] == {"status": "ok"}
+    assert "release-controller" not in parts  # none has ever run
     assert parts["inference-log"]["backlog_segments"] == 0
     served = {"status": "ok", "release_id": releases["spam"].id}
     assert parts["inference-service/staging/spam"] == served

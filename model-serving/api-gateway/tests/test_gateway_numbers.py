@@ -89,6 +89,13 @@ async def test_an_interval_without_its_number_is_not_passed_on(serving, v2, inte
     assert response.json()["code"] == "upstream-unavailable"
 
 
+async def test_wrong_answers_of_a_regression_cannot_be_searched(serving) -> None:
+    for wrong, status in (("true", 422), ("false", 200)):
+        query = {"use_case": "rents", "wrong": wrong}
+        response = await serving.ask("GET", "/predictions", params=query)
+        assert response.status_code == status, response.text
+
+
 async def test_the_answer_is_documented(serving) -> None:
     running = serving
     document = (await running.client.get("/openapi.json")).json()

@@ -8,6 +8,7 @@ import pytest
 from api_gateway.predictions.replay import Replays
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
+from platform_core.storage import RELEASE_FILE, release_path
 
 MAIL = {"subject": "Meeting tomorrow", "body": "Hi, can we meet?", "sender": "jane@company.com"}
 
@@ -127,6 +128,39 @@ async def test_search_finds_words_predictions_labels_releases_and_times(searchin
     assert await found(searching, environment="production") == []
 
 
+async def test_the_beginning_of_a_release_id_finds_its_predictions(
+    searching, releases, activate
+) -> None:
+    activate(searching.store, releases["spam"], Environment.STAGING)
+    release_id = releases["spam"].id
+    one = (await predict(searching))["prediction_id"]
+    await searching.logged()
+    for given in (release_id[:8], release_id[:31], release_id):
+        assert await found(searching, release_id=given) == [one]
+    similar = f"{release_id[:8]}{'0' * 24}"
+    searching.store.write(release_path("spam", similar, RELEASE_FILE), b"{}")
+    for given, said in ((release_id[:8], "several releases"), ("0" * 8, "there is no release")):
+        query = {"use_case": "spam", "release_id": given}
+        refused = await searching.ask("GET", "/predictions", params=query)
+        assert refused.status_code == 422
+        (error,) = refused.json()["errors"]
+        assert error["field"] == "release_id"
+        assert said in error["detail"]
+
+
+async def test_wrong_answers_have_another_label_than_their_prediction(searching) -> None:
+    answers = [await predict(searching) for _ in range(3)]
+    await searching.logged()
+    (answer,) = {one["prediction"] for one in answers}
+    right, wrong, _ = (one["prediction_id"] for one in answers)
+    other = next(one for one in ("ham", "spam") if one != answer)
+    for one, label in ((right, answer), (wrong, other)):
+        sent = {"use_case": "spam", "prediction_id": one, "label": label}
+        await searching.ask("POST", "/feedback", json=sent)
+    assert await found(searching, wrong="true") == [wrong]
+    assert len(await found(searching, wrong="false")) == 3
+
+
 async def test_pages_follow_each_other(searching) -> None:
     ids = [(await predict(searching))["prediction_id"] for _ in range(5)]
     await searching.logged()
@@ -176,6 +210,9 @@ async def test_search_operators_are_treated_as_words(searching, q) -> None:
         {"from": "noon"},
         {"to": "2026-01-05"},
         {"environment": "qa"},
+        {"wrong": "yes"},
+        {"release_id": "abc"},
+        {"release_id": "not-an-id"},
         {"from": "0001-01-01T00:00:00+14:00"},
         {"to": "9999-12-31T23:59:59-14:00"},
     ],

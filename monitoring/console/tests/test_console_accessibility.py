@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 from console_reports import write_reports
-from console_world import NOON
+from console_world import NOON, write_retraining
 
 PAGES = (
     "/",
@@ -25,11 +25,14 @@ PAGES = (
     "/use-cases/spam/production/change?action=promote",
     "/use-cases/spam/production/change?action=canary",
     "/use-cases/spam/production/change?action=rollback",
+    "/use-cases/spam/staging/change?action=rollback",
     "/use-cases/spam/production/change?action=abort",
     "/use-cases/spam/predictions?q=win&environment=production",
     "/use-cases/spam/try?example=spam",
     "/use-cases/churn/try",
     "/runs",
+    "/runs/spam/retrain-r1",
+    "/retraining",
     "/datasets",
     "/batch",
 )
@@ -48,6 +51,7 @@ STICKING_OUT = """width => [...document.querySelectorAll("main *, header *, foot
 def address(world) -> Callable[[str], str]:
     """Return a function that fills the ids of the world into a path."""
     write_reports(world.store, "churn", NOON)
+    write_retraining(world.store, "r1")
     first, second = (one.id for one in world.releases["spam"])
     ids = {
         "suggestion": world.suggestion,

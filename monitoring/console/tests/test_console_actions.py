@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from console_world import HOSTILE, NOON
+from console_world import HOSTILE, NOON, build_world
 
+from platform_core.contracts.comparison import Comparison
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, ChangeStatus
 from platform_core.contracts.serving_state import Canary, ServingState
+from platform_core.storage import latest_comparison_path
 
 PRODUCTION = "/use-cases/spam/production/change"
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
@@ -215,3 +217,85 @@ def test_the_page_of_a_change_follows_its_progress(open_page, world):
     world.changes.finish(ended)
     page.wait_for_selector("#progress .badge >> text=applied")
     page.wait_for_selector("#status >> text=applied", state="attached")
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory, start_gateway, start_console):
+    """Return a world in which the canary of spam was withdrawn, and the URL of its console."""
+    world = build_world(tmp_path_factory.mktemp("ended"))
+    production = Environment.PRODUCTION
+    stable = ServingState(stable=world.state("spam", production).stable)
+    world.serve(
+        "spam", production, stable, Action.ABORT, NOON - timedelta(hours=1),
+        actor="policy", reason=f"the canary is worse: quality {HOSTILE}",
+    )  # fmt: skip
+    with start_gateway(world) as gateway, start_console(gateway) as url:
+        yield world, url
+
+
+def shown_text(page: str) -> str:
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
+
+
+def test_a_rollback_offers_the_earlier_releases_and_says_what_it_does(browser, world):
+    first, second = (one.id for one in world.releases["spam"])
+    page = browser("admin").page("/use-cases/spam/staging/change?action=rollback")
+    shown = shown_text(page)
+    assert re.findall(r'<option value="([0-9a-f]{32})"', page) == [first]
+    assert f"{first[:8]} answers every request again instead of {second[:8]}" in shown
+    assert "It was stable from 2026-01-04 06:00:00 UTC until 2026-01-05 06:00:00 UTC" in shown
+    assert '<button class="danger">Roll back</button>' in page
+
+
+def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(browser):
+    one = browser("admin")
+    assert "action=rollback" not in one.page("/use-cases/spam")
+    assert "action=rollback" in one.page("/use-cases/spam?environment=staging")
+    page = one.page(f"{PRODUCTION}?action=rollback")
+    assert "there is nothing to roll back to" in page
+    assert FORM.search(page) is None
+
+
+def test_a_release_whose_trial_was_ended_says_so_where_it_is_chosen(browser, ended):
+    world, url = ended
+    second = world.releases["spam"][1].id
+    page = browser("admin", url).page(f"{PRODUCTION}?action=canary&release_id={second}")
+    shown = shown_text(page)
+    assert "Its trial ended 1 h ago by abort of policy : the canary is worse: quality" in shown
+    assert "<script>alert" not in page
+
+
+def test_a_comparison_that_has_ended_says_when_by_whom_and_why(browser, ended):
+    _, url = ended
+    shown = shown_text(browser("viewer", url).page("/use-cases/spam/comparison"))
+    assert "This canary has ended 1 h ago by abort of policy : the canary is worse" in shown
+
+
+def test_a_change_by_a_policy_shows_the_comparison_behind_it(browser, world):
+    place = latest_comparison_path("spam", Environment.PRODUCTION)
+    comparison = Comparison.model_validate_json(world.store.read(place))
+    change = world.request(Action.ABORT, NOON, evidence=comparison.model_dump(mode="json"))
+    page = browser("viewer").page(f"/changes/{change}")
+    shown = shown_text(page)
+    assert "undecided after 100 answers of the canary" in shown
+    assert "Quality: mean loss, from labels" in shown
+    assert "lower error" not in shown
+
+
+def test_a_change_names_the_release_that_was_chosen_when_it_was_applied(browser, world):
+    first, second = (one.id for one in world.releases["spam"])
+    change = world.request(
+        Action.PROMOTE,
+        NOON - timedelta(minutes=1),
+        reason="by default",
+        environment=Environment.STAGING,
+    )
+    one = browser("viewer")
+    assert "chosen when it is applied" in one.page(f"/changes/{change}")
+    before, after = ServingState(stable=first), ServingState(stable=second)
+    request = world.changes.get(change).request
+    world.changes.finish(Change.of(request, before, after))
+    assert second[:8] in shown_text(one.page(f"/changes/{change}").split("What was requested")[1])
+    (row,) = (r for r in one.page("/changes").split("<tr>") if change in r)
+    assert f"<code>{second[:8]}</code>" in row
+    assert "2026-01-05 11:59:00 UTC" in row

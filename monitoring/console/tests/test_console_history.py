@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from console_world import HOSTILE, NOON
+from console_world import HOSTILE, NOON, write_retraining
 
 from platform_core.storage import dataset_path, release_path, run_path
 
@@ -54,6 +54,35 @@ def test_a_failed_run_shows_its_step_code_and_message(answering, browser):
     assert "1 of 6" in shown
     assert "in train : out-of-memory" in shown
     assert "<script>alert" not in page
+
+
+def test_a_run_has_a_page_with_the_reason_of_its_retraining_request(answering, browser):
+    write_retraining(answering.world.store, "r1")
+    one = browser("viewer", answering.url)
+    assert 'href="/runs/spam/retrain-r1"' in one.page("/runs?use_case=spam")
+    page = one.page("/runs/spam/retrain-r1")
+    shown = text(page)
+    assert "drift of body_length" in shown
+    assert "PSI 6.164" in shown
+    assert "of the window until 2026-01-05 08:00:00 UTC , about aaaaaaaa in production" in shown
+    assert "the data are too few" in shown
+    assert shown.count("too few too few") > 20  # the whole message
+    assert "<script>alert" not in page
+    assert "no retraining request names this run" in text(one.page("/runs/spam/run-9"))
+    assert one.get("/runs/spam/moon").status_code == 404
+    assert one.get("/runs/moon/run-9").status_code == 404
+
+
+def test_retraining_requests_are_listed_with_their_reason_and_run(answering, browser):
+    write_retraining(answering.world.store, "r2")
+    one = browser("viewer", answering.url)
+    page = one.page("/retraining?use_case=spam")
+    assert "drift of body_length" in text(page)
+    assert 'href="/runs/spam/retrain-r2"' in page
+    assert "<script>alert" not in page
+    assert "Nothing has asked for retraining" in one.page("/retraining?use_case=iris")
+    (link,) = set(re.findall(r'href="(/json/[^"]+)"', page))
+    assert one.get(html.unescape(link)).json()["retraining"]
 
 
 def test_a_dataset_version_shows_counts_and_what_is_unknown(answering, browser):

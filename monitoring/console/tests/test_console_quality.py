@@ -2,12 +2,30 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from console_reports import GATE, HOSTILE_COLUMN, write_reports
-from console_world import NOON
+from console_world import HOUR, NOON, build_world
+
+from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
+from platform_core.contracts.environments import Environment
+from platform_core.contracts.quality_report import (
+    MetricQuality,
+    QualityEstimate,
+    QualityMethod,
+    QualityReport,
+    QualityVerdict,
+    SliceQuality,
+)
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.storage import drift_report_path, quality_report_path
 
 PAGE = "/use-cases/churn/quality?environment=production"
+SPAM = "/use-cases/spam/quality?environment=production"
+PRODUCTION = Environment.PRODUCTION
+SECONDS = timedelta(seconds=46)
+UNDECIDED = QualityEstimate("f1", 0.9, 0.815, 0.978, GATE, method=QualityMethod.LABELS)
 
 
 def text(page: str) -> str:
@@ -18,6 +36,132 @@ def text(page: str) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def reports(world):
     write_reports(world.store, "churn", NOON)
+
+
+def value(**given) -> MetricQuality:
+    usual = {"metric": "f1", "method": QualityMethod.LABELS, "rows": 60, "labelled": 60}
+    return MetricQuality(**{**usual, "estimate": 0.9, "low": 0.815, "high": 0.978, **given})
+
+
+def quality(release_id: str, number: int, **given) -> QualityReport:
+    """Return a report of spam, one hour before `NOON` for each `number`."""
+    end = NOON - number * HOUR
+    usual = {
+        "report_id": f"{number:032x}", "revision": 1, "use_case": "spam",
+        "environment": PRODUCTION, "release_id": release_id, "role": ServingRole.STABLE,
+        "start": end - HOUR, "end": end, "created_at": end, "mature": False, "rows": 60,
+        "labelled": 60, "calibrated_on": 0, "verdict": QualityVerdict.UNDECIDED,
+        "gates": (UNDECIDED,), "metrics": (value(),),
+    }  # fmt: skip
+    return QualityReport(**{**usual, **given})
+
+
+def slices() -> tuple[SliceQuality, ...]:
+    counts = {"all": (46, 46), "some": (7, 90), "none": (0, 30)}
+    return tuple(
+        SliceQuality(
+            kind="length", name=name, rows=rows, labelled=labelled,
+            metrics=(
+                value(method=QualityMethod.ESTIMATED, rows=rows, labelled=labelled, needed=4),
+            ),
+        )
+        for name, (labelled, rows) in counts.items()
+    )  # fmt: skip
+
+
+def drift(release_id: str) -> DriftReport:
+    names = [f"column{number}" for number in range(19)]
+    column = ColumnDrift(
+        column="column0", kind="numeric", verdict=DriftVerdict.DRIFT, rows=1000, psi=0.4,
+        drifted=True,
+    )  # fmt: skip
+    return DriftReport(
+        report_id="d" * 32, use_case="spam", environment=PRODUCTION, release_id=release_id,
+        start=NOON - HOUR, end=NOON, created_at=NOON, rows=1000, verdict=DriftVerdict.DRIFT,
+        drifted=True, harmful=None, quality=(UNDECIDED,), role=ServingRole.STABLE, score=0.4,
+        columns=(column,), class_shares={}, alarms=tuple(f"drift:{name}" for name in names),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, start_gateway, start_console):
+    """A console whose use case spam is undecided for two hours after an hour that was good, and
+    was measured again within the last minute; churn has reports of 80 hours.
+    """
+    world = build_world(tmp_path_factory.mktemp("measured"))
+    release = world.releases["spam"][0].id
+    begun = NOON - SECONDS
+    reports = [
+        quality(release, 2, verdict=QualityVerdict.OK),
+        quality(release, 1),
+        quality(release, 0, start=NOON - HOUR, end=begun, slices=slices()),
+        quality(release, 9, start=begun, end=begun + SECONDS, slices=slices()),
+    ]
+    for one in reports:
+        path = quality_report_path("spam", PRODUCTION, one.end, one.report_id)
+        world.store.write(path, one.model_dump_json().encode())
+    one = drift(release)
+    path = drift_report_path("spam", PRODUCTION, one.end, one.report_id, "json")
+    world.store.write(path, one.model_dump_json().encode())
+    write_reports(world.store, "churn", NOON, hours=80)
+    with start_gateway(world) as gateway, start_console(gateway) as url:
+        yield url
+
+
+@pytest.fixture
+def spam(browser, measured) -> str:
+    return browser("viewer", measured).page(SPAM)
+
+
+def test_a_slice_whose_answers_are_all_labelled_is_not_called_without_labels(spam):
+    shown = text(spam[spam.index('id="slices"') : spam.index('id="drift"')])
+    assert "length: all" in shown
+    assert "from labels, too few labels (46; 4 more needed) 46 46" in shown
+    assert "estimated, too few labels (7; 4 more needed) 7 90" in shown
+    assert "estimated without labels 0 30" in shown
+    assert shown.count("estimated without labels") == 1
+
+
+def test_a_short_window_is_shown_with_seconds_and_its_counts_with_what_they_count(spam):
+    shown = text(spam[: spam.index('id="quality"')])
+    assert "Window 05 Jan 11:59:14 to 12:00:00 UTC" in shown
+    assert "Window 05 Jan 11:00 to 12:00 UTC" in shown
+    assert "60 of 60 stable answers in this window, all of them are labelled; answers" in shown
+    assert "1,000 of this release in this window" in shown
+    assert "Only live answers count" in shown
+    assert "more can come" not in shown
+
+
+def test_an_undecided_verdict_has_its_reason_its_beginning_and_the_held_out_figure(spam):
+    shown = text(spam[: spam.index('id="quality"')])
+    reason = "undecided: the interval 0.815 to 0.978 contains the gate 0.850"
+    assert f"f1 0.900 [0.815, 0.978] gate 0.850, {reason}" in shown
+    tested = "test rows 0.950 [0.930, 0.960] : live is 0.050 lower, no clear difference"
+    assert tested in shown
+    assert "undecided since 2026-01-05 10:00:00 UTC (3 windows)" in shown
+    assert f"whether it is harmful is unknown : f1 is {reason}" in shown
+
+
+def test_the_serving_page_says_why_quality_is_undecided(browser, measured):
+    shown = text(browser("viewer", measured).page("/use-cases/spam"))
+    assert "undecided 60 answers in the window that ended 0 s ago" in shown
+    assert "f1 0.900 [0.815, 0.978] : the interval contains the gate 0.850" in shown
+    assert "those of drills and of Try do not count" in shown
+
+
+def test_all_alarms_of_a_statement_can_be_read(spam):
+    row = re.search(rf'<tr id="drift-{"d" * 32}">.*?</tr>', spam, re.S)
+    assert row
+    assert "<summary>and 16 more</summary>" in row[0]
+    assert "drift in column18" in text(row[0])
+    assert f'href="#drift-{"d" * 32}">drifted' in spam
+
+
+def test_the_drift_section_names_the_time_of_its_windows_and_explains_psi(spam):
+    shown = text(spam[spam.index('id="drift"') :])
+    assert "05 Jan 11:00 to 12:00 UTC. A tall cell" in shown
+    assert "06:00" not in shown
+    assert shown.index("PSI, the population stability index") < shown.index("PSI 0.400")
 
 
 def test_the_verdicts_are_those_of_the_reports(browser):
@@ -66,15 +210,35 @@ def test_a_column_that_moved_shows_both_distributions(browser):
     assert HOSTILE_COLUMN not in page
 
 
-def test_earlier_windows_are_on_a_page_of_their_own(browser):
-    one = browser("viewer")
-    earlier = re.search(r'href="(\?[^"]*)">Earlier windows', one.page(PAGE))
-    assert earlier
-    past = one.page("/use-cases/churn/quality" + earlier[1].replace("&amp;", "&"))
-    assert "no quality report in this week" in text(past)
-    assert "Show the newest" in past
-    middle = one.page(f"{PAGE}&to=2026-01-05T02:00:00Z")
+def test_every_window_is_on_one_of_the_pages_that_earlier_windows_leads_to(browser, measured):
+    one, page, starts = browser("viewer", measured), PAGE, set()
+    for name in ("Earlier windows", "Earlier windows", "The week before"):
+        shown = one.page(page)
+        starts |= set(re.findall(r"nowrap\">(\d\d Jan \d\d:\d\d)", shown))
+        link = re.search(rf'href="(\?[^"]*)">{name}</a>', shown)
+        assert link, page
+        page = "/use-cases/churn/quality" + html.unescape(link[1])
+    wanted = {(NOON - (back + 1) * HOUR).strftime("%d %b %H:%M") for back in range(80)}
+    assert wanted <= starts
+    last = one.page(page)
+    assert "no quality report of the week before 2025-12-26 14:00:00 UTC" in text(last)
+    assert "Show the newest" in last
+    assert 'aria-label="Windows"' not in last
+
+
+def test_the_windows_until_a_time_can_be_shown(browser):
+    middle = browser("viewer").page(f"{PAGE}&to=2026-01-05T02:00:00Z")
     assert "window ended 10 h ago" in text(middle)
+
+
+def test_the_distributions_fit_a_phone(open_page):
+    page = open_page(PAGE, viewport={"width": 390, "height": 900})
+    hidden = page.evaluate(
+        """() => [...document.querySelectorAll("#moved .scroll, #slices .scroll")]
+        .concat([...document.querySelectorAll("#drift .scroll:has(.strips)")])
+        .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
+    )
+    assert hidden == []
 
 
 @pytest.mark.parametrize("to", ["yesterday", "2026-13-01", "9" * 50])

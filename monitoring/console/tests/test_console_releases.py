@@ -1,10 +1,15 @@
 """The pages of a use case: what is live, what was live when, releases, comparison."""
 
 import html
+import json
 import re
 
 import pytest
-from console_world import HOSTILE
+from console_world import HOSTILE, build_world, spam_card
+
+from platform_core.contracts.comparison import ComparisonVerdict, HeldOutComparison
+from platform_core.contracts.release import GateCheck, Lineage
+from platform_core.storage import LINEAGE_FILE, MODEL_CARD_FILE, release_path
 
 
 def text(page: str) -> str:
@@ -83,9 +88,81 @@ def test_two_releases_are_compared_with_their_intervals(browser, world):
     assert f"language {HOSTILE}" in shown
 
 
-def test_a_card_that_cannot_be_read_is_unknown(browser, world):
-    from platform_core.storage import MODEL_CARD_FILE, release_path
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory, start_gateway, start_console):
+    """A console, and two releases of spam: the second was compared with the first, which had no
+    champion; they come from different dataset versions. Only the second has an interval.
+    """
+    world = build_world(tmp_path_factory.mktemp("judged"))
+    first, second = (one.id for one in world.releases["spam"])
+    detail = f"f1, compared with 0.9500 of production's {first:.12}, margin 0.01"
+    compared = HeldOutComparison(
+        metric="f1", difference=-0.0125, lower=-0.03, upper=0.005, margin=0.01, rows=640,
+        power=0.44, verdict=ComparisonVerdict.BETTER,
+    )  # fmt: skip
+    none = GateCheck(name="champion", passed=True, detail="nothing to compare with: no release")
+    gate = GateCheck(
+        name="champion", passed=True, detail=detail, value=0.9625, limit=0.94, comparison=compared
+    )
+    changes = {first: {"gates": (none,), "rows": 600}, second: {"gates": (gate,)}}
+    changes[second]["dataset_version"] = "1" * 16
+    for release, update in changes.items():
+        path = release_path("spam", release, LINEAGE_FILE)
+        lineage = Lineage.model_validate_json(world.store.read(path))
+        changed = lineage.model_copy(update=update)
+        world.store.write(path, changed.model_dump_json().encode())
+    card = spam_card(first, 0.95)
+    card["metrics"]["f1"] = {"value": 1.0, "low": None, "high": None}
+    world.store.write(release_path("spam", first, MODEL_CARD_FILE), json.dumps(card).encode())
+    with start_gateway(world) as gateway, start_console(gateway) as url:
+        yield url, first, second
 
+
+def test_a_release_has_one_number_of_rows_with_one_name(browser, judged):
+    url, first, _ = judged
+    shown = text(browser("viewer", url).page(f"/use-cases/spam/releases/{first}"))
+    assert "Dataset version 0000000000000000 4,000 rows" in shown
+    assert "Source generated 600 rows read" in shown
+    assert "Rows in the dataset version 4,000, 800 of them for testing" in shown
+
+
+def test_a_gate_that_compared_nothing_has_not_passed(browser, judged):
+    url, first, _ = judged
+    shown = text(browser("viewer", url).page(f"/use-cases/spam/releases/{first}"))
+    assert "not applicable champion" in shown
+    assert "passed champion" not in shown
+    assert "A metric has no interval if it is the same in every resample" in shown
+
+
+def test_both_kinds_of_intervals_are_named(browser, judged):
+    url, _, second = judged
+    shown = text(browser("viewer", url).page(f"/use-cases/spam/releases/{second}"))
+    assert "passed champion 0.963 limit 0.940" in shown
+    assert "95 % intervals: percentiles of bootstrap resamples" in shown
+    assert "A gate's 90 % interval comes from the standard error" in shown
+    assert "A metric has no interval" not in shown
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_comparison_on_the_same_rows_comes_before_that_on_different_ones(
+    browser, judged, swapped
+):
+    url, first, second = judged
+    this, other = (first, second) if swapped else (second, first)
+    path = f"/use-cases/spam/releases/compare?this={this}&other={other}"
+    page = browser("viewer", url).page(path)
+    shown = text(page)
+    assert f"better f1 of {second[:8]} minus that of {first[:8]} , so that above 0 is" in shown
+    assert "worse: -0.0125 [-0.0300, +0.0050] , 90 % interval, on the same 640 test rows" in shown
+    assert "with a probability of 44.0 % that the margin is kept (the power" in shown
+    assert "tested on rows of different dataset versions" in page[: page.index("<table")]
+    assert shown.index("On the same rows") < shown.index("Metrics on test rows")
+    missing = "this" if swapped else "the other"
+    assert f"not judged: no interval of {missing} release" in shown
+    assert "A metric has no interval if it is the same in every resample" in shown
+
+
+def test_a_card_that_cannot_be_read_is_unknown(browser, world):
     release = world.releases["iris"][0].id
     path = release_path("iris", release, MODEL_CARD_FILE)
     for content in (b"[]", b'{"metrics": 7, "slices": {}}', b"{"):

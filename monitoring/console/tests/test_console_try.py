@@ -6,6 +6,9 @@ import re
 import pytest
 from console_world import HOSTILE
 
+from console.pages.predicting.contributions import contributions
+from mlplatform_client.models.predictions import PredictionExplanation
+
 MAIL = {
     "field-email_id": "try-1",
     "field-subject": "Win $1000!",
@@ -33,7 +36,11 @@ def test_the_form_follows_the_schema(operator):
     total = re.search(r'<input id="field-TotalCharges"[^>]*>', page)
     assert total
     assert "required" not in total[0]
-    assert len(re.findall(r'name="field-features\.\d"', operator.page("/use-cases/iris/try"))) == 4
+    page = operator.page("/use-cases/iris/try")
+    assert len(re.findall(r'name="field-features\.\d"', page)) == 4
+    assert re.findall(r'<label for="field-features\.\d"><bdi[^>]*>(\w+)<', page) == [
+        "sepal_length", "sepal_width", "petal_length", "petal_width",
+    ]  # fmt: skip
     assert '<textarea class="long" id="field-body"' in operator.page("/use-cases/spam/try")
 
 
@@ -58,7 +65,8 @@ def test_the_answers_of_all_releases_stand_side_by_side(operator, answering):
     shown = text(sent.text)
     assert (shown.count(first), shown.count(second)) == (1, 2)
     assert "when this part is left out" in shown
-    assert len(re.findall(r">Click</bdi> <span", sent.text)) == 3
+    assert len(re.findall(r">Click</bdi> <span", sent.text)) == 2
+    assert "The same release as in production (canary), and the same answer" in shown
     assert "ms · the logged record" in shown
 
 
@@ -84,6 +92,11 @@ def test_a_wrong_field_is_named_next_to_it(operator):
 def test_a_use_case_that_serves_nowhere_says_so(operator):
     sent = operator.post("/use-cases/sentiment/try", {"field-text": "good"})
     assert "No release of this use case serves yet." in text(sent.text)
+    for page in (sent.text, operator.page("/use-cases/sentiment/try")):
+        assert "No release of sentiment serves in production or staging, so nothing" in text(page)
+    page = text(operator.page("/use-cases/iris/try"))
+    assert "No release of iris serves in production: only staging can answer." in page
+    assert "No release of" not in text(operator.page("/use-cases/spam/try"))
 
 
 def test_text_is_shown_as_text(operator):
@@ -106,3 +119,58 @@ def test_while_a_service_does_not_answer_the_reason_stands_in_its_place(browser)
     sent = browser("operator").post("/use-cases/spam/try", MAIL)
     assert sent.status_code == 200
     assert "The gateway cannot answer now" in text(sent.text)
+
+
+def test_changes_are_in_percentage_points_and_equal_words_are_told_apart(operator):
+    sent = operator.post("/use-cases/spam/try", {**MAIL, "field-body": "free money, free money"})
+    shown = text(sent.text)
+    assert "in percentage points when this part is left out" in shown
+    assert not re.search(r"\de[-+]\d", shown.partition("Answers")[2])
+    assert "body , occurrence 1 of 2" in shown
+    assert "body , occurrence 2 of 2" in shown
+
+
+def test_back_returns_to_the_answers(open_page):
+    page = open_page("/use-cases/iris/try?example=setosa")
+    page.click("text=Ask every release that serves")
+    assert page.inner_text("#answers-title") == "Answers"
+    page.click("nav[aria-label=Main] >> text=Changes")
+    assert page.inner_text("h1") == "Changes"
+    page.go_back()
+    assert page.inner_text("#answers-title") == "Answers"
+
+
+def test_only_the_answers_may_be_kept_by_the_browser(operator):
+    path = "/use-cases/spam/try"
+    assert operator.get(path).headers["cache-control"] == "no-store"
+    assert operator.post(path, MAIL).headers["cache-control"] == "private, no-cache"
+
+
+def explained(*changes: float | None, score_of: str | None = "spam") -> PredictionExplanation:
+    part = {"field": "body", "start": 0, "end": 3, "replaced_by": []}
+    return PredictionExplanation.model_validate(
+        {
+            "release_id": "ab" * 16,
+            "role": "stable",
+            "environment": "production",
+            "prediction": "spam" if score_of else 3.0,
+            "score_of": score_of,
+            "score": 0.999,
+            "rows": len(changes),
+            "degraded": False,
+            "parts": [{**part, "value": f"word-{n}", "change": c} for n, c in enumerate(changes)],
+        }
+    )
+
+
+def test_tiny_changes_are_negligible_and_have_tiny_bars():
+    found = contributions(explained(7.1e-04, -0.0002))
+    assert (found.negligible, found.scale) == (True, 0.01)
+    found = contributions(explained(7.1e-04, -0.2))
+    assert (found.negligible, found.scale, found.shown[0].value) == (False, 0.2, "word-1")
+    assert not contributions(explained(7.1e-04, score_of=None)).negligible
+
+
+def test_parts_that_are_not_shown_are_counted_by_their_reason():
+    found = contributions(explained(*[0.1] * 13, None, None))
+    assert (len(found.shown), found.less, found.fixed) == (10, 3, 2)

@@ -11,14 +11,19 @@ from platform_core.errors import (
     Unavailable,
 )
 from platform_core.ports.blob_store import BlobStore
-from platform_core.reports.retrain_requests import RetrainRequests
+from platform_core.reports.retrain_requests import (
+    DONE,
+    FAILED,
+    TAKEN,
+    UNCHANGED,
+    RetrainRequests,
+)
 from platform_core.storage import retrain_request_path
 from training import metrics
 from training.parameters import RunRequest
 from training.progress import show
 from training.retraining import RetrainSources
 
-TAKEN, DONE, FAILED, UNCHANGED = ".taken", ".done", ".failed", ".unchanged"
 RUN = ".run"
 """The run of a request, which is continued with the same parameters."""
 
@@ -56,7 +61,7 @@ class Scheduler:
     def _process(self, request: RetrainRequest) -> str:
         """Run a request to its end; return how it ended."""
         try:
-            self._start(f"retrain-{request.request_id}", self._run(request))
+            self._start(request.run_id, self._run(request))
         except DataUnchanged as error:
             self._mark(request, UNCHANGED, str(error))
             return metrics.UNCHANGED

@@ -8,7 +8,12 @@ import httpx
 
 from mlplatform_client.api.batch import BatchResource
 from mlplatform_client.api.changes import ChangesResource
-from mlplatform_client.api.history import DatasetsResource, RunsResource, UseCasesResource
+from mlplatform_client.api.history import (
+    DatasetsResource,
+    RetrainingResource,
+    RunsResource,
+    UseCasesResource,
+)
 from mlplatform_client.api.monitoring import ComparisonsResource, MetricsResource, ReportsResource
 from mlplatform_client.api.operations import OperationsResource
 from mlplatform_client.api.predicting import Predicting
@@ -77,6 +82,11 @@ class GatewayApi(Predicting[TransportT]):
     def runs(self) -> RunsResource[TransportT]:
         """Runs of the training pipeline."""
         return RunsResource(self._transport)
+
+    @cached_property
+    def retraining(self) -> RetrainingResource[TransportT]:
+        """Retraining requests."""
+        return RetrainingResource(self._transport)
 
     @cached_property
     def datasets(self) -> DatasetsResource[TransportT]:

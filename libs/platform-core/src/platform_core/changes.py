@@ -23,12 +23,14 @@ from platform_core.contracts.ledger import (
     ChangeRequest,
     ChangeStatus,
     ChangeStep,
+    ControllerState,
 )
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id
 from platform_core.errors import BlobExists, BlobNotFound, Conflict, InvalidData, NotFound
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
     CHANGES,
+    CONTROLLER,
     OPEN_CHANGES,
     change_path,
     idempotency_key_path,
@@ -161,6 +163,13 @@ class Changes:
     def open(self) -> Iterator[RecordedChange]:
         """Yield the changes that have not ended, oldest first."""
         return self.find(reversed(self.open_ids()))
+
+    def controller(self) -> ControllerState | None:
+        """Return what the release controller wrote last, `None` if it never did."""
+        try:
+            return ControllerState.model_validate_json(self._store.read(CONTROLLER))
+        except (BlobNotFound, ValidationError):
+            return None
 
     def decide(self, change_id: str, actor: str, approve: bool, reason: str) -> RecordedChange:
         """Approve or reject a suggested change, or reject one that is not being applied yet.

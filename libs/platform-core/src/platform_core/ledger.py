@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Change, ChangeStatus, LedgerEntry
+from platform_core.contracts.ledger import Action, Change, ChangeStatus, LedgerEntry
 from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.errors import BlobExists, LedgerConflict, PlatformError, ReleaseRefused
 from platform_core.hashing import sha256_json
@@ -194,9 +194,31 @@ def stable_since(entries: Sequence[LedgerEntry]) -> datetime | None:
     return None if stable is None else since
 
 
+def rollback_targets(entries: Sequence[LedgerEntry]) -> list[str]:
+    """Return the releases that a rollback can return to, from the latest; each is there once.
+
+    The first is the one that was served before the present one was first deployed. Two rollbacks
+    go two releases back; a rollback never goes forward to a release that was rolled back.
+    """
+    served: list[str] = []
+    for change in (entry.change for entry in entries):
+        release = change.to_release
+        if change.status is not ChangeStatus.APPLIED or release is None:
+            continue
+        if change.action is Action.ROLLBACK and release in served:
+            del served[_last_index(served, release) + 1 :]
+        elif not served or served[-1] != release:
+            served.append(release)
+    return [one for one in dict.fromkeys(reversed(served[:-1])) if one != served[-1]]
+
+
 def entries_until(entries: Sequence[LedgerEntry], time: datetime) -> Sequence[LedgerEntry]:
     """Return those of `entries` (oldest first) that were written by `time`."""
     return [entry for entry in entries if entry.time <= time]
+
+
+def _last_index(values: Sequence[str], value: str) -> int:
+    return len(values) - 1 - values[::-1].index(value)
 
 
 def _conflict(change: Change) -> LedgerConflict:

@@ -15,9 +15,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pyarrow as pa
 import pyarrow.compute as pc
 from annotated_types import Ge, Le, MaxLen, MinLen
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, GetJsonSchemaHandler, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails
 
 _TYPES: Mapping[Any, pa.DataType] = {str: pa.string(), float: pa.float32(), int: pa.int64()}
 _MESSAGES = {
@@ -46,9 +46,15 @@ class RecordId:
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """Marks a list of numbers: the names of its columns."""
+    """Marks a list of numbers: the names of its columns, `x-columns` in its JSON Schema."""
 
     names: tuple[str, ...]
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return the JSON Schema of the list with the names."""
+        return {**handler(schema), "x-columns": list(self.names)}
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ def assemble(
     catalog = Catalog(store, clock)
     spool = Spool(settings.spool_folder, settings.segment_limits, clock)
     log = InferenceLog(spool, store, metrics, settings.answer_unlogged)
-    health = Health(catalog, upstream, log, runner, clock)
+    releases = ReleaseAccess(store, catalog, clock)
+    health = Health(catalog, upstream, log, runner, releases.changes, clock)
     supervisor = JobSupervisor(store, runner, clock, settings.batch_max_attempts)
     jobs = BatchJobs(store, supervisor, clock)
     # A quarter of all requests in flight is always left for other use cases and environments.
@@ -55,6 +56,4 @@ def assemble(
     state_file = GatewayStateFile(gateway_id(settings.spool_folder), store, catalog, clock)
     records = RecordAccess(settings, store, log, clock)
     own = (settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor)
-    return Gateway(
-        *own, shadows, state_file, metrics, ReleaseAccess(store, catalog, clock), records
-    )
+    return Gateway(*own, shadows, state_file, metrics, releases, records)

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
+from textwrap import shorten
+from urllib.parse import quote, urlencode
 
 from console.pages.platform import ENVIRONMENTS, Platform, of_target
 from mlplatform_client.models.changes import ChangeDocument
 from mlplatform_client.models.quality import QualityEstimate, QualityInfo
 from platform_core.contracts.tasks import ERROR_METRICS
 
+LONGEST = 240
 SLOW_CHANGE = timedelta(minutes=1)
 CANDIDATE_VERDICTS = {
     "worse": ("bad", "abort", "Abort it"),
@@ -177,11 +179,11 @@ def _runs(platform: Platform) -> Iterator[AttentionItem]:
     seen: set[str] = set()
     for run in platform.runs.value or []:
         if run.use_case not in seen and run.status == "failed":
-            step = f" in {run.failure.step}: {run.failure.message:.160}" if run.failure else ""
+            step = f" in {run.failure.step}: {_cut(run.failure.message)}" if run.failure else ""
             text = f"run {run.run_id} failed{step}"
             yield AttentionItem(
                 run.updated_at, "bad", "run", text, run.use_case, "", "See the run",
-                f"/runs?use_case={run.use_case}",
+                f"/runs/{run.use_case}/{quote(run.run_id, safe='')}",
             )  # fmt: skip
         seen.add(run.use_case)
 
@@ -192,7 +194,7 @@ def _dependencies(platform: Platform) -> Iterator[AttentionItem]:
         return
     for name, part in health.dependencies.items():
         if part.get("status") == "unavailable":
-            text = f"{name} is unavailable: {part.get('detail', '')!s:.200}"
+            text = f"{name} is unavailable: {_cut(part.get('detail', ''))}"
             yield AttentionItem(
                 platform.down.get(name),
                 "bad",
@@ -203,6 +205,10 @@ def _dependencies(platform: Platform) -> Iterator[AttentionItem]:
                 "See the platform",
                 "#platform",
             )
+
+
+def _cut(message: object) -> str:
+    return shorten(str(message), LONGEST, placeholder=" …")
 
 
 def _serving(platform: Platform) -> Iterator[tuple[str, str]]:

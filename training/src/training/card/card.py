@@ -15,6 +15,8 @@ from training.card.evaluation import HIGH, LOW
 from training.results import EvaluationResult, ModelResult, TrainResult
 from use_cases import UseCase
 
+MOST_ORIGINS = 5
+
 
 def model_card(
     store: BlobStore,
@@ -125,17 +127,30 @@ def _warnings(store: BlobStore, case: UseCase, version: str) -> tuple[str, ...] 
         return None
 
 
-def _other_origin(lineage: Lineage, model: ModelResult) -> str:
+def _other_origin(data: DatasetManifest, lineage: Lineage, model: ModelResult) -> str:
+    origins = _origins(data) or [lineage.data_source]
+    names = ", ".join(origins[:MOST_ORIGINS])
+    if more := len(origins[MOST_ORIGINS:]):
+        names += f" and {more:,} more"
     if model.unseen:
         return (
             "On data of another origin, expect the figures of the sources never seen, not those of "
-            "the test rows, which come from the same sources as the training rows "
-            f"({lineage.data_source})."
+            f"the test rows, which come from the same sources as the training rows ({names})."
         )
+    several = f"{len(origins):,} sources" if len(origins) > 1 else "one source"
     return (
-        "Not measured: how good it is on data of another origin. The test rows come from one "
-        f"source ({lineage.data_source})."
+        "Not measured: how good it is on data of another origin. The rows of the dataset version "
+        f"come from {several} ({names})."
     )
+
+
+def _origins(data: DatasetManifest) -> list[str]:
+    """Return the sources of a dataset version that adds rows to another one or pools several;
+    the lineage names only the source that was read last.
+    """
+    if not data.parents and not data.pooled:
+        return []
+    return list(dict.fromkeys(one.source.partition("/")[0] for one in data.sources))
 
 
 def _limits(
@@ -147,7 +162,7 @@ def _limits(
 ) -> Iterator[str]:
     """Yield the limits of what the figures of the card show."""
     yield from _unknown(lineage)
-    yield _other_origin(lineage, model)
+    yield _other_origin(data, lineage, model)
     if data.split.method == "declared":
         yield "The test rows count as unseen because the user says so."
     elif data.split.method != "time":

@@ -8,6 +8,8 @@ from mlplatform_client.models.history import (
     DatasetPage,
     DatasetVersion,
     PipelineRun,
+    RetrainingOutcome,
+    RetrainingPage,
     RunPage,
     UseCaseDocument,
 )
@@ -22,12 +24,39 @@ class RunsResource(Resource[TransportT]):
 
     @pages
     def list(
-        self, use_case: str | None = None, *, page_size: int = PAGE_SIZE
+        self,
+        use_case: str | None = None,
+        *,
+        run_id: str | None = None,
+        page_size: int = PAGE_SIZE,
     ) -> Listing[RunPage, PipelineRun]:
-        """List runs with their steps, from the newest."""
-        wanted: dict[str, object] = {"use_case": use_case, "limit": page_size}
+        """List runs with their steps, from the newest; only one that is named."""
+        wanted: dict[str, object] = {"use_case": use_case, "run_id": run_id, "limit": page_size}
         return Listing(
             lambda cursor: get("/runs", RunPage, **wanted, cursor=cursor), lambda page: page.runs
+        )
+
+
+class RetrainingResource(Resource[TransportT]):
+    """Retraining requests."""
+
+    @pages
+    def list(
+        self,
+        use_case: str | None = None,
+        *,
+        request_id: str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Listing[RetrainingPage, RetrainingOutcome]:
+        """List requests with their reasons, from the newest; only one that is named."""
+        wanted: dict[str, object] = {
+            "use_case": use_case,
+            "request_id": request_id,
+            "limit": page_size,
+        }
+        return Listing(
+            lambda cursor: get("/retraining", RetrainingPage, **wanted, cursor=cursor),
+            lambda page: page.retraining,
         )
 
 

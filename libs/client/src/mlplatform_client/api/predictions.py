@@ -25,6 +25,7 @@ class PredictionsResource(Resource[TransportT]):
         q: str | None = None,
         prediction: str | float | None = None,
         label: str | float | None = None,
+        wrong: bool = False,
         release_id: str | None = None,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
@@ -32,8 +33,10 @@ class PredictionsResource(Resource[TransportT]):
     ) -> Listing[PredictionPage, PredictionSummary]:
         """Find predictions, from the newest to the oldest.
 
-        `q` are words that must all be in the record, `label` is the label that counts. `start` is
-        the first moment and `end` the one after the last, with time zones.
+        `q` are words that must all be in the record, `label` is the label that counts. With `wrong`
+        it is another class than the prediction; a regression has no wrong answers. `release_id`
+        may be the first 8 or more digits of one. `start` is the first moment and `end` the one
+        after the last, with time zones.
         """
         wanted: Mapping[str, object] = {
             "use_case": use_case,
@@ -41,6 +44,7 @@ class PredictionsResource(Resource[TransportT]):
             "q": q,
             "prediction": prediction,
             "label": label,
+            "wrong": True if wrong else None,
             "release_id": release_id,
             "from": start,
             "to": end,

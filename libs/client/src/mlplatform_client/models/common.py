@@ -38,6 +38,9 @@ Rejection = (
     ]
     | str
 )
+RetrainingStatus = (
+    Literal["suggested", "rejected", "waiting", "running", "finished", "failed", "unchanged"] | str
+)
 RunStatus = Literal["unfinished", "finished", "failed"] | str
 ServingRole = Literal["stable", "canary", "shadow"] | str
 MetricName = (

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from mlplatform_client.models.common import Document, RunStatus
+from mlplatform_client.models.common import Document, Environment, RetrainingStatus, RunStatus
 
 
 class RunStep(Document):
@@ -40,6 +40,47 @@ class RunPage(Document):
     """Runs from the newest; `cursor` asks for the next page."""
 
     runs: list[PipelineRun]
+    cursor: str | None
+
+
+class RetrainRequest(Document):
+    """A request for a new release. The evidence is the report with its `verdict`, and the `metric`
+    that decided it, in words. `window_end` is the end of its window. `approvals` is the number of
+    people who have to approve it.
+    """
+
+    request_id: str
+    use_case: str
+    environment: Environment
+    release_id: str
+    reason: str
+    report_id: str
+    created_at: datetime
+    verdict: str = ""
+    metric: str = ""
+    window_end: datetime | None = None
+    approvals: int = 0
+
+
+class RetrainingOutcome(Document):
+    """A retraining request with its reason, and what came of it.
+
+    A `suggested` one waits until `change_id` is approved, a `waiting` one for the scheduler;
+    `unchanged` ones were not run, because their data had not changed since the release was trained.
+    `detail` says why it failed or was not run.
+    """
+
+    request: RetrainRequest
+    status: RetrainingStatus
+    run_id: str
+    change_id: str | None
+    detail: str
+
+
+class RetrainingPage(Document):
+    """Retraining requests from the newest; `cursor` asks for the next page."""
+
+    retraining: list[RetrainingOutcome]
     cursor: str | None
 
 

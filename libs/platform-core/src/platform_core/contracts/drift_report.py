@@ -128,6 +128,11 @@ class RetrainRequest(Contract):
     approvals: Annotated[int, Field(ge=0)] = 0
 
     @property
+    def run_id(self) -> str:
+        """The pipeline run of the request."""
+        return f"retrain-{self.request_id}"
+
+    @property
     def evidence(self) -> str:
         """What the run is to name in its parameters and its lineage."""
         known = (self.verdict, self.metric, self.reason)

@@ -1,7 +1,7 @@
 """Retraining requests in the store: made once, approved where that is needed, run once.
 
 Each request is one object. The markers next to it say how far it is; the scheduler writes those
-about its run.
+about its run (from `TAKEN` on).
 """
 
 import logging
@@ -21,6 +21,8 @@ from platform_core.storage import RETRAIN_REQUESTS, retrain_request_path
 
 REQUEST = ".json"
 SUGGESTED, APPROVED = ".suggested", ".approved"
+TAKEN, DONE, FAILED, UNCHANGED = ".taken", ".done", ".failed", ".unchanged"
+"""The suffixes of the markers. The last two hold a message for people."""
 logger = logging.getLogger(__name__)
 
 

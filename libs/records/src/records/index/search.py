@@ -23,7 +23,10 @@ from records r left join labels l using (prediction_id)
 
 @dataclass(frozen=True)
 class RecordQuery:
-    """The conditions of a search. A record has all `words`, and `start <= time < end`."""
+    """The conditions of a search. A record has all `words`, and `start <= time < end`.
+
+    With `wrong` its label is another class than its prediction; it is for classes only.
+    """
 
     use_case: str
     words: str | None = None
@@ -35,6 +38,7 @@ class RecordQuery:
     limit: int = 20
     cursor: str | None = None
     environment: str | None = None
+    wrong: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ def _conditions(query: RecordQuery) -> Iterator[tuple[str, list[Any]]]:
     if query.label is not None:
         labels = [orjson.dumps(query.label).decode(), query.label]
         yield "l.label in (?, ?)", labels
+    if query.wrong:
+        yield "json_extract(l.label, '$') != r.prediction", []
     if query.release_id is not None:
         yield "r.release_id = ?", [query.release_id]
     if query.environment is not None:

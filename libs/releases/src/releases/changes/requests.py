@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pydantic import ValidationError
-
 from platform_core.changes import Changes, RecordedChange, new_change_id
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
@@ -15,17 +13,11 @@ from platform_core.contracts.ledger import (
     Change,
     ChangeRequest,
     ChangeStatus,
-    ControllerState,
 )
 from platform_core.contracts.serving_state import ServingState, entry_key
-from platform_core.errors import (
-    BlobNotFound,
-    Refused,
-    Unavailable,
-)
+from platform_core.errors import Refused, Unavailable
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
-from platform_core.storage import CONTROLLER
 from releases.catalogue.lookup import resolve_release
 from releases.changes.needed import live_gateways
 from releases.changes.states import check_percent
@@ -129,7 +121,7 @@ class ChangeRequests:
 
     def _explain_wait(self, change_id: str) -> str:
         """Return why the change has to wait; `Unavailable` when nothing will take it."""
-        state = self.controller()
+        state = self._changes.controller()
         if state is None or self._clock.now() - state.time > timedelta(seconds=self._patience):
             last = (
                 f"the last sign of it is from {state.time:%Y-%m-%d %H:%M:%S} UTC" if state else ""
@@ -142,13 +134,6 @@ class ChangeRequests:
             )
         others = ", ".join(one for one in state.applying if one != change_id)
         return f"waiting: the release controller applies {others or 'earlier changes'} first"
-
-    def controller(self) -> ControllerState | None:
-        """Return what the release controller wrote last, `None` if it never did."""
-        try:
-            return ControllerState.model_validate_json(self._store.read(CONTROLLER))
-        except (BlobNotFound, ValidationError):
-            return None
 
 
 def require_applied(change: Change) -> Change:

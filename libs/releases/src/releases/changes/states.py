@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from platform_core.contracts.ledger import Action, ChangeRequest, LedgerEntry
 from platform_core.contracts.serving_state import Canary, ServingState, Shadow, state_differences
 from platform_core.errors import Conflict, InvalidInput, Refused
-from releases.changes.history import rollback_target
+from platform_core.ledger import rollback_targets
 
 MAX_CANARY_PERCENT = 99
 NOTHING = "nothing"
@@ -33,7 +33,7 @@ def next_state(
     check_percent(request)
     _check_expected(request, present)
     if request.action is Action.ROLLBACK:
-        return _rolled_back(present, rollback_target(entries))
+        return _rolled_back(request, present, rollback_targets(entries))
     return _STATES[request.action](request, present, staged)
 
 
@@ -96,10 +96,18 @@ def _promoted(request: ChangeRequest, present: ServingState, staged: str | None)
     return _with_stable(present, release_id)
 
 
-def _rolled_back(present: ServingState, target: str | None) -> ServingState:
+def _rolled_back(
+    request: ChangeRequest, present: ServingState, targets: Sequence[str]
+) -> ServingState:
     """Return the present state if there is no earlier release: servers are repaired then."""
+    target = request.release_id or next(iter(targets), None)
     if target is None:
         return present
+    if target not in targets:
+        raise Refused(
+            f"release {target:.{SHORT_ID}} was not stable before the present one, so there is no "
+            "way back to it; promote it instead"
+        )
     shadow = present.shadow
     kept = None if shadow and shadow.release_id == target else shadow
     return ServingState(stable=target, shadow=kept)

@@ -21,6 +21,12 @@ ReleaseOption = Annotated[
         "--release", "-r", help="A release id or its first characters. Default: staging's release."
     ),
 ]
+EarlierOption = Annotated[
+    str | None,
+    typer.Option(
+        "--release", "-r", help="An earlier stable release. Default: the one before the present."
+    ),
+]
 PromotedOption = Annotated[
     str | None,
     typer.Option(
@@ -65,13 +71,15 @@ def promote(
 
 def rollback(
     use_case: UseCaseOption = DEFAULT_USE_CASE,
+    release: EarlierOption = None,
     environment: EnvironmentOption = Environment.PRODUCTION,
     reason: ReasonOption = "rolled back by hand",
     expected_state: ExpectedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Return to the stable release before the present one; a canary ends."""
-    _follow(Action.ROLLBACK, (use_case, environment), reason, expected_state, as_json)
+    """Return to the stable release before the present one, or to an earlier one; a canary ends."""
+    place = (use_case, environment)
+    _follow(Action.ROLLBACK, place, reason, expected_state, as_json, release_id=release)
 
 
 def canary(

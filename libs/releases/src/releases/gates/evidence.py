@@ -49,7 +49,12 @@ def without_evidence(check: GateCheck, gates: Gates) -> GateCheck:
 
 def difference_words(comparison: HeldOutComparison) -> str:
     """Return verdict, difference, interval and power of a comparison with another release."""
-    power = "" if comparison.power is None else f", power {comparison.power:.0%}"
+    power = ""
+    if comparison.power is not None:
+        power = (
+            f", power {comparison.power:.0%} (the probability that these rows show the margin to "
+            "be kept if there is no difference)"
+        )
     return (
         f"{comparison.verdict.value}, difference {comparison.difference:+.4f} (above 0 is worse), "
         f"90 % interval {comparison.lower:+.4f} to {comparison.upper:+.4f}{power}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.drift_report import DriftReport, RetrainRequest
 from platform_core.contracts.quality_report import QualityReport
 from platform_core.contracts.tasks import Task
 
@@ -52,6 +52,40 @@ class RunPage(BaseModel):
     """Runs from the newest; `cursor` asks for the next page."""
 
     runs: list[PipelineRun]
+    cursor: str | None
+
+
+class RetrainingStatus(StrEnum):
+    """How far a retraining request is."""
+
+    SUGGESTED = "suggested"
+    REJECTED = "rejected"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    UNCHANGED = "unchanged"
+
+
+class RetrainingOutcome(BaseModel):
+    """A retraining request with its reason, and what came of it.
+
+    A `suggested` one waits until `change_id` is approved, a `waiting` one for the scheduler;
+    `unchanged` ones were not run, because their data had not changed since the release was trained.
+    `detail` says why it failed or was not run.
+    """
+
+    request: RetrainRequest
+    status: RetrainingStatus
+    run_id: str
+    change_id: str | None
+    detail: str
+
+
+class RetrainingPage(BaseModel):
+    """Retraining requests from the newest; `cursor` asks for the next page."""
+
+    retraining: list[RetrainingOutcome]
     cursor: str | None
 
 

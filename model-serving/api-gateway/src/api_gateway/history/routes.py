@@ -1,4 +1,4 @@
-"""`/runs`, `/datasets`, `/use-cases` and `/reports`."""
+"""`/runs`, `/retraining`, `/datasets`, `/use-cases` and `/reports`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,14 @@ from starlette.requests import Request
 from api_gateway.auth.authentication import authorize
 from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
-from api_gateway.history.documents import DatasetPage, ReportPage, RunPage, UseCaseDocument
+from api_gateway.history.documents import (
+    DatasetPage,
+    ReportPage,
+    RetrainingPage,
+    RunPage,
+    UseCaseDocument,
+)
+from api_gateway.history.retraining import retraining_requests
 from api_gateway.history.runs import dataset_versions, pipeline_runs
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
@@ -66,9 +73,10 @@ class _WantedReports:
 
 
 def add_history_routes(app: FastAPI, gateway: Gateway) -> None:
-    """Add the routes about runs, datasets, use cases and past reports."""
+    """Add the routes about runs, retraining, datasets, use cases and past reports."""
     stored = StoredJson(gateway.store)
     _add_runs(app.router, gateway, stored)
+    _add_retraining(app.router, gateway, stored)
     _add_datasets(app.router, gateway, stored)
     _add_use_cases(app.router, gateway)
     _add_reports(app.router, gateway, ReportReader(gateway.store))
@@ -81,14 +89,36 @@ def _add_runs(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:
     async def runs(
         request: Request,
         use_case: UseCaseQuery = None,
+        run_id: Annotated[str | None, Query(description="one run")] = None,
         limit: LimitParameter = "20",
         cursor: CursorParameter = None,
     ) -> RunPage:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names, asked = _names(request, use_case), paging(limit, cursor)
 
-        found = await asyncio.to_thread(pipeline_runs, stored, names, asked)
+        found = await asyncio.to_thread(pipeline_runs, stored, names, run_id, asked)
         return RunPage(runs=found.items, cursor=found.cursor)
+
+
+def _add_retraining(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:
+    summary = "Retraining requests with their reasons and what came of them, from the newest"
+    described = operation(summary, AccessRole.VIEWER, [404, 422])
+
+    @router.get("/retraining", tags=["history"], **described)
+    async def retraining(
+        request: Request,
+        use_case: UseCaseQuery = None,
+        request_id: Annotated[str | None, Query(description="one request")] = None,
+        limit: LimitParameter = "20",
+        cursor: CursorParameter = None,
+    ) -> RetrainingPage:
+        await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
+        names, asked = _names(request, use_case), paging(limit, cursor)
+        changes = gateway.releases.changes
+        found = await asyncio.to_thread(
+            retraining_requests, stored, changes, names, request_id, asked
+        )
+        return RetrainingPage(retraining=found.items, cursor=found.cursor)
 
 
 def _add_datasets(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:

@@ -55,9 +55,14 @@ class _RunFiles:
         return self.files.get(run_path(self.use_case, self.run_id, *names))
 
 
-def pipeline_runs(stored: StoredJson, names: Sequence[str], asked: Paging) -> Page[PipelineRun]:
-    """Return a page of the runs of these use cases, the most recently started one first."""
-    runs = {one.key: one for name in names for one in _run_files(stored, name)}
+def pipeline_runs(
+    stored: StoredJson, names: Sequence[str], run_id: str | None, asked: Paging
+) -> Page[PipelineRun]:
+    """Return a page of the runs of these use cases, the most recently started one first; only one
+    if it is named.
+    """
+    found = (one for name in names for one in _run_files(stored, name))
+    runs = {one.key: one for one in found if run_id in {None, one.run_id}}
     chosen = page(sorted(runs, reverse=True), asked, str)
     return Page([_run(stored, runs[key]) for key in chosen.items], chosen.cursor)
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from api_gateway.routing.catalog import Catalog
@@ -14,6 +15,7 @@ from api_gateway.routing.target import (
     routed_releases,
 )
 from api_gateway.routing.upstream import ServiceClients
+from platform_core.changes import Changes
 from platform_core.clock import Clock
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import ModelNotReady, PlatformError, Unavailable
@@ -24,6 +26,9 @@ Value = TypeVar("Value")
 
 OK = "ok"
 PROBE_REQUEST_ID = "health"
+CONTROLLER = "release-controller"
+CONTROLLER_SILENT = timedelta(seconds=30)
+"""A running controller writes a sign of life every few seconds."""
 # Health needs no key: however often it is requested, the services are asked once a second.
 MAX_AGE_SECONDS = 1.0
 
@@ -59,16 +64,19 @@ class Health:
         upstream: ServiceClients,
         log: InferenceLog,
         runner: JobRunner,
+        changes: Changes,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._upstream = upstream
         self._log = log
         self._runner = runner
+        self._changes = changes
         self._clock = clock
         self._versions: dict[RoutedRelease, str] = {}
         self._services = _Cached(self._probe_services)
         self._ray = _Cached(self._probe_ray)
+        self._controller = _Cached(self._probe_controller)
         self._spool = _Cached(log.probe)
 
     async def require_ready(self) -> None:
@@ -98,8 +106,8 @@ class Health:
 
     async def report(self) -> dict[str, Any]:
         """Return the state of every dependency; `status` is `ok` or `degraded`."""
-        services, ray, _ = await asyncio.gather(
-            self._services.get(), self._ray.get(), self._spool.get()
+        services, ray, controller, _ = await asyncio.gather(
+            self._services.get(), self._ray.get(), self._controller.get(), self._spool.get()
         )
         segments, size = self._log.backlog
         parts = {
@@ -110,6 +118,7 @@ class Health:
                 "backlog_bytes": size,
             },
             "ray": _part(ray),
+            **controller,
             **dict(self._service_parts(services)),
         }
         healthy = all(part["status"] != "unavailable" for part in parts.values())
@@ -166,6 +175,20 @@ class Health:
         except PlatformError as error:
             return str(error)
         return None
+
+    async def _probe_controller(self) -> dict[str, dict[str, Any]]:
+        """Return the part of the release controller; none if no controller has ever run."""
+        try:
+            state = await asyncio.to_thread(self._changes.controller)
+        except PlatformError:
+            return {CONTROLLER: {"status": "unknown"}}  # why, the blob store's part says
+        if state is None:
+            return {}
+        silent = self._clock.now() - state.time > CONTROLLER_SILENT
+        failure = (
+            f"its last sign is from {state.time:%Y-%m-%d %H:%M:%S} UTC; changes wait until it runs"
+        )
+        return {CONTROLLER: _part(failure if silent else None)}
 
 
 class _Cached(Generic[Value]):

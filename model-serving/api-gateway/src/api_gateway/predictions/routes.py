@@ -1,6 +1,7 @@
 """`/predictions`: the passport of a prediction, and search."""
 
 import asyncio
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -20,12 +21,14 @@ from platform_core.contracts.inference_record import InferenceRecord, Purpose
 from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.release import Lineage
 from platform_core.contracts.serving_state import ServingRole
-from platform_core.errors import FieldError, InvalidRecord
+from platform_core.errors import FieldError, InvalidInput, InvalidRecord, ReleaseNotFound
 from records.index import FoundRecord, RecordQuery
-from use_cases import use_case
+from use_cases import UseCase, use_case
 
 PredictionIdPath = Annotated[str, Path(description="as returned with the prediction")]
 MAX_DIGITS = 9
+BOOLEANS = ("true", "false")
+_RELEASE_ID, _RELEASE_PREFIX = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{8,31}")
 
 
 class SearchParameters(BaseModel):
@@ -38,7 +41,16 @@ class SearchParameters(BaseModel):
     q: Annotated[str | None, Field(description="words that must all be in the record")] = None
     prediction: str | None = None
     label: Annotated[str | None, Field(description="the label that counts")] = None
-    release_id: str | None = None
+    wrong: Annotated[
+        str,
+        Field(
+            description="true: the label that counts is another class than the prediction; not "
+            "for regression, whose answers are numbers"
+        ),
+    ] = "false"
+    release_id: Annotated[
+        str | None, Field(description="a release id, or at least its first 8 digits")
+    ] = None
     start: Annotated[
         str | None, Field(alias="from", description="the first moment, with a time zone")
     ] = None
@@ -142,8 +154,9 @@ def _add_search(router: APIRouter, gateway: Gateway) -> None:
     ) -> PredictionPage:
         await gateway.admit(authorize(context_of(request), AccessRole.OPERATOR))
         name = given.use_case or gateway.settings.default_use_case
-        query = _query(find_use_case(request, name).name, given)
-        page = await gateway.records.search(query)
+        case = find_use_case(request, name)
+        release_id = await asyncio.to_thread(_release_id, gateway, case, given.release_id)
+        page = await gateway.records.search(_query(case, release_id, given))
         return PredictionPage(
             predictions=[_summary(one) for one in page.records],
             cursor=page.cursor,
@@ -151,22 +164,46 @@ def _add_search(router: APIRouter, gateway: Gateway) -> None:
         )
 
 
-def _query(use_case: str, given: SearchParameters) -> RecordQuery:
+def _release_id(gateway: Gateway, case: UseCase, given: str | None) -> str | None:
+    """Return the id of the release that `given` names: its id, or the beginning of it.
+
+    A complete id need not be that of a stored release: its records may be there without it.
+
+    Raises:
+        InvalidRecord: it is neither, or several releases begin so.
+    """
+    if given is None or _RELEASE_ID.fullmatch(given):
+        return given
+    if not _RELEASE_PREFIX.fullmatch(given):
+        detail = f"{given!r:.100} is not a release id, nor the first 8 or more of its 32 digits"
+        raise InvalidRecord(FieldError("release_id", detail))
+    try:
+        return gateway.releases.resolve(case.name, given)
+    except (InvalidInput, ReleaseNotFound) as error:
+        raise InvalidRecord(FieldError("release_id", str(error))) from error
+
+
+def _query(case: UseCase, release_id: str | None, given: SearchParameters) -> RecordQuery:
     if not given.limit.isascii() or not given.limit.isdecimal():
         raise InvalidRecord(FieldError("limit", f"{given.limit!r:.100} is not a whole number"))
     if given.environment is not None:
         choice_of("environment", given.environment, Environment)
+    wrong = choice_of("wrong", given.wrong, BOOLEANS) == "true"
+    if wrong and not case.classes:
+        detail = f"{case.name} is a regression: a number is close to its label or far from it"
+        raise InvalidRecord(FieldError("wrong", detail))
     return RecordQuery(
-        use_case,
+        case.name,
         given.q,
         given.prediction,
         given.label,
-        given.release_id,
+        release_id,
         start=time_of("from", given.start),
         end=time_of("to", given.end),
         limit=int(given.limit[:MAX_DIGITS]),
         cursor=given.cursor,
         environment=given.environment,
+        wrong=wrong,
     )
 
 

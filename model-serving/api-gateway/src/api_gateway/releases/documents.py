@@ -14,12 +14,14 @@ from platform_core.contracts.serving_state import ServingRole, ServingState
 
 class EnvironmentState(BaseModel):
     """What an environment serves of a use case after the ledger's entry `sequence`; `roles` says
-    since when each release has its role, and who gave it.
+    since when each release has its role, and who gave it. `rollback_targets` are the releases that
+    a rollback can return to, from the latest, which is the default.
     """
 
     state: ServingState
     sequence: int
     roles: dict[ServingRole, ServedRelease]
+    rollback_targets: list[str]
 
 
 class ReleaseSummary(BaseModel):

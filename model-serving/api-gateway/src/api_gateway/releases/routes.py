@@ -100,7 +100,12 @@ def _states(gateway: Gateway, name: str) -> dict[Environment, EnvironmentState]:
 def _environment_state(serving: Serving) -> EnvironmentState:
     since = ((role, served_release(entry, role)) for role, entry in serving.since.items())
     roles = {role: served for role, served in since if served is not None}
-    return EnvironmentState(state=serving.state, sequence=serving.sequence, roles=roles)
+    return EnvironmentState(
+        state=serving.state,
+        sequence=serving.sequence,
+        roles=roles,
+        rollback_targets=list(serving.rollback_targets),
+    )
 
 
 def _entries(gateway: Gateway, name: str) -> dict[Environment, list[LedgerEntry]]:

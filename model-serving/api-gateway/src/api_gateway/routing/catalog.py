@@ -24,7 +24,7 @@ from platform_core.contracts.release import Lineage, ReleaseManifest
 from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.drift_reports import latest_reports
 from platform_core.errors import BlobNotFound, PlatformError
-from platform_core.ledger import Ledger, role_entries, serving_state
+from platform_core.ledger import Ledger, role_entries, rollback_targets, serving_state
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports import ReportReader
 from platform_core.reports.quality import latest_quality
@@ -220,7 +220,8 @@ class Catalog:
         present = self._serving.get(target)
         if present is None or present.sequence <= len(entries):
             since = role_entries(entries)
-            self._serving[target] = Serving(len(entries), state, served, since)
+            targets = rollback_targets(entries)
+            self._serving[target] = Serving(len(entries), state, served, since, targets)
 
     def _document(self, path: str, kind: type[Document]) -> Document | None:
         """Return an immutable document, read once; `None` where it cannot be read."""

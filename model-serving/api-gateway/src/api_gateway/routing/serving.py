@@ -1,6 +1,6 @@
 """What one environment serves of a use case, as the gateway has read it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from platform_core.contracts.ledger import LedgerEntry
@@ -25,13 +25,14 @@ class Serving:
     """The serving state after the entry `sequence` of the ledger, 0 for an empty one.
 
     `releases` has the documents of each release of the state, by id, `since` the change that gave
-    each role its release.
+    each role its release, `rollback_targets` the releases that a rollback can return to.
     """
 
     sequence: int = 0
     state: ServingState = field(default_factory=ServingState)
     releases: Mapping[str, ReleaseDocuments] = field(default_factory=dict)
     since: Mapping[ServingRole, LedgerEntry] = field(default_factory=dict)
+    rollback_targets: Sequence[str] = ()
 
     @property
     def complete(self) -> bool:

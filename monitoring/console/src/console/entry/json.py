@@ -24,6 +24,7 @@ READABLE = (
     "predictions",
     "releases",
     "reports",
+    "retraining",
     "runs",
     "traffic",
     "use-cases",

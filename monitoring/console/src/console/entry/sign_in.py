@@ -59,6 +59,8 @@ async def sign_out(request: Request) -> Response:
     await checked_form(request, session)
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     console.cookies.clear(response)
+    # Results of "Try it" may be kept for the browser's Back button until here.
+    response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 

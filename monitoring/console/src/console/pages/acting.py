@@ -15,7 +15,7 @@ from console.pages.cards import shown_card
 from console.pages.changes import MAX_REASON
 from console.pages.platform import of_target, read_comparison
 from console.pages.releases import metric_rows
-from console.pages.serving import describe
+from console.pages.serving import describe, past_roles
 from console.web.errors import PageNotFound
 from console.web.forms import IDEMPOTENCY, field, new_key
 from console.web.problems import GatewayProblem, gateway_problem
@@ -28,12 +28,20 @@ router = APIRouter()
 PERCENT = {"canary": "10", "shadow": "100"}
 MOST = {"canary": 99, "shadow": 100}
 ACTIONS = {
-    "promote": "Make a release the stable one",
-    "canary": "Let a release answer a share of the requests",
-    "shadow": "Send a release copies of the requests",
-    "rollback": "Serve an earlier release again",
-    "abort": "End the canary and the shadow",
+    "promote": "Promote a release",
+    "canary": "Begin or change a canary",
+    "shadow": "Begin a shadow",
+    "rollback": "Roll back to an earlier release",
+    "abort": "Abort the canary and the shadow",
 }
+VERBS = {
+    "promote": "Promote",
+    "canary": "Begin the canary",
+    "shadow": "Begin the shadow",
+    "rollback": "Roll back",
+    "abort": "Abort",
+}
+"""The words on the buttons."""
 WITH_RELEASE = ("promote", "canary", "shadow", "rollback")
 UNCERTAIN = GatewayProblem(
     "It is not known whether the change was recorded",
@@ -155,6 +163,7 @@ async def _page(
         use_case,
         status=problem.status if problem else HTTPStatus.OK,
         action=wanted.action,
+        verb=VERBS[wanted.action],
         with_release=wanted.action in WITH_RELEASE,
         where=environment,
         wanted=wanted,
@@ -164,6 +173,7 @@ async def _page(
         state=state,
         choices=_choices(found, environment, wanted.action) if found else [],
         chosen=chosen,
+        past=past_roles(found.history, environment, chosen) if found and chosen else None,
         card=card,
         metrics=metric_rows(shown_card(card))[:6],
         drift=of_target(drift, use_case, environment),
@@ -179,7 +189,7 @@ def _default(found: UseCaseReleases, environment: str, action: str) -> str:
     """Return the release that an action without one would take."""
     state = found.states[environment].state
     if action == "rollback":
-        return _previous(found, environment)
+        return next(iter(found.states[environment].rollback_targets), "")
     if action == "promote" and state.canary:
         return state.canary.release_id
     if action == "canary" and state.canary:
@@ -194,19 +204,13 @@ def _default(found: UseCaseReleases, environment: str, action: str) -> str:
     return others[0] if others and environment == "staging" else ""
 
 
-def _previous(found: UseCaseReleases, environment: str) -> str:
-    """Return the release that was stable before the present one, as far as the history goes."""
-    stable = found.states[environment].state.stable
-    for entry in found.history:
-        change = entry.change
-        if change.environment == environment and change.status == "applied":
-            before = change.from_state.stable
-            if change.to_state.stable == stable and before and before != stable:
-                return before
-    return ""
-
-
 def _choices(found: UseCaseReleases, environment: str, action: str) -> list[Any]:
-    """Return the releases that an action may take: not the one that is stable already."""
-    stable = found.states[environment].state.stable if environment in found.states else None
-    return [one for one in found.releases if one.release_id != stable or action == "promote"]
+    """Return the releases that an action may take: not the one that is stable already, and for a
+    rollback only those that were stable before.
+    """
+    state = found.states.get(environment)
+    if action == "rollback":
+        known = {one.release_id: one for one in found.releases}
+        return [known[one] for one in (state.rollback_targets if state else []) if one in known]
+    stable = state.state.stable if state else None
+    return [one for one in found.releases if one.release_id != stable]

@@ -1,8 +1,10 @@
 """Changes: the list, one change with its progress, and the decision about a suggested one."""
 
 from fastapi import APIRouter
+from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from console.gateway.known import Known
 from console.pages.platform import read_comparison
 from console.web.errors import PageNotFound
 from console.web.forms import field
@@ -10,6 +12,7 @@ from console.web.problems import GatewayProblem, gateway_problem
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.errors import APIStatusError
 from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.comparisons import Comparison
 
 router = APIRouter()
 FINAL = {"applied", "refused", "failed", "rejected"}
@@ -36,6 +39,7 @@ async def changes(
         known=known,
         cases=[one.name for one in await visit.use_cases()],
         statuses=STATUSES,
+        concerned=concerned_release,
         use_case_filter=use_case,
         status_filter=status,
         first=cursor is None,
@@ -82,12 +86,36 @@ async def _page(
         known=known,
         change=one,
         change_id=change_id,
+        concerned=concerned_release(one) if one else None,
+        judged=_judged(one) if one else None,
         comparison=comparison,
         problem=problem,
         reason=reason,
         max_reason=MAX_REASON,
         open=one is not None and _may_be_decided(one),
     )
+
+
+def concerned_release(one: ChangeDocument) -> str | None:
+    """Return the release that a change is about, `None` while it is not chosen yet."""
+    request, result = one.request, one.result
+    if request.release_id or result is None:
+        return request.release_id
+    before, after = result.from_state, result.to_state
+    if request.action == "abort":
+        trial = before.canary if before.canary != after.canary else before.shadow
+    else:
+        trial = {"canary": after.canary, "shadow": after.shadow}.get(request.action)
+    return trial.release_id if trial else after.stable
+
+
+def _judged(one: ChangeDocument) -> Known[Comparison] | None:
+    """Return the comparison that made a policy request a change, `None` for other evidence."""
+    try:
+        found = Comparison.model_validate(one.request.evidence)
+    except ValidationError:
+        return None
+    return Known(found, one.request.created_at)
 
 
 def _may_be_decided(one: ChangeDocument) -> bool:

@@ -1,11 +1,18 @@
 """Which use case a page is about whose address names none."""
 
+import asyncio
+
+from console.pages.platform import SLOW, TRAFFIC_MINUTES
 from console.web.errors import PageNotFound
 from console.web.visit import Visit
 
+DRILL = "drill"
+"""The use case of `mlplatform drill`; its records are synthetic."""
+
 
 async def chosen_use_case(visit: Visit) -> str:
-    """Return the use case of the query, else the first that serves, else the first one.
+    """Return the use case of the query. Without, it is the first one with traffic in the last hour,
+    else the first that serves, else the first one; `DRILL` comes last.
 
     Raises:
         PageNotFound: there is no such use case, or none is known.
@@ -16,11 +23,17 @@ async def chosen_use_case(visit: Visit) -> str:
         if names and given not in names:
             raise PageNotFound(f"There is no use case {given!r:.80}.")
         return given
-    states = (await visit.read("states", visit.api.releases.states)).value or {}
-    serving = [
-        name for name in names if any(one.state.stable for one in states.get(name, {}).values())
-    ]
-    found = next(iter([*serving, *names]), None)
-    if found is None:
+    if not names:
         raise PageNotFound("No use case is known: the gateway does not answer.")
-    return found
+    operations = visit.api.operations
+    states, traffic = await asyncio.gather(
+        visit.read("states", visit.api.releases.states),
+        visit.read("traffic", lambda: operations.traffic(minutes=TRAFFIC_MINUTES), SLOW),
+    )
+
+    def place(name: str) -> tuple[bool, bool, bool]:
+        answers = any(one.answers for one in (traffic.value or {}).get(name, {}).values())
+        serves = any(one.state.stable for one in (states.value or {}).get(name, {}).values())
+        return name == DRILL, not answers, not serves
+
+    return min(names, key=place)

@@ -9,9 +9,12 @@ from starlette.responses import Response
 from console.attention import change_url
 from console.gateway.known import Known
 from console.pages.platform import of_target, open_changes_of, read_comparison
+from console.pages.serving import describe, trial_end
 from console.reports.evidence import criteria, is_present
+from console.web.values import parsed
 from console.web.visit import SignedIn, Visit
-from mlplatform_client.models.comparisons import DisagreementList
+from mlplatform_client.models.changes import LedgerEntry
+from mlplatform_client.models.comparisons import Comparison, DisagreementList
 
 router = APIRouter()
 ROWS = 20
@@ -40,6 +43,8 @@ async def comparison(
         _disagreements(visit, use_case, environment, cursor),
     )
     found, state = latest.value, of_target(states, use_case, environment)
+    present = is_present(found, state) if found else None
+    end = await _end(visit, found) if found and present is False else None
     waiting = [one for one in changes.value or [] if one.request.environment == environment]
     return await visit.use_case_page(
         "comparison.html",
@@ -51,13 +56,26 @@ async def comparison(
         state=state,
         latest=latest,
         comparison=found,
-        present=is_present(found, state) if found else None,
+        present=present,
+        end=end,
         criteria=criteria(found, history.value) if found else [],
         points=list(reversed(history.value.points)) if history.value else [],
         waiting=waiting,
         differing=differing,
         first=cursor is None,
         change_url=change_url,
+    )
+
+
+async def _end(visit: Visit, comparison: Comparison) -> LedgerEntry | None:
+    """Return the change that ended a trial, `None` where it is not in the newest history."""
+    described = (await describe(visit, comparison.use_case, releases=1)).value
+    return trial_end(
+        described.history if described else [],
+        comparison.environment,
+        comparison.role,
+        comparison.candidate_release,
+        parsed(comparison.started),
     )
 
 

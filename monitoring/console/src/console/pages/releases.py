@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from console.pages.cards import MeasuredValue, ShownCard, shown_card
 from console.pages.serving import describe
 from console.web.visit import SignedIn
-from mlplatform_client.models.releases import ReleaseSummary
+from mlplatform_client.models.lineage import HeldOutComparison
+from mlplatform_client.models.releases import ReleaseCard, ReleaseSummary
 from platform_core.contracts.tasks import ERROR_METRICS
 
 router = APIRouter()
@@ -30,6 +31,15 @@ class MetricRow:
     verdict: str = ""
     start: float = 0.0
     end: float = 1.0
+
+
+@dataclass(frozen=True)
+class SameRows:
+    """What the gate `champion` of the release `judged` found: both were scored on the same rows."""
+
+    judged: str
+    champion: str
+    comparison: HeldOutComparison
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ async def compare(visit: SignedIn, use_case: str, this: str = "", other: str = "
         this=one,
         other=two,
         cards=cards,
+        same_rows=same_rows(one, two) or same_rows(two, one),
         metrics=metric_rows(*cards),
         slices=slice_rows(*cards),
     )
@@ -107,6 +118,18 @@ async def release(visit: SignedIn, use_case: str, release_id: str) -> Response:
         slices=slice_rows(card),
         described=described,
     )
+
+
+def same_rows(judged: ReleaseCard | None, champion: ReleaseCard | None) -> SameRows | None:
+    """Return how a release did against a champion on the same rows, if its gate compared them."""
+    if judged is None or champion is None:
+        return None
+    for gate in judged.gates or []:
+        # The check names the champion in its text alone, by twelve digits.
+        named = f"production's {champion.release_id:.12}" in gate.detail
+        if gate.name == "champion" and gate.comparison is not None and named:
+            return SameRows(judged.release_id, champion.release_id, gate.comparison)
+    return None
 
 
 def metric_rows(this: ShownCard, other: ShownCard | None = None) -> list[MetricRow]:
@@ -153,8 +176,10 @@ def slice_rows(this: ShownCard, other: ShownCard | None = None) -> list[SliceRow
 
 
 def _verdict(name: str, one: MeasuredValue, two: MeasuredValue) -> str:
-    if one.low is None or one.high is None or two.low is None or two.high is None:
-        return "no interval"
+    if one.low is None or one.high is None:
+        return "not judged: no interval of this release"
+    if two.low is None or two.high is None:
+        return "not judged: no interval of the other release"
     if one.low <= two.high and two.low <= one.high:
         return "intervals overlap"
     higher = one.low > two.high

@@ -31,6 +31,16 @@ class Period:
     entry: LedgerEntry
 
 
+@dataclass(frozen=True)
+class PastRoles:
+    """What a release did before in an environment: its last time as the stable release, and the
+    change that ended its last trial.
+    """
+
+    stable: Period | None
+    withdrawn: LedgerEntry | None
+
+
 @router.get("/use-cases/{use_case}")
 async def serving(
     visit: SignedIn,
@@ -113,6 +123,41 @@ async def _served_at(visit: Visit, use_case: str, at: str) -> tuple[object, obje
         return await visit.api.releases.served_at(use_case, text), None
     except APIStatusError as error:
         return None, gateway_problem(error)
+
+
+def past_roles(history: Sequence[LedgerEntry], environment: str, release_id: str) -> PastRoles:
+    """Return what a release did before, as far as `history` (from the newest entry) goes."""
+    periods = (one for one in _periods(history, environment) if one.release_id == release_id)
+    return PastRoles(
+        stable=next(periods, None),
+        withdrawn=next((one for one in history if _withdraws(one, environment, release_id)), None),
+    )
+
+
+def trial_end(
+    history: Sequence[LedgerEntry], environment: str, role: str, release_id: str, since: datetime
+) -> LedgerEntry | None:
+    """Return the change that took a role (`canary` or `shadow`) from a release that had it at
+    `since`; `None` if `history` (from the newest entry) does not have it.
+    """
+    for entry in reversed(history):
+        change = entry.change
+        before, after = (getattr(one, role) for one in (change.from_state, change.to_state))
+        ends = before is not None and (after is None or after.release_id != before.release_id)
+        mine = change.environment == environment and change.status == "applied"
+        if mine and ends and before.release_id == release_id and entry.time >= since:
+            return entry
+    return None
+
+
+def _withdraws(entry: LedgerEntry, environment: str, release_id: str) -> bool:
+    """Return whether a change ended the canary or shadow of a release without promoting it."""
+    change = entry.change
+    before = {one.release_id for one in (change.from_state.canary, change.from_state.shadow) if one}
+    after = change.to_state
+    kept = {after.stable, *(one.release_id for one in (after.canary, after.shadow) if one)}
+    applied = change.environment == environment and change.status == "applied"
+    return applied and release_id in before - kept
 
 
 def _periods(history: Sequence[LedgerEntry], environment: str) -> Iterator[Period]:

@@ -4,8 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from console.charts import ShareBar, Strip, TimeScale, share_bars, strip, time_scale
-from console.reports.quality import LEAST_WINDOWS, SHOWN_WINDOWS
-from console.web.values import parsed
+from console.reports.quality import (
+    LEAST_WINDOWS,
+    REACHED,
+    SHOWN_WINDOWS,
+    Unchanged,
+    gate_words,
+    period,
+    unchanged,
+)
+from console.web.values import parsed, words
 from mlplatform_client.models.drift import ColumnDrift, DriftReport
 
 MOST_COLUMNS = 12
@@ -59,6 +67,35 @@ class DriftOverTime:
     def latest(self) -> DriftReport | None:
         """The newest report."""
         return self.reports[0] if self.reports else None
+
+    @property
+    def period(self) -> str:
+        """The time from the first to the last window that is shown, in words."""
+        starts, ends = zip(*((one.start, one.end) for one in self.reports), strict=True)
+        return period(min(starts), max(ends))
+
+    @property
+    def drifted_since(self) -> Unchanged | None:
+        """Since when the statement about drift is the one of the newest window."""
+        return unchanged(self.reports, "drifted")
+
+    @property
+    def harmful_since(self) -> Unchanged | None:
+        """Since when the statement about harm is the one of the newest window."""
+        return unchanged(self.reports, "harmful")
+
+
+def harm_unknown(report: DriftReport) -> str:
+    """Return why it is unknown whether a window is harmful."""
+    if report.release_id is None or not report.rows:
+        return "no release answered in the window"
+    if not report.quality:
+        return "the quality of the window was not measured"
+    return "; ".join(
+        f"{words(gate.metric)}{f' of {gate.slice}' if gate.slice else ''} is {said}"
+        for gate in report.quality
+        if (said := gate_words(gate)) != REACHED
+    )
 
 
 def drift_history(reports: Sequence[DriftReport]) -> DriftOverTime:

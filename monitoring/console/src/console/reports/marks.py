@@ -34,13 +34,14 @@ def change_marks(changes: Iterable[ChangeDocument]) -> Iterator[Mark]:
 
 
 def drift_alarms(reports: Iterable[DriftReport]) -> Iterator[Mark]:
-    """Yield the windows whose drift report raised an alarm."""
+    """Yield the windows whose drift report raised an alarm, with a link to all of its alarms."""
     for one in reports:
+        url = f"#drift-{one.report_id}"
         if one.harmful:
-            yield _alarm(one, "bad", "harmful", "; ".join(one.harm))
+            yield _alarm(one, "bad", "harmful", "; ".join(one.harm), url)
         elif one.drifted or one.alarms:
             kind = "drifted" if one.drifted else "warning"
-            yield _alarm(one, "warn", kind, alarms_in_words(one.alarms))
+            yield _alarm(one, "warn", kind, alarms_in_words(one.alarms), url)
 
 
 def quality_alarms(reports: Iterable[QualityReport]) -> Iterator[Mark]:
@@ -76,5 +77,7 @@ def alarm_words(alarm: str) -> str:
     return f"{words(kind)} in {name}" if name else words(kind)
 
 
-def _alarm(report: DriftReport | QualityReport, tone: str, text: str, by: str = "") -> Mark:
-    return Mark(parsed(report.end), tone, text, by=by, start=parsed(report.start))
+def _alarm(
+    report: DriftReport | QualityReport, tone: str, text: str, by: str = "", url: str = ""
+) -> Mark:
+    return Mark(parsed(report.end), tone, text, url, by, parsed(report.start))

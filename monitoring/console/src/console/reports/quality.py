@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from console.charts import Limit, Mark, Reading, TimePlot, time_plot, time_scale
 from console.web.values import number, parsed
+from mlplatform_client.models.drift import DriftReport
 from mlplatform_client.models.quality import MetricQuality, QualityEstimate, QualityReport
 from platform_core.contracts.tasks import ERROR_METRICS
 
@@ -15,10 +16,13 @@ METHODS = {
     "estimated": "estimated without labels",
     "not-enough": "not enough",
 }
-"""Where a value comes from, in words."""
+"""Where a value comes from, in words; see `source_words`."""
+REACHED = "reached"
 UNBOUNDED = frozenset({"mae", "rmse", "r2"})
 SHOWN_WINDOWS = 36
 LEAST_WINDOWS = 6
+SHORT = timedelta(minutes=5)
+"""Windows that are shorter are shown with seconds: several may begin in one minute."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,19 @@ class QualityRow:
 
     report: QualityReport
     value: MetricQuality | None
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The consecutive windows of one release in which a statement is that of the newest window.
+
+    `start` is that of the first one. With `at_least` it is the oldest that was read, so that the
+    statement may be older.
+    """
+
+    start: datetime
+    windows: int
+    at_least: bool
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,11 @@ class QualityOverTime:
     def latest(self) -> QualityReport | None:
         """The newest report of the stable release."""
         return self.rows[0].report if self.rows else None
+
+    @property
+    def since(self) -> "Unchanged | None":
+        """Since when the verdict is the one of the newest window."""
+        return unchanged([row.report for row in self.rows], "verdict")
 
     @property
     def latest_value(self) -> MetricQuality | None:
@@ -93,10 +115,58 @@ def metric_of(report: QualityReport, metric: str, slice_name: str) -> MetricQual
 
 
 def period(start: datetime, end: datetime) -> str:
-    """Return a window in words, in UTC."""
+    """Return a window in words, in UTC; a short one with seconds."""
     first, last = parsed(start), parsed(end)
-    until = f"{last:%H:%M}" if last - first <= timedelta(days=1) else f"{last:%d %b %H:%M}"
-    return f"{first:%d %b %H:%M} to {until} UTC"
+    clock = "%H:%M:%S" if last - first < SHORT else "%H:%M"
+    until = last.strftime(clock if last - first <= timedelta(days=1) else f"%d %b {clock}")
+    return f"{first.strftime(f'%d %b {clock}')} to {until} UTC"
+
+
+def unchanged(reports: Sequence[QualityReport | DriftReport], name: str) -> Unchanged | None:
+    """Return since when a field of the reports, newest first, has its present value.
+
+    A window that is missing, or of another release, ends the search.
+    """
+    run = list(reports[:1])
+    for one in reports[1:]:
+        last = run[-1]
+        follows = parsed(one.end) >= parsed(last.start) and one.release_id == last.release_id
+        if not follows or getattr(one, name) != getattr(last, name):
+            break
+        run.append(one)
+    if not run:
+        return None
+    return Unchanged(min(parsed(one.start) for one in run), len(run), len(run) == len(reports))
+
+
+def source_words(value: MetricQuality) -> str:
+    """Return where a value comes from, and how many labels are missing."""
+    if value.method != "estimated" or not value.labelled:
+        return METHODS.get(value.method, value.method)
+    # With a label for every row nothing is estimated: there are too few rows.
+    source = "from labels" if value.labelled == value.rows else "estimated"
+    return f"{source}, too few labels ({value.labelled:,}; {value.needed:,} more needed)"
+
+
+def label_words(report: QualityReport) -> str:
+    """Return whether the labels of a window are complete."""
+    if report.labelled == report.rows:
+        later = "" if report.mature else "; answers logged late and corrected labels still count"
+        return f"all of them are labelled{later}"
+    return "no more labels are expected" if report.mature else "more labels can come"
+
+
+def gate_words(gate: QualityEstimate) -> str:
+    """Return how an estimate compares with its gate, with the reason if that is undecided."""
+    if gate.low is None or gate.high is None:
+        return "undecided: there are too few labels for a value"
+    error = gate.metric in ERROR_METRICS
+    if (gate.high <= gate.limit) if error else (gate.low >= gate.limit):
+        return REACHED
+    if (gate.low > gate.limit) if error else (gate.high < gate.limit):
+        return "missed"
+    ends = f"{number(gate.low)} to {number(gate.high)}"
+    return f"undecided: the interval {ends} contains the gate {number(gate.limit)}"
 
 
 def in_words(report: QualityReport, value: MetricQuality | None) -> str:
@@ -107,8 +177,7 @@ def in_words(report: QualityReport, value: MetricQuality | None) -> str:
         return f"{where}: not enough{needed}"
     interval = f" [{number(value.low)}, {number(value.high)}]" if value.low is not None else ""
     labels = f"{value.labelled:,} of {value.rows:,} labelled"
-    method = METHODS.get(value.method, value.method)
-    return f"{where}: {number(value.estimate)}{interval}, {method}, {labels}"
+    return f"{where}: {number(value.estimate)}{interval}, {source_words(value)}, {labels}"
 
 
 def _metric_names(reports: Sequence[QualityReport]) -> list[str]:

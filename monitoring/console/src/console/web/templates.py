@@ -4,6 +4,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from console.reports.evidence import CRITERIA
 from console.reports.marks import alarms_in_words
 from console.web import values
 from console.web.static_files import StaticContent
@@ -21,6 +22,7 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.globals["static"] = static.url
+        self._environment.globals["criterion_titles"] = CRITERIA
         self._environment.filters.update(
             age=values.age,
             iso=values.iso,

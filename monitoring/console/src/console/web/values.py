@@ -13,7 +13,8 @@ TONES: Mapping[str, str] = {
     "undecided": "quiet", "insufficient-data": "quiet", "not-enough": "quiet", "no-report": "quiet",
     # changes and runs
     "applied": "good", "finished": "good", "suggested": "info", "requested": "info",
-    "unfinished": "info", "rejected": "quiet", "refused": "warn", "failed": "bad",
+    "unfinished": "info", "running": "info", "waiting": "info", "unchanged": "quiet",
+    "rejected": "quiet", "refused": "warn", "failed": "bad",
     # roles and dependencies
     "stable": "good", "canary": "info", "shadow": "quiet",
     "degraded": "warn", "unavailable": "bad", "no-release": "quiet",

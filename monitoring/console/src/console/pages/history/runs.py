@@ -1,13 +1,20 @@
-"""Pipeline runs with their steps."""
+"""Pipeline runs with their steps, and the requests to retrain."""
+
+import asyncio
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from console.web.visit import SignedIn
+from console.gateway.known import Known
+from console.web.errors import PageNotFound
+from console.web.visit import SignedIn, Visit
+from mlplatform_client.models.history import RetrainingOutcome
 
 router = APIRouter()
 STEPS = ("prepare-data", "features", "train", "evaluate", "release", "stage")
 """The steps of the pipeline in their order."""
+RETRAINING = "retrain-"
+"""How the id of a run begins that a retraining request started; the id of the request follows."""
 PAGE_SIZE = 20
 
 
@@ -27,3 +34,63 @@ async def runs(visit: SignedIn, use_case: str = "", cursor: str | None = None) -
         steps=STEPS,
         names=[one.name for one in await visit.use_cases()],
     )
+
+
+@router.get("/runs/{use_case}/{run_id}")
+async def run(visit: SignedIn, use_case: str, run_id: str) -> Response:
+    """Show one run, and why it was started if a retraining request did so.
+
+    Raises:
+        PageNotFound: there is none.
+    """
+    pages = visit.api.runs.list(use_case, run_id=run_id)
+    known, reason = await asyncio.gather(
+        visit.read(f"run {use_case} {run_id}", pages.page), _reason(visit, use_case, run_id)
+    )
+    found = known.value.runs if known.value else []
+    if known.value and not found:
+        raise PageNotFound(f"There is no run {run_id!r:.80} of {use_case}.")
+    return await visit.page(
+        "run.html",
+        f"Run {run_id}",
+        use_case=use_case,
+        live=True,
+        known=known,
+        run=found[0] if found else None,
+        name=use_case,
+        run_id=run_id,
+        reason=reason,
+        steps=STEPS,
+    )
+
+
+@router.get("/retraining")
+async def retraining(visit: SignedIn, use_case: str = "", cursor: str | None = None) -> Response:
+    """Show retraining requests from the newest: why each was made, and what came of it."""
+    pages = visit.api.retraining.list(use_case or None, page_size=PAGE_SIZE)
+    known = await visit.read(f"retraining {use_case} {cursor}", lambda: pages.page(cursor))
+    return await visit.page(
+        "retraining.html",
+        "Retraining requests",
+        use_case=use_case,
+        live=cursor is None,
+        known=known,
+        chosen=use_case,
+        cursor=cursor,
+        names=[one.name for one in await visit.use_cases()],
+    )
+
+
+async def _reason(
+    visit: Visit, use_case: str, run_id: str
+) -> Known[RetrainingOutcome | None] | None:
+    """Return the request that started a run, `None` for a run that a person started."""
+    if not run_id.startswith(RETRAINING):
+        return None
+    request_id = run_id.removeprefix(RETRAINING)
+
+    async def read() -> RetrainingOutcome | None:
+        pages = visit.api.retraining.list(use_case, request_id=request_id)
+        return next(iter((await pages.page()).retraining), None)
+
+    return await visit.read(f"retraining request {use_case} {request_id}", read)

@@ -1,5 +1,6 @@
 """Logged predictions: search, and the passport of one with its labels and a replay."""
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -15,13 +16,21 @@ from console.web.forms import field
 from console.web.problems import GatewayProblem, gateway_problem
 from console.web.values import utc_time
 from console.web.visit import SignedIn, Visit
-from mlplatform_client.errors import APIStatusError, BadRequestError, InvalidFieldsError
+from mlplatform_client.errors import (
+    APIStatusError,
+    BadRequestError,
+    GoneError,
+    InvalidFieldsError,
+    NotFoundError,
+)
 from mlplatform_client.models.feedback import FeedbackResponse
 from mlplatform_client.models.history import UseCaseDocument
 from mlplatform_client.models.predictions import PredictionPage, PredictionPassport
+from mlplatform_client.models.releases import ReleaseCard
 
 router = APIRouter()
-FILTERS = ("environment", "q", "prediction", "label", "release_id", "from", "to")
+FILTERS = ("environment", "q", "prediction", "label", "wrong", "release_id", "from", "to")
+PREDICTION_ID = re.compile("[0-9a-f]{32}")
 PAGE_SIZE = 25
 REPLAY_SECONDS = 30.0
 OUTCOMES = ("accepted", "pending", "unchanged", "replaced")
@@ -39,13 +48,15 @@ async def any_use_case(visit: SignedIn) -> Response:
 
 @router.get("/use-cases/{use_case}/predictions")
 async def search(visit: SignedIn, use_case: str) -> Response:
-    """Show the predictions that meet the filters of the query."""
+    """Show the predictions that meet the filters of the query; the id of one leads to its page."""
     visit.needs("operator")
     given = {name: visit.request.query_params.get(name, "").strip() for name in FILTERS}
     wanted = {name: value for name, value in given.items() if value}
     for name in ("from", "to"):
         if name in wanted:
             wanted[name] = utc_time(wanted[name])
+    if await _is_prediction(visit, given["q"]):
+        return RedirectResponse(f"/predictions/{given['q']}", HTTPStatus.SEE_OTHER)
     cursor = visit.request.query_params.get("cursor")
     problem: GatewayProblem | None = None
     try:
@@ -54,7 +65,7 @@ async def search(visit: SignedIn, use_case: str) -> Response:
         found, problem = Known(None, None), gateway_problem(error)
     return await visit.use_case_page(
         "predictions.html",
-        "Predictions",
+        f"Predictions of {use_case}",
         use_case,
         status=problem.status if problem else HTTPStatus.OK,
         found=found,
@@ -96,10 +107,21 @@ async def label(visit: SignedIn, prediction_id: str) -> Response:
     return RedirectResponse(f"{url}#labels", HTTPStatus.SEE_OTHER)
 
 
+async def _is_prediction(visit: Visit, given: str) -> bool:
+    """Return whether a search term is the id of a prediction, an erased one too."""
+    if not PREDICTION_ID.fullmatch(given):
+        return False
+    try:
+        found = await visit.read(f"prediction {given}", lambda: visit.api.predictions.get(given))
+    except NotFoundError as error:
+        return isinstance(error, GoneError)
+    return found.value is not None
+
+
 async def _found(
     visit: Visit, use_case: str, wanted: dict[str, str], cursor: str | None
 ) -> Known[PredictionPage]:
-    filters: dict[str, Any] = dict(wanted)
+    filters: dict[str, Any] = {**wanted, "wrong": wanted.get("wrong") == "true"}
     period = {"start": filters.pop("from", None), "end": filters.pop("to", None)}
     pages = visit.api.predictions.search(
         use_case=use_case, page_size=PAGE_SIZE, **filters, **period
@@ -140,12 +162,14 @@ async def _passport(
     found = await visit.read(name, lambda: api.predictions.get(prediction_id, replay=replay))
     one = found.value
     case = await _case(visit, one.record.use_case) if one else None
+    card = await _card(visit, one) if one else None
     values: dict[str, Any] = {
         "found": found,
         "one": one,
         "prediction_id": prediction_id,
         "answers": _answers(one) if one else [],
-        "names": await _feature_names(visit, one) if one else [],
+        "names": _feature_names(one, card) if one else [],
+        "decision": card.decision if card else None,
         "case": case,
         "outcome": outcome,
         "problem": problem,
@@ -169,18 +193,27 @@ def _answers(one: PredictionPassport) -> list[tuple[str, Any]]:
     return found
 
 
-async def _feature_names(visit: Visit, one: PredictionPassport) -> Sequence[str]:
-    """Return the names of the logged features, none where the release does not give them."""
+async def _card(visit: Visit, one: PredictionPassport) -> ReleaseCard | None:
+    """Return the card of the release that answered, `None` where it cannot be read."""
     record = one.record
+    name = f"release {record.use_case} {record.release_id}"
     try:
         card = await visit.read(
-            f"release {record.use_case} {record.release_id}",
-            lambda: visit.api.releases.get(record.use_case, record.release_id),
+            name, lambda: visit.api.releases.get(record.use_case, record.release_id)
         )
     except APIStatusError:
-        return []
-    names = card.value.features if card.value else None
-    return names if names and len(names) == len(record.features) else []
+        return None
+    return card.value
+
+
+def _feature_names(one: PredictionPassport, card: ReleaseCard | None) -> Sequence[str]:
+    """Return the names of the logged features, none where the release does not give them.
+
+    A card names the texts that the model saw before the numbers; texts are not logged as features.
+    """
+    names = (card.features if card else None) or []
+    texts = len(names) - len(one.record.features)
+    return names[texts:] if texts >= 0 else []
 
 
 async def _case(visit: Visit, name: str) -> UseCaseDocument | None:

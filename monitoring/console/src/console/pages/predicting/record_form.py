@@ -99,9 +99,10 @@ def _inputs(case: UseCaseDocument) -> Iterator[RecordInput]:
         if "const" in inner:
             continue
         if inner.get("type") == "array":
-            for place in range(int(inner.get("minItems", 1))):
+            count = int(inner.get("minItems", 1))
+            names = inner.get("x-columns", [f"{key} {place + 1}" for place in range(count)])
+            for place, label in enumerate(names):
                 path = f"{key}.{place}"
-                label = f"{key} {place + 1}"
                 yield _input(path, label, inner.get("items", {}), key in required, False)
         else:
             one = _input(key, key, inner, key in required, nullable)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console.pages.choice import chosen_use_case
 from console.pages.platform import ENVIRONMENTS
+from console.pages.predicting.contributions import Contributions, contributions
 from console.pages.predicting.record_form import (
     RecordInput,
     example_values,
@@ -25,27 +26,37 @@ from console.web.problems import GatewayProblem, gateway_problem
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.errors import AuthenticationError, InvalidFieldsError, MlplatformError
 from mlplatform_client.models.history import UseCaseDocument
-from mlplatform_client.models.predictions import ExplainedPart, Prediction, PredictionExplanation
+from mlplatform_client.models.predictions import Prediction, PredictionExplanation
 
 router = APIRouter()
 T = TypeVar("T")
 ROLES = ("stable", "canary", "shadow")
-SHOWN_PARTS = 10
+FROM_HISTORY = {"Cache-Control": "private, no-cache"}
+"""Headers of the answer to a form: a browser cannot go back to one with `no-store`."""
+Target = tuple[str, str]
+"""An environment, and the role of a release in it."""
 
 
 @dataclass(frozen=True)
 class TriedAnswer:
-    """What one release says about the record, or why it does not."""
+    """What one release says about the record, or why it does not.
+
+    `same_as` is an earlier target whose release is the same one and gave the same answer; what
+    moved it is shown there.
+    """
 
     environment: str
     role: str
     prediction: Prediction | None
     problem: GatewayProblem | None
+    same_as: Target | None
     explanation: PredictionExplanation | None
     not_explained: GatewayProblem | None
-    parts: Sequence[ExplainedPart]
-    """Those that moved the answer most."""
-    largest: float
+
+    @property
+    def moved(self) -> Contributions | None:
+        """What moved the answer, `None` where that is unknown."""
+        return contributions(self.explanation) if self.explanation else None
 
 
 @router.get("/try")
@@ -69,7 +80,8 @@ async def form(visit: SignedIn, use_case: str, example: str = "") -> Response:
     case = await _case(visit, use_case)
     given = case.examples.get(example)
     values = example_values(given) if isinstance(given, dict) else {}
-    return await _page(visit, case, record_inputs(case, values), [], None, "")
+    targets = await _targets(visit, use_case)
+    return await _page(visit, case, record_inputs(case, values), targets)
 
 
 @router.post("/use-cases/{use_case}/try")
@@ -84,18 +96,25 @@ async def answer(visit: SignedIn, use_case: str) -> Response:
         found = await _ask(visit, use_case, record, targets)
     except InvalidFieldsError as error:
         inputs = with_problems(inputs, error.errors)
-        return await _page(visit, case, inputs, [], gateway_problem(error), "")
-    return await _page(visit, case, inputs, found, None, _command(use_case, record))
+        page = await _page(visit, case, inputs, targets, problem=gateway_problem(error))
+    else:
+        command = _command(use_case, record)
+        page = await _page(visit, case, inputs, targets, answers=found, command=command)
+    page.headers.update(FROM_HISTORY)
+    return page
 
 
 async def _page(
     visit: Visit,
     case: UseCaseDocument,
     inputs: Sequence[RecordInput],
-    answers: Sequence[TriedAnswer],
-    problem: GatewayProblem | None,
-    command: str,
+    targets: Sequence[Target],
+    *,
+    answers: Sequence[TriedAnswer] = (),
+    problem: GatewayProblem | None = None,
+    command: str = "",
 ) -> Response:
+    serving = {environment for environment, _ in targets}
     given = {str(one.prediction.prediction) for one in answers if one.prediction}
     return await visit.use_case_page(
         "try.html",
@@ -103,6 +122,8 @@ async def _page(
         case.name,
         status=problem.status if problem else HTTPStatus.OK,
         inputs=inputs,
+        serving=[one.value for one in ENVIRONMENTS if one in serving],
+        idle=[one.value for one in ENVIRONMENTS if one not in serving],
         answers=answers,
         differ=len(given) > 1,
         problem=problem,
@@ -118,12 +139,12 @@ async def _case(visit: Visit, name: str) -> UseCaseDocument:
     return cases[name]
 
 
-async def _targets(visit: Visit, use_case: str) -> list[tuple[str, str]]:
+async def _targets(visit: Visit, use_case: str) -> list[Target]:
     """Return environments and roles that have a release; stable ones where that is unknown."""
     states = (await visit.read("states", visit.api.releases.states)).value
     if states is None:
         return [(one.value, "stable") for one in ENVIRONMENTS]
-    found: list[tuple[str, str]] = []
+    found: list[Target] = []
     for environment in ENVIRONMENTS:
         one = states.get(use_case, {}).get(environment.value)
         present = [role for role in ROLES if one is not None and getattr(one.state, role)]
@@ -132,10 +153,10 @@ async def _targets(visit: Visit, use_case: str) -> list[tuple[str, str]]:
 
 
 async def _ask(
-    visit: Visit, use_case: str, record: dict[str, Any], targets: Sequence[tuple[str, str]]
+    visit: Visit, use_case: str, record: dict[str, Any], targets: Sequence[Target]
 ) -> list[TriedAnswer]:
     """Return what the releases say. They explain it afterwards, so that the latency of the answers
-    does not count that.
+    does not count that; a release that gave the same answer before does not explain it again.
 
     Raises:
         InvalidFieldsError: the record is not valid.
@@ -143,20 +164,33 @@ async def _ask(
     api = visit.api
     to = [{"use_case": use_case, "environment": where, "role": role} for where, role in targets]
     answers = await asyncio.gather(*(_or_problem(api.predict(record, **one)) for one in to))
-    moved = await asyncio.gather(*(_or_problem(api.explain(record, **one)) for one in to))
-    return [_tried(*found) for found in zip(targets, answers, moved, strict=True)]
+    same = _same_as(targets, [prediction for prediction, _ in answers])
+    moved = await asyncio.gather(
+        *(
+            _or_problem(api.explain(record, **one))
+            for one, earlier in zip(to, same, strict=True)
+            if earlier is None
+        )
+    )
+    left = iter(moved)
+    return [
+        TriedAnswer(*target, *answer, earlier, *(next(left) if earlier is None else (None, None)))
+        for target, answer, earlier in zip(targets, answers, same, strict=True)
+    ]
 
 
-def _tried(
-    target: tuple[str, str],
-    answer: tuple[Prediction | None, GatewayProblem | None],
-    moved: tuple[PredictionExplanation | None, GatewayProblem | None],
-) -> TriedAnswer:
-    explanation, _ = moved
-    parts = [one for one in (explanation.parts if explanation else []) if one.change is not None]
-    parts.sort(key=lambda one: abs(one.change or 0), reverse=True)
-    largest = abs(parts[0].change or 0) if parts else 0.0
-    return TriedAnswer(*target, *answer, *moved, parts[:SHOWN_PARTS], largest)
+def _same_as(
+    targets: Sequence[Target], predictions: Sequence[Prediction | None]
+) -> list[Target | None]:
+    """Return for each target the first one whose release is the same and gave the same answer."""
+    first: dict[tuple[str, str | float, bool], Target] = {}
+    found: list[Target | None] = []
+    for target, one in zip(targets, predictions, strict=True):
+        known = None
+        if one is not None:
+            known = first.setdefault((one.release_id, one.prediction, one.degraded), target)
+        found.append(None if known == target else known)
+    return found
 
 
 async def _or_problem(call: Awaitable[T]) -> tuple[T | None, GatewayProblem | None]:
