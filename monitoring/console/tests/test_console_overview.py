@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from console_world import HOSTILE, NOON, build_world
 from console.attention import attention
 from console.gateway.known import Known
 from console.pages.platform import Platform
+from mlplatform_client.models.history import PipelineRun
 from mlplatform_client.models.operations import TrafficInfo
 from mlplatform_client.models.quality import QualityInfo
 from mlplatform_client.models.releases import EnvironmentState
@@ -154,3 +156,25 @@ def test_harm_that_goes_on_has_the_age_of_its_first_window(
         shown = text(browser("viewer", url).page("/"))
     (age,) = re.findall(r"f1 is 0.7, below 0.85 .*?(\d+ \S+) ago", shown)
     assert age == "1 h"
+
+
+def failed(code: str, message: str) -> Known[list[PipelineRun]]:
+    run = {
+        "use_case": "spam", "run_id": "retrain-1", "status": "failed", "started_at": NOON,
+        "updated_at": NOON, "steps": [], "release_id": None,
+        "failure": {"step": "train", "code": code, "message": message},
+    }  # fmt: skip
+    return Known([PipelineRun.model_validate(run)], NOON)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "tone", "says"),
+    [
+        ("out-of-memory", "too large", "bad", "run retrain-1 failed in train: too large"),
+        ("data-unchanged", "no new label", "warn", "nothing new to train on: no new label"),
+        ("other", "word " * 200, "bad", f"run retrain-1 failed in train: {'word ' * 46}word …"),
+    ],
+)
+def test_a_failed_run_leads_to_its_page(code, message, tone, says):
+    (found,) = attention(replace(platform({}), runs=failed(code, message)), NOON)
+    assert (found.tone, found.text, found.url) == (tone, says, "/runs/spam/retrain-1")

@@ -8,8 +8,10 @@ from urllib.parse import quote, urlencode
 
 from console.pages.platform import ENVIRONMENTS, Platform, of_target
 from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.history import PipelineRun
 from mlplatform_client.models.quality import QualityEstimate, QualityInfo
 from platform_core.contracts.tasks import ERROR_METRICS
+from platform_core.errors import DataUnchanged
 
 LONGEST = 240
 SLOW_CHANGE = timedelta(minutes=1)
@@ -179,13 +181,19 @@ def _runs(platform: Platform) -> Iterator[AttentionItem]:
     seen: set[str] = set()
     for run in platform.runs.value or []:
         if run.use_case not in seen and run.status == "failed":
-            step = f" in {run.failure.step}: {_cut(run.failure.message)}" if run.failure else ""
-            text = f"run {run.run_id} failed{step}"
-            yield AttentionItem(
-                run.updated_at, "bad", "run", text, run.use_case, "", "See the run",
-                f"/runs/{run.use_case}/{quote(run.run_id, safe='')}",
-            )  # fmt: skip
+            yield _run(run)
         seen.add(run.use_case)
+
+
+def _run(run: PipelineRun) -> AttentionItem:
+    failure, tone = run.failure, "bad"
+    text = f"run {run.run_id} failed"
+    if failure is not None and failure.code == DataUnchanged.code:
+        tone, text = "warn", f"nothing new to train on: {_cut(failure.message)}"
+    elif failure is not None:
+        text = f"{text} in {failure.step}: {_cut(failure.message)}"
+    url = f"/runs/{run.use_case}/{quote(run.run_id, safe='')}"
+    return AttentionItem(run.updated_at, tone, "run", text, run.use_case, "", "See the run", url)
 
 
 def _dependencies(platform: Platform) -> Iterator[AttentionItem]:
