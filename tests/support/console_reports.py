@@ -28,15 +28,23 @@ HOSTILE_COLUMN = "<b>sender</b>"
 
 
 def write_reports(
-    store: BlobStore, use_case: str, now: datetime, hours: int = 24, harmful: Container[int] = (1,)
+    store: BlobStore,
+    use_case: str,
+    now: datetime,
+    hours: int = 24,
+    harmful: Container[int] = (1,),
+    release_id: str | None = None,
 ) -> None:
     """Write the reports of the last `hours` windows; the newest ends at `now`.
 
-    `harmful` are windows that are harmful if they are drifted, counted back from the newest.
+    `harmful` are windows that are harmful if they are drifted, counted back from the newest. All
+    are about `release_id`, by default about two releases in turn.
     """
     for back in range(hours):
         end = now - back * HOUR
         drift = _drift(use_case, end, back, back in harmful)
+        if release_id is not None:
+            drift = drift.model_copy(update={"release_id": release_id})
         store.write(
             drift_report_path(use_case, PRODUCTION, end, drift.report_id, "json"),
             drift.model_dump_json().encode(),

@@ -280,6 +280,7 @@ def test_a_change_by_a_policy_shows_the_comparison_behind_it(browser, world):
     assert "undecided after 100 answers of the canary" in shown
     assert "Quality: mean loss, from labels" in shown
     assert "lower error" not in shown
+    assert "100 of the canary, 900 of stable" in shown
 
 
 def test_a_change_names_the_release_that_was_chosen_when_it_was_applied(browser, world):

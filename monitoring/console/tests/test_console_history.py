@@ -66,6 +66,7 @@ def test_a_run_has_a_page_with_the_reason_of_its_retraining_request(answering, b
     assert "PSI 6.164" in shown
     assert "of the window until 2026-01-05 08:00:00 UTC , about aaaaaaaa in production" in shown
     assert "the data are too few" in shown
+    assert "&amp;to=2026-01-05T08%3A00%3A00%2B00%3A00" in page
     assert shown.count("too few too few") > 20  # the whole message
     assert "<script>alert" not in page
     assert "no retraining request names this run" in text(one.page("/runs/spam/run-9"))

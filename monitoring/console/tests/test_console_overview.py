@@ -151,11 +151,23 @@ def test_harm_that_goes_on_has_the_age_of_its_first_window(
     tmp_path, browser, start_gateway, start_console
 ):
     world = build_world(tmp_path)
-    write_reports(world.store, "spam", NOON, harmful=(0, 1))
+    stable = world.releases["spam"][0].id
+    write_reports(world.store, "spam", NOON, harmful=(0, 1), release_id=stable)
     with start_gateway(world) as gateway_url, start_console(gateway_url) as url:
         shown = text(browser("viewer", url).page("/"))
     (age,) = re.findall(r"f1 is 0.7, below 0.85 .*?(\d+ \S+) ago", shown)
     assert age == "1 h"
+
+
+def test_harm_by_a_release_that_was_replaced_needs_nobody(
+    tmp_path, browser, start_gateway, start_console
+):
+    world = build_world(tmp_path)
+    write_reports(world.store, "spam", NOON, harmful=(0, 1), release_id="f" * 32)
+    with start_gateway(world) as gateway_url, start_console(gateway_url) as url:
+        shown = text(browser("viewer", url).page("/"))
+    assert "f1 is 0.7, below 0.85" not in shown
+    assert "about ffffffff, which is not stable now" in shown
 
 
 def failed(code: str, message: str) -> Known[list[PipelineRun]]:

@@ -118,6 +118,15 @@ def judged(tmp_path_factory, start_gateway, start_console):
         yield url, first, second
 
 
+def test_what_is_promoted_shows_its_comparison_on_the_same_rows(browser, judged):
+    url, first, second = judged
+    path = f"/use-cases/spam/production/change?action=canary&release_id={second}"
+    shown = text(browser("admin", url).page(path))
+    assert f"is 0.0125 better than that of {first[:8]}" in shown
+    assert "tested on rows of another dataset version" in shown
+    assert "passed champion 0.963 limit 0.940" in shown
+
+
 def test_a_release_has_one_number_of_rows_with_one_name(browser, judged):
     url, first, _ = judged
     shown = text(browser("viewer", url).page(f"/use-cases/spam/releases/{first}"))
@@ -152,8 +161,9 @@ def test_a_comparison_on_the_same_rows_comes_before_that_on_different_ones(
     path = f"/use-cases/spam/releases/compare?this={this}&other={other}"
     page = browser("viewer", url).page(path)
     shown = text(page)
-    assert f"better f1 of {second[:8]} minus that of {first[:8]} , so that above 0 is" in shown
-    assert "worse: -0.0125 [-0.0300, +0.0050] , 90 % interval, on the same 640 test rows" in shown
+    assert f"{second[:8]} is better On the same 640 test rows, f1 of {second[:8]} is" in shown
+    assert f"is 0.0125 better than that of {first[:8]} . 90 % interval: 0.0300 better to" in shown
+    assert "to 0.0050 worse . The gate allows" in shown
     assert "with a probability of 44.0 % that the margin is kept (the power" in shown
     assert "tested on rows of different dataset versions" in page[: page.index("<table")]
     assert shown.index("On the same rows") < shown.index("Metrics on test rows")

@@ -8,8 +8,10 @@ from urllib.parse import quote, urlencode
 
 from console.pages.platform import ENVIRONMENTS, Platform, of_target
 from mlplatform_client.models.changes import ChangeDocument
+from mlplatform_client.models.drift import DriftInfo
 from mlplatform_client.models.history import PipelineRun
 from mlplatform_client.models.quality import QualityEstimate, QualityInfo
+from mlplatform_client.models.releases import EnvironmentState
 from platform_core.contracts.tasks import ERROR_METRICS
 from platform_core.errors import DataUnchanged
 
@@ -91,17 +93,25 @@ def _reports(platform: Platform) -> Iterator[AttentionItem]:
         quality = of_target(platform.quality, use_case, environment)
         url = f"/use-cases/{use_case}/quality?environment={environment}"
         place = (use_case, environment, "Look at the report", url)
-        if drift is not None and drift.harmful:
+        state = platform.state(use_case, environment)
+        if drift is not None and drift.harmful and not _replaced(drift, state):
             text = "; ".join(drift.harm or []) or "the answers are harmful"
             since = platform.alarms.get(("harm", use_case, environment)) or drift.end
             yield AttentionItem(since, "bad", "harm", text, *place)
-        if quality is not None and quality.status == "below-gate":
+        if quality is not None and quality.status == "below-gate" and not _replaced(quality, state):
             missed = [_gate(g) for g in quality.gates or [] if _missed(g)]
             text = f"below its gate: {', '.join(missed) or 'a metric'}"
             since = platform.alarms.get(("quality", use_case, environment)) or quality.end
             yield AttentionItem(since, "bad", "quality", text, *place)
         if quality is not None and quality.status in {"no-report", "not-enough"}:
             yield from _unknown_quality(platform, use_case, environment, quality)
+
+
+def _replaced(report: DriftInfo | QualityInfo, state: EnvironmentState | None) -> bool:
+    """Return whether a report is about a release that is not the stable one any more."""
+    if report.release_id is None or state is None:
+        return False
+    return report.release_id != state.state.stable
 
 
 def _gate(gate: QualityEstimate) -> str:

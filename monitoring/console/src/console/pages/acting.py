@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
+from console.gateway.known import Known
 from console.pages.cards import shown_card
 from console.pages.changes import MAX_REASON
 from console.pages.platform import of_target, read_comparison
-from console.pages.releases import metric_rows
+from console.pages.releases import metric_rows, same_rows
 from console.pages.serving import describe, past_roles
 from console.web.errors import PageNotFound
 from console.web.forms import IDEMPOTENCY, field, new_key
@@ -22,7 +23,7 @@ from console.web.problems import GatewayProblem, gateway_problem
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.errors import APIConnectionError, APIStatusError
 from mlplatform_client.models.changes import RequestedChange, UseCaseReleases
-from mlplatform_client.models.releases import ServingState
+from mlplatform_client.models.releases import ReleaseCard, ServingState
 
 router = APIRouter()
 PERCENT = {"canary": "10", "shadow": "100"}
@@ -150,13 +151,14 @@ async def _page(
     chosen = wanted.release_id or (_default(found, environment, wanted.action) if found else "")
     compared = None
     stable = state.state.stable if state else None
+    serving = None
     if chosen and wanted.action in WITH_RELEASE:
         other = stable if stable and stable != chosen else None
-        compared = await visit.read(
-            f"release {use_case} {chosen} {other}",
-            lambda: visit.api.releases.get(use_case, chosen, compare=other),
+        compared, serving = await asyncio.gather(
+            _release(visit, use_case, chosen, other), _release(visit, use_case, other)
         )
     card = compared.value if compared else None
+    stable_card = serving.value if serving else None
     return await visit.use_case_page(
         "confirm.html",
         ACTIONS[wanted.action],
@@ -175,6 +177,7 @@ async def _page(
         chosen=chosen,
         past=past_roles(found.history, environment, chosen) if found and chosen else None,
         card=card,
+        same_rows=same_rows(card, stable_card) or same_rows(stable_card, card),
         metrics=metric_rows(shown_card(card))[:6],
         drift=of_target(drift, use_case, environment),
         quality=of_target(quality, use_case, environment),
@@ -182,6 +185,18 @@ async def _page(
         percent=wanted.percent,
         most=MOST.get(wanted.action),
         max_reason=MAX_REASON,
+    )
+
+
+async def _release(
+    visit: Visit, use_case: str, release_id: str | None, compare: str | None = None
+) -> Known[ReleaseCard] | None:
+    """Return what is known about a release, compared with another one; `None` without a release."""
+    if release_id is None:
+        return None
+    return await visit.read(
+        f"release {use_case} {release_id} {compare}",
+        lambda: visit.api.releases.get(use_case, release_id, compare=compare),
     )
 
 

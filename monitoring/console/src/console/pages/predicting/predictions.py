@@ -30,7 +30,7 @@ from mlplatform_client.models.releases import ReleaseCard
 
 router = APIRouter()
 FILTERS = ("environment", "q", "prediction", "label", "wrong", "release_id", "from", "to")
-PREDICTION_ID = re.compile("[0-9a-f]{32}")
+PREDICTION_ID, PART_OF_ID = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{6,32}")
 PAGE_SIZE = 25
 REPLAY_SECONDS = 30.0
 OUTCOMES = ("accepted", "pending", "unchanged", "replaced")
@@ -69,6 +69,7 @@ async def search(visit: SignedIn, use_case: str) -> Response:
         use_case,
         status=problem.status if problem else HTTPStatus.OK,
         found=found,
+        part_of_id=PART_OF_ID.fullmatch(given["q"]) is not None,
         given=given,
         cursor=cursor,
         query=urlencode({"use_case": use_case, **wanted}),
