@@ -19,6 +19,7 @@ from kubernetes_api.server import ApiServer
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.settings import ServingSettings
+from platform_core.testing.processes import wait_until
 from releases.deployers.kserve.connect import api_client
 from releases.deployers.kserve.desired import (
     OWNER,
@@ -36,17 +37,18 @@ WEBHOOK = "inferenceservice.serving.kserve.io"
 
 
 class Server:
-    """Creates objects in a namespace of its own."""
+    """Creates objects in a namespace of its own; `controller` may write their status."""
 
-    def __init__(self, client, namespace, has_kserve=True):
+    def __init__(self, client, namespace, controller, has_kserve=True):
         self.client, self.namespace, self.has_kserve = client, namespace, has_kserve
+        self.controller = controller
 
-    def call(self, method, path, body=None):
-        return self.client.call_api(
+    def call(self, method, path, body=None, content="application/json", client=None):
+        return (client or self.client).call_api(
             path,
             method,
             path_params={"namespace": self.namespace},
-            header_params={"Content-Type": "application/json", "Accept": "application/json"},
+            header_params={"Content-Type": content, "Accept": "application/json"},
             body=body,
             response_type="object",
             auth_settings=["BearerToken"],
@@ -59,6 +61,16 @@ class Server:
         value["metadata"] |= content.pop("metadata", {}) | {"name": name}
         path = f"{prefix}/namespaces/{{namespace}}/{kind.lower()}s"
         return self.call("POST", path, value)
+
+    def accepts(self, kind, name, **content):
+        """Return whether an object of the core API would be created, by a dry run."""
+        value = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **content}
+        path = f"/api/v1/namespaces/{{namespace}}/{kind.lower()}s?dryRun=All"
+        try:
+            self.call("POST", path, value)
+        except ApiException:
+            return False
+        return True
 
     def refusal(self, *arguments, **content):
         """Return the code and the message of a refused creation."""
@@ -125,6 +137,18 @@ class ApiServerRules:
         code, message = server.refusal("policy/v1", "PodDisruptionBudget", "rules", spec=spec)
         assert (code, "cannot be both set" in message) == (422, True)
 
+    def test_no_more_replicas_are_available_than_ready(self, server):
+        labels = {"app": "rules"}
+        spec = {"selector": {"matchLabels": labels}, "replicas": 1}
+        spec["template"] = {"metadata": {"labels": labels}, **pod(**SAFE)}
+        server.create("apps/v1", "Deployment", "rules", spec=spec)
+        path = "/apis/apps/v1/namespaces/{namespace}/deployments/rules/status"
+        status = {"replicas": 1, "availableReplicas": 1}
+        with pytest.raises(ApiException, match="cannot be greater than readyReplicas") as caught:
+            merge = "application/merge-patch+json"
+            server.call("PATCH", path, {"status": status}, merge, server.controller)
+        assert caught.value.status == 422
+
     def test_pod_security_names_what_is_missing(self, server):
         code, message = server.refusal("v1", "Pod", "unsafe", **pod())
         assert code == 403
@@ -135,7 +159,10 @@ class ApiServerRules:
     def test_a_quota_limits_the_pods_of_a_namespace(self, server):
         hard = {"limits.memory": "128Mi"}
         server.create("v1", "ResourceQuota", "memory", spec={"hard": hard})
-        code, message = server.refusal("v1", "Pod", "large", **pod("256Mi", **SAFE))
+        large = pod("256Mi", **SAFE)
+        # A real server's admission sees a new quota a moment later.
+        assert wait_until(lambda: not server.accepts("Pod", "large", **large), 10)
+        code, message = server.refusal("v1", "Pod", "large", **large)
         assert (code, "exceeded quota: memory" in message) == (403, True)
         server.create("v1", "Pod", "small", **pod(**SAFE))
 
@@ -145,7 +172,8 @@ class TestFakeApiServer(ApiServerRules):
     def server(self, tmp_path):
         api = ApiServer(pod_security={"rules": "restricted"})
         api.start()
-        yield Server(api_client(api.kubeconfig(tmp_path, "developer")), "rules")
+        client = api_client(api.kubeconfig(tmp_path, "developer"))
+        yield Server(client, "rules", api_client(api.kubeconfig(tmp_path, "controller")))
         api.stop()
 
 
@@ -158,7 +186,8 @@ class TestRealApiServer(ApiServerRules):
         CoreV1Api(client).create_namespace({"metadata": {"name": name, "labels": RESTRICTED}})
         hooks = AdmissionregistrationV1Api(client).list_validating_webhook_configuration()
         try:
-            yield Server(client, name, WEBHOOK in {hook.metadata.name for hook in hooks.items})
+            has_kserve = WEBHOOK in {hook.metadata.name for hook in hooks.items}
+            yield Server(client, name, client, has_kserve)
         finally:
             CoreV1Api(client).delete_namespace(name)
 

@@ -108,6 +108,13 @@ class Admission:
                     )
 
 
+def check_deployment_status(new: Object) -> None:
+    """Refuse a status of a Deployment that the API server would not store."""
+    status = new.get("status") or {}
+    if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
+        raise _invalid(new, "status.availableReplicas: cannot be greater than readyReplicas")
+
+
 def is_multi_model(predictor: Object) -> bool:
     """Say whether KServe takes a predictor for a multi-model server and adds its agent."""
     if predictor.get("containers"):

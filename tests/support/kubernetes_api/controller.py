@@ -241,6 +241,7 @@ class KServeController:
             "observedGeneration": generation,
             "replicas": self.replicas,
             "updatedReplicas": 0 if failure else self.replicas,
+            "readyReplicas": available,
             "availableReplicas": available,
             "conditions": [refused | {"message": failure}] if failure else [],
         }

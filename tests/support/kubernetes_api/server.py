@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from kubernetes_api.admission import Admission
+from kubernetes_api.admission import Admission, check_deployment_status
 from kubernetes_api.store import Object, ObjectStore, StatusError
 
 ROUTE = re.compile(
@@ -83,6 +83,7 @@ class ApiServer:
             group = version.rpartition("/")[0]
             name = f"{resource}.{group}" if group else resource
             self.stores[resource] = ObjectStore(name, kind, version, admission.of(resource))
+        self.stores["deployments"].check_status = check_deployment_status
 
     @property
     def store(self) -> ObjectStore:

@@ -44,13 +44,15 @@ class WatchEvent:
 class ObjectStore:
     """The objects of one resource by namespace and name; every change gets the next version.
 
-    `admit` checks and completes what is stored: old and new object → object.
+    `admit` checks and completes what is stored: old and new object → object. `check_status` checks
+    an object whose status has changed.
     """
 
     resource: str
     kind: str
     api_version: str
     admit: Callable[[Object | None, Object], Object] = lambda _, new: new
+    check_status: Callable[[Object], None] = lambda _: None
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
     events: list[WatchEvent] = field(default_factory=list)
     version: int = 100
@@ -196,6 +198,8 @@ class ObjectStore:
             return deepcopy(live)  # without a change there is no new version
         if _content(live, "status") != _content(new, "status"):
             new = self.admit(live, new)
+        if live.get("status") != new.get("status"):
+            self.check_status(new)
         if "deletionTimestamp" in live["metadata"] and not new["metadata"].get("finalizers"):
             return self._remove(live)
         if live.get("spec") != new.get("spec"):
