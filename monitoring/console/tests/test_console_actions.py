@@ -223,12 +223,13 @@ def test_the_page_of_a_change_follows_its_progress(open_page, world):
 def ended(tmp_path_factory, start_gateway, start_console):
     """Return a world in which the canary of spam was withdrawn, and the URL of its console."""
     world = build_world(tmp_path_factory.mktemp("ended"))
-    production = Environment.PRODUCTION
-    stable = ServingState(stable=world.state("spam", production).stable)
-    world.serve(
-        "spam", production, stable, Action.ABORT, NOON - timedelta(hours=1),
-        actor="policy", reason=f"the canary is worse: quality {HOSTILE}",
-    )  # fmt: skip
+    production, at = Environment.PRODUCTION, NOON - timedelta(hours=1)
+    before = world.state("spam", production)
+    after = ServingState(stable=before.stable)
+    why = {"actor": "policy", "reason": f"the canary is worse: quality {HOSTILE}"}
+    change = world.request(Action.ABORT, at, **why)
+    world.changes.finish(Change.of(world.changes.get(change).request, before, after))
+    world.serve("spam", production, after, Action.ABORT, at, change_id=change, **why)
     with start_gateway(world) as gateway, start_console(gateway) as url:
         yield world, url
 

@@ -18,7 +18,7 @@ import orjson
 from platform_core.contracts.label import PredictionLabel
 from platform_core.errors import ConfigurationError, UpstreamUnavailable
 
-VERSION = 2
+VERSION = 3
 INDEX_ROWS = 1000
 """The most ids of one look-up."""
 BUSY_SECONDS = 5.0
@@ -44,6 +44,8 @@ create table if not exists records (
 create index if not exists by_time on records (use_case, time, prediction_id);
 create index if not exists by_path on records (path);
 create index if not exists by_record on records (use_case, record_id);
+create index if not exists of_shadows on records (
+    use_case, environment, release_id, time, prediction_id) where role = 'shadow';
 create table if not exists labels (
     prediction_id text primary key, use_case text, label text, known_at text, received_at text)
     without rowid;

@@ -134,22 +134,6 @@ def past_roles(history: Sequence[LedgerEntry], environment: str, release_id: str
     )
 
 
-def trial_end(
-    history: Sequence[LedgerEntry], environment: str, role: str, release_id: str, since: datetime
-) -> LedgerEntry | None:
-    """Return the change that took a role (`canary` or `shadow`) from a release that had it at
-    `since`; `None` if `history` (from the newest entry) does not have it.
-    """
-    for entry in reversed(history):
-        change = entry.change
-        before, after = (getattr(one, role) for one in (change.from_state, change.to_state))
-        ends = before is not None and (after is None or after.release_id != before.release_id)
-        mine = change.environment == environment and change.status == "applied"
-        if mine and ends and before.release_id == release_id and entry.time >= since:
-            return entry
-    return None
-
-
 def _withdraws(entry: LedgerEntry, environment: str, release_id: str) -> bool:
     """Return whether a change ended the canary or shadow of a release without promoting it."""
     change = entry.change
