@@ -205,6 +205,16 @@ async def test_the_states_of_all_use_cases_are_shown(running, releases, set_stat
     assert found["churn"]["staging"]["state"]["stable"] is None
 
 
+async def test_the_releases_that_a_rollback_can_return_to_are_named(running, set_state) -> None:
+    ids = [f"{number:032x}" for number in range(30)]
+    for release_id in ids:
+        set_state(running.store, "churn", Environment.STAGING, ServingState(stable=release_id))
+    await running.gateway.catalog.refresh()
+    shown = (await running.ask("GET", "/releases", "viewer")).json()["churn"]
+    assert shown["staging"]["rollback_targets"] == ids[-2:8:-1]
+    assert shown["production"]["rollback_targets"] == []
+
+
 async def test_a_use_case_shows_its_releases_and_a_page_of_its_history(running, releases) -> None:
     shown = (await running.ask("GET", "/releases/spam", "viewer", params={"limit": "1"})).json()
     (release,) = shown["releases"]

@@ -27,6 +27,8 @@ from use_cases import use_case_names
 UseCasePath = Annotated[str, Path(description="an installed use case")]
 ReleasePath = Annotated[str, Path(description="a release id, or its first digits")]
 AtTime = dict[Environment, ServedRelease | None]
+ROLLBACK_TARGETS = 20
+"""So many of the releases that a rollback can return to are named."""
 
 
 def add_release_routes(app: FastAPI, gateway: Gateway) -> None:
@@ -104,7 +106,7 @@ def _environment_state(serving: Serving) -> EnvironmentState:
         state=serving.state,
         sequence=serving.sequence,
         roles=roles,
-        rollback_targets=list(serving.rollback_targets),
+        rollback_targets=list(serving.rollback_targets[:ROLLBACK_TARGETS]),
     )
 
 
