@@ -45,7 +45,8 @@ class SearchParameters(BaseModel):
         str,
         Field(
             description="true: the label that counts is another class than the prediction; not "
-            "for regression, whose answers are numbers"
+            "for regression, whose answers are numbers",
+            json_schema_extra={"enum": [*BOOLEANS]},
         ),
     ] = "false"
     release_id: Annotated[
