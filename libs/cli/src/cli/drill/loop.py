@@ -11,7 +11,7 @@ from platform_core.changes import Changes
 from platform_core.clock import Clock
 from platform_core.contracts import prediction_ids
 from platform_core.contracts.comparison import Comparison, ComparisonVerdict
-from platform_core.contracts.drift_report import DriftReport
+from platform_core.contracts.drift_report import RETRAIN_RUN, DriftReport
 from platform_core.contracts.drill_report import DrillReport, LinkResult
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus
@@ -20,6 +20,7 @@ from platform_core.errors import BlobNotFound, NotFound, Refused
 from platform_core.ledger import Ledger
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports import ReportReader, past_reports
+from platform_core.reports.retrain_requests import DONE, FAILED, UNCHANGED
 from platform_core.storage import (
     DRIFT_REPORTS,
     DRILL_REPORT,
@@ -98,13 +99,13 @@ class DrillLoop:
     def run(self) -> str | None:
         """The scheduler ran the pipeline for the request."""
         request = self._request
-        for suffix in (".failed", ".unchanged"):
+        for suffix in (FAILED, UNCHANGED):
             path = retrain_request_path(request, suffix)
             if self.store.exists(path):
                 reason = self.store.read(path).decode()
                 raise Refused(f"the run of {request} ended as {suffix.removeprefix('.')}: {reason}")
-        done = self.store.exists(retrain_request_path(request, ".done"))
-        return f"run retrain-{request}" if done else None
+        done = self.store.exists(retrain_request_path(request, DONE))
+        return f"run {RETRAIN_RUN}{request}" if done else None
 
     def staging(self) -> str | None:
         """The new release serves in staging."""

@@ -107,6 +107,10 @@ class DriftReport(Contract):
     log_objects: int | None = None
 
 
+RETRAIN_RUN = "retrain-"
+"""How the id of a pipeline run begins that a request started; the id of the request follows."""
+
+
 class RetrainRequest(Contract):
     """A request for a new release; its id follows from what caused it, so it is made once.
 
@@ -130,7 +134,7 @@ class RetrainRequest(Contract):
     @property
     def run_id(self) -> str:
         """The pipeline run of the request."""
-        return f"retrain-{self.request_id}"
+        return f"{RETRAIN_RUN}{self.request_id}"
 
     @property
     def evidence(self) -> str:

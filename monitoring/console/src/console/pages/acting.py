@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from console.gateway.known import Known
 from console.pages.cards import shown_card
 from console.pages.changes import MAX_REASON
-from console.pages.platform import of_target, read_comparison
+from console.pages.platform import of_target, read_comparison, read_release
 from console.pages.releases import metric_rows, same_rows
 from console.pages.serving import describe, past_roles
 from console.web.errors import PageNotFound
@@ -149,16 +148,10 @@ async def _page(
     found = described.value
     state = found.states.get(environment) if found else None
     chosen = wanted.release_id or (_default(found, environment, wanted.action) if found else "")
-    compared = None
+    card = stable_card = None
     stable = state.state.stable if state else None
-    serving = None
     if chosen and wanted.action in WITH_RELEASE:
-        other = stable if stable and stable != chosen else None
-        compared, serving = await asyncio.gather(
-            _release(visit, use_case, chosen, other), _release(visit, use_case, other)
-        )
-    card = compared.value if compared else None
-    stable_card = serving.value if serving else None
+        card, stable_card = await _cards(visit, use_case, chosen, stable)
     return await visit.use_case_page(
         "confirm.html",
         ACTIONS[wanted.action],
@@ -188,16 +181,17 @@ async def _page(
     )
 
 
-async def _release(
-    visit: Visit, use_case: str, release_id: str | None, compare: str | None = None
-) -> Known[ReleaseCard] | None:
-    """Return what is known about a release, compared with another one; `None` without a release."""
-    if release_id is None:
-        return None
-    return await visit.read(
-        f"release {use_case} {release_id} {compare}",
-        lambda: visit.api.releases.get(use_case, release_id, compare=compare),
+async def _cards(
+    visit: Visit, use_case: str, chosen: str, stable: str | None
+) -> tuple[ReleaseCard | None, ReleaseCard | None]:
+    """Return what is stored about a release, and about the stable one if that is another."""
+    if stable is None or stable == chosen:
+        return (await read_release(visit, use_case, chosen)).value, None
+    mine, theirs = await asyncio.gather(
+        read_release(visit, use_case, chosen, compare=stable),
+        read_release(visit, use_case, stable),
     )
+    return mine.value, theirs.value
 
 
 def _default(found: UseCaseReleases, environment: str, action: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from console.pages.platform import SLOW, TRAFFIC_MINUTES
+from console.pages.platform import read_traffic
 from console.web.errors import PageNotFound
 from console.web.visit import Visit
 
@@ -25,10 +25,9 @@ async def chosen_use_case(visit: Visit) -> str:
         return given
     if not names:
         raise PageNotFound("No use case is known: the gateway does not answer.")
-    operations = visit.api.operations
     states, traffic = await asyncio.gather(
         visit.read("states", visit.api.releases.states),
-        visit.read("traffic", lambda: operations.traffic(minutes=TRAFFIC_MINUTES), SLOW),
+        read_traffic(visit),
     )
 
     def place(name: str) -> tuple[bool, bool, bool]:

@@ -8,7 +8,12 @@ from starlette.responses import Response
 
 from console.attention import change_url
 from console.gateway.known import Known
-from console.pages.platform import of_target, open_changes_of, read_comparison
+from console.pages.platform import (
+    applied_changes,
+    of_target,
+    open_changes_of,
+    read_comparison,
+)
 from console.reports.evidence import criteria, is_present
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.models.changes import ChangeDocument
@@ -16,7 +21,6 @@ from mlplatform_client.models.comparisons import Comparison, DisagreementList
 
 router = APIRouter()
 ROWS = 20
-CHANGES = 50
 HISTORY_AGE = timedelta(seconds=5)
 
 
@@ -68,17 +72,15 @@ async def comparison(
 
 async def _end(visit: Visit, comparison: Comparison) -> ChangeDocument | None:
     """Return the change that ended a trial, `None` where the newest changes do not have it."""
-    place = comparison.use_case, comparison.environment
-    pages = visit.api.changes.list(use_case=place[0], status="applied", page_size=CHANGES)
-    applied = (await visit.read(f"applied changes of {place[0]}", pages.page)).value
-    ends = (one for one in applied.changes if _ends(one, comparison)) if applied else ()
+    changes = await applied_changes(visit, comparison.use_case, comparison.environment)
+    ends = (one for one in changes.value or [] if _ends(one, comparison))
     return min(ends, key=lambda one: one.request.created_at, default=None)
 
 
 def _ends(one: ChangeDocument, comparison: Comparison) -> bool:
     """Return whether a change took its role from the candidate of a comparison."""
     change, role = one.result, comparison.role
-    if change is None or change.environment != comparison.environment:
+    if change is None:
         return False
     before, after = (getattr(state, role) for state in (change.from_state, change.to_state))
     had = before is not None and before.change_id == comparison.change_id

@@ -15,7 +15,7 @@ from mlplatform_client.models.drift import DriftInfo
 from mlplatform_client.models.history import PipelineRun
 from mlplatform_client.models.operations import HealthReport, TrafficInfo
 from mlplatform_client.models.quality import QualityInfo
-from mlplatform_client.models.releases import EnvironmentState
+from mlplatform_client.models.releases import EnvironmentState, ReleaseCard
 from platform_core.contracts.environments import Environment
 
 ENVIRONMENTS = tuple(reversed(Environment))
@@ -26,6 +26,7 @@ DriftReports = dict[str, dict[str, DriftInfo]]
 QualityReports = dict[str, dict[str, QualityInfo]]
 T = TypeVar("T")
 RECENT = 50
+CHANGES_AGE = timedelta(seconds=5)
 SLOW = timedelta(seconds=10)
 """What costs the gateway most is read again after this time; pages show when it was read."""
 TRAFFIC_MINUTES = 60
@@ -64,7 +65,7 @@ async def read_platform(visit: Visit) -> Platform:
     # First and alone: a key that is not known any more ends the page here.
     states = await visit.read("states", visit.api.releases.states)
     reports = asyncio.gather(
-        visit.read("traffic", lambda: visit.api.operations.traffic(minutes=TRAFFIC_MINUTES), SLOW),
+        read_traffic(visit),
         visit.read("drift", visit.api.metrics.drift),
         visit.read("quality", visit.api.metrics.quality),
         visit.read("health", visit.api.operations.health),
@@ -125,6 +126,20 @@ async def recent_changes(visit: Visit, use_case: str | None = None) -> list[Chan
     return (await visit.api.changes.list(use_case=use_case, page_size=RECENT).page()).changes
 
 
+async def applied_changes(
+    visit: Visit, use_case: str, environment: str
+) -> Known[list[ChangeDocument]]:
+    """Return the newest changes of what an environment serves."""
+
+    async def read() -> list[ChangeDocument]:
+        listed = visit.api.changes.list(
+            use_case=use_case, environment=environment, status="applied", page_size=RECENT
+        )
+        return (await listed.page()).changes
+
+    return await visit.read(f"applied {use_case} {environment}", read, CHANGES_AGE)
+
+
 async def open_changes_of(visit: Visit, use_case: str | None = None) -> list[ChangeDocument]:
     """Return the changes that wait for a person, or for the release controller."""
     listed = [
@@ -154,6 +169,28 @@ async def read_comparison(
     """Return the evidence about the canary or shadow of an environment."""
     name = f"comparison {use_case} {environment}"
     return await visit.read(name, lambda: visit.api.comparisons.get(use_case, environment))
+
+
+async def read_traffic(visit: Visit) -> Known[Traffic]:
+    """Return what was answered in the last hour."""
+    return await visit.read(
+        "traffic", lambda: visit.api.operations.traffic(minutes=TRAFFIC_MINUTES), SLOW
+    )
+
+
+async def read_release(
+    visit: Visit,
+    use_case: str,
+    release_id: str,
+    compare: str | None = None,
+    max_age: timedelta = timedelta(0),
+) -> Known[ReleaseCard]:
+    """Return what is stored about a release, compared with another one if that is named."""
+    return await visit.read(
+        f"release {use_case} {release_id} {compare or ''}",
+        lambda: visit.api.releases.get(use_case, release_id, compare=compare),
+        max_age,
+    )
 
 
 def candidates(states: Known[States]) -> list[tuple[str, str]]:

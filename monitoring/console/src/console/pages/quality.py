@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from console.gateway.known import Known
 from console.pages.cards import MeasuredValue, shown_card
-from console.pages.platform import of_target
+from console.pages.platform import applied_changes, of_target, read_release
 from console.pages.windows import drift_windows, newest_windows, quality_windows
 from console.reports.drift import drift_history, harm_unknown
 from console.reports.marks import (
@@ -32,19 +31,15 @@ from console.web.errors import PageNotFound
 from console.web.values import iso, number, parsed
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.errors import NotFoundError
-from mlplatform_client.models.changes import ChangeDocument
 from mlplatform_client.models.drift import DriftReportPage
 from mlplatform_client.models.quality import (
     MetricQuality,
     QualityEstimate,
     QualityReportPage,
 )
-from mlplatform_client.models.releases import ReleaseCard
 from platform_core.contracts.tasks import ERROR_METRICS
 
 router = APIRouter()
-CHANGES = 50
-CHANGES_AGE = timedelta(seconds=5)
 CARD_AGE = timedelta(hours=1)
 """The card of a release does not change."""
 WEEK = timedelta(days=7)
@@ -69,7 +64,7 @@ async def quality(
         quality_windows(visit, *place, end),
         newest_windows(visit, *place, end),
         drift_windows(visit, *place, end),
-        _changes(visit, *place),
+        applied_changes(visit, *place),
     )
     windows = quality_reports.value.reports if quality_reports.value else []
     roles = newest_reports.value.reports if newest_reports.value else []
@@ -113,16 +108,6 @@ def _time(text: str) -> datetime | None:
         raise PageNotFound(f"to={text!r:.80} is not a time.") from None
 
 
-async def _changes(visit: Visit, use_case: str, environment: str) -> Known[list[ChangeDocument]]:
-    async def read() -> list[ChangeDocument]:
-        listed = visit.api.changes.list(
-            use_case=use_case, environment=environment, status="applied", page_size=CHANGES
-        )
-        return (await listed.page()).changes
-
-    return await visit.read(f"applied {use_case} {environment}", read, CHANGES_AGE)
-
-
 async def _held_out(
     visit: Visit, use_case: str, release_id: str | None
 ) -> Mapping[tuple[str, str], MeasuredValue]:
@@ -132,13 +117,10 @@ async def _held_out(
     if release_id is None:
         return {}
 
-    async def read() -> ReleaseCard | None:
-        try:
-            return await visit.api.releases.get(use_case, release_id)
-        except NotFoundError:
-            return None
-
-    known = await visit.read(f"card {use_case} {release_id}", read, CARD_AGE)
+    try:
+        known = await read_release(visit, use_case, release_id, max_age=CARD_AGE)
+    except NotFoundError:
+        return {}
     card = shown_card(known.value)
     found = {("", name): value for name, value in card.metrics.items()}
     for one in card.slices:

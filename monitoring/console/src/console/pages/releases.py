@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from console.pages.cards import MeasuredValue, ShownCard, shown_card
+from console.pages.platform import read_release
 from console.pages.serving import describe
 from console.web.visit import SignedIn
 from mlplatform_client.models.lineage import HeldOutComparison
@@ -73,10 +74,8 @@ async def compare(visit: SignedIn, use_case: str, this: str = "", other: str = "
     """Show two releases side by side."""
     if not this or not other:
         return RedirectResponse(f"/use-cases/{use_case}/releases", 303)
-    names = [f"release {use_case} {this} {other}", f"release {use_case} {other}"]
     mine, theirs = await asyncio.gather(
-        visit.read(names[0], lambda: visit.api.releases.get(use_case, this, compare=other)),
-        visit.read(names[1], lambda: visit.api.releases.get(use_case, other)),
+        read_release(visit, use_case, this, compare=other), read_release(visit, use_case, other)
     )
     one, two = mine.value, theirs.value
     cards = [shown_card(one), shown_card(two)]
@@ -98,10 +97,7 @@ async def compare(visit: SignedIn, use_case: str, this: str = "", other: str = "
 async def release(visit: SignedIn, use_case: str, release_id: str) -> Response:
     """Show one release: metrics, gates, data, lineage."""
     known, described = await asyncio.gather(
-        visit.read(
-            f"release {use_case} {release_id}",
-            lambda: visit.api.releases.get(use_case, release_id),
-        ),
+        read_release(visit, use_case, release_id),
         describe(visit, use_case, history=1),
     )
     one = known.value

@@ -3,27 +3,18 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from console.pages.history.lists import PAGE_SIZE, list_page
 from console.web.errors import PageNotFound
 from console.web.visit import SignedIn
 
 router = APIRouter()
-PAGE_SIZE = 20
 
 
 @router.get("/datasets")
 async def datasets(visit: SignedIn, use_case: str = "", cursor: str | None = None) -> Response:
     """Show dataset versions from the newest."""
     pages = visit.api.datasets.list(use_case or None, page_size=PAGE_SIZE)
-    known = await visit.read(f"datasets {use_case} {cursor}", lambda: pages.page(cursor))
-    return await visit.page(
-        "datasets.html",
-        "Dataset versions",
-        use_case=use_case,
-        known=known,
-        chosen=use_case,
-        cursor=cursor,
-        names=[one.name for one in await visit.use_cases()],
-    )
+    return await list_page(visit, "datasets.html", "Dataset versions", pages, use_case, cursor)
 
 
 @router.get("/datasets/{use_case}/{version}")

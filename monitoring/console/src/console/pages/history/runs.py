@@ -6,33 +6,24 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from console.gateway.known import Known
+from console.pages.history.lists import PAGE_SIZE, list_page
 from console.web.errors import PageNotFound
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.models.history import RetrainingOutcome
+from platform_core.contracts.drift_report import RETRAIN_RUN
 
 router = APIRouter()
 STEPS = ("prepare-data", "features", "train", "evaluate", "release", "stage")
 """The steps of the pipeline in their order."""
-RETRAINING = "retrain-"
-"""How the id of a run begins that a retraining request started; the id of the request follows."""
-PAGE_SIZE = 20
 
 
 @router.get("/runs")
 async def runs(visit: SignedIn, use_case: str = "", cursor: str | None = None) -> Response:
     """Show runs from the newest."""
     pages = visit.api.runs.list(use_case or None, page_size=PAGE_SIZE)
-    known = await visit.read(f"runs {use_case} {cursor}", lambda: pages.page(cursor))
-    return await visit.page(
-        "runs.html",
-        "Pipeline runs",
-        use_case=use_case,
-        live=cursor is None,
-        known=known,
-        chosen=use_case,
-        cursor=cursor,
-        steps=STEPS,
-        names=[one.name for one in await visit.use_cases()],
+    live = cursor is None
+    return await list_page(
+        visit, "runs.html", "Pipeline runs", pages, use_case, cursor, live=live, steps=STEPS
     )
 
 
@@ -68,16 +59,9 @@ async def run(visit: SignedIn, use_case: str, run_id: str) -> Response:
 async def retraining(visit: SignedIn, use_case: str = "", cursor: str | None = None) -> Response:
     """Show retraining requests from the newest: why each was made, and what came of it."""
     pages = visit.api.retraining.list(use_case or None, page_size=PAGE_SIZE)
-    known = await visit.read(f"retraining {use_case} {cursor}", lambda: pages.page(cursor))
-    return await visit.page(
-        "retraining.html",
-        "Retraining requests",
-        use_case=use_case,
-        live=cursor is None,
-        known=known,
-        chosen=use_case,
-        cursor=cursor,
-        names=[one.name for one in await visit.use_cases()],
+    live = cursor is None
+    return await list_page(
+        visit, "retraining.html", "Retraining requests", pages, use_case, cursor, live=live
     )
 
 
@@ -85,9 +69,9 @@ async def _reason(
     visit: Visit, use_case: str, run_id: str
 ) -> Known[RetrainingOutcome | None] | None:
     """Return the request that started a run, `None` for a run that a person started."""
-    if not run_id.startswith(RETRAINING):
+    if not run_id.startswith(RETRAIN_RUN):
         return None
-    request_id = run_id.removeprefix(RETRAINING)
+    request_id = run_id.removeprefix(RETRAIN_RUN)
 
     async def read() -> RetrainingOutcome | None:
         pages = visit.api.retraining.list(use_case, request_id=request_id)

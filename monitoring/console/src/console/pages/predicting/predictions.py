@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console.gateway.known import Known
 from console.pages.choice import chosen_use_case
+from console.pages.platform import read_release
 from console.web.forms import field
 from console.web.problems import GatewayProblem, gateway_problem
 from console.web.values import utc_time
@@ -196,12 +197,8 @@ def _answers(one: PredictionPassport) -> list[tuple[str, Any]]:
 
 async def _card(visit: Visit, one: PredictionPassport) -> ReleaseCard | None:
     """Return the card of the release that answered, `None` where it cannot be read."""
-    record = one.record
-    name = f"release {record.use_case} {record.release_id}"
     try:
-        card = await visit.read(
-            name, lambda: visit.api.releases.get(record.use_case, record.release_id)
-        )
+        card = await read_release(visit, one.record.use_case, one.record.release_id)
     except APIStatusError:
         return None
     return card.value
