@@ -22,6 +22,7 @@ from platform_core.errors import PlatformError
 # By section, the module with `run(options)`; it is imported on use.
 SECTIONS = {
     "ingest": "bench_ingest",
+    "formats": "bench_formats",
     "pipeline": "bench_pipeline",
     "quality": "bench_quality",
     "skew": "bench_skew",

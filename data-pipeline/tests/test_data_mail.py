@@ -265,6 +265,15 @@ def test_no_header_makes_it_fail(header: bytes) -> None:
     assert "\x00" not in mail.subject + mail.body
 
 
+def test_a_header_that_the_parser_cannot_read_leaves_the_text_intact() -> None:
+    text = "100 \u20ac, \u043f\u0440\u0438\u0432\u0435\u0442, \u4f60\u597d"
+    head = 'Subject: price\nContent-Type: multipart/mixed;\u20ac boundary="b"\n\n'
+    data = f"{head}--b\nContent-Type: text/plain\n\n{text}\n--b--\n".encode()
+    mail = read_mail(data)
+    assert mail.subject == "price"
+    assert text in mail.body
+
+
 def test_nul_bytes_are_dropped_and_cut_mime_is_read_as_far_as_it_goes() -> None:
     assert read_mail(b"Subject: a\x00b\n\nc\x00d").subject == "ab"
     whole = multipart("alternative", "plain words", ("html", HTML))

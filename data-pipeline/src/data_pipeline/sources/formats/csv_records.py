@@ -43,6 +43,16 @@ class Quoting(StrEnum):
 
 
 @dataclass(frozen=True)
+class IdleLine:
+    """Matches a whole line that is no row; `begins` are the bytes that may come first, and second
+    behind a quote.
+    """
+
+    line: re.Pattern[bytes]
+    begins: bytes
+
+
+@dataclass(frozen=True)
 class Dialect:
     """How a file is written."""
 
@@ -51,16 +61,15 @@ class Dialect:
     header: tuple[str, ...] = ()
 
     @cached_property
-    def idle(self) -> re.Pattern[bytes] | None:
-        """Lines that may be a row without any value, or the header again; with the end of the line
-        before it.
-        """
+    def idle(self) -> "IdleLine | None":
+        """A line that may be a row without any value, or the header again."""
         if len(self.header) < 2:  # noqa: PLR2004
             return None
-        mark = re.escape(self.delimiter.encode())
-        cells = mark.join(rb'[ "]*' + re.escape(name.encode()) + rb'[ "]*' for name in self.header)
-        empty = b" *" + mark + b"[ " + mark + b"]*"
-        return re.compile(rb"\n(?:" + empty + rb"|(?:\xef\xbb\xbf)?" + cells + rb")\r?(?:\n|\Z)")
+        mark, names = self.delimiter.encode(), [name.encode() for name in self.header]
+        cells = re.escape(mark).join(rb'[ "]*' + re.escape(name) + rb'[ "]*' for name in names)
+        empty = b" *" + re.escape(mark) + b"[ " + re.escape(mark) + b"]*"
+        line = rb"(?:" + empty + rb"|(?:\xef\xbb\xbf)?" + cells + rb")\r?(?:\n|\Z)"
+        return IdleLine(re.compile(line), b' "\xef' + mark + names[0][:1])
 
 
 @dataclass(frozen=True)

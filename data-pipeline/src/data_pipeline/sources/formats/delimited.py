@@ -8,6 +8,7 @@ import codecs
 import io
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -121,8 +122,13 @@ def _quotings(text: str, delimiter: str) -> Iterator[Quoting]:
 
 
 def _sample_rows(text: str, dialect: Dialect) -> list[list[str | None]]:
+    """Return the header and the rows behind it; the header alone where it is one column."""
     lines = RecordLines(io.BytesIO(text.encode()), 1, dialect)
-    return [record.fields for record in strict_records(lines, dialect) if not record.is_blank]
+    records = (record for record in strict_records(lines, dialect) if not record.is_blank)
+    rows = [record.fields for record in islice(records, 1)]
+    if rows and len(rows[0]) > 1:
+        rows += (record.fields for record in records)
+    return rows
 
 
 def _score(rows: Sequence[Sequence[str | None]], known: Collection[str]) -> tuple[int, float, int]:
@@ -192,7 +198,7 @@ class RecordBlock:
             or delimiter not in DELIMITERS
             or data.startswith(codecs.BOM_UTF8)  # Arrow would drop it
             or (dialect.quoting is not Quoting.DOUBLED and _UNUSUAL[dialect.quoting].search(data))
-            or (self._bytes[np.flatnonzero(self._bytes == ord("\r")) + 1] != ord("\n")).any()
+            or (b"\r" in data and self._has_bare_returns())
             or not self._quotes_enclose_fields()
             or self._has_idle_lines()
             or any(map(labelled, self._inner_lines(len(dialect.header))))
@@ -217,6 +223,11 @@ class RecordBlock:
             return None
         return [column.combine_chunks() for column in table.columns]
 
+    def _has_bare_returns(self) -> bool:
+        """Return whether a carriage return stands before anything but the end of a line."""
+        behind = np.flatnonzero(self._bytes == ord("\r")) + 1
+        return bool((self._bytes[behind] != ord("\n")).any())
+
     def _quotes_enclose_fields(self) -> bool:
         """Return whether quotes are only around whole fields and, doubled, inside those."""
         allowed = np.zeros(256, np.bool_)
@@ -226,10 +237,15 @@ class RecordBlock:
         return bool(allowed[neighbours].all())
 
     def _has_idle_lines(self) -> bool:
-        """Return whether a line outside quotes is a row without values, or the header again."""
-        idle = self._dialect.idle
-        found = () if idle is None else idle.finditer(b"\n" + self._data)
-        return any(not self._inside[np.searchsorted(self._ends, m.end() - 2)] for m in found)
+        """Return whether a record is a row without values, or the header again."""
+        if (idle := self._dialect.idle) is None:
+            return False
+        begins = np.zeros(256, np.bool_)
+        begins[list(idle.begins)] = True
+        starts = np.concatenate([[0], self._ends[:-1][~self._inside[:-1]] + 1])
+        first, second = self._bytes[starts], self._bytes[np.minimum(starts + 1, self.size - 1)]
+        starts = starts[begins[first] & (begins[second] | (first != ord('"')))]
+        return any(idle.line.match(self._data, start) for start in starts.tolist())
 
     def _inner_lines(self, width: int) -> Iterator[bytes]:
         """Yield the lines with `width` cells that begin and end inside one record."""

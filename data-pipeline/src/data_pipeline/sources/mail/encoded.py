@@ -64,8 +64,10 @@ def transfer_encoding(part: Message) -> str:
 def content(part: Message) -> bytes:
     """Return the bytes of a part, decoded by its transfer encoding where it is encoded so."""
     encoding = transfer_encoding(part)
-    del part["content-transfer-encoding"]
-    part["content-transfer-encoding"] = "x-uuencode" if encoding in _UUENCODED else "8bit"
+    if encoding in _UUENCODED:
+        part.replace_header("content-transfer-encoding", "x-uuencode")
+    elif encoding in {_BASE64, _QUOTED}:
+        part.replace_header("content-transfer-encoding", "8bit")
     try:
         data = part.get_payload(decode=True)
     except (ValueError, LookupError, TypeError, AttributeError):

@@ -7,6 +7,7 @@ from email.errors import MessageError
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
+from functools import cached_property
 
 from data_pipeline.sources.formats.opening import MAIL_BYTES, is_header
 from data_pipeline.sources.formats.text import decode, printable, starts_utf8
@@ -25,7 +26,8 @@ _CONTAINER = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.MULTILIN
 _LINE = re.compile(rb"\n")
 # "Your mail program cannot show HTML": placeholder text that senders put into the plain-text part.
 _PLACEHOLDER = re.compile(r"\bhtml\b|\bbrowser\b|\bview (?:it|this|the) (?:e-?mail|message) online")
-_HEAD_ENDS = (b"\n\n", b"\n\r\n", b"\n\r\r\n")
+_HEAD_END = re.compile(rb"\n\r{0,2}\n")
+_SOUND_HEADERS = re.compile(rb"(?:(?:[!-9;-~]+:|[ \t])[^\r\n]*\r?\n)*+")
 _SPACED_COLON = re.compile(rb"([!-9;-~]+)[ \t]+:")
 _ANY_HEADER = re.compile(rb"[!-9;-~]+:|[ \t]|\r?\n")
 _KNOWN_HEADER = re.compile(
@@ -33,6 +35,7 @@ _KNOWN_HEADER = re.compile(
     rb"return-path)[ \t]*:",
     re.IGNORECASE,
 )
+_PARSER = BytesParser(policy=compat32)
 _ENCRYPTED = frozenset(("multipart/encrypted", "application/pgp-encrypted"))
 _SMIME = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
 _TNEF = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
@@ -69,35 +72,94 @@ def read_mail(data: bytes) -> Mail:
     `body` is the text a reader sees: the plain text where there is some, otherwise the text of
     the HTML; both where the plain text only says that there is HTML.
     """
-    message = _parse(_bounded(_repaired(data[:MAIL_BYTES])))
-    is_mail = _has_headers(message)  # (reading the parts adds some)
-    parts = list(message.walk())
-    leaves = [part for part in parts if not part.is_multipart()]
-    kinds = {_type(part) for part in parts}
-    headers = _headers(message)
+    mail = _Part(_parse(_bounded(_repaired(data[:MAIL_BYTES]))))
+    is_mail = _has_headers(mail.message)  # (reading a part may add some)
+    parts = list(mail.walk())
+    leaves = [part for part in parts if not part.message.is_multipart()]
+    kinds = {part.kind for part in parts}
+    headers = _headers(mail.message, parts)
     return Mail(
         message_id=headers.get("message-id", "").strip(),
         subject=headers.get("subject", ""),
-        body=printable(body := _visible(message) or _named_text(leaves)),
+        body=printable(body := _visible(mail) or _named_text(leaves)),
         sender=headers.get("from", ""),
         date=headers.get("date"),
-        attachments=sum(_is_attachment(part, _type(part)) for part in parts),
+        attachments=sum(part.is_attachment for part in parts),
         parts=len(leaves),
         has_html="text/html" in kinds,
         problem=_problem(leaves, kinds, body) if is_mail else "has no mail headers",
     )
 
 
+class _Part:
+    """A part of a mail, with what Python's parser would work out again each time it is asked."""
+
+    def __init__(self, message: Message) -> None:
+        self.message, self.kind = message, _type(message)
+        inner = message.get_payload() if message.is_multipart() else []
+        self.children = [_Part(child) for child in inner if isinstance(child, Message)]
+
+    def walk(self) -> Iterator["_Part"]:
+        """Yield this part and all inside it, in order."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    @cached_property
+    def content_type(self) -> str:
+        """The header in lower case, empty where there is none."""
+        return str(self.message.get("content-type", "")).lower()
+
+    @cached_property
+    def charset(self) -> str | None:
+        """The character set that the headers declare."""
+        # Most texts declare none; the parser of parameters is slow.
+        if "charset" not in self.content_type:
+            return None
+        try:
+            return self.message.get_content_charset()
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return None
+
+    @cached_property
+    def is_attachment(self) -> bool:
+        """Whether it is a file or another mail, not text to be read."""
+        if self.kind == "message/rfc822":
+            return True
+        if self.message.is_multipart():
+            return False
+        return not self.kind.startswith("text/") or self._is_named()
+
+    def _is_named(self) -> bool:
+        if "content-disposition" not in self.message and "name" not in self.content_type:
+            return False
+        try:
+            disposition = self.message.get_content_disposition()
+            return disposition == "attachment" or bool(self.message.get_filename())
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return True
+
+
 def _parse(data: bytes) -> Message:
     try:
-        message = BytesParser(policy=compat32).parsebytes(data)
-        return _with_found_boundary(message) or message
+        return _parsed(data)
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         # A header that Python's parser stumbles over: the text is worth more than the parts.
-        message = Message()
-        message["Mime-Version"] = "1.0"
-        message.set_payload(decode(data, None))
+        message = _PARSER.parsebytes(data, headersonly=True)
+        for name in {name for name in message if name.lower().startswith("content-")}:
+            del message[name]
         return message
+
+
+def _parsed(data: bytes) -> Message:
+    end = found.end() if (found := _HEAD_END.search(data)) else len(data)
+    message = _PARSER.parsebytes(data[:end])
+    if message.get_payload() or message.get_content_maintype() in {"multipart", "message"}:
+        message = _PARSER.parsebytes(data)
+        return _with_found_boundary(message) or message
+    # The parser takes a text apart line by line, which only parts need.
+    message.set_payload(data[end:].decode("ascii", "surrogateescape"))
+    return message
 
 
 def _with_found_boundary(message: Message) -> Message | None:
@@ -113,7 +175,7 @@ def _with_found_boundary(message: Message) -> Message | None:
         message.set_type("text/plain")
         return message
     message.set_param("boundary", found[1])
-    return BytesParser(policy=compat32).parsebytes(message.as_bytes())
+    return _PARSER.parsebytes(message.as_bytes())
 
 
 def _repaired(data: bytes) -> bytes:
@@ -123,6 +185,8 @@ def _repaired(data: bytes) -> bytes:
     line, blanks before a colon, or a stray line would hide all headers that follow.
     """
     end = _end_of_headers(data)
+    if _SOUND_HEADERS.fullmatch(data, 0, end + 1):
+        return data
     lines = data[: end + 1].replace(b"\r\r\n", b"\r\n").splitlines(keepends=True)
     while len(lines) > 1 and lines[0].startswith((b"From ", b">From ")) and is_header(lines[1]):
         del lines[0]
@@ -137,12 +201,14 @@ def _repaired(data: bytes) -> bytes:
 
 def _end_of_headers(data: bytes) -> int:
     """Return the position of the end of the last header line."""
-    return min(at for at in (*map(data.find, _HEAD_ENDS), len(data)) if at >= 0)
+    found = _HEAD_END.search(data)
+    return found.start() if found else len(data)
 
 
 def _bounded(data: bytes) -> bytes:
     """Return the start of `data` that has a bounded number of lines and, if MIME, of parts."""
-    data = _cut(data, _LINE, MAX_LINES)
+    if data.count(b"\n") > MAX_LINES:
+        data = _cut(data, _LINE, MAX_LINES)
     if _CONTAINER.search(data, 0, _end_of_headers(data) + 1) is None:
         return data
     return _cut(_cut(data, _BOUNDARY_LINE, MAX_PARTS), _CONTAINER, MAX_CONTAINERS)
@@ -155,84 +221,73 @@ def _cut(data: bytes, pattern: re.Pattern[bytes], most: int) -> bytes:
     return data
 
 
-def _headers(message: Message) -> dict[str, str]:
+def _headers(message: Message, parts: list[_Part]) -> dict[str, str]:
     """Return the first header of each name, decoded; names in lower case."""
     wanted = ("message-id", "subject", "from", "date")
     found: dict[str, str] = {}
-    charset = next(filter(None, map(_charset, message.walk())), None)
     for name, value in message.raw_items():
         if name.lower() in wanted and name.lower() not in found:
-            found[name.lower()] = _header(str(value)[:MAX_HEADER_CHARACTERS], charset)
+            found[name.lower()] = _header(str(value)[:MAX_HEADER_CHARACTERS], parts)
     return found
 
 
-def _header(value: str, charset: str | None) -> str:
-    """Return a header as text; bytes that are not UTF-8 are in the `charset` of the mail's text."""
+def _header(value: str, parts: list[_Part]) -> str:
+    """Return a header as text; bytes that are not UTF-8 are in the character set of the text."""
     if value.isascii() and "=?" not in value:
         return printable(_FOLDED.sub(" ", value)).strip()
     # The parser leaves bytes beyond ASCII as surrogates.
     data = value.encode(errors="surrogateescape")
+    charset = next((part.charset for part in parts if part.charset), None)
     text = decode(data, None if starts_utf8(data) else charset)
     return printable(decoded_words(_FOLDED.sub(" ", text))).strip()
 
 
-def _visible(part: Message) -> str:
-    kind = _type(part)
-    if not part.is_multipart():
-        return _leaf_text(part, kind)
-    children = [child for child in part.get_payload() if isinstance(child, Message)]
-    if kind == "message/rfc822":
-        children = [_unpacked(child, transfer_encoding(part)) for child in children]
-    if kind == "multipart/alternative":
+def _visible(part: _Part) -> str:
+    if not part.message.is_multipart():
+        is_text = part.kind.startswith("text/") and not part.is_attachment
+        return _decoded(part) if is_text else ""
+    children = part.children
+    if part.kind == "message/rfc822":
+        children = [_unpacked(child, transfer_encoding(part.message)) for child in children]
+    if part.kind == "multipart/alternative":
         return _best(children)
-    inner = [child for child in children if _type(child) == "message/rfc822"]
-    own = [child for child in children if _type(child) != "message/rfc822"]
+    inner = [child for child in children if child.kind == "message/rfc822"]
+    own = [child for child in children if child.kind != "message/rfc822"]
     # A mail inside a mail speaks only where the outer one has nothing to say.
     return "\n".join(_spoken(own) or _spoken(inner))
 
 
-def _unpacked(mail: Message, encoding: str) -> Message:
+def _unpacked(mail: _Part, encoding: str) -> _Part:
     """Return an attached mail, decoded where it was encoded, which some programs do against
     RFC 2046.
     """
-    if encoding != "base64" or mail.keys() or mail.is_multipart():
+    if encoding != "base64" or mail.message.keys() or mail.message.is_multipart():
         return mail
-    data = decoded(str(mail.get_payload()).encode(errors="surrogateescape"), encoding)
-    return _parse(_bounded(_repaired(data)))
+    data = decoded(str(mail.message.get_payload()).encode(errors="surrogateescape"), encoding)
+    return _Part(_parse(_bounded(_repaired(data))))
 
 
-def _spoken(parts: list[Message]) -> list[str]:
+def _spoken(parts: list[_Part]) -> list[str]:
     return [text for part in parts if (text := _visible(part)).strip()]
 
 
-def _best(children: list[Message]) -> str:
-    plain = next((text for text in _texts(children, "text/plain") if text.strip()), "")
+def _best(children: list[_Part]) -> str:
+    texts = (_visible(child) for child in children if child.kind == "text/plain")
+    plain = next((text for text in texts if text.strip()), "")
     if plain and not _is_placeholder(plain):
         return plain
-    others = [child for child in children if _type(child) != "text/plain"]
+    others = [child for child in children if child.kind != "text/plain"]
     rich = next((text for child in reversed(others) if (text := _visible(child)).strip()), "")
     return "\n".join(text for text in (plain, rich) if text)
-
-
-def _texts(children: list[Message], kind: str) -> Iterator[str]:
-    for child in children:
-        if _type(child) == kind:
-            yield _visible(child)
 
 
 def _is_placeholder(plain: str) -> bool:
     return len(plain) < SHORT and _PLACEHOLDER.search(plain.lower()) is not None
 
 
-def _leaf_text(part: Message, kind: str) -> str:
-    if not kind.startswith("text/") or _is_attachment(part, kind):
-        return ""
-    return _decoded(part, kind)
-
-
-def _named_text(leaves: list[Message]) -> str:
+def _named_text(leaves: list[_Part]) -> str:
     """Return the first text among parts that look attached: some senders name every part."""
-    texts = (_decoded(p, _type(p)) for p in leaves if _type(p) in {"text/plain", "text/html"})
+    texts = (_decoded(part) for part in leaves if part.kind in {"text/plain", "text/html"})
     return next((text for text in texts if text.strip()), "")
 
 
@@ -241,7 +296,7 @@ def _has_headers(message: Message) -> bool:
     return any(map(_KNOWN_HEADER.match, names))
 
 
-def _problem(leaves: list[Message], kinds: set[str], body: str) -> str:
+def _problem(leaves: list[_Part], kinds: set[str], body: str) -> str:
     """Say why the text of a mail cannot be read, else ""."""
     text = body.strip()
     if text.startswith(_PGP) or (kinds & _ENCRYPTED and not text):
@@ -252,16 +307,16 @@ def _problem(leaves: list[Message], kinds: set[str], body: str) -> str:
         return "is encrypted or signed (S/MIME); its text cannot be read"
     if kinds & _TNEF:
         return "has its text in winmail.dat (TNEF), which cannot be read"
-    attached = any(content(leaf).lstrip().startswith(_PGP.encode()) for leaf in leaves)
+    attached = any(content(leaf.message).lstrip().startswith(_PGP.encode()) for leaf in leaves)
     return _PGP_PROBLEM if attached else ""
 
 
-def _decoded(part: Message, kind: str) -> str:
-    data = content(part)
-    if kind == "text/html":
-        return visible_text(decode(data, _charset(part) or _charset_in_html(data)))
-    text = decode(data, _charset(part)).removeprefix("\ufeff").replace("\r\n", "\n")
-    return _unwrapped(part, text) if "flowed" in str(part["content-type"]).lower() else text
+def _decoded(part: _Part) -> str:
+    data = content(part.message)
+    if part.kind == "text/html":
+        return visible_text(decode(data, part.charset or _charset_in_html(data)))
+    text = decode(data, part.charset).removeprefix("\ufeff").replace("\r\n", "\n")
+    return _unwrapped(part, text) if "flowed" in part.content_type else text
 
 
 def _charset_in_html(data: bytes) -> str | None:
@@ -271,39 +326,14 @@ def _charset_in_html(data: bytes) -> str | None:
     return found[1].decode().lower().replace("utf-16", "utf-8") if found else None
 
 
-def _unwrapped(part: Message, text: str) -> str:
+def _unwrapped(part: _Part, text: str) -> str:
     """Return flowed text (RFC 3676) without the line breaks that its sender's program added."""
-    deleted = "delsp=yes" in str(part["content-type"]).lower().replace('"', "")
+    deleted = "delsp=yes" in part.content_type.replace('"', "")
     return _SOFT_BREAK.sub("" if deleted else " ", text)
 
 
-def _is_attachment(part: Message, kind: str) -> bool:
-    if kind == "message/rfc822":
-        return True
-    if part.is_multipart():
-        return False
-    return not kind.startswith("text/") or _is_named(part)
-
-
-def _is_named(part: Message) -> bool:
-    # Most texts have neither; the parser of parameters is slow.
-    if "content-disposition" not in part and "name" not in str(part["content-type"]).lower():
-        return False
+def _type(message: Message) -> str:
     try:
-        return part.get_content_disposition() == "attachment" or bool(part.get_filename())
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return True
-
-
-def _type(part: Message) -> str:
-    try:
-        return part.get_content_type()
+        return message.get_content_type()
     except (ValueError, LookupError, TypeError, AttributeError):
         return "text/plain"
-
-
-def _charset(part: Message) -> str | None:
-    try:
-        return part.get_content_charset()
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None
