@@ -145,7 +145,7 @@ logs: setup ## Show the logs: PROGRAM=gateway FOLLOW=1
 clean: setup ## Delete the state of the stack (models, data, logs); the tools stay
 	mlplatform clean
 
-run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA="path-or-url …" COLUMNS="body=text" BASE=latest WEIGHTS= ROWS= TRIALS=4 BUDGET_MINUTES=
+run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA="path-or-url …" COLUMNS="body=text" BASE=latest WEIGHTS= ROWS= TRIALS=8 BUDGET_MINUTES=
 	cd "$$GIVEN_CALLED_FROM" && mlplatform run-pipeline $(call options,$(RUN_PARAMETERS))
 
 recurring-pipeline: setup ## Train repeatedly on KFP_ENDPOINT: CRON="0 0 3 * * 1" USE_CASE=spam and so on

@@ -26,6 +26,7 @@ def _ray() -> list[tuple[str, str]]:
 NEEDED: Mapping[str, Urls] = {
     "skew": _gateway,
     "batch": _ray,
+    "references": lambda: [*_gateway(), *_ray()],
     "byo": lambda: [*_gateway(), *_ray()] if (SHARED_DATA / TELCO).is_file() else [],
 }
 """By section, a function that returns its services as (name, URL)."""

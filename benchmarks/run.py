@@ -1,4 +1,5 @@
-"""Runs benchmarks: `run.py [--quick] [section …]`; default: all but quality, loop and live.
+"""Runs benchmarks: `run.py [--quick] [section …]`; default: all but quality, references, loop
+and live.
 
 Exit 0 = done, 1 = a comparison failed or something is not there, 2 = wrong use.
 """
@@ -25,6 +26,7 @@ SECTIONS = {
     "formats": "bench_formats",
     "pipeline": "bench_pipeline",
     "quality": "bench_quality",
+    "references": "bench_references",
     "skew": "bench_skew",
     "batch": "bench_batch",
     "drift": "bench_drift",
@@ -40,7 +42,7 @@ SECTIONS = {
     "live": "live.section",
 }
 # These measure models, or train some first.
-BY_NAME = frozenset({"quality", "loop", "live"})
+BY_NAME = frozenset({"quality", "references", "loop", "live"})
 FAILED, WRONG_USE = 1, 2
 
 

@@ -14,6 +14,8 @@ from reference_page import ReferencePage, code, prose, table
 
 from api_gateway.bootstrap import assemble
 from api_gateway.http.app import create_app
+from api_gateway.predict.bodies import batch_title
+from api_gateway.predict.parsing import list_names
 from api_gateway.settings import GatewaySettings
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
@@ -81,8 +83,8 @@ def _of_teams() -> set[str]:
     offered = entry_points(group="mlplatform.use_cases")
     built_in = {e.name for e in offered if e.dist is not None and e.dist.name == BUILT_IN}
     found = [use_case(name) for name in use_case_names() if name not in built_in]
-    names = ({case.name, case.record.__name__, f"{case.name.title()}Records"} for case in found)
-    return set().union(*names)
+    titles = {batch_title(case, name) for case in found for name in list_names(case)}
+    return titles.union(*({case.name, case.record.__name__} for case in found))
 
 
 def _operation(title: str, operation: dict[str, Any]) -> str:

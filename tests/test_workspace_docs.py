@@ -1,10 +1,13 @@
 """The documents agree with the repository: links lead somewhere, generated pages are current."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
@@ -28,9 +31,30 @@ def test_every_link_between_documents_leads_somewhere():
     assert broken == []
 
 
-def test_generated_pages_are_current():
+TEAM = """
+from use_cases.blocks import DeclaredUseCase, Id, Label, Number
+
+
+class PostsUseCase(DeclaredUseCase):
+    name, gates, label = "team_posts", ("roc_auc >= 0.5",), Label("label", "a", "b")
+    fields = (Id("post_id"), Number("length", maximum=10))
+"""
+
+
+@pytest.mark.parametrize("installed", [False, True], ids=["alone", "with a use case of a team"])
+def test_generated_pages_are_current(tmp_path, installed):
+    if installed:
+        package = tmp_path / "team_posts-1.0.dist-info"
+        package.mkdir()
+        (package / "METADATA").write_text("Metadata-Version: 2.1\nName: team-posts\nVersion: 1.0\n")
+        offered = "[mlplatform.use_cases]\nteam_posts = team_posts:PostsUseCase\n"
+        (package / "entry_points.txt").write_text(offered)
+        (tmp_path / "team_posts.py").write_text(TEAM)
     command = [sys.executable, "scripts/references.py", "--check"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
 
 

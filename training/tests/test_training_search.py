@@ -15,7 +15,7 @@ from training.search.folds import FOLDS
 from training.search.parity import Parity
 from training.search.suggestions import ROUND, rounds
 from training.search.threshold import Decision
-from training.search.trials import Trial, TrialResult, settings
+from training.search.trials import Trial, TrialResult, planned_trials, settings
 from use_cases import (
     Candidate,
     Integers,
@@ -64,6 +64,14 @@ def test_rounds_are_of_a_fixed_size() -> None:
         results.extend(told(trial, 0.5) for trial in round_)
     assert sizes == [4, ROUND, 3]
     assert [result.trial.number for result in results] == list(range(4 + ROUND + 3))
+
+
+@pytest.mark.parametrize(("candidates", "planned"), [(1, 4), (4, 4), (7, 7)])
+def test_without_a_number_every_candidate_is_tried(candidates: int, planned: int) -> None:
+    case = ranges(*[{"c": LogUniform(1, 10, 2)}] * candidates)
+    assert planned_trials(case, 0) == planned
+    assert planned_trials(case, 3) == 3
+    assert planned_trials(ranges({"n": (1, 2)}), 0) == 2
 
 
 @pytest.mark.parametrize("name", ["spam", "iris"])

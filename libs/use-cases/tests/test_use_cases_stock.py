@@ -12,7 +12,12 @@ from platform_core.errors import InvalidInput
 from use_cases import default_parameters
 from use_cases.feature_schema import FeatureSchema
 from use_cases.stock import candidates
-from use_cases.stock.candidates import CLASSIFIERS, REGRESSORS, TEXT_CLASSIFIERS
+from use_cases.stock.candidates import (
+    BINARY_TEXT_CLASSIFIERS,
+    CLASSIFIERS,
+    REGRESSORS,
+    TEXT_CLASSIFIERS,
+)
 from use_cases.testing import run_graph, run_regressor
 
 
@@ -60,16 +65,15 @@ def fitted(schema: FeatureSchema, task: str, name: str, target: np.ndarray, fram
     return one, one.build(parameters, 0).fit(frame[list(schema.names)], target)
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass"])
 @pytest.mark.parametrize(
-    ("schema", "name"),
+    ("schema", "task", "name"),
     [
-        *((TABLE, name) for name in CLASSIFIERS),
-        *((TEXT, name) for name in TEXT_CLASSIFIERS),
-        *((BOTH, name) for name in TEXT_CLASSIFIERS),
+        *((TABLE, task, name) for task in CLASSES for name in CLASSIFIERS),
+        *((schema, "multiclass", name) for schema in (TEXT, BOTH) for name in TEXT_CLASSIFIERS),
+        *((schema, "binary", name) for schema in (TEXT, BOTH) for name in BINARY_TEXT_CLASSIFIERS),
     ],
 )
-def test_a_classifier_answers_as_its_graph_does(schema, name, task):
+def test_a_classifier_answers_as_its_graph_does(schema, task, name):
     frame, score = rows(600, seed=0)
     one, model = fitted(schema, task, name, labels(score, task), frame)
     unseen, _ = rows(3_000, seed=1)
@@ -94,13 +98,17 @@ def test_a_regressor_answers_as_its_graph_does(name):
 def test_tables_get_every_family_and_texts_those_that_suit_them():
     assert [one.name for one in candidates(TABLE, "binary", ("a", "b"))] == list(CLASSIFIERS)
     assert [one.name for one in candidates(TABLE, "regression")] == list(REGRESSORS)
-    assert [one.name for one in candidates(BOTH, "binary", ("a", "b"))] == list(TEXT_CLASSIFIERS)
+    two, three = ("a", "b"), ("a", "b", "c")
+    assert [one.name for one in candidates(BOTH, "binary", two)] == list(BINARY_TEXT_CLASSIFIERS)
+    assert [one.name for one in candidates(BOTH, "multiclass", three)] == list(TEXT_CLASSIFIERS)
 
 
 @pytest.mark.parametrize(
     ("schema", "task", "classes", "names", "reason"),
     [
         (TABLE, "binary", ("a", "b"), ["ridge"], "stock candidate 'ridge' is unknown for binary"),
+        (TABLE, "binary", ("a", "b"), ["nb_logistic_regression"], "unknown for binary"),
+        (TEXT, "multiclass", ("a", "b", "c"), ["nb_logistic_regression"], "unknown for multiclass"),
         (TABLE, "clustering", ("a", "b"), None, "task 'clustering' is unknown"),
         (TABLE, "binary", ("a", "b", "c"), None, "binary does not fit 3 classes"),
         (TABLE, "multiclass", ("a",), None, "multiclass does not fit 1 classes"),

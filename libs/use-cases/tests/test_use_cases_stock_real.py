@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from use_cases import default_parameters
 from use_cases.feature_schema import FeatureSchema
 from use_cases.stock import candidates
-from use_cases.stock.candidates import CLASSIFIERS, TEXT_CLASSIFIERS
+from use_cases.stock.candidates import BINARY_TEXT_CLASSIFIERS, CLASSIFIERS, TEXT_CLASSIFIERS
 from use_cases.testing import run_graph
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +28,7 @@ LABELS = {
 }
 NOT_FEATURES = {"customerID", "t", "label", "species", "Churn"}
 TABLES = ("churn_telco", "stream_elec2", "iris")
+BINARY_TEXTS = ("sentiment_imdb20k", "sms_spam")
 ROWS = 400
 PARITY = 1e-6
 
@@ -54,13 +55,15 @@ def read(name: str) -> tuple[pd.DataFrame, np.ndarray, FeatureSchema]:
     return numbers, labels, FeatureSchema(numbers=tuple(numbers.columns))
 
 
+def suited(data: str) -> tuple[str, ...]:
+    if data in TABLES:
+        return CLASSIFIERS
+    return BINARY_TEXT_CLASSIFIERS if data in BINARY_TEXTS else TEXT_CLASSIFIERS
+
+
 @pytest.mark.parametrize(
     ("data", "name"),
-    [
-        (data, name)
-        for data in LABELS
-        for name in (CLASSIFIERS if data in TABLES else TEXT_CLASSIFIERS)
-    ],
+    [(data, name) for data in LABELS for name in suited(data)],
 )
 def test_a_stock_candidate_answers_real_rows_as_its_graph_does(data, name):
     frame, labels, schema = read(data)

@@ -15,7 +15,7 @@ from data_pipeline.sources import source_names
 from platform_core.contracts.base import Contract
 from platform_core.errors import InvalidData
 
-DEFAULT_TRIALS = 4
+LEAST_TRIALS = 4
 _WEIGHT = re.compile(r"\d{1,6}(\.\d{1,6})?")
 
 
@@ -32,7 +32,11 @@ class RunParameters(SourceParameters):
     )
 
     trials: int = Field(
-        default=DEFAULT_TRIALS, ge=1, le=1_000, description="Number of candidate settings to try."
+        default=0,
+        ge=0,
+        le=1_000,
+        description=f"Number of candidate settings to try; 0: each candidate's defaults, and at "
+        f"least {LEAST_TRIALS}.",
     )
     budget_minutes: float = Field(
         default=0.0,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from evaluation import SliceMetrics
+from training.parameters import LEAST_TRIALS
 from training.search.parity import Parity
 from training.search.threshold import Decision
 from use_cases import UseCase, combinations, default_parameters
@@ -67,6 +68,14 @@ def defaults(case: UseCase) -> list[Trial]:
         Trial(number, one.name, default_parameters(one.space))
         for number, one in enumerate(case.training().candidates())
     ]
+
+
+def planned_trials(case: UseCase, wanted: int) -> int:
+    """Return how many trials are made: `wanted` or, where that is 0, one per candidate and at least
+    `LEAST_TRIALS`; no more than there are different ones.
+    """
+    trials = wanted or max(LEAST_TRIALS, len(case.training().candidates()))
+    return int(min(trials, settings(case)))
 
 
 def settings(case: UseCase) -> float:

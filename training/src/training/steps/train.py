@@ -18,7 +18,7 @@ from training.progress import show
 from training.results import FeaturesResult, TrainResult
 from training.search.fitting import compare, fit, start_workers
 from training.search.threshold import Decision
-from training.search.trials import TrialResult, settings
+from training.search.trials import TrialResult, planned_trials
 from training.steps.context import StepContext
 from training.tracking.libraries import libraries
 from use_cases import UseCase
@@ -71,9 +71,9 @@ def _train(
     )
     live = read_known(context.store, case, dataset_version)[ROW_ID].combine_chunks()
     rows = with_live_rows(rows, live, case.training().live_weight)
-    planned = int(min(given.trials, settings(case)))
+    planned = planned_trials(case, given.trials)
     start = time.perf_counter()
-    budget = Budget(given.trials, given.budget_minutes)
+    budget = Budget(planned, given.budget_minutes)
     finished = _FinishedTrials(context, experiment, run_id, planned)
     found = search(case, rows, budget, given.seed, finished)
     if not found.complete:

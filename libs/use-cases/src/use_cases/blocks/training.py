@@ -78,6 +78,10 @@ def _policy(fields: Fields) -> Duplicates:
 
 
 def _threshold(label: Label, gates: Gates) -> ThresholdRule | None:
-    """Return `BestF1` if a gate asks for F1: with rare classes 0.5 seldom suffices."""
-    asked = label.positive is not None and any(gate.metric == "f1" for gate in gates.minimums)
-    return BestF1() if asked else None
+    """Return `BestF1` if a gate asks for F1: with rare classes 0.5 seldom suffices. Where another
+    asks for accuracy, which is highest at 0.5, that stays.
+    """
+    asked = {gate.metric for gate in gates.minimums}
+    if label.positive is None or "accuracy" in asked or "f1" not in asked:
+        return None
+    return BestF1()

@@ -11,11 +11,12 @@ import numpy as np
 from onnx import TensorProto
 from skl2onnx import update_registered_converter
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from skl2onnx.operator_converters.linear_classifier import convert_sklearn_linear_classifier
 from sklearn.naive_bayes import ComplementNB, GaussianNB, MultinomialNB
 
 from use_cases.export.nodes import Nodes
 from use_cases.export.trees import add_label
-from use_cases.stock.bayes import DoubleGaussianNB
+from use_cases.stock.bayes import DoubleGaussianNB, NaiveBayesLogisticRegression
 
 
 def _multinomial(scope: Any, operator: Any, container: Any) -> None:
@@ -66,11 +67,16 @@ for _kind, _convert in (
     (ComplementNB, _multinomial),
     (GaussianNB, _gaussian),
     (DoubleGaussianNB, _gaussian),
+    (NaiveBayesLogisticRegression, convert_sklearn_linear_classifier),
 ):
     update_registered_converter(
         _kind,
         f"Exact{_kind.__name__}",
         calculate_linear_classifier_output_shapes,
         _convert,
-        options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
+        options={
+            "zipmap": [True, False, "columns"],
+            "nocl": [True, False],
+            "raw_scores": [True, False],
+        },
     )

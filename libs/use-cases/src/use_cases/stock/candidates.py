@@ -24,6 +24,7 @@ CLASSIFIERS = (
 )
 REGRESSORS = ("ridge", "random_forest", "hist_gradient_boosting", "xgboost", "lightgbm")
 TEXT_CLASSIFIERS = ("logistic_regression", "sgd", "naive_bayes")
+BINARY_TEXT_CLASSIFIERS = (*TEXT_CLASSIFIERS, "nb_logistic_regression")
 TEXT_REGRESSORS = ("ridge",)
 REGRESSION = "regression"
 
@@ -43,23 +44,34 @@ def candidates(
         schema: the model's features.
         task: `binary`, `multiclass` or `regression`.
         classes: the order of the probabilities; none for regression.
-        names: some of `CLASSIFIERS`, or of `REGRESSORS` for regression. The default is all of them
-            for tables, and the linear models and naive Bayes for texts: trees on thousands of
-            words are slow and seldom better.
+        names: some of `CLASSIFIERS`, or of `REGRESSORS` for regression; for texts of two classes
+            also `nb_logistic_regression`. The default is all of them for tables, and the linear
+            models and naive Bayes for texts: trees on thousands of words are slow and seldom
+            better.
 
     Raises:
         InvalidInput: a name is unknown for the task, the schema has no feature, or the classes do
             not fit the task.
     """
     _check(schema, task, classes)
-    known = REGRESSORS if task == REGRESSION else CLASSIFIERS
-    suited = TEXT_REGRESSORS if task == REGRESSION else TEXT_CLASSIFIERS
-    chosen = names or (suited if schema.texts else known)
+    known: tuple[str, ...] = REGRESSORS if task == REGRESSION else CLASSIFIERS
+    suited = known
+    if schema.texts:
+        suited = _TEXT_DEFAULTS[task]
+        known = tuple(dict.fromkeys((*known, *suited)))
+    chosen = names or suited
     if unknown := [name for name in chosen if name not in known]:
         raise InvalidInput(
             f"stock candidate {unknown[0]!r} is unknown for {task}; use {', '.join(known)}"
         )
     return tuple(_candidate(name, schema, task, classes) for name in chosen)
+
+
+_TEXT_DEFAULTS: Mapping[str, tuple[str, ...]] = {
+    "binary": BINARY_TEXT_CLASSIFIERS,
+    "multiclass": TEXT_CLASSIFIERS,
+    REGRESSION: TEXT_REGRESSORS,
+}
 
 
 def _check(schema: FeatureSchema, task: str, classes: Sequence[str]) -> None:

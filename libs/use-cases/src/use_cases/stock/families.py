@@ -19,7 +19,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from use_cases.feature_schema import FeatureSchema, is_indicator
 from use_cases.search_space import Integers, LogUniform, Space
-from use_cases.stock.bayes import DoubleGaussianNB
+from use_cases.stock.bayes import DoubleGaussianNB, NaiveBayesLogisticRegression
 
 TERMS = 50_000
 # Trees split on one value at a time: more terms cost time and add little.
@@ -69,6 +69,8 @@ def family(name: str, schema: FeatureSchema, *, regression: bool) -> Family:
     """Return a stock family by name."""
     if name == "naive_bayes":
         return _naive_bayes(schema)
+    if name == "nb_logistic_regression":
+        return Family(schema, _nb_logistic, "non_negative", {"C": LogUniform(1, 300, 20.0)})
     if name in _LINEAR:
         estimator, tables, texts = _LINEAR[name]
         return Family(schema, estimator, "standard", texts if schema.texts else tables)
@@ -104,6 +106,10 @@ def _naive_bayes(schema: FeatureSchema) -> Family:
 
 def _logistic(parameters: Mapping[str, Any], seed: int) -> Any:
     return LogisticRegression(max_iter=1000, random_state=seed, **parameters)
+
+
+def _nb_logistic(parameters: Mapping[str, Any], seed: int) -> Any:
+    return NaiveBayesLogisticRegression(max_iter=1000, random_state=seed, **parameters)
 
 
 def _sgd(parameters: Mapping[str, Any], seed: int) -> Any:
@@ -167,7 +173,7 @@ _LINEAR: Mapping[str, tuple[Build, Space, Space]] = {
     "logistic_regression": (
         _logistic,
         {"C": LogUniform(0.01, 100, 1.0)},
-        {"C": LogUniform(0.3, 100, 10.0)},
+        {"C": LogUniform(0.3, 100, 20.0)},
     ),
     "sgd": (
         _sgd,

@@ -36,6 +36,10 @@ def batch_body(cases: Sequence[UseCase]) -> tuple[Any, Examples]:
 def _batch_model(case: UseCase, name: str) -> Any:
     record: Any = case.record
     items = Annotated[list[record], Field(min_length=1, max_length=MAX_RECORDS)]
-    title = f"{case.name.title()}{name.title()}"
     fields: dict[str, Any] = {name: (items, ...)}
-    return create_model(title, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(batch_title(case, name), __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def batch_title(case: UseCase, name: str) -> str:
+    """Return the name of the type with a list `name` of a use case's records."""
+    return f"{case.name.title()}{name.title()}"
