@@ -48,6 +48,7 @@ ANCHOR = anchor_path("spam", "production", 1, "0" * 64)
 COMPARISON = comparison_path("spam", "production", "c1")
 APPROVED = retrain_request_path("a", ".approved")
 RUN = "models/spam/_runs/r1/raw/part-0.parquet"
+DRILL_RUN = RUN.replace("spam", "drill")
 
 
 def may(component: str, word: str, path: str) -> bool:
@@ -128,6 +129,21 @@ NEEDED = [
     ("training-scheduler", "read", "training-data/spam/v1/feedback.parquet"),
     ("training-scheduler", "read", RUN),
     ("training-scheduler", "delete", RUN),
+    ("drill", "read", DRILL_RUN),
+    ("drill", "append", DRILL_RUN),
+    ("drill", "delete", DRILL_RUN),
+    ("drill", "read", DRILL_RUN.replace("_runs/r1/raw/part-0.parquet", "0/lineage.json")),
+    ("drill", "read", LEDGER.replace("spam", "drill")),
+    ("drill", "read", CHANGE),
+    ("drill", "append", CHANGE),
+    ("drill", "append", OPEN),
+    ("drill", "delete", OPEN),
+    ("drill", "read", GATEWAY_STATE),
+    ("drill", "read", CONTROLLER),
+    ("drill", "read", REPORT.replace("spam", "drill")),
+    ("drill", "read", retrain_request_path("a", ".done")),
+    ("drill", "read", comparison_path("drill", "production", "c1")),
+    ("drill", "append", DRILL_REPORT),
     ("release-controller", "read", f"{RETRAIN_REQUESTS}/a.json"),
     ("release-controller", "append", f"{RETRAIN_REQUESTS}/a.approved"),
     ("release-controller", "append", LEDGER),
@@ -196,6 +212,12 @@ FORBIDDEN = [
     ("training", "delete", LEDGER),
     ("training-scheduler", "read", MODEL),
     ("training-scheduler", "read", RECORDS),
+    ("drill", "read", LOG),
+    ("drill", "read", MODEL),
+    ("drill", "append", RUN),
+    ("drill", "append", LEDGER.replace("spam", "drill")),
+    ("drill", "append", REPORT.replace("spam", "drill")),
+    ("drill", "append", f"{RETRAIN_REQUESTS}/a.json"),
     ("training", "append", LOG),
     ("training", "append", LABELS),
     ("training-scheduler", "append", MODEL),

@@ -204,6 +204,13 @@ def test_the_drift_job_runs_hourly_and_never_twice():
     assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] < 60 * 60
 
 
+def test_the_drill_runs_weekly_and_never_twice():
+    spec = deployed("CronJob", "drill")["spec"]
+    assert re.fullmatch(r"\d+ \d+ \* \* 1", spec["schedule"])
+    assert (spec["suspend"], spec["concurrencyPolicy"]) == (False, "Forbid")
+    assert spec["jobTemplate"]["spec"]["backoffLimit"] == 0
+
+
 def test_every_overlay_sets_the_tag_of_its_images():
     ours = {
         re.sub(r":.*", "", node)

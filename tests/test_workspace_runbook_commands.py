@@ -29,6 +29,7 @@ BY_PLACE = {
     "deploy/<name>": "deploy/spam-production-0123abcd-predictor",
     "externalsecret <name>": "externalsecret api-keys",
     "-n ray exec <pod>": "-n ray exec ray-head",
+    "-n kubeflow logs job/<the latest>": "-n kubeflow logs job/drill-1",
 }
 SESSIONS = {" exec ": "/exec?", " port-forward ": "/portforward"}
 ASK_FOR_HELP = """
@@ -126,7 +127,8 @@ def _of_others() -> Iterator[dict[str, Any]]:
         yield _object("v1", "Service", namespace, name, spec)
     head = {"app.kubernetes.io/name": "ray", "ray.io/node-type": "head"}
     yield _controlled(_object("v1", "Pod", "ray", "ray-head", _pod("autoscaler"), head))
-    yield _object("batch/v1", "Job", "monitoring", "drift-detector-1", {"template": {"spec": {}}})
+    for namespace, name in (("monitoring", "drift-detector-1"), ("kubeflow", "drill-1")):
+        yield _object("batch/v1", "Job", namespace, name, {"template": {"spec": {}}})
     yield _object("v1", "PersistentVolumeClaim", "serving", "spool-api-gateway-0", {})
     yield _object("v1", "Node", "", "node-1", {}, {"agentpool": "cpu"})
     yield _object("external-secrets.io/v1", "ClusterSecretStore", "", "key-vault", {})

@@ -77,6 +77,13 @@ def test_candidates_have_programs_of_their_own_that_wait_for_pointers(tmp_path):
     assert not found["inference-staging"].waits()
 
 
+def test_drills_are_repeated_only_where_a_setting_says_how_often(tmp_path):
+    assert "drill" not in programs(tmp_path)
+    drill = programs(tmp_path, embedded_drill_hours=168)["drill"]
+    assert f"sleep {168 * 3600}" in drill.command[-1]
+    assert "cli drill" in drill.command[-1]
+
+
 def test_state_stays_in_the_home(tmp_path):
     command = programs(tmp_path / "a b")["mlflow"].command
     assert f"sqlite:///{tmp_path}/a b/mlflow/mlflow.db" in command

@@ -178,6 +178,7 @@ output "installation_env" {
     RELEASE_CONTROLLER_CLIENT_ID  = azurerm_user_assigned_identity.component["release-controller"].client_id
     DRIFT_DETECTOR_CLIENT_ID      = azurerm_user_assigned_identity.component["drift-detector"].client_id
     TRAINING_SCHEDULER_CLIENT_ID  = azurerm_user_assigned_identity.component["training-scheduler"].client_id
+    DRILL_CLIENT_ID               = azurerm_user_assigned_identity.component["drill"].client_id
   } : "${key}=${value}\n"])
 }
 

@@ -8,6 +8,7 @@ locals {
     ray                 = "ray"
     training            = "kubeflow"
     training-scheduler  = "kubeflow"
+    drill               = "kubeflow"
     kubeflow-pipelines  = "kubeflow"
     drift-detector      = "monitoring"
     console             = "monitoring"

@@ -1,5 +1,6 @@
 """The programs of the platform on one machine: the same that the cluster runs."""
 
+import shlex
 import sys
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) 
         _web_program("console", "console", settings.console_port, "CONSOLE_PORT"),
         Program("monitor", _module("drift_detector")),
         _scheduler(settings),
+        *_drill(settings),
     ]
 
 
@@ -156,6 +158,17 @@ def _scheduler(settings: EmbeddedSettings) -> Program:
         ports=(Port(port, "SCHEDULER_PORT"),),
         probe=Probe(f"http://127.0.0.1:{port}/metrics"),
     )
+
+
+def _drill(settings: EmbeddedSettings) -> list[Program]:
+    """Return the program that repeats the drill, if that is wanted; a broken link ends only the
+    drill that found it.
+    """
+    if settings.embedded_drill_hours is None:
+        return []
+    pause = round(settings.embedded_drill_hours * 3600)
+    drill = shlex.join(_module("cli", "drill"))
+    return [Program("drill", ("/bin/sh", "-c", f"while sleep {pause}; do {drill}; done"))]
 
 
 def _module(name: str, *arguments: str) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ class EmbeddedSettings(RegistrySettings, RaySettings, ServingSettings, GatewayCl
     embedded_ray_agent_port: int = Port
     embedded_ray_object_store_bytes: int = Field(default=500_000_000, ge=80_000_000)
     embedded_start_seconds: float = Field(default=300, gt=0)
+    embedded_drill_hours: float | None = Field(default=None, gt=0)
 
 
 def program_environment(config: Path, python_folder: Path) -> dict[str, str]:

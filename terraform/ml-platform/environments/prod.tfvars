@@ -20,6 +20,7 @@ base = {
     api-gateway        = ["api-keys", "ray-token"]
     console            = ["console-secret"]
     drift-detector     = ["gateway-api-key"]
+    drill              = ["gateway-api-key"]
     grafana            = ["grafana-admin-password"]
     inference-service  = ["redis-url"]
     kubeflow-pipelines = ["kubeflow-db-password"]
