@@ -103,6 +103,30 @@ def test_one_block_without_names(kind, out) -> None:
     assert "does not name its classes" in adapted.notes[1]
 
 
+def test_a_branch_that_takes_constants_of_the_whole_graph() -> None:
+    """As PyTorch exports control flow: the graphs of an If see the names around it."""
+    branches = {
+        f"{word}_branch": helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], [word])],
+            word,
+            [],
+            [value(word, TensorProto.FLOAT, "n", 3)],
+        )
+        for word in ("then", "else")
+    }
+    nodes = [
+        helper.make_node("If", ["chosen"], ["logits"], **branches),
+        helper.make_node("Softmax", ["logits"], ["out"]),
+    ]
+    graph = model(
+        [value("x", TensorProto.FLOAT, "n", 4)],
+        nodes,
+        [value("out", TensorProto.FLOAT, "n", 3)],
+        [("w", WEIGHTS), ("chosen", np.array(True))],
+    )
+    assert answers(adapt(graph).graph) == pytest.approx(expected(), abs=1e-5)
+
+
 def test_whole_numbers_are_cast() -> None:
     values = np.trunc(FRAME.to_numpy())
     adapted = adapt(block(TensorProto.INT64))

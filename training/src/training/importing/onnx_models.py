@@ -60,7 +60,7 @@ def adapt_graph(found: FoundModel, case: UseCase, declared: Declared) -> Adapted
     if found.graph is None:
         raise TypeError(f"{found.kind} is not a graph")
     _load(found.graph.SerializeToString(), found.source)
-    model = compose.add_prefix(found.graph, PREFIX)
+    model = _prefixed(found.graph)
     schema = model_schema(case)
     notes = feed_inputs(model.graph, schema, found.columns, PREFIX)
     _import_operators(model)
@@ -79,6 +79,19 @@ def adapt_graph(found: FoundModel, case: UseCase, declared: Declared) -> Adapted
     except ReleaseRefused as error:
         raise InvalidData(f"{found.source} cannot be served: {error}") from error
     return AdaptedModel(data, notes)
+
+
+def _prefixed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy in which every name begins with PREFIX, so that none is one of ours.
+
+    `compose.add_prefix` forgets the constants that a subgraph (of a Loop or If) takes from the
+    graph around it, unless it is told their names.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    names = {one.name: f"{PREFIX}{one.name}" for one in copy.graph.initializer}
+    compose.add_prefix_graph(copy.graph, PREFIX, inplace=True, name_map=names)
+    return copy
 
 
 def _drop_zip_maps(graph: onnx.GraphProto) -> None:
