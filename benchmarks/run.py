@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bench_report import machine, page, say
 from bench_services import check_services
-from decisions.section import TOPICS
+from decisions.section import TOPICS as DECISIONS
+from live.section import TOPICS as LIVE
 from pydantic import ValidationError
 from serving.contestants import NAMES
 
@@ -91,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     environments = [environment.value for environment in Environment]
     parser.add_argument("--environment", default="staging", choices=environments)
     parser.add_argument("--rounds", type=int, help="of serving, and of the smallest batch")
-    only = f"of serving, some of {','.join(NAMES)}; of decisions, some of {','.join(TOPICS)}"
+    topics = {"serving": NAMES, "decisions": DECISIONS, "live": LIVE}
+    only = "; ".join(f"of {name}, some of {','.join(each)}" for name, each in topics.items())
     parser.add_argument("--only", type=_names, help=only)
     _serving_options(parser.add_argument_group("serving"))
     return parser
@@ -105,7 +107,7 @@ def _serving_options(group: argparse._ArgumentGroup) -> None:
 
 def _names(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - {*NAMES, *TOPICS}:
+    if unknown := set(names) - {*NAMES, *DECISIONS, *LIVE}:
         raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}")
     return names
 

@@ -1,4 +1,4 @@
-"""Callers of production in threads of their own, and what they are answered."""
+"""Callers of an environment in threads of their own, and what they are answered."""
 
 import threading
 import time
@@ -12,16 +12,17 @@ from typing import Any
 
 import httpx
 
-from live.stack import ENVIRONMENT, KEY, LiveStack, mails
+from live.stack import KEY, LiveStack, mails
 
 TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one request: when it was sent, and its JSON document."""
+    """The answer to one request: when it was sent, how long it took, and its JSON document."""
 
     sent: float
+    seconds: float
     document: dict[str, Any]
 
 
@@ -36,7 +37,7 @@ class Caller:
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop`."""
-        headers = {"X-API-Key": KEY, "X-Environment": ENVIRONMENT.value}
+        headers = {"X-API-Key": KEY, "X-Environment": self.stack.environment.value}
         url = f"{self.stack.platform.settings['GATEWAY_URL']}/predict"
         start = time.perf_counter()
         with httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
@@ -51,7 +52,8 @@ class Caller:
                     self.failures[type(error).__name__] += 1
                     continue
                 if answer.is_success:
-                    self.answers.append(Answer(sent, answer.json()))
+                    seconds = time.perf_counter() - sent
+                    self.answers.append(Answer(sent, seconds, answer.json()))
                 else:
                     self.failures[str(answer.status_code)] += 1
 

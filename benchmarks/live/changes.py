@@ -16,7 +16,7 @@ PROMPT = ("promote", "rollback")
 """These start no server, so they are done within two seconds."""
 
 
-def changes(stack: LiveStack, quick: bool) -> bool:
+def measure(stack: LiveStack, quick: bool) -> bool:
     """Begin and end canaries and shadows, promote and roll back, while callers are answered."""
     callers = [Caller(stack) for _ in range(CALLERS)]
     seconds: dict[str, list[float]] = {}

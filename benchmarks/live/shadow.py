@@ -3,7 +3,7 @@
 import httpx
 import numpy as np
 from bench_report import interleaved, median, met_or_missed, note, ratios, say, table
-from serving.processes import LoadGenerator
+from serving.processes import LoadGenerator, load_generator
 from serving.target import Load, Outcome
 
 from live.stack import LiveStack
@@ -17,8 +17,13 @@ P99_LIMIT, PAIRED_LIMIT = 1.05, 0.99
 COUNTERS = ("gateway_shadow_answers", "gateway_shadow_dropped", "gateway_candidate_failures")
 
 
-def shadow(stack: LiveStack, generator: LoadGenerator, quick: bool) -> bool:
+def measure(stack: LiveStack, quick: bool) -> bool:
     """Compare latencies at 30 % of the capacity with and without a shadow of every request."""
+    with load_generator() as generator:
+        return _compare(stack, generator, quick)
+
+
+def _compare(stack: LiveStack, generator: LoadGenerator, quick: bool) -> bool:
     target = stack.target()
     stack.pin()
     full = _check(generator.perform(Load(target, CLIENTS, CAPACITY_SECONDS)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench_report import say
 from bench_stack import Platform, embedded_settings, eventually, running
@@ -15,6 +16,7 @@ from serving.processes import pin
 from serving.target import Target, http_target
 
 from embedded.supervision.processes import marked
+from live.proxy import HOST, ErrorProxy
 from mlplatform_client import Client
 from platform_core.contracts.environments import Environment
 from platform_core.errors import Conflict
@@ -22,7 +24,6 @@ from platform_core.testing.trials import HOLD
 from use_cases import use_case
 
 SPAM = use_case("spam")
-ENVIRONMENT = Environment.PRODUCTION
 KEY = "test-admin-key"
 ROWS, SEED = 500, 3
 FOLLOWS_SECONDS = 2.0
@@ -31,30 +32,35 @@ FOLLOWS_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class LiveStack:
-    """A stack whose production serves `first`; `second` waits in staging."""
+    """A stack whose production serves `first`, and whose staging serves `second`.
+
+    Changes and requests go to `environment`. Staging's canaries answer through `errors`.
+    """
 
     platform: Platform
     client: Client
     policies: Path
     first: str
     second: str
+    errors: ErrorProxy
+    environment: Environment = Environment.PRODUCTION
 
     def change(self, action: str, **given: Any) -> float:
-        """Apply a change to production and return its duration in seconds.
+        """Apply a change to the environment and return its duration in seconds.
 
         Raises:
             Conflict: it was refused, or it failed.
         """
         start = time.perf_counter()
         request = getattr(self.client.releases, action)
-        requested = request(SPAM.name, environment=ENVIRONMENT, reason="benchmark", **given)
+        requested = request(SPAM.name, environment=self.environment, reason="benchmark", **given)
         ended = self.client.changes.wait(requested.change_id, poll_seconds=0.02)
         if ended.status != "applied":
             raise Conflict(f"{action} was {ended.status}: {ended.result}")
         return time.perf_counter() - start
 
     def apply_and_wait(self, action: str, **given: Any) -> None:
-        """Apply a change to production and wait until the gateway follows it."""
+        """Apply a change to the environment and wait until the gateway follows it."""
         self.change(action, **given)
         time.sleep(FOLLOWS_SECONDS)
 
@@ -65,7 +71,7 @@ class LiveStack:
     def target(self) -> Target:
         """Return requests for single mails with a routing key each."""
         port = int(self.platform.settings["GATEWAY_URL"].rpartition(":")[2])
-        headers = {"X-API-Key": KEY, "X-Environment": ENVIRONMENT.value}
+        headers = {"X-API-Key": KEY, "X-Environment": self.environment.value}
         return http_target(port, "/predict", mails(ROWS), headers)
 
     def counters(self, *names: str) -> list[float]:
@@ -92,14 +98,26 @@ def running_stack() -> Iterator[LiveStack]:
         home = Path(name) / "home"
         policies = Path(name) / "policies"
         policies.mkdir()
-        changed = {"RATE_LIMIT": "100000000/minute", "POLICY_FOLDER": str(policies)}
-        platform = Platform(home, embedded_settings(home) | changed)
+        settings = embedded_settings(home)
+        server = urlsplit(settings["CANDIDATE_URL_STAGING"])
+        changed = {
+            "RATE_LIMIT": "100000000/minute",
+            "POLICY_FOLDER": str(policies),
+            # The server takes the port of this URL and listens on INFERENCE_HOST, so that the
+            # other address of the loopback interface is free for the proxy.
+            "CANDIDATE_URL_STAGING": f"http://{HOST}:{server.port}",
+        }
+        platform = Platform(home, settings | changed)
         home.mkdir()
-        with running(platform), Client(platform.settings["GATEWAY_URL"], KEY) as client:
+        with (
+            ErrorProxy((settings["INFERENCE_HOST"], server.port)) as errors,
+            running(platform),
+            Client(platform.settings["GATEWAY_URL"], KEY) as client,
+        ):
             first, second = (_train(platform, seed, promotes=seed == 0) for seed in range(2))
             if first == second:
                 raise Conflict("both trainings made the same release")
-            stack = LiveStack(platform, client, policies, first, second)
+            stack = LiveStack(platform, client, policies, first, second, errors)
             stack.set_policy(HOLD)
             yield stack
 
