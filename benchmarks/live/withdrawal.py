@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -160,17 +160,16 @@ def _report_callers(trials: dict[Candidate, list[Trial]]) -> None:
         failures = sum((one.failures for one in each), Counter[str]())
         requests = sum(len(one.canary) + len(one.stable) for one in each) + failures.total()
         retried = sum(one.failed_calls for one in each)
-        times = [_milliseconds(a for one in each for a in part(one)) for part in _PARTS]
-        rows.append([candidate.name, requests, failures.total(), retried, *np.ravel(times)])
+        canary = _milliseconds(answer for one in each for answer in one.canary)
+        stable = _milliseconds(answer for one in each for answer in one.stable)
+        rows.append([candidate.name, requests, failures.total(), retried, *canary, *stable])
     header = ["canary", "requests", "failed", "answered by stable instead"]
     parts = [f"{part}, {which} ms" for part in ("canary", "stable") for which in ("p50", "p95")]
     table("what callers saw while the canary answered", [*header, *parts], rows)
 
 
-_PARTS = (lambda trial: trial.canary, lambda trial: trial.stable)
-
-
-def _milliseconds(answers: Iterator[Answer]) -> list[float]:
+def _milliseconds(answers: Iterable[Answer]) -> list[float]:
+    """Return the median and the 95th percentile of what callers waited."""
     return [float(p) for p in np.percentile([one.seconds * 1000 for one in answers], (50, 95))]
 
 
