@@ -135,6 +135,52 @@ def test_one_of_many_writers_wins(store: BlobStore, clock: ManualClock, use_case
     assert ledger.active(use_case, Environment.STAGING) == f"from-{won.index(True)}"
 
 
+def test_the_current_entries_have_what_another_process_appended(
+    ledger: Ledger, store: BlobStore, clock: ManualClock, use_case: str
+) -> None:
+    assert not ledger.current_entries(use_case, Environment.STAGING)
+    other = Ledger(store, clock)
+    for number in range(1, 4):
+        other.append(change(use_case, f"r{number}"))
+        found = ledger.current_entries(use_case, Environment.STAGING)
+        assert list(found) == other.entries(use_case, Environment.STAGING)
+        assert len(found) == number
+
+
+def test_the_current_entries_end_where_the_ledger_does(
+    ledger: Ledger, store: BlobStore, use_case: str
+) -> None:
+    for release in ("r1", "r2"):
+        ledger.append(change(use_case, release))
+    assert len(ledger.current_entries(use_case, Environment.STAGING)) == 2
+    path = f"models/{use_case}/_ledger/staging/{2:08d}.json"
+    entry = store.read(path)
+    store.delete(path)
+    assert len(ledger.current_entries(use_case, Environment.STAGING)) == 1
+    store.write(path, entry.replace(b'"r2"', b'"r3"'))
+    with pytest.raises(ReleaseRefused, match="entry 2"):
+        ledger.current_entries(use_case, Environment.STAGING)
+    store.write(path, entry)
+    assert len(ledger.current_entries(use_case, Environment.STAGING)) == 2
+
+
+def test_there_are_no_current_entries_while_the_chain_is_known_to_be_broken(
+    ledger: Ledger, store: BlobStore, use_case: str
+) -> None:
+    for release in ("r1", "r2"):
+        ledger.append(change(use_case, release))
+    assert len(ledger.current_entries(use_case, Environment.STAGING)) == 2
+    path = f"models/{use_case}/_ledger/staging/{1:08d}.json"
+    entry = store.read(path)
+    store.write(path, entry.replace(b'"r1"', b'"r9"'))
+    with pytest.raises(ReleaseRefused, match="entry 1"):
+        ledger.entries(use_case, Environment.STAGING)
+    with pytest.raises(ReleaseRefused, match="entry 1"):
+        ledger.current_entries(use_case, Environment.STAGING)
+    store.write(path, entry)
+    assert len(ledger.current_entries(use_case, Environment.STAGING)) == 2
+
+
 @pytest.fixture
 def anchored(store: BlobStore, clock: ManualClock) -> Ledger:
     return Ledger(store, clock, LedgerAnchors(MemoryBlobStore()))
@@ -146,8 +192,9 @@ def test_a_cut_tail_is_noticed(anchored: Ledger, store: BlobStore, use_case: str
     assert anchored.active(use_case, Environment.STAGING) == "r3"
     for number in (3, 2):
         store.delete(f"models/{use_case}/_ledger/staging/{number:08d}.json")
-        with pytest.raises(ReleaseRefused, match=f"ends with entry {number - 1}, and entry 3"):
-            anchored.entries(use_case, Environment.STAGING)
+        for call in (anchored.entries, anchored.current_entries):
+            with pytest.raises(ReleaseRefused, match=f"ends with entry {number - 1}, and entry 3"):
+                call(use_case, Environment.STAGING)
         with pytest.raises(ReleaseRefused):
             anchored.append(change(use_case, "r4"))
 

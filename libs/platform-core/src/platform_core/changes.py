@@ -152,8 +152,8 @@ class Changes:
 
     def ids(self) -> list[str]:
         """Return the ids of all changes, newest first."""
-        names = (folder.rpartition("/")[2] for folder in self._store.folders(CHANGES))
-        return sorted((name for name in names if name.isalnum()), reverse=True)
+        names = (folder.rpartition("/")[2] for folder in reversed(self._store.folders(CHANGES)))
+        return [name for name in names if name.isalnum()]
 
     def open_ids(self) -> list[str]:
         """Return the ids of the changes that have not ended, newest first."""

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
+from typing import Self
 
 from pydantic import ValidationError
 
@@ -18,9 +20,15 @@ from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import Action, Change, ChangeStatus, LedgerEntry
 from platform_core.contracts.serving_state import ServingRole, ServingState
-from platform_core.errors import BlobExists, LedgerConflict, PlatformError, ReleaseRefused
+from platform_core.errors import (
+    BlobExists,
+    BlobNotFound,
+    LedgerConflict,
+    PlatformError,
+    ReleaseRefused,
+)
 from platform_core.hashing import sha256_json
-from platform_core.ports.blob_store import BlobInfo, BlobStore
+from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
     anchor_folder,
     anchor_path,
@@ -66,18 +74,25 @@ class LedgerAnchors:
 
 
 @dataclass(frozen=True)
-class _ReadEntry:
-    """An entry, and whether its hash is that of its content."""
+class _VerifiedChain:
+    """Entries whose chain was verified, oldest first, and path and etag of the object of each."""
 
-    entry: LedgerEntry
-    intact: bool
+    objects: tuple[tuple[str, str], ...] = ()
+    entries: tuple[LedgerEntry, ...] = ()
+
+    def unchanged(self, objects: Sequence[tuple[str, str]]) -> Self:
+        """Return the part from the oldest entry on whose objects are also in `objects`."""
+        pairs = zip(self.objects, objects, strict=False)
+        count = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return type(self)(self.objects[:count], self.entries[:count])
 
 
 class Ledger:
     """Reads and appends entries; the serving state is that of the last applied change.
 
-    An entry is read and hashed again only when its object has changed. With `anchors`, reading
-    checks that no entry was removed at the end, and appending anchors the new entry.
+    An entry is read and hashed again only when its object, or one before it, has changed. With
+    `anchors`, reading checks that no entry was removed at the end, and appending anchors the new
+    entry. Threads may share a ledger.
     """
 
     def __init__(
@@ -86,10 +101,11 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._anchors = anchors
-        self._read: dict[tuple[str, str], _ReadEntry] = {}
+        self._verified: dict[str, _VerifiedChain] = {}
+        self._broken: set[str] = set()
 
     def entries(self, use_case: str, environment: Environment) -> list[LedgerEntry]:
-        """Return all entries, oldest first.
+        """Return all entries, oldest first. The object of each is checked for changes.
 
         Raises:
             ReleaseRefused: the chain is broken, so an entry was altered or removed.
@@ -97,17 +113,36 @@ class Ledger:
         folder = ledger_folder(use_case, environment)
         # First, so that an entry that is appended in between is not missed.
         anchored = self._anchors.last(use_case, environment) if self._anchors else None
+        objects = tuple((blob.path, blob.etag) for blob in self._store.list(folder))
         try:
-            read = [self._entry(blob) for blob in self._store.list(folder)]
-        except ValidationError as error:
-            raise _broken(
-                folder, f"an entry is not readable ({error.error_count()} errors)"
-            ) from error
-        _verify_chain(read, folder)
-        entries = [one.entry for one in read]
-        if anchored is not None:
-            _verify_anchor(entries, anchored, folder)
-        return entries
+            chain = self._verify(objects, folder)
+            if anchored is not None:
+                _verify_anchor(chain.entries, anchored, folder)
+        except ReleaseRefused:
+            self._broken.add(folder)
+            raise
+        self._verified[folder] = chain
+        self._broken.discard(folder)
+        return list(chain.entries)
+
+    def current_entries(self, use_case: str, environment: Environment) -> Sequence[LedgerEntry]:
+        """Return all entries, oldest first, at a cost that does not grow with their number.
+
+        If the last entry is the one that `entries` verified, and none follows it, the entries are
+        the verified ones. The objects of the other entries are not checked: a program that uses
+        this has to call `entries` now and then. After that has raised, so does this.
+
+        Raises:
+            ReleaseRefused: the chain is broken.
+        """
+        folder = ledger_folder(use_case, environment)
+        known = self._verified.get(folder)
+        if known is None or folder in self._broken or self._anchors:
+            return self.entries(use_case, environment)
+        following = ledger_entry_path(use_case, environment, len(known.entries) + 1)
+        if self._store.exists(following) or not self._is_last(known):
+            return self.entries(use_case, environment)
+        return known.entries
 
     def state(self, use_case: str, environment: Environment) -> ServingState:
         """Return the serving state: that of the last applied change, empty before the first."""
@@ -144,22 +179,39 @@ class Ledger:
             self._anchors.add(entry)
         return entry
 
-    def _entry(self, blob: BlobInfo) -> _ReadEntry:
-        key = (blob.path, blob.etag)
-        if key not in self._read:
-            entry = LedgerEntry.model_validate_json(self._store.read(blob.path))
-            self._read[key] = _ReadEntry(entry, entry.hash == _hash(entry))
-        return self._read[key]
+    def _verify(self, objects: tuple[tuple[str, str], ...], folder: str) -> _VerifiedChain:
+        """Return the chain of all objects; those that were verified before are not read again."""
+        known = self._verified.get(folder, _VerifiedChain()).unchanged(objects)
+        new = objects[len(known.objects) :]
+        try:
+            read = [LedgerEntry.model_validate_json(self._store.read(path)) for path, _ in new]
+        except ValidationError as error:
+            raise _broken(
+                folder, f"an entry is not readable ({error.error_count()} errors)"
+            ) from error
+        _verify_chain(known.entries, read, folder)
+        return _VerifiedChain(objects, (*known.entries, *read))
+
+    def _is_last(self, chain: _VerifiedChain) -> bool:
+        """Say whether the object of the last entry is still the verified one."""
+        if not chain.objects:
+            return True
+        path, etag = chain.objects[-1]
+        try:
+            return self._store.info(path).etag == etag
+        except BlobNotFound:
+            return False
 
 
 def role_entries(entries: Sequence[LedgerEntry]) -> dict[ServingRole, LedgerEntry]:
     """Return, for each role that is filled after `entries` (oldest first), the change since which
     its release has had it; a change of the percent does not count.
     """
-    applied = [one for one in entries if one.change.status is ChangeStatus.APPLIED]
     found: dict[ServingRole, LedgerEntry] = {}
     for role, release in serving_state(entries).releases.items():
-        for entry in reversed(applied):
+        for entry in reversed(entries):
+            if entry.change.status is not ChangeStatus.APPLIED:
+                continue
             if entry.change.to_state.releases.get(role) != release:
                 break
             found[role] = entry
@@ -232,17 +284,19 @@ def _hash(entry: LedgerEntry) -> str:
     return sha256_json(entry.model_dump(mode="json", exclude={"hash"}))
 
 
-def _verify_chain(read: Sequence[_ReadEntry], where: str) -> None:
-    previous = GENESIS
-    for number, one in enumerate(read, start=1):
-        entry = one.entry
+def _verify_chain(
+    verified: Sequence[LedgerEntry], added: Sequence[LedgerEntry], where: str
+) -> None:
+    """Check that the entries `added` continue the chain of `verified`."""
+    previous = verified[-1].hash if verified else GENESIS
+    for number, entry in enumerate(added, start=len(verified) + 1):
         follows = entry.sequence == number and entry.previous_hash == previous
-        if not follows or not one.intact:
+        if not follows or entry.hash != _hash(entry):
             raise _broken(where, f"entry {number} was altered, or one before it is missing")
         previous = entry.hash
 
 
-def _verify_anchor(entries: list[LedgerEntry], anchored: tuple[int, str], where: str) -> None:
+def _verify_anchor(entries: Sequence[LedgerEntry], anchored: tuple[int, str], where: str) -> None:
     sequence, entry_hash = anchored
     if len(entries) < sequence:
         raise _broken(where, f"it ends with entry {len(entries)}, and entry {sequence} was written")

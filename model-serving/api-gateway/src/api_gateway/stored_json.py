@@ -29,6 +29,7 @@ class StoredJson:
     def __init__(self, store: BlobStore) -> None:
         self.store = store
         self._kept = lru_cache(maxsize=KEPT_DOCUMENTS)(self._read)
+        self._fixed = lru_cache(maxsize=KEPT_DOCUMENTS)(self._read_fixed)
 
     def get(self, blob: BlobInfo | None) -> dict[str, Any] | None:
         """Return the object of a blob that was listed, `None` where there is none."""
@@ -36,6 +37,20 @@ class StoredJson:
             return None
         read = self._kept if blob.size <= MAX_KEPT_BYTES else self._read
         return read(blob.path, blob.etag)
+
+    def fixed(self, path: str) -> dict[str, Any] | None:
+        """Return the object at a path whose content never changes, `None` while there is none."""
+        try:
+            return self._fixed(path)
+        except BlobNotFound:
+            return None
+
+    def _read_fixed(self, path: str) -> dict[str, Any]:
+        """Return the object at a path; `BlobNotFound`, which is not kept, where there is none."""
+        document = json_object(self.store, path)
+        if document is None:
+            raise BlobNotFound(f"there is no JSON object {path}")
+        return document
 
     def _read(self, path: str, _etag: str) -> dict[str, Any] | None:
         return json_object(self.store, path)

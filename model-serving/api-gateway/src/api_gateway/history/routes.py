@@ -22,7 +22,7 @@ from api_gateway.history.documents import (
     UseCaseDocument,
 )
 from api_gateway.history.retraining import retraining_requests
-from api_gateway.history.runs import dataset_versions, pipeline_runs
+from api_gateway.history.runs import RunHistory, dataset_versions
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Page, Paging, page, paging
@@ -75,14 +75,14 @@ class _WantedReports:
 def add_history_routes(app: FastAPI, gateway: Gateway) -> None:
     """Add the routes about runs, retraining, datasets, use cases and past reports."""
     stored = StoredJson(gateway.store)
-    _add_runs(app.router, gateway, stored)
+    _add_runs(app.router, gateway, RunHistory(stored))
     _add_retraining(app.router, gateway, stored)
     _add_datasets(app.router, gateway, stored)
     _add_use_cases(app.router, gateway)
     _add_reports(app.router, gateway, ReportReader(gateway.store))
 
 
-def _add_runs(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:
+def _add_runs(router: APIRouter, gateway: Gateway, history: RunHistory) -> None:
     summary = "Pipeline runs with their steps, from the newest"
 
     @router.get("/runs", tags=["history"], **operation(summary, AccessRole.VIEWER, [404, 422]))
@@ -96,7 +96,7 @@ def _add_runs(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names, asked = _names(request, use_case), paging(limit, cursor)
 
-        found = await asyncio.to_thread(pipeline_runs, stored, names, run_id, asked)
+        found = await asyncio.to_thread(history.page, names, run_id, asked)
         return RunPage(runs=found.items, cursor=found.cursor)
 
 

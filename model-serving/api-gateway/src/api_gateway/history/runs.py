@@ -1,11 +1,13 @@
 """Pipeline runs and dataset versions as the blob store has them. All functions block.
 
-Of a long history only what is on the page is read; the order follows from the listing.
+Of a long history only what is on the page is read. The order follows from what does not change:
+when a run began, and the manifest of a dataset version.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,12 +21,12 @@ from api_gateway.history.documents import (
 )
 from api_gateway.http.paging import Page, Paging, page
 from api_gateway.stored_json import StoredJson, json_object
-from platform_core.ports.blob_store import BlobInfo
+from platform_core.ports.blob_store import BlobInfo, BlobStore
 from platform_core.storage import (
+    MANIFEST_FILE,
     REPORT_FILE,
     dataset_path,
     datasets_folder,
-    parse_dataset_version,
     run_path,
     runs_folder,
 )
@@ -35,36 +37,46 @@ OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class _RunFiles:
-    """What a run has written, by path."""
+class _Run:
+    """A run, and when it wrote its first object."""
 
     use_case: str
     run_id: str
-    files: dict[str, BlobInfo] = field(default_factory=dict)
-
-    @property
-    def started_at(self) -> datetime:
-        return min(blob.modified for blob in self.files.values())
+    started_at: datetime
 
     @property
     def key(self) -> str:
         """A key that orders runs by the time of their start."""
         return f"{self.started_at.isoformat()} {self.use_case} {self.run_id}"
 
-    def file(self, *names: str) -> BlobInfo | None:
-        return self.files.get(run_path(self.use_case, self.run_id, *names))
 
+class RunHistory:
+    """The pipeline runs of all use cases. Threads may share it."""
 
-def pipeline_runs(
-    stored: StoredJson, names: Sequence[str], run_id: str | None, asked: Paging
-) -> Page[PipelineRun]:
-    """Return a page of the runs of these use cases, the most recently started one first; only one
-    if it is named.
-    """
-    found = (one for name in names for one in _run_files(stored, name))
-    runs = {one.key: one for one in found if run_id in {None, one.run_id}}
-    chosen = page(sorted(runs, reverse=True), asked, str)
-    return Page([_run(stored, runs[key]) for key in chosen.items], chosen.cursor)
+    def __init__(self, stored: StoredJson) -> None:
+        self._stored = stored
+        self._started: dict[str, Mapping[str, datetime]] = {}
+
+    def page(self, names: Sequence[str], run_id: str | None, asked: Paging) -> Page[PipelineRun]:
+        """Return a page of the runs of these use cases, the most recently started one first; only
+        one if it is named.
+        """
+        found = (one for name in names for one in self._runs(name))
+        runs = {one.key: one for one in found if run_id in {None, one.run_id}}
+        chosen = page(sorted(runs, reverse=True), asked, str)
+        read = (_read_run(self._stored, runs[key]) for key in chosen.items)
+        return Page([run for run in read if run is not None], chosen.cursor)
+
+    def _runs(self, use_case: str) -> Sequence[_Run]:
+        folders = self._stored.store.folders(runs_folder(use_case))
+        names = [folder.rpartition("/")[2] for folder in folders]
+        ids = [name for name in names if not name.startswith("_")]
+        started = self._started.get(use_case, {})
+        if any(run_id not in started for run_id in ids):
+            # One listing of all runs: a store in the network answers it faster than many.
+            started = {**_start_times(self._stored.store, use_case), **started}
+        self._started[use_case] = {one: started[one] for one in ids if one in started}
+        return [_Run(use_case, *one) for one in self._started[use_case].items()]
 
 
 def dataset_versions(
@@ -88,30 +100,34 @@ def _dataset_key(version: DatasetVersion) -> str:
     return f"{created_at.isoformat()} {version.use_case} {version.dataset_version}"
 
 
-def _run_files(stored: StoredJson, use_case: str) -> Sequence[_RunFiles]:
-    runs: dict[str, _RunFiles] = {}
+def _start_times(store: BlobStore, use_case: str) -> Mapping[str, datetime]:
+    """Return when each run of a use case wrote the oldest of its objects."""
+    times: dict[str, datetime] = {}
     folder = runs_folder(use_case)
-    for blob in stored.store.list(folder):
+    for blob in store.list(folder):
         run_id = blob.path.removeprefix(f"{folder}/").partition("/")[0]
-        if not run_id.startswith("_"):
-            run = runs.setdefault(run_id, _RunFiles(use_case, run_id))
-            run.files[blob.path] = blob
-    return list(runs.values())
+        times[run_id] = min(blob.modified, times.get(run_id, blob.modified))
+    return times
 
 
-def _run(stored: StoredJson, run: _RunFiles) -> PipelineRun:
-    steps = [step for blob in run.files.values() if (step := _step(stored, blob)) is not None]
+def _read_run(stored: StoredJson, run: _Run) -> PipelineRun | None:
+    """Return what a run has written by now, `None` if it was removed."""
+    path = partial(run_path, run.use_case, run.run_id)
+    files = {blob.path: blob for blob in stored.store.list(path())}
+    if not files:
+        return None
+    steps = [step for blob in files.values() if (step := _step(stored, blob)) is not None]
     steps.sort(key=lambda step: step.finished_at)
-    failure = stored.get(run.file(FAILURE))
+    failure = stored.get(files.get(path(FAILURE)))
     done = any(step.step == LAST_STEP for step in steps)
     status = RunStatus.FINISHED if done else RunStatus.UNFINISHED
-    release = stored.get(run.file(RELEASE_STEP, RESULT)) or {}
+    release = stored.get(files.get(path(RELEASE_STEP, RESULT))) or {}
     return PipelineRun(
         use_case=run.use_case,
         run_id=run.run_id,
         status=RunStatus.FAILED if failure else status,
         started_at=run.started_at,
-        updated_at=max(blob.modified for blob in run.files.values()),
+        updated_at=max(blob.modified for blob in files.values()),
         steps=steps,
         failure=RunFailure.model_validate(failure) if failure else None,
         release_id=release.get("release_id"),
@@ -129,13 +145,10 @@ def _step(stored: StoredJson, blob: BlobInfo) -> RunStep | None:
 
 def _versions(stored: StoredJson, use_case: str, version: str | None) -> Sequence[DatasetVersion]:
     """Return the dataset versions of a use case, or the one that is named."""
-    manifests = {
-        name: blob
-        for blob in stored.store.list(datasets_folder(use_case))
-        if (name := parse_dataset_version(use_case, blob.path)) is not None
-    }
-    chosen = manifests if version is None else {version: manifests.get(version)}
-    read = {name: stored.get(blob) for name, blob in chosen.items()}
+    folders = stored.store.folders(datasets_folder(use_case))
+    names = [folder.rpartition("/")[2] for folder in folders]
+    chosen = [name for name in names if version in {None, name}]
+    read = {name: stored.fixed(dataset_path(use_case, name, MANIFEST_FILE)) for name in chosen}
     return [_version(use_case, name, found) for name, found in read.items() if found is not None]
 
 

@@ -25,10 +25,12 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
     MODEL_CARD_FILE,
     RELEASE_FILE,
+    is_release_id,
     model_folder,
-    parse_release_id,
     release_path,
 )
+
+RELEASE_ID_DIGITS = 32
 
 
 class ReleaseAccess:
@@ -39,13 +41,13 @@ class ReleaseAccess:
         self._catalog = catalog
         self.changes = Changes(store, clock)
         self.clock = clock
-        self._created: dict[tuple[str, str], str] = {}
+        self._built_keys: dict[tuple[str, str], str] = {}
 
     def ids(self, use_case: str) -> list[str]:
         """Return the ids of the stored releases of a use case, sorted, without refused ones."""
         folders = self._store.folders(model_folder(use_case))
-        found = (parse_release_id(use_case, f"{folder}/{RELEASE_FILE}") for folder in folders)
-        return sorted(one for one in found if one)
+        names = (folder.rpartition("/")[2] for folder in folders)
+        return [name for name in names if is_release_id(name)]
 
     def resolve(self, use_case: str, release_id: str) -> str:
         """Return the id of the one release that begins with `release_id`.
@@ -54,6 +56,8 @@ class ReleaseAccess:
             ReleaseNotFound: no id begins so.
             InvalidInput: several do.
         """
+        if self._is_stored(use_case, release_id):
+            return release_id
         found = [one for one in self.ids(use_case) if one.startswith(release_id)]
         if len(found) == 1:
             return found[0]
@@ -96,15 +100,22 @@ class ReleaseAccess:
             comparison=other and compared(documents, other),
         )
 
+    def _is_stored(self, use_case: str, release_id: str) -> bool:
+        """Say whether a complete id is that of a stored release."""
+        complete = len(release_id) == RELEASE_ID_DIGITS and is_release_id(release_id)
+        return complete and self._store.exists(release_path(use_case, release_id, RELEASE_FILE))
+
     def _built(self, use_case: str, release_id: str) -> str:
         """Return a key that orders releases by the time when they were built."""
-        key = (use_case, release_id)
-        if key not in self._created:
-            lineage = self._catalog.lineage(use_case, release_id)
-            if lineage is None:
-                return f" {release_id}"
-            self._created[key] = lineage.created_at.astimezone(UTC).isoformat()
-        return f"{self._created[key]} {release_id}"
+        known = self._built_keys.get((use_case, release_id))
+        if known is not None:
+            return known
+        lineage = self._catalog.lineage(use_case, release_id)
+        if lineage is None:
+            return f" {release_id}"
+        key = f"{lineage.created_at.astimezone(UTC).isoformat()} {release_id}"
+        self._built_keys[use_case, release_id] = key
+        return key
 
     def _summary(self, use_case: str, release_id: str) -> ReleaseSummary:
         lineage = self._catalog.lineage(use_case, release_id)

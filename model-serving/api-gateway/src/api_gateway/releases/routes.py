@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
+from operator import attrgetter
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Path, Query
@@ -21,7 +23,8 @@ from api_gateway.routing.serving import Serving
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.ledger import LedgerEntry
-from platform_core.ledger import stable_at
+from platform_core.contracts.serving_state import ServingRole
+from platform_core.ledger import role_entries, stable_at
 from use_cases import use_case_names
 
 UseCasePath = Annotated[str, Path(description="an installed use case")]
@@ -110,7 +113,7 @@ def _environment_state(serving: Serving) -> EnvironmentState:
     )
 
 
-def _entries(gateway: Gateway, name: str) -> dict[Environment, list[LedgerEntry]]:
+def _entries(gateway: Gateway, name: str) -> dict[Environment, Sequence[LedgerEntry]]:
     return {e: gateway.catalog.entries(ServingTarget(name, e)) for e in Environment}
 
 
@@ -120,13 +123,12 @@ def _served(ledgers: Mapping[Environment, Sequence[LedgerEntry]], at: datetime) 
 
 def _history(gateway: Gateway, name: str, asked: Paging, releases_asked: Paging) -> UseCaseReleases:
     ledgers = _entries(gateway, name)
-    entries = sorted((e for each in ledgers.values() for e in each), key=_place, reverse=True)
-    found = page(entries, asked, _place)
+    found = page(_newest_first(ledgers), asked, _place)
     releases = gateway.releases.summaries(name, releases_asked)
     return UseCaseReleases(
         use_case=name,
         states=_states(gateway, name),
-        stable=_served(ledgers, gateway.releases.clock.now()),
+        stable={where: _stable(entries) for where, entries in ledgers.items()},
         releases=releases.items,
         releases_cursor=releases.cursor,
         history=found.items,
@@ -134,6 +136,17 @@ def _history(gateway: Gateway, name: str, asked: Paging, releases_asked: Paging)
     )
 
 
+def _stable(entries: Sequence[LedgerEntry]) -> ServedRelease | None:
+    return served_release(role_entries(entries).get(ServingRole.STABLE))
+
+
+def _newest_first(ledgers: Mapping[Environment, Sequence[LedgerEntry]]) -> list[LedgerEntry]:
+    """Return the entries of both environments in the descending order of their `_place`."""
+    environments = sorted(ledgers, reverse=True)
+    entries = chain.from_iterable(reversed(ledgers[where]) for where in environments)
+    return sorted(entries, key=attrgetter("time"), reverse=True)
+
+
 def _place(entry: LedgerEntry) -> str:
-    """Return a key that orders the entries of both environments by time."""
+    """Return the key of an entry in a cursor."""
     return f"{entry.time.isoformat()} {entry.change.environment} {entry.sequence:08d}"

@@ -7,7 +7,7 @@ reads the ledger of its target again.
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ from platform_core.ledger import Ledger, role_entries, rollback_targets, serving
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports import ReportReader
 from platform_core.reports.quality import latest_quality
-from platform_core.storage import DRILLS, LINEAGE_FILE, RELEASE_FILE, ledger_folder, release_path
+from platform_core.storage import DRILLS, LINEAGE_FILE, RELEASE_FILE, release_path
 from use_cases import discover
 
 logger = logging.getLogger(__name__)
@@ -102,14 +102,15 @@ class Catalog:
         """Return the latest quality report of each role that has one."""
         return {role: one for (where, role), one in self._quality.items() if where == target}
 
-    def entries(self, target: ServingTarget) -> list[LedgerEntry]:
-        """Return the ledger of a target, oldest first. It may block.
+    def entries(self, target: ServingTarget) -> Sequence[LedgerEntry]:
+        """Return the ledger of a target, oldest first. It may block. Whether the entries before
+        the last one were altered is checked by each refresh.
 
         Raises:
             ReleaseRefused: the ledger was altered.
             UpstreamUnavailable: it cannot be read.
         """
-        return self._ledger.entries(*target)
+        return self._ledger.current_entries(*target)
 
     def documents(self, use_case: str, release_id: str) -> ReleaseDocuments:
         """Return the documents of a stored release. It may block."""
@@ -171,7 +172,7 @@ class Catalog:
                 self._reads[target] += 1
                 before = self.serving(target).sequence
                 try:
-                    await asyncio.to_thread(self._read_serving, target)
+                    await asyncio.to_thread(self._read_latest, target)
                 except PlatformError as error:
                     logger.warning("the ledger of %s was not read again: %s", target, error)
                 if self.serving(target).sequence != before:
@@ -184,7 +185,7 @@ class Catalog:
         targets = list(all_targets())
         for target in targets:
             try:
-                self._read_serving(target)
+                self._read_serving(target, self._ledger.entries(*target))
             except PlatformError as error:
                 failures.append(str(error))
         self._loaded = self._loaded or all(target in self._serving for target in targets)
@@ -208,13 +209,14 @@ class Catalog:
     def _read_drill(self) -> None:
         self._drill = next(iter(self._reader.below(DRILLS, DrillReport)), None)
 
-    def _read_serving(self, target: ServingTarget) -> None:
-        """Read the ledger of a target if it has new entries, and the documents of its releases."""
+    def _read_latest(self, target: ServingTarget) -> None:
+        self._read_serving(target, self.entries(target))
+
+    def _read_serving(self, target: ServingTarget, entries: Sequence[LedgerEntry]) -> None:
+        """Keep the state after `entries` if they are new, and the documents of its releases."""
         known = self._serving.get(target)
-        length = sum(1 for _ in self._store.list(ledger_folder(*target)))
-        if known is not None and length <= known.sequence and known.complete:
+        if known is not None and len(entries) <= known.sequence and known.complete:
             return
-        entries = self._ledger.entries(*target)
         state = serving_state(entries)
         served = {one: self.documents(target.use_case, one) for one in state.releases.values()}
         present = self._serving.get(target)

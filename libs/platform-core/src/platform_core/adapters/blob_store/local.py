@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -62,10 +63,10 @@ class LocalBlobStore(ObjectBlobStore):
 
     def list(self, folder: str) -> Iterator[BlobInfo]:
         """Yield the objects below `folder`, ordered by path; other files are left out."""
-        root = f"{self._root}/"
+        root = len(f"{self._root}/")
         with self._translated(folder):
-            found = {file.path.removeprefix(root): file for file in _files(self._file(folder))}
-            read = [(path, self._status(found[path])) for path in sorted(found)]
+            files = sorted(_files(str(self._file(folder))), key=attrgetter("path"))
+            read = [(file.path[root:], self._status(file)) for file in files]
         for path, status in read:
             if status is not None and PARTIAL not in path:
                 yield BlobInfo(path, status.st_size, _modified(status), _etag(status))
@@ -77,8 +78,8 @@ class LocalBlobStore(ObjectBlobStore):
                 entries = list(os.scandir(self._file(folder)))
             except (FileNotFoundError, NotADirectoryError):
                 return []
-        names = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-        return sorted(f"{folder}/{name}" for name in names)
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        return [f"{folder}/{name}" for name in names]
 
     def delete(self, path: str) -> None:
         """Delete the object if it exists."""
@@ -158,17 +159,20 @@ class LocalBlobStore(ObjectBlobStore):
         return UpstreamUnavailable(f"the blob store cannot access {path}: {reason}")
 
 
-def _files(folder: str | Path) -> Iterator[os.DirEntry[str]]:
-    """Yield what is below a folder and is no folder; links to folders are not followed."""
-    try:
-        entries = list(os.scandir(str(folder)))
-    except (FileNotFoundError, NotADirectoryError):  # perhaps it was deleted meanwhile
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path)
-        else:
-            yield entry
+def _files(folder: str) -> list[os.DirEntry[str]]:
+    """Return what is below a folder and is no folder; links to folders are not followed."""
+    files, folders = [], [folder]
+    while folders:
+        try:
+            entries = list(os.scandir(folders.pop()))
+        except (FileNotFoundError, NotADirectoryError):  # perhaps it was deleted meanwhile
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                files.append(entry)
+    return files
 
 
 def _loop(path: str) -> InvalidPath:
