@@ -110,6 +110,8 @@ class LocalBlobStore(ObjectBlobStore):
     def _file(self, folder: str) -> Path:
         """Return the file or folder of a path; `InvalidPath` when a link leads out of the root."""
         file = self._root / validate_folder(folder)
+        if not self._has_link(folder):
+            return file
         try:
             inside = file.resolve().is_relative_to(self._root)
         except RuntimeError as error:
@@ -117,6 +119,19 @@ class LocalBlobStore(ObjectBlobStore):
         if not inside:
             raise InvalidPath(f"{folder!r:.200} leads out of the blob store; name the object")
         return file
+
+    def _has_link(self, folder: str) -> bool:
+        """Say whether a part of a path below the root is a symbolic link. The root is resolved."""
+        location = str(self._root)
+        for name in folder.split("/"):
+            location = f"{location}/{name}"
+            try:
+                mode = os.lstat(location).st_mode
+            except OSError:
+                return False  # nothing below it can be reached
+            if stat.S_ISLNK(mode):
+                return True
+        return False
 
     def _status(self, file: os.DirEntry[str]) -> os.stat_result | None:
         """Return the status of an object; `None` for any other file."""
