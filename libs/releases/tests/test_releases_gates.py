@@ -302,6 +302,7 @@ def test_every_gate_is_a_check_and_a_slice_can_fail_alone(blob_store, make_relea
     failed = stated["minimum accuracy where petals = long"]
     assert failed.detail.startswith("on 90 rows of the test part, 90 % interval 0.")
     assert failed.comparison.verdict == "worse"
+    assert failed.comparison.reference_release is None
     assert failed.value < failed.limit == 0.9
     assert "maximum false_positive_rate" in stated
     assert "0 rows of this slice" in stated["minimum accuracy where petals = none"].detail
@@ -327,6 +328,7 @@ def test_a_gate_that_cannot_tell_passes_with_a_warning_that_says_how_many_rows_i
     gate = judged(SPAM, candidate, features(SPAM, 60), good)
     assert gate.passed
     assert gate.comparison.verdict == "undecided"
+    assert gate.comparison.reference_release == good.id
     assert gate.warning == f"underpowered, needs {gate.comparison.rows_needed:,} rows"
     assert gate.detail.endswith(f"{gate.warning}, judged by the estimate alone")
     assert "power" in gate.detail

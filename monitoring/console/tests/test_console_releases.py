@@ -10,6 +10,7 @@ from console_world import HOSTILE, build_world, spam_card
 from platform_core.contracts.comparison import ComparisonVerdict, HeldOutComparison
 from platform_core.contracts.release import GateCheck, Lineage
 from platform_core.storage import LINEAGE_FILE, MODEL_CARD_FILE, release_path
+from scoring.testing import make_release
 
 
 def text(page: str) -> str:
@@ -91,14 +92,15 @@ def test_two_releases_are_compared_with_their_intervals(browser, world):
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory, start_gateway, start_console):
     """A console, and two releases of spam: the second was compared with the first, which had no
-    champion; they come from different dataset versions. Only the second has an interval.
+    champion; they come from different dataset versions. Only the second has an interval. A third
+    one is so old that its gate does not name the release that it was compared with.
     """
     world = build_world(tmp_path_factory.mktemp("judged"))
     first, second = (one.id for one in world.releases["spam"])
-    detail = f"f1, compared with 0.9500 of production's {first:.12}, margin 0.01"
+    detail = "f1, compared with 0.9500 of another release, margin 0.01"
     compared = HeldOutComparison(
         metric="f1", difference=-0.0125, lower=-0.03, upper=0.005, margin=0.01, rows=640,
-        power=0.44, verdict=ComparisonVerdict.BETTER,
+        power=0.44, verdict=ComparisonVerdict.BETTER, reference_release=first,
     )  # fmt: skip
     none = GateCheck(name="champion", passed=True, detail="nothing to compare with: no release")
     gate = GateCheck(
@@ -106,6 +108,11 @@ def judged(tmp_path_factory, start_gateway, start_console):
     )
     changes = {first: {"gates": (none,), "rows": 600}, second: {"gates": (gate,)}}
     changes[second]["dataset_version"] = "1" * 16
+    old = make_release(world.store, "spam", seed=2).id
+    unnamed = compared.model_copy(update={"reference_release": None})
+    changes[old] = {
+        "gates": (gate.model_copy(update={"comparison": unnamed}),), "dataset_version": "2" * 16,
+    }  # fmt: skip
     for release, update in changes.items():
         path = release_path("spam", release, LINEAGE_FILE)
         lineage = Lineage.model_validate_json(world.store.read(path))
@@ -115,11 +122,11 @@ def judged(tmp_path_factory, start_gateway, start_console):
     card["metrics"]["f1"] = {"value": 1.0, "low": None, "high": None}
     world.store.write(release_path("spam", first, MODEL_CARD_FILE), json.dumps(card).encode())
     with start_gateway(world) as gateway, start_console(gateway) as url:
-        yield url, first, second
+        yield url, first, second, old
 
 
 def test_what_is_promoted_shows_its_comparison_on_the_same_rows(browser, judged):
-    url, first, second = judged
+    url, first, second, _ = judged
     path = f"/use-cases/spam/production/change?action=canary&release_id={second}"
     shown = text(browser("admin", url).page(path))
     assert f"is 0.0125 better than that of {first[:8]}" in shown
@@ -128,7 +135,7 @@ def test_what_is_promoted_shows_its_comparison_on_the_same_rows(browser, judged)
 
 
 def test_a_release_has_one_number_of_rows_with_one_name(browser, judged):
-    url, first, _ = judged
+    url, first, *_ = judged
     shown = text(browser("viewer", url).page(f"/use-cases/spam/releases/{first}"))
     assert "Dataset version 0000000000000000 4,000 rows" in shown
     assert "Source generated 600 rows read" in shown
@@ -136,7 +143,7 @@ def test_a_release_has_one_number_of_rows_with_one_name(browser, judged):
 
 
 def test_a_gate_that_compared_nothing_has_not_passed(browser, judged):
-    url, first, _ = judged
+    url, first, *_ = judged
     shown = text(browser("viewer", url).page(f"/use-cases/spam/releases/{first}"))
     assert "not applicable champion" in shown
     assert "passed champion" not in shown
@@ -144,7 +151,7 @@ def test_a_gate_that_compared_nothing_has_not_passed(browser, judged):
 
 
 def test_both_kinds_of_intervals_are_named(browser, judged):
-    url, _, second = judged
+    url, _, second, _ = judged
     shown = text(browser("viewer", url).page(f"/use-cases/spam/releases/{second}"))
     assert "passed champion 0.963 limit 0.940" in shown
     assert "95 % intervals: percentiles of bootstrap resamples" in shown
@@ -156,7 +163,7 @@ def test_both_kinds_of_intervals_are_named(browser, judged):
 def test_a_comparison_on_the_same_rows_comes_before_that_on_different_ones(
     browser, judged, swapped
 ):
-    url, first, second = judged
+    url, first, second, _ = judged
     this, other = (first, second) if swapped else (second, first)
     path = f"/use-cases/spam/releases/compare?this={this}&other={other}"
     page = browser("viewer", url).page(path)
@@ -170,6 +177,17 @@ def test_a_comparison_on_the_same_rows_comes_before_that_on_different_ones(
     missing = "this" if swapped else "the other"
     assert f"not judged: no interval of {missing} release" in shown
     assert "A metric has no interval if it is the same in every resample" in shown
+
+
+def test_whom_the_gate_of_an_old_release_compared_it_with_is_unknown(browser, judged):
+    url, first, second, old = judged
+    one = browser("viewer", url)
+    shown = text(one.page(f"/use-cases/spam/releases/compare?this={old}&other={first}"))
+    unknown = "whether a gate compared the two on the same rows was not recorded"
+    assert unknown in shown
+    assert "On the same rows" not in shown
+    named = text(one.page(f"/use-cases/spam/releases/compare?this={second}&other={first}"))
+    assert unknown not in named
 
 
 def test_a_card_that_cannot_be_read_is_unknown(browser, world):

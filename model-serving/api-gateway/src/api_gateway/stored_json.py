@@ -21,6 +21,10 @@ def json_object(store: BlobStore, path: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
+class _NoObject(Exception):
+    """There is no JSON object at a path."""
+
+
 class StoredJson:
     """Reads JSON objects; one is read again only when its blob has changed. It may block, and
     threads may share it.
@@ -42,14 +46,14 @@ class StoredJson:
         """Return the object at a path whose content never changes, `None` while there is none."""
         try:
             return self._fixed(path)
-        except BlobNotFound:
+        except _NoObject:
             return None
 
     def _read_fixed(self, path: str) -> dict[str, Any]:
-        """Return the object at a path; `BlobNotFound`, which is not kept, where there is none."""
+        """Return the object at a path; where there is none raise an error, which is not kept."""
         document = json_object(self.store, path)
         if document is None:
-            raise BlobNotFound(f"there is no JSON object {path}")
+            raise _NoObject
         return document
 
     def _read(self, path: str, _etag: str) -> dict[str, Any] | None:

@@ -14,7 +14,8 @@ class HeldOutComparison(Document):
     probability of the verdict `better` or `equivalent` if there is no difference, `None` for a
     limit. `rows_needed` is the number of rows that decide with a probability of 80 % if the
     difference is as estimated, or 0 if it is better than that; `None` if no number is enough, or
-    if it is decided.
+    if it is decided. `reference_release` is the id of the other release, `None` for a limit; it is
+    unknown (`None`) in comparisons of releases that were built before it was recorded.
     """
 
     metric: str
@@ -26,6 +27,7 @@ class HeldOutComparison(Document):
     power: float | None
     verdict: ComparisonVerdict
     rows_needed: int | None = None
+    reference_release: str | None = None
 
 
 class GateCheck(Document):

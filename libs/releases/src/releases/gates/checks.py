@@ -146,9 +146,10 @@ def _margin_check(
             require_metric(prediction_metrics(rows), metric) for rows in (ours, theirs)
         )
         clusters = cluster_numbers(unseen.rows)
-        comparison = compare_on_rows(ours, theirs, clusters, metric, gates.margin)
+        found = compare_on_rows(ours, theirs, clusters, metric, gates.margin)
     except InvalidData as error:
         return GateCheck(name="champion", passed=False, detail=str(error))
+    comparison = found.model_copy(update={"reference_release": production.release_id})
     allowed = gates.margin if metric in ERROR_METRICS else -gates.margin
     limit = Gate(metric, reference + allowed)
     check = GateCheck(

@@ -170,7 +170,7 @@ async def _page(
         chosen=chosen,
         past=past_roles(found.history, environment, chosen) if found and chosen else None,
         card=card,
-        same_rows=same_rows(card, stable_card) or same_rows(stable_card, card),
+        same_rows=same_rows(card, stable_card),
         metrics=metric_rows(shown_card(card))[:6],
         drift=of_target(drift, use_case, environment),
         quality=of_target(quality, use_case, environment),

@@ -87,7 +87,8 @@ async def compare(visit: SignedIn, use_case: str, this: str = "", other: str = "
         this=one,
         other=two,
         cards=cards,
-        same_rows=same_rows(one, two) or same_rows(two, one),
+        same_rows=same_rows(one, two),
+        champion_unknown=champion_unknown(one, two),
         metrics=metric_rows(*cards),
         slices=slice_rows(*cards),
     )
@@ -116,16 +117,26 @@ async def release(visit: SignedIn, use_case: str, release_id: str) -> Response:
     )
 
 
-def same_rows(judged: ReleaseCard | None, champion: ReleaseCard | None) -> SameRows | None:
-    """Return how a release did against a champion on the same rows, if its gate compared them."""
-    if judged is None or champion is None:
-        return None
-    for gate in judged.gates or []:
-        # The check names the champion in its text alone, by twelve digits.
-        named = f"production's {champion.release_id:.12}" in gate.detail
-        if gate.name == "champion" and gate.comparison is not None and named:
-            return SameRows(judged.release_id, champion.release_id, gate.comparison)
+def same_rows(one: ReleaseCard | None, two: ReleaseCard | None) -> SameRows | None:
+    """Return what the gate of one of two releases found about both on the same rows, if it compared
+    them.
+    """
+    for judged, champion in ((one, two), (two, one)):
+        for comparison in _compared_with_champion(judged):
+            if judged and champion and comparison.reference_release == champion.release_id:
+                return SameRows(judged.release_id, champion.release_id, comparison)
     return None
+
+
+def champion_unknown(*cards: ReleaseCard | None) -> bool:
+    """Return whether a gate of one of the releases compared it with one that was not recorded."""
+    found = (one for card in cards for one in _compared_with_champion(card))
+    return any(one.reference_release is None for one in found)
+
+
+def _compared_with_champion(card: ReleaseCard | None) -> list[HeldOutComparison]:
+    gates = (card.gates if card else None) or []
+    return [gate.comparison for gate in gates if gate.name == "champion" and gate.comparison]
 
 
 def metric_rows(this: ShownCard, other: ShownCard | None = None) -> list[MetricRow]:
