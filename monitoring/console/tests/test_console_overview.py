@@ -32,6 +32,18 @@ def test_it_shows_what_serves_and_since_when(browser, world):
     assert "undecided 1 min ago 100 answers, 1,234 more needed" in shown
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_serving_table_fits_without_scrolling(open_page, width, scheme):
+    page = open_page("/", viewport={"width": width, "height": 900}, color_scheme=scheme)
+    widths = page.evaluate(
+        """() => [...document.querySelectorAll("#serving .scroll")]
+        .map(e => [e.scrollWidth, e.clientWidth])"""
+    )
+    assert widths
+    assert all(content <= visible for content, visible in widths), widths
+
+
 def test_what_has_never_been_measured_is_unknown(browser):
     shown = text(browser("viewer").page("/"))
     assert "unknown no report" in shown
