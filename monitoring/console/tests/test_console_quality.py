@@ -8,6 +8,9 @@ import pytest
 from console_reports import GATE, HOSTILE_COLUMN, write_reports
 from console_world import HOUR, NOON, build_world
 
+from console.pages.cards import MeasuredValue
+from console.pages.quality import difference_words
+from mlplatform_client.models.quality import QualityEstimate as LiveEstimate
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.quality_report import (
@@ -26,6 +29,8 @@ SPAM = "/use-cases/spam/quality?environment=production"
 PRODUCTION = Environment.PRODUCTION
 SECONDS = timedelta(seconds=46)
 UNDECIDED = QualityEstimate("f1", 0.9, 0.815, 0.978, GATE, method=QualityMethod.LABELS)
+DIFFERENT = {50: (0.90, 0.85, 0.929), 60: (0.99, 0.961, 0.999), 70: (0.90, 0.85, 0.93)}
+"""Hours before `NOON`, and f1 of spam then; on the test rows it is 0.950, 0.930 to 0.960."""
 
 
 def text(page: str) -> str:
@@ -92,6 +97,10 @@ def measured(tmp_path_factory, start_gateway, start_console):
     release = world.releases["spam"][0].id
     begun = NOON - SECONDS
     reports = [
+        *(
+            quality(release, hours, gates=(QualityEstimate("f1", *f1, GATE),))
+            for hours, f1 in DIFFERENT.items()
+        ),
         quality(release, 2, verdict=QualityVerdict.OK),
         quality(release, 1),
         quality(release, 0, start=NOON - HOUR, end=begun, slices=slices()),
@@ -140,6 +149,48 @@ def test_an_undecided_verdict_has_its_reason_its_beginning_and_the_held_out_figu
     assert tested in shown
     assert "undecided since the window that began at 2026-01-05 10:00:00 UTC (3 windows)" in shown
     assert f"whether it is harmful is unknown : f1 is {reason}" in shown
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (50, "live is 0.050 lower, clearly worse: the intervals do not overlap"),
+        (60, "live is 0.040 higher, clearly better: the intervals do not overlap"),
+        (70, "live is 0.050 lower, no clear difference: the intervals overlap"),
+    ],
+)
+def test_live_values_are_clearly_different_only_if_the_intervals_do_not_overlap(
+    browser, measured, hours, said
+):
+    to = (NOON - hours * HOUR).isoformat().replace("+00:00", "Z")
+    shown = text(browser("viewer", measured).page(f"{SPAM}&to={to}"))
+    assert f"test rows 0.950 [0.930, 0.960] : {said}" in shown
+
+
+@pytest.mark.parametrize(
+    ("metric", "estimate", "said"),
+    [
+        ("mae", 2.0, "live is 1.000 higher, clearly worse: the intervals do not overlap"),
+        ("mae", 0.2, "live is 0.800 lower, clearly better: the intervals do not overlap"),
+        ("f1", 0.2, "live is 0.800 lower, clearly worse: the intervals do not overlap"),
+        ("f1", 2.0, "live is 1.000 higher, clearly better: the intervals do not overlap"),
+        ("f1", 1.0, "live is the same, no clear difference: the intervals overlap"),
+    ],
+)
+def test_a_higher_error_is_worse(metric, estimate, said):
+    live = LiveEstimate(
+        metric=metric, estimate=estimate, low=estimate - 0.1, high=estimate + 0.1, limit=0.5,
+        method="labels",
+    )  # fmt: skip
+    assert difference_words(live, MeasuredValue(value=1.0, low=0.9, high=1.1)) == said
+
+
+def test_without_an_interval_it_is_unknown_whether_a_difference_is_chance():
+    live = LiveEstimate(metric="f1", estimate=0.5, low=None, high=None, limit=0.5, method="labels")
+    said = difference_words(live, MeasuredValue(value=1.0, low=0.9, high=1.1))
+    assert said == (
+        "live is 0.500 lower; without both intervals it is unknown whether that is chance"
+    )
 
 
 def test_the_serving_page_says_why_quality_is_undecided(browser, measured):

@@ -20,6 +20,9 @@ MAIN = (
 )
 """Text and URL of the pages about the whole platform."""
 
+FILTERED = {"/changes", "/predictions", "/runs", "/datasets"}
+"""Those of `MAIN` that show one use case only, if their query names it."""
+
 TABS = (
     ("Serving", ""),
     ("Releases", "/releases"),
@@ -80,15 +83,22 @@ class Live:
 
 
 def navigation(request: Request, cases: Sequence[UseCaseDocument], use_case: str) -> Navigation:
-    """Return the links of a page about `use_case`, or about the whole platform."""
+    """Return the links of a page about `use_case`, or about the whole platform ("").
+
+    The lists of the main navigation show the use case of the page as well.
+    """
     path = request.url.path
     base = f"/use-cases/{use_case}"
     tabs = [(text, base + rest) for text, rest in TABS] if use_case else []
     environment = request.query_params.get("environment")
     suffix = f"?environment={environment}" if environment in set(Environment) else ""
+    chosen = f"?{urlencode({'use_case': use_case})}" if use_case else ""
     current = max((url for _, url in tabs if _within(path, url)), key=len, default="")
     return Navigation(
-        main=[NavigationLink(text, url, _within(path, url)) for text, url in MAIN],
+        main=[
+            NavigationLink(text, url + (chosen if url in FILTERED else ""), _within(path, url))
+            for text, url in MAIN
+        ],
         use_cases=[
             NavigationLink(one.name, f"/use-cases/{one.name}", one.name == use_case, one.title)
             for one in cases

@@ -36,6 +36,7 @@ async def changes(
     return await visit.page(
         "changes.html",
         "Changes",
+        use_case=use_case,
         known=known,
         cases=[one.name for one in await visit.use_cases()],
         statuses=STATUSES,
