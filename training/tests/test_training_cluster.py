@@ -334,6 +334,7 @@ def test_the_command_prints_the_table_of_a_local_run(
         "KFP_POLL_SECONDS": "0.01",
         "GATEWAY_URL": "http://gateway",
         "GATEWAY_API_KEY": "key",
+        "CONSOLE_URL": "http://console/",
         "MLFLOW_TRACKING_URI": "http://mlflow",
         "RAY_ADDRESS": "ray:6379",
         "RAY_DASHBOARD_URL": "http://ray:8265",
@@ -344,6 +345,7 @@ def test_the_command_prints_the_table_of_a_local_run(
     said = capsys.readouterr().out
     assert "gates            minimum passed" in said
     assert "seconds          90, 78% of them not fitting" in said
+    assert "console          http://console/use-cases/iris" in said
     version = server.kept("versions")[-1]
     executors = version["pipeline_spec"]["deploymentSpec"]["executors"].values()
     environment = {e["name"]: e["value"] for x in executors for e in x["container"]["env"]}

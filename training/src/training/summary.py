@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 
 from platform_core.contracts.release import Lineage
-from platform_core.settings import GatewayClientSettings, RaySettings, RegistrySettings
+from platform_core.settings import (
+    ConsoleAddressSettings,
+    GatewayClientSettings,
+    RaySettings,
+    RegistrySettings,
+)
 from training.card.evaluation import HIGH, LOW
 from training.pipeline.runner import Timings
 from use_cases import UseCase
@@ -24,6 +29,7 @@ def summary(case: UseCase, lineage: Lineage, timings: Timings) -> str:
         ("seconds", f"{timings.total_seconds:.0f}, {rest:.0%} of them not fitting"),
         ("slowest steps", _slowest(timings)),
         ("staging", f"{GatewayClientSettings().gateway_url}/models/{case.name}/predict"),
+        ("console", f"{ConsoleAddressSettings().console_url.rstrip('/')}/use-cases/{case.name}"),
         ("API", f"{GatewayClientSettings().gateway_url}/docs"),
         ("runs", RegistrySettings().mlflow_tracking_uri),
         ("Ray", RaySettings().ray_dashboard_url),

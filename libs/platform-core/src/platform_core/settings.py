@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from platform_core.contracts.defaults import DEFAULT_CONSOLE_URL
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import MODEL_DIGITS, ServingRole
 from platform_core.errors import ConfigurationError
@@ -109,6 +110,12 @@ class ServingSettings(Settings):
             template = self.candidate_url(environment) or template
         name, digits = use_case.replace("_", "-"), release_id[:MODEL_DIGITS]
         return template.format(use_case=name, release=digits).rstrip("/")
+
+
+class ConsoleAddressSettings(Settings):
+    """The address of the console in a browser."""
+
+    console_url: str = DEFAULT_CONSOLE_URL
 
 
 class GatewayClientSettings(Settings):

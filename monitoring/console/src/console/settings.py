@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from platform_core.contracts.defaults import DEFAULT_CONSOLE_URL
 from platform_core.settings import Settings
 
 MIN_SECRET = 32
@@ -23,7 +24,7 @@ class ConsoleSettings(Settings):
     gateway_url: Annotated[str, Field(pattern=r"^https?://\S+$")]
     console_host: str = "127.0.0.1"
     console_port: int = Field(default=8080, ge=0, le=65535)
-    console_url: str = "http://127.0.0.1:8080"
+    console_url: str = DEFAULT_CONSOLE_URL
     console_secret: SecretStr | None = None
     console_generate_secret: bool = False
     console_session_hours: float = Field(default=12.0, gt=0)
