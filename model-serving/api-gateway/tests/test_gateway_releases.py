@@ -147,6 +147,10 @@ async def test_changes_are_paged_and_filtered(running) -> None:
     found = (await running.ask("GET", "/changes", "viewer", params=query)).json()
     assert {one["request"]["use_case"] for one in found["changes"]} == {"spam"}
     assert len(found["changes"]) == 2
+    rejected = f"/changes/{seen[0]}/reject"
+    assert (await post(running, {"reason": "no"}, rejected)).status_code == 200
+    found = (await running.ask("GET", "/changes", "viewer", params={"status": "open"})).json()
+    assert [one["request"]["change_id"] for one in found["changes"]] == seen[1:]
     for query in ({"limit": "0"}, {"limit": "x"}, {"cursor": "é"}, {"status": "eaten"}):
         answer = await running.ask("GET", "/changes", "viewer", params=query)
         assert answer.status_code == 422, query

@@ -1,6 +1,7 @@
 """Requested changes: how they went, and decisions about suggested ones."""
 
 import time
+from typing import Literal
 
 from mlplatform_client.endpoints import PAGE_SIZE, Listing, Resource, TransportT, endpoint, pages
 from mlplatform_client.errors import WaitTimeoutError
@@ -20,10 +21,10 @@ class ChangesResource(Resource[TransportT]):
         *,
         use_case: str | None = None,
         environment: Environment | None = None,
-        status: ChangeStatus | None = None,
+        status: ChangeStatus | Literal["open"] | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[ChangePage, ChangeDocument]:
-        """List changes, from the newest."""
+        """List changes, from the newest; those that are `open` are suggested or requested."""
         wanted: dict[str, object] = {
             "use_case": use_case,
             "environment": environment,

@@ -61,6 +61,9 @@ MAX_READ = 500
 """Changes that are read for one page; a page with a filter may have fewer than its limit."""
 OPEN = {ChangeStatus.SUGGESTED, ChangeStatus.REQUESTED}
 """Changes with these statuses have a marker, so that they are found without reading the others."""
+ANY_OPEN = "open"
+STATUSES = (*ChangeStatus, ANY_OPEN)
+"""What a list of changes may be limited to."""
 DECISIONS = {"approve": "Approve a suggested change", "reject": "Reject a change"}
 
 
@@ -100,7 +103,13 @@ class ChangeParameters(BaseModel):
 
     use_case: str | None = None
     environment: str | None = None
-    status: Annotated[str | None, Field(json_schema_extra={"enum": [*ChangeStatus, None]})] = None
+    status: Annotated[
+        str | None,
+        Field(
+            description=f"`{ANY_OPEN}` is {' or '.join(sorted(OPEN, reverse=True))}",
+            json_schema_extra={"enum": [*STATUSES, None]},
+        ),
+    ] = None
 
 
 def add_change_routes(app: FastAPI, gateway: Gateway) -> None:
@@ -163,7 +172,7 @@ def _add_list(router: APIRouter, gateway: Gateway) -> None:
         if given.environment is not None:
             environment_named(request, given.environment)
         if given.status is not None:
-            choice_of("status", given.status, ChangeStatus)
+            choice_of("status", given.status, STATUSES)
         found = await asyncio.to_thread(_list, gateway, given, paging(limit, cursor))
         return ChangePage(changes=[_document(one) for one in found.items], cursor=found.cursor)
 
@@ -220,7 +229,7 @@ def _submit(
 
 def _list(gateway: Gateway, given: ChangeParameters, asked: Paging) -> Page[RecordedChange]:
     changes = gateway.releases.changes
-    ids = changes.open_ids() if given.status in OPEN else changes.ids()
+    ids = changes.open_ids() if given.status in {*OPEN, ANY_OPEN} else changes.ids()
     wanted = [one for one in ids if asked.after is None or one < asked.after]
     recorded = changes.find(wanted[:MAX_READ])
     matching = (one for one in recorded if _matches(one, given))
@@ -232,10 +241,11 @@ def _list(gateway: Gateway, given: ChangeParameters, asked: Paging) -> Page[Reco
 
 def _matches(recorded: RecordedChange, given: ChangeParameters) -> bool:
     request = recorded.request
+    wanted = OPEN if given.status == ANY_OPEN else {given.status}
     return (
         given.use_case in (None, request.use_case)
         and given.environment in (None, request.environment)
-        and given.status in (None, recorded.status)
+        and (given.status is None or recorded.status in wanted)
     )
 
 

@@ -142,11 +142,8 @@ async def applied_changes(
 
 async def open_changes_of(visit: Visit, use_case: str | None = None) -> list[ChangeDocument]:
     """Return the changes that wait for a person, or for the release controller."""
-    listed = [
-        visit.api.changes.list(use_case=use_case, status=status, page_size=RECENT).page()
-        for status in ("suggested", "requested")
-    ]
-    return [one for page in await asyncio.gather(*listed) for one in page.changes]
+    listed = visit.api.changes.list(use_case=use_case, status="open", page_size=RECENT)
+    return (await listed.page()).changes
 
 
 async def recent_runs(visit: Visit, use_case: str | None = None) -> list[PipelineRun]:
