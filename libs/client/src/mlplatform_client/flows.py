@@ -17,6 +17,7 @@ from mlplatform_client.errors import InvalidNameError, InvalidResponseError
 
 T = TypeVar("T")
 JSON_HEADERS = {"Content-Type": "application/json"}
+_ADAPTERS: dict[object, TypeAdapter[Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def parsed(response: httpx.Response, kind: type[T] | TypeAdapter[T]) -> T:
     Raises:
         InvalidResponseError: it is not of this kind.
     """
-    adapter = kind if isinstance(kind, TypeAdapter) else TypeAdapter(kind)
+    adapter: TypeAdapter[T] = kind if isinstance(kind, TypeAdapter) else _adapter(kind)
     try:
         return adapter.validate_json(response.content)
     except ValidationError as error:
@@ -129,6 +130,13 @@ def parsed(response: httpx.Response, kind: type[T] | TypeAdapter[T]) -> T:
             f"{place}: {first['msg']} (and {len(others)} more problems); is there a gateway at "
             f"{request.url.copy_with(path='/', query=None)}, and is it as new as this client?"
         ) from error
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Return the adapter of a kind; making one takes longer than parsing most responses."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def segment(value: str) -> str:
