@@ -130,7 +130,7 @@ class Ledger:
 
         If the last entry is the one that `entries` verified, and none follows it, the entries are
         the verified ones. The objects of the other entries are not checked: a program that uses
-        this has to call `entries` now and then. After that has raised, so does this.
+        this has to call `entries` now and then. As long as `entries` raises, this does as well.
 
         Raises:
             ReleaseRefused: the chain is broken.

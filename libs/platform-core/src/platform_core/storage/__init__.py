@@ -88,7 +88,7 @@ RETRAIN_REQUESTS = f"{DRIFT_REPORTS}/_retrain-requests"
 DRILLS = f"{DRIFT_REPORTS}/_drills"
 DRILL_REPORT = f"{DRILLS}/latest.json"
 
-_RELEASE_ID = re.compile("[0-9a-f]{1,32}")
+RELEASE_ID = re.compile("[0-9a-f]{1,32}")
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -131,12 +131,7 @@ def refused_folder(use_case: str) -> str:
 def parse_release_id(use_case: str, path: str) -> str | None:
     """Return the id of the release whose manifest is at `path`; `None` for any other path."""
     name = _between(path, f"{model_folder(use_case)}/", f"/{RELEASE_FILE}")
-    return name if name and is_release_id(name) else None
-
-
-def is_release_id(name: str) -> bool:
-    """Say whether a folder of a use case with this name is that of a release."""
-    return _RELEASE_ID.fullmatch(name) is not None
+    return name if name and RELEASE_ID.fullmatch(name) else None
 
 
 def ledger_folder(use_case: str, environment: str) -> str:

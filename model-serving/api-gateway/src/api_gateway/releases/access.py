@@ -25,7 +25,7 @@ from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (
     MODEL_CARD_FILE,
     RELEASE_FILE,
-    is_release_id,
+    RELEASE_ID,
     model_folder,
     release_path,
 )
@@ -47,7 +47,7 @@ class ReleaseAccess:
         """Return the ids of the stored releases of a use case, sorted, without refused ones."""
         folders = self._store.folders(model_folder(use_case))
         names = (folder.rpartition("/")[2] for folder in folders)
-        return [name for name in names if is_release_id(name)]
+        return [name for name in names if RELEASE_ID.fullmatch(name)]
 
     def resolve(self, use_case: str, release_id: str) -> str:
         """Return the id of the one release that begins with `release_id`.
@@ -102,8 +102,9 @@ class ReleaseAccess:
 
     def _is_stored(self, use_case: str, release_id: str) -> bool:
         """Say whether a complete id is that of a stored release."""
-        complete = len(release_id) == RELEASE_ID_DIGITS and is_release_id(release_id)
-        return complete and self._store.exists(release_path(use_case, release_id, RELEASE_FILE))
+        if len(release_id) != RELEASE_ID_DIGITS or not RELEASE_ID.fullmatch(release_id):
+            return False
+        return self._store.exists(release_path(use_case, release_id, RELEASE_FILE))
 
     def _built(self, use_case: str, release_id: str) -> str:
         """Return a key that orders releases by the time when they were built."""
