@@ -33,7 +33,7 @@ def test_compile_writes_the_ir(tmp_path: Path) -> None:
     ("arguments", "reason"),
     [
         (["run-pipeline", "--use-case", "fraud"], "there is no use case 'fraud'"),
-        (["run-pipeline", "--trials", "0"], "trials"),
+        (["run-pipeline", "--trials", "-1"], "trials"),
         (["run-pipeline", "--budget-minutes", "-1"], "budget_minutes"),
         (["run-pipeline", "--trials", "many"], "'--trials': Input should be a valid integer"),
         (["resume"], "Missing argument 'run'"),

@@ -157,7 +157,7 @@ def test_a_mapping_without_a_file_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"trials": 0}, {"rows": 5}, {"seed": -1}, {"budget_minutes": -1.0}, {"trails": 4}]
+    "wrong", [{"trials": -1}, {"rows": 5}, {"seed": -1}, {"budget_minutes": -1.0}, {"trails": 4}]
 )
 def test_parameters_out_of_range_or_unknown_are_refused(wrong: dict) -> None:
     with pytest.raises(ValidationError):

@@ -188,7 +188,7 @@ def _start(context: StepContext, experiment: Experiment, dataset_version: str) -
     given = context.parameters
     parameters = {
         "dataset_version": dataset_version,
-        "trials": given.trials,
+        "trials": planned_trials(context.case, given.trials),
         "seed": given.seed,
         "budget_minutes": given.budget_minutes,
     }
