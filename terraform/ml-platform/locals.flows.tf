@@ -19,6 +19,7 @@ locals {
   flows = {
     # --- The platform -------------------------------------------------------------------------
     callers        = { from = ["anywhere"], to = ["istio-system"], ports = ["80", "443", "15021"], pods = { istio = "ingressgateway" } }
+    console        = { from = ["istio-system"], to = ["monitoring"], ports = ["8080"], pods = { "mlplatform/from-ingress" = "true" } }
     gateway        = { from = ["istio-system", "kubeflow", "ray", "monitoring", "serving"], to = ["serving"], ports = ["8000"], pods = { "app.kubernetes.io/name" = "api-gateway" } }
     predictions    = { from = ["serving", "istio-system", "kubeflow", "ray"], to = ["serving"], ports = ["8080", "8081"], pods = {} }
     staging        = { from = ["serving", "kubeflow", "istio-system"], to = ["istio-system"], ports = ["8081"], pods = { istio = "ingressgateway" } }
