@@ -76,6 +76,7 @@ def test_text_of_people_is_shown_as_text(browser):
         "/use-cases/spam/releases/%2e",
         "/use-cases/spam/releases/compare?this=..&other=.",
         "/use-cases/spam/production/change?action=promote&release_id=..",
+        "/runs/",
     ],
 )
 def test_an_address_that_names_nothing_is_a_page_that_says_so(browser, path):

@@ -27,6 +27,8 @@ def create_app(console: Console) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # Its redirects name the host of the request, which is not the browser's behind a proxy.
+        redirect_slashes=False,
     )
     app.state.console = console
     app.add_middleware(SecurityHeadersMiddleware, secure=console.settings.secure)
