@@ -133,3 +133,27 @@ def test_every_page_works_without_javascript(path, open_page, address):
     assert page.is_visible("main h1")
     page.click("nav[aria-label=Main] >> text=Changes")
     assert page.inner_text("h1") == "Changes"
+
+
+def test_a_refresh_that_needs_a_new_sign_in_loads_the_page_again(
+    chromium, console_url, signed_in_state
+):
+    context = chromium.new_context(base_url=console_url, storage_state=signed_in_state)
+    page = context.new_page()
+    page.clock.install()
+    page.goto("/")
+    accepted = []
+
+    def refuse(route) -> None:
+        request = route.request
+        if request.resource_type == "document":
+            route.continue_()
+        else:
+            accepted.append(request.headers["accept"])
+            route.fulfill(status=401, json={})
+
+    page.route(f"{console_url}/", refuse)
+    with page.expect_event("load"):
+        page.clock.run_for(11_000)
+    assert accepted == ["application/json, text/html"]
+    context.close()

@@ -25,6 +25,10 @@
     local(document);
     if (event.target instanceof HTMLElement && event.target.dataset.summary !== undefined) announce(event.target);
   });
+  // A proxy in front of the console wants a new sign-in, which needs a whole page.
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 401) location.reload();
+  });
   // One open menu at a time, closed by Escape.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
