@@ -16,7 +16,13 @@ from manifests import ROOT, read_env
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
 OUTPUTS = (ROOT / "terraform" / "base-infra" / "outputs.tf").read_text()
-BY_HAND = {"API_HOST", "RUNBOOKS_URL", "CONSOLE_URL", "ENTRA_AUDIENCE"}
+BY_HAND = {
+    "API_HOST",
+    "RUNBOOKS_URL",
+    "CONSOLE_URL",
+    "CONSOLE_SIGN_IN_CLIENT_ID",
+    "ENTRA_AUDIENCE",
+}
 NAMESPACES = ("istio-system", "kubeflow", "monitoring", "ray", "serving")
 
 

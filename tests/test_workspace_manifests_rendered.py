@@ -17,6 +17,7 @@ from manifests import (
     Refused,
     checked_tag,
     environments,
+    installation,
     names,
     on_azure,
     overlays,
@@ -103,6 +104,50 @@ def test_what_needs_azure_is_refused_without_it(rendered: dict[str, list[Manifes
     problems = "\n".join(broken(found, production=False, azure=False))
     for reason in ("comes from a vault", "azure.workload is of Azure", "managed-csi is of Azure"):
         assert reason in problems
+
+
+@needs_kubectl
+def test_with_entra_id_only_the_sign_in_reaches_the_console(rendered: dict[str, list[Manifest]]):
+    found = rendered["monitoring/console/deploy/overlays/production-entra-id"]
+    of = {(o["kind"], o["metadata"]["name"]): o["spec"] for o in found if "spec" in o}
+    routes = of["VirtualService", "console"]["http"]
+    hosts = {to["destination"]["host"] for route in routes for to in route["route"]}
+    assert hosts == {"console-sign-in"}
+    (caller,) = (r["from"][0]["source"] for r in of["AuthorizationPolicy", "console"]["rules"])
+    account = "cluster.local/ns/monitoring/sa/console-sign-in"
+    assert caller == {"principals": [account], "requestPrincipals": ["*"]}
+    (peers,) = (rule["from"] for rule in of["NetworkPolicy", "console"]["ingress"])
+    pods_in = [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "console-sign-in"}}}]
+    assert peers == pods_in
+    # Terraform lets Istio's ingress reach the pods with this label.
+    open_to_ingress = {
+        name
+        for (kind, name), spec in of.items()
+        if kind == "Deployment"
+        and spec["template"]["metadata"]["labels"].get("mlplatform/from-ingress") == "true"
+    }
+    flows = (ROOT / "terraform" / "ml-platform" / "locals.flows.tf").read_text()
+    assert '"mlplatform/from-ingress" = "true"' in flows
+    assert open_to_ingress == {"console-sign-in"}
+
+
+@needs_kubectl
+def test_the_console_accepts_tokens_of_its_app_registration(
+    rendered: dict[str, list[Manifest]],
+):
+    found = rendered["monitoring/console/deploy/overlays/production-entra-id"]
+    values = installation("production")
+    (rule,) = (o["spec"]["jwtRules"] for o in found if o["kind"] == "RequestAuthentication")
+    tenant = f"https://login.microsoftonline.com/{values['TENANT_ID']}"
+    assert rule[0] == {
+        "issuer": f"{tenant}/v2.0",
+        "jwksUri": f"{tenant}/discovery/v2.0/keys",
+        "audiences": [values["CONSOLE_SIGN_IN_CLIENT_ID"]],
+        "forwardOriginalToken": False,
+    }
+    (proxy,) = (o for o in found if names(o) == "Deployment/monitoring/console-sign-in")
+    (container,) = proxy["spec"]["template"]["spec"]["containers"]
+    assert container["env"] == [{"name": "CONSOLE_URL", "value": values["CONSOLE_URL"]}]
 
 
 @needs_kubectl

@@ -19,8 +19,8 @@ resource "azurerm_key_vault" "main" {
 
 locals {
   generated_secrets = toset([
-    "console-secret", "gateway-api-key", "grafana-admin-password", "kubeflow-db-password", "mlflow-db-password",
-    "postgres-admin-password", "ray-token",
+    "console-secret", "console-sign-in-secret", "gateway-api-key", "grafana-admin-password", "kubeflow-db-password",
+    "mlflow-db-password", "postgres-admin-password", "ray-token",
   ])
   secret_names = setunion(local.generated_secrets, ["api-keys", "redis-url"])
 
@@ -42,7 +42,8 @@ locals {
 resource "random_password" "secret" {
   for_each = local.generated_secrets
 
-  length      = 40
+  # oauth2-proxy takes the length of an AES key and no other.
+  length      = each.key == "console-sign-in-secret" ? 32 : 40
   special     = false
   min_lower   = 1
   min_upper   = 1

@@ -141,7 +141,7 @@ run "secrets_go_to_the_vault" {
   }
 
   assert {
-    condition     = toset(keys(azapi_resource_action.secret)) == toset(["api-keys", "gateway-api-key", "grafana-admin-password", "kubeflow-db-password", "mlflow-db-password", "postgres-admin-password", "ray-token", "redis-url"])
+    condition     = toset(keys(azapi_resource_action.secret)) == toset(["api-keys", "console-secret", "console-sign-in-secret", "gateway-api-key", "grafana-admin-password", "kubeflow-db-password", "mlflow-db-password", "postgres-admin-password", "ray-token", "redis-url"])
     error_message = "Every secret of the platform must be in the vault."
   }
 

@@ -18,7 +18,7 @@ base = {
   }
   secrets = {
     api-gateway        = ["api-keys", "ray-token"]
-    console            = ["console-secret"]
+    console            = ["console-secret", "console-sign-in-secret"]
     drift-detector     = ["gateway-api-key"]
     drill              = ["gateway-api-key"]
     grafana            = ["grafana-admin-password"]
