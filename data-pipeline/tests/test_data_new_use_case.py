@@ -213,7 +213,7 @@ def test_a_source_without_the_label_is_refused(tmp_path, blob_store):
     pq.write_table(orders(), tmp_path / "orders.parquet")
     with pytest.raises(InvalidData, match="has no column outcome; its columns are order id, price"):
         read_table(blob_store, IngestSettings(), str(tmp_path / "orders.parquet"), "outcome")
-    with pytest.raises(InvalidData, match="name the labelled records by --data"):
+    with pytest.raises(InvalidData, match="pass the labelled records with --data"):
         read_table(blob_store, IngestSettings(), "", "outcome")
 
 

@@ -106,7 +106,7 @@ def test_data_that_is_mostly_broken_is_refused_with_the_reasons(
     ("arguments", "code", "reason"),
     [
         (["--use-case", "fraud"], 2, "there is no use case 'fraud'"),
-        (["--columns", "body=text"], 1, "name it by DATA"),
+        (["--columns", "body=text"], 1, "COLUMNS needs DATA"),
         (["--data", "/nowhere/absent.csv"], 1, "absent.csv"),
     ],
 )

@@ -182,7 +182,7 @@ def test_columns_without_a_name_or_with_a_second_one_are_left_out(read, tmp_path
     table = read(SPAM, text_file(tmp_path / "s.csv", text))
     assert table["x"].to_pylist() == ["1", "3"]
     assert "" not in table.column_names
-    with pytest.raises(InvalidData, match=r"the column body of t\.csv is there twice"):
+    with pytest.raises(InvalidData, match=r"the column body of t\.csv appears twice"):
         read(SPAM, text_file(tmp_path / "t.csv", "label,body,body\nham,a,b\n"))
 
 

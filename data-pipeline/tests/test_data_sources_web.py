@@ -154,14 +154,14 @@ def test_a_page_for_people_is_no_data(blob_store, site: Site) -> None:
     site.pages["/a.csv"] = page(html, "text/html")
     site.pages["/b.csv"] = page(html, "application/octet-stream")
     for path in ("/a.csv", "/b.csv"):
-        assert "answers a web page" in refusal(blob_store, site.url(path))
+        assert "returned a web page" in refusal(blob_store, site.url(path))
 
 
 def test_an_address_where_nothing_is_or_of_no_known_kind(blob_store, site: Site) -> None:
     assert "answered 404" in refusal(blob_store, site.url("/absent.csv?key=s3cret"))
     assert site.asked == ["/absent.csv"]
     site.pages["/a.docx"] = page(b"PK\x03\x04", "application/msword")
-    assert "does not tell what it is" in refusal(blob_store, site.url("/a.docx"))
+    assert "has an unknown format" in refusal(blob_store, site.url("/a.docx"))
     site.pages["/a.parquet"] = page(b"PAR1 nothing")
     assert "damaged" in refusal(blob_store, site.url("/a.parquet"))
 
@@ -180,7 +180,7 @@ def test_a_server_that_stumbles_is_asked_again(blob_store, site: Site) -> None:
 def test_a_server_that_fails_every_time_is_given_up(blob_store, site: Site) -> None:
     site.pages["/a.csv"] = status(503)
     message = refusal(blob_store, site.url("/a.csv?key=s3cret"), UpstreamUnavailable)
-    assert "in 3 attempts: it answered 503" in message
+    assert "in 3 attempts: the server returned 503" in message
     assert "s3cret" not in message
     assert len(site.asked) == 3
 

@@ -250,7 +250,7 @@ def branch(name: str) -> onnx.GraphProto:
 )
 def test_weights_in_other_files_are_refused_wherever_they_are(node) -> None:
     graph = model([value("x", TensorProto.BOOL)], [node], [value("out", TensorProto.FLOAT, 2)])
-    with pytest.raises(InvalidData, match="keeps its weights in other files"):
+    with pytest.raises(InvalidData, match="stores its weights in external files"):
         read_graph(graph.SerializeToString(), "model.onnx")
 
 

@@ -152,7 +152,7 @@ def test_an_image_without_tag_or_digest_is_refused(image: str, tmp_path: Path) -
 
 
 def test_a_mapping_without_a_file_is_refused() -> None:
-    with pytest.raises(InvalidData, match="name it by DATA"):
+    with pytest.raises(InvalidData, match="COLUMNS needs DATA"):
         RunParameters(columns="body=text")
 
 

@@ -127,7 +127,7 @@ def test_weights_are_given_by_the_names_of_the_sources():
     ("weights", "message"),
     [
         ("c.csv=2", "names c.csv; the sources of DATA are a.csv, b.mbox"),
-        ("a.csv", "has the part 'a.csv'"),
+        ("a.csv", "cannot parse 'a.csv' in WEIGHTS"),
         ("a.csv=0", "number above 0"),
         ("a.csv=-1", "number above 0"),
         ("a.csv=nan", "number above 0"),

@@ -48,7 +48,7 @@ class SourceParameters(Contract):
     @model_validator(mode="after")
     def _columns_need_data(self) -> Self:
         if parse_columns(self.columns) and not self.data:
-            raise InvalidData("COLUMNS maps the columns of a source: name it by DATA as well")
+            raise InvalidData("COLUMNS needs DATA: it maps the columns of a source")
         if self.columns and self.data == FEEDBACK:
             raise InvalidData("labelled predictions have the use case's columns: leave COLUMNS out")
         return self

@@ -45,7 +45,7 @@ def test_other_values_must_be_finite(ages, nullable):
 def test_a_tensor_that_is_there_twice_is_refused():
     twice = request([1.0], ["a"])
     twice.inputs.append(InferInput("age", [1], "FP32", data=[2.0]))
-    with pytest.raises(InvalidInput, match="'age' is there twice"):
+    with pytest.raises(InvalidInput, match="'age' appears twice"):
         read_tensors(twice, TensorReader(SCHEMA))
 
 

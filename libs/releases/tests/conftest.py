@@ -107,7 +107,7 @@ class V2Peer:
         self.loads += 1
         file = self.folder / f"{name}.json"
         if not file.exists():
-            return 404, {}, {"error": f"nothing is deployed of {name}"}
+            return 404, {}, {"error": f"no release of {name} is deployed"}
         pointer = json.loads(file.read_bytes())
         case = name.partition("-")[0]
         try:

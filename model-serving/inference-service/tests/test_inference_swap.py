@@ -176,4 +176,4 @@ def test_what_was_never_deployed_cannot_be_loaded(server):
     answer = server.load("churn")
 
     assert answer.status_code == 404
-    assert "nothing is deployed of 'churn'" in answer.json()["error"]
+    assert "no release of 'churn' is deployed" in answer.json()["error"]

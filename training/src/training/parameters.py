@@ -73,8 +73,8 @@ class RunParameters(SourceParameters):
             name, _, number = part.rpartition("=")
             if not name or not _WEIGHT.fullmatch(number) or not float(number):
                 raise InvalidData(
-                    f"WEIGHTS has the part {part!r}; write <source>=<number above 0>, for example "
-                    'WEIGHTS="mail.parquet=2"'
+                    f"cannot parse {part!r} in WEIGHTS; write <source>=<number above 0>, for "
+                    'example WEIGHTS="mail.parquet=2"'
                 )
             weights[name] = float(number)
         return weights

@@ -41,7 +41,7 @@ class RetrainSources:
         if lineage.imported is not None:
             raise Refused(
                 f"release {request.release_id:.12} was imported: there is no training to repeat; "
-                "bring in a newer model, or run the pipeline"
+                "import a newer model, or run the pipeline"
             )
         last = RunParameters(
             **{

@@ -28,7 +28,7 @@ def read_table(
         InvalidData: the source cannot be read, has no rows, or lacks a column.
     """
     if not data:
-        raise InvalidData("name the labelled records by --data")
+        raise InvalidData("pass the labelled records with --data")
     mapping = ColumnMapping(
         names=tuple(columns), label=label, time=None, id=None, defaults={}, limits={},
         label_values=frozenset(), renaming={},

@@ -115,7 +115,7 @@ class ColumnMapping:
                 taken[name] = index
                 unnamed += not known
             elif known:
-                what = "holds lists or objects" if name not in taken else "is there twice"
+                what = "holds lists or objects" if name not in taken else "appears twice"
                 raise InvalidData(f"the column {field.name} of {file} {what}; give one plain value")
             else:
                 dropped.append(field.name or f"(column {index + 1} without a name)")
@@ -128,7 +128,7 @@ class ColumnMapping:
         if missing:
             raise InvalidData(
                 f"{file} has no column {', '.join(missing)}; its columns are {_listed(names)}. "
-                f'Map yours by COLUMNS="{missing[0]}=<your column>"'
+                f'Map yours with COLUMNS="{missing[0]}=<your column>"'
             )
 
 

@@ -83,7 +83,7 @@ def _follow(client: httpx.Client, url: str, folder: Path, limit: int) -> Path:
                 return _keep(response, url, here, folder, limit)
             target = urljoin(here, response.headers["location"])
         if urlsplit(here).scheme == "https" and urlsplit(target).scheme != "https":
-            raise InvalidData(f"{shown(here)} redirects to a place without encryption; refused")
+            raise InvalidData(f"{shown(here)} redirects from https to http; refused")
         here = target
     raise InvalidData(f"{shown(url)} redirects more than {MAX_REDIRECTS} times; name the file")
 
@@ -98,12 +98,12 @@ def _keep(response: httpx.Response, url: str, here: str, folder: Path, limit: in
     _write(response, here, path, limit)
     if declared and response.num_bytes_downloaded != declared:
         got = response.num_bytes_downloaded
-        raise UpstreamUnavailable(f"it ended after {got} of {declared} bytes")
+        raise UpstreamUnavailable(f"the download ended after {got} of {declared} bytes")
     head = _head(path)
     if content_type in {"text/html", "application/xhtml+xml"} or _HTML.match(head):
         raise InvalidData(
-            f"{shown(here)} answers a web page, no data file; name the address of the file itself "
-            "(perhaps it wants a login)"
+            f"{shown(here)} returned a web page instead of a data file; use the direct URL of the "
+            "file (the page may require a login)"
         )
     return path.rename(folder / _name(response, url, here, content_type, head))
 
@@ -111,7 +111,7 @@ def _keep(response: httpx.Response, url: str, here: str, folder: Path, limit: in
 def _check_status(response: httpx.Response, here: str) -> None:
     status = response.status_code
     if status >= SERVER_ERROR or status == BUSY:
-        raise UpstreamUnavailable(f"it answered {status}")
+        raise UpstreamUnavailable(f"the server returned {status}")
     if status != httpx.codes.OK:
         raise InvalidData(
             f"{shown(here)} answered {status} {response.reason_phrase}; check the address and "
@@ -147,7 +147,7 @@ def _name(response: httpx.Response, url: str, here: str, content_type: str, head
     suffix = ".parquet" if head.startswith(PARQUET) else _SUFFIX_OF.get(content_type)
     if suffix is None or without_packing(stem) != stem:
         raise InvalidData(
-            f"{shown(here)} does not tell what it is (content type {content_type or 'absent'}); "
+            f"{shown(here)} has an unknown format (content type {content_type or 'absent'}); "
             f"its name should end in one of {SUPPORTED}"
         )
     return f"{stem}{suffix}"
@@ -203,6 +203,4 @@ def _refuse(text: str, url: str) -> None:
     inner = getattr(address, "ipv4_mapped", None) or address
     forbidden = inner.is_link_local or inner.is_multicast or inner.is_unspecified
     if forbidden or inner in METADATA:
-        raise InvalidData(
-            f"{shown(url)} leads to {inner}, where a machine's own metadata is served; refused"
-        )
+        raise InvalidData(f"{shown(url)} resolves to {inner}, a cloud metadata address; refused")

@@ -106,13 +106,13 @@ class _Translated:
         detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         if _is_network(error):
             raise UpstreamUnavailable(
-                f"Hugging Face cannot be reached for {name} ({detail}); is there a network? "
-                "A folder on this machine goes as hf:///absolute/folder"
+                f"Hugging Face cannot be reached for {name} ({detail}); check the "
+                "network, or use a local copy: hf:///absolute/folder"
             ) from error
         raise InvalidData(
             f"{name} cannot be read (configuration {self._data.config or 'none'}, split "
-            f"{self._data.split}): {detail}. Write hf://owner/name:config@split; data sets that "
-            "need code of their own are not run"
+            f"{self._data.split}): {detail}. Write hf://owner/name:config@split; datasets that "
+            "need their own code are not supported"
         ) from error
 
 

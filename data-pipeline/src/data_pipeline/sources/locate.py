@@ -84,7 +84,7 @@ def open_source(
     if names and FEEDBACK in split_sources(request.data):
         raise InvalidData(
             f"{FEEDBACK} cannot be pooled with other sources; make a dataset version of those "
-            f"first, then add to it by DATA={FEEDBACK} BASE=latest"
+            f"first, then add to it with DATA={FEEDBACK} BASE=latest"
         )
     with ExitStack() as stack:
         opened = [
@@ -185,7 +185,7 @@ def _find_local(data: str) -> list[SourceFile]:
         else:
             files = list(_matching(str(path)))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise InvalidData(f"{data!r:.300} cannot be looked at: {reason(error)}") from error
+        raise InvalidData(f"{data!r:.300} cannot be accessed: {reason(error)}") from error
     if not files:
         what = "no files in the folder" if path.is_dir() else "no file"
         raise InvalidData(
@@ -200,7 +200,7 @@ def _local_path(data: str) -> str:
         return data
     parts = urlsplit(data)
     if parts.netloc not in {"", "localhost"}:
-        raise InvalidData(f"{data[:300]} names another machine; write file:///folder/file")
+        raise InvalidData(f"{data[:300]} has a host name; use file:///folder/file")
     return unquote(parts.path)
 
 

@@ -44,7 +44,7 @@ def parse_columns(text: str) -> dict[str, str]:
         target, separator, source = part.partition("=")
         if not (separator and target and source):
             raise InvalidData(
-                f"COLUMNS has the part {part!r}; write <our column>=<your column>, "
+                f"cannot parse {part!r} in COLUMNS; write <our column>=<your column>, "
                 'for example COLUMNS="body=text email_id=sms_id"'
             )
         if source in renaming or target in renaming.values():

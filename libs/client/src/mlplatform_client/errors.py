@@ -11,10 +11,10 @@ MlplatformError
 │   ├── PermissionDeniedError   403: the role of the key is too low
 │   ├── NotFoundError           404
 │   │   └── GoneError           410: there was one; it was erased
-│   ├── ConflictError           409: the state is another one; `detail` names the difference
+│   ├── ConflictError           409: the state differs; `detail` names the difference
 │   ├── InvalidFieldsError      422: `errors` names the fields
 │   ├── RateLimitError          429: `retry_after` seconds until there are requests again
-│   ├── QuotaError              507: the files of the key would take too much space
+│   ├── QuotaError              507: the files of the key would exceed its quota
 │   └── ServerError             500 and above
 │       └── UnavailableError    503: `retry_after`
 ├── InvalidResponseError        the response is not what the API promises
@@ -30,7 +30,7 @@ class MlplatformError(Exception):
 
 
 class ClientOptionsError(MlplatformError):
-    """The client cannot be made as it was asked for."""
+    """The options of the client are unusable."""
 
 
 class InvalidNameError(MlplatformError, ValueError):
@@ -61,11 +61,11 @@ class WaitTimeoutError(MlplatformError):
 
 
 class TransferError(MlplatformError):
-    """A file cannot be transferred: it changed meanwhile, or is not as it was declared."""
+    """A file cannot be transferred: it changed meanwhile, or differs from its declaration."""
 
 
 class APIStatusError(MlplatformError):
-    """The gateway answered with an error (RFC 9457).
+    """The gateway returned an error (RFC 9457).
 
     `code` is stable: programs may rely on it. `request_id` finds the request in the gateway's log.
     `retry_after` is in seconds, `None` if the gateway does not suggest any.
@@ -123,7 +123,7 @@ class GoneError(NotFoundError):
 
 
 class ConflictError(APIStatusError):
-    """The present state does not allow it (409)."""
+    """The current state does not allow it (409)."""
 
 
 class InvalidFieldsError(APIStatusError):
@@ -143,7 +143,7 @@ class UnavailableError(ServerError):
 
 
 class QuotaError(APIStatusError):
-    """The files of the API key would take more space than it may use (507)."""
+    """The files of the API key would exceed its quota (507)."""
 
 
 _BY_STATUS: dict[int, type[APIStatusError]] = {

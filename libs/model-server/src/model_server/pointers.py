@@ -44,7 +44,7 @@ class ReleasePointers:
         # The name comes from a URL: it must not lead out of the folder.
         if not _NAME.fullmatch(name) or not file.is_file():
             raise ReleaseNotFound(
-                f"nothing is deployed of {name!r:.100}: {self._folder} has no such pointer"
+                f"no release of {name!r:.100} is deployed: {self._folder} has no such pointer"
             )
         try:
             pointer = ReleasePointer.model_validate_json(file.read_bytes())

@@ -109,7 +109,9 @@ class ReleaseRepository(ModelRepository):
         """
         async with self._locks[use_case_of(name)]:
             if self._closed:
-                raise ModelNotReady("the server ends after its last release was unloaded")
+                raise ModelNotReady(
+                    "the server is shutting down because its last release was unloaded"
+                )
             if self._backend is not None:
                 await self._backend.load(name)
             pointer = await asyncio.to_thread(self._pointers.read, name)

@@ -22,7 +22,7 @@ def read_tensors(
     protocol has no null; both become null.
 
     Raises:
-        InvalidInput: a tensor is missing, is there twice, does not fit, or has a null or
+        InvalidInput: a tensor is missing, appears twice, does not fit, or has a null or
             non-finite value.
     """
     _refuse_twice([tensor.name for tensor in request.inputs])
@@ -58,7 +58,7 @@ def _tensor(tensor: InferInput) -> Tensor:
 def _refuse_twice(names: list[str]) -> None:
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"the input tensor {name!r:.100} is there twice; send it once")
+        raise InvalidInput(f"the input tensor {name!r:.100} appears twice; send it once")
 
 
 def _values(tensor: InferInput) -> list[Any]:

@@ -1,26 +1,26 @@
 """Every error of the platform, as one tree.
 
 PlatformError
-├── InvalidInput                what a caller handed in is wrong
+├── InvalidInput                the caller's input is invalid
 │   ├── InvalidRecord           a record does not fit the use case's schema
 │   ├── InvalidPath             a blob path outside what is allowed
 │   ├── InvalidData             a data source cannot be used
 │   └── UnknownUseCase          no such use case is installed
-├── NotFound                    a thing that was named does not exist
+├── NotFound                    a named object does not exist
 │   ├── BlobNotFound
 │   ├── ReleaseNotFound
 │   └── JobNotFound
-├── Conflict                    the thing exists or has moved on already
+├── Conflict                    the object already exists or has changed
 │   ├── BlobExists
 │   ├── BlobChanged
 │   ├── LedgerConflict
 │   ├── JobEnded
 │   └── OutputReserved          another batch job is going to write to the same output
-├── Refused                     a rule of the platform says no
+├── Refused                     a check or policy refused the request
 │   ├── GateRefused             a release did not pass its gates
 │   ├── DataUnchanged           a run would train on the data of an earlier one
 │   └── ReleaseRefused          a release is corrupt or does not fit this code
-├── Unavailable                 a dependency cannot answer now; trying again may help
+├── Unavailable                 a dependency cannot answer now; a retry may help
 │   ├── ModelNotReady           no release is served there yet
 │   ├── UpstreamUnavailable     a server is down or too slow
 │   └── SpoolUnavailable        the inference log cannot be written
@@ -39,7 +39,7 @@ class PlatformError(Exception):
 
 
 class InvalidInput(PlatformError):
-    """What a caller handed in is wrong; the same call will fail again."""
+    """The caller's input is invalid; retrying the same call will fail."""
 
     code = "invalid-input"
 
@@ -87,7 +87,7 @@ class UnknownUseCase(InvalidInput):
 
 
 class NotFound(PlatformError):
-    """A thing that was named does not exist."""
+    """A named object does not exist."""
 
     code = "not-found"
 
@@ -111,13 +111,13 @@ class JobNotFound(NotFound):
 
 
 class Conflict(PlatformError):
-    """The thing exists already or has moved on."""
+    """The object already exists or has changed since it was read."""
 
     code = "conflict"
 
 
 class BlobExists(Conflict):
-    """A blob that must be new is there already."""
+    """A blob that must be new already exists."""
 
     code = "blob-exists"
 
@@ -147,7 +147,7 @@ class OutputReserved(Conflict):
 
 
 class Refused(PlatformError):
-    """A rule of the platform says no."""
+    """A check or policy refused the request."""
 
     code = "refused"
 
@@ -171,7 +171,7 @@ class ReleaseRefused(Refused):
 
 
 class Unavailable(PlatformError):
-    """A dependency cannot answer now; trying again may help.
+    """A dependency cannot answer now; a retry may help.
 
     `retry_after` is the number of seconds a caller should wait.
     """

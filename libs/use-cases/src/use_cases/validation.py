@@ -48,7 +48,7 @@ def validate_columns(use_case: UseCase, table: pa.Table | pa.RecordBatch) -> Val
         raise InvalidData(
             f"the data has no column {', '.join(missing)} "
             f"(it has {', '.join(table.schema.names)}); "
-            f'name them by COLUMNS="{missing[0]}=<your column>"'
+            f'map yours with COLUMNS="{missing[0]}=<your column>"'
         )
     defaults = use_case.declaration.defaults
     nullable = use_case.declaration.nullable

@@ -4,12 +4,12 @@ Refused
 ├── Unauthenticated         no key, or an unknown one
 ├── Forbidden               the key's role is too low
 ├── RateLimited             the key has used up its requests for now
-└── QuotaExceeded           the key's files would take more space than it may use
+└── QuotaExceeded           the key's files would exceed its quota
 InvalidInput
-├── MethodNotAllowed        the path is there, the method is not
-├── UnsupportedMediaType    the body is not JSON by its own account
+├── MethodNotAllowed        the path does not support the method
+├── UnsupportedMediaType    the headers declare no uncompressed UTF-8 JSON
 ├── BodyTooLarge            more than 10 MiB
-├── BodyTooSlow             it did not arrive in time
+├── BodyTooSlow             the body did not arrive in time
 ├── LengthRequired          the size of a file is not declared
 ├── InvalidRange            a range header is malformed
 ├── RangeNotSatisfiable     a file has no such range
@@ -18,19 +18,19 @@ InvalidInput
 ├── UnknownPurpose          `X-Purpose` is none of live, smoke, drill, try
 └── UnknownReleaseRole      `X-Release-Role` is none of stable, canary, shadow
 NotFound
-├── PathNotFound            there is no such endpoint
+├── PathNotFound            the endpoint does not exist
 ├── UseCaseNotFound         the path names a use case that is not installed
 ├── StoredPageNotFound      a dataset version has no report page, or a release no card page
 ├── PredictionNotFound      no prediction has this id
 └── PredictionErased        there was one; its record and its labels were erased
 Conflict
-├── FileTaken               a file, or an upload of something else, is at this path already
+├── FileTaken               a file or another upload already uses this path
 ├── FileInUse               a batch job that has not ended reads or writes the file
-├── NoReleaseInRole         `X-Release-Role` asks for a canary or shadow that there is not
-├── UnexpectedState         a change expects another serving state than the present one
-└── UploadOffset            a piece of an upload does not begin where the last one ended
+├── NoReleaseInRole         no release has the role that `X-Release-Role` names
+├── UnexpectedState         a change expects a different serving state
+└── UploadOffset            a piece of an upload does not start where the last one ended
 Unavailable
-└── Overloaded              as much is being answered as can be
+└── Overloaded              the limit of requests in flight is reached
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ class RateLimited(Refused):
 
 
 class Overloaded(Unavailable):
-    """As many requests are in flight as may be, in all or of this key."""
+    """The gateway, or this key, has reached its limit of requests in flight."""
 
     code = "overloaded"
 
@@ -85,7 +85,7 @@ class UseCaseNotFound(NotFound):
 
 
 class StoredPageNotFound(NotFound):
-    """There is no such dataset version, or no page of it or of a release."""
+    """The dataset version does not exist, or the dataset version or release has no stored page."""
 
     code = "stored-page-not-found"
 
@@ -103,7 +103,7 @@ class PredictionErased(NotFound):
 
 
 class MethodNotAllowed(InvalidInput):
-    """The path is there, the method is not; `headers` name the methods there are."""
+    """The path exists but does not support this method; `Allow` lists those it supports."""
 
     code = "method-not-allowed"
 
@@ -113,7 +113,7 @@ class MethodNotAllowed(InvalidInput):
 
 
 class UnsupportedMediaType(InvalidInput):
-    """The body is not JSON by its own account."""
+    """The headers do not declare the body as uncompressed UTF-8 JSON."""
 
     code = "unsupported-media-type"
 
@@ -125,7 +125,7 @@ class BodyTooLarge(InvalidInput):
 
 
 class BodyTooSlow(InvalidInput):
-    """The body did not arrive completely in the time there is for it."""
+    """The body did not arrive completely in time."""
 
     code = "body-too-slow"
 
@@ -149,13 +149,13 @@ class UnknownReleaseRole(InvalidInput):
 
 
 class QuotaExceeded(Refused):
-    """The files of the key would take more space than it may use."""
+    """The files of the key would exceed its quota."""
 
     code = "quota-exceeded"
 
 
 class LengthRequired(InvalidInput):
-    """The request does not declare how large the file is."""
+    """The request does not declare the size of the file."""
 
     code = "length-required"
 
@@ -183,7 +183,7 @@ class ContentMismatch(InvalidInput):
 
 
 class FileTaken(Conflict):
-    """A file, or an upload of something else, is at this path already."""
+    """A file or another upload already uses this path."""
 
     code = "file-taken"
 
@@ -201,12 +201,12 @@ class NoReleaseInRole(Conflict):
 
 
 class UnexpectedState(Conflict):
-    """The serving state is not the one that a change expects."""
+    """The serving state differs from the one that a change expects."""
 
     code = "unexpected-state"
 
 
 class UploadOffset(Conflict):
-    """A piece of an upload does not begin where the last one ended."""
+    """A piece of an upload does not start where the last one ended."""
 
     code = "upload-offset"

@@ -77,7 +77,7 @@ class TransformerModel(Model):
             answering = await self._answering(release, prediction.release_id)
             if answering.manifest.feature_views == release.manifest.feature_views:
                 return _response(payload, answering, transformed, prediction)
-        raise ModelNotReady(f"the release of {self.name} changes faster than it can be followed")
+        raise ModelNotReady(f"the release of {self.name} keeps changing; retry shortly")
 
     async def _predict_own(self, payload: InferRequest) -> InferResponse:
         """Answer a request that names the release."""

@@ -101,9 +101,7 @@ def _exported(found: FoundModel, case: UseCase, schema: FeatureSchema) -> onnx.M
 def _block_graph(model: Any) -> onnx.ModelProto:
     width = getattr(model, "n_features_in_", None)
     if width is None:
-        raise InvalidInput(
-            "it has no n_features_in_, so its number of columns is unknown; fit it first"
-        )
+        raise InvalidInput("the model has no n_features_in_; fit it before importing it")
     register_converters()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation warnings of the converter
@@ -165,8 +163,9 @@ def _takes_text(model: Any) -> bool:
 def _only_text(schema: FeatureSchema) -> str:
     if len(schema.texts) != 1:
         raise InvalidInput(
-            f"it takes one text, and the use case has {', '.join(schema.texts) or 'none'}; put the "
-            "vectoriser into a ColumnTransformer that names its column"
+            "the model takes one text column; the use case has "
+            f"{', '.join(schema.texts) or 'none'}; put the vectoriser into a ColumnTransformer "
+            "that names its column"
         )
     return schema.texts[0]
 

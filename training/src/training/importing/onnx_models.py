@@ -27,7 +27,7 @@ def read_graph(data: bytes, source: str) -> onnx.ModelProto:
     """Return the graph in the bytes of an ONNX file.
 
     Raises:
-        InvalidData: it is not an ONNX file, or its weights are in other files.
+        InvalidData: it is not an ONNX file, or its weights are in external files.
     """
     try:
         model = onnx.load_model_from_string(data)
@@ -36,7 +36,9 @@ def read_graph(data: bytes, source: str) -> onnx.ModelProto:
     if not model.graph.node or not model.graph.output:
         raise InvalidData(f"{source} is not an ONNX file: it has no graph with an output")
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
-        raise InvalidData(f"{source} keeps its weights in other files; save it as one file")
+        raise InvalidData(
+            f"{source} stores its weights in external files; save it as a single file"
+        )
     return model
 
 

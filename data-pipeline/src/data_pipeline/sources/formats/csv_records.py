@@ -94,7 +94,7 @@ class RecordLines:
         self._backslash, self._quoted = dialect.quoting is Quoting.BACKSLASH, False
         self._size = self._reread = 0
         self.number, self.taken = first, list[bytes]()
-        """Where the present record begins, and its lines so far."""
+        """Where the current record begins, and its lines so far."""
         if self._fill() and SEPARATOR.fullmatch(self._again[0].decode(errors="replace")):
             self._again.popleft()
             self.number += 1
@@ -140,7 +140,9 @@ class RecordLines:
         self._reread += sum(map(len, self.taken[1:]))
         del self.taken[1:]
         if self._reread > MAX_REREAD:
-            raise InvalidData("too many quotes are never closed; write it with quotes doubled")
+            raise InvalidData(
+                'too many quoted fields are not closed; escape quotes by doubling them ("")'
+            )
 
     def _fill(self) -> bool:
         """Return whether there is another line; read on if needed."""

@@ -45,5 +45,5 @@ def position_of(cursor: str) -> list[str]:
         position = None
     pair = isinstance(position, list) and [type(value) for value in position] == [str, str]
     if not pair:
-        raise InvalidInput("cursor is not one of a page; begin without a cursor")
+        raise InvalidInput("the cursor is invalid; start again without one")
     return list(position)

@@ -80,7 +80,7 @@ def _check_expected(request: ChangeRequest, present: ServingState) -> None:
 
 def _deployed(request: ChangeRequest, present: ServingState, _: str | None) -> ServingState:
     if request.release_id is None:
-        raise InvalidInput("a deployment names a release")
+        raise InvalidInput("a deployment needs release_id")
     return _with_stable(present, request.release_id)
 
 

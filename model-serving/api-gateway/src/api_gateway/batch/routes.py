@@ -228,7 +228,7 @@ async def _active_release(gateway: Gateway, use_case: str, environment: Environm
     active = gateway.catalog.active(ServingTarget(use_case, environment))
     if active is None:
         raise ModelNotReady(
-            f"no release of {use_case} is active in {environment}; deploy one first"
+            f"{environment} serves no release of {use_case}; promote or stage one first"
         )
     return active.release_id
 

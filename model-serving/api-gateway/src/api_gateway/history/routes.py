@@ -213,9 +213,7 @@ def _end_of(place: str) -> datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise InvalidRecord(
-            FieldError("cursor", "is not one of a page of reports; begin without a cursor")
-        )
+        raise InvalidRecord(FieldError("cursor", "is invalid; start again without one"))
     return time
 
 

@@ -70,5 +70,5 @@ def _decoded(cursor: str) -> str:
     try:
         return base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
     except (ValueError, binascii.Error) as error:
-        detail = "is not one of a page; begin without a cursor"
+        detail = "is invalid; start again without one"
         raise InvalidRecord(FieldError("cursor", detail)) from error

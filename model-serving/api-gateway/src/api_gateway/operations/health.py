@@ -150,7 +150,9 @@ class Health:
         try:
             served = await self._upstream.served_release(release)
             if served != expected:
-                raise ModelNotReady(f"it serves release {served}, the ledger says {expected}")
+                raise ModelNotReady(
+                    f"the service serves release {served}; the ledger names {expected}"
+                )
             version = await self._version(release)
         except Unavailable as error:
             if isinstance(error, ModelNotReady):

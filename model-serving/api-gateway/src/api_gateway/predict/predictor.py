@@ -204,7 +204,7 @@ def no_release(catalog: Catalog, target: ServingTarget) -> ModelNotReady | Upstr
     if not catalog.loaded:
         return UpstreamUnavailable(f"the ledger of {target} has not been read yet; retry shortly")
     return ModelNotReady(
-        f"no release of {target.use_case} is active in {target.environment}; deploy one first"
+        f"{target.environment} serves no release of {target.use_case}; promote or stage one first"
     )
 
 
