@@ -262,14 +262,15 @@ def test_a_release_whose_trial_was_ended_says_so_where_it_is_chosen(browser, end
     second = world.releases["spam"][1].id
     page = browser("admin", url).page(f"{PRODUCTION}?action=canary&release_id={second}")
     shown = shown_text(page)
-    assert "Its trial ended 1 h ago by abort of policy : the canary is worse: quality" in shown
+    assert "This release was the canary until 1 h ago , when policy requested abort" in shown
+    assert "policy requested abort : the canary is worse: quality" in shown
     assert "<script>alert" not in page
 
 
 def test_a_comparison_that_has_ended_says_when_by_whom_and_why(browser, ended):
     _, url = ended
     shown = shown_text(browser("viewer", url).page("/use-cases/spam/comparison"))
-    assert "This canary has ended 1 h ago by abort of policy : the canary is worse" in shown
+    assert "This canary has ended 1 h ago : policy requested abort ( the canary is worse" in shown
 
 
 def test_a_change_by_a_policy_shows_the_comparison_behind_it(browser, world):

@@ -81,7 +81,7 @@ def test_retraining_requests_are_listed_with_their_reason_and_run(answering, bro
     assert "drift of body_length" in text(page)
     assert 'href="/runs/spam/retrain-r2"' in page
     assert "<script>alert" not in page
-    assert "Nothing has asked for retraining" in one.page("/retraining?use_case=iris")
+    assert "No retraining has been requested" in one.page("/retraining?use_case=iris")
     (link,) = set(re.findall(r'href="(/json/[^"]+)"', page))
     assert one.get(html.unescape(link)).json()["retraining"]
 

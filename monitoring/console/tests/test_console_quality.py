@@ -257,7 +257,7 @@ def test_a_column_that_moved_shows_both_distributions(browser):
     moved = text(page[page.index('id="moved"') :])
     assert f"{HOSTILE_COLUMN} 1,000 values PSI 0.400" in moved
     assert "known 75.0 % 20.0 %" in moved
-    assert "Did not move in any window: length" in text(page)
+    assert "No drift in any window: length" in text(page)
     assert HOSTILE_COLUMN not in page
 
 

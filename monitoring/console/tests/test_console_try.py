@@ -132,7 +132,7 @@ def test_changes_are_in_percentage_points_and_equal_words_are_told_apart(operato
 
 def test_back_returns_to_the_answers(open_page):
     page = open_page("/use-cases/iris/try?example=setosa")
-    page.click("text=Ask every release that serves")
+    page.click("text=Send to all serving releases")
     assert page.inner_text("#answers-title") == "Answers"
     page.click("nav[aria-label=Main] >> text=Changes")
     assert page.inner_text("h1") == "Changes"

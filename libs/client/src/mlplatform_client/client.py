@@ -55,7 +55,7 @@ class GatewayApi(Predicting[TransportT]):
 
     @cached_property
     def releases(self) -> ReleasesResource[TransportT]:
-        """Releases, and changes of what serves."""
+        """Releases, serving states and their changes."""
         return ReleasesResource(self._transport)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What needs a person: a list from the oldest, each with the page of its next action."""
+"""What needs attention, oldest first, each item with the page of its next action."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from platform_core.errors import DataUnchanged
 LONGEST = 240
 SLOW_CHANGE = timedelta(minutes=1)
 CANDIDATE_VERDICTS = {
-    "worse": ("bad", "abort", "Abort it"),
-    "better": ("good", "promote", "Promote it"),
-    "equivalent": ("info", "promote", "Promote it, or abort it"),
+    "worse": ("bad", "abort", "End the {role}"),
+    "better": ("good", "promote", "Promote the {role}"),
+    "equivalent": ("info", "promote", "Promote or end the {role}"),
 }
 
 
@@ -39,7 +39,7 @@ class AttentionItem:
 
 
 def attention(platform: Platform, now: datetime) -> list[AttentionItem]:
-    """Return everything that needs a person, oldest first."""
+    """Return everything that needs attention, oldest first."""
     found = [
         *_changes(platform, now),
         *_reports(platform),
@@ -162,8 +162,9 @@ def _candidates(platform: Platform) -> Iterator[AttentionItem]:
             given = {"release_id": one.candidate_release} if action == "promote" else {}
             url = change_url(use_case, environment, action, **given)
             yield AttentionItem(
-                one.updated, tone, "comparison", text, use_case, environment, label, url
-            )
+                one.updated, tone, "comparison", text, use_case, environment,
+                label.format(role=one.role), url,
+            )  # fmt: skip
 
 
 def _present(release_id: str, state: object) -> bool:
@@ -182,7 +183,7 @@ def _missing(platform: Platform) -> Iterator[AttentionItem]:
             text = f"no release serves; staging has {staging.state.stable[:8]}"
             yield AttentionItem(
                 role.since if role else None,
-                "warn", "release", text, use_case, "production", "Promote it", url,
+                "warn", "release", text, use_case, "production", "Promote to production", url,
             )  # fmt: skip
 
 

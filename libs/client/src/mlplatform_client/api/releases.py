@@ -37,14 +37,14 @@ class ReleasesResource(Resource[TransportT]):
 
     @endpoint
     def states(self) -> Flow[dict[str, dict[Environment, EnvironmentState]]]:
-        """Return what serves, by use case and environment."""
+        """Return the serving states by use case and environment."""
         return get("/releases", _STATES)
 
     @endpoint
     def info(
         self, use_case: str | None = None
     ) -> Flow[dict[str, dict[Environment, ModelInfo | None]]]:
-        """Return metrics, lineage and tensors of what serves, by use case and environment."""
+        """Return metrics, lineage and tensors of the serving releases."""
         return get("/model/info", _INFO, use_case=use_case)
 
     @endpoint

@@ -1,4 +1,4 @@
-"""The confirmation of a change of what serves: the evidence, the expected state, the reason."""
+"""The confirmation of a change of the serving state: evidence, expected state, reason."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,15 +29,15 @@ PERCENT = {"canary": "10", "shadow": "100"}
 MOST = {"canary": 99, "shadow": 100}
 ACTIONS = {
     "promote": "Promote a release",
-    "canary": "Begin or change a canary",
-    "shadow": "Begin a shadow",
+    "canary": "Start or change a canary",
+    "shadow": "Start a shadow",
     "rollback": "Roll back to an earlier release",
     "abort": "Abort the canary and the shadow",
 }
 VERBS = {
     "promote": "Promote",
-    "canary": "Begin the canary",
-    "shadow": "Begin the shadow",
+    "canary": "Start the canary",
+    "shadow": "Start the shadow",
     "rollback": "Roll back",
     "abort": "Abort",
 }
@@ -53,7 +53,7 @@ UNCERTAIN = GatewayProblem(
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the form says: the action, and its fields as text."""
+    """The form of a change: the action, and its fields as text."""
 
     action: str
     release_id: str = ""

@@ -34,7 +34,7 @@ class ColumnOverTime:
     @property
     def label(self) -> str:
         """The strip in words."""
-        return f"{self.name}: moved in {self.moved} of {self.windows} windows"
+        return f"{self.name}: drifted in {self.moved} of {self.windows} windows"
 
 
 @dataclass(frozen=True)
