@@ -31,7 +31,7 @@ class LabelPlan:
 
 
 def plan_label(name: str, column: pa.Array, task: Task | None) -> LabelPlan:
-    """Return the label that the values of a column make, for a `task` where one is asked for.
+    """Return the label plan of a column; `task` overrides the inferred task.
 
     Raises:
         InvalidData: it has one class, too many, or too few rows of one; or it does not fit the

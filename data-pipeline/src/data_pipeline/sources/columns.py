@@ -24,9 +24,9 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 class ColumnMapping:
     """What a use case needs of a source, in a form that travels to other processes.
 
-    `limits` are the most characters of text columns; `label_values` the known spellings;
-    `renaming` maps names of the source to ours; where several sources are `pooled`, a file need not
-    have each of them.
+    `limits`: maximum number of characters per text column; `label_values`: the known spellings;
+    `renaming` maps names of the source to ours. If several sources are `pooled`, a file need not
+    have each of these columns.
     """
 
     names: tuple[str, ...]

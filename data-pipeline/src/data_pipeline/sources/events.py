@@ -19,7 +19,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Note:
-    """Something unusual that a person should know; reading continued."""
+    """A warning about the input; reading continues."""
 
     text: str
 

@@ -247,9 +247,9 @@ def stable_since(entries: Sequence[LedgerEntry]) -> datetime | None:
 
 
 def rollback_targets(entries: Sequence[LedgerEntry]) -> list[str]:
-    """Return the releases that a rollback can return to, from the latest; each is there once.
+    """Return the releases that a rollback can return to, latest first, each once.
 
-    The first is the one that was served before the present one was first deployed. Two rollbacks
+    The first is the one that was served before the current one was first deployed. Two rollbacks
     go two releases back; a rollback never goes forward to a release that was rolled back.
     """
     served: list[str] = []

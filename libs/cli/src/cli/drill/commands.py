@@ -16,7 +16,7 @@ commands = command_group()
 
 
 class LinkBroken(PlatformError):
-    """A link of the drill stayed silent or failed."""
+    """A link of the drill did not react, or failed."""
 
     code = "drill-link-broken"
 
@@ -37,7 +37,7 @@ def drill(
     """Send drifted traffic and time each link, from the alarm to the rollback of a bad release.
 
     All of it happens in the use case `drill`; no other release, report or dataset is touched.
-    Fails, naming the link, when one stays silent; the gateway's metrics show the results.
+    Fails, naming the link, if one did not react; the gateway's metrics show the results.
     """
     from cli.drill.bootstrap import open_loop
     from cli.drill.links import follow

@@ -29,9 +29,9 @@ def follow(
     timeout: timedelta,
     pause: Callable[[float], object],
 ) -> Iterator[LinkResult]:
-    """Yield the result of each link; after one that does not work the others are not reached.
+    """Yield the result of each link; stop after the first link that fails.
 
-    `pause(seconds)` waits between two checks.
+    The links after it are reported as not reached. `pause(seconds)` waits between two checks.
     """
     broken = False
     for link in links:

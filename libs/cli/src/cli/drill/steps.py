@@ -10,7 +10,7 @@ BASE_ROWS = 600
 
 
 def train_and_promote(seed: int) -> None:
-    """Have production serve a release that knows nothing of the drift, and nothing be tried there.
+    """Promote a release trained without the drift, and end any canary or shadow.
 
     Raises:
         Refused: a step failed.

@@ -55,7 +55,7 @@ class BatchResource(Resource[TransportT]):
         status: JobStatus | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[JobPage, JobState]:
-        """List jobs, from the newest."""
+        """List jobs, newest first."""
         wanted: dict[str, object] = {"use_case": use_case, "status": status, "limit": page_size}
         return Listing(
             lambda cursor: get("/batch", JobPage, **wanted, cursor=cursor), lambda page: page.jobs

@@ -24,7 +24,7 @@ class ChangesResource(Resource[TransportT]):
         status: ChangeStatus | Literal["open"] | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[ChangePage, ChangeDocument]:
-        """List changes, from the newest; those that are `open` are suggested or requested."""
+        """List changes, newest first. The status `open` means suggested or requested."""
         wanted: dict[str, object] = {
             "use_case": use_case,
             "environment": environment,

@@ -30,7 +30,7 @@ class RunsResource(Resource[TransportT]):
         run_id: str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[RunPage, PipelineRun]:
-        """List runs with their steps, from the newest; only one that is named."""
+        """List pipeline runs with their steps, newest first. `run_id` selects one."""
         wanted: dict[str, object] = {"use_case": use_case, "run_id": run_id, "limit": page_size}
         return Listing(
             lambda cursor: get("/runs", RunPage, **wanted, cursor=cursor), lambda page: page.runs
@@ -48,7 +48,7 @@ class RetrainingResource(Resource[TransportT]):
         request_id: str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[RetrainingPage, RetrainingOutcome]:
-        """List requests with their reasons, from the newest; only one that is named."""
+        """List retraining requests with their reasons, newest first. `request_id` selects one."""
         wanted: dict[str, object] = {
             "use_case": use_case,
             "request_id": request_id,
@@ -71,7 +71,7 @@ class DatasetsResource(Resource[TransportT]):
         version: str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[DatasetPage, DatasetVersion]:
-        """List dataset versions, from the newest; one that is named has its data report."""
+        """List dataset versions, newest first. `version` selects one and adds its data report."""
         wanted: dict[str, object] = {"use_case": use_case, "version": version, "limit": page_size}
         return Listing(
             lambda cursor: get("/datasets", DatasetPage, **wanted, cursor=cursor),

@@ -39,10 +39,10 @@ class MetricsResource(Resource[TransportT]):
 
 
 class ReportsResource(Resource[TransportT]):
-    """Past reports, from the newest window.
+    """Past reports, newest window first.
 
-    Windows that end from `start` to `end` are listed; by default those of the last week. With
-    `role` only reports about releases with this role; those of windows without answers belong to
+    Windows that end from `start` to `end` are listed; by default those of the last week. `role`
+    keeps only reports about releases with this role; those of windows without answers belong to
     `stable`.
     """
 
@@ -95,7 +95,7 @@ class ComparisonsResource(Resource[TransportT]):
     def history(
         self, use_case: str, environment: Environment = PRODUCTION
     ) -> Flow[EvidenceHistory | None]:
-        """Return how this evidence grew, `None` if there has been none."""
+        """Return this evidence over time, `None` if there has been none."""
         path = f"/comparisons/{segment(use_case)}/{segment(environment)}/history"
         return get(path, _HISTORY)
 
@@ -103,7 +103,7 @@ class ComparisonsResource(Resource[TransportT]):
     def disagreements(
         self, use_case: str, environment: Environment = PRODUCTION, *, page_size: int = PAGE_SIZE
     ) -> Listing[DisagreementList, Disagreement]:
-        """List the records that stable and candidate answered differently, from the newest."""
+        """List the records that stable and candidate answered differently, newest first."""
         path = f"/comparisons/{segment(use_case)}/{segment(environment)}/disagreements"
         return Listing(
             lambda cursor: get(path, DisagreementList, limit=page_size, cursor=cursor),

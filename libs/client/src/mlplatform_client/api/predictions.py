@@ -31,12 +31,12 @@ class PredictionsResource(Resource[TransportT]):
         end: datetime | str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Listing[PredictionPage, PredictionSummary]:
-        """Find predictions, from the newest to the oldest.
+        """Find predictions, newest first.
 
-        `q` are words that must all be in the record, `label` is the label that counts. With `wrong`
-        it is another class than the prediction; a regression has no wrong answers. `release_id`
-        may be the first 8 or more digits of one. `start` is the first moment and `end` the one
-        after the last, with time zones.
+        `q` are words that must all be in the record. `label` filters by the current label.
+        `wrong=True` keeps predictions whose label is a different class; a regression has none.
+        `release_id` may be the first 8 or more digits of an id. `start` is inclusive, `end`
+        exclusive; both need a time zone.
         """
         wanted: Mapping[str, object] = {
             "use_case": use_case,

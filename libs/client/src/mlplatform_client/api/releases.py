@@ -70,7 +70,7 @@ class ReleasesResource(Resource[TransportT]):
     def history(
         self, use_case: str, *, page_size: int = PAGE_SIZE
     ) -> Listing[UseCaseReleases, LedgerEntry]:
-        """List the entries of the ledger of a use case, from the newest."""
+        """List the ledger entries of a use case, newest first."""
         return Listing(
             lambda cursor: _releases(use_case, page_size, cursor), lambda page: page.history
         )

@@ -36,7 +36,7 @@ class JobState(Document):
 
 
 class JobPage(Document):
-    """Jobs from the newest; `cursor` asks for the next page.
+    """Jobs, newest first; `cursor` asks for the next page.
 
     `file_limit_bytes` is the size that an uploaded file may have.
     """

@@ -84,7 +84,7 @@ class ChangeDocument(Document):
 
 
 class ChangePage(Document):
-    """Changes from the newest; `cursor` asks for the next page."""
+    """Changes, newest first; `cursor` asks for the next page."""
 
     changes: list[ChangeDocument]
     cursor: str | None

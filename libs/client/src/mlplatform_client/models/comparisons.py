@@ -80,7 +80,7 @@ class EvidencePoint(Document):
 
 
 class EvidenceHistory(Document):
-    """The evidence about one candidate as it grew, oldest first.
+    """The evidence about one candidate over time, oldest first.
 
     It begins again when the stable release changes. A point is at least 5 % of the time since
     `started` after the one before, so that a long trial has few, unless its verdict differs.
@@ -108,7 +108,7 @@ class Disagreement(Document):
 
 
 class DisagreementList(Document):
-    """Disagreements from the newest; `cursor` asks for the next page.
+    """Disagreements, newest first; `cursor` asks for the next page.
 
     Numbers disagree if they differ by more than the margin of the comparison. While `complete` is
     false the record index is being built, and there are more.

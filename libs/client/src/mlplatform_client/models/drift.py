@@ -115,7 +115,7 @@ class DriftInfo(Document):
 
 
 class DriftReportPage(Document):
-    """Reports from the newest window; `cursor` asks for the next page."""
+    """Reports, newest window first; `cursor` asks for the next page."""
 
     reports: list[DriftReport]
     cursor: str | None

@@ -37,7 +37,7 @@ class PipelineRun(Document):
 
 
 class RunPage(Document):
-    """Runs from the newest; `cursor` asks for the next page."""
+    """Runs, newest first; `cursor` asks for the next page."""
 
     runs: list[PipelineRun]
     cursor: str | None
@@ -78,7 +78,7 @@ class RetrainingOutcome(Document):
 
 
 class RetrainingPage(Document):
-    """Retraining requests from the newest; `cursor` asks for the next page."""
+    """Retraining requests, newest first; `cursor` asks for the next page."""
 
     retraining: list[RetrainingOutcome]
     cursor: str | None
@@ -98,7 +98,7 @@ class DatasetVersion(Document):
 
 
 class DatasetPage(Document):
-    """Dataset versions from the newest; `cursor` asks for the next page."""
+    """Dataset versions, newest first; `cursor` asks for the next page."""
 
     datasets: list[DatasetVersion]
     cursor: str | None

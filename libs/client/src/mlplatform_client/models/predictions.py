@@ -159,7 +159,7 @@ class PredictionSummary(Document):
 
 
 class PredictionPage(Document):
-    """Predictions from the newest to the oldest; `cursor` asks for the next page.
+    """Predictions, newest first; `cursor` asks for the next page.
 
     If `searches_text` is false, `q` is compared with the ids of records alone.
     """

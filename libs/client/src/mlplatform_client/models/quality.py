@@ -119,7 +119,7 @@ class QualityInfo(Document):
 
 
 class QualityReportPage(Document):
-    """Reports from the newest window; `cursor` asks for the next page."""
+    """Reports, newest window first; `cursor` asks for the next page."""
 
     reports: list[QualityReport]
     cursor: str | None

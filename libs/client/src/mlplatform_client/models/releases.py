@@ -40,7 +40,7 @@ class ServingState(Document):
 class EnvironmentState(Document):
     """What an environment serves of a use case after the ledger's entry `sequence`; `roles` says
     since when each release has its role, and who gave it. `rollback_targets` are the releases that
-    a rollback can return to, at most 20 from the latest, which is the default.
+    a rollback can return to, latest first, at most 20; the first is the default.
     """
 
     state: ServingState

@@ -183,8 +183,8 @@ def _references(candidate: NDArray[np.bool_], seconds: Floats) -> Floats:
 
 
 def _least_majority(values: int, error: float) -> int | None:
-    """Return how many of so many signs must be equal to show, at any time, that the probability
-    of this sign is above one half; `None` if all of them are not enough.
+    """Return the smallest number of equal signs among `values` that shows, at any time, that their
+    probability exceeds 1/2; `None` if even all of them do not.
     """
     gains = log_gains(np.array([1.0, -1.0]), 0.0, bets(SMALLEST_SHIFT))
     low, high = -1, values + 1  # enough is: not low, and high if it is at most `values`

@@ -73,8 +73,8 @@ def past_reports(
     reader: ReportReader, folder: str, kind: type[WindowDocument], start: datetime, end: datetime
 ) -> Iterator[WindowDocument]:
     """Yield the reports below `folder` (of `reports_folder`) that are in the partitions of the
-    days from `start` to `end`, by the end of their windows and by id, from the newest. Nothing is
-    read before it is needed.
+    days from `start` to `end`, newest first by the end of their windows and by id. Nothing is read
+    before it is needed.
 
     Raises:
         InvalidData: a report is not readable.

@@ -52,7 +52,7 @@ class FoundDisagreement:
 
 @dataclass(frozen=True)
 class DisagreementPage:
-    """Disagreements from the newest; `cursor` is that of the next page, if there is one."""
+    """Disagreements, newest first; `cursor` is that of the next page, if there is one."""
 
     found: Sequence[FoundDisagreement]
     cursor: str | None

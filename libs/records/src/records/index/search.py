@@ -1,4 +1,4 @@
-"""Search in the record index: filters, words, and pages from the newest record to the oldest."""
+"""Search in the record index: filters, words, and pages of records, newest first."""
 
 import re
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ class FoundRecord:
 
 @dataclass(frozen=True)
 class RecordPage:
-    """Records from the newest to the oldest; `cursor` is that of the next page, if there is one."""
+    """Records, newest first; `cursor` is that of the next page, if there is one."""
 
     records: list[FoundRecord]
     cursor: str | None

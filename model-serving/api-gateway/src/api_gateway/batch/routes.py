@@ -85,7 +85,7 @@ class JobState(BaseModel):
 
 
 class JobPage(BaseModel):
-    """Jobs from the newest; `cursor` asks for the next page.
+    """Jobs, newest first; `cursor` asks for the next page.
 
     `file_limit_bytes` is the size that an uploaded file may have.
     """
@@ -159,7 +159,7 @@ def _add_job_routes(router: APIRouter, gateway: Gateway) -> None:
 
 
 def _add_list_route(router: APIRouter, gateway: Gateway) -> None:
-    summary = "Batch jobs, from the newest, with the progress that their runs wrote"
+    summary = "Batch jobs with their progress, newest first"
 
     @router.get("/batch", tags=["batch"], **operation(summary, AccessRole.VIEWER, [404, 422]))
     async def jobs(

@@ -49,7 +49,7 @@ class PipelineRun(BaseModel):
 
 
 class RunPage(BaseModel):
-    """Runs from the newest; `cursor` asks for the next page."""
+    """Runs, newest first; `cursor` asks for the next page."""
 
     runs: list[PipelineRun]
     cursor: str | None
@@ -83,7 +83,7 @@ class RetrainingOutcome(BaseModel):
 
 
 class RetrainingPage(BaseModel):
-    """Retraining requests from the newest; `cursor` asks for the next page."""
+    """Retraining requests, newest first; `cursor` asks for the next page."""
 
     retraining: list[RetrainingOutcome]
     cursor: str | None
@@ -103,7 +103,7 @@ class DatasetVersion(BaseModel):
 
 
 class DatasetPage(BaseModel):
-    """Dataset versions from the newest; `cursor` asks for the next page."""
+    """Dataset versions, newest first; `cursor` asks for the next page."""
 
     datasets: list[DatasetVersion]
     cursor: str | None
@@ -124,7 +124,7 @@ class UseCaseDocument(BaseModel):
 
 
 class ReportPage(BaseModel):
-    """Reports from the newest window; `cursor` asks for the next page."""
+    """Reports, newest window first; `cursor` asks for the next page."""
 
     reports: list[DriftReport] | list[QualityReport]
     cursor: str | None

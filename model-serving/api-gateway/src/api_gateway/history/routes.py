@@ -83,7 +83,7 @@ def add_history_routes(app: FastAPI, gateway: Gateway) -> None:
 
 
 def _add_runs(router: APIRouter, gateway: Gateway, history: RunHistory) -> None:
-    summary = "Pipeline runs with their steps, from the newest"
+    summary = "Pipeline runs with their steps, newest first"
 
     @router.get("/runs", tags=["history"], **operation(summary, AccessRole.VIEWER, [404, 422]))
     async def runs(
@@ -101,7 +101,7 @@ def _add_runs(router: APIRouter, gateway: Gateway, history: RunHistory) -> None:
 
 
 def _add_retraining(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:
-    summary = "Retraining requests with their reasons and what came of them, from the newest"
+    summary = "Retraining requests with their reasons and outcomes, newest first"
     described = operation(summary, AccessRole.VIEWER, [404, 422])
 
     @router.get("/retraining", tags=["history"], **described)
@@ -122,7 +122,7 @@ def _add_retraining(router: APIRouter, gateway: Gateway, stored: StoredJson) -> 
 
 
 def _add_datasets(router: APIRouter, gateway: Gateway, stored: StoredJson) -> None:
-    summary = "Dataset versions, from the newest; with their data report if one is named"
+    summary = "Dataset versions, newest first; with their data report if one is named"
 
     @router.get("/datasets", tags=["history"], **operation(summary, AccessRole.VIEWER, [404, 422]))
     async def datasets(
@@ -149,7 +149,7 @@ def _add_use_cases(router: APIRouter, gateway: Gateway) -> None:
 
 
 def _add_reports(router: APIRouter, gateway: Gateway, reader: ReportReader) -> None:
-    summary = "Past drift or quality reports, from the newest window"
+    summary = "Past drift or quality reports, newest window first"
 
     @router.get(
         "/reports", tags=["history"], **operation(summary, AccessRole.VIEWER, [400, 404, 422])

@@ -96,7 +96,7 @@ class PredictionSummary(BaseModel):
 
 
 class PredictionPage(BaseModel):
-    """Predictions from the newest to the oldest; `cursor` asks for the next page.
+    """Predictions, newest first; `cursor` asks for the next page.
 
     If `searches_text` is false, `q` is compared with the ids of records alone.
     """
@@ -145,7 +145,7 @@ def _add_passport(router: APIRouter, gateway: Gateway) -> None:
 
 
 def _add_search(router: APIRouter, gateway: Gateway) -> None:
-    summary = "Search the predictions of a use case, from the newest to the oldest"
+    summary = "Search the predictions of a use case, newest first"
 
     @router.get(
         "/predictions", tags=["predictions"], **operation(summary, AccessRole.OPERATOR, [404, 422])

@@ -92,7 +92,7 @@ class ChangeDocument(BaseModel):
 
 
 class ChangePage(BaseModel):
-    """Changes from the newest; `cursor` asks for the next page."""
+    """Changes, newest first; `cursor` asks for the next page."""
 
     changes: list[ChangeDocument]
     cursor: str | None
@@ -158,7 +158,7 @@ def _add_list(router: APIRouter, gateway: Gateway) -> None:
     @router.get(
         "/changes",
         tags=["releases"],
-        **operation("Changes, from the newest", AccessRole.VIEWER, [400, 404, 422]),
+        **operation("Changes, newest first", AccessRole.VIEWER, [400, 404, 422]),
     )
     async def changes(
         request: Request,

@@ -40,7 +40,7 @@ class Disagreement(BaseModel):
 
 
 class DisagreementList(BaseModel):
-    """Disagreements from the newest; `cursor` asks for the next page.
+    """Disagreements, newest first; `cursor` asks for the next page.
 
     Numbers disagree if they differ by more than the margin of the comparison. While `complete` is
     false the record index is being built, and there are more.

@@ -15,7 +15,7 @@ from platform_core.contracts.serving_state import ServingRole, ServingState
 class EnvironmentState(BaseModel):
     """What an environment serves of a use case after the ledger's entry `sequence`; `roles` says
     since when each release has its role, and who gave it. `rollback_targets` are the releases that
-    a rollback can return to, at most 20 from the latest, which is the default.
+    a rollback can return to, latest first, at most 20; the first is the default.
     """
 
     state: ServingState
@@ -44,7 +44,7 @@ class UseCaseReleases(BaseModel):
     stable: dict[Environment, ServedRelease | None]
     releases: Annotated[list[ReleaseSummary], Field(description="the newest, or older ones")]
     releases_cursor: Annotated[str | None, Field(description="asks for older releases")]
-    history: Annotated[list[LedgerEntry], Field(description="from the newest change")]
+    history: Annotated[list[LedgerEntry], Field(description="newest change first")]
     cursor: Annotated[str | None, Field(description="asks for older entries of the history")]
 
 

@@ -33,7 +33,7 @@ class Scale:
     step: float
 
     def at(self, value: float) -> float:
-        """Return the position of a value in percent from the top; outside it is that of the end."""
+        """Return the position in percent from the top, clipped to [0, 100]."""
         inside = min(max(value, self.low), self.high)
         return round(100 * (self.high - inside) / (self.high - self.low), 2)
 

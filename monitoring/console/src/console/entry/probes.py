@@ -8,5 +8,5 @@ router = APIRouter()
 
 @router.get("/health/live")
 async def live() -> PlainTextResponse:
-    """Answer."""
+    """Return 200 while the process runs."""
     return PlainTextResponse("ok\n")

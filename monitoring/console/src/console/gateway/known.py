@@ -29,7 +29,7 @@ class Known(Generic[T]):
 
 
 class LastKnown:
-    """The values that were read last, by a name that includes whose they are; in memory only."""
+    """Last known values by owner and name, in memory only."""
 
     def __init__(self, limit: int = MAX_VALUES) -> None:
         self._limit = limit

@@ -27,7 +27,7 @@ MAX_REASON = 1000
 async def changes(
     visit: SignedIn, use_case: str = "", status: str = "", cursor: str | None = None
 ) -> Response:
-    """List changes, from the newest, with filters."""
+    """List changes, newest first, with filters."""
     name = f"changes {use_case} {status} {cursor or ''}"
     listed = visit.api.changes.list(
         use_case=use_case or None, status=status or None, page_size=PAGE

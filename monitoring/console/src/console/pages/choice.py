@@ -1,4 +1,4 @@
-"""Which use case a page is about whose address names none."""
+"""The default use case of a page whose URL names none."""
 
 import asyncio
 
@@ -11,8 +11,8 @@ DRILL = "drill"
 
 
 async def chosen_use_case(visit: Visit) -> str:
-    """Return the use case of the query. Without, it is the first one with traffic in the last hour,
-    else the first that serves, else the first one; `DRILL` comes last.
+    """Return the use case of the query. By default it is the first one with traffic in the last
+    hour, else the first that serves, else the first one; `DRILL` comes last.
 
     Raises:
         PageNotFound: there is no such use case, or none is known.

@@ -31,7 +31,7 @@ async def comparison(
     environment: str = "production",
     cursor: str | None = None,
 ) -> Response:
-    """Show the evidence, as it grew, and the records on which the two releases disagree."""
+    """Show the evidence over time, and the records on which the two releases disagree."""
     await visit.check(use_case, environment)
     place = (use_case, environment)
     states, latest, history, changes, differing = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""The overview: what serves, whether it is worse, and what needs a person."""
+"""The overview: serving releases, drift and quality, and what needs attention."""
 
 from fastapi import APIRouter
 from starlette.responses import Response

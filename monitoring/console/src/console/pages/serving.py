@@ -1,4 +1,4 @@
-"""The page of a use case: what serves, since when and by whom, what was live when, its actions."""
+"""The page of a use case: its serving states, their history and their actions."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ PRODUCTION = "production"
 
 @dataclass(frozen=True)
 class Period:
-    """A time in which one release was stable; `until` is `None` for the present one."""
+    """A time in which one release was stable; `until` is `None` for the current one."""
 
     release_id: str
     since: datetime
@@ -126,7 +126,7 @@ async def _served_at(visit: Visit, use_case: str, at: str) -> tuple[object, obje
 
 
 def past_roles(history: Sequence[LedgerEntry], environment: str, release_id: str) -> PastRoles:
-    """Return what a release did before, as far as `history` (from the newest entry) goes."""
+    """Return the past roles of a release, as far as `history` (newest entry first) goes."""
     periods = (one for one in _periods(history, environment) if one.release_id == release_id)
     return PastRoles(
         stable=next(periods, None),
@@ -145,7 +145,7 @@ def _withdraws(entry: LedgerEntry, environment: str, release_id: str) -> bool:
 
 
 def _periods(history: Sequence[LedgerEntry], environment: str) -> Iterator[Period]:
-    """Yield when each release was stable, from the present one, as far as `history` goes."""
+    """Yield when each release was stable, newest first, as far as `history` goes."""
     until: datetime | None = None
     mine = [
         one

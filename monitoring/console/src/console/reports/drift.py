@@ -39,7 +39,7 @@ class ColumnOverTime:
 
 @dataclass(frozen=True)
 class MovedColumn:
-    """A column that moved in the newest window: its distributions, where the report has them."""
+    """A column that drifted in the latest window, with its distributions if the report has them."""
 
     column: ColumnDrift
     bars: Sequence[ShareBar]
@@ -47,10 +47,10 @@ class MovedColumn:
 
 @dataclass(frozen=True)
 class DriftOverTime:
-    """What the page shows; `reports` are those of the stable release, the newest first.
+    """The drift history of the stable release; `reports` are newest first.
 
-    `columns` are those that moved in most windows; `others` moved as well. `quiet` ones did not.
-    `moved` are the distributions of those that moved most in the newest window.
+    `columns` drifted most often, `others` less often, `quiet` never. `moved` holds the
+    distributions that drifted most in the latest window.
     """
 
     reports: Sequence[DriftReport]
@@ -65,7 +65,7 @@ class DriftOverTime:
 
     @property
     def latest(self) -> DriftReport | None:
-        """The newest report."""
+        """The latest report."""
         return self.reports[0] if self.reports else None
 
     @property
@@ -76,12 +76,12 @@ class DriftOverTime:
 
     @property
     def drifted_since(self) -> Unchanged | None:
-        """Since when the statement about drift is the one of the newest window."""
+        """How long the latest verdict about drift has held."""
         return unchanged(self.reports, "drifted")
 
     @property
     def harmful_since(self) -> Unchanged | None:
-        """Since when the statement about harm is the one of the newest window."""
+        """How long the latest verdict about harm has held."""
         return unchanged(self.reports, "harmful")
 
 

@@ -1,4 +1,4 @@
-"""The evidence about a canary or shadow: each criterion now, and as it grew."""
+"""The evidence about a canary or shadow: each criterion now and over time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is marked on a chart over time: changes of what serves, and alarms of the reports."""
+"""Marks on a chart over time: changes of the serving state, and alarms of the reports."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

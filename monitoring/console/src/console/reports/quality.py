@@ -35,10 +35,10 @@ class QualityRow:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """The consecutive windows of one release in which a statement is that of the newest window.
+    """The latest run of consecutive windows with the same verdict.
 
-    `start` is that of the first one. With `at_least` it is the oldest that was read, so that the
-    statement may be older.
+    `start` is the start of the first window. `at_least`: older windows were not read, so the run
+    may have begun earlier.
     """
 
     start: datetime
@@ -48,10 +48,10 @@ class Unchanged:
 
 @dataclass(frozen=True)
 class QualityOverTime:
-    """What the page shows: `rows` from the newest window, of the stable release.
+    """The quality history of the stable release; `rows` are newest first.
 
-    `metrics` and `slices` can be chosen; `metric` and `slice` are. `candidates` are the newest
-    reports of a canary and a shadow.
+    `metrics` and `slices` can be chosen; `metric` and `slice` are chosen. `candidates` are the
+    latest reports of a canary and a shadow.
     """
 
     metrics: Sequence[str]
@@ -65,17 +65,17 @@ class QualityOverTime:
 
     @property
     def latest(self) -> QualityReport | None:
-        """The newest report of the stable release."""
+        """The latest report of the stable release."""
         return self.rows[0].report if self.rows else None
 
     @property
     def since(self) -> "Unchanged | None":
-        """Since when the verdict is the one of the newest window."""
+        """How long the latest verdict has held."""
         return unchanged([row.report for row in self.rows], "verdict")
 
     @property
     def latest_value(self) -> MetricQuality | None:
-        """The chosen metric in the newest window."""
+        """The chosen metric in the latest window."""
         return self.rows[0].value if self.rows else None
 
 

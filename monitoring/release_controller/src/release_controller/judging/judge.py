@@ -92,7 +92,7 @@ class Judge:
         return comparison
 
     def judge_stable_release(self, case: UseCase, environment: Environment) -> None:
-        """Return from a harmful release, or begin to try the one that is new in staging.
+        """Roll back a harmful release, or start a canary or shadow of a new one in staging.
 
         Raises:
             ConfigurationError: the policy is invalid.

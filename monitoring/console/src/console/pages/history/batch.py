@@ -22,7 +22,7 @@ ANSWERS = "-answers.parquet"
 
 @router.get("/batch")
 async def batch(visit: SignedIn) -> Response:
-    """Show jobs from the newest, and the forms."""
+    """Show jobs, newest first, and the forms."""
     return await _page(visit)
 
 

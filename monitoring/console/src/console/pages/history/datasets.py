@@ -12,7 +12,7 @@ router = APIRouter()
 
 @router.get("/datasets")
 async def datasets(visit: SignedIn, use_case: str = "", cursor: str | None = None) -> Response:
-    """Show dataset versions from the newest."""
+    """Show dataset versions, newest first."""
     pages = visit.api.datasets.list(use_case or None, page_size=PAGE_SIZE)
     return await list_page(visit, "datasets.html", "Dataset versions", pages, use_case, cursor)
 

@@ -19,7 +19,7 @@ STEPS = ("prepare-data", "features", "train", "evaluate", "release", "stage")
 
 @router.get("/runs")
 async def runs(visit: SignedIn, use_case: str = "", cursor: str | None = None) -> Response:
-    """Show runs from the newest."""
+    """Show pipeline runs, newest first."""
     pages = visit.api.runs.list(use_case or None, page_size=PAGE_SIZE)
     live = cursor is None
     return await list_page(
@@ -57,7 +57,7 @@ async def run(visit: SignedIn, use_case: str, run_id: str) -> Response:
 
 @router.get("/retraining")
 async def retraining(visit: SignedIn, use_case: str = "", cursor: str | None = None) -> Response:
-    """Show retraining requests from the newest: why each was made, and what came of it."""
+    """Show retraining requests with their reasons and outcomes, newest first."""
     pages = visit.api.retraining.list(use_case or None, page_size=PAGE_SIZE)
     live = cursor is None
     return await list_page(

@@ -1,4 +1,4 @@
-"""What moved an answer: the parts of a record that changed its score most."""
+"""The parts of a record that contribute most to its score."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LEAST_SCALE = 0.01
 class Contribution:
     """A part of the record, and the change of the score by it.
 
-    Of parts with the same text in the same field, of which there are `times`, it is number `place`.
+    `place` of `times`: which occurrence of the same text in the same field this is.
     """
 
     field: str
@@ -31,10 +31,10 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Contributions:
-    """The parts that moved an answer most, the first by most.
+    """The parts with the largest effect, largest first.
 
-    `less` further parts moved it less, and `fixed` ones cannot be left out. `scale` is the change
-    that fills a bar. `negligible` says that no change is larger than `noticeable`.
+    `less` counts further parts that are not shown, `fixed` those that cannot be left out. `scale`
+    is the change that fills a bar. `negligible`: no change is larger than `noticeable`.
     """
 
     shown: Sequence[Contribution]

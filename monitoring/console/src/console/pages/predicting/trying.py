@@ -1,4 +1,4 @@
-"""Try it: one record, the answers of all releases that serve, and what moved each of them."""
+"""Try it: one record, the answers of all serving releases, and an explanation of each."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ class TriedAnswer:
 
     @property
     def moved(self) -> Contributions | None:
-        """What moved the answer, `None` where that is unknown."""
+        """The explanation of the answer, `None` if it is unknown."""
         return contributions(self.explanation) if self.explanation else None
 
 
@@ -86,7 +86,7 @@ async def form(visit: SignedIn, use_case: str, example: str = "") -> Response:
 
 @router.post("/use-cases/{use_case}/try")
 async def answer(visit: SignedIn, use_case: str) -> Response:
-    """Ask every release that serves for its answer; nothing of it enters a report."""
+    """Send the record to all serving releases; these requests are excluded from reports."""
     form = await visit.form("operator")
     case = await _case(visit, use_case)
     values = sent_values(form)
