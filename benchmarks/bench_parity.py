@@ -13,7 +13,7 @@ from use_cases import FeatureSchema, default_parameters
 from use_cases.stock import candidates
 from use_cases.testing import run_graph
 
-# The label of each data set; for texts also the text columns.
+# The label of each dataset; for texts also the text columns.
 TABLES = {"churn_telco": "Churn", "stream_elec2": "label", "iris": "species"}
 TEXTS = {
     "sentiment_imdb20k": ("label", ["text"]),
@@ -28,10 +28,10 @@ CHUNK = 200
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Return whether every stock candidate is within `PARITY` on every data set in SHARED_DATA."""
+    """Return whether every stock candidate is within `PARITY` on every dataset in SHARED_DATA."""
     found = [name for name in (*TABLES, *TEXTS) if (SHARED_DATA / f"{name}.parquet").is_file()]
     if not found:
-        say("set SHARED_DATA to a folder with the data sets to measure parity on real rows")
+        say("set SHARED_DATA to a folder with the datasets to measure parity on real rows")
         return True
     count = QUICK_ROWS if options.quick else ROWS
     rows = [row for name in found for row in _measured(SHARED_DATA, name, count)]

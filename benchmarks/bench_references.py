@@ -1,7 +1,7 @@
-"""Quality beside reference models on the same rows of real data sets.
+"""Quality beside reference models on the same rows of real datasets.
 
 Ours is what a user gets: `new-use-case` for a table of their own or a built-in use case, then
-`run-pipeline` with its defaults on the rows for training, of which the pipeline keeps a test part
+`run-pipeline` with its defaults on the rows for training, of which the pipeline keeps a test split
 back. The references are fitted on all of these rows: TF-IDF of words and pairs of words with
 logistic regression on texts, logistic regression and gradient boosting on the table.
 """
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> bool:
     del options
     present = [data for data in DATA_SETS if (SHARED_DATA / f"{data.file}.parquet").is_file()]
     if not present:
-        say(f"\nreferences: not measured, there are no data sets in {SHARED_DATA}")
+        say(f"\nreferences: not measured, there are no datasets in {SHARED_DATA}")
         return True
     rows: list[list[object]] = []
     met = []
@@ -207,7 +207,7 @@ def _random(rows: pa.Table, labels: np.ndarray) -> Iterator[Rows]:
 
 
 def _published(rows: pa.Table, labels: np.ndarray) -> Iterator[Rows]:
-    """Yield the division that the data set comes with."""
+    """Yield the division that the dataset comes with."""
     del labels
     train = np.array(rows["split"].to_pylist()) == "train"
     yield np.flatnonzero(train), np.flatnonzero(~train)

@@ -8,7 +8,7 @@ from platform_core.settings import Settings
 SHARED_DATA = Path(
     os.environ.get("SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
 )
-"""The folder of real data sets, which are not part of the repository."""
+"""The folder of real datasets, which are not part of the repository."""
 
 
 class BenchSettings(Settings):

@@ -1,7 +1,7 @@
 """Runs benchmarks: `run.py [--quick] [section …]`; default: all but quality, references, loop
 and live.
 
-Exit 0 = done, 1 = a comparison failed or something is not there, 2 = wrong use.
+Exit 0 = done, 1 = a comparison failed or something is not there, 2 = usage error.
 """
 
 import argparse

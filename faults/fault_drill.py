@@ -132,7 +132,9 @@ def check_records(
     doubled = sum(len(releases) > 1 for releases in records.values())
     outcome.require(doubled == 0, f"{doubled} predictions have more than one record")
     mixed_up = sum(records.get(p, [release])[0] != release for p, release in given)
-    outcome.require(mixed_up == 0, f"{mixed_up} records name another release than the response")
+    outcome.require(
+        mixed_up == 0, f"{mixed_up} records name a release other than that of the response"
+    )
     outcome.require(outcome.extra <= extra, f"{outcome.extra} records without a response")
 
 

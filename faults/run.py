@@ -1,6 +1,6 @@
 """Runs faults: `run.py [--quick] [fault …]`; default: all of them, in this order.
 
-Exit 0 = all passed, 1 = a fault failed, 2 = wrong use.
+Exit 0 = all passed, 1 = a fault failed, 2 = usage error.
 """
 
 import argparse

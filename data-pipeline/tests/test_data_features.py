@@ -46,7 +46,7 @@ def joined(records: pa.Table, online: MemoryOnlineStore, folder: Path):
 def test_entity_features_use_neither_the_future_nor_the_test_part(
     records, online, tmp_path: Path
 ) -> None:
-    """Other labels of all later rows and of the test part change no earlier feature."""
+    """Other labels of all later rows and of the test split change no earlier feature."""
     middle = records["event_timestamp"].combine_chunks().sort()[len(records) // 2].as_py()
     later = pc.greater(records["event_timestamp"], middle)
     turned_rows = pc.or_(later, pc.equal(records["part"], TEST)).combine_chunks()

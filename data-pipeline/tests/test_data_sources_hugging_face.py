@@ -25,7 +25,7 @@ def read(store, data: str, columns: str = "") -> list[dict]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data set as it lies on the hub: splits as files."""
+    """A dataset as it lies on the hub: splits as files."""
     for split, text in (("train", "hello"), ("test", "later")):
         (tmp_path / f"{split}.jsonl").write_text(f'{{"text": "{text}", "label": 1, "t": [1]}}\n')
     return tmp_path
@@ -97,7 +97,7 @@ def test_an_address_names_data_set_configuration_and_split(data: str, expected) 
 
 @pytest.mark.parametrize("data", ["hf://", "hf://a/b/c", "hf://a/b@", "hf://a b", "hf://a@b?t=s3"])
 def test_another_address_is_refused(data: str) -> None:
-    with pytest.raises(InvalidData, match="names no data set") as caught:
+    with pytest.raises(InvalidData, match="does not name a dataset") as caught:
         HuggingFaceData.parse(data)
     assert "s3" not in str(caught.value)
 

@@ -162,7 +162,7 @@ MAIL_CASES = (
         "mail",
         "several mails named `.eml`",
         _mailbox(mail, ".eml"),
-        refused="holds several mails",
+        refused="contains several messages",
     ),
     InputCase(
         "mail",

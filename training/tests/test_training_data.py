@@ -1,4 +1,4 @@
-"""What a run shows of its data: slices of the test part, and lineage in MLflow."""
+"""What a run shows of its data: slices of the test split, and lineage in MLflow."""
 
 from datetime import UTC, datetime
 

@@ -23,7 +23,7 @@ def entity_features(
 
     Of the record schema, `records` may have only the columns that `EntityFeatures.columns` names.
 
-    The history is learned from the training part alone, joined point in time, and materialised
+    The history is learned from the training split alone, joined point in time, and materialised
     to the online store. Without entities or without any event time there is neither (`None`).
     A share of the training rows is masked to null, so that models learn to do without.
     """

@@ -46,7 +46,7 @@ class DataPreparation:
         `folder` (`<container>/<path>`) takes the raw records while this runs. The rows are added
         to the dataset version `base`, if one is named; "latest" is the newest. It is returned as it
         is when the source is labelled inference records and it has all of them already. With
-        `held_out` every row is in the test part, for a regression half of them.
+        `held_out` every row is in the test split, for a regression half of them.
 
         Raises:
             InvalidData: the source cannot be used, too many rows are invalid, a class is missing,

@@ -27,7 +27,7 @@ IRIS, SPAM = use_case("iris"), use_case("spam")
 
 
 def features(case, rows, seed=99):
-    """Generated rows as a dataset version's features, all of the test part."""
+    """Generated rows as a dataset version's features, all of the test split."""
     table = case.training().generate(rows, seed).combine_chunks()
     batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])
     labels = table[case.training().label.column].combine_chunks()
@@ -300,7 +300,7 @@ def test_every_gate_is_a_check_and_a_slice_can_fail_alone(blob_store, make_relea
     stated = {c.name: c for c in checks[3:-1]}
     assert [c.passed for c in stated.values()] == [True, True, True, True, False, False, False]
     failed = stated["minimum accuracy where petals = long"]
-    assert failed.detail.startswith("on 90 rows of the test part, 90 % interval 0.")
+    assert failed.detail.startswith("on 90 rows of the test split, 90 % interval 0.")
     assert failed.comparison.verdict == "worse"
     assert failed.comparison.reference_release is None
     assert failed.value < failed.limit == 0.9

@@ -109,7 +109,7 @@ class OtherGolden(IrisUseCase):
 
 
 def test_other_golden_records_are_refused():
-    with pytest.raises(ReleaseRefused, match="other golden records"):
+    with pytest.raises(ReleaseRefused, match="different golden records"):
         verify(manifest("iris"), OtherGolden())
 
 

@@ -113,7 +113,7 @@ class RocCurve(Contract):
 
 
 class EvaluationResult(StepResult):
-    """The ONNX graph of the model with its metrics on the test part.
+    """The ONNX graph of the model with its metrics on the test split.
 
     `largest_difference` is the one between the graph's and the original's probabilities, `None`
     for a graph that was not converted;

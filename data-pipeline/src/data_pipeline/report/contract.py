@@ -58,7 +58,7 @@ class ClassSummary(Contract):
     """The rows of one class, in all and per part.
 
     `timed` rows have a time, between `first` and `last`; `times` counts them in the intervals
-    between `DataReport.time_edges`. The test part begins at `boundary` in a split by time.
+    between `DataReport.time_edges`. The test split begins at `boundary` in a split by time.
     """
 
     name: str

@@ -81,7 +81,7 @@ def leak_plot(columns: Sequence[ColumnReport], limit: float) -> Figure:
 
 
 def times_plot(report: DataReport, colours: dict[str, str]) -> Figure:
-    """Return the rows over time, a plot per class; the test part is shaded."""
+    """Return the rows over time, a plot per class; the test split is shaded."""
     shown = [item for item in report.classes if item.timed]
     figure = Figure(figsize=(WIDTH, 0.5 + 0.85 * len(shown)), layout="constrained")
     plots = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]

@@ -1,4 +1,4 @@
-"""Data sets of Hugging Face: `hf://owner/name[:config][@split]`, streamed, no code run."""
+"""Datasets of Hugging Face: `hf://owner/name[:config][@split]`, streamed, no code run."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True)
 class HuggingFaceData:
-    """A data set by name (or the absolute path of a folder), its configuration and its split."""
+    """A dataset by name (or the absolute path of a folder), its configuration and its split."""
 
     path: str
     config: str | None
@@ -38,7 +38,7 @@ class HuggingFaceData:
         match = _ADDRESS.fullmatch(data.removeprefix(SCHEME))
         if match is None:
             raise InvalidData(
-                f"{data.partition('?')[0]} names no data set; write hf://owner/name, "
+                f"{data.partition('?')[0]} does not name a dataset; write hf://owner/name, "
                 "hf://owner/name:config@split or hf:///absolute/folder"
             )
         return cls(match["path"], match["config"], match["split"] or DEFAULT_SPLIT)
@@ -47,12 +47,12 @@ class HuggingFaceData:
 def read_hugging_face(data: HuggingFaceData, mapping: ColumnMapping) -> Iterator[ReadEvent]:
     """Yield the rows of the split.
 
-    A label that the data set keeps as a number with names becomes its name where the use case
-    knows all of them: the order of the names is the data set's own.
+    A label that the dataset keeps as a number with names becomes its name where the use case
+    knows all of them: the order of the names is the dataset's own.
 
     Raises:
         ConfigurationError: the library is not installed.
-        InvalidData: there is no such data set, configuration, split or column.
+        InvalidData: there is no such dataset, configuration, split or column.
         UpstreamUnavailable: the hub cannot be reached.
     """
     loaded = _load(data)

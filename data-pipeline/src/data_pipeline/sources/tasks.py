@@ -119,7 +119,7 @@ class GeneratorTask:
 
 @dataclass(frozen=True)
 class HuggingFaceTask:
-    """A data set of Hugging Face, streamed."""
+    """A dataset of Hugging Face, streamed."""
 
     data: HuggingFaceData
     bytes: int = 0

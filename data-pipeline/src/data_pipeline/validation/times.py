@@ -2,7 +2,7 @@
 
 A date such as 03/04/2025 has two readings. Each row keeps both, and the whole column decides: one
 row such as 25/12/2025 shows that days come first. Where nothing shows it, an ambiguous date is an
-unknown time rather than a wrong one: a wrong one would let the future into the training part.
+unknown time rather than a wrong one: a wrong one would let the future into the training split.
 """
 
 import contextlib

@@ -60,7 +60,7 @@ DATA_FILES = (QUARANTINE_FILE, INDEX_FILE, EXTRA_COLUMNS_FILE, FEEDBACK_FILE, RE
 class Rules:
     """The parameters of a dataset version: the share of rows that may be refused, the estimated
     Jaccard similarity from which on two texts are near duplicates, and the version that the rows
-    are added to ("" is none, "latest" the newest). With `held_out` every row is in the test part,
+    are added to ("" is none, "latest" the newest). With `held_out` every row is in the test split,
     for a regression half of them.
     """
 
@@ -252,6 +252,6 @@ class _Freezing:
 
 def _not_continued(version: DatasetManifest, why: str) -> InvalidData:
     return InvalidData(
-        f"dataset version {version.dataset_version} cannot be added to: {why}, as an earlier "
-        "release of the platform wrote it; give all the data once without BASE"
+        f"dataset version {version.dataset_version} cannot be added to: {why}; it was written by "
+        "an earlier version of the platform; run once with all the data and without BASE"
     )

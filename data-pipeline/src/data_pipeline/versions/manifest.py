@@ -26,7 +26,7 @@ LATEST = "latest"
 
 class SplitSummary(Contract):
     """How the sides of the split were chosen and why so. `boundaries` has, for a split by time,
-    the first time of the test part per class. `declared`: no model was fitted on any row.
+    the first time of the test split per class. `declared`: no model was fitted on any row.
     """
 
     method: Literal["time", "content", "declared"]

@@ -50,8 +50,8 @@ class _NoTimeSplitError(Exception):
 
 
 def hold_out(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> SplitSummary:
-    """Create the table `parts` with every cluster of the table `rows` in the test part. Without
-    `classes` half of them, by a hash, are in the training part, to calibrate intervals.
+    """Create the table `parts` with every cluster of the table `rows` in the test split. Without
+    `classes` half of them, by a hash, are in the training split, to calibrate intervals.
     """
     half = f"if({_HASH} % 2 = 0, '{TRAIN}', '{TEST}')"
     part = f"'{TEST}'" if classes else half
@@ -68,7 +68,7 @@ def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> Sp
     16 hexadecimal digits, `label`, `time` in microseconds or null) and return how it was split.
 
     The split is by time when at least 80 % of the rows of every class have a time and these
-    differ: the test part is then the latest fifth of each class. Without `classes` (labels are
+    differ: the test split is then the latest fifth of each class. Without `classes` (labels are
     numbers) the same holds for all rows together. A cluster is never divided; its
     earliest row decides. Clusters without a time, and all of them in a split by content, are
     divided by a hash of their id.

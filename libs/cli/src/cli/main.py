@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong use."""
+    """Run one command and return its exit code: 0 done, 1 failed, 2 usage error."""
     return exit_code(lambda: _run(build_app(), arguments))
 
 
@@ -64,7 +64,7 @@ def _configure(
 ) -> None:
     """Train, serve and monitor models: from data to a release, and from traffic to the next one.
 
-    Exit codes: 0 done, 1 refused or failed (the reason is the last line), 2 wrong use.
+    Exit codes: 0 done, 1 refused or failed (the reason is the last line), 2 usage error.
     """
     if show_version:
         typer.echo(version("mlplatform-cli"))

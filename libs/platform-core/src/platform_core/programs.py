@@ -1,4 +1,4 @@
-"""The shell around every program: logging, signals, exit codes (0 done, 1 failed, 2 wrong use)."""
+"""The shell of every program: logging, signals, exit codes (0 done, 1 failed, 2 usage error)."""
 
 import argparse
 import logging
@@ -30,7 +30,7 @@ class CommandInterrupted(PlatformError):
 def exit_code(command: Callable[[], int | None]) -> int:
     """Run `command` and return its exit code, or that of its error.
 
-    Settings or arguments that do not validate are wrong use (2); every other error of the
+    Settings or arguments that do not validate are usage errors (2); every other error of the
     platform, bad data included, is a failure (1). The reason is the last line on standard error.
     Errors outside the tree of `platform_core.errors` are defects and keep their traceback.
     """

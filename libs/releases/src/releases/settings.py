@@ -9,7 +9,7 @@ from platform_core.settings import RegistrySettings, ServingSettings, StorageSet
 
 class LedgerSettings(StorageSettings):
     """`ledger_anchor_url` names the store of the ledger's anchors, by default the blob store, where
-    they have another container than the ledger.
+    they are in a container other than that of the ledger.
     """
 
     ledger_anchor_url: str | None = None

@@ -97,7 +97,7 @@ class Graph:
         if stamped != feature_schema_hash(self._schema):
             raise ReleaseRefused(
                 "the ONNX graph was exported for another feature schema; train a new release "
-                "with the present code"
+                "with the installed code"
             )
         expected = dict.fromkeys(self._schema.texts, ("tensor(string)", 1))
         if self._schema.numbers:

@@ -104,7 +104,7 @@ def output_specs(use_case: UseCase) -> tuple[TensorSpec, ...]:
 
 
 def golden(use_case: UseCase) -> GoldenRecords:
-    """Return the golden records with the features that the present code computes."""
+    """Return the golden records with the features that the installed code computes."""
     records = use_case.golden_records()
     features = assemble(use_case, records)
     rows = model_schema(use_case).rows(features)

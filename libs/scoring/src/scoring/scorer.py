@@ -38,7 +38,7 @@ class Scores:
 
 
 class Scorer:
-    """A release, verified against the present code and ready to answer."""
+    """A release, verified against the installed code and ready to answer."""
 
     def __init__(self, release: Release, use_case: UseCase, threads: int = 1) -> None:
         """Load and verify `release`.

@@ -61,7 +61,7 @@ def make_release(
 
 
 def store_test_rows(store: BlobStore, *names: str) -> None:
-    """Write the test part of the dataset version, on which releases are compared."""
+    """Write the test split of the dataset version, on which releases are compared."""
     for case in map(use_case, names):
         table = case.training().generate(TEST_ROWS, TEST_SEED).combine_chunks()
         batch = assemble(case, table.select(case.record_schema.names).to_batches()[0])

@@ -15,7 +15,7 @@ ABSOLUTE_TOLERANCE = 1e-9
 
 
 def verify(manifest: ReleaseManifest, use_case: UseCase) -> None:
-    """Check that the present code computes what the release was built with.
+    """Check that the installed code computes what the release was built with.
 
     Raises:
         ReleaseRefused: the schemas, classes, decision rule or feature views differ from the
@@ -41,7 +41,7 @@ def _check_contract(manifest: ReleaseManifest, use_case: UseCase) -> None:
     if wrong:
         raise ReleaseRefused(
             f"the release does not fit the installed use case {use_case.name!r}: "
-            f"{', '.join(wrong)} differ; train a new release with the present code"
+            f"{', '.join(wrong)} differ; train a new release with the installed code"
         )
 
 
@@ -84,7 +84,9 @@ def _interval_fits(task: Task, rule: IntervalRule) -> bool:
 def _check_golden(manifest: ReleaseManifest, use_case: UseCase) -> None:
     built, present = manifest.golden, golden(use_case)
     if built.records != present.records or len(built.features) != len(present.features):
-        raise ReleaseRefused("the release was built for other golden records than this code has")
+        raise ReleaseRefused(
+            "the release was built with different golden records; train a new release"
+        )
     for number, (expected, computed) in enumerate(
         zip(built.features, present.features, strict=True)
     ):

@@ -191,7 +191,7 @@ def _limits(
         yield (
             "The threshold was chosen on out-of-fold answers of models fitted on a part of the "
             "training rows; the released model is fitted on all of them, so its rate of false "
-            "positives on new data may differ from the target: see the figure on the test part."
+            "positives on new data may differ from the target: see the figure on the test split."
         )
     if lineage.imported is None:
         yield (

@@ -1,4 +1,4 @@
-"""The evaluation of a model on the test part: metrics with intervals, slices, and the answers."""
+"""The evaluation of a model on the test split: metrics with intervals, slices, and the answers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The slices of the rows of the test part."""
+"""The slices of the rows of the test split."""
 
 import pyarrow as pa
 
@@ -9,7 +9,7 @@ from use_cases import UseCase
 
 
 def slices_of_test_part(store: BlobStore, case: UseCase, version: str) -> pa.RecordBatch:
-    """Return, per row of the test part ordered by `row_id`, its slice of each kind (string):
+    """Return, per row of the test split ordered by `row_id`, its slice of each kind (string):
     those of the use case, and `source` where the dataset version has several.
     """
     kinds = case.training().slices(read_part(store, case, version, TEST))

@@ -1,4 +1,4 @@
-"""Find held-out rows that are also in the training part of a dataset version."""
+"""Find held-out rows that are also in the training split of a dataset version."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from use_cases import UseCase
 
 
 def overlaps(store: BlobStore, case: UseCase, holdout: DatasetManifest) -> Iterator[str]:
-    """Yield a sentence for each dataset version whose training part has rows of the
+    """Yield a sentence for each dataset version whose training split has rows of the
     holdout.
     """
     index = dataset_path(case.name, holdout.dataset_version, INDEX_FILE)
@@ -27,7 +27,7 @@ def overlaps(store: BlobStore, case: UseCase, holdout: DatasetManifest) -> Itera
         count = pc.sum(pc.is_in(given, trained)).as_py() or 0
         if count:
             yield (
-                f"{count} of {len(given)} rows that were declared unseen are in the training part "
+                f"{count} of {len(given)} rows that were declared unseen are in the training split "
                 f"of dataset version {other.dataset_version}; if the model was trained on it, its "
                 "metrics are too optimistic."
             )

@@ -61,7 +61,7 @@ def evaluate(
     metrics: dsl.Output[dsl.Metrics],
     curves: dsl.Output[dsl.ClassificationMetrics],
 ) -> None:
-    """Evaluate the model on the test part, and export it as an ONNX graph."""
+    """Evaluate the model on the test split, and export it as an ONNX graph."""
     from training.pipeline.artifacts import run_component
 
     outputs = {"graph": graph, "metrics": metrics, "curves": curves}

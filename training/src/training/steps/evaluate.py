@@ -26,7 +26,7 @@ MAX_ROC_POINTS = 200
 
 
 def run(context: StepContext, features: FeaturesResult, model: TrainResult) -> EvaluationResult:
-    """Measure the model on the test part, in all and by slice, and write it as an ONNX graph, with
+    """Measure the model on the test split, in all and by slice, and write it as an ONNX graph, with
     its largest difference from the original's answers over every test row (numbers: relative to
     answers above 1).
     """
@@ -45,7 +45,7 @@ def measure(
     graph: bytes,
     original: Array | None,
 ) -> EvaluationResult:
-    """Measure the answers [N, C], for numbers [N], of an `original` model to the test part of a
+    """Measure the answers [N, C], for numbers [N], of an `original` model to the test split of a
     dataset version; `None` takes those of its `graph`, which is then compared with nothing.
     """
     case, store = context.case, context.store

@@ -1,6 +1,6 @@
 """The baseline of a release: the reference distributions of its answers.
 
-The test part is looked up and scored as serving will do it. Its features for training are joined
+The test split is looked up and scored as serving will do it. Its features for training are joined
 as of each record's own time, while a caller gets an entity's latest values: a baseline of the
 former would call that difference drift.
 """
@@ -26,7 +26,7 @@ def served_baseline(
     dataset_version: str,
     view_version: str | None,
 ) -> bytes:
-    """Return the baseline (Parquet) of a graph's answers to the test part.
+    """Return the baseline (Parquet) of a graph's answers to the test split.
 
     Raises:
         UpstreamUnavailable: the online store does not answer.

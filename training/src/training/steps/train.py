@@ -114,7 +114,7 @@ def _winner(
 ) -> tuple[list[TrialResult], Any, Decision]:
     """Return the results, the winner first, with its model fitted on `rows` and its decision.
 
-    The graph must answer the rows of the test part as the model does (their labels are not used);
+    The graph must answer the rows of the test split as the model does (their labels are not used);
     otherwise the next best trial wins.
 
     Raises:

@@ -52,7 +52,7 @@ def read_mails(files: Sequence[SourceFile], mapping: ColumnMapping) -> Iterator[
             yield Failed(file.name, "is empty")
             continue
         if data.startswith(b"From ") and _holds_several(data):
-            yield Failed(file.name, "holds several mails; name it .mbox")
+            yield Failed(file.name, "contains several messages; name it .mbox")
             continue
         total += 1
         if problem := rows.add(file, without_emlx_length(data), file.name):

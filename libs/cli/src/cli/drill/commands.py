@@ -30,7 +30,7 @@ def drill(
         bool, typer.Option(help="First train a release without the drift, and promote it.")
     ] = True,
     measure: Annotated[
-        bool, typer.Option(help="Measure at once instead of waiting for the monitor.")
+        bool, typer.Option(help="Measure at once instead of waiting for the drift detector.")
     ] = True,
     as_json: JsonOption = False,
 ) -> None:

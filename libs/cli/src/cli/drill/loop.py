@@ -39,7 +39,7 @@ ACTOR = "drill"
 class DrillLoop:
     """One round through the loop of `use_case`; the links keep what they found for the next.
 
-    `measure()` has the window until now measured, as the monitor does every hour.
+    `measure()` measures the window until now, as the drift detector does every hour.
     """
 
     use_case: str
@@ -75,12 +75,12 @@ class DrillLoop:
         ]
 
     def keep(self, results: Iterable[LinkResult]) -> None:
-        """Store what became of the links, for the metrics of the gateways."""
+        """Store the results of the links, for the metrics of the gateways."""
         report = DrillReport(ended=self.clock.now(), links=tuple(results))
         self.store.write(DRILL_REPORT, report.model_dump_json(indent=1).encode())
 
     def alarm(self) -> str | None:
-        """Send drifted traffic with labels; a report about it asks for retraining."""
+        """Send drifted traffic with labels; a report about it requests retraining."""
         started = self._started or self._begin()
         self.measure()
         for report in self._reports(started):

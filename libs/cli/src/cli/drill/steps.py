@@ -22,12 +22,12 @@ def train_and_promote(seed: int) -> None:
 
 
 def measure_now() -> None:
-    """Measure the window until now, as the monitor does; raises like `train_and_promote`."""
+    """Measure the window until now, as the drift detector does; raises like `train_and_promote`."""
     _run("drift", "run", "--use-case", USE_CASE, "--environment", "production")
 
 
 def wait_for_monitor() -> None:
-    """Leave the measurement to the monitor."""
+    """Leave the measurement to the drift detector."""
 
 
 def _run(*arguments: str) -> None:

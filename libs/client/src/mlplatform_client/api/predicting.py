@@ -82,7 +82,7 @@ class Predicting(Resource[TransportT]):
         environment: Environment | None = None,
         role: ServingRole | None = None,
     ) -> Flow[PredictionExplanation]:
-        """Return what moved the answer to a record: the change of the score without each part.
+        """Explain a prediction: the change of the score without each part of the record.
 
         Without `environment` staging answers, without `role` the stable release. It is one call of
         up to 181 records, and nothing is logged.
@@ -102,7 +102,7 @@ class Predicting(Resource[TransportT]):
     ) -> Flow[FeedbackResponse]:
         """Send the true label of a prediction; it may be sent twice, late, or replaced.
 
-        `known_at` is when it became known, with a time zone; without it the present time is used.
+        `known_at` is when it became known, with a time zone; without it the current time is used.
         """
         sent = LabelSubmission(prediction_id=prediction_id, label=label, known_at=known_at)
         body = {"use_case": use_case, **sent.model_dump(exclude_none=True)}

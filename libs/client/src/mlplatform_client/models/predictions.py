@@ -186,7 +186,7 @@ class ExplainedPart(Document):
 
 
 class PredictionExplanation(Document):
-    """What moved the answer to a record, measured on the release that serves it.
+    """An explanation of a prediction, measured on the release that serves it.
 
     `score` is the probability of the class `score_of`, the predicted one; for regression it is the
     predicted number, and `score_of` is `None`. Changes of several parts do not add up to it.

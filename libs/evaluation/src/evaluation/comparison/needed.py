@@ -33,7 +33,7 @@ def more_values_needed(
 ) -> int | None:
     """Return how many more values show that their mean is below `margin`, if it is `mean`.
 
-    The future values are -1, 0 and 1 with the present second moment, which is where bounded
+    The future values are -1, 0 and 1 with the current second moment, which is where bounded
     values vary most. `None` if there are fewer than 10 values, or no number is enough.
     """
     if len(values) < MIN_RECORDS or mean >= margin:

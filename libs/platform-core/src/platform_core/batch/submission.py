@@ -38,7 +38,7 @@ def check_file(path: str) -> str:
     """Return `path` if callers may read or write the file.
 
     Raises:
-        InvalidRecord: it is malformed, in another container than `batch`, or reserved.
+        InvalidRecord: it is malformed, in a container other than `batch`, or reserved.
     """
     _check("path", path, validate_path, OUTPUT_CONTAINERS)
     return path

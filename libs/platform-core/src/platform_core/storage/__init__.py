@@ -330,7 +330,7 @@ def comparison_path(use_case: str, environment: str, change_id: str) -> str:
 
 
 def latest_comparison_path(use_case: str, environment: str) -> str:
-    """Return the path of the comparison of the present or the last canary or shadow."""
+    """Return the path of the comparison of the current or the last canary or shadow."""
     return comparison_path(use_case, environment, "latest")
 
 

@@ -25,7 +25,7 @@ from records r left join labels l using (prediction_id)
 class RecordQuery:
     """The conditions of a search. A record has all `words`, and `start <= time < end`.
 
-    With `wrong` its label is another class than its prediction; it is for classes only.
+    With `wrong` its label is a different class than its prediction; it is for classes only.
     """
 
     use_case: str

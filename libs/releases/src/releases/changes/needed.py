@@ -33,7 +33,7 @@ class NeededServices:
     def __call__(
         self, use_case: str, environment: Environment, entries: Sequence[LedgerEntry]
     ) -> set[Assignment]:
-        """Return the services of the present state, of the states that gateways may still route
+        """Return the services of the current state, of the states that gateways may still route
         by, and of the warm release.
         """
         key, now = entry_key(use_case, environment), self._clock.now()
@@ -73,7 +73,7 @@ def assignments(state: ServingState) -> list[Assignment]:
 
 
 def _previous_stable(entries: Sequence[LedgerEntry], since: datetime) -> str | None:
-    """Return the stable release before the present one if it was replaced after `since`."""
+    """Return the stable release before the current one if it was replaced after `since`."""
     for entry in _newest_first(entries):
         change = entry.change
         if change.to_state.stable != change.from_state.stable:

@@ -26,8 +26,8 @@ def next_state(
     shadow goes on unless it becomes stable by a rollback.
 
     Raises:
-        Conflict: the present state is not the one that the request expects.
-        Refused: the present state does not allow the change.
+        Conflict: the current state differs from the one that the request expects.
+        Refused: the current state does not allow the change.
         InvalidInput: the request lacks a part, or its percent is wrong.
     """
     check_percent(request)
@@ -99,14 +99,14 @@ def _promoted(request: ChangeRequest, present: ServingState, staged: str | None)
 def _rolled_back(
     request: ChangeRequest, present: ServingState, targets: Sequence[str]
 ) -> ServingState:
-    """Return the present state if there is no earlier release: servers are repaired then."""
+    """Return the current state if there is no earlier release: servers are repaired then."""
     target = request.release_id or next(iter(targets), None)
     if target is None:
         return present
     if target not in targets:
         raise Refused(
-            f"release {target:.{SHORT_ID}} was not stable before the present one, so there is no "
-            "way back to it; promote it instead"
+            f"release {target:.{SHORT_ID}} was not stable before the current one, so a rollback "
+            "cannot return to it; promote it instead"
         )
     shadow = present.shadow
     kept = None if shadow and shadow.release_id == target else shadow

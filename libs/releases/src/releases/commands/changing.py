@@ -23,9 +23,7 @@ ReleaseOption = Annotated[
 ]
 EarlierOption = Annotated[
     str | None,
-    typer.Option(
-        "--release", "-r", help="An earlier stable release. Default: the one before the present."
-    ),
+    typer.Option("--release", "-r", help="An earlier stable release. Default: the previous one."),
 ]
 PromotedOption = Annotated[
     str | None,
@@ -77,7 +75,7 @@ def rollback(
     expected_state: ExpectedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Return to the stable release before the present one, or to an earlier one; a canary ends."""
+    """Roll back to the previous stable release, or to an earlier one; a canary ends."""
     place = (use_case, environment)
     _follow(Action.ROLLBACK, place, reason, expected_state, as_json, release_id=release)
 
@@ -92,7 +90,7 @@ def canary(
     expected_state: ExpectedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a release answer a share of the requests, or set the share of the present canary."""
+    """Have a release answer a share of the requests, or set the share of the current canary."""
     change = {
         "release_id": release,
         "percent": whole_percent(Action.CANARY, percent),

@@ -29,7 +29,7 @@ def load_champion(store: BlobStore, ledger: Ledger, use_case: str) -> Release | 
 
 
 def load_test_rows(store: BlobStore, use_case: str, dataset_version: str) -> pa.Table:
-    """Return features and labels of a dataset version's test part.
+    """Return features and labels of a dataset version's test split.
 
     Raises:
         BlobNotFound: the dataset version does not exist.
@@ -67,7 +67,7 @@ def rows_unseen_by(
 
 
 def _training_ids(store: BlobStore, use_case: str, champion: Release) -> pa.Array | None:
-    """Return the ids of the rows, and of their clusters, in the champion's training part."""
+    """Return the ids of the rows, and of their clusters, in the champion's training split."""
     lineage = load_lineage(store, use_case, champion.id)
     if lineage.imported is not None:
         return None

@@ -39,7 +39,7 @@ def run_gates(
 ) -> tuple[GateCheck, ...]:
     """Return one check per gate of `release`.
 
-    `test` holds features (`model_schema`) and `label` of the test part, which the release was not
+    `test` holds features (`model_schema`) and `label` of the test split, which the release was not
     trained on. `unseen` are the rows of it that the champion was not trained on either (default:
     all, and that is not known). `parity` is the largest difference between the answers of the ONNX
     graph and of the original model, `None` where nothing was converted. `champion` is the release
@@ -167,7 +167,7 @@ def _margin_check(
 
 def _rows_gate(use_case: UseCase, test: pa.Table) -> GateCheck:
     rows, absent = test.num_rows, _absent_classes(use_case, test)
-    detail = "rows of the test part"
+    detail = "rows of the test split"
     if absent:
         detail += f", none of them {', '.join(absent)}"
     if rows < AMPLE_ROWS and use_case.classes:

@@ -26,7 +26,7 @@ def minimum_gates(
     clusters: NDArray[np.int64],
     slices: pa.RecordBatch | None,
 ) -> Iterator[GateCheck]:
-    """Yield one check per gate on N `rows` of the test part.
+    """Yield one check per gate on N `rows` of the test split.
 
     `clusters` [N] are the numbers of the rows' clusters of near duplicates. `slices` has a column
     (string [N]) per kind of slice. A gate of a slice that has fewer than 20 rows, or that does not
@@ -51,7 +51,7 @@ def _check(
     check = GateCheck(
         name=name,
         passed=gate.passed_by(value, ROUNDING),
-        detail=f"on {len(rows)} rows of the test part, {interval_words(gate, compared)}",
+        detail=f"on {len(rows)} rows of the test split, {interval_words(gate, compared)}",
         value=value,
         limit=gate.limit,
     )
@@ -75,7 +75,7 @@ def _members(gate: Gate, rows: int, slices: pa.RecordBatch | None) -> NDArray[np
     if len(found) < MIN_ROWS:
         names = ", ".join(sorted(column.drop_null().unique().to_pylist())[:10])
         raise InvalidData(
-            f"the test part has {len(found)} rows of this slice, {MIN_ROWS} are needed; {kind} is "
+            f"the test split has {len(found)} rows of this slice, {MIN_ROWS} are needed; {kind} is "
             f"one of {names}"
         )
     return np.asarray(found, np.int64)

@@ -42,8 +42,8 @@ class Verification:
 
         The check that is returned says how certain the comparison is; `None` if there was none.
 
-        That release may have changed since training. The rows are the test part of the
-        candidate's dataset version without those production was trained on; without a test part
+        That release may have changed since training. The rows are the test split of the
+        candidate's dataset version without those production was trained on; without a test split
         there is no comparison and no promotion. A release whose metrics were not measured needs
         `accept_unmeasured`, and is not compared.
         """

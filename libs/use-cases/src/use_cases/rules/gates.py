@@ -22,7 +22,7 @@ _AT_LEAST, _AT_MOST = ">=", "<="
 
 @dataclass(frozen=True)
 class Gate:
-    """A metric and its limit on the test part: a minimum, for an error metric a maximum.
+    """A metric and its limit on the test split: a minimum, for an error metric a maximum.
 
     `slice` is `<kind>=<name>` of one slice of the use case (`TrainingUseCase.slices`); `None`
     stands for all rows.

@@ -217,7 +217,7 @@ def _piece(headers: Mapping[str, str], limit: int) -> ContentRange:
         UnsupportedMediaType: the body is compressed (415).
         LengthRequired: its size is not declared (411).
         BodyTooLarge: the file would have more than `limit` bytes (413).
-        InvalidRange: `Content-Range` is malformed, or names another size than the body's (400).
+        InvalidRange: `Content-Range` is malformed, or names a size other than the body's (400).
     """
     require_uncompressed(headers)
     declared = headers.get("content-length", "")

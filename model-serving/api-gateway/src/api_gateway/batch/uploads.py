@@ -134,7 +134,7 @@ class Uploads:
 
         Raises:
             BlobNotFound: nothing was uploaded there.
-            Forbidden: another key than `key` (`None`: any) has uploaded it.
+            Forbidden: a key other than `key` (`None`: any) has uploaded it.
             FileInUse: a job that has not ended reads it.
         """
         upload = self.find(path)

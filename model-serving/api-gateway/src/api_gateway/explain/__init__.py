@@ -1,1 +1,1 @@
-"""What moved an answer: the same release, asked again without each part of the record."""
+"""Explain a prediction: the same release predicts again without each part of the record."""

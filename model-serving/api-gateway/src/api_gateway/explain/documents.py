@@ -1,4 +1,4 @@
-"""The response about what moved an answer."""
+"""The response that explains a prediction."""
 
 from typing import Annotated
 
@@ -34,7 +34,7 @@ class ExplainedPart(BaseModel):
 
 
 class PredictionExplanation(BaseModel):
-    """What moved the answer to a record, measured on the release that serves it.
+    """An explanation of a prediction, measured on the release that serves it.
 
     `score` is the probability of the class `score_of`, the predicted one; for regression it is the
     predicted number, and `score_of` is null. Changes of several parts do not add up to the score.

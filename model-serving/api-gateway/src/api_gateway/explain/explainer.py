@@ -20,7 +20,7 @@ async def explain(
     record: BaseModel,
     request_id: str,
 ) -> PredictionExplanation:
-    """Return what moved the answer of a release to one record; raises like `services.infer`."""
+    """Explain the prediction of a release for one record; raises like `services.infer`."""
     columns = case.declaration.values([record])
     row = {name: values[0] for name, values in columns.items()}
     parts = record_parts(case, row)

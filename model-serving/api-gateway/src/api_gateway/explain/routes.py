@@ -1,4 +1,4 @@
-"""`/models/{use_case}/explain`: what moved the answer to a record."""
+"""`/models/{use_case}/explain`: explain a prediction."""
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -36,7 +36,7 @@ from use_cases import use_case, use_case_names
 
 MAX_BYTES = 64 << 10
 """Of a record: a text is sent once for each of its parts."""
-SUMMARY = "What moved the answer to a record: the change of the score when each part is left out"
+SUMMARY = "Explain a prediction: the change of the score when each part of the record is left out"
 
 
 def add_explain_route(app: FastAPI, gateway: Gateway) -> None:

@@ -1,8 +1,8 @@
 """Closes idle, slow and stalled connections.
 
 uvicorn closes a connection that is idle after a response. It waits without limit for the first
-request on a connection, for the end of a request's head, for the rest of a body that was refused,
-and for a client that does not read. Here each of these has a time-out.
+request on a connection, for the end of a request's headers, for the rest of a body that was
+refused, and for a client that does not read. Here each of these has a time-out.
 
 At the end of the program uvicorn closes idle connections at once, so that a request that is just
 being sent fails. Here such a request is answered, with `Connection: close`.
@@ -30,7 +30,7 @@ DRAIN_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """At most `connections` at once; `seconds` for a head to arrive and for a client to read."""
+    """At most `connections` at once; `seconds` for headers to arrive and for a client to read."""
 
     connections: int
     seconds: float
@@ -85,7 +85,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, unless the head has become too large."""
+        """Parse, unless the headers have become too large."""
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -93,16 +93,16 @@ class LimitedConnection(HttpToolsProtocol):
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            # No response is pending: this is the next head, or the rest of a refused body.
+            # No response is pending: this is the next request, or the rest of a refused body.
             self._await_head()
 
     def on_message_begin(self) -> None:
-        """Begin a head."""
+        """Start counting the bytes of the headers."""
         self._in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """End a head."""
+        """Cancel the header time-out."""
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()

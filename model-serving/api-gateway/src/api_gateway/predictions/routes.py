@@ -40,11 +40,11 @@ class SearchParameters(BaseModel):
     )
     q: Annotated[str | None, Field(description="words that must all be in the record")] = None
     prediction: str | None = None
-    label: Annotated[str | None, Field(description="the label that counts")] = None
+    label: Annotated[str | None, Field(description="the current label")] = None
     wrong: Annotated[
         str,
         Field(
-            description="true: the label that counts is another class than the prediction; not "
+            description="true: the current label is a different class than the prediction; not "
             "for regression, whose answers are numbers",
             json_schema_extra={"enum": [*BOOLEANS]},
         ),

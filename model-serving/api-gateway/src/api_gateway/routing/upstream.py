@@ -47,7 +47,7 @@ SERVICE_ERRORS = (ModelNotReady, UpstreamUnavailable)
 
 
 class WrongRelease(UpstreamUnavailable):
-    """The service answered with another release than the one that was asked."""
+    """The service answered with a release other than the requested one."""
 
 
 class ServiceClients:

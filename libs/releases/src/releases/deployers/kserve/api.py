@@ -115,7 +115,7 @@ class InferenceServiceApi:
         """Yield `seen` and then every later state of it until the deadline.
 
         The last state is repeated when nothing happens for a second. A watch that expired or
-        broke off is restarted from the present state.
+        broke off is restarted from the current state.
 
         Raises:
             Deleted: the InferenceService no longer exists, or was created again.

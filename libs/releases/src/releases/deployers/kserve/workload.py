@@ -63,7 +63,7 @@ class Workload:
                 yield f"{name}: {waiting['reason']} {waiting.get('message', '')}".rstrip()
 
     def _rolled_out(self, deployment: Object) -> bool:
-        """Apply the rule of `kubectl rollout status` to a Deployment of the present spec."""
+        """Apply the rule of `kubectl rollout status` to a Deployment of the current spec."""
         metadata, spec, status = (deployment.get(k) or {} for k in ("metadata", "spec", "status"))
         wanted = spec.get("replicas", 1)
         counts = [status.get(f"{kind}eplicas", 0) for kind in ("r", "updatedR", "availableR")]
