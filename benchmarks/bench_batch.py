@@ -29,7 +29,7 @@ SIZES, QUICK_SIZES = (200_000, 800_000), (10_000,)
 # A job of so few rows consists of start-up. (Scoring in its own process has hardly any.)
 START_ROWS = 500
 ROUNDS, QUICK_ROUNDS = 2, 1
-WAY_SECONDS = 1_200
+ALTERNATIVE_SECONDS = 1_200
 MEBIBYTE = 1 << 20
 ALONE, LOOP, FRAMES, RAY_DATA, OURS = "alone", "loop", "frames", "ray_data", "ours"
 TITLES = {
@@ -62,27 +62,29 @@ def run(options: argparse.Namespace) -> bool:
         for rows in (START_ROWS, *sizes):
             write_mails(folder / _input(rows), rows)
         started = (OURS,) if options.quick else (RAY_DATA, OURS)
-        starts = {way: _run(folder, way, START_ROWS).seconds for way in started}
+        starts = {
+            alternative: _run(folder, alternative, START_ROWS).seconds for alternative in started
+        }
         for rows in sizes:
-            ways = list(TITLES) if rows == sizes[0] else list(LARGE)
+            alternatives = list(TITLES) if rows == sizes[0] else list(LARGE)
             rounds = QUICK_ROUNDS if options.quick or rows != sizes[0] else options.rounds or ROUNDS
-            runs: dict[str, list[Run]] = {way: [] for way in ways}
-            for way in interleaved(ways, rounds):
-                runs[way].append(_run(folder, way, rows))
+            runs: dict[str, list[Run]] = {alternative: [] for alternative in alternatives}
+            for alternative in interleaved(alternatives, rounds):
+                runs[alternative].append(_run(folder, alternative, rows))
             _show(rows, runs, starts)
-            _same_answers(folder, ways, rows)
+            _same_answers(folder, alternatives, rows)
     return True
 
 
 def _show(rows: int, runs: Mapping[str, Sequence[Run]], starts: Mapping[str, float]) -> None:
     lines = []
-    for way, some in runs.items():
+    for alternative, some in runs.items():
         seconds = median([each.seconds for each in some])
-        start = starts.get(way, 0.0)
+        start = starts.get(alternative, 0.0)
         beyond = rows / max(seconds - start, 1e-9)
         cpu = 1e6 * median([each.cpu for each in some]) / rows
         peak = max(each.peak for each in some) / MEBIBYTE
-        lines.append([TITLES[way], rows / seconds, start, beyond, cpu, peak])
+        lines.append([TITLES[alternative], rows / seconds, start, beyond, cpu, peak])
     header = [
         "alternative",
         "rows/s, whole job",
@@ -93,40 +95,44 @@ def _show(rows: int, runs: Mapping[str, Sequence[Run]], starts: Mapping[str, flo
     ]
     table(f"batch: {rows:,} mails of 1.2 kB, Parquet to Parquet", header, lines)
     if LOOP in runs:
-        by_way = {line[0]: line[3] for line in lines}
-        share = by_way[TITLES[OURS]] / by_way[TITLES[LOOP]] / (os.cpu_count() or 1)
+        by_alternative = {line[0]: line[3] for line in lines}
+        share = by_alternative[TITLES[OURS]] / by_alternative[TITLES[LOOP]] / (os.cpu_count() or 1)
         note(f"  ours on Ray / (bare loop x {os.cpu_count()} cores), beyond start-up: {share:.2f}")
 
 
-def _run(folder: Path, way: str, rows: int) -> Run:
-    command = [sys.executable, str(HERE / "batch" / "way.py"), way, str(folder)]
-    command += [_input(rows), _output(way, rows)]
+def _run(folder: Path, alternative: str, rows: int) -> Run:
+    command = [sys.executable, str(HERE / "batch" / "alternatives.py"), alternative, str(folder)]
+    command += [_input(rows), _output(alternative, rows)]
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     with Usage(process.pid, RaySettings().ray_address) as usage:
-        output, errors = process.communicate(timeout=WAY_SECONDS)
+        output, errors = process.communicate(timeout=ALTERNATIVE_SECONDS)
     if process.returncode != 0:
-        raise Unavailable(f"{TITLES[way]} failed: {errors[-500:]}")
-    told = json.loads(output.splitlines()[-1])
-    return Run(told["seconds"], usage.cpu - told["imports"], usage.peak)
+        raise Unavailable(f"{TITLES[alternative]} failed: {errors[-500:]}")
+    cost = json.loads(output.splitlines()[-1])
+    return Run(cost["seconds"], usage.cpu - cost["imports"], usage.peak)
 
 
-def _same_answers(folder: Path, ways: Sequence[str], rows: int) -> None:
+def _same_answers(folder: Path, alternatives: Sequence[str], rows: int) -> None:
     expected = _probabilities(folder, OURS, rows)
-    for way in ways:
-        if not np.allclose(_probabilities(folder, way, rows), expected, rtol=0, atol=CLOSE[way]):
-            raise Conflict(f"{TITLES[way]} and our job give different predictions")
+    for alternative in alternatives:
+        if not np.allclose(
+            _probabilities(folder, alternative, rows), expected, rtol=0, atol=CLOSE[alternative]
+        ):
+            raise Conflict(f"{TITLES[alternative]} and our job give different predictions")
 
 
-def _probabilities(folder: Path, way: str, rows: int) -> np.ndarray:
+def _probabilities(folder: Path, alternative: str, rows: int) -> np.ndarray:
     columns = ["email_id", *(f"probability.{name}" for name in CASE.classes)]
-    answers = pq.read_table(folder / _output(way, rows), columns=columns, partitioning=None)
-    if way == RAY_DATA:  # does not preserve order
+    answers = pq.read_table(folder / _output(alternative, rows), columns=columns, partitioning=None)
+    if alternative == RAY_DATA:  # does not preserve order
         answers = answers.sort_by("email_id")
     if answers.num_rows != rows or pc.count_distinct(answers["email_id"]).as_py() != rows:
-        raise Conflict(f"{TITLES[way]} answered {answers.num_rows} of {rows} rows, or some twice")
+        raise Conflict(
+            f"{TITLES[alternative]} answered {answers.num_rows} of {rows} rows, or some twice"
+        )
     return np.column_stack([answers[name].to_numpy() for name in columns[1:]])
 
 
@@ -134,5 +140,5 @@ def _input(rows: int) -> str:
     return f"batch/in-{rows}.parquet"
 
 
-def _output(way: str, rows: int) -> str:
-    return f"batch/{way}-{rows}" + ("" if way == RAY_DATA else ".parquet")
+def _output(alternative: str, rows: int) -> str:
+    return f"batch/{alternative}-{rows}" + ("" if alternative == RAY_DATA else ".parquet")

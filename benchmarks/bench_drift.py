@@ -42,7 +42,7 @@ MEBIBYTE = 1 << 20
 MILLION = 1_000_000
 CHILD_SECONDS = 300
 
-Told = dict[str, Any]
+Cost = dict[str, Any]
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -81,22 +81,22 @@ def _bins(reference: NumericReference, values: np.ndarray) -> np.ndarray:
 
 
 def _compare_with_peers(folder: Path, release_id: str, rows: int, rounds: int) -> None:
-    ways = {OURS: partial(_ours, folder), **_peers(folder, release_id)}
-    told: dict[str, list[Told]] = {name: [] for name in ways}
-    for name in interleaved(list(ways), rounds):
-        told[name].append(ways[name]())
-    times = {name: [each["seconds"] for each in some] for name, some in told.items()}
+    alternatives = {OURS: partial(_ours, folder), **_peers(folder, release_id)}
+    costs: dict[str, list[Cost]] = {name: [] for name in alternatives}
+    for name in interleaved(list(alternatives), rounds):
+        costs[name].append(alternatives[name]())
+    times = {name: [each["seconds"] for each in some] for name, some in costs.items()}
     table(
         f"drift: PSI and KS of {len(NAMES)} features, {rows:,} records, Parquet to verdicts",
         ["alternative", "s (median)", "CPU s", "peak MiB", "times ours"],
         [
             [name, median(times[name]), *_cpu_and_peak(some), ratios(times[name], times[OURS])]
-            for name, some in told.items()
+            for name, some in costs.items()
         ],
     )
 
 
-def _peers(folder: Path, release_id: str) -> dict[str, Callable[[], Told]]:
+def _peers(folder: Path, release_id: str) -> dict[str, Callable[[], Cost]]:
     try:
         python = python_of("drift")
     except Unavailable as error:
@@ -127,9 +127,9 @@ def _growing_window(folder: Path, release_id: str, sizes: Sequence[int]) -> None
     rows = []
     for size in sizes:
         write_hour(folder, release_id, HOUR, size)
-        told = _ours(folder)
-        rate = told["seconds"] * MILLION / size
-        rows.append([f"{size:,}", told["seconds"], rate, *_cpu_and_peak([told])])
+        cost = _ours(folder)
+        rate = cost["seconds"] * MILLION / size
+        rows.append([f"{size:,}", cost["seconds"], rate, *_cpu_and_peak([cost])])
     header = ["records in the window", "s", "s per million", "CPU s", "peak MiB"]
     table("drift: the window grows", header, rows)
 
@@ -142,17 +142,17 @@ def _growing_log(folder: Path, release_id: str, sizes: Sequence[int]) -> None:
     for size in sizes:
         for day in range(1, 11):
             write_hour(folder, release_id, HOUR - timedelta(days=day), -(-size // 10))
-        told = _ours(folder)
-        rows.append([f"{size:,}", told["seconds"], *_cpu_and_peak([told])])
+        cost = _ours(folder)
+        rows.append([f"{size:,}", cost["seconds"], *_cpu_and_peak([cost])])
     header = ["records outside the window", "s", "CPU s", "peak MiB"]
     table(f"drift: {WINDOW_ROWS:,} records in the window, the log around it grows", header, rows)
 
 
-def _ours(folder: Path) -> Told:
+def _ours(folder: Path) -> Cost:
     return _child(sys.executable, HERE / "drift" / "ours.py", folder)
 
 
-def _child(python: str, script: Path, *arguments: Path | str) -> Told:
+def _child(python: str, script: Path, *arguments: Path | str) -> Cost:
     environment = {**os.environ, "PYTHONPATH": str(HERE), "DO_NOT_TRACK": "1"}
     command = [python, str(script), *map(str, arguments)]
     done = subprocess.run(
@@ -163,8 +163,8 @@ def _child(python: str, script: Path, *arguments: Path | str) -> Told:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _cpu_and_peak(told: Sequence[Told]) -> list[float]:
-    cpu, peak = ([each[name] for each in told] for name in ("cpu", "peak"))
+def _cpu_and_peak(costs: Sequence[Cost]) -> list[float]:
+    cpu, peak = ([each[name] for each in costs] for name in ("cpu", "peak"))
     return [median(cpu), max(peak) / MEBIBYTE]
 
 

@@ -102,8 +102,8 @@ def _child(step: str, folder: str) -> tuple[float, float, int]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Unavailable(f"{step} failed: {done.stderr[-500:]}")
-    told = json.loads(done.stdout.splitlines()[-1])
-    return told["seconds"], told["cpu"], told["peak"]
+    cost = json.loads(done.stdout.splitlines()[-1])
+    return cost["seconds"], cost["cpu"], cost["peak"]
 
 
 def _step(step: str, folder: Path) -> None:
@@ -119,8 +119,8 @@ def _step(step: str, folder: Path) -> None:
     else:
         _features(store, folder)
     seconds = time.perf_counter() - start
-    told = {"seconds": seconds, "cpu": time.process_time() - cpu, "peak": peak_memory()}
-    say(json.dumps(told))
+    cost = {"seconds": seconds, "cpu": time.process_time() - cpu, "peak": peak_memory()}
+    say(json.dumps(cost))
 
 
 def _features(store: LocalBlobStore, folder: Path) -> None:

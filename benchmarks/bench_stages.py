@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 from bench_report import table
 from kserve import InferRequest
-from serving.ours import Home
+from serving.ours import StackHome
 from serving.subject import Subject, build
 
 from model_server import ReleaseIdentity, ScoredRecords, read_tensors, scored_response
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> bool:
     """Print the table."""
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
     with TemporaryDirectory() as folder:
-        home = Home(Path(folder) / "home")
+        home = StackHome(Path(folder) / "home")
         home.prepare()
         with home.online_server():
             subject = build(home.folder, home.store, home.online_store)

@@ -18,7 +18,7 @@ from bench_report import note, say, table
 from bench_settings import SHARED_DATA
 from scipy.stats import spearmanr
 
-from decisions.streams import Answers, Stream, missing_files, streams
+from decisions.streams import Stream, StreamPredictions, missing_files, streams
 from evaluation.quality import ClassCalibrator, ClassScores, ClassWindow, class_cells, class_quality
 from platform_core.contracts.quality_report import MetricQuality
 
@@ -65,18 +65,24 @@ def _intervals(known: Sequence[Stream], resamples: int) -> bool:
     return passed
 
 
-def _populations(known: Sequence[Stream]) -> Iterator[tuple[str, Answers]]:
+def _populations(known: Sequence[Stream]) -> Iterator[tuple[str, StreamPredictions]]:
     random = np.random.default_rng(0)
     logits = 5 * random.normal(-0.3, 3, 40_000)
     positive = 1 / (1 + np.exp(-logits))
     labels = (random.random(len(logits)) < positive).astype(np.int64)
-    yield "simulated, calibrated", Answers(np.column_stack([1 - positive, positive]), labels)
+    yield (
+        "simulated, calibrated",
+        StreamPredictions(np.column_stack([1 - positive, positive]), labels),
+    )
     for one in known:
         probabilities = np.concatenate([window.probabilities for window in one.windows])
-        yield one.name, Answers(probabilities, np.concatenate([w.labels for w in one.windows]))
+        yield (
+            one.name,
+            StreamPredictions(probabilities, np.concatenate([w.labels for w in one.windows])),
+        )
 
 
-def _resampled(answers: Answers, resamples: int) -> tuple[np.ndarray, np.ndarray]:
+def _resampled(answers: StreamPredictions, resamples: int) -> tuple[np.ndarray, np.ndarray]:
     """Return whether each interval covers [resamples, 3], and the widths relative to labels."""
     random, covered, ratios = np.random.default_rng(1), [], []
     unfitted = ClassCalibrator.unfitted(answers.probabilities.shape[1])
@@ -121,7 +127,7 @@ def _follow(stream: Stream, delay: int) -> Followed:
     return Followed(stream.name, stream.test.accuracy, *np.array(rows, float).T)
 
 
-def _last(windows: Sequence[Answers], rows: int) -> Iterator[Answers]:
+def _last(windows: Sequence[StreamPredictions], rows: int) -> Iterator[StreamPredictions]:
     """Yield the last windows until they have `rows` rows or more, the latest first."""
     for window in reversed(windows):
         yield window
@@ -200,5 +206,5 @@ def _accuracy(window: ClassWindow, calibrator: ClassCalibrator) -> MetricQuality
     return found
 
 
-def _cells(classes: Sequence[str], answers: Answers) -> list:
+def _cells(classes: Sequence[str], answers: StreamPredictions) -> list:
     return class_cells(classes, answers.probabilities, answers.labels)

@@ -20,7 +20,7 @@ YEAR = 12
 
 
 @dataclass(frozen=True)
-class Answers:
+class StreamPredictions:
     """The probabilities [N, C] of a model and the labels [N] (class numbers)."""
 
     probabilities: np.ndarray
@@ -37,8 +37,8 @@ class Stream:
     """Windows in time order, and the held-out rows of the training period."""
 
     name: str
-    test: Answers
-    windows: tuple[Answers, ...]
+    test: StreamPredictions
+    windows: tuple[StreamPredictions, ...]
 
 
 def missing_files() -> list[str]:
@@ -121,10 +121,10 @@ def _stream(
     first = inputs.iloc[:trained]
     fitted = model.fit(first[~held], numbers[:trained][~held])
 
-    def answers(rows: pd.DataFrame | pd.Series, truth: np.ndarray) -> Answers:
+    def answers(rows: pd.DataFrame | pd.Series, truth: np.ndarray) -> StreamPredictions:
         probabilities = np.zeros((len(rows), len(classes)))
         probabilities[:, fitted.classes_] = fitted.predict_proba(rows)
-        return Answers(probabilities, truth)
+        return StreamPredictions(probabilities, truth)
 
     starts = range(trained, len(numbers) - window + 1, window)
     return Stream(

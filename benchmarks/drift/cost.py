@@ -9,17 +9,17 @@ from pathlib import Path
 KIBIBYTE = 1 << 10
 
 
-def tell(measure: Callable[[], Mapping[str, object]]) -> None:
+def print_cost(measure: Callable[[], Mapping[str, object]]) -> None:
     """Measure once after imports; print seconds, CPU seconds, peak memory and the results."""
     wall, cpu = time.perf_counter(), time.process_time()
     answers = measure()
-    told = {
+    cost = {
         "seconds": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
         "peak": peak_memory(),
         "answers": answers,
     }
-    print(json.dumps(told))  # noqa: T201
+    print(json.dumps(cost))  # noqa: T201
 
 
 def peak_memory() -> int:

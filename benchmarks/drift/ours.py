@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd  # noqa: F401 (pyarrow imports it with its first array)
 
-from drift.cost import tell
+from drift.cost import print_cost
 from drift.log import CASE, ENVIRONMENT, HOUR
 from drift_detector.detection import DriftDetector, DriftPolicy, Target
 from drift_detector.window import Window
@@ -36,4 +36,4 @@ def measure() -> dict[str, tuple[float | None, float | None]]:
     return {column.column: (column.psi, column.ks) for column in computed.report.columns}
 
 
-tell(measure)
+print_cost(measure)

@@ -6,7 +6,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import pyarrow as pa
-from serving.ours import Home
+from serving.ours import StackHome
 
 from platform_core.clock import SystemClock
 from platform_core.contracts.environments import Environment
@@ -21,7 +21,7 @@ USE_CASE = "spam"
 class LogFiller:
     """Fills the log of an installation, in addition to the records of its gateway."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: StackHome) -> None:
         self._home = home
         self._now = SystemClock().now()
         self._one, self._many = home.folder / "one.parquet", home.folder / "many.parquet"

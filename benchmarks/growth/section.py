@@ -8,7 +8,7 @@ from functools import partial
 from bench_report import median, note, say, table
 from serving.cells import Cell, measure
 from serving.endpoint import Endpoint
-from serving.ours import Home, endpoints, our_path
+from serving.ours import StackHome, endpoints, our_path
 from serving.processes import MICROSECONDS, LoadGenerator, cpu_seconds, memory, pin
 from serving.section import prepared
 from serving.subject import Subject
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> bool:
     return True
 
 
-def _starts(home: Home, count: int) -> None:
+def _starts(home: StackHome, count: int) -> None:
     found: dict[str, list[Start]] = {"inference service": [], "gateway": []}
     for number in range(count):
         for name, start in measured(home).items():
@@ -105,7 +105,7 @@ def _figures(cells: Sequence[Cell]) -> list[float]:
 
 
 def _log(
-    generator: LoadGenerator, ours: Endpoint, subject: Subject, home: Home, quick: bool
+    generator: LoadGenerator, ours: Endpoint, subject: Subject, home: StackHome, quick: bool
 ) -> None:
     levels = QUICK_LEVELS if quick else LEVELS
     seconds, rounds = (QUICK_LEVEL_SECONDS, QUICK_ROUNDS) if quick else (LEVEL_SECONDS, ROUNDS)

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from subprocess import Popen
 
-from serving.ours import Home
+from serving.ours import StackHome
 
 IMPORT = re.compile(r"^import time:\s+(\d+) \|", re.MULTILINE)
-TELL_IMPORTS = ("-X", "importtime")
+IMPORT_TIMES = ("-X", "importtime")
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class Start:
         return self.total - self.imports
 
 
-def measured(home: Home) -> dict[str, Start]:
+def measured(home: StackHome) -> dict[str, Start]:
     """Start each program normally, and again with `-X importtime`.
 
-    Imports are those of the whole start, also those made on use. Telling takes time as well: their
-    share of the second start is applied to the first.
+    Imports are those of the whole start, also those made on use. Measuring them takes time as well:
+    their share of the second start is applied to the first.
     """
     with _timed(home.inference()) as inference, _timed(home.gateway()) as gateway:
         pass
     with (
-        _telling(home, home.inference, "inference_service") as inference_share,
-        _telling(home, home.gateway, "api_gateway") as gateway_share,
+        _import_share(home, home.inference, "inference_service") as inference_share,
+        _import_share(home, home.gateway, "api_gateway") as gateway_share,
     ):
         pass
     return {
@@ -54,11 +54,11 @@ def _timed(program: AbstractContextManager[Popen]) -> Iterator[float]:
 
 
 @contextmanager
-def _telling(
-    home: Home, program: Callable[..., AbstractContextManager[Popen]], module: str
+def _import_share(
+    home: StackHome, program: Callable[..., AbstractContextManager[Popen]], module: str
 ) -> Iterator[float]:
     """Run a program until the block ends; yield the share of imports in its start-up time."""
-    with _timed(program(*TELL_IMPORTS)) as seconds:
+    with _timed(program(*IMPORT_TIMES)) as seconds:
         log = home.folder / f"run-{module}" / "server.log"
         found = IMPORT.findall(log.read_text(errors="replace"))
         yield sum(map(int, found)) / 1e6 / seconds

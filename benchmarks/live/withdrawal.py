@@ -40,7 +40,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Trial:
+class CanaryRun:
     """The trial of a canary at PER_SECOND requests/s.
 
     `seconds` is the time from its first response to its last one, `calls` counts the failed ones
@@ -74,7 +74,7 @@ def measure(stack: LiveStack, quick: bool) -> bool:
         Candidate("2 x latency", slower_release(stack)),
         Candidate("equally good", stack.first, bad=False),
     )
-    trials: dict[Candidate, list[Trial]] = {one: [] for one in candidates}
+    trials: dict[Candidate, list[CanaryRun]] = {one: [] for one in candidates}
     for number in range(QUICK_RUNS if quick else RUNS):
         for candidate, each in trials.items():
             trial = _trial(stack, candidate)
@@ -85,7 +85,7 @@ def measure(stack: LiveStack, quick: bool) -> bool:
     return all(one.meets(candidate) for candidate, each in trials.items() for one in each)
 
 
-def _trial(stack: LiveStack, candidate: Candidate) -> Trial:
+def _trial(stack: LiveStack, candidate: Candidate) -> CanaryRun:
     caller, refused = Caller(stack, PER_SECOND), stack.errors.refused
     labels = _Labels(stack, caller, candidate.release if candidate.wrong else "")
     failing: AbstractContextManager[None] = nullcontext()
@@ -107,7 +107,7 @@ def _trial(stack: LiveStack, candidate: Candidate) -> Trial:
     if not canary:
         raise Conflict(f"the canary answered nothing: {dict(caller.failures)}")
     failed = stack.errors.refused - refused
-    return Trial(
+    return CanaryRun(
         seconds=canary[-1].sent - canary[0].sent,
         calls=len(canary) + failed,
         failed_calls=failed,
@@ -133,7 +133,7 @@ def _reason(stack: LiveStack) -> str:
     return ", ".join(f"{name} {criteria[name]['estimate']:+.2f}" for name in names.split(", "))
 
 
-def _report(trials: dict[Candidate, list[Trial]]) -> None:
+def _report(trials: dict[Candidate, list[CanaryRun]]) -> None:
     rows: list[list[object]] = []
     for candidate, each in trials.items():
         calls, seconds = [one.calls for one in each], [one.seconds for one in each]
@@ -153,7 +153,7 @@ def _report(trials: dict[Candidate, list[Trial]]) -> None:
     _report_callers(trials)
 
 
-def _report_callers(trials: dict[Candidate, list[Trial]]) -> None:
+def _report_callers(trials: dict[Candidate, list[CanaryRun]]) -> None:
     """Print what callers saw from the first response of a canary on."""
     rows: list[list[object]] = []
     for candidate, each in trials.items():

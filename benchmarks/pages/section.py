@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 from bench_report import median, note, say, table
-from serving.ours import KEY, START_SECONDS, Home
+from serving.ours import KEY, START_SECONDS, StackHome
 from serving.ports import unused_port
 from serving.processes import cpu_seconds, memory
 
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> bool:
     """Write the history, start both programs, and measure each page in interleaved rounds."""
     size = QUICK if options.quick else FULL
     with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder:
-        home = Home(Path(folder) / "home")
+        home = StackHome(Path(folder) / "home")
         home.prepare()
         written = write_history(home.store, SystemClock().now(), size)
         with _programs(home) as (processes, browser):
@@ -94,7 +94,7 @@ def _pages(written: Written) -> Mapping[str, str]:
 
 
 @contextmanager
-def _programs(home: Home) -> Iterator[tuple[dict[str, int], httpx.Client]]:
+def _programs(home: StackHome) -> Iterator[tuple[dict[str, int], httpx.Client]]:
     """Run the gateway and the console; yield their processes, and a browser that has signed in."""
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
@@ -123,7 +123,7 @@ def _programs(home: Home) -> Iterator[tuple[dict[str, int], httpx.Client]]:
         yield {"gateway": one.pid, "console": two.pid}, browser
 
 
-def _indexed(home: Home, size: Size) -> None:
+def _indexed(home: StackHome, size: Size) -> None:
     """Wait until the record index has the last day."""
     url = f"http://127.0.0.1:{home.gateway_port}/traffic?use_case={USE_CASE}&minutes=1440"
 

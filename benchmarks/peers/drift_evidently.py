@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from drift.cost import tell
+from drift.cost import print_cost
 from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
 
@@ -39,4 +39,4 @@ def _features(file: str, places: dict[str, int]) -> pd.DataFrame:
     return pd.DataFrame({name: block[:, place] for name, place in places.items()})
 
 
-tell(measure)
+print_cost(measure)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
-from drift.cost import tell
+from drift.cost import print_cost
 
 plan = json.loads(Path(sys.argv[1]).read_text())
 
@@ -43,4 +43,4 @@ def measure() -> dict[str, int]:
     return {"counts": len(log.select(counts).collect(engine="streaming").row(0))}
 
 
-tell(measure)
+print_cost(measure)

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 
 from platform_core.errors import Conflict
-from serving.endpoint import Endpoint, Kind
+from serving.endpoint import Endpoint, EndpointKind
 from serving.processes import MICROSECONDS, LoadGenerator, cpu_seconds, pin
 from serving.subject import Subject
 from serving.target import Load, Outcome
@@ -68,7 +68,7 @@ def verify(endpoint: Endpoint, outcome: Outcome, subject: Subject) -> None:
     )
     if outcome.error or wrong is not None or not outcome.bodies:
         raise Conflict(f"{endpoint.title} failed: {wrong or outcome.error!r:.500}")
-    if endpoint.kind is Kind.FLOOR:
+    if endpoint.kind is EndpointKind.FLOOR:
         return
     found = np.array([endpoint.read(body) for body in outcome.bodies])
     expected = subject.expected if endpoint.expected is None else endpoint.expected

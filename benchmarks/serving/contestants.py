@@ -11,10 +11,10 @@ import pytest
 from bench_report import say
 
 from platform_core.errors import PlatformError, Unavailable
-from serving.endpoint import Endpoint, Kind
+from serving.endpoint import Endpoint, EndpointKind
 from serving.floor import CONSTANT
 from serving.kserve import KServe
-from serving.ours import Home, endpoints, our_path
+from serving.ours import StackHome, endpoints, our_path
 from serving.peers import PEERS
 from serving.subject import Subject
 
@@ -38,7 +38,7 @@ class Contestant(Protocol):
 class Ours:
     """The platform's path; its releases are in `home`, its online store is already running."""
 
-    home: Home
+    home: StackHome
     online: dict[str, int]
     name: str = "ours"
     names: tuple[str, ...] = ("ours", "service")
@@ -74,7 +74,7 @@ def started(
         starts = [(each, pool.submit(_start, each, subject, folder)) for each in chosen]
         for each, start in starts:
             _collect(each, start, stack, found)
-        if reason := found.absent.get(Kind.OURS.value):
+        if reason := found.absent.get(EndpointKind.OURS.value):
             raise Unavailable(f"our own path did not start: {reason}")
         found.endpoints = [e for e in found.endpoints if e.name in wanted]
         yield found

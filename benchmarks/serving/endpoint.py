@@ -10,7 +10,7 @@ import numpy as np
 from serving.target import Target
 
 
-class Kind(Enum):
+class EndpointKind(Enum):
     """The role of an endpoint in the comparison."""
 
     OURS = "ours"
@@ -29,7 +29,7 @@ class Endpoint:
 
     name: str
     title: str
-    kind: Kind
+    kind: EndpointKind
     target: Target
     processes: Mapping[str, int]
     read: Callable[[bytes], float]

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from serving.endpoint import Kind
+from serving.endpoint import EndpointKind
 from serving.environments import PINS, python_of
 from serving.peers import QUIET, Peer, plain_bodies, script
 from serving.processes import MICROSECONDS, run_pinned
@@ -16,7 +16,7 @@ CONSTANT = Peer(
     script("fastapi_constant.py"),
     "/predict",
     plain_bodies,
-    kind=Kind.FLOOR,
+    kind=EndpointKind.FLOOR,
 )
 
 

@@ -10,7 +10,7 @@ from kserve import InferInput, InferRequest
 from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferResponse
 
 from platform_core.testing.processes import answers, running
-from serving.endpoint import Endpoint, Kind, from_field, from_v2
+from serving.endpoint import Endpoint, EndpointKind, from_field, from_v2
 from serving.environments import PINS, python_of, version_of
 from serving.peers import QUIET, START_SECONDS, plain_bodies, v2_bodies
 from serving.ports import unused_port
@@ -42,15 +42,25 @@ class KServe:
             both = {"gateway": gateway, **pids}
             yield [
                 Endpoint(
-                    "kserve", f"KServe {version}, REST", Kind.PRODUCT, rest_target, pids, from_v2
+                    "kserve",
+                    f"KServe {version}, REST",
+                    EndpointKind.PRODUCT,
+                    rest_target,
+                    pids,
+                    from_v2,
                 ),
                 Endpoint(
-                    "kserve-grpc", f"KServe {version}, gRPC", Kind.PRODUCT, grpc_target, pids, _read
+                    "kserve-grpc",
+                    f"KServe {version}, gRPC",
+                    EndpointKind.PRODUCT,
+                    grpc_target,
+                    pids,
+                    _read,
                 ),
                 Endpoint(
                     "fastapi-kserve",
                     "FastAPI gateway and KServe",
-                    Kind.CONTEXT,
+                    EndpointKind.CONTEXT,
                     front_target,
                     both,
                     from_field,

@@ -11,7 +11,7 @@ import numpy as np
 
 from platform_core.errors import Unavailable
 from platform_core.testing.machine import child_environment
-from serving.endpoint import Endpoint, Kind, from_field
+from serving.endpoint import Endpoint, EndpointKind, from_field
 from serving.environments import PINS
 from serving.subject import Subject
 from serving.target import Target
@@ -52,7 +52,7 @@ class OtherCheckout:
         return Endpoint(
             self.name,
             "ours, before",
-            Kind.CONTEXT,
+            EndpointKind.CONTEXT,
             Target("127.0.0.1", described["port"], requests),
             described["processes"],
             from_field,

@@ -22,7 +22,7 @@ from platform_core.clock import SystemClock
 from platform_core.settings import OnlineStoreSettings
 from platform_core.testing.processes import answers, listens, running
 from records import read_log
-from serving.endpoint import Endpoint, Kind, from_field, from_v2
+from serving.endpoint import Endpoint, EndpointKind, from_field, from_v2
 from serving.ports import unused_port
 from serving.subject import Subject
 from serving.target import http_target
@@ -34,7 +34,7 @@ BUSY_LIMIT = "1000000000/minute"
 
 
 @dataclass(frozen=True)
-class Home:
+class StackHome:
     """Folder and ports of an installation; `settings` is the environment of its programs."""
 
     folder: Path
@@ -133,7 +133,7 @@ class Home:
 
 
 @contextmanager
-def our_path(home: Home, online: dict[str, int]) -> Iterator[dict[str, int]]:
+def our_path(home: StackHome, online: dict[str, int]) -> Iterator[dict[str, int]]:
     """Run gateway and inference service; yield the processes by name."""
     with ExitStack() as stack:
         service = stack.enter_context(home.inference())
@@ -141,7 +141,7 @@ def our_path(home: Home, online: dict[str, int]) -> Iterator[dict[str, int]]:
         yield {"gateway": gateway.pid, "inference": service.pid, **online}
 
 
-def endpoints(home: Home, subject: Subject, processes: dict[str, int]) -> list[Endpoint]:
+def endpoints(home: StackHome, subject: Subject, processes: dict[str, int]) -> list[Endpoint]:
     """Return the complete path and, for context, the inference service alone."""
     headers = {"X-API-Key": KEY, "X-Environment": "staging"}
     path = http_target(home.gateway_port, "/predict", subject.mails, headers)
@@ -149,8 +149,8 @@ def endpoints(home: Home, subject: Subject, processes: dict[str, int]) -> list[E
     alone = http_target(home.inference_port, "/v2/models/spam/infer", bodies)
     service = {name: pid for name, pid in processes.items() if name != "gateway"}
     return [
-        Endpoint("ours", "ours, whole path", Kind.OURS, path, processes, from_field),
-        Endpoint("service", "our inference service", Kind.CONTEXT, alone, service, from_v2),
+        Endpoint("ours", "ours, whole path", EndpointKind.OURS, path, processes, from_field),
+        Endpoint("service", "our inference service", EndpointKind.CONTEXT, alone, service, from_v2),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import answers, running
-from serving.endpoint import Endpoint, Kind, from_field, from_v2
+from serving.endpoint import Endpoint, EndpointKind, from_field, from_v2
 from serving.environments import PINS, python_of, version_of
 from serving.ports import unused_port
 from serving.subject import Subject
@@ -42,7 +42,7 @@ class Peer:
     path: str
     bodies: Callable[[Subject], Sequence[Any]]
     read: Callable[[bytes], float] = from_field
-    kind: Kind = Kind.PRODUCT
+    kind: EndpointKind = EndpointKind.PRODUCT
     ready: str = "/docs"
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -155,6 +155,6 @@ PEERS = (
     ),
     Peer(
         "fastapi", "ONNX Runtime in plain FastAPI", "fastapi", script("fastapi_onnx.py"),
-        "/predict", plain_bodies, kind=Kind.CONTEXT,
+        "/predict", plain_bodies, kind=EndpointKind.CONTEXT,
     ),
 )  # fmt: skip

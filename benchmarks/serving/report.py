@@ -6,7 +6,7 @@ from bench_report import median, note, ratios, table
 
 from serving.cells import FULL_CORE, Cell
 from serving.contestants import Field
-from serving.endpoint import Endpoint, Kind
+from serving.endpoint import Endpoint, EndpointKind
 from serving.results import Plan, Results
 
 CPU_CLIENTS = 64
@@ -58,7 +58,7 @@ def _costs(field: Field, results: Results, clients: int) -> None:
             rows.append([endpoint.title, endpoint.kind.value, *figures])
     if results.graph:
         value = median(results.graph)
-        rows.append(["ONNX Runtime alone", Kind.FLOOR.value, value, 1e6 / value, "-", "-"])
+        rows.append(["ONNX Runtime alone", EndpointKind.FLOOR.value, value, 1e6 / value, "-", "-"])
     header = ["", "", "CPU us/request", "requests/s", "p50 ms", "p99 ms"]
     table(f"{clients} client(s), medians of {_rounds(results)} rounds", header, rows)
 
@@ -92,7 +92,7 @@ def _processes(results: Results, plan: Plan) -> None:
 
 def _targets(field: Field, results: Results, clients: int) -> list[list[object]]:
     ours = results.cells.get(("ours", clients))
-    products = [e for e in field.endpoints if e.kind is Kind.PRODUCT]
+    products = [e for e in field.endpoints if e.kind is EndpointKind.PRODUCT]
     if not ours:
         return []
     rows = []

@@ -12,10 +12,10 @@ from bench_report import note, say
 from platform_core.errors import Conflict
 from serving.cells import Cell, measure, turns
 from serving.contestants import NAMES, OTHERS, Field, Ours, started
-from serving.endpoint import Endpoint, Kind
+from serving.endpoint import Endpoint, EndpointKind
 from serving.floor import onnx_runtime_alone
 from serving.other_checkout import NAME, OtherCheckout
-from serving.ours import Home
+from serving.ours import StackHome
 from serving.processes import LoadGenerator, load_generator
 from serving.report import show
 from serving.results import Plan, Results
@@ -49,10 +49,10 @@ def run(options: argparse.Namespace) -> bool:
 
 
 @contextmanager
-def prepared() -> Iterator[tuple[Home, dict[str, int], Subject, LoadGenerator]]:
+def prepared() -> Iterator[tuple[StackHome, dict[str, int], Subject, LoadGenerator]]:
     """Yield an installation with a release, its online store's process, and a load generator."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        home = Home(Path(folder))
+        home = StackHome(Path(folder))
         home.prepare()
         with home.online_server() as online, load_generator() as generator:
             subject = build(home.folder, home.store, home.online_store)
@@ -77,7 +77,7 @@ class Race:
     def run(self, plan: Plan, folder: Path) -> None:
         """Measure every endpoint in every round with every number of clients."""
         for number, order in enumerate(turns(self._field.endpoints, plan.rounds), 1):
-            if any(each.kind is Kind.FLOOR for each in order):
+            if any(each.kind is EndpointKind.FLOOR for each in order):
                 self.results.graph.append(onnx_runtime_alone(self._subject, folder, plan.seconds))
             for clients in plan.clients:
                 for endpoint in order:
@@ -92,17 +92,17 @@ class Race:
             load = Load(endpoint.target, clients, seconds)
             cell = measure(self._generator, endpoint, load, self._subject)
         except Conflict as error:
-            if endpoint.kind is Kind.OURS:
+            if endpoint.kind is EndpointKind.OURS:
                 raise
             self._field.absent[endpoint.name] = str(error)
             self._field.endpoints.remove(endpoint)
             return None
-        if endpoint.kind is Kind.OURS:
+        if endpoint.kind is EndpointKind.OURS:
             self.results.answers += cell.requests
         return cell
 
 
-def _logged_once(home: Home, answers: int) -> bool:
+def _logged_once(home: StackHome, answers: int) -> bool:
     ids = home.logged(["prediction_id"])["prediction_id"]
     good = len(ids) == pc.count_distinct(ids).as_py() == answers
     verdict = "ok" if good else "FAIL"

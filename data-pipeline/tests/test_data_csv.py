@@ -10,7 +10,12 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import Finished, Rejects, Rows, SetAside
+from data_pipeline.sources.events import (
+    FileFinished,
+    QuarantinedPieces,
+    RejectCollector,
+    SourceRows,
+)
 from data_pipeline.sources.formats.delimited import (
     DELIMITERS,
     Dialect,
@@ -76,12 +81,14 @@ def read(data: bytes, folder: Path) -> tuple[list, list, int]:
     path = folder / "s.csv"
     path.write_bytes(data)
     rows, aside, total = [], [], 0
-    for event in read_csv(SourceFile("s.csv", str(path), len(data)), MAPPING, Rejects("s.csv")):
-        if isinstance(event, Rows):
+    for event in read_csv(
+        SourceFile("s.csv", str(path), len(data)), MAPPING, RejectCollector("s.csv")
+    ):
+        if isinstance(event, SourceRows):
             rows += event.batch.select(HEADER).to_pylist()
-        elif isinstance(event, SetAside):
+        elif isinstance(event, QuarantinedPieces):
             aside += [piece.first for piece in event.pieces]
-        elif isinstance(event, Finished):
+        elif isinstance(event, FileFinished):
             total = event.total
     return rows, aside, total
 

@@ -19,8 +19,8 @@ from mail_cases import mail
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import Failed, Finished, Rows, SetAside
-from data_pipeline.sources.formats.opening import Kind, SourceFile
+from data_pipeline.sources.events import FileFailed, FileFinished, QuarantinedPieces, SourceRows
+from data_pipeline.sources.formats.opening import FileKind, SourceFile
 from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import RawRecords
 from data_pipeline.sources.tasks import FileTask
@@ -99,7 +99,7 @@ BODIES = st.lists(TEXT | PIECES, max_size=6).map("".join)
 HEADER_SAFE = st.from_regex(r"[a-z$<>&;][a-z$<>&; ]{0,20}[a-z]", fullmatch=True)
 
 
-def _formats(record: dict[str, str]) -> dict[Kind, bytes]:
+def _formats(record: dict[str, str]) -> dict[FileKind, bytes]:
     """Return a record in every format that can hold it."""
     row = record | {"label": "ham"}
     written, parquet = io.StringIO(), io.BytesIO()
@@ -108,20 +108,20 @@ def _formats(record: dict[str, str]) -> dict[Kind, bytes]:
     writer.writerow(row)
     pq.write_table(pa.Table.from_pylist([row]), parquet)
     found = {
-        Kind.CSV: written.getvalue().encode(),
-        Kind.JSON: json.dumps(row).encode() + b"\n",
-        Kind.PARQUET: parquet.getvalue(),
+        FileKind.CSV: written.getvalue().encode(),
+        FileKind.JSON: json.dumps(row).encode() + b"\n",
+        FileKind.PARQUET: parquet.getvalue(),
     }
     if "\r" not in record["body"]:
         message = EmailMessage()
         message["Message-ID"], message["From"] = record["email_id"], record["sender"]
         message["Subject"] = record["subject"]
         message.set_content(record["body"].encode(), "text", "plain", cte="base64")
-        found |= {Kind.MAIL: bytes(message), Kind.MBOX: ENVELOPE.encode() + bytes(message)}
+        found |= {FileKind.MAIL: bytes(message), FileKind.MBOX: ENVELOPE.encode() + bytes(message)}
     return found
 
 
-def _events(kind: Kind, data: bytes, folder: Path) -> list:
+def _events(kind: FileKind, data: bytes, folder: Path) -> list:
     path = folder / f"ham.{kind.name.lower()}"
     path.write_bytes(data)
     file = SourceFile(path.name, str(path), len(data))
@@ -139,7 +139,7 @@ def test_a_record_has_the_same_features_however_it_came(tmp_path_factory, subjec
     assert SPAM.features(batch).equals(online)
     for kind, data in _formats(sent).items():
         (rows,) = (
-            e for e in _events(kind, data, folder) if isinstance(e, Rows) and e.batch.num_rows
+            e for e in _events(kind, data, folder) if isinstance(e, SourceRows) and e.batch.num_rows
         )
         ingested = validate_columns(SPAM, without_nul(SPAM, rows.batch)[0]).records
         assert SPAM.features(ingested).equals(online), kind
@@ -156,25 +156,27 @@ def test_a_text_has_the_same_features_however_it_came(tmp_path_factory, body) ->
     assert case.features(batch).equals(online)
     mapping = ColumnMapping.of(case, {})
     formats = _formats({"body": "\r", **row})
-    for kind in (Kind.CSV, Kind.JSON, Kind.PARQUET):
+    for kind in (FileKind.CSV, FileKind.JSON, FileKind.PARQUET):
         path = folder / f"s.{kind.name.lower()}"
         path.write_bytes(formats[kind])
         file = SourceFile(path.name, str(path), len(formats[kind]))
         events = FileTask(kind, (file,), file.size).read(mapping)
-        (rows,) = (e for e in events if isinstance(e, Rows) and e.batch.num_rows)
+        (rows,) = (e for e in events if isinstance(e, SourceRows) and e.batch.num_rows)
         ingested = validate_columns(case, without_nul(case, rows.batch)[0]).records
         assert case.features(ingested).equals(online), kind
 
 
 SEEDS = {
-    "CSV": (Kind.CSV, b'body,label\n"a ""b"" \\"c",ham\n"x\ny",spam\nplain,ham\n' * 3),
-    "escaped": (Kind.CSV, b"body\tlabel\na\\tb\\\\c\tham\nx\\\ny\tspam\n\\N\tham\n" * 3),
-    "JSON": (Kind.JSON, b'{"body": "a", "label": 1}\n{"body": "\\ud83d", "k": [1]}\n' * 3),
-    "array": (Kind.JSON, b'[{"body": "a", "label": 1}, {"body": "\\ud83d", "k": [1]}, 2]'),
-    "mail": (Kind.MAIL, mail(records()[0], "Content-Type: text/html\n").encode()),
-    "mailbox": (Kind.MBOX, "".join(ENVELOPE + mail(r) + "\n\n" for r in records()[:3]).encode()),
+    "CSV": (FileKind.CSV, b'body,label\n"a ""b"" \\"c",ham\n"x\ny",spam\nplain,ham\n' * 3),
+    "escaped": (FileKind.CSV, b"body\tlabel\na\\tb\\\\c\tham\nx\\\ny\tspam\n\\N\tham\n" * 3),
+    "JSON": (FileKind.JSON, b'{"body": "a", "label": 1}\n{"body": "\\ud83d", "k": [1]}\n' * 3),
+    "array": (FileKind.JSON, b'[{"body": "a", "label": 1}, {"body": "\\ud83d", "k": [1]}, 2]'),
+    "mail": (FileKind.MAIL, mail(records()[0], "Content-Type: text/html\n").encode()),
+    "mailbox": (
+        FileKind.MBOX, "".join(ENVELOPE + mail(r) + "\n\n" for r in records()[:3]).encode(),
+    ),
     "Parquet": (
-        Kind.PARQUET, _formats(dict.fromkeys(SPAM.record_schema.names, "x"))[Kind.PARQUET],
+        FileKind.PARQUET, _formats(dict.fromkeys(SPAM.record_schema.names, "x"))[FileKind.PARQUET],
     ),
 }  # fmt: skip
 BYTES = st.sampled_from(
@@ -185,7 +187,7 @@ CHANGES = st.lists(
 )
 
 
-def fuzz(kind: Kind, seed: bytes, folder: Path) -> None:
+def fuzz(kind: FileKind, seed: bytes, folder: Path) -> None:
     """Read mutations of a seed: nothing is raised, and nothing is unaccounted for."""
     fuzzing = settings.get_current_profile_name() == "fuzz"
     examples = settings().max_examples if fuzzing else 60
@@ -201,14 +203,14 @@ def fuzz(kind: Kind, seed: bytes, folder: Path) -> None:
             at = int(place * len(data))
             data = data[:at] + added + data[at + removed :]
         events = _events(kind, data, folder)
-        ends = [event for event in events if isinstance(event, Finished | Failed)]
+        ends = [event for event in events if isinstance(event, FileFinished | FileFailed)]
         assert ends
-        total = sum(event.total for event in ends if isinstance(event, Finished))
-        aside = sum(p.units for e in events if isinstance(e, SetAside) for p in e.pieces)
-        rows = sum(event.batch.num_rows for event in events if isinstance(event, Rows))
-        if any(isinstance(event, Failed) for event in ends):
+        total = sum(event.total for event in ends if isinstance(event, FileFinished))
+        aside = sum(p.units for e in events if isinstance(e, QuarantinedPieces) for p in e.pieces)
+        rows = sum(event.batch.num_rows for event in events if isinstance(event, SourceRows))
+        if any(isinstance(event, FileFailed) for event in ends):
             return
-        if kind in {Kind.MAIL, Kind.MBOX, Kind.PARQUET}:
+        if kind in {FileKind.MAIL, FileKind.MBOX, FileKind.PARQUET}:
             assert rows + aside == total
         else:
             assert rows + aside <= total

@@ -135,7 +135,7 @@ def test_a_number_is_a_regression_and_a_text_label_has_classes():
     table = orders(score=np.arange(ROWS) / 7)
     plan = make_plan("scores", table, "score")
     assert (plan.label.task, plan.label.label.classes) == ("regression", ())
-    assert plan.reached.gates[0].startswith("r2 >= ")
+    assert plan.proposed.gates[0].startswith("r2 >= ")
     assert set(plan.profile.label) == {"low", "middle", "high"}
     grades = make_plan("grades", orders(grade=[n % 5 for n in range(ROWS)]), "grade")
     assert (grades.label.task, grades.label.label.classes) == ("multiclass", tuple("01234"))

@@ -3,7 +3,7 @@
 from collections.abc import Container
 from datetime import datetime, timedelta
 
-from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict, Movement
+from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict, ShareChange
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.quality_report import (
     MetricQuality,
@@ -119,7 +119,7 @@ def _drift(use_case: str, end: datetime, back: int, harmful: bool) -> DriftRepor
         rows=1000,
         psi=0.4,
         drifted=drifted,
-        moved=(Movement(values="known", baseline_share=0.75, share=0.2),) if drifted else (),
+        moved=(ShareChange(values="known", baseline_share=0.75, share=0.2),) if drifted else (),
         bins=("known", "other"),
         baseline_counts=(3000, 1000),
         counts=(200, 800),

@@ -7,7 +7,7 @@ from platform_core.contracts.release import Lineage
 from releases.catalogue.model_card import ModelCard
 from scoring import load_lineage
 from training.bootstrap import TrainingServices
-from training.importing.bring import import_context, judge
+from training.importing.import_model import import_context, judge
 from training.parameters import ImportOptions
 from training.results import ReleaseResult
 

@@ -26,8 +26,8 @@ from platform_core.ledger import Ledger
 from releases.gates import Verification
 from scoring import Scorer, load_release
 from training.bootstrap import TrainingServices
-from training.importing.bring import import_context
 from training.importing.files import read_model_file
+from training.importing.import_model import import_context
 from training.importing.mlflow_models import read_mlflow_model
 from training.parameters import ImportOptions
 from training.steps import stage

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from baseline import Reference, monitored_columns
-from decisions.drift.rows import Rows
+from decisions.drift.rows import UseCaseRows
 from drift_detector.detection.sequence import column_weights
 from evaluation.drift import LONGEST, SequentialTest, events
 
@@ -39,7 +39,7 @@ class _Column:
 
 
 def ever_drifted(
-    pool: Rows, kind: StreamKind, streams: int, looks: int, baseline_rows: int, seed: int
+    pool: UseCaseRows, kind: StreamKind, streams: int, looks: int, baseline_rows: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return for S streams whether a look ever drifted [S], and whether a look ever had a column
     whose chi-square test of two samples is significant (5 % divided among the columns) [S].

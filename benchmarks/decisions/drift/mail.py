@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from baseline import PREDICTION_COLUMN, SCORE_COLUMN, mark_missing, monitored_columns, score
-from decisions.drift.rows import Rows, rows_of
+from decisions.drift.rows import UseCaseRows, rows_of
 from use_cases import UseCase, use_case
 from use_cases.testing import variant
 
@@ -22,7 +22,7 @@ CHANGE = 0.6
 BASELINE_ROWS = 4_000
 
 
-def enron_and_lingspam(data: Path, seed: int) -> tuple[Rows, Rows]:
+def enron_and_lingspam(data: Path, seed: int) -> tuple[UseCaseRows, UseCaseRows]:
     """Return mail of Enron and of Ling-Spam, answered by a model of other Enron mail."""
     entity = use_case("spam").entity_features
     known = set(entity.names) if entity else set()
@@ -36,7 +36,7 @@ def enron_and_lingspam(data: Path, seed: int) -> tuple[Rows, Rows]:
     return before, after
 
 
-def kitchen(data: Path, seed: int) -> tuple[Rows, Rows]:
+def kitchen(data: Path, seed: int) -> tuple[UseCaseRows, UseCaseRows]:
     """Return mail of a mailbox before and after its change, answered by a model of mail before."""
     table = pq.read_table(data / FOLDERS, columns=["date", "mailbox", "subject", "body", "folder"])
     table = table.filter(pc.equal(table["mailbox"], MAILBOX)).sort_by("date")
@@ -71,20 +71,20 @@ def _spam(file: Path) -> pa.Table:
     return pa.table({**columns, "label": classes.combine_chunks()})
 
 
-def _spam_rows(case: UseCase, model: Pipeline, table: pa.Table) -> Rows:
+def _spam_rows(case: UseCase, model: Pipeline, table: pa.Table) -> UseCaseRows:
     arrays = [table[field.name].combine_chunks().cast(field.type) for field in case.record_schema]
     records = pa.record_batch(arrays, schema=case.record_schema)
     return rows_of(case, case.features(records), _outputs(case, model, table["body"].to_pylist()))
 
 
-def _folder_rows(case: UseCase, model: Pipeline, texts: list[str]) -> Rows:
+def _folder_rows(case: UseCase, model: Pipeline, texts: list[str]) -> UseCaseRows:
     outputs = _outputs(case, model, texts)
     words = pa.array([float(len(text.split())) for text in texts], pa.float32())
     columns = {
         column.name: mark_missing(case, column, outputs.get(column.name, words))
         for column in monitored_columns(case)
     }
-    return Rows(case, columns)
+    return UseCaseRows(case, columns)
 
 
 def _outputs(case: UseCase, model: Pipeline, texts: list[str]) -> dict[str, pa.Array]:

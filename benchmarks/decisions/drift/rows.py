@@ -40,7 +40,7 @@ POLICY = DriftPolicy(
 
 
 @dataclass(frozen=True)
-class Rows:
+class UseCaseRows:
     """Monitored columns of N rows of a use case."""
 
     case: UseCase
@@ -49,10 +49,12 @@ class Rows:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
-    def take(self, index: np.ndarray) -> "Rows":
+    def take(self, index: np.ndarray) -> "UseCaseRows":
         """Return the rows with these numbers."""
         rows = pa.array(index)
-        return Rows(self.case, {name: array.take(rows) for name, array in self.columns.items()})
+        return UseCaseRows(
+            self.case, {name: array.take(rows) for name, array in self.columns.items()}
+        )
 
     def references(self) -> dict[str, Reference]:
         """Return the baseline of these rows."""
@@ -81,13 +83,13 @@ class EarlierReport:
 class Stream:
     """The windows of a release, judged one after the other against its baseline."""
 
-    baseline: Rows
+    baseline: UseCaseRows
     earlier: list[EarlierReport] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._references = self.baseline.references()
 
-    def judge(self, window: Rows) -> TrafficVerdict:
+    def judge(self, window: UseCaseRows) -> TrafficVerdict:
         """Return the verdict on the next window."""
         traffic = window.traffic(self._references)
         earlier: Sequence[object] = self.earlier
@@ -108,7 +110,7 @@ def exceeds_fixed_limits(verdict: TrafficVerdict) -> bool:
     )
 
 
-def generated(name: str, rows: int, seed: int, drift: float = 0.0) -> Rows:
+def generated(name: str, rows: int, seed: int, drift: float = 0.0) -> UseCaseRows:
     """Return generated records of a use case, answered by a model trained on such records."""
     case = use_case(name)
     table = case.training().generate(rows, seed, drift).combine_chunks()
@@ -121,7 +123,9 @@ def generated(name: str, rows: int, seed: int, drift: float = 0.0) -> Rows:
     return rows_of(case, scores.features, outputs)
 
 
-def rows_of(case: UseCase, features: pa.RecordBatch, outputs: Mapping[str, pa.Array]) -> Rows:
+def rows_of(
+    case: UseCase, features: pa.RecordBatch, outputs: Mapping[str, pa.Array]
+) -> UseCaseRows:
     """Return the monitored columns of features and of a model's outputs for them."""
     columns = {}
     for column in monitored_columns(case):
@@ -129,7 +133,7 @@ def rows_of(case: UseCase, features: pa.RecordBatch, outputs: Mapping[str, pa.Ar
         if values is None:
             values = _feature(case, features, column)
         columns[column.name] = mark_missing(case, column, values)
-    return Rows(case, columns)
+    return UseCaseRows(case, columns)
 
 
 def _feature(case: UseCase, features: pa.RecordBatch, column: MonitoredColumn) -> pa.Array:

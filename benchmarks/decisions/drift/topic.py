@@ -14,7 +14,7 @@ from bench_settings import SHARED_DATA
 
 from decisions.drift.counts import StreamKind, ever_drifted
 from decisions.drift.mail import ENRON, FOLDERS, LINGSPAM, enron_and_lingspam, kitchen
-from decisions.drift.rows import Rows, Stream, exceeds_fixed_limits, generated
+from decisions.drift.rows import Stream, UseCaseRows, exceeds_fixed_limits, generated
 
 USE_CASES = ("spam", "churn", "iris", "sentiment", "email_categories")
 POOL_ROWS = 20_000
@@ -43,13 +43,13 @@ def run(options: argparse.Namespace) -> bool:
     return all(parts)
 
 
-def _windows(pools: dict[str, Rows], windows: int) -> bool:
+def _windows(pools: dict[str, UseCaseRows], windows: int) -> bool:
     """Windows of the baseline's distribution, with a new baseline drawn for each."""
     rows = []
     for seed, (name, pool) in enumerate(pools.items()):
         random = np.random.default_rng(seed)
 
-        def draws(pool: Rows = pool, random: np.random.Generator = random) -> Draws:
+        def draws(pool: UseCaseRows = pool, random: np.random.Generator = random) -> Draws:
             for _ in range(windows // len(pools)):
                 size = round(float(np.exp(random.uniform(np.log(SMALLEST), np.log(LARGEST)))))
                 baseline = pool.take(random.integers(len(pool), size=BASELINE_ROWS))
@@ -64,7 +64,7 @@ def _windows(pools: dict[str, Rows], windows: int) -> bool:
     return _show(title, rows, lambda share: share <= FALSE_ALARMS, f"<= {FALSE_ALARMS}")
 
 
-def _streams(pools: dict[str, Rows], streams: int, looks: int) -> bool:
+def _streams(pools: dict[str, UseCaseRows], streams: int, looks: int) -> bool:
     """Streams at the edge of the tolerance, looked at every hour of a month."""
     rows = []
     for number, kind in enumerate(KINDS):
@@ -81,7 +81,7 @@ def _streams(pools: dict[str, Rows], streams: int, looks: int) -> bool:
     return _show(title, rows, lambda share: share <= FALSE_ALARMS, f"<= {FALSE_ALARMS}")
 
 
-def _class_share(pool: Rows, repetitions: int) -> bool:
+def _class_share(pool: UseCaseRows, repetitions: int) -> bool:
     """The share of predicted spam rises; with it the other columns, or the prediction alone."""
     rows = []
     for name, alone in (("all columns follow", False), ("prediction alone", True)):
@@ -90,8 +90,8 @@ def _class_share(pool: Rows, repetitions: int) -> bool:
         before = _mixed(pool, SPAM_SHARE_BEFORE, alone)
 
         def draws(
-            before: Callable[[np.random.Generator, int], Rows] = before,
-            after: Callable[[np.random.Generator, int], Rows] = after,
+            before: Callable[[np.random.Generator, int], UseCaseRows] = before,
+            after: Callable[[np.random.Generator, int], UseCaseRows] = after,
             random: np.random.Generator = random,
         ) -> Draws:
             for _ in range(repetitions):
@@ -106,19 +106,21 @@ def _class_share(pool: Rows, repetitions: int) -> bool:
     return _show(title, rows, lambda share: share >= DETECTIONS, f">= {DETECTIONS}")
 
 
-def _mixed(pool: Rows, share: float, alone: bool) -> Callable[[np.random.Generator, int], Rows]:
+def _mixed(
+    pool: UseCaseRows, share: float, alone: bool
+) -> Callable[[np.random.Generator, int], UseCaseRows]:
     """Return a function that draws rows with a share of predicted spam."""
     is_spam = pc.equal(pool.columns["prediction"], "spam").to_numpy(zero_copy_only=False)
     groups = np.flatnonzero(is_spam), np.flatnonzero(~is_spam)
 
-    def draw(random: np.random.Generator, size: int) -> Rows:
+    def draw(random: np.random.Generator, size: int) -> UseCaseRows:
         spam = random.random(size) < share
         index = np.where(spam, random.choice(groups[0], size), random.choice(groups[1], size))
         rows = pool.take(index)
         if not alone:
             return rows
         others = pool.take(random.integers(len(pool), size=size))
-        return Rows(pool.case, {**others.columns, "prediction": rows.columns["prediction"]})
+        return UseCaseRows(pool.case, {**others.columns, "prediction": rows.columns["prediction"]})
 
     return draw
 
@@ -143,7 +145,7 @@ def _mail(repetitions: int) -> bool:
 
 
 def _resampled(
-    random: np.random.Generator, before: Rows, after: Rows | None, repetitions: int
+    random: np.random.Generator, before: UseCaseRows, after: UseCaseRows | None, repetitions: int
 ) -> Draws:
     for _ in range(repetitions):
         order = random.permutation(len(before))
@@ -154,7 +156,7 @@ def _resampled(
         yield _within_two(stream, lambda s=source: s.take(random.integers(len(s), size=MAIL_ROWS)))
 
 
-def _within_two(stream: Stream, window: Callable[[], Rows]) -> tuple[bool, bool]:
+def _within_two(stream: Stream, window: Callable[[], UseCaseRows]) -> tuple[bool, bool]:
     verdicts = [stream.judge(window()) for _ in range(2)]
     return (
         any(bool(verdict.drifted) for verdict in verdicts),

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from model_server.testing import SEED, Home, SenderView, ServerProcess
+from model_server.testing import SEED, SenderView, ServerHome, ServerProcess
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from scoring import Release, Scorer, Scores
 from use_cases import use_case
@@ -18,13 +18,13 @@ from use_cases import use_case
 class Stage:
     """A home with two releases of iris, the first deployed, and one of spam as version 3."""
 
-    home: Home
+    home: ServerHome
     iris: tuple[Release, Release]
     spam: Release
 
     @classmethod
     def build(cls, folder: Path, make_release: Callable[..., Release]) -> "Stage":
-        home = Home(folder, LocalBlobStore(folder / "blob"))
+        home = ServerHome(folder, LocalBlobStore(folder / "blob"))
         iris = tuple(make_release(home.store, "iris", seed) for seed in (0, 1))
         spam = make_release(home.store, "spam")
         home.point("iris", iris[0].id)

@@ -9,7 +9,7 @@ import pytest
 import rents_release
 from rents_release import RENTS, flats, records
 
-from model_server.testing import Home
+from model_server.testing import ServerHome
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.release import Lineage
 from platform_core.storage import release_path
@@ -27,7 +27,7 @@ def release():
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, release):
     folder = tmp_path_factory.mktemp("home")
-    home = Home(folder, LocalBlobStore(folder / "blob"))
+    home = ServerHome(folder, LocalBlobStore(folder / "blob"))
     lineage = Lineage(
         release_id=release.id, created_at=datetime(2026, 1, 1, tzinfo=UTC), dataset_version="d",
         data_source="", pipeline_run="", candidate="line", parameters={}, metrics={},

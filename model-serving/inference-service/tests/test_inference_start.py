@@ -11,7 +11,7 @@ import pytest
 from inference_service.bootstrap import build
 from model_server.grpc_server import start_grpc
 from model_server.rest_server import RestServer
-from model_server.testing import Home, ServerProcess
+from model_server.testing import ServerHome, ServerProcess
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.errors import ConfigurationError
 from platform_core.open_inference import tensors_from_batch
@@ -126,7 +126,7 @@ def test_wrong_settings_end_it_with_a_reason(
 
 
 def test_a_pod_with_a_refused_release_ends_with_the_reason(tmp_path, monkeypatch, capsys):
-    home = Home(tmp_path, LocalBlobStore(tmp_path / "blob"))
+    home = ServerHome(tmp_path, LocalBlobStore(tmp_path / "blob"))
     home.point("iris", "0" * 32)
     environment, _, _ = home.environment("INFERENCE", INFERENCE_REFUSED_AT_START="exit")
     for name, value in environment.items():

@@ -11,7 +11,7 @@ from console_reports import write_reports
 from console_world import HOSTILE, NOON, build_world
 
 from console.attention import attention
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.pages.platform import Platform
 from mlplatform_client.models.history import PipelineRun
 from mlplatform_client.models.operations import TrafficInfo
@@ -101,12 +101,12 @@ def platform(reports: dict[str, dict[str, QualityInfo]], answers: int = 0) -> Pl
         "start": NOON, "end": NOON, "complete": True, "answers": answers, "by_role": {},
         "shadowed": 0, "canary_failures": 0, "newest": None, "per_minute": [],
     }  # fmt: skip
-    nothing: Known[Any] = Known(None, None)
+    nothing: CachedValue[Any] = CachedValue(None, None)
     return Platform(
-        states=Known({"spam": {"production": EnvironmentState.model_validate(state)}}, NOON),
-        traffic=Known({"spam": {"production": TrafficInfo.model_validate(traffic)}}, NOON),
+        states=CachedValue({"spam": {"production": EnvironmentState.model_validate(state)}}, NOON),
+        traffic=CachedValue({"spam": {"production": TrafficInfo.model_validate(traffic)}}, NOON),
         drift=nothing,
-        quality=Known(reports, NOON),
+        quality=CachedValue(reports, NOON),
         changes=nothing,
         open_changes=nothing,
         runs=nothing,
@@ -183,13 +183,13 @@ def test_harm_by_a_release_that_was_replaced_needs_nobody(
     assert "about ffffffff, which is not stable now" in shown
 
 
-def failed(code: str, message: str) -> Known[list[PipelineRun]]:
+def failed(code: str, message: str) -> CachedValue[list[PipelineRun]]:
     run = {
         "use_case": "spam", "run_id": "retrain-1", "status": "failed", "started_at": NOON,
         "updated_at": NOON, "steps": [], "release_id": None,
         "failure": {"step": "train", "code": code, "message": message},
     }  # fmt: skip
-    return Known([PipelineRun.model_validate(run)], NOON)
+    return CachedValue([PipelineRun.model_validate(run)], NOON)
 
 
 @pytest.mark.parametrize(

@@ -91,11 +91,11 @@ def import_model(
 ) -> None:
     """Import a finished model: adapt, evaluate, register and stage it."""
     from training.bootstrap import TrainingServices
-    from training.importing.bring import import_model as bring
-    from training.importing.bring import outcome_lines
+    from training.importing.import_model import import_model as run_import
+    from training.importing.import_model import outcome_lines
 
     with _interruptible("the model is not staged; run the command again"):
-        outcome = bring(TrainingServices(), source, use_case, options)
+        outcome = run_import(TrainingServices(), source, use_case, options)
     show(outcome, as_json, outcome_lines(use_case, outcome))
 
 

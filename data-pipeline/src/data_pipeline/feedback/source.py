@@ -12,7 +12,7 @@ from data_pipeline.columns import LABEL, PREDICTION_ID
 from data_pipeline.feedback.predictions import HOUR, NewLabels, live_rows
 from data_pipeline.feedback.redaction import LoggedRecordsCheck, check_redaction
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import ROWS, Finished, ReadEvent, Rows
+from data_pipeline.sources.events import ROWS, FileFinished, ReadEvent, SourceRows
 from data_pipeline.sources.raw import (
     PREDICTION_COLUMN,
     SOURCE_COLUMN,
@@ -77,8 +77,8 @@ class FeedbackTask:
             batch = self._raw(logged)
             rows, size = rows + batch.num_rows, size + batch.nbytes
             ordered = batch.select(mapping.ordered(batch.schema.names))
-            yield Rows(FEEDBACK, ordered)
-        yield Finished(FEEDBACK, ROWS, rows, size, files=0)
+            yield SourceRows(FEEDBACK, ordered)
+        yield FileFinished(FEEDBACK, ROWS, rows, size, files=0)
 
     def _logged(self, hour: datetime) -> pa.Table:
         """Return the log's rows of an hour, ordered by prediction, each prediction once."""

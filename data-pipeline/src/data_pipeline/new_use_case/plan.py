@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from data_pipeline.new_use_case.columns import ColumnPlan, find_id, plan_column
 from data_pipeline.new_use_case.label import LabelPlan, missing, plan_label
-from data_pipeline.new_use_case.reached import METRICS, Reached, reached
+from data_pipeline.new_use_case.proposed_gates import METRICS, ProposedGates, propose_gates
 from data_pipeline.validation.labels import read_labels
 from platform_core.contracts.tasks import Task
 from platform_core.errors import InvalidInput
@@ -34,7 +34,7 @@ class Plan:
     label: LabelPlan
     time: str | None
     columns: tuple[ColumnPlan, ...]
-    reached: Reached
+    proposed: ProposedGates
     profile: Profile
     missing_labels: int
 
@@ -57,7 +57,7 @@ class Plan:
             yield f"{kind:9} {column.name}: {column.why}"
         if len(self.columns) > MAX_LISTED:
             yield f"          and {len(self.columns) - MAX_LISTED} more columns"
-        yield f"gates     {', '.join(self.reached.gates)}: {self.reached.why}"
+        yield f"gates     {', '.join(self.proposed.gates)}: {self.proposed.why}"
 
 
 def make_plan(
@@ -87,7 +87,7 @@ def make_plan(
     records, kept = checked.records.filter(usable), labels.filter(usable)
     return Plan(
         name, table.num_rows, planned, time, columns,
-        reached(case, planned, records, kept),
+        propose_gates(case, planned, records, kept),
         measure(case.declared, planned.label, records, kept),
         missing(table[label].combine_chunks()),
     )  # fmt: skip

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import Failed, Rows
+from data_pipeline.sources.events import FileFailed, SourceRows
 from data_pipeline.sources.locate import open_source
 from data_pipeline.sources.raw import SOURCE_COLUMN, fit, unify
 from data_pipeline.sources.request import IngestRequest
@@ -37,9 +37,9 @@ def read_table(
     rows = 0
     with open_source(None, store, IngestRequest(data), settings, mapping.known) as source:
         for event in (event for task in source.tasks for event in task.read(mapping)):
-            if isinstance(event, Failed):
+            if isinstance(event, FileFailed):
                 raise InvalidData(f"{event.file}: {event.reason}")
-            if isinstance(event, Rows):
+            if isinstance(event, SourceRows):
                 batches.append(event.batch)
                 rows += event.batch.num_rows
             if rows >= LOOK_ROWS:

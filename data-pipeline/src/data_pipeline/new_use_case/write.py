@@ -68,7 +68,7 @@ def declaration(plan: Plan) -> str:
         f"class {class_name(plan.name)}(DeclaredUseCase):",
         f'    """{_title(plan.name)}."""',
         "",
-        f"    name, gates = {_quoted(plan.name)}, {_tuple(plan.reached.gates)}",
+        f"    name, gates = {_quoted(plan.name)}, {_tuple(plan.proposed.gates)}",
         *_label(label.column, label.classes),
         *([f"    time_column = {_quoted(plan.time)}"] if plan.time else []),
         "    fields = (",

@@ -10,7 +10,7 @@ LINES, MESSAGES, ROWS = "lines", "messages", "rows"
 
 
 @dataclass(frozen=True)
-class Rows:
+class SourceRows:
     """Rows of `file` with the use case's column names."""
 
     file: str
@@ -34,7 +34,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class SetAside:
+class QuarantinedPieces:
     """Pieces of `file` that were read but are not records."""
 
     file: str
@@ -42,7 +42,7 @@ class SetAside:
 
 
 @dataclass(frozen=True)
-class Failed:
+class FileFailed:
     """`file` cannot be read; rows of it that were already given do not count."""
 
     file: str
@@ -50,7 +50,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Finished:
+class FileFinished:
     """`file` (or a part of it) was read: `total` of its `unit`, `size` bytes, `files` files."""
 
     file: str
@@ -60,10 +60,10 @@ class Finished:
     files: int = 1
 
 
-ReadEvent = Rows | Note | SetAside | Failed | Finished
+ReadEvent = SourceRows | Note | QuarantinedPieces | FileFailed | FileFinished
 
 
-class Rejects:
+class RejectCollector:
     """Collects rejected pieces of one file until they are given as events."""
 
     def __init__(self, file: str) -> None:
@@ -77,7 +77,7 @@ class Rejects:
         self.first = self.first or f"{first}: {reason}"
         self._pieces.append(Rejected(first, units, reason))
 
-    def events(self) -> Sequence[SetAside]:
+    def events(self) -> Sequence[QuarantinedPieces]:
         """Return what was collected since the last call."""
         pieces, self._pieces = tuple(self._pieces), []
-        return [SetAside(self._file, pieces)] if pieces else []
+        return [QuarantinedPieces(self._file, pieces)] if pieces else []

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import ROWS, Finished, ReadEvent, Rows
+from data_pipeline.sources.events import ROWS, FileFinished, ReadEvent, SourceRows
 from data_pipeline.sources.formats.opening import BATCH_BYTES, SourceFile
 from platform_core.errors import ConfigurationError, InvalidData, UpstreamUnavailable
 
@@ -66,8 +66,8 @@ def read_hugging_face(data: HuggingFaceData, mapping: ColumnMapping) -> Iterator
         rows = selection.apply(columns, f"{data.path}@{data.split}")
         size += rows.nbytes
         total += rows.num_rows
-        yield Rows(data.path, _with_names(rows, mapping.label, names))
-    yield Finished(data.path, ROWS, total, size)
+        yield SourceRows(data.path, _with_names(rows, mapping.label, names))
+    yield FileFinished(data.path, ROWS, total, size)
 
 
 def _load(data: HuggingFaceData) -> Any:

@@ -10,7 +10,14 @@ import pyarrow as pa
 
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import Failed, Finished, Note, ReadEvent, Rows, SetAside
+from data_pipeline.sources.events import (
+    FileFailed,
+    FileFinished,
+    Note,
+    QuarantinedPieces,
+    ReadEvent,
+    SourceRows,
+)
 from data_pipeline.sources.locate import Source, open_source
 from data_pipeline.sources.parts import PartWriter
 from data_pipeline.sources.raw import IngestSummary, InputCount, UnreadableFile, raw_folder
@@ -122,22 +129,22 @@ class _Ingestion:
             return
         counts = self.inputs.setdefault(event.file, _Input())
         match event:
-            case Rows(batch=batch):
+            case SourceRows(batch=batch):
                 cut, truncated = self.case.declaration.truncate(self._numbered(batch))
                 self.truncated.update({n: mask.true_count for n, mask in truncated.items()})
                 self.writer.add(cut)
                 counts.rows += batch.num_rows
                 self.meter.add(batch.num_rows, 0)
-            case SetAside(pieces=pieces):
+            case QuarantinedPieces(pieces=pieces):
                 self.writer.set_aside(event.file, pieces)
                 counts.pieces += len(pieces)
                 counts.set_aside += sum(piece.units for piece in pieces)
-            case Finished():
+            case FileFinished():
                 counts.unit = event.unit
                 counts.total += event.total
                 counts.files += event.files
                 self.meter.add(0, event.size)
-            case Failed():
+            case FileFailed():
                 self.failed.add(event.file)
                 self.inputs.pop(event.file)
                 self.unreadable.append(UnreadableFile(file=event.file, reason=event.reason))

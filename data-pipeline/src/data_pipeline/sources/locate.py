@@ -16,7 +16,7 @@ from data_pipeline.settings import IngestSettings
 from data_pipeline.sources.formats.opening import (
     KINDS,
     ZIP,
-    Kind,
+    FileKind,
     SourceFile,
     hidden,
     kind_of_content,
@@ -265,7 +265,7 @@ def _text(name: str) -> str:
 
 def _source(files: Sequence[SourceFile], data: str, known: Collection[str], here: bool) -> Source:
     """Return the files as tasks; those in zip archives take the place of the archives."""
-    readable: list[tuple[Kind, SourceFile]] = []
+    readable: list[tuple[FileKind, SourceFile]] = []
     unreadable: list[UnreadableFile] = []
     pending = list(reversed(files))
     while pending:
@@ -292,7 +292,7 @@ def _is_zip(file: SourceFile) -> bool:
     suffix = Path(file.name).suffix.lower()
     if suffix not in {".zip", ""} and suffix not in KINDS:
         return False
-    if suffix in KINDS and kind_of_name(file.name) is Kind.MAIL:
+    if suffix in KINDS and kind_of_name(file.name) is FileKind.MAIL:
         return False  # there may be a hundred thousand of them
     with file.open_random() as stream:
         return bool(stream.read(len(ZIP)) == ZIP)

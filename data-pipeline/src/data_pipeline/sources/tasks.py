@@ -9,11 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import ROWS, Failed, Finished, Note, ReadEvent, Rejects
-from data_pipeline.sources.events import Rows as RowsEvent
+from data_pipeline.sources.events import (
+    ROWS,
+    FileFailed,
+    FileFinished,
+    Note,
+    ReadEvent,
+    RejectCollector,
+)
+from data_pipeline.sources.events import SourceRows as RowsEvent
 from data_pipeline.sources.formats.delimited import read_csv
 from data_pipeline.sources.formats.json_objects import read_json
-from data_pipeline.sources.formats.opening import MEGABYTE, Kind, SourceFile, reason
+from data_pipeline.sources.formats.opening import MEGABYTE, FileKind, SourceFile, reason
 from data_pipeline.sources.formats.parquet import read_parquet, row_groups
 from data_pipeline.sources.hugging_face import HuggingFaceData, read_hugging_face
 from data_pipeline.sources.mail.mailbox import read_mails, read_mbox
@@ -49,39 +56,39 @@ class FileTask:
     `bytes` is this task's share of the source.
     """
 
-    kind: Kind
+    kind: FileKind
     files: tuple[SourceFile, ...]
     bytes: int
     groups: range | None = None
 
     def read(self, mapping: ColumnMapping) -> Iterator[ReadEvent]:
         """Yield rows, then what was read; a file that fails, for whatever reason, is an event."""
-        rejects = Rejects(self.files[0].name)
+        rejects = RejectCollector(self.files[0].name)
         try:
             yield from self._events(mapping, rejects)
         except Exception as error:  # an input must not end the run by a traceback
             if isinstance(error, PlatformError) and not isinstance(error, InvalidData):
                 raise
-            yield from (Failed(file.name, reason(error)) for file in self.files)
+            yield from (FileFailed(file.name, reason(error)) for file in self.files)
             return
         yield from rejects.events()
         if rejects.first:
             yield Note(f"{self.files[0].name}: the first line left out is {rejects.first}")
 
-    def _events(self, mapping: ColumnMapping, rejects: Rejects) -> Iterator[ReadEvent]:
+    def _events(self, mapping: ColumnMapping, rejects: RejectCollector) -> Iterator[ReadEvent]:
         file = self.files[0]
-        if self.kind is not Kind.MAIL and file.size == 0:
+        if self.kind is not FileKind.MAIL and file.size == 0:
             raise InvalidData(f"{file.name} is empty; give a file with labelled records")
         match self.kind:
-            case Kind.PARQUET:
+            case FileKind.PARQUET:
                 return read_parquet(file, mapping, self.groups, self.bytes)
-            case Kind.CSV:
+            case FileKind.CSV:
                 return read_csv(file, mapping, rejects)
-            case Kind.JSON:
+            case FileKind.JSON:
                 return read_json(file, mapping, rejects)
-            case Kind.MBOX:
+            case FileKind.MBOX:
                 return read_mbox(file, mapping, rejects)
-            case Kind.MAIL:
+            case FileKind.MAIL:
                 return read_mails(self.files, mapping)
 
 
@@ -114,7 +121,7 @@ class GeneratorTask:
         ordered = table.select(mapping.ordered(table.column_names))
         for batch in ordered.to_batches(max_chunksize=10_000):
             yield RowsEvent(GENERATED, batch)
-        yield Finished(GENERATED, ROWS, table.num_rows, table.nbytes, files=0)
+        yield FileFinished(GENERATED, ROWS, table.num_rows, table.nbytes, files=0)
 
 
 @dataclass(frozen=True)
@@ -170,33 +177,33 @@ def generator_tasks(case: UseCase, rows: int, seed: int) -> list[ReadTask]:
     return [GeneratorTask(case, rows, seed, block) for block in range(-(-rows // BLOCK_ROWS))]
 
 
-def file_tasks(files: Sequence[tuple[Kind, SourceFile]]) -> list[ReadTask]:
+def file_tasks(files: Sequence[tuple[FileKind, SourceFile]]) -> list[ReadTask]:
     """Return tasks for files in their order; large Parquet is split, single mails are joined."""
     tasks: list[ReadTask] = []
     mails: list[SourceFile] = []
     size = 0
     for kind, file in files:
-        if kind is Kind.MAIL:
+        if kind is FileKind.MAIL:
             mails.append(file)
             size += file.size
             if len(mails) < MAILS_PER_TASK and size < TASK_BYTES:
                 continue
         tasks += _mail_tasks(mails)
         mails, size = [], 0
-        if kind is Kind.PARQUET:
+        if kind is FileKind.PARQUET:
             tasks += _parquet_tasks(file)
-        elif kind is not Kind.MAIL:
+        elif kind is not FileKind.MAIL:
             tasks.append(FileTask(kind, (file,), file.size))
     return tasks + _mail_tasks(mails)
 
 
 def _mail_tasks(mails: Sequence[SourceFile]) -> list[ReadTask]:
     size = sum(file.size for file in mails)
-    return [FileTask(Kind.MAIL, tuple(mails), size)] if mails else []
+    return [FileTask(FileKind.MAIL, tuple(mails), size)] if mails else []
 
 
 def _parquet_tasks(file: SourceFile) -> list[ReadTask]:
-    whole = FileTask(Kind.PARQUET, (file,), file.size)
+    whole = FileTask(FileKind.PARQUET, (file,), file.size)
     if file.size <= 2 * TASK_BYTES:
         return [whole]
     try:
@@ -207,6 +214,6 @@ def _parquet_tasks(file: SourceFile) -> list[ReadTask]:
     ranges = [range(start, min(start + step, count)) for start in range(0, count, step)]
     shares = [file.size * len(groups) // count for groups in ranges]
     return [
-        FileTask(Kind.PARQUET, (file,), size, groups)
+        FileTask(FileKind.PARQUET, (file,), size, groups)
         for groups, size in zip(ranges, shares, strict=True)
     ]

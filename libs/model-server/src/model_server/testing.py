@@ -66,7 +66,7 @@ class ServerProcess:
 
 
 @dataclass(frozen=True)
-class Home:
+class ServerHome:
     """The folder of the programs: a blob store and a model repository."""
 
     folder: Path

@@ -2,7 +2,7 @@
 
 import httpx
 
-from console.gateway.known import LastKnown
+from console.gateway.value_cache import ValueCache
 from console.services import Console
 from console.settings import ConsoleSettings
 from console.web.sessions import SessionCookies
@@ -26,7 +26,7 @@ def assemble(settings: ConsoleSettings, clock: Clock) -> Console:
         ),
         static=static,
         templates=Templates(static),
-        known=LastKnown(),
+        known=ValueCache(),
         http=httpx.AsyncClient(trust_env=False),
         clock=clock,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from console.gateway.known import LastKnown
+from console.gateway.value_cache import ValueCache
 from console.settings import ConsoleSettings
 from console.web.sessions import SessionCookies
 from console.web.static_files import StaticContent
@@ -21,7 +21,7 @@ class Console:
     cookies: SessionCookies
     static: StaticContent
     templates: Templates
-    known: LastKnown
+    known: ValueCache
     http: httpx.AsyncClient
     clock: Clock
 

@@ -18,7 +18,7 @@ from evaluation import prediction_metrics, require_metric
 from platform_core.contracts.tasks import ERROR_METRICS
 from training.search.answers import labelled_answers
 from training.search.calibration import interval_decision
-from training.search.fitting import Answers, answer_fold
+from training.search.fitting import FoldPredictions, answer_fold
 from training.search.folds import folds
 from training.search.ranking import ranked, winner
 from training.search.suggestions import rounds
@@ -115,7 +115,7 @@ class _CrossValidation:
             for trial in trials
             for number, fold in enumerate(shared)
         }
-        answers: dict[int, dict[int, Answers]] = {trial.number: {} for trial in trials}
+        answers: dict[int, dict[int, FoldPredictions]] = {trial.number: {} for trial in trials}
         pending = list(tasks)
         while pending:
             (done,), pending = ray.wait(pending, num_returns=1)
@@ -124,7 +124,7 @@ class _CrossValidation:
             if len(answers[trial.number]) == len(shared):
                 yield self._result(trial, answers.pop(trial.number))
 
-    def _result(self, trial: Trial, answers: dict[int, Answers]) -> TrialResult:
+    def _result(self, trial: Trial, answers: dict[int, FoldPredictions]) -> TrialResult:
         """Pool the answers of the folds, choose the decision (for numbers, the intervals) on them,
         and measure them under it.
 

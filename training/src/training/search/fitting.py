@@ -26,7 +26,7 @@ MAX_STARTED_WORKERS = 16
 
 
 @dataclass(frozen=True)
-class Answers:
+class FoldPredictions:
     """Answers (see `models.answers`) to the rows a fold held out, the seconds its model took to
     fit, and how its graph compares on these rows where that was wanted.
     """
@@ -72,14 +72,14 @@ def _compare(name: str, trial: Trial, model: Any, rows: pa.Table) -> Parity:
 @ray.remote(num_cpus=1)
 def answer_fold(
     name: str, features: pa.Table, fold: Fold, trial: Trial, seed: int, compare: bool
-) -> Answers:
+) -> FoldPredictions:
     """Fit a trial on one side of a fold and answer the other; `compare` its graph there."""
     case = use_case(name)
     train, held_out = fold
     model, seconds = _fit_here(case, features.take(train), trial, seed)
     rows = features.take(held_out)
     parity = compared(case, trial.candidate, model, rows) if compare else None
-    return Answers(answers(case, model, rows), seconds, parity)
+    return FoldPredictions(answers(case, model, rows), seconds, parity)
 
 
 def _fit_here(case: UseCase, features: pa.Table, trial: Trial, seed: int) -> tuple[Any, float]:

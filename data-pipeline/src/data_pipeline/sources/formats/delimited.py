@@ -15,7 +15,14 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from data_pipeline.sources.columns import ColumnMapping, ColumnSelection
-from data_pipeline.sources.events import LINES, Finished, Note, ReadEvent, Rejects, Rows
+from data_pipeline.sources.events import (
+    LINES,
+    FileFinished,
+    Note,
+    ReadEvent,
+    RejectCollector,
+    SourceRows,
+)
 from data_pipeline.sources.formats.csv_records import (
     CHUNK_BYTES,
     ESCAPE,
@@ -43,7 +50,9 @@ _UNUSUAL = {
 }
 
 
-def read_csv(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iterator[ReadEvent]:
+def read_csv(
+    file: SourceFile, mapping: ColumnMapping, rejects: RejectCollector
+) -> Iterator[ReadEvent]:
     """Yield the rows; malformed lines are set aside.
 
     Raises:
@@ -62,11 +71,11 @@ def read_csv(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iter
         yield from selection.notes(file.name)
         lines = RecordLines(io.BufferedReader(data), opened.skipped + 1, dialect)
         for batch in _batches(lines, dialect, selection, rejects):
-            yield Rows(file.name, selection.apply(batch, file.name))
+            yield SourceRows(file.name, selection.apply(batch, file.name))
             yield from rejects.events()
         notes = (*opened.notes, *data.notes())
         yield from (Note(f"{file.name}: {note}") for note in notes)
-        yield Finished(file.name, LINES, lines.number - 1, file.size)
+        yield FileFinished(file.name, LINES, lines.number - 1, file.size)
 
 
 def find_dialect(name: str, sample: bytes, known: Collection[str]) -> Dialect:
@@ -140,7 +149,7 @@ def _score(rows: Sequence[Sequence[str | None]], known: Collection[str]) -> tupl
 
 
 def _batches(
-    lines: RecordLines, dialect: Dialect, selection: ColumnSelection, rejects: Rejects
+    lines: RecordLines, dialect: Dialect, selection: ColumnSelection, rejects: RejectCollector
 ) -> Iterator[list[pa.Array]]:
     """Yield the selected columns of the rows, those of about a block at a time."""
     width, labelled = len(dialect.header), row_test(dialect, selection)

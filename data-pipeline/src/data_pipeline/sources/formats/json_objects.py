@@ -11,7 +11,15 @@ from typing import Any
 import pyarrow as pa
 
 from data_pipeline.sources.columns import MAX_UNNAMED_COLUMNS, ColumnMapping
-from data_pipeline.sources.events import LINES, ROWS, Finished, Note, ReadEvent, Rejects, Rows
+from data_pipeline.sources.events import (
+    LINES,
+    ROWS,
+    FileFinished,
+    Note,
+    ReadEvent,
+    RejectCollector,
+    SourceRows,
+)
 from data_pipeline.sources.formats.opening import (
     BATCH_BYTES,
     BATCH_ROWS,
@@ -42,7 +50,9 @@ _PRETTY = re.compile(r"\{[ \t]*\r?\n")
 _TELLING_CHARACTERS = 32
 
 
-def read_json(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iterator[ReadEvent]:
+def read_json(
+    file: SourceFile, mapping: ColumnMapping, rejects: RejectCollector
+) -> Iterator[ReadEvent]:
     """Yield the rows; what is not a JSON object, or has a list or an object in place of a value
     that the use case needs, is set aside. Other lists and objects inside a record are left out.
 
@@ -69,7 +79,7 @@ def read_json(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Ite
                 told |= set(selection.dropped)
             taken = [fields[index].name for index in selection.indices]
             columns = [_column([record.get(name) for record in records]) for name in taken]
-            yield Rows(file.name, selection.apply(columns, file.name))
+            yield SourceRows(file.name, selection.apply(columns, file.name))
             yield from rejects.events()
         total = source.total
     if rejects.first and not names:
@@ -80,7 +90,7 @@ def read_json(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Ite
     if rare:
         yield Note(f"{file.name}: left out {rare:,} values of keys that few records have")
     yield from (Note(f"{file.name}: {note}") for note in opened.notes)
-    yield Finished(file.name, source.unit, total, file.size)
+    yield FileFinished(file.name, source.unit, total, file.size)
 
 
 def _is_document(head: str) -> bool:
@@ -191,7 +201,7 @@ def _end_of(match: re.Match[str] | None) -> int:
 
 
 def _batches(
-    source: _Lines | _Document, known: Collection[str], rejects: Rejects
+    source: _Lines | _Document, known: Collection[str], rejects: RejectCollector
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield records, a bounded number at a time; at the end those that are left, maybe none."""
     records: list[dict[str, Any]] = []

@@ -38,7 +38,7 @@ MAX_ENVELOPES = 5
 LOCAL = fs.LocalFileSystem()
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """A kind of file that can be read."""
 
     PARQUET = "Parquet"
@@ -49,9 +49,9 @@ class Kind(StrEnum):
 
 
 KINDS = {
-    ".parquet": Kind.PARQUET, ".csv": Kind.CSV, ".tsv": Kind.CSV, ".jsonl": Kind.JSON,
-    ".ndjson": Kind.JSON, ".json": Kind.JSON, ".eml": Kind.MAIL, ".emlx": Kind.MAIL,
-    ".mbox": Kind.MBOX,
+    ".parquet": FileKind.PARQUET, ".csv": FileKind.CSV, ".tsv": FileKind.CSV,
+    ".jsonl": FileKind.JSON, ".ndjson": FileKind.JSON, ".json": FileKind.JSON,
+    ".eml": FileKind.MAIL, ".emlx": FileKind.MAIL, ".mbox": FileKind.MBOX,
 }  # fmt: skip
 SUPPORTED = (
     ".parquet, .csv, .tsv, .jsonl, .ndjson, .json, .eml, .mbox; each also packed as .gz, .zst, "
@@ -236,7 +236,7 @@ def _normalised(stream: io.BufferedReader) -> OpenedFile:
     return OpenedFile(stream, skipped, tuple(notes))
 
 
-def kind_of_name(name: str) -> Kind | None:
+def kind_of_name(name: str) -> FileKind | None:
     """Return the kind that a file's name promises, `None` for any other name."""
     return KINDS.get(posixpath.splitext(without_packing(name))[1].lower())
 
@@ -247,7 +247,7 @@ def without_packing(name: str) -> str:
     return stem if suffix.lower() in PACKED else name
 
 
-def kind_of_content(file: SourceFile, known: Collection[str]) -> Kind:
+def kind_of_content(file: SourceFile, known: Collection[str]) -> FileKind:
     """Return the kind of a file whose name does not tell it; CSV by a header of `known` names.
 
     Raises:
@@ -258,15 +258,15 @@ def kind_of_content(file: SourceFile, known: Collection[str]) -> Kind:
     first = head.split(b"\n", 1)[0].decode(errors="replace").strip()
     cells = {cell.strip(' "') for cell in re.split(r"[,;\t|]", first)}
     if head.startswith(PARQUET):
-        return Kind.PARQUET
+        return FileKind.PARQUET
     if is_mailbox(head):
-        return Kind.MBOX
+        return FileKind.MBOX
     if is_mail(_EMLX_LENGTH.sub(b"", head, count=1)):
-        return Kind.MAIL
+        return FileKind.MAIL
     if _JSON.match(head):
-        return Kind.JSON
+        return FileKind.JSON
     if len(cells & set(known)) > 1 and not _CONTROLS.search(first):
-        return Kind.CSV
+        return FileKind.CSV
     raise OSError(f"has a format that is not supported (supported: {SUPPORTED}); convert it")
 
 

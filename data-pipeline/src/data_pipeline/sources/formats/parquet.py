@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import ROWS, Finished, ReadEvent, Rows
+from data_pipeline.sources.events import ROWS, FileFinished, ReadEvent, SourceRows
 from data_pipeline.sources.formats.opening import (
     BATCH_BYTES,
     BATCH_ROWS,
@@ -75,8 +75,8 @@ def _read(
             max(1, min(BATCH_ROWS, fitting)), row_groups=[group], column_indices=leaves
         ):
             total += batch.num_rows
-            yield Rows(file.name, selection.apply(batch.columns, file.name))
-    yield Finished(file.name, ROWS, total, size, files=int(first))
+            yield SourceRows(file.name, selection.apply(batch.columns, file.name))
+    yield FileFinished(file.name, ROWS, total, size, files=int(first))
 
 
 def _leaves(kind: pa.DataType) -> int:

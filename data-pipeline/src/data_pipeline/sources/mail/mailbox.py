@@ -9,11 +9,11 @@ from itertools import islice
 from data_pipeline.sources.columns import ColumnMapping
 from data_pipeline.sources.events import (
     MESSAGES,
-    Failed,
-    Finished,
+    FileFailed,
+    FileFinished,
     Note,
     ReadEvent,
-    Rejects,
+    RejectCollector,
 )
 from data_pipeline.sources.formats.opening import (
     MAIL_BYTES,
@@ -40,19 +40,19 @@ MAX_HEADERS = 1_000
 def read_mails(files: Sequence[SourceFile], mapping: ColumnMapping) -> Iterator[ReadEvent]:
     """Yield a row per message; a file that cannot be opened or is empty is named instead."""
     rows, total = MailRows(mapping, files[0], MAILS), 0
-    rejects = Rejects(MAILS)
+    rejects = RejectCollector(MAILS)
     for file in files:
         try:
             with file.open() as opened:
                 data = opened.stream.read(MAIL_BYTES)
         except (OSError, ValueError) as error:
-            yield Failed(file.name, reason(error))
+            yield FileFailed(file.name, reason(error))
             continue
         if not data.strip(b"\x00 \t\r\n"):
-            yield Failed(file.name, "is empty")
+            yield FileFailed(file.name, "is empty")
             continue
         if data.startswith(b"From ") and _holds_several(data):
-            yield Failed(file.name, "contains several messages; name it .mbox")
+            yield FileFailed(file.name, "contains several messages; name it .mbox")
             continue
         total += 1
         if problem := rows.add(file, without_emlx_length(data), file.name):
@@ -63,10 +63,12 @@ def read_mails(files: Sequence[SourceFile], mapping: ColumnMapping) -> Iterator[
     if rejects.first:
         yield Note(f"{MAILS}: the first message left out is {rejects.first}")
     yield from _without_text(rows, MAILS)
-    yield Finished(MAILS, MESSAGES, total, sum(file.size for file in files), files=len(files))
+    yield FileFinished(MAILS, MESSAGES, total, sum(file.size for file in files), files=len(files))
 
 
-def read_mbox(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Iterator[ReadEvent]:
+def read_mbox(
+    file: SourceFile, mapping: ColumnMapping, rejects: RejectCollector
+) -> Iterator[ReadEvent]:
     """Yield a row per message of a mailbox; one message is held at a time.
 
     Raises:
@@ -86,7 +88,7 @@ def read_mbox(file: SourceFile, mapping: ColumnMapping, rejects: Rejects) -> Ite
     yield from rows.rest()
     yield from rejects.events()
     yield from _without_text(rows, file.name)
-    yield Finished(file.name, MESSAGES, number, file.size)
+    yield FileFinished(file.name, MESSAGES, number, file.size)
 
 
 def _holds_several(data: bytes) -> bool:

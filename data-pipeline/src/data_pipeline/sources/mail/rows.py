@@ -6,7 +6,7 @@ from posixpath import splitext
 import pyarrow as pa
 
 from data_pipeline.sources.columns import ColumnMapping
-from data_pipeline.sources.events import Rows
+from data_pipeline.sources.events import SourceRows
 from data_pipeline.sources.formats.opening import BATCH_BYTES, SourceFile, without_packing
 from data_pipeline.sources.mail.message import read_mail
 from data_pipeline.sources.raw import SOURCE_COLUMN
@@ -74,19 +74,19 @@ class MailRows:
         self.without_text += not mail.body.strip()
         return ""
 
-    def full(self) -> Iterator[Rows]:
+    def full(self) -> Iterator[SourceRows]:
         """Give a batch when there is enough."""
         if len(self._rows) >= ROWS or self._bytes >= BATCH_BYTES:
             yield from self.rest()
 
-    def rest(self) -> Iterator[Rows]:
+    def rest(self) -> Iterator[SourceRows]:
         """Give what was not given yet."""
         if not self._rows:
             return
         batch = pa.RecordBatch.from_pylist(self._rows, schema=SCHEMA)
         self._rows, self._bytes = [], 0
         columns = [batch.column(index) for index in self._selection.indices]
-        yield Rows(self._name, self._selection.apply(columns, batch.column(SOURCE_COLUMN)))
+        yield SourceRows(self._name, self._selection.apply(columns, batch.column(SOURCE_COLUMN)))
 
 
 def label_of(file: SourceFile, known: Collection[str]) -> str | None:

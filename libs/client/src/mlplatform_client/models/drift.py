@@ -7,7 +7,7 @@ from mlplatform_client.models.common import Document, DriftVerdict, Environment,
 from mlplatform_client.models.quality import QualityEstimate
 
 
-class Movement(Document):
+class ShareChange(Document):
     """A part of a column whose share moved: a category, or the values up to a limit."""
 
     values: str
@@ -37,7 +37,7 @@ class ColumnDrift(Document):
     jensen_shannon: float | None = None
     drifted: bool | None = None
     e_value: float | None = None
-    moved: list[Movement] = []
+    moved: list[ShareChange] = []
     counts: list[int] | None = None
     bins: list[str] | None = None
     baseline_counts: list[int] | None = None

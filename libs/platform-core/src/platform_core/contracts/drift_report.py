@@ -26,7 +26,7 @@ class DriftVerdict(StrEnum):
     INSUFFICIENT_DATA = "insufficient-data"
 
 
-class Movement(Contract):
+class ShareChange(Contract):
     """A part of a column whose share moved: a category, or the values up to a limit."""
 
     values: str
@@ -56,7 +56,7 @@ class ColumnDrift(Contract):
     jensen_shannon: float | None = None
     drifted: bool | None = None
     e_value: float | None = None
-    moved: tuple[Movement, ...] = ()
+    moved: tuple[ShareChange, ...] = ()
     counts: tuple[int, ...] | None = None
     bins: tuple[str, ...] | None = None
     baseline_counts: tuple[int, ...] | None = None

@@ -19,7 +19,7 @@ from mlplatform_client import Client
 from platform_core.adapters.gateway import platform_errors
 from platform_core.errors import InvalidData
 from records.index import INDEX_ROWS
-from records.labels.intake import LabelFate, Rejection
+from records.labels.intake import LabelOutcome, Rejection
 from use_cases import UseCase
 from use_cases.plain_columns import plain
 
@@ -86,7 +86,7 @@ def send_labels(
             with platform_errors(REFUSAL):
                 labels = (row.label for row in whole)
                 answer = client.feedback_many(labels, use_case=case.name)
-            sent.fates.update({fate.value: getattr(answer, fate.value) for fate in LabelFate})
+            sent.fates.update({fate.value: getattr(answer, fate.value) for fate in LabelOutcome})
             broken += [
                 _rejection(whole[one.index], one.code, one.detail) for one in answer.rejected
             ]

@@ -22,7 +22,7 @@ where a clock is set by local time.
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class LabelFate(StrEnum):
+class LabelOutcome(StrEnum):
     """The outcome of a label that was not rejected."""
 
     ACCEPTED = "accepted"
@@ -69,7 +69,7 @@ class Feedback:
     """The outcomes of the labels of a request; `stored` are the ones to append."""
 
     stored: list[PredictionLabel] = field(default_factory=list)
-    fates: Counter[LabelFate] = field(default_factory=Counter)
+    fates: Counter[LabelOutcome] = field(default_factory=Counter)
     rejected: list[RejectedLabel] = field(default_factory=list)
 
 
@@ -167,8 +167,8 @@ class LabelIntake:
         )
 
 
-def _fate(label: PredictionLabel, current: KnownLabel | None, seen: bool) -> LabelFate:
+def _fate(label: PredictionLabel, current: KnownLabel | None, seen: bool) -> LabelOutcome:
     if current is None:
-        return LabelFate.ACCEPTED if seen else LabelFate.PENDING
+        return LabelOutcome.ACCEPTED if seen else LabelOutcome.PENDING
     changes = label.label != current.label and label.known_at >= current.known_at
-    return LabelFate.REPLACED if changes else LabelFate.UNCHANGED
+    return LabelOutcome.REPLACED if changes else LabelOutcome.UNCHANGED

@@ -2,14 +2,14 @@
 
 from releases.changes.needed import NeededServices, needed
 from releases.changes.registry import RegistryRecords
-from releases.changes.servers import Agreement, Servers
+from releases.changes.servers import ReconcileResult, Servers
 from releases.changes.service import ReleaseService, RepairReport
 from releases.changes.smoke import ServiceSmokeTest, SmokeTest
 from releases.changes.states import describe_state, next_state
 
 __all__ = [
-    "Agreement",
     "NeededServices",
+    "ReconcileResult",
     "RegistryRecords",
     "ReleaseService",
     "RepairReport",

@@ -22,7 +22,7 @@ Place = tuple[str, Environment]
 
 
 @dataclass
-class Agreement:
+class ReconcileResult:
     """What was changed so that the services agree with the ledger, and what still differs."""
 
     changed: list[str] = field(default_factory=list)
@@ -108,7 +108,7 @@ class Servers:
         self._deployer.ensure(environment, self._deployable(use_case, release_id, version), role)
         return True
 
-    def reconcile(self, place: Place, remove: bool = True) -> Agreement:
+    def reconcile(self, place: Place, remove: bool = True) -> ReconcileResult:
         """Make the services of one environment agree with the ledger.
 
         A step that fails does not stop the others. The ledger is read again afterwards, so that
@@ -123,9 +123,9 @@ class Servers:
             if self._read(place)[1] == length:
                 return agreement
 
-    def settle(self, place: Place) -> Agreement:
+    def settle(self, place: Place) -> ReconcileResult:
         """Do the part of `reconcile` that starts nothing: the plain name, and removals."""
-        agreement = Agreement()
+        agreement = ReconcileResult()
         state, _ = self._read(place)
         self._name_stable(place, state, agreement)
         agreement.attempt(lambda: self.prune(place))
@@ -142,8 +142,8 @@ class Servers:
                 keep |= wanted if claimed == place else set()
             return self._deployer.prune(environment, use_case, keep)
 
-    def _serve(self, place: Place, state: ServingState) -> Agreement:
-        agreement = Agreement()
+    def _serve(self, place: Place, state: ServingState) -> ReconcileResult:
+        agreement = ReconcileResult()
         use_case, environment = place
         for release_id, role in assignments(state):
             try:
@@ -156,7 +156,7 @@ class Servers:
         self._name_stable(place, state, agreement)
         return agreement
 
-    def _refresh(self, place: Place, agreement: Agreement) -> None:
+    def _refresh(self, place: Place, agreement: ReconcileResult) -> None:
         use_case, environment = place
 
         def refresh() -> None:
@@ -168,7 +168,7 @@ class Servers:
 
         agreement.attempt(refresh)
 
-    def _name_stable(self, place: Place, state: ServingState, agreement: Agreement) -> None:
+    def _name_stable(self, place: Place, state: ServingState, agreement: ReconcileResult) -> None:
         use_case, environment = place
         stable = state.stable
 

@@ -38,7 +38,7 @@ from platform_core.ports.blob_store import BlobStore
 from releases.catalogue.lookup import release_ids, resolve_release
 from releases.changes.needed import assignments
 from releases.changes.registry import RegistryRecords
-from releases.changes.servers import Agreement, Place, Servers
+from releases.changes.servers import Place, ReconcileResult, Servers
 from releases.changes.smoke import SmokeTest
 from releases.changes.states import describe_state, next_state
 from releases.deployers import Assignment
@@ -106,7 +106,7 @@ class ReleaseService:
         failed = Change.of(request, present, present)
         return self._record(failed.model_copy(update=_outcome(ChangeStatus.FAILED, reason)))
 
-    def reconcile(self, use_case: str, environment: Environment) -> Agreement:
+    def reconcile(self, use_case: str, environment: Environment) -> ReconcileResult:
         """Make the services of one environment agree with the ledger."""
         return self._servers.reconcile((use_case, environment))
 
@@ -126,7 +126,7 @@ class ReleaseService:
         does this when it may.
         """
         installed(use_case)
-        whole = Agreement()
+        whole = ReconcileResult()
         for environment in Environment:
 
             def restore(place: Place = (use_case, environment)) -> None:

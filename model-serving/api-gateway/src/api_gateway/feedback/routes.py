@@ -18,7 +18,7 @@ from api_gateway.http.direct_dispatch import DirectRoute
 from api_gateway.http.json_response import json_response
 from api_gateway.http.openapi import BODY, json_body, operation
 from api_gateway.http.validation import read_json
-from records.labels.intake import LabelFate, Rejection
+from records.labels.intake import LabelOutcome, Rejection
 from use_cases import use_case
 
 EXAMPLE_ID = "019b8e0f5a107c3e8f1d2a3b4c5d6e7f"
@@ -84,7 +84,7 @@ async def _feedback(gateway: Gateway, request: Request) -> Response:
     await gateway.admit(caller)
     case = use_case(sent.use_case)
     feedback = await gateway.records.take_labels(case, sent.labels, caller.name)
-    outcomes = {fate.value: feedback.fates[fate] for fate in LabelFate}
+    outcomes = {fate.value: feedback.fates[fate] for fate in LabelOutcome}
     rejected = sorted([*sent.rejected, *feedback.rejected], key=lambda one: one.index)
     gateway.metrics.count_labels(case.name, {**outcomes, "rejected": len(rejected)})
     content = {**outcomes, "rejected": [vars(one) for one in rejected]}

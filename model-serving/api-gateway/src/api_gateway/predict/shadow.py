@@ -39,7 +39,7 @@ BATCH_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ShadowCopy:
     """An answered record: `values` are its fields, `answer` is its inference record.
 
     It took the answer `overhead_ms` besides the call of its inference service. `size` is the number
@@ -67,14 +67,14 @@ class ShadowQueue:
         self._log = log
         self._metrics = metrics
         self._max_records = max_records
-        self._queue: deque[list[Copy]] = deque()
+        self._queue: deque[list[ShadowCopy]] = deque()
         self._records = 0
         self._bytes = 0
         self._waiting = asyncio.Event()
 
-    def offer(self, copies: Iterable[Copy]) -> None:
+    def offer(self, copies: Iterable[ShadowCopy]) -> None:
         """Queue the copies of what one call answered; drop and count those without room."""
-        call: list[Copy] = []
+        call: list[ShadowCopy] = []
         for copy in copies:
             full = self._records >= self._max_records
             if full or self._bytes + copy.size > QUEUE_BYTES:
@@ -105,7 +105,7 @@ class ShadowQueue:
             except Exception:  # the task must survive any failure
                 logger.exception("%d copies were not answered by %s", len(batch), batch[0].shadow)
 
-    def _next_batch(self) -> tuple[list[Copy], int]:
+    def _next_batch(self) -> tuple[list[ShadowCopy], int]:
         """Take the copies of one call, and of further ones for the same shadow if it is behind;
         return how many calls these are.
         """
@@ -117,12 +117,12 @@ class ShadowQueue:
         self._bytes -= sum(copy.size for copy in batch)
         return batch, calls
 
-    def _fits(self, batch: Sequence[Copy]) -> bool:
+    def _fits(self, batch: Sequence[ShadowCopy]) -> bool:
         following = self._queue[0]
         same = following[0].shadow == batch[0].shadow
         return same and len(batch) + len(following) <= BATCH_ROWS
 
-    async def _predict(self, batch: list[Copy], calls: int = 1) -> None:
+    async def _predict(self, batch: list[ShadowCopy], calls: int = 1) -> None:
         """Predict copies of `calls` calls by one call, and log the answers or the failures."""
         shadow = batch[0].shadow
         columns = {name: [copy.values[name] for copy in batch] for name in batch[0].values}
@@ -150,7 +150,7 @@ class ShadowQueue:
             logger.warning("%d records of %s were not logged: %s", len(batch), shadow, error)
 
 
-def copies(request: PredictionRequest, rows: PredictedRows, shadow: Shadow) -> Iterator[Copy]:
+def copies(request: PredictionRequest, rows: PredictedRows, shadow: Shadow) -> Iterator[ShadowCopy]:
     """Yield copies of the records of an answered request that the shadow gets.
 
     Requests for one role are not mirrored: they are no traffic.
@@ -164,10 +164,10 @@ def copies(request: PredictionRequest, rows: PredictedRows, shadow: Shadow) -> I
         key = routing_key(request, record, random_digits(answer["prediction_id"]))
         if mirrors(shadow, key):
             overhead = max(0.0, answer["latency_ms"] - rows.call_ms)
-            yield Copy(release, values, answer, overhead, size)
+            yield ShadowCopy(release, values, answer, overhead, size)
 
 
-def _record(copy: Copy, scores: ServedScores, row: int, call_ms: float) -> dict[str, Any]:
+def _record(copy: ShadowCopy, scores: ServedScores, row: int, call_ms: float) -> dict[str, Any]:
     """Return the inference record of a shadow's answer to one copy."""
     probabilities = dict(zip(copy.answer["probabilities"], scores.probabilities[row], strict=True))
     record = {

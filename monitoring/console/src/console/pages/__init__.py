@@ -2,7 +2,7 @@
 
 from console.entry import json, probes, sign_in
 from console.pages import (
-    acting,
+    change_form,
     changes,
     comparison,
     overview,
@@ -18,7 +18,7 @@ ROUTERS = (
     sign_in.router,
     overview.router,
     changes.router,
-    acting.router,
+    change_form.router,
     serving.router,
     releases.router,
     quality.router,

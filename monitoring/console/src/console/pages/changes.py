@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.pages.platform import read_comparison
 from console.web.errors import PageNotFound
 from console.web.forms import field
@@ -110,13 +110,13 @@ def concerned_release(one: ChangeDocument) -> str | None:
     return trial.release_id if trial else after.stable
 
 
-def _judged(one: ChangeDocument) -> Known[Comparison] | None:
+def _judged(one: ChangeDocument) -> CachedValue[Comparison] | None:
     """Return the comparison that made a policy request a change, `None` for other evidence."""
     try:
         found = Comparison.model_validate(one.request.evidence)
     except ValidationError:
         return None
-    return Known(found, one.request.created_at)
+    return CachedValue(found, one.request.created_at)
 
 
 def _may_be_decided(one: ChangeDocument) -> bool:

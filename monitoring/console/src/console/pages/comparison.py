@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from console.attention import change_url
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.pages.platform import (
     applied_changes,
     of_target,
@@ -89,7 +89,7 @@ def _ends(one: ChangeDocument, comparison: Comparison) -> bool:
 
 async def _disagreements(
     visit: Visit, use_case: str, environment: str, cursor: str | None
-) -> Known[DisagreementList] | None:
+) -> CachedValue[DisagreementList] | None:
     """Return a page of records, `None` for a role that may not see records."""
     if not visit.session.may("operator"):
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.pages.windows import below_gate_since, harmful_since
 from console.web.visit import Visit
 from mlplatform_client.models.changes import ChangeDocument
@@ -36,15 +36,15 @@ TRAFFIC_MINUTES = 60
 class Platform:
     """The state of all use cases; each value may be an old one or unknown."""
 
-    states: Known[States]
-    traffic: Known[Traffic]
-    drift: Known[DriftReports]
-    quality: Known[QualityReports]
-    changes: Known[list[ChangeDocument]]
-    open_changes: Known[list[ChangeDocument]]
-    runs: Known[list[PipelineRun]]
-    comparisons: Mapping[tuple[str, str], Known[Comparison | None]]
-    health: Known[HealthReport]
+    states: CachedValue[States]
+    traffic: CachedValue[Traffic]
+    drift: CachedValue[DriftReports]
+    quality: CachedValue[QualityReports]
+    changes: CachedValue[list[ChangeDocument]]
+    open_changes: CachedValue[list[ChangeDocument]]
+    runs: CachedValue[list[PipelineRun]]
+    comparisons: Mapping[tuple[str, str], CachedValue[Comparison | None]]
+    health: CachedValue[HealthReport]
     down: Mapping[str, datetime] = field(default_factory=dict)
     """Since when each dependency that is unavailable has been seen so."""
     alarms: Mapping[tuple[str, str, str], datetime | None] = field(default_factory=dict)
@@ -55,7 +55,9 @@ class Platform:
         return of_target(self.states, use_case, environment)
 
 
-def of_target(known: Known[dict[str, dict[str, T]]], use_case: str, environment: str) -> T | None:
+def of_target(
+    known: CachedValue[dict[str, dict[str, T]]], use_case: str, environment: str
+) -> T | None:
     """Return the value of one use case and environment, `None` where it is unknown."""
     return (known.value or {}).get(use_case, {}).get(environment)
 
@@ -85,7 +87,7 @@ async def read_platform(visit: Visit) -> Platform:
 
 
 async def _alarms(
-    visit: Visit, drift: Known[DriftReports], quality: Known[QualityReports]
+    visit: Visit, drift: CachedValue[DriftReports], quality: CachedValue[QualityReports]
 ) -> Mapping[tuple[str, str, str], datetime | None]:
     """Return when each alarm of the newest reports began."""
     begun = {
@@ -101,23 +103,23 @@ async def _alarms(
     return dict(zip(begun, await asyncio.gather(*begun.values()), strict=True))
 
 
-def _by_target(known: Known[dict[str, dict[str, T]]]) -> Iterator[tuple[tuple[str, str], T]]:
+def _by_target(known: CachedValue[dict[str, dict[str, T]]]) -> Iterator[tuple[tuple[str, str], T]]:
     for use_case, by_environment in (known.value or {}).items():
         for environment, one in by_environment.items():
             yield (use_case, environment), one
 
 
-def _down(visit: Visit, health: Known[HealthReport]) -> Mapping[str, datetime]:
+def _down(visit: Visit, health: CachedValue[HealthReport]) -> Mapping[str, datetime]:
     """Return since when this console has seen dependencies unavailable, for this API key."""
     owner, name = visit.session.owner, "down"
-    before: Known[Mapping[str, datetime]] | None = visit.console.known.get(owner, name)
+    before: CachedValue[Mapping[str, datetime]] | None = visit.console.known.get(owner, name)
     known = (before.value if before else None) or {}
     report = health.value
     if report is None:
         return known
     names = [one for one, part in report.dependencies.items() if part["status"] == "unavailable"]
     found = {one: known.get(one, report.checked_at) for one in names}
-    visit.console.known.keep(owner, name, Known(found, health.at))
+    visit.console.known.keep(owner, name, CachedValue(found, health.at))
     return found
 
 
@@ -128,7 +130,7 @@ async def recent_changes(visit: Visit, use_case: str | None = None) -> list[Chan
 
 async def applied_changes(
     visit: Visit, use_case: str, environment: str
-) -> Known[list[ChangeDocument]]:
+) -> CachedValue[list[ChangeDocument]]:
     """Return the newest changes of what an environment serves."""
 
     async def read() -> list[ChangeDocument]:
@@ -153,7 +155,7 @@ async def recent_runs(visit: Visit, use_case: str | None = None) -> list[Pipelin
 
 async def read_comparisons(
     visit: Visit, targets: Iterable[tuple[str, str]]
-) -> Mapping[tuple[str, str], Known[Comparison | None]]:
+) -> Mapping[tuple[str, str], CachedValue[Comparison | None]]:
     """Return the evidence about the candidates of these use cases and environments."""
     wanted = list(targets)
     found = await asyncio.gather(*(read_comparison(visit, *target) for target in wanted))
@@ -162,13 +164,13 @@ async def read_comparisons(
 
 async def read_comparison(
     visit: Visit, use_case: str, environment: str
-) -> Known[Comparison | None]:
+) -> CachedValue[Comparison | None]:
     """Return the evidence about the canary or shadow of an environment."""
     name = f"comparison {use_case} {environment}"
     return await visit.read(name, lambda: visit.api.comparisons.get(use_case, environment))
 
 
-async def read_traffic(visit: Visit) -> Known[Traffic]:
+async def read_traffic(visit: Visit) -> CachedValue[Traffic]:
     """Return what was answered in the last hour."""
     return await visit.read(
         "traffic", lambda: visit.api.operations.traffic(minutes=TRAFFIC_MINUTES), SLOW
@@ -181,7 +183,7 @@ async def read_release(
     release_id: str,
     compare: str | None = None,
     max_age: timedelta = timedelta(0),
-) -> Known[ReleaseCard]:
+) -> CachedValue[ReleaseCard]:
     """Return what is stored about a release, compared with another one if that is named."""
     return await visit.read(
         f"release {use_case} {release_id} {compare or ''}",
@@ -190,7 +192,7 @@ async def read_release(
     )
 
 
-def candidates(states: Known[States]) -> list[tuple[str, str]]:
+def candidates(states: CachedValue[States]) -> list[tuple[str, str]]:
     """Return the use cases and environments with a canary or shadow."""
     return [
         (use_case, environment)

@@ -35,7 +35,7 @@ class MetricRow:
 
 
 @dataclass(frozen=True)
-class SameRows:
+class HeldOutResult:
     """What the gate `champion` of the release `judged` found: both were scored on the same rows."""
 
     judged: str
@@ -87,7 +87,7 @@ async def compare(visit: SignedIn, use_case: str, this: str = "", other: str = "
         this=one,
         other=two,
         cards=cards,
-        same_rows=same_rows(one, two),
+        held_out_result=held_out_result(one, two),
         champion_unknown=champion_unknown(one, two),
         metrics=metric_rows(*cards),
         slices=slice_rows(*cards),
@@ -117,14 +117,14 @@ async def release(visit: SignedIn, use_case: str, release_id: str) -> Response:
     )
 
 
-def same_rows(one: ReleaseCard | None, two: ReleaseCard | None) -> SameRows | None:
+def held_out_result(one: ReleaseCard | None, two: ReleaseCard | None) -> HeldOutResult | None:
     """Return what the gate of one of two releases found about both on the same rows, if it compared
     them.
     """
     for judged, champion in ((one, two), (two, one)):
         for comparison in _compared_with_champion(judged):
             if judged and champion and comparison.reference_release == champion.release_id:
-                return SameRows(judged.release_id, champion.release_id, comparison)
+                return HeldOutResult(judged.release_id, champion.release_id, comparison)
     return None
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.pages.platform import SLOW, of_target, open_changes_of, read_comparison
 from console.web.problems import gateway_problem
 from console.web.visit import SignedIn, Visit
@@ -92,7 +92,7 @@ async def describe(
     *,
     history: int = HISTORY,
     releases: int = RELEASES,
-) -> Known[UseCaseReleases]:
+) -> CachedValue[UseCaseReleases]:
     """Return states, a page of the releases and a page of the history of a use case, with as many
     of them as are asked for.
     """

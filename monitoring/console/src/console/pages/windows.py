@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.charts import Mark
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.reports.marks import drift_alarms, newest, quality_alarms
 from console.reports.quality import SHOWN_WINDOWS
 from console.web.visit import Visit
@@ -21,7 +21,7 @@ STABLE: dict[str, Any] = {"role": "stable", "page_size": SHOWN_WINDOWS}
 
 async def drift_windows(
     visit: Visit, use_case: str, environment: str, end: datetime | None = None
-) -> Known[DriftReportPage]:
+) -> CachedValue[DriftReportPage]:
     """Return the drift reports of the stable release until now or `end`, newest first."""
     pages = visit.api.reports.drift(use_case, environment=environment, end=end, **STABLE)
     return await _page(visit, f"drift {use_case} {environment}", end, pages)
@@ -29,7 +29,7 @@ async def drift_windows(
 
 async def quality_windows(
     visit: Visit, use_case: str, environment: str, end: datetime | None = None
-) -> Known[QualityReportPage]:
+) -> CachedValue[QualityReportPage]:
     """Return the quality reports of the stable release, like `drift_windows`."""
     pages = visit.api.reports.quality(use_case, environment=environment, end=end, **STABLE)
     return await _page(visit, f"quality {use_case} {environment}", end, pages)
@@ -37,7 +37,7 @@ async def quality_windows(
 
 async def newest_windows(
     visit: Visit, use_case: str, environment: str, end: datetime | None = None
-) -> Known[QualityReportPage]:
+) -> CachedValue[QualityReportPage]:
     """Return the quality reports for the newest window, all roles."""
     pages = visit.api.reports.quality(use_case, environment=environment, end=end, page_size=NEWEST)
     return await _page(visit, f"roles {use_case} {environment}", end, pages)
@@ -69,6 +69,6 @@ def _start_of_alarm(alarms: Iterable[Mark], end: datetime | None) -> datetime | 
 
 async def _page(
     visit: Visit, name: str, end: datetime | None, pages: AsyncPages[PageT, Any]
-) -> Known[PageT]:
+) -> CachedValue[PageT]:
     age = REPORTS_AGE if end is None else timedelta(0)
     return await visit.read(f"windows of {name} {end}", pages.page, age, keep=end is None)

@@ -8,10 +8,10 @@ from console.reports.quality import (
     LEAST_WINDOWS,
     REACHED,
     SHOWN_WINDOWS,
-    Unchanged,
+    VerdictRun,
     gate_words,
     period,
-    unchanged,
+    verdict_run,
 )
 from console.web.values import parsed, words
 from mlplatform_client.models.drift import ColumnDrift, DriftReport
@@ -38,7 +38,7 @@ class ColumnOverTime:
 
 
 @dataclass(frozen=True)
-class MovedColumn:
+class DriftedColumn:
     """A column that drifted in the latest window, with its distributions if the report has them."""
 
     column: ColumnDrift
@@ -61,7 +61,7 @@ class DriftOverTime:
     others: Sequence[str]
     quiet: Sequence[str]
     unmeasured: Sequence[str]
-    moved: Sequence[MovedColumn]
+    moved: Sequence[DriftedColumn]
 
     @property
     def latest(self) -> DriftReport | None:
@@ -75,14 +75,14 @@ class DriftOverTime:
         return period(min(starts), max(ends))
 
     @property
-    def drifted_since(self) -> Unchanged | None:
+    def drifted_since(self) -> VerdictRun | None:
         """How long the latest verdict about drift has held."""
-        return unchanged(self.reports, "drifted")
+        return verdict_run(self.reports, "drifted")
 
     @property
-    def harmful_since(self) -> Unchanged | None:
+    def harmful_since(self) -> VerdictRun | None:
         """How long the latest verdict about harm has held."""
-        return unchanged(self.reports, "harmful")
+        return verdict_run(self.reports, "harmful")
 
 
 def harm_unknown(report: DriftReport) -> str:
@@ -118,7 +118,7 @@ def drift_history(reports: Sequence[DriftReport]) -> DriftOverTime:
         others=[one.name for one in moved[MOST_COLUMNS:]],
         quiet=[one.name for one in histories if not one.moved and one.windows],
         unmeasured=[one.name for one in histories if not one.windows],
-        moved=[MovedColumn(c, _bars(c)) for c in changed[:MOST_DISTRIBUTIONS]],
+        moved=[DriftedColumn(c, _bars(c)) for c in changed[:MOST_DISTRIBUTIONS]],
     )
 
 

@@ -34,7 +34,7 @@ class QualityRow:
 
 
 @dataclass(frozen=True)
-class Unchanged:
+class VerdictRun:
     """The latest run of consecutive windows with the same verdict.
 
     `start` is the start of the first window. `at_least`: older windows were not read, so the run
@@ -69,9 +69,9 @@ class QualityOverTime:
         return self.rows[0].report if self.rows else None
 
     @property
-    def since(self) -> "Unchanged | None":
+    def since(self) -> "VerdictRun | None":
         """How long the latest verdict has held."""
-        return unchanged([row.report for row in self.rows], "verdict")
+        return verdict_run([row.report for row in self.rows], "verdict")
 
     @property
     def latest_value(self) -> MetricQuality | None:
@@ -122,7 +122,7 @@ def period(start: datetime, end: datetime) -> str:
     return f"{first.strftime(f'%d %b {clock}')} to {until} UTC"
 
 
-def unchanged(reports: Sequence[QualityReport | DriftReport], name: str) -> Unchanged | None:
+def verdict_run(reports: Sequence[QualityReport | DriftReport], name: str) -> VerdictRun | None:
     """Return since when a field of the reports, newest first, has its present value.
 
     A window that is missing, or of another release, ends the search.
@@ -136,7 +136,7 @@ def unchanged(reports: Sequence[QualityReport | DriftReport], name: str) -> Unch
         run.append(one)
     if not run:
         return None
-    return Unchanged(min(parsed(one.start) for one in run), len(run), len(run) == len(reports))
+    return VerdictRun(min(parsed(one.start) for one in run), len(run), len(run) == len(reports))
 
 
 def source_words(value: MetricQuality) -> str:

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse
 
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.navigation import Live, environment_switch, navigation
 from console.services import Console
 from console.web.errors import PageNotFound, RoleTooLow, SignedOut
@@ -62,7 +62,7 @@ class Visit:
         max_age: timedelta = timedelta(0),
         *,
         keep: bool = True,
-    ) -> Known[T]:
+    ) -> CachedValue[T]:
         """Return what `call` reads, or the last known value of `name` while it cannot be read.
 
         A value that is younger than `max_age` is not read again. With `keep=False` the value is
@@ -74,17 +74,17 @@ class Visit:
             SignedOut: the API key is not known any more.
         """
         owner = self.session.owner
-        before: Known[T] | None = self.console.known.get(owner, name)
+        before: CachedValue[T] | None = self.console.known.get(owner, name)
         if before and before.current and before.at and self.now - before.at < max_age:
             return before
         try:
-            known = Known(await self._called(call), self.console.clock.now())
+            known = CachedValue(await self._called(call), self.console.clock.now())
         except AuthenticationError as error:
             self.console.known.forget(owner)
             raise SignedOut from error
         except UNAVAILABLE as error:
             since = before.since if before and before.since else self.now
-            known = replace(before or Known(None, None), problem=str(error), since=since)
+            known = replace(before or CachedValue(None, None), problem=str(error), since=since)
             self._note(error, since)
         if keep:
             self.console.known.keep(owner, name, known)

@@ -16,7 +16,7 @@ from platform_core.contracts.drift_report import (
     ColumnDrift,
     DriftReport,
     DriftVerdict,
-    Movement,
+    ShareChange,
 )
 
 OUTPUTS = frozenset({SCORE_COLUMN, PREDICTION_COLUMN})
@@ -92,12 +92,14 @@ def _judged(
             "drifted": drifted,
             "e_value": e_value,
             "verdict": DriftVerdict.DRIFT if drifted else column.verdict,
-            "moved": _movements(reference, looks[-1], tolerance) if drifted else (),
+            "moved": _share_changes(reference, looks[-1], tolerance) if drifted else (),
         }
     )
 
 
-def _movements(reference: Reference, look: ColumnDrift, tolerance: float) -> tuple[Movement, ...]:
+def _share_changes(
+    reference: Reference, look: ColumnDrift, tolerance: float
+) -> tuple[ShareChange, ...]:
     """Return the events with the largest differences in this window, beyond the tolerance."""
     expected, actual = reference.bins(reference.cells), np.array(look.counts)
     before = events(reference.kind, expected) / expected.sum()
@@ -105,7 +107,7 @@ def _movements(reference: Reference, look: ColumnDrift, tolerance: float) -> tup
     names = _event_names(reference)
     order = np.argsort(-np.abs(after - before), kind="stable")[:SHOWN_MOVEMENTS]
     return tuple(
-        Movement(values=names[i], baseline_share=float(before[i]), share=float(after[i]))
+        ShareChange(values=names[i], baseline_share=float(before[i]), share=float(after[i]))
         for i in order.tolist()
         if abs(after[i] - before[i]) > tolerance
     )

@@ -11,7 +11,7 @@ from platform_core.contracts.drift_report import (
     ColumnDrift,
     DriftReport,
     DriftVerdict,
-    Movement,
+    ShareChange,
 )
 
 HEADINGS = (
@@ -83,7 +83,7 @@ def _cells(column: ColumnDrift) -> tuple[str, ...]:
     )
 
 
-def _movement(moved: Movement) -> str:
+def _movement(moved: ShareChange) -> str:
     return f"{moved.values}: {moved.baseline_share:.1%} to {moved.share:.1%}"
 
 

@@ -46,7 +46,7 @@ ROLE_MISSING = re.compile(r'User ".*" cannot ')
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600))
 
 
-class Deleted(NotFound):
+class InferenceServiceDeleted(NotFound):
     """The InferenceService that is followed was deleted."""
 
 
@@ -118,7 +118,7 @@ class InferenceServiceApi:
         broke off is restarted from the current state.
 
         Raises:
-            Deleted: the InferenceService no longer exists, or was created again.
+            InferenceServiceDeleted: the InferenceService no longer exists, or was created again.
         """
         name, uid = seen["metadata"]["name"], seen["metadata"]["uid"]
         while time.monotonic() < deadline:
@@ -233,8 +233,10 @@ class InferenceServiceApi:
             return Conflict(message)
         return Refused(f"{message} ({what} was answered {code})")
 
-    def _deleted(self, name: str) -> Deleted:
-        return Deleted(f"the InferenceService {name} in {self._namespace} was deleted")
+    def _deleted(self, name: str) -> InferenceServiceDeleted:
+        return InferenceServiceDeleted(
+            f"the InferenceService {name} in {self._namespace} was deleted"
+        )
 
 
 class _Expired(Exception):

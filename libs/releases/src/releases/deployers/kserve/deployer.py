@@ -17,8 +17,8 @@ from releases.deployers.kserve.api import (
     DEPLOYMENT,
     POD,
     SERVICE,
-    Deleted,
     InferenceServiceApi,
+    InferenceServiceDeleted,
     Object,
 )
 from releases.deployers.kserve.rollout import Rollout, is_ready
@@ -79,7 +79,7 @@ class KServeDeployer:
             rollout = Rollout(what, before)
             try:
                 return self._wait(rollout, live, (environment, release, role), deadline)
-            except Deleted as error:
+            except InferenceServiceDeleted as error:
                 if time.monotonic() > deadline:
                     raise UpstreamUnavailable(f"{what}: {error} while it was deployed") from error
             except ReleaseRefused:

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.pages.history.lists import PAGE_SIZE, list_page
 from console.web.errors import PageNotFound
 from console.web.visit import SignedIn, Visit
@@ -67,7 +67,7 @@ async def retraining(visit: SignedIn, use_case: str = "", cursor: str | None = N
 
 async def _reason(
     visit: Visit, use_case: str, run_id: str
-) -> Known[RetrainingOutcome | None] | None:
+) -> CachedValue[RetrainingOutcome | None] | None:
     """Return the request that started a run, `None` for a run that a person started."""
     if not run_id.startswith(RETRAIN_RUN):
         return None

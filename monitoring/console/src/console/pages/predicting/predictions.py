@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from console.gateway.known import Known
+from console.gateway.value_cache import CachedValue
 from console.pages.choice import chosen_use_case
 from console.pages.platform import read_release
 from console.web.forms import field
@@ -63,7 +63,7 @@ async def search(visit: SignedIn, use_case: str) -> Response:
     try:
         found = await _found(visit, use_case, wanted, cursor)
     except (BadRequestError, InvalidFieldsError) as error:
-        found, problem = Known(None, None), gateway_problem(error)
+        found, problem = CachedValue(None, None), gateway_problem(error)
     return await visit.use_case_page(
         "predictions.html",
         f"Predictions of {use_case}",
@@ -122,7 +122,7 @@ async def _is_prediction(visit: Visit, given: str) -> bool:
 
 async def _found(
     visit: Visit, use_case: str, wanted: dict[str, str], cursor: str | None
-) -> Known[PredictionPage]:
+) -> CachedValue[PredictionPage]:
     filters: dict[str, Any] = {**wanted, "wrong": wanted.get("wrong") == "true"}
     period = {"start": filters.pop("from", None), "end": filters.pop("to", None)}
     pages = visit.api.predictions.search(

@@ -38,7 +38,7 @@ Target = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class TriedAnswer:
+class TryItResult:
     """What one release says about the record, or why it does not.
 
     `same_as` is an earlier target whose release is the same one and gave the same answer; what
@@ -110,7 +110,7 @@ async def _page(
     inputs: Sequence[RecordInput],
     targets: Sequence[Target],
     *,
-    answers: Sequence[TriedAnswer] = (),
+    answers: Sequence[TryItResult] = (),
     problem: GatewayProblem | None = None,
     command: str = "",
 ) -> Response:
@@ -154,7 +154,7 @@ async def _targets(visit: Visit, use_case: str) -> list[Target]:
 
 async def _ask(
     visit: Visit, use_case: str, record: dict[str, Any], targets: Sequence[Target]
-) -> list[TriedAnswer]:
+) -> list[TryItResult]:
     """Return what the releases say. They explain it afterwards, so that the latency of the answers
     does not count that; a release that gave the same answer before does not explain it again.
 
@@ -174,7 +174,7 @@ async def _ask(
     )
     left = iter(moved)
     return [
-        TriedAnswer(*target, *answer, earlier, *(next(left) if earlier is None else (None, None)))
+        TryItResult(*target, *answer, earlier, *(next(left) if earlier is None else (None, None)))
         for target, answer, earlier in zip(targets, answers, same, strict=True)
     ]
 

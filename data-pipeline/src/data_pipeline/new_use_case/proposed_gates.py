@@ -29,14 +29,16 @@ CHANCE: dict[Task, float] = {"binary": 0.5, "multiclass": 0.0, "regression": 0.0
 
 
 @dataclass(frozen=True)
-class Reached:
+class ProposedGates:
     """The gates, and the reason for their limits."""
 
     gates: tuple[str, ...]
     why: str
 
 
-def reached(case: UseCase, label: LabelPlan, records: pa.RecordBatch, labels: pa.Array) -> Reached:
+def propose_gates(
+    case: UseCase, label: LabelPlan, records: pa.RecordBatch, labels: pa.Array
+) -> ProposedGates:
     """Return gates a little below what a linear model reaches in cross-validation on up to
     `ROWS` of the N records; `labels` are classes (string [N]) or numbers.
     """
@@ -52,7 +54,7 @@ def reached(case: UseCase, label: LabelPlan, records: pa.RecordBatch, labels: pa
     why = f"a plain {what} reaches {metric} {value:.3f} in {FOLDS}-fold cross-validation"
     if value < chance + 2 * SLACK:
         why += "; the columns say little about the label"
-    return Reached((f"{metric} >= {limit:g}",), why)
+    return ProposedGates((f"{metric} >= {limit:g}",), why)
 
 
 def _predictions(case: UseCase, model: Pipeline, frame: object, labels: pa.Array) -> Predictions:

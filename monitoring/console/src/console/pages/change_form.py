@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from console.pages.cards import shown_card
 from console.pages.changes import MAX_REASON
 from console.pages.platform import of_target, read_comparison, read_release
-from console.pages.releases import metric_rows, same_rows
+from console.pages.releases import held_out_result, metric_rows
 from console.pages.serving import describe, past_roles
 from console.web.errors import PageNotFound
 from console.web.forms import IDEMPOTENCY, field, new_key
@@ -52,7 +52,7 @@ UNCERTAIN = GatewayProblem(
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ChangeForm:
     """The form of a change: the action, and its fields as text."""
 
     action: str
@@ -73,8 +73,8 @@ async def confirm(
     """Show the form of a change with the evidence about it."""
     visit.needs("admin")
     await visit.check(use_case, environment)
-    wanted = Wanted(action, release_id, percent or PERCENT.get(action, ""))
-    return await _page(visit, use_case, environment, wanted, new_key())
+    change_form = ChangeForm(action, release_id, percent or PERCENT.get(action, ""))
+    return await _page(visit, use_case, environment, change_form, new_key())
 
 
 @router.post("/use-cases/{use_case}/{environment}/change")
@@ -83,36 +83,38 @@ async def request(visit: SignedIn, use_case: str, environment: str) -> Response:
     form = await visit.form("admin")
     await visit.check(use_case, environment)
     names = ("action", "release_id", "percent", "reason")
-    wanted = Wanted(*(field(form, name) for name in names))
+    change_form = ChangeForm(*(field(form, name) for name in names))
     key = field(form, IDEMPOTENCY) or new_key()
     try:
-        requested = await _request(visit, use_case, environment, wanted, form, key)
+        requested = await _request(visit, use_case, environment, change_form, form, key)
     except APIConnectionError:
-        return await _page(visit, use_case, environment, wanted, key, UNCERTAIN)
+        return await _page(visit, use_case, environment, change_form, key, UNCERTAIN)
     except APIStatusError as error:
-        return await _page(visit, use_case, environment, wanted, new_key(), gateway_problem(error))
+        return await _page(
+            visit, use_case, environment, change_form, new_key(), gateway_problem(error)
+        )
     except (ValidationError, ValueError) as error:
         problem = GatewayProblem("Not valid", str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
-        return await _page(visit, use_case, environment, wanted, new_key(), problem)
+        return await _page(visit, use_case, environment, change_form, new_key(), problem)
     return RedirectResponse(f"/changes/{requested.change_id}", 303)
 
 
 async def _request(
-    visit: Visit, use_case: str, environment: str, wanted: Wanted, form: FormData, key: str
+    visit: Visit, use_case: str, environment: str, change_form: ChangeForm, form: FormData, key: str
 ) -> RequestedChange:
     given: dict[str, Any] = {
         "environment": environment,
-        "reason": wanted.reason,
+        "reason": change_form.reason,
         "expected_state": ServingState.model_validate_json(field(form, "expected_state")),
         "idempotency_key": key,
     }
-    if wanted.action in WITH_RELEASE and wanted.release_id:
-        given["release_id"] = wanted.release_id
-    if wanted.action in PERCENT:
-        if not (wanted.percent.isascii() and wanted.percent.isdecimal()):
-            raise ValueError(f"The percent {wanted.percent!r:.20} is not a whole number.")
-        given["percent"] = int(wanted.percent)
-    return await _call(visit, wanted.action)(use_case, **given)
+    if change_form.action in WITH_RELEASE and change_form.release_id:
+        given["release_id"] = change_form.release_id
+    if change_form.action in PERCENT:
+        if not (change_form.percent.isascii() and change_form.percent.isdecimal()):
+            raise ValueError(f"The percent {change_form.percent!r:.20} is not a whole number.")
+        given["percent"] = int(change_form.percent)
+    return await _call(visit, change_form.action)(use_case, **given)
 
 
 def _call(visit: Visit, action: str) -> Callable[..., Awaitable[RequestedChange]]:
@@ -133,12 +135,12 @@ async def _page(
     visit: Visit,
     use_case: str,
     environment: str,
-    wanted: Wanted,
+    change_form: ChangeForm,
     key: str,
     problem: GatewayProblem | None = None,
 ) -> Response:
-    if wanted.action not in ACTIONS:
-        raise PageNotFound(f"There is no change {wanted.action!r:.40}.")
+    if change_form.action not in ACTIONS:
+        raise PageNotFound(f"There is no change {change_form.action!r:.40}.")
     described, drift, quality, comparison = await asyncio.gather(
         describe(visit, use_case),
         visit.read(f"drift {use_case}", lambda: visit.api.metrics.drift(use_case)),
@@ -147,36 +149,38 @@ async def _page(
     )
     found = described.value
     state = found.states.get(environment) if found else None
-    chosen = wanted.release_id or (_default(found, environment, wanted.action) if found else "")
+    chosen = change_form.release_id or (
+        _default(found, environment, change_form.action) if found else ""
+    )
     card = stable_card = None
     stable = state.state.stable if state else None
-    if chosen and wanted.action in WITH_RELEASE:
+    if chosen and change_form.action in WITH_RELEASE:
         card, stable_card = await _cards(visit, use_case, chosen, stable)
     return await visit.use_case_page(
         "confirm.html",
-        ACTIONS[wanted.action],
+        ACTIONS[change_form.action],
         use_case,
         status=problem.status if problem else HTTPStatus.OK,
-        action=wanted.action,
-        verb=VERBS[wanted.action],
-        with_release=wanted.action in WITH_RELEASE,
+        action=change_form.action,
+        verb=VERBS[change_form.action],
+        with_release=change_form.action in WITH_RELEASE,
         where=environment,
-        wanted=wanted,
+        change_form=change_form,
         key=key,
         problem=problem,
         described=described,
         state=state,
-        choices=_choices(found, environment, wanted.action) if found else [],
+        choices=_choices(found, environment, change_form.action) if found else [],
         chosen=chosen,
         past=past_roles(found.history, environment, chosen) if found and chosen else None,
         card=card,
-        same_rows=same_rows(card, stable_card),
+        held_out_result=held_out_result(card, stable_card),
         metrics=metric_rows(shown_card(card))[:6],
         drift=of_target(drift, use_case, environment),
         quality=of_target(quality, use_case, environment),
         comparison=comparison,
-        percent=wanted.percent,
-        most=MOST.get(wanted.action),
+        percent=change_form.percent,
+        most=MOST.get(change_form.action),
         max_reason=MAX_REASON,
     )
 

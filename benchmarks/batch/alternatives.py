@@ -1,6 +1,6 @@
 """Scores a file with one of the alternatives, in a separate process.
 
-Arguments: the way, the folder, the input and the output below it. Prints as JSON
+Arguments: the alternative, the folder, the input and the output below it. Prints as JSON
 what it took and the CPU seconds of the imports before, which do not count.
 """
 
@@ -146,7 +146,7 @@ def _model(folder: Path) -> bytes:
     return load_release(LocalBlobStore(folder), CASE.name, _release_id(folder)).model
 
 
-WAYS = {
+ALTERNATIVES = {
     "ours": ours,
     "alone": partial(ours, executor=LocalExecutor()),
     "loop": loop,
@@ -155,8 +155,8 @@ WAYS = {
 }
 
 if __name__ == "__main__":
-    way, place, *paths = sys.argv[1:]
+    alternative, place, *paths = sys.argv[1:]
     start, imports = time.perf_counter(), time.process_time()
-    WAYS[way](Path(place), *paths)
-    told = {"seconds": time.perf_counter() - start, "imports": imports}
-    print(json.dumps(told))  # noqa: T201
+    ALTERNATIVES[alternative](Path(place), *paths)
+    cost = {"seconds": time.perf_counter() - start, "imports": imports}
+    print(json.dumps(cost))  # noqa: T201

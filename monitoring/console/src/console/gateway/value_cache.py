@@ -10,7 +10,7 @@ MAX_VALUES = 2000
 
 
 @dataclass(frozen=True)
-class Known(Generic[T]):
+class CachedValue(Generic[T]):
     """A value that was read at `at`; both are `None` if it has never been read.
 
     `problem` says why it could not be read now, and `since` when that began: the value is then an
@@ -28,18 +28,18 @@ class Known(Generic[T]):
         return self.at is not None and not self.problem
 
 
-class LastKnown:
+class ValueCache:
     """Last known values by owner and name, in memory only."""
 
     def __init__(self, limit: int = MAX_VALUES) -> None:
         self._limit = limit
-        self._values: OrderedDict[tuple[str, str], Known[Any]] = OrderedDict()
+        self._values: OrderedDict[tuple[str, str], CachedValue[Any]] = OrderedDict()
 
-    def get(self, owner: str, name: str) -> Known[Any] | None:
+    def get(self, owner: str, name: str) -> CachedValue[Any] | None:
         """Return the last value of `name` that `owner` read."""
         return self._values.get((owner, name))
 
-    def keep(self, owner: str, name: str, known: Known[Any]) -> None:
+    def keep(self, owner: str, name: str, known: CachedValue[Any]) -> None:
         """Keep a value; the one that has not been read for longest is dropped when it is full."""
         self._values[owner, name] = known
         self._values.move_to_end((owner, name))
