@@ -1,4 +1,4 @@
-"""`kill -9` of the monitor while what serves changes."""
+"""`kill -9` of the monitor while the serving state changes."""
 
 import asyncio
 import shlex

@@ -187,7 +187,7 @@ def drift(demo: Demo) -> None:
 
 
 def _retraining_state(demo: Demo, request: str) -> str:
-    """Return in words what became of a retraining request."""
+    """Return the outcome of a retraining request in words."""
     for suffix, words in RETRAINING_STATES.items():
         path = retrain_request_path(request, suffix)
         if demo.store.exists(path):

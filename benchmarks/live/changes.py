@@ -1,4 +1,4 @@
-"""Changes of what serves under load: how long they take, and what callers see."""
+"""Changes of the serving state under load: how long they take, and what callers see."""
 
 import time
 from collections import Counter

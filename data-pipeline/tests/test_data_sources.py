@@ -130,7 +130,7 @@ def test_the_delimiter_is_found_out(read, tmp_path: Path, delimiter: str) -> Non
 
 def test_a_delimiter_that_cannot_be_told_is_refused(read, tmp_path: Path) -> None:
     path = text_file(tmp_path / "s.csv", "x,y\n1,2,3\n1,2,3,4\n1\n")
-    with pytest.raises(InvalidData, match=r"delimiter of s\.csv cannot be told"):
+    with pytest.raises(InvalidData, match=r"delimiter of s\.csv cannot be determined"):
         read(SPAM, path)
     quoted = text_file(tmp_path / "q.csv", '"body;label"\n"a;ham"\n')
     with pytest.raises(InvalidData, match="one column called 'body;label'"):

@@ -1,4 +1,4 @@
-"""Changing what serves: the confirmation, one change per form, stale forms, roles, decisions."""
+"""Changes of the serving state: confirmation, one change per form, stale forms, roles."""
 
 import html
 import re
@@ -78,7 +78,7 @@ def test_a_stale_form_is_refused_with_what_changed(browser, world, restored):
     refused = one.client.post(PRODUCTION, data=fields)
     assert refused.status_code == 409
     shown = html.unescape(refused.text)
-    assert "the state is another one by now" in shown
+    assert "Refused: the state has changed" in shown
     assert f"canary is {canary.release_id} at 60 %, expected {canary.release_id} at 10 %" in shown
     assert "too slow" in refused.text  # what was typed is kept
     assert recorded(world) == before

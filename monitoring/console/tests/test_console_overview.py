@@ -1,4 +1,4 @@
-"""The overview: what serves, verdicts, traffic, and what needs a person."""
+"""The overview: serving releases, verdicts, traffic, and what needs attention."""
 
 import html
 import re

@@ -38,7 +38,7 @@ class UnreadableFile(Contract):
 
 
 class InputCount(Contract):
-    """What became of one input, in its own unit (lines, messages or rows): `total` is `read` and
+    """The outcome of one input, in its own unit (lines, messages or rows): `total` is `read` and
     `set_aside`. Lines of a header and empty lines are read.
     """
 

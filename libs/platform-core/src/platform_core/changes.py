@@ -198,7 +198,7 @@ class Changes:
         try:
             self._store.create(path, decision.model_dump_json(indent=1).encode())
         except BlobExists as error:
-            raise Conflict(f"{actor} has decided about the change {change_id} already") from error
+            raise Conflict(f"{actor} has already decided on the change {change_id}") from error
         decided = self.get(change_id)
         if decided.status is ChangeStatus.REJECTED:
             self.close(change_id)

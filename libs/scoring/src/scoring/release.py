@@ -163,7 +163,7 @@ def load_manifest(store: BlobStore, use_case: str, release_id: str) -> ReleaseMa
         manifest = ReleaseManifest.model_validate_json(stored)
     except BlobNotFound as error:
         raise ReleaseNotFound(
-            f"there is no release {release_id} of {use_case}; `make releases` lists what there is"
+            f"there is no release {release_id} of {use_case}; `make releases` lists all releases"
         ) from error
     except ValidationError as error:
         raise ReleaseRefused(f"{path} is corrupt: {error.error_count()} errors") from error

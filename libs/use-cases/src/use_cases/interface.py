@@ -1,6 +1,6 @@
 """The serving half of a use case: everything needed to answer a request.
 
-A package offers a use case by the entry point group `mlplatform.use_cases`:
+A package provides a use case through the entry point group `mlplatform.use_cases`:
 
     [project.entry-points."mlplatform.use_cases"]
     spam = "use_cases.spam:SpamUseCase"

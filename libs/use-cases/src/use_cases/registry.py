@@ -59,7 +59,7 @@ class _Installed:
         if not offered:
             raise UnknownUseCase(
                 f"there is no use case {name!r:.100}; installed are {', '.join(self.names)}. "
-                f"A package offers one by the entry point group {GROUP!r}"
+                f"A package provides one through the entry point group {GROUP!r}"
             )
         if len(offered) > 1:
             raise ConfigurationError(
@@ -82,7 +82,7 @@ def use_case(name: str) -> UseCase:
     """Return the use case called `name`.
 
     Raises:
-        UnknownUseCase: no package offers it; the message lists what there is.
+        UnknownUseCase: no package provides it; the message lists those that are installed.
         ConfigurationError: two packages offer it, or its entry point has another name.
     """
     return _installed.use_case(name)

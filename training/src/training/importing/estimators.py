@@ -82,8 +82,8 @@ def _graph(found: FoundModel, case: UseCase) -> tuple[onnx.ModelProto, tuple[str
         strange = [name for name in _columns(found) or () if name not in schema.names]
         if strange:
             raise InvalidInput(
-                f"it was fitted on the columns {', '.join(strange)}, which are not among the "
-                f"features of the use case ({', '.join(schema.names)})"
+                f"the model was fitted on the columns {', '.join(strange)}, which are not among "
+                f"the features of the use case ({', '.join(schema.names)})"
             )
         return _exported(found, case, schema), schema.numbers
     return _block_graph(model), _columns(found)

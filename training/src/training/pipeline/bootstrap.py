@@ -33,7 +33,7 @@ def kubeflow(services: TrainingServices) -> ClusterRunner:
 
     settings = services.settings
     if not settings.kfp_endpoint:
-        raise ConfigurationError("KFP_ENDPOINT is not set: name the Kubeflow Pipelines server")
+        raise ConfigurationError("KFP_ENDPOINT is not set; set it to the URL of Kubeflow Pipelines")
     endpoint = settings.kfp_endpoint.rstrip("/")
     return ClusterRunner(
         endpoint, settings.training_image, services.store, settings.kfp_poll_seconds

@@ -99,9 +99,9 @@ def find_dialect(name: str, sample: bytes, known: Collection[str]) -> Dialect:
     header = dialect.header
     if len(header) > 1 and alike < CONSISTENT and not found:
         raise InvalidData(
-            f"the delimiter of {name} cannot be told: with {dialect.delimiter!r} the header has "
-            f"{len(header)} fields and most rows have another number; quote fields that hold the "
-            "delimiter"
+            f"the delimiter of {name} cannot be determined: with {dialect.delimiter!r} the header "
+            f"has {len(header)} fields and most rows have a different number; quote fields that "
+            "contain the delimiter"
         )
     if len(header) == 1 and any(mark in header[0] for mark in DELIMITERS):
         raise InvalidData(

@@ -144,7 +144,7 @@ class _Document:
         """Yield each value with its size in characters.
 
         Raises:
-            InvalidData: it ends early, or is not JSON; where a record ends cannot be told then.
+            InvalidData: it ends early, or is not JSON; then it is unknown where a record ends.
         """
         at, inside = 0, False
         while True:

@@ -1,4 +1,4 @@
-"""Labels that are sent, and what became of them."""
+"""Labels that are sent, and their outcomes."""
 
 from datetime import datetime
 

@@ -63,7 +63,7 @@ class RetrainRequest(Document):
 
 
 class RetrainingOutcome(Document):
-    """A retraining request with its reason, and what came of it.
+    """A retraining request with its reason and outcome.
 
     A `suggested` one waits until `change_id` is approved, a `waiting` one for the scheduler;
     `unchanged` ones were not run, because their data had not changed since the release was trained.

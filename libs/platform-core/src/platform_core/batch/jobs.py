@@ -100,12 +100,12 @@ class BatchJobs:
         return self.supervisor.progress(job)
 
     def cancel(self, job: BatchJob) -> None:
-        """Ask a job to stop; `JobEnded` (409) when it has ended already."""
+        """Ask a job to stop; `JobEnded` (409) when it has already ended."""
         objects = JobObjects(self._store, job.job_id)
         # Not `self.progress`, which might start the job again.
         status = objects.progress().status
         if status.final:
-            raise JobEnded(f"the job {job.job_id} has ended already: {status}")
+            raise JobEnded(f"the job {job.job_id} has already ended: {status}")
         objects.request_cancellation()
         self.supervisor.stop(job)
 

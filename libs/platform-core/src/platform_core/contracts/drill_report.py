@@ -1,4 +1,4 @@
-"""What became of the links of a drill."""
+"""The results of the links of a drill."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +7,7 @@ from platform_core.contracts.base import Contract
 
 
 class LinkStatus(StrEnum):
-    """What became of a link."""
+    """The outcome of a link."""
 
     WORKED = "worked"
     SILENT = "silent"
@@ -16,7 +16,7 @@ class LinkStatus(StrEnum):
 
 
 class LinkResult(Contract):
-    """What became of a link, after how many seconds; `None` if it was not reached."""
+    """The outcome of a link, and after how many seconds; `None` if it was not reached."""
 
     link: str
     status: LinkStatus

@@ -132,7 +132,7 @@ class V2Client:
 
     def not_v2(self, reason: str) -> UnusableResponse:
         """Return the error of a response that is not V2."""
-        return UnusableResponse(f"{self._name} did not answer by the V2 protocol: {reason}")
+        return UnusableResponse(f"{self._name} did not follow the V2 protocol: {reason}")
 
     async def _change(self, model: str, action: str, seconds: float) -> None:
         path = f"/v2/repository/models/{model}/{action}"

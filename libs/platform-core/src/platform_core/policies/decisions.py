@@ -104,7 +104,7 @@ def next_step(
 
 
 def first_step(promotion: PromotionPolicy, state: ServingState) -> Step | None:
-    """Return the change of `state` that begins to try a release that is new in staging."""
+    """Return the change of `state` that starts a canary or shadow of a new release in staging."""
     if state.stable is None or state.canary is not None or state.shadow is not None:
         return None
     approvals = promotion.approvals or 1 if promotion.begin is Mode.SUGGEST else 0

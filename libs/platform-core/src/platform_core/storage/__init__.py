@@ -4,7 +4,7 @@ training-data/<use_case>/<dataset_version>/<file>
 models/<use_case>/<release_id>/<file>                    a release
 models/<use_case>/refused/<release_id>/<file>            a release that its gates refused
 models/<use_case>/_ledger/<environment>/<sequence>.json
-models/_changes/<change_id>/<file>                       a requested change and what became of it
+models/_changes/<change_id>/<file>                       a requested change and its result
 models/_changes/_open/<change_id>                        a change that has not ended
 models/_changes/_keys/<digest>                           the change of an idempotency key
 models/_gateways/<gateway_id>.json                       the ledger entries that a gateway has read
@@ -20,7 +20,7 @@ labels/_erased/use_case=/date=/<prediction_id>           a prediction that was e
 labels/_erased/use_case=/_records/<digest>               a record that was erased, by its id's hash
 drift-reports/use_case=/environment=/date=/hour=/<report_id>.<json, parquet or html>
 drift-reports/_retrain-requests/<request_id><suffix>
-drift-reports/_drills/latest.json                        what became of the links of the last drill
+drift-reports/_drills/latest.json                        the results of the links of the last drill
 drift-reports/_webhooks/<report_id>-<verdict>.json
 drift-reports/_anchors/<use_case>/<environment>/<sequence>-<hash>
                                                          that the ledger had this entry
@@ -335,7 +335,7 @@ def latest_comparison_path(use_case: str, environment: str) -> str:
 
 
 def evidence_history_path(use_case: str, environment: str, change_id: str) -> str:
-    """Return the path of how the evidence of a comparison grew."""
+    """Return the path of the history of a comparison's evidence."""
     return comparison_path(use_case, environment, f"{change_id}.history")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 HOLD = "[rollback]\nmode = 'manual'\n[promotion]\nmode = 'manual'\n"
-"""The policy under which only a person, or a test, changes what serves."""
+"""The policy under which only a person, or a test, changes the serving state."""
 WITHDRAW = "[rollback]\nmode = 'auto'\nbudget_per_week = 100\n[promotion]\nmode = 'manual'\n"
 """The policy that ends a bad trial by itself, as often as it is tested."""
 

@@ -1,4 +1,4 @@
-"""The text of `make releases`: releases, what serves them, and the history of each environment."""
+"""The text of `make releases`: releases, where they serve, and the history of each environment."""
 
 from collections.abc import Iterator
 from textwrap import wrap

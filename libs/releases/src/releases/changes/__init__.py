@@ -1,4 +1,4 @@
-"""Changes of what an environment serves: how they are requested, and how they are applied."""
+"""Changes of a serving state: how they are requested, and how they are applied."""
 
 from releases.changes.needed import NeededServices, needed
 from releases.changes.registry import RegistryRecords

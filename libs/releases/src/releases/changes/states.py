@@ -119,7 +119,7 @@ def _with_stable(present: ServingState, release_id: str) -> ServingState:
     if present.shadow and release_id == present.shadow.release_id:
         raise Refused(
             f"release {release_id:.{SHORT_ID}} is only a shadow: none of its answers has reached "
-            "a caller; begin a canary with it, or abort the shadow first"
+            "a caller; start a canary with it, or abort the shadow first"
         )
     return ServingState(stable=release_id, shadow=present.shadow)
 

@@ -222,7 +222,7 @@ def _piece(headers: Mapping[str, str], limit: int) -> ContentRange:
     require_uncompressed(headers)
     declared = headers.get("content-length", "")
     if not declared.isdecimal():
-        raise LengthRequired("the Content-Length is missing; declare how large the body is")
+        raise LengthRequired("the Content-Length is missing; declare the size of the body")
     length, given = int(declared), headers.get("content-range")
     piece = parse_content_range(given) if given else ContentRange(0, length, length)
     if piece.size > limit:

@@ -68,7 +68,7 @@ class RetrainingStatus(StrEnum):
 
 
 class RetrainingOutcome(BaseModel):
-    """A retraining request with its reason, and what came of it.
+    """A retraining request with its reason and outcome.
 
     A `suggested` one waits until `change_id` is approved, a `waiting` one for the scheduler;
     `unchanged` ones were not run, because their data had not changed since the release was trained.

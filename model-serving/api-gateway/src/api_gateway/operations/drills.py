@@ -8,10 +8,10 @@ from platform_core.contracts.drill_report import DrillReport, LinkStatus
 
 
 def drill_gauges(report: DrillReport | None) -> Iterable[GaugeMetricFamily]:
-    """Return what became of each link; no samples without a drill."""
+    """Return the outcome of each link; no samples without a drill."""
     status = GaugeMetricFamily(
         "gateway_drill_link_status",
-        "1 for what became of a link of the last drill.",
+        "1 for the outcome of a link of the last drill.",
         labels=["link", "status"],
     )
     seconds = GaugeMetricFamily(

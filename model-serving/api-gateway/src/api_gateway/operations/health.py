@@ -82,8 +82,8 @@ class Health:
     async def require_ready(self) -> None:
         """Return if the gateway can answer requests, be it with a 503 for one use case.
 
-        What all gateways see alike, such as a service that is down or serves another release than
-        the ledger names, must not take all of them out of their Kubernetes Service.
+        What all gateways see alike, such as a service that is down or serves a release other than
+        the ledger's, must not take all of them out of their Kubernetes Service.
 
         Raises:
             NotReady: the ledger has not been read yet.

@@ -131,7 +131,7 @@ async def recent_changes(visit: Visit, use_case: str | None = None) -> list[Chan
 async def applied_changes(
     visit: Visit, use_case: str, environment: str
 ) -> CachedValue[list[ChangeDocument]]:
-    """Return the newest changes of what an environment serves."""
+    """Return the newest changes of the serving state of an environment."""
 
     async def read() -> list[ChangeDocument]:
         listed = visit.api.changes.list(

@@ -123,7 +123,7 @@ def period(start: datetime, end: datetime) -> str:
 
 
 def verdict_run(reports: Sequence[QualityReport | DriftReport], name: str) -> VerdictRun | None:
-    """Return since when a field of the reports, newest first, has its present value.
+    """Return the latest run of reports, newest first, with the same value of a field.
 
     A window that is missing, or of another release, ends the search.
     """

@@ -56,7 +56,7 @@ def gateway_problem(error: MlplatformError) -> GatewayProblem:
 _TITLES = {
     403: "Your API key may not do this",
     404: "Not found",
-    409: "Refused: the state is another one by now",
+    409: "Refused: the state has changed",
     410: "It was erased",
     422: "Not valid",
     429: "Too many requests with your API key",
@@ -107,7 +107,7 @@ async def _foreign_form(request: Request, error: Exception) -> Response:
     return _page(
         request,
         GatewayProblem(
-            "This form is not valid any more",
+            "This form has expired",
             "You have signed in or out since the page was loaded. Load it again and repeat.",
             HTTPStatus.FORBIDDEN,
         ),
@@ -152,7 +152,7 @@ async def _invalid_query(request: Request, error: Exception) -> Response:
 
 async def _defect(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    detail = "The console's log says more. Nothing was changed, unless a change page says so."
+    detail = "See the console's log. Nothing was changed, unless a change page says so."
     return _page(request, GatewayProblem("The console failed", detail, 500))
 
 

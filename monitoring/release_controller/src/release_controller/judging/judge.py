@@ -61,7 +61,7 @@ class Judge:
         return [one for one in self._each(self.judge_trial) if one is not None]
 
     def judge_stable_releases(self) -> None:
-        """Act on the reports about stable releases, and begin to try releases of staging.
+        """Act on the reports about stable releases, and start trials of releases of staging.
 
         A use case that cannot be judged is logged and does not affect the others.
         """
