@@ -74,7 +74,7 @@ def test_a_try_enters_no_report(operator, answering):
     sent = operator.post("/use-cases/iris/try", {f"field-features.{n}": "1.5" for n in range(4)})
     link = re.search(r'href="(/predictions/[0-9a-f]{32})"', sent.text)
     assert link
-    assert "in no report" in text(operator.page(link[1]))
+    assert "excluded from reports" in text(operator.page(link[1]))
     assert "instead" in text(sent.text)
 
 
