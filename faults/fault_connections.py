@@ -111,7 +111,7 @@ class _StalledConnection:
         self._port, self._begin, self._drop = port, begin, drop
 
     async def run(self) -> bool:
-        """Say whether the connection was still open after the time-out."""
+        """Return whether the connection was still open after the time-out."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(self._begin)

@@ -122,7 +122,7 @@ def read_env(file: Path) -> dict[str, str]:
 
 
 def on_azure(environment: str) -> bool:
-    """Say whether an installation gets its identities and secrets from Azure."""
+    """Return whether an installation gets its identities and secrets from Azure."""
     return "TENANT_ID" in installation(environment)
 
 

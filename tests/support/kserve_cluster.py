@@ -154,7 +154,7 @@ class Cluster:
             self.controller.stop()
 
     def _has_address(self, name: str) -> bool:
-        """Say whether the Service of a release exists; Knative's comes from KServe."""
+        """Return whether the Service of a release exists; Knative's comes from KServe."""
         if "-production-" not in name:
             return True
         try:

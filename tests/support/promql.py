@@ -61,7 +61,7 @@ def _operands(node: Any, wanted: frozenset[str]) -> Iterator[MetricUse]:
 
 
 def _vectors(node: Any) -> bool:
-    """Say whether an expression has a metric."""
+    """Return whether an expression has a metric."""
     return any(True for _ in _uses(node, frozenset()))
 
 

@@ -99,7 +99,7 @@ class Stream:
 
 
 def exceeds_fixed_limits(verdict: TrafficVerdict) -> bool:
-    """Say whether a window alone exceeds the PSI's limit, and KS is significant."""
+    """Return whether a window alone exceeds the PSI's limit, and KS is significant."""
     alpha = POLICY.alpha / len(verdict.columns)
     return any(
         column.psi is not None

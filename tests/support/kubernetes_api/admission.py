@@ -116,7 +116,7 @@ def check_deployment_status(new: Object) -> None:
 
 
 def is_multi_model(predictor: Object) -> bool:
-    """Say whether KServe takes a predictor for a multi-model server and adds its agent."""
+    """Return whether KServe takes a predictor for a multi-model server and adds its agent."""
     if predictor.get("containers"):
         return False
     model = predictor.get("model") or {}

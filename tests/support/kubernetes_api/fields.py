@@ -93,7 +93,7 @@ def updated(before: Object, after: Object, manager: str) -> Object:
 
 
 def _touch(one: Path, other: Path) -> bool:
-    """Say whether the paths are equal or one contains the other."""
+    """Return whether the paths are equal or one contains the other."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
 

@@ -101,7 +101,7 @@ def import_model(
 
 @contextmanager
 def _interruptible(advice: str) -> Iterator[None]:
-    """Say on Ctrl-C how the run is continued."""
+    """Print on Ctrl-C how to continue the run."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -155,7 +155,7 @@ def as_numbers(values: pa.Array) -> np.ndarray | None:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Say whether a type is that of text."""
+    """Return whether a type is that of text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 

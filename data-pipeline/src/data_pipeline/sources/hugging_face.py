@@ -117,7 +117,7 @@ class _Translated:
 
 
 def _is_network(error: BaseException | None) -> bool:
-    """Say whether an error, or what it came from, is of the network."""
+    """Return whether an error, or what it came from, is of the network."""
     while error is not None:
         names = {kind.__name__ for kind in type(error).__mro__}
         if names & {"ConnectionError", "TransportError", "OfflineModeIsEnabled", "TimeoutError"}:

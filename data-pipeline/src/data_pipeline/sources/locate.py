@@ -230,7 +230,7 @@ def _refuse(error: OSError) -> NoReturn:
 
 
 def _is_maildir(root: str, name: str) -> bool:
-    """Say whether a folder such as `.Spam` is one of mail, as Maildir calls them."""
+    """Return whether a folder such as `.Spam` is one of mail, as Maildir calls them."""
     return Path(root, name, "cur").is_dir()
 
 
@@ -285,7 +285,7 @@ def _source(files: Sequence[SourceFile], data: str, known: Collection[str], here
 
 
 def _is_zip(file: SourceFile) -> bool:
-    """Say whether a file is a zip archive: by its content, unless its name says otherwise.
+    """Return whether a file is a zip archive: by its content, unless its name says otherwise.
 
     (Office documents are such archives as well.)
     """

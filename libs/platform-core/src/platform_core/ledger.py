@@ -193,7 +193,7 @@ class Ledger:
         return _VerifiedChain(objects, (*known.entries, *read))
 
     def _is_last(self, chain: _VerifiedChain) -> bool:
-        """Say whether the object of the last entry is still the verified one."""
+        """Return whether the object of the last entry is still the verified one."""
         if not chain.objects:
             return True
         path, etag = chain.objects[-1]

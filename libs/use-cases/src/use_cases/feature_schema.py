@@ -23,7 +23,7 @@ MISSING = "_missing"
 
 
 def is_indicator(name: str) -> bool:
-    """Say whether a number is 0 or 1 by its name: `plan=basic`, or `age_missing`."""
+    """Return whether a number is 0 or 1 by its name: `plan=basic`, or `age_missing`."""
     return "=" in name or name.endswith(MISSING)
 
 

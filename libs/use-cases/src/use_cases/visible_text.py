@@ -28,7 +28,7 @@ _SPACES, _EMPTY_LINES = re.compile(r"[ \t\r\f\v\xa0]+"), re.compile(r"\n{3,}")
 
 
 def has_markup(text: str) -> bool:
-    """Say whether `text` may hold tags, comments or character references."""
+    """Return whether `text` may hold tags, comments or character references."""
     return _MARKUP.search(text) is not None
 
 

@@ -78,7 +78,7 @@ def run_backtest(
     days: Annotated[int, typer.Option("--days", min=1, max=365, help="Days to look back.")] = 14,
     as_json: JsonOption = False,
 ) -> None:
-    """Say when a policy would have requested retraining or rolled back in the last days."""
+    """Show when a policy would have requested retraining or rolled back in the last days."""
     from drift_detector.policies.backtest import backtest
     from drift_detector.settings import DriftSettings
     from platform_core.adapters.connect import blob_store

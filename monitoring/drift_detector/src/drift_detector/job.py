@@ -111,7 +111,7 @@ class DriftJob:
                 yield Target(self.use_cases[name], where)
 
     def _is_relevant(self, target: Target, window: Window) -> bool:
-        """Say whether the target has traffic or serves a release; `True` if that is unknown."""
+        """Return whether the target has traffic or serves a release; `True` if that is unknown."""
         name, environment = target.use_case.name, target.environment
         try:
             return bool(

@@ -164,8 +164,8 @@ def _oldest(changes: Iterable[RecordedChange]) -> dict[tuple[str, ...], float]:
 
 
 def _is_within(period: timedelta, time: datetime, now: datetime) -> bool:
-    """Say whether `time` is less than `period` ago; one to come was before the clock was set back,
-    and is not.
+    """Return whether `time` is less than `period` ago; a future time, from before the clock was set
+    back, is not.
     """
     return timedelta() <= now - time < period
 

@@ -94,7 +94,7 @@ def read_json(
 
 
 def _is_document(head: str) -> bool:
-    """Say whether a file that begins with `head` has an array, records on several lines, or
+    """Return whether a file that begins with `head` has an array, records on several lines, or
     several records on one.
     """
     if head.startswith("[") or _PRETTY.match(head):

@@ -271,12 +271,12 @@ def kind_of_content(file: SourceFile, known: Collection[str]) -> FileKind:
 
 
 def is_mail(head: bytes) -> bool:
-    """Say whether `head` begins with the headers of a mail."""
+    """Return whether `head` begins with the headers of a mail."""
     return is_mail_header(head.split(b"\n"))
 
 
 def is_mail_header(lines: Iterable[bytes]) -> bool:
-    """Say whether `lines` begin with the headers of a mail; no more of them are taken than tell."""
+    """Return whether `lines` start with the headers of a mail; only as many as needed are read."""
     for number, line in enumerate(lines):
         if match := _HEADER.match(line):
             if match[1].lower() in _MAIL_HEADERS:
@@ -290,20 +290,21 @@ def is_mail_header(lines: Iterable[bytes]) -> bool:
 
 
 def is_mailbox(head: bytes) -> bool:
-    """Say whether `head` begins as a mailbox does: the line `From <who> <when>`, then headers."""
+    """Return whether `head` starts like a mailbox: the line `From <who> <when>`, then headers."""
     envelope, _, rest = head.partition(b"\n")
     return is_envelope(envelope) and is_mail(rest)
 
 
 def is_envelope(line: bytes, *, dated: bool = False) -> bool:
-    """Say whether `line` is the line `From <who> <when>` before a message (RFC 4155); if `dated`,
-    with the whole date that the RFC wants.
+    """Return whether `line` is the line `From <who> <when>` before a message (RFC 4155).
+
+    If `dated`, it must have the whole date that the RFC requires.
     """
     return (_DATED if dated else _ENVELOPE).match(line) is not None
 
 
 def is_header(text: bytes) -> bool:
-    """Say whether `text` begins with the line of a header."""
+    """Return whether `text` begins with the line of a header."""
     return _HEADER.match(text.split(b"\n", 1)[0]) is not None
 
 
@@ -314,7 +315,7 @@ def without_emlx_length(data: bytes) -> bytes:
 
 
 def hidden(name: str) -> bool:
-    """Say whether a path has a part that begins with a dot or an underscore."""
+    """Return whether a path has a part that begins with a dot or an underscore."""
     return any(part.startswith((".", "_")) for part in name.split("/"))
 
 

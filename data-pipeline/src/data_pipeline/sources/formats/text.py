@@ -83,7 +83,7 @@ def byte_order_mark(data: bytes) -> str | None:
 
 
 def starts_utf8(data: bytes) -> bool:
-    """Say whether `data` is UTF-8, but for a character that its end may cut."""
+    """Return whether `data` is UTF-8, but for a character that its end may cut."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data)
     except UnicodeDecodeError:
@@ -182,7 +182,7 @@ def _candidates(declared: str | None, data: bytes) -> Iterable[str]:
 
 
 def _is_western(data: bytes) -> bool:
-    """Say whether the start of `data` is mostly words in ASCII letters, without control bytes."""
+    """Return whether the start of `data` is mostly ASCII words, without control bytes."""
     start = data[:SAMPLE_BYTES]
     letters = len(start) - len(start.translate(None, _LETTERS))
     return not _CONTROLS.search(start) and letters > WESTERN * len(start)

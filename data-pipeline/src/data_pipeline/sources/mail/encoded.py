@@ -118,7 +118,7 @@ def _encoded_part(line: bytes) -> bytes | None:
 
 
 def _is_piece(line: bytes) -> bool:
-    """Say whether a line behind the end of base64 is more of it, not a word of a footer."""
+    """Return whether a line behind the end of base64 is more of it, not a word of a footer."""
     return len(line) % 4 == 0 and (len(line) >= LEAST_PIECE or line.endswith(b"="))
 
 

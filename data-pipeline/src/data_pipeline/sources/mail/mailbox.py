@@ -137,8 +137,9 @@ class _Mailbox:
         return self._again.popleft() if self._again else self._stream.readline(_LINE_BYTES)
 
     def _is_border(self, line: bytes, after_empty: bool) -> bool:
-        """Say whether a mail begins with `line`. Some programs leave out the empty line before it;
-        then it must have a whole date.
+        """Return whether a mail starts with `line`.
+
+        Some programs leave out the empty line before it; then it must have a whole date.
         """
         if not is_envelope(line, dated=not after_empty):
             return False

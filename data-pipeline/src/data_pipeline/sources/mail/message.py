@@ -297,7 +297,7 @@ def _has_headers(message: Message) -> bool:
 
 
 def _problem(leaves: list[_Part], kinds: set[str], body: str) -> str:
-    """Say why the text of a mail cannot be read, else ""."""
+    """Return why the text of a mail cannot be read, else ""."""
     text = body.strip()
     if text.startswith(_PGP) or (kinds & _ENCRYPTED and not text):
         return _PGP_PROBLEM

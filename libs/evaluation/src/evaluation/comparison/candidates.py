@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 
 def within_one_standard_error(best: Sequence[float], other: Sequence[float]) -> bool:
-    """Say whether `other` is within one standard error of `best`, both scored on the same folds.
+    """Return whether `other` is within one standard error of `best`, both scored on the same folds.
 
     The standard error is that of the paired differences (the one-standard-error rule of Breiman,
     Friedman, Olshen and Stone 1984, "Classification and Regression Trees", section 3.4.3). With

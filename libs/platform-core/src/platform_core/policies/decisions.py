@@ -49,30 +49,30 @@ class Outcome(StrEnum):
 
 
 def may_act(limits: ActionLimits, acted: Sequence[datetime], now: datetime) -> bool:
-    """Say whether cool-down and budget allow acting at `now`; `acted` are the times before."""
+    """Return whether cool-down and budget allow acting at `now`; `acted` are the times before."""
     return not is_cooling(limits, acted, now) and has_budget(limits, acted, now)
 
 
 def is_cooling(limits: ActionLimits, acted: Sequence[datetime], now: datetime) -> bool:
-    """Say whether the last of the times `acted` is within the cool-down before `now`."""
+    """Return whether the last of the times `acted` is within the cool-down before `now`."""
     cool_down = timedelta(hours=limits.cool_down_hours)
     return any(now - time < cool_down for time in _last_week(acted, now))
 
 
 def has_budget(limits: ActionLimits, acted: Sequence[datetime], now: datetime) -> bool:
-    """Say whether fewer of the times `acted` are in the week before `now` than the budget."""
+    """Return whether fewer of the times `acted` are in the week before `now` than the budget."""
     return len(_last_week(acted, now)) < limits.budget_per_week
 
 
 def retraining_due(policy: RetrainingPolicy, windows: Sequence[WindowFindings]) -> bool:
-    """Say whether the findings of `windows` (oldest first) call for retraining."""
+    """Return whether the findings of `windows` (oldest first) call for retraining."""
     if policy.mode is Mode.MANUAL:
         return False
     return _found(policy.windows, windows, policy.on)
 
 
 def rollback_due(policy: RollbackPolicy, windows: Sequence[WindowFindings]) -> bool:
-    """Say whether the stable release is to be replaced by the one before: it was harmful in
+    """Return whether the stable release is to be replaced by the one before: it was harmful in
     enough of its `windows` (oldest first).
     """
     if policy.mode is Mode.MANUAL:
@@ -125,7 +125,7 @@ def _step(action: Action, mode: Mode, approvals: int, percent: int | None = None
 
 
 def _found(rule: Windows, windows: Sequence[WindowFindings], on: frozenset[Finding]) -> bool:
-    """Say whether the newest window, and enough of the latest judged ones, have a finding."""
+    """Return whether the newest window, and enough of the latest judged ones, have a finding."""
     found = [bool(window.findings & on) for window in windows if window.judged]
     latest = found[-rule.out_of :]
     newest_counts = bool(windows) and windows[-1].judged and found[-1]

@@ -21,7 +21,7 @@ def window_findings(report: DriftReport) -> WindowFindings:
 
 
 def is_window(report: DriftReport, length: timedelta) -> bool:
-    """Say whether a report is about a window, and not about a part of one.
+    """Return whether a report is about a window, and not about a part of one.
 
     A window has at least `length`, or is a look of the sequential test.
     """

@@ -27,7 +27,7 @@ class PastRetraining:
 def can_retrain(
     policy: RetrainingPolicy, report: DriftReport, stable: str | None, length: timedelta
 ) -> bool:
-    """Say whether the policy looks at a report at all.
+    """Return whether the policy looks at a report at all.
 
     It looks at the windows of the release that is `stable` (`None`: unknown) in the policy's
     environments, and at parts of them that are harmful: they are measured to notice harm early.

@@ -39,7 +39,7 @@ def validate_folder(folder: str) -> str:
 
 
 def _well_formed(segment: str) -> bool:
-    """Say whether every store can keep a name: no `..`, no dot or space at its ends that
+    """Return whether every store can keep a name: no `..`, no dot or space at its ends that
     Azure or Windows would drop, and short enough for a file name.
     """
     plain = _SEGMENT.fullmatch(segment) is not None and segment == segment.strip()

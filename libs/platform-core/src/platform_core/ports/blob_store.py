@@ -62,7 +62,7 @@ class BlobStore(Protocol):
         ...
 
     def exists(self, path: str) -> bool:
-        """Say whether there is an object at `path`."""
+        """Return whether there is an object at `path`."""
         ...
 
     def info(self, path: str) -> BlobInfo:

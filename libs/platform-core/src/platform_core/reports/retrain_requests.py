@@ -40,7 +40,7 @@ class RetrainRequests:
             self.store.create(path, request.model_dump_json(indent=1).encode())
 
     def exists(self, request_id: str) -> bool:
-        """Say whether there is a request with this id."""
+        """Return whether there is a request with this id."""
         return self.store.exists(retrain_request_path(request_id))
 
     def all(self) -> Iterator[RetrainRequest]:
@@ -85,6 +85,6 @@ class RetrainRequests:
         self.store.write(retrain_request_path(request_id, APPROVED), b"")
 
     def may_run(self, request: RetrainRequest) -> bool:
-        """Say whether a request needs no approval or was approved."""
+        """Return whether a request needs no approval or was approved."""
         approved = retrain_request_path(request.request_id, APPROVED)
         return not request.approvals or self.store.exists(approved)

@@ -346,12 +346,12 @@ def quality_measured_path(use_case: str, environment: str, time: datetime) -> st
 
 
 def is_partition(folder: str, key: str) -> bool:
-    """Say whether the last name of `folder` is a Hive partition `key=<value>`."""
+    """Return whether the last name of `folder` is a Hive partition `key=<value>`."""
     return folder.rpartition("/")[2].startswith(f"{key}=")
 
 
 def is_date_between(folder: str, start: datetime, end: datetime) -> bool:
-    """Say whether the date of a folder `date=<date>` is among the days from `start` to `end`."""
+    """Return whether the date of a folder `date=<date>` is among the days from `start` to `end`."""
     dates = [f"date={_utc(time).date().isoformat()}" for time in (start, end)]
     return dates[0] <= folder.rpartition("/")[2] <= dates[1]
 
@@ -367,7 +367,7 @@ def webhook_path(report_id: str, verdict: str) -> str:
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Say whether `path` is `folder` or below it."""
+    """Return whether `path` is `folder` or below it."""
     return f"{path}/".startswith(f"{folder}/")
 
 

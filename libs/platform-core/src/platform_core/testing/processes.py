@@ -47,7 +47,7 @@ def missing(what: str, how: str) -> NoReturn:
 
 
 def answers(port: int, path: str) -> bool:
-    """Say whether an HTTP server on 127.0.0.1 answers with anything but a server error."""
+    """Return whether an HTTP server on 127.0.0.1 answers with anything but a server error."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
         try:
             connection.request("GET", path)

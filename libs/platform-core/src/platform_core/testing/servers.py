@@ -261,7 +261,7 @@ def _ray_command(port: int, dashboard: int, home: str) -> list[str]:
 
 
 def takes_jobs(runner: JobRunner) -> bool:
-    """Say whether Ray's agent, which comes up after the dashboard, runs jobs by now."""
+    """Return whether Ray's agent, which comes up after the dashboard, runs jobs by now."""
     try:
         runner.submit("first", "true", {})
     except UpstreamUnavailable:

@@ -90,7 +90,7 @@ def canary(
     expected_state: ExpectedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a release answer a share of the requests, or set the share of the current canary."""
+    """Start a canary for a share of the requests, or change the share of the current one."""
     change = {
         "release_id": release,
         "percent": whole_percent(Action.CANARY, percent),

@@ -38,7 +38,7 @@ def list_changes(
 
 @change.command("show")
 def show_change(change_id: IdArgument, as_json: JsonOption = False) -> None:
-    """Show a change: who asked for what and why, its evidence, decisions, steps and result."""
+    """Show a change: who requested what and why, its evidence, decisions, steps and result."""
     recorded = _changes().get(change_id)
     document = _document(recorded)
     show(document, as_json, (f"{name}: {value}" for name, value in document.items()))

@@ -124,7 +124,7 @@ def champion_gate(
 
 
 def all_passed(checks: tuple[GateCheck, ...]) -> bool:
-    """Say whether there are checks and all of them passed."""
+    """Return whether there are checks and all of them passed."""
     return bool(checks) and all(check.passed for check in checks)
 
 

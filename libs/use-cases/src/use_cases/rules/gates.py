@@ -88,7 +88,7 @@ class Gate:
         return kind.strip(), name.strip()
 
     def passed_by(self, value: float, tolerance: float = 0.0) -> bool:
-        """Say whether `value` reaches the limit, up to `tolerance`; NaN never does."""
+        """Return whether `value` reaches the limit, up to `tolerance`; NaN never does."""
         if self.is_maximum:
             return value <= self.limit + tolerance
         return value >= self.limit - tolerance

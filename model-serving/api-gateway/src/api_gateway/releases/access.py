@@ -101,7 +101,7 @@ class ReleaseAccess:
         )
 
     def _is_stored(self, use_case: str, release_id: str) -> bool:
-        """Say whether a complete id is that of a stored release."""
+        """Return whether a complete id is that of a stored release."""
         if len(release_id) != RELEASE_ID_DIGITS or not RELEASE_ID.fullmatch(release_id):
             return False
         return self._store.exists(release_path(use_case, release_id, RELEASE_FILE))

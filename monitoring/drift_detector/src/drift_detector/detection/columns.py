@@ -38,7 +38,7 @@ def column_drift(
 
 
 def missing_increased(policy: DriftPolicy, drift: ColumnDrift) -> bool:
-    """Say whether more values are missing than in the baseline and the policy allow."""
+    """Return whether more values are missing than in the baseline and the policy allow."""
     if drift.missing_share is None or drift.baseline_missing_share is None:
         return False
     return drift.missing_share - drift.baseline_missing_share > policy.max_missing_increase

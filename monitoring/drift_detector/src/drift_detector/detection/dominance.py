@@ -35,7 +35,7 @@ class DominancePolicy:
             end = start
 
     def applies(self, use_case: UseCase, window: Window) -> bool:
-        """Say whether a window is judged by this policy: it is as short as a slice."""
+        """Return whether a window is judged by this policy: it is as short as a slice."""
         return use_case.expects_every_class and window.end - window.start <= self.length
 
     def stricter(self, detector: DriftDetector) -> DriftDetector:
@@ -45,7 +45,7 @@ class DominancePolicy:
 
 
 def is_dominated(report: DriftReport) -> bool:
-    """Say whether one class has more than its share."""
+    """Return whether one class has more than its share."""
     return any(alarm.startswith(f"{CLASS_SHARE_ALARM}:") for alarm in report.alarms)
 
 

@@ -121,7 +121,7 @@ class QualityMeter:
 
 
 def is_mature(case: UseCase, end: datetime, now: datetime) -> bool:
-    """Say whether no further label is expected of predictions made before `end`."""
+    """Return whether no further label is expected of predictions made before `end`."""
     return now - end >= case.label_maturity
 
 

@@ -191,7 +191,7 @@ class Judge:
 
 
 def _was_tried(entries: Sequence[LedgerEntry], candidate: str, since: datetime) -> bool:
-    """Say whether a release has had a role since then."""
+    """Return whether a release has had a role since then."""
     applied = (one.change for one in entries if one.time >= since and _applied(one))
     return any(candidate in one.to_state.releases.values() for one in applied)
 

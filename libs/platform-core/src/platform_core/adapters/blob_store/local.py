@@ -121,7 +121,7 @@ class LocalBlobStore(ObjectBlobStore):
         return file
 
     def _has_link(self, folder: str) -> bool:
-        """Say whether a part of a path below the root is a symbolic link. The root is resolved."""
+        """Return whether a part of a path below the root is a link; the root is resolved."""
         location = str(self._root)
         for name in folder.split("/"):
             location = f"{location}/{name}"

@@ -92,7 +92,7 @@ class ObjectBlobStore(ABC):
             raise _changed(path) from error
 
     def exists(self, path: str) -> bool:
-        """Say whether there is an object at `path`."""
+        """Return whether there is an object at `path`."""
         try:
             self.info(path)
         except BlobNotFound:

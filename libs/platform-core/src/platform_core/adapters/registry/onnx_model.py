@@ -54,7 +54,7 @@ def signature(model: onnx.ModelProto) -> ModelSignature:
 
 
 def has_signature(mlmodel: Path, model: onnx.ModelProto) -> bool:
-    """Say whether the stored file `mlmodel` carries the signature of `model`."""
+    """Return whether the stored file `mlmodel` carries the signature of `model`."""
     return bool(Model.load(str(mlmodel)).signature == signature(model))
 
 

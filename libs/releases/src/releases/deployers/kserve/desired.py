@@ -74,7 +74,7 @@ def service_name(use_case: str, environment: Environment, release_id: str) -> st
 
 
 def is_knative(live: Object) -> bool:
-    """Say whether Knative runs an InferenceService, by its status or else by its annotation.
+    """Return whether Knative runs an InferenceService, by its status or else by its annotation.
 
     Raises:
         ConfigurationError: neither Knative nor a Deployment runs it.
@@ -89,7 +89,7 @@ def is_knative(live: Object) -> bool:
 
 
 def is_terminating(live: Object) -> bool:
-    """Say whether an object is being deleted."""
+    """Return whether an object is being deleted."""
     return "deletionTimestamp" in live["metadata"]
 
 
@@ -152,7 +152,7 @@ def inference_service(template: Object, environment: Environment, release: Relea
 
 
 def is_copy(live: Object, template: Object) -> bool:
-    """Say whether an InferenceService is a copy of the template as it is now."""
+    """Return whether an InferenceService is a copy of the template as it is now."""
     return pod_annotation(live, DIGEST) == _digest(template)
 
 

@@ -27,7 +27,7 @@ class Rollout:
         self._workload: Workload | None = None
 
     def finished(self, live: Object, workload: Workload | None) -> bool:
-        """Say whether the change has reached all pods, and they are ready.
+        """Return whether the change has reached all pods, and they are ready.
 
         If nothing was changed, the pods need only be ready: more of them may just be starting.
         `workload` are the pods in Standard mode; Knative's status names the revisions.
@@ -80,7 +80,7 @@ class Rollout:
 
 
 def is_ready(live: Object) -> bool:
-    """Say whether the InferenceService is ready."""
+    """Return whether the InferenceService is ready."""
     return _ready(live.get("status") or {})
 
 
@@ -104,7 +104,7 @@ def _conditions(status: Object) -> list[Object]:
 
 
 def _unmet(condition: Object) -> bool:
-    """Say whether a condition keeps the service from being ready (`Stopped: False` does not)."""
+    """Return whether a condition keeps the service from being ready (`Stopped: False` does not)."""
     informational = condition["type"] == "Stopped" or condition.get("severity") == "Info"
     return condition["status"] != "True" and not informational
 

@@ -32,7 +32,7 @@ class Workload:
         ]
 
     def complete(self) -> bool:
-        """Say whether every rollout has finished."""
+        """Return whether every rollout has finished."""
         return bool(self.deployments) and all(map(self._rolled_out, self.deployments))
 
     def refusal(self) -> str:
