@@ -119,7 +119,7 @@ def test_what_was_known_is_shown_as_old_and_since_when_it_is_unknown(one, switch
     assert f"stable {first}" in shown
     assert "The gateway does not answer since 30 s ago" in shown
     assert "old: last known 50 s ago , unknown since 30 s ago" in shown
-    assert "Nothing needs a person now" not in shown
+    assert "Nothing needs attention" not in shown
     switch.broken = False
     shown = text(one.page("/"))
     assert "The gateway does not answer" not in shown

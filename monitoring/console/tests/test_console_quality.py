@@ -147,7 +147,7 @@ def test_an_undecided_verdict_has_its_reason_its_beginning_and_the_held_out_figu
     assert f"f1 0.900 [0.815, 0.978] gate 0.850, {reason}" in shown
     tested = "test rows 0.950 [0.930, 0.960] : live is 0.050 lower, no clear difference"
     assert tested in shown
-    assert "undecided since the window that began at 2026-01-05 10:00:00 UTC (3 windows)" in shown
+    assert "undecided since the window that started at 2026-01-05 10:00:00 UTC (3 windows)" in shown
     assert f"whether it is harmful is unknown : f1 is {reason}" in shown
 
 

@@ -9,7 +9,7 @@ from use_cases.rules.thresholds import CostMatrix
 from use_cases.training import LabelSpec, TrainingUseCase
 
 MAX_CLASSES = 100
-"""Each class is a column of the inference log, and needs rows in each part of the data."""
+"""Each class is a column of the inference log, and needs rows in each split of the data."""
 
 
 def check_consistency(case: UseCase) -> None:
