@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter(
     "training_retraining_requests",
-    "Retraining requests by how their run ended; `postponed` ones are tried again.",
+    "Retraining requests by how their run ended; `postponed` ones are retried.",
     ["use_case", "status"],
 )
 RUN_SECONDS = Histogram(

@@ -67,7 +67,7 @@ class ChangeDecision(Document):
 
 
 class ChangeStep(Document):
-    """A step of applying a change, in words, and the time at which it began."""
+    """A step of applying a change, in words, and its start time."""
 
     time: datetime
     text: str

@@ -58,7 +58,7 @@ class Comparison(Document):
 
 
 class EvidenceInterval(Document):
-    """What a criterion said at one time; see `CriterionResult`."""
+    """The result of a criterion at one time; see `CriterionResult`."""
 
     name: str
     estimate: float | None

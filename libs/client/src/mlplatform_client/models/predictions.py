@@ -189,7 +189,7 @@ class PredictionExplanation(Document):
     """An explanation of a prediction, measured on the release that serves it.
 
     `score` is the probability of the class `score_of`, the predicted one; for regression it is the
-    predicted number, and `score_of` is `None`. Changes of several parts do not add up to it.
+    predicted number, and `score_of` is `None`. Changes of several parts do not sum to it.
     """
 
     release_id: str

@@ -12,7 +12,7 @@ from mlplatform_client.models.lineage import GateCheck, Lineage
 class Canary(Document):
     """A release that answers `percent` of the routing keys.
 
-    `change_id` is the change that began it: it decides which keys, so a key keeps its release
+    `change_id` is the change that started it: it decides which keys, so a key keeps its release
     while the percent grows.
     """
 

@@ -11,10 +11,10 @@ from platform_core.contracts.serving_state import ServingRole
 
 
 class ComparisonVerdict(StrEnum):
-    """What is known about a candidate, in comparison with the stable release.
+    """The verdict on a candidate, compared with the stable release.
 
     `equivalent`: worse by less than the margin, if at all (non-inferior), and not shown to be
-    better. `undecided` says that the records do not tell yet; it is never "no difference".
+    better. `undecided` says that the records do not decide yet; it is never "no difference".
     """
 
     BETTER = "better"
@@ -107,7 +107,7 @@ class Comparison(CandidateEvidence):
 
 
 class EvidenceInterval(Contract):
-    """What a criterion said at one time; see `CriterionResult`."""
+    """The result of a criterion at one time; see `CriterionResult`."""
 
     name: str
     estimate: float | None
@@ -129,7 +129,7 @@ class EvidencePoint(Contract):
 
 
 class EvidenceHistory(CandidateEvidence):
-    """The evidence about one candidate as it grew, oldest first.
+    """The evidence about one candidate over time, oldest first.
 
     It begins again when the stable release changes. A point is at least 5 % of the time since
     `started` after the one before, so that a long trial has few, unless its verdict differs.

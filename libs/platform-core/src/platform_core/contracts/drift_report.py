@@ -27,7 +27,7 @@ class DriftVerdict(StrEnum):
 
 
 class ShareChange(Contract):
-    """A part of a column whose share moved: a category, or the values up to a limit."""
+    """The change of the share of a part of a column: a category, or the values up to a limit."""
 
     values: str
     baseline_share: float
@@ -69,7 +69,7 @@ class DriftReport(Contract):
 
     Two statements, each `None` where it cannot be made: `drifted`, the traffic differs from the
     baseline by more than the tolerance, and `harmful`, the estimated quality is below a gate or the
-    class mix beyond what is allowed, for the reasons in `harm`. `quality` are the estimates that
+    class mix outside what is allowed, for the reasons in `harm`. `quality` are the estimates that
     were judged. `looks` is the number of windows of this release in the sequential test, this one
     included; its state follows from the reports of the earlier ones.
 

@@ -14,8 +14,8 @@ from platform_core.contracts.serving_state import ServingState
 class Action(StrEnum):
     """What a change does to the serving state.
 
-    `deploy`, `promote` and `rollback` set the stable release; `canary` and `shadow` begin one or
-    set its percent; `abort` ends both. `retrain` has the pipeline run again and changes no state.
+    `deploy`, `promote` and `rollback` set the stable release; `canary` and `shadow` start one or
+    set its percent; `abort` ends both. `retrain` runs the pipeline again and changes no state.
     """
 
     DEPLOY = "deploy"
@@ -78,7 +78,7 @@ class ChangeDecision(Contract):
 
 
 class ChangeStep(Contract):
-    """A step of applying a change, in words, and the time at which it began."""
+    """A step of applying a change, in words, and its start time."""
 
     time: AwareDatetime
     text: str

@@ -25,7 +25,7 @@ class ServingRole(StrEnum):
 class Canary(Contract):
     """A release that answers `percent` of the routing keys.
 
-    `change_id` is the change that began it: it decides which keys, so a key keeps its release
+    `change_id` is the change that started it: it decides which keys, so a key keeps its release
     while the percent grows.
     """
 

@@ -22,8 +22,8 @@ ReasonOption = Annotated[str, typer.Option(help="The reason, kept with the chang
 
 @change.command("list")
 def list_changes(
-    every: Annotated[bool, typer.Option("--all", help="Ended changes as well.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="Include ended changes.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, newest first.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """List the changes that wait for approval or for the release controller."""

@@ -37,7 +37,7 @@ class PredictionExplanation(BaseModel):
     """An explanation of a prediction, measured on the release that serves it.
 
     `score` is the probability of the class `score_of`, the predicted one; for regression it is the
-    predicted number, and `score_of` is null. Changes of several parts do not add up to the score.
+    predicted number, and `score_of` is null. Changes of several parts do not sum to the score.
     """
 
     release_id: str

@@ -19,7 +19,7 @@ class BatchJobMetrics(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self._ended = Counter(
             "gateway_batch_ended_jobs",
-            "Batch jobs that have ended, by how.",
+            "Batch jobs that have ended, by status.",
             [*_TARGET, "status"],
             registry=registry,
         )

@@ -87,7 +87,7 @@ class GatewayMetrics:
         )
         self._lost = Counter(
             "gateway_log_damaged_records",
-            "Records of the inference log dropped because their checksum did not fit.",
+            "Records of the inference log dropped because their checksum did not match.",
             registry=self._registry,
         )
 

@@ -76,7 +76,7 @@ def _add_latest(router: APIRouter, gateway: Gateway) -> None:
 
 
 def _add_history(router: APIRouter, gateway: Gateway) -> None:
-    summary = "How this evidence grew; null where there has been none"
+    summary = "This evidence over time; null where there has been none"
 
     @router.get(
         "/comparisons/{use_case}/{environment}/history",

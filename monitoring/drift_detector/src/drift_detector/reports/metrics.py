@@ -34,7 +34,7 @@ COLUMN_LABELS = (*REPORT_LABELS, "column")
 PREFIX = "mlplatform_drift"
 STATEMENTS = {
     "drifted": "1 if the traffic differs from the baseline by more than the tolerance.",
-    "harmful": "1 if quality is below a gate, or the class mix beyond what is allowed.",
+    "harmful": "1 if quality is below a gate, or a class exceeds its allowed share.",
 }
 
 
