@@ -64,7 +64,7 @@ def test_no_code_of_a_data_set_runs(blob_store, tmp_path: Path) -> None:
     folder = tmp_path / "evil"
     folder.mkdir()
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
-    with pytest.raises(InvalidData, match=r"cannot be read.*are not run"):
+    with pytest.raises(InvalidData, match=r"cannot be read.*are not supported"):
         read(blob_store, f"hf://{folder}")
     assert not (tmp_path / "ran").exists()
 

@@ -146,7 +146,7 @@ def test_a_redirect_to_a_forbidden_place_is_refused(blob_store, site: Site, targ
     message = refusal(blob_store, site.url("/x.csv"))
     assert re.search("metadata is served|not an http or https", message)
     if target.startswith("http"):
-        assert "metadata is served" in refusal(blob_store, target)
+        assert "a cloud metadata address" in refusal(blob_store, target)
 
 
 def test_a_page_for_people_is_no_data(blob_store, site: Site) -> None:

@@ -205,7 +205,7 @@ async def test_a_server_that_is_emptied_says_so_once_and_loads_nothing_more(both
     await both.withdraw("iris")
 
     assert emptied == [True]
-    with pytest.raises(ModelNotReady, match="the server ends"):
+    with pytest.raises(ModelNotReady, match="the server is shutting down"):
         await both.load("iris")
 
 

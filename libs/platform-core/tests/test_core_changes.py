@@ -144,7 +144,7 @@ def test_a_suggestion_waits_for_as_many_people_as_it_needs(changes: Changes, use
     changes.submit(request(one, use_case, approvals=2))
     assert changes.get(one).status is ChangeStatus.SUGGESTED
     assert changes.decide(one, "ada", True, "looks good").status is ChangeStatus.SUGGESTED
-    with pytest.raises(Conflict, match="ada has decided"):
+    with pytest.raises(Conflict, match="ada has already decided"):
         changes.decide(one, "ada", True, "twice")
     assert changes.decide(one, "bob", True, "me too").status is ChangeStatus.REQUESTED
     with pytest.raises(Conflict, match="is requested; only a suggested one"):

@@ -127,7 +127,7 @@ REFUSED = {
     "nothing to promote": (request(Action.PROMOTE), STABLE, Refused, "nothing to promote"),
     "promotion of a shadow": (request(Action.PROMOTE, C), FULL, Refused, "only a shadow"),
     "deployment of a shadow": (request(Action.DEPLOY, C), FULL, Refused, "only a shadow"),
-    "deployment of nothing": (request(Action.DEPLOY), FULL, InvalidInput, "names a release"),
+    "deployment of nothing": (request(Action.DEPLOY), FULL, InvalidInput, "needs release_id"),
     "canary of the stable release": (
         request(Action.CANARY, A, 10),
         STABLE,

@@ -273,7 +273,7 @@ def test_every_window_is_on_one_of_the_pages_that_earlier_windows_leads_to(brows
     assert wanted <= starts
     last = one.page(page)
     assert "no quality report of the week before 2025-12-26 14:00:00 UTC" in text(last)
-    assert "Show the newest" in last
+    assert "Show the latest" in last
     assert 'aria-label="Windows"' not in last
 
 

@@ -88,7 +88,7 @@ def test_a_form_without_the_token_of_its_session_is_refused(browser):
     for token in ("", "wrong", other.csrf()):
         refused = one.client.post("/sign-out", data={"csrf": token})
         assert refused.status_code == 403
-        assert "not valid any more" in refused.text
+        assert "This form has expired" in refused.text
     assert one.get("/").status_code == 200
 
 
