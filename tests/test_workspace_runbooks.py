@@ -1,11 +1,13 @@
-"""Runbooks refer to existing targets, scripts, outputs, namespaces, objects and runbooks."""
+"""Runbooks refer to existing targets, scripts, outputs, namespaces, objects, dashboards and loops."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from manifests import ROOT
+from monitoring_files import alert_rules, dashboards, panels
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 TASKS = (
@@ -33,6 +35,13 @@ OF_OTHERS = {
     "service/ml-pipeline",
 }
 """Objects of third-party charts and kustomizations."""
+DASHBOARD = re.compile(r"dashboard \*([^*]+)\*((?:(?!dashboard \*).)*)")
+"""A dashboard, and the text up to the next one."""
+ON_THE_EMBEDDED_STACK = re.compile(
+    r"`(make (?:abort|canary|promote|releases|rollback|run-pipeline|shadow|trigger-job)"
+    r"|mlplatform (?:abort|canary|change|drift|promote|quality|release|rollback|shadow))\b"
+)
+"""Commands that act on the embedded stack unless a configuration is given."""
 
 texts = pytest.mark.parametrize("file", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
 
@@ -94,6 +103,47 @@ def test_a_runbook_uses_existing_outputs_and_objects(file: Path):
     assert outputs - OUTPUTS == set()
     assert namespaces - NAMESPACES == set()
     assert named - objects() - OF_OTHERS == set()
+
+
+def items(file: Path) -> Iterator[str]:
+    """Yield each item of the lists of a runbook as one line, without its code."""
+    text = re.sub(r"\n {2,}(?! )", " ", file.read_text())
+    yield from (re.sub(r"`[^`]*`", "", item) for item in re.findall(r"^(?:\d\.|-) .*$", text, re.M))
+
+
+def test_the_dashboards_and_panels_of_the_runbooks_exist():
+    titles = {
+        json.loads(file.read_text())["title"].removeprefix("ML platform: "): {
+            panel["title"] for panel in panels(file)
+        }
+        for file in dashboards()
+    }
+    named = [
+        (file.stem, *found)
+        for file in RUNBOOKS.glob("*.md")
+        for item in items(file)
+        for found in DASHBOARD.findall(item)
+    ]
+    assert len(named) > 8
+    assert [one for one in named if one[1] not in titles] == []
+    shown = [(stem, name, p) for stem, name, text in named for p in re.findall('"([^"]+)"', text)]
+    assert len(shown) > 8
+    assert [one for one in shown if one[2] not in titles[one[1]]] == []
+
+
+def test_the_runbook_of_a_stopped_loop_lists_every_loop():
+    program = ROOT / "monitoring" / "release_controller" / "src" / "release_controller"
+    loops = re.findall(r'Loop\("(\w+)"', (program / "bootstrap.py").read_text())
+    rows = re.findall(r"^\| `(\w+)` \|", (RUNBOOKS / "controller-loop-stopped.md").read_text(), re.M)
+    assert len(loops) > 5
+    assert sorted(rows) == sorted(loops)
+
+
+def test_the_runbooks_of_alerts_use_no_command_of_the_embedded_stack():
+    names = {rule["annotations"]["runbook_url"].rpartition("/")[2] for rule in alert_rules()}
+    assert len(names) > 30
+    found = {name: ON_THE_EMBEDDED_STACK.findall((RUNBOOKS / name).read_text()) for name in names}
+    assert {name: commands for name, commands in found.items() if commands} == {}
 
 
 @texts
