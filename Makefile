@@ -44,7 +44,7 @@ export GIVEN_TRIALS := $(call given,TRIALS)
 export GIVEN_BUDGET_MINUTES := $(call given,BUDGET_MINUTES)
 export GIVEN_RELEASE := $(call given,RELEASE)
 export GIVEN_ENVIRONMENT := $(call given,ENVIRONMENT)
-export GIVEN_IMAGE_TAG := $(call given,IMAGE_TAG)
+export GIVEN_INSTALLATION := $(call given,INSTALLATION)
 export GIVEN_CONTEXT := $(call given,CONTEXT)
 export GIVEN_OUTPUT := $(call given,OUTPUT)
 export GIVEN_PROGRAM := $(call given,PROGRAM)
@@ -55,7 +55,7 @@ export GIVEN_USE_CASE_PACKAGES := $(call given,USE_CASE_PACKAGES)
 export GIVEN_PERCENT := $(call given,PERCENT)
 export GIVEN_BASE_URL := $(call given,BASE_URL)
 export GIVEN_FOLLOW := $(call given,FOLLOW)
-unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT OUTPUT PROGRAM FOLLOW ARGS NAME LABEL ID TIME TASK
+unexport BASE COLUMNS DATA ROWS RELEASE ENVIRONMENT INSTALLATION OUTPUT PROGRAM FOLLOW ARGS NAME LABEL ID TIME TASK
 
 SOURCE_PARAMETERS := USE_CASE DATA COLUMNS BASE ROWS SEED
 RUN_PARAMETERS := $(SOURCE_PARAMETERS) WEIGHTS TRIALS BUDGET_MINUTES
@@ -104,8 +104,9 @@ docs-serve: setup ## Show the documentation site on http://127.0.0.1:8001 and re
 references: setup ## Write the generated pages of docs/reference: commands, settings, HTTP API, metrics, errors, storage, inputs
 	python scripts/references.py
 
-deploy-all: setup ## Apply the manifests to a cluster: IMAGE_TAG=1.4.0 ENVIRONMENT=dev CONTEXT=<of kubectl, default: the current one>
-	python scripts/deploy.py "$${GIVEN_ENVIRONMENT:-dev}" --image-tag "$$GIVEN_IMAGE_TAG" --context "$$GIVEN_CONTEXT"
+# ENVIRONMENT is the deprecated name of INSTALLATION.
+deploy-all: setup ## Apply the manifests to a cluster: IMAGE_TAG=1.4.0 INSTALLATION=dev CONTEXT=<of kubectl, default: the current one>
+	python scripts/deploy.py "$${GIVEN_INSTALLATION:-$${GIVEN_ENVIRONMENT:-dev}}" --image-tag "$$GIVEN_IMAGE_TAG" --context "$$GIVEN_CONTEXT"
 
 build-images: ## Build the images: IMAGE_TAG=1.4.0 IMAGES="api-gateway ray" USE_CASE_PACKAGES= BUILD_ARGS=
 	IMAGE_TAG="$$GIVEN_IMAGE_TAG" IMAGE_REGISTRY="$$GIVEN_IMAGE_REGISTRY" \

@@ -14,7 +14,7 @@ class Chart:
     """A chart; the rules of production apply to its objects."""
 
     folder: Path
-    environment: str = "production"
+    installation: str = "production"
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Apply the manifests of an environment to its cluster: `make deploy-all IMAGE_TAG=1.4.0`.
+"""Apply the manifests of an installation to its cluster: `make deploy-all IMAGE_TAG=1.4.0`.
 
     python scripts/deploy.py dev --image-tag 1.4.0 [--context NAME] [--component training]
 
@@ -12,13 +12,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from manifests import COMPONENTS, Refused, checked_tag, environments, parse
+from manifests import COMPONENTS, Refused, checked_installation, checked_tag, parse
 from render import manifests, refuse_examples
 
 APPLY = ("apply", "--server-side", "--field-manager=mlplatform", "--validate=strict", "-f", "-")
 LABEL = "mlplatform/environment"
 IN_TERRAFORM = {"production": "prod"}
-"""Environments that have another name in terraform/ml-platform."""
+"""Installations that have another name in terraform/ml-platform."""
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
     if done.returncode != 0:
         print("not everything was applied: see above, then run it again", file=sys.stderr)
         return 1
-    print(f"applied {options.image_tag} to {options.environment} ({cluster[-1]})")
+    print(f"applied {options.image_tag} to {options.installation} ({cluster[-1]})")
     return 0
 
 
@@ -46,7 +46,7 @@ def _prepared(options: argparse.Namespace) -> tuple[list[str], str]:
     """
     tried = [
         _try(lambda: checked_tag(options.image_tag)),
-        _try(lambda: refuse_examples(_known(options.environment))),
+        _try(lambda: refuse_examples(checked_installation(options.installation))),
         _try(lambda: context(options.context)),
     ]
     if problems := [str(result) for result in tried if isinstance(result, Refused)]:
@@ -54,7 +54,7 @@ def _prepared(options: argparse.Namespace) -> tuple[list[str], str]:
     cluster = ["kubectl", "--context", str(tried[-1])]
     text = manifests(options)
     namespaces = {o["metadata"]["namespace"] for o in parse(text) if "namespace" in o["metadata"]}
-    _refuse_another_cluster(cluster, options.environment, namespaces)
+    _refuse_another_cluster(cluster, options.installation, namespaces)
     return cluster, text
 
 
@@ -63,13 +63,6 @@ def _try(step: Callable[[], str | None]) -> str | Refused | None:
         return step()
     except Refused as error:
         return error
-
-
-def _known(environment: str) -> str:
-    if environment not in environments():
-        known = ", ".join(environments())
-        raise Refused(f"there is no environment {environment!r}; config/ has: {known}")
-    return environment
 
 
 def context(name: str) -> str:
@@ -95,7 +88,7 @@ def context(name: str) -> str:
     )
 
 
-def _refuse_another_cluster(cluster: list[str], environment: str, needed: set[str]) -> None:
+def _refuse_another_cluster(cluster: list[str], installation: str, needed: set[str]) -> None:
     done = _kubectl(*cluster, "get", "--raw", "/api/v1/namespaces")
     if done.returncode != 0:
         raise Refused(
@@ -107,7 +100,7 @@ def _refuse_another_cluster(cluster: list[str], environment: str, needed: set[st
             f"the cluster of context {cluster[-1]} has no namespace {', '.join(missing)}; "
             f"terraform/ml-platform creates them, with everything the manifests need"
         )
-    expected = IN_TERRAFORM.get(environment, environment)
+    expected = IN_TERRAFORM.get(installation, installation)
     for name in sorted(needed):
         actual = found[name].get("labels", {}).get(LABEL, expected)
         if actual != expected:
@@ -129,7 +122,7 @@ def _kubectl(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("environment", help="a folder of config/: dev, onprem or production")
+    parser.add_argument("installation", help="a folder of config/: dev, onprem or production")
     parser.add_argument("--image-tag", default="", help="the build to deploy")
     parser.add_argument(
         "--context", default="", help="context of kubectl; default: the current one"

@@ -48,10 +48,10 @@ class Overlay:
         return self.folder.relative_to(ROOT).as_posix()
 
     @property
-    def environment(self) -> str:
+    def installation(self) -> str:
         """The installation it belongs to; a job template belongs to production."""
         name = self.folder.name.partition("-")[0]
-        return name if name in environments() else "production"
+        return name if name in installations() else "production"
 
 
 def overlays() -> list[Overlay]:
@@ -61,21 +61,32 @@ def overlays() -> list[Overlay]:
     return [Overlay(folder) for folder in sorted(found)]
 
 
-def environments() -> list[str]:
+def installations() -> list[str]:
     """Return the names of the installations."""
-    return sorted(path.parent.name for path in (ROOT / "config").glob("*/settings.env"))
+    folder = ROOT / "config" / "installations"
+    return sorted(path.parent.name for path in folder.glob("*/installation.env"))
 
 
-def overlays_of(environment: str) -> list[Overlay]:
+def checked_installation(name: str) -> str:
+    """Return `name` if an installation has it.
+
+    Raises:
+        Refused: there is no such installation.
+    """
+    if name not in installations():
+        known = ", ".join(installations())
+        raise Refused(f"there is no installation {name!r}; config/installations has: {known}")
+    return name
+
+
+def overlays_of(installation: str) -> list[Overlay]:
     """Return the overlay of each component, in the order in which they are applied.
 
     Raises:
-        Refused: there is no such environment.
+        Refused: there is no such installation.
     """
-    if environment not in environments():
-        known = ", ".join(environments())
-        raise Refused(f"there is no environment {environment!r}; config/ has: {known}")
-    return [Overlay(ROOT / c / "deploy" / "overlays" / environment) for c in COMPONENTS]
+    name = checked_installation(installation)
+    return [Overlay(ROOT / c / "deploy" / "overlays" / name) for c in COMPONENTS]
 
 
 def checked_tag(tag: str) -> str:
@@ -121,14 +132,14 @@ def read_env(file: Path) -> dict[str, str]:
     return {key: value for key, _, value in (line.partition("=") for line in lines)}
 
 
-def on_azure(environment: str) -> bool:
+def on_azure(installation: str) -> bool:
     """Return whether an installation gets its identities and secrets from Azure."""
-    return "TENANT_ID" in installation(environment)
+    return "TENANT_ID" in installation_values(installation)
 
 
-def installation(environment: str) -> dict[str, str]:
-    """Return the contents of `installation.env` of an environment."""
-    return read_env(ROOT / "config" / "installations" / environment / "installation.env")
+def installation_values(installation: str) -> dict[str, str]:
+    """Return the contents of `installation.env` of an installation."""
+    return read_env(ROOT / "config" / "installations" / installation / "installation.env")
 
 
 def names(manifest: Manifest) -> str:

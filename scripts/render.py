@@ -1,4 +1,4 @@
-"""Print the manifests of an environment, or the rules that they violate.
+"""Print the manifests of an installation, or the rules that they violate.
 
     python scripts/render.py production --image-tag 1.4.0 [--component training]
 
@@ -17,7 +17,7 @@ from manifests import (
     TAG,
     Refused,
     checked_tag,
-    installation,
+    installation_values,
     on_azure,
     overlays_of,
     parse,
@@ -47,15 +47,15 @@ def manifests(options: argparse.Namespace) -> str:
         Refused: they violate a rule.
     """
     wanted = options.component or COMPONENTS
-    chosen = [o for o in overlays_of(options.environment) if _component(o.name) in wanted]
-    tag, values = checked_tag(options.image_tag), installation(options.environment)
+    chosen = [o for o in overlays_of(options.installation) if _component(o.name) in wanted]
+    tag, values = checked_tag(options.image_tag), installation_values(options.installation)
     if not options.examples:
-        refuse_examples(options.environment)
+        refuse_examples(options.installation)
     placeholders = {TAG: tag, REGISTRY: values[REGISTRY]}
     texts = [render(overlay, placeholders) for overlay in chosen]
     objects = [o for text in texts for o in parse(text)]
     if problems := broken(
-        objects, options.environment == "production", on_azure(options.environment)
+        objects, options.installation == "production", on_azure(options.installation)
     ):
         raise Refused("\n".join(problems))
     return pinned("---\n".join(texts), values[REGISTRY], tag)
@@ -65,14 +65,14 @@ def _component(name: str) -> str:
     return name.partition("/deploy/")[0]
 
 
-def refuse_examples(environment: str) -> None:
+def refuse_examples(installation: str) -> None:
     """Raise `Refused` if the installation still has example values."""
-    settings = read_env(ROOT / "config" / environment / "settings.env")
-    values = installation(environment) | settings
+    settings = read_env(ROOT / "config" / installation / "settings.env")
+    values = installation_values(installation) | settings
     left = [k for k, v in values.items() if any(e in v for e in EXAMPLES) or not v]
     if left:
         raise Refused(
-            f"config/{environment}/settings.env and config/installations/{environment}/"
+            f"config/{installation}/settings.env and config/installations/{installation}/"
             f"installation.env still have examples for {', '.join(left)}; replace them (on Azure: "
             "by `terraform output` of terraform/base-infra)"
         )
@@ -80,7 +80,7 @@ def refuse_examples(environment: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("environment", help="a folder of config/: dev, onprem or production")
+    parser.add_argument("installation", help="a folder of config/: dev, onprem or production")
     parser.add_argument("--image-tag", default="", help="the build to deploy")
     parser.add_argument(
         "--component", action="append", choices=COMPONENTS, help="only this component"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from charts import Chart, charts, template
-from manifests import REGISTRY, TAG, Overlay, Refused, installation, overlays, render
+from manifests import REGISTRY, TAG, Overlay, Refused, installation_values, overlays, render
 from validate_charts import helm_releases
 from validate_manifests import alerts, rules, schemas
 from validate_tools import (
@@ -89,7 +89,7 @@ def _manifests(folder: Path, releases: dict[str, Path]) -> Iterator[CheckResult]
 def _render_all(folder: Path) -> dict[Overlay | Chart, Path]:
     texts: dict[Overlay | Chart, str] = {}
     for overlay in overlays():
-        values = {TAG: BUILD, REGISTRY: installation(overlay.environment)[REGISTRY]}
+        values = {TAG: BUILD, REGISTRY: installation_values(overlay.installation)[REGISTRY]}
         texts[overlay] = render(overlay, values)
     if find("helm"):
         texts |= {chart: template(chart) for chart in charts()}

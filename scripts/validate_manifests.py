@@ -30,7 +30,7 @@ def rules(rendered: Rendered) -> Iterator[CheckResult]:
     for source, file in rendered.items():
         objects = parse(file.read_text())
         count += len(objects)
-        found = broken(objects, source.environment == "production", on_azure(source.environment))
+        found = broken(objects, source.installation == "production", on_azure(source.installation))
         found += refused(objects)
         problems += [f"{source.name}: {problem}" for problem in found]
     yield check_result(

@@ -102,7 +102,7 @@ def deploy(kubeconfig: Path, *arguments: str, folder: Path = ROOT) -> tuple[int,
 @pytest.mark.parametrize("folder", [ROOT, ROOT / "model-serving"], ids=lambda path: path.name)
 def test_make_reports_everything_that_is_missing(tmp_path: Path, folder: Path):
     done = subprocess.run(
-        ["make", "-C", str(folder), "deploy-all", "ENVIRONMENT=production"],
+        ["make", "-C", str(folder), "deploy-all", "INSTALLATION=production"],
         env={**os.environ, "KUBECONFIG": str(tmp_path / "none")},
         capture_output=True,
         text=True,
@@ -116,10 +116,10 @@ def test_make_reports_everything_that_is_missing(tmp_path: Path, folder: Path):
     assert "there is no cluster: kubectl has no current context" in cluster
 
 
-def test_an_unknown_context_and_environment_are_named(tmp_path: Path):
+def test_an_unknown_context_and_installation_are_named(tmp_path: Path):
     code, lines = deploy(tmp_path / "none", "qa", "--image-tag", "1.0.0", "--context", "moon")
     assert code == 1
-    assert "there is no environment 'qa'; config/ has: dev, onprem, production" in lines
+    assert "there is no installation 'qa'; config/installations has: dev, onprem, production" in lines
     assert "kubectl has no context 'moon'" in lines[-1]
 
 
@@ -133,7 +133,7 @@ def test_an_unknown_context_and_environment_are_named(tmp_path: Path):
             "context test is the cluster of dev",
         ),
     ],
-    ids=["no namespaces", "unknown objects", "another environment"],
+    ids=["no namespaces", "unknown objects", "another installation"],
 )
 def test_nothing_is_applied_to_an_unsuitable_cluster(
     api: type[_Api],

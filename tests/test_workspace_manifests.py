@@ -15,7 +15,7 @@ from manifest_rules import (
     pods,
     restricted,
 )
-from manifests import COMPONENTS, ROOT, environments, names, overlays, parse, read_env, walk
+from manifests import COMPONENTS, ROOT, installations, names, overlays, parse, read_env, walk
 
 CLUSTER = read_env(ROOT / "config" / "cluster.env")
 ACCESS = ROOT / "terraform" / "base-infra" / "access.yaml"
@@ -93,8 +93,8 @@ def test_no_secret_is_in_the_repository():
 
 def test_every_component_has_an_overlay_for_every_installation():
     found = {overlay.name for overlay in overlays()}
-    wanted = {f"{c}/deploy/overlays/{e}" for c in COMPONENTS for e in environments()}
-    assert environments() == ["dev", "onprem", "production"]
+    wanted = {f"{c}/deploy/overlays/{e}" for c in COMPONENTS for e in installations()}
+    assert installations() == ["dev", "onprem", "production"]
     assert wanted - found == set()
 
 
@@ -110,9 +110,9 @@ def test_every_variable_of_a_container_is_a_setting():
     assert given - set(CLUSTER) - OF_THE_CONTAINER == set()
 
 
-@pytest.mark.parametrize("environment", environments())
-def test_an_installation_replaces_settings_that_exist(environment: str):
-    assert set(read_env(ROOT / "config" / environment / "settings.env")) <= set(CLUSTER)
+@pytest.mark.parametrize("installation", installations())
+def test_an_installation_replaces_settings_that_exist(installation: str):
+    assert set(read_env(ROOT / "config" / installation / "settings.env")) <= set(CLUSTER)
 
 
 def test_the_settings_are_the_cluster_file():
@@ -125,7 +125,7 @@ def test_the_settings_are_the_cluster_file():
 
 def test_installations_have_the_same_keys():
     folder = ROOT / "config" / "installations"
-    keys = {e: list(read_env(folder / e / "installation.env")) for e in environments()}
+    keys = {e: list(read_env(folder / e / "installation.env")) for e in installations()}
     assert keys["dev"] == keys["production"]
     wired = {
         part: {

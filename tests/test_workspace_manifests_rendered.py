@@ -16,8 +16,8 @@ from manifests import (
     TAG,
     Refused,
     checked_tag,
-    environments,
-    installation,
+    installation_values,
+    installations,
     names,
     on_azure,
     overlays,
@@ -52,7 +52,7 @@ CONSOLE = "Deployment/monitoring/console"
 
 @needs_kubectl
 def test_every_overlay_follows_the_rules(rendered: dict[str, list[Manifest]]):
-    of = {overlay.name: overlay.environment for overlay in overlays()}
+    of = {overlay.name: overlay.installation for overlay in overlays()}
     assert [
         problem
         for name, found in rendered.items()
@@ -63,14 +63,14 @@ def test_every_overlay_follows_the_rules(rendered: dict[str, list[Manifest]]):
 @needs_kubectl
 def test_programs_get_the_settings_of_the_cluster_file(rendered: dict[str, list[Manifest]]):
     found = [
-        (overlay.environment, o["data"])
+        (overlay.installation, o["data"])
         for overlay in overlays()
         for o in rendered[overlay.name]
         if o["kind"] == "ConfigMap" and o["metadata"]["name"].startswith("platform-settings-")
     ]
-    assert {environment for environment, _ in found} == set(environments())
-    for environment, data in found:
-        replaced = read_env(ROOT / "config" / environment / "settings.env")
+    assert {installation for installation, _ in found} == set(installations())
+    for installation, data in found:
+        replaced = read_env(ROOT / "config" / installation / "settings.env")
         assert set(data) == set(CLUSTER)
         assert {k for k, v in data.items() if v != CLUSTER[k]} <= set(replaced)
 
@@ -79,8 +79,8 @@ def test_programs_get_the_settings_of_the_cluster_file(rendered: dict[str, list[
 def test_without_azure_every_pod_but_the_consoles_gets_the_keys_of_the_object_store(
     rendered: dict[str, list[Manifest]],
 ):
-    without = [o for o in overlays() if not on_azure(o.environment)]
-    assert {overlay.environment for overlay in without} == {"onprem"}
+    without = [o for o in overlays() if not on_azure(o.installation)]
+    assert {overlay.installation for overlay in without} == {"onprem"}
     containers = [
         (names(manifest), container)
         for overlay in without
@@ -136,7 +136,7 @@ def test_the_console_accepts_tokens_of_its_app_registration(
     rendered: dict[str, list[Manifest]],
 ):
     found = rendered["monitoring/console/deploy/overlays/production-entra-id"]
-    values = installation("production")
+    values = installation_values("production")
     (rule,) = (o["spec"]["jwtRules"] for o in found if o["kind"] == "RequestAuthentication")
     tenant = f"https://login.microsoftonline.com/{values['TENANT_ID']}"
     assert rule[0] == {
@@ -342,8 +342,11 @@ def test_a_build_tag_is_accepted(tag: str):
     [
         (["production"], "IMAGE_TAG is missing"),
         (["production", "--image-tag", "latest"], "does not name one build"),
-        (["prod", "--image-tag", "1.0.0"], "there is no environment 'prod'; config/ has: dev, onp"),
-        (["../dev", "--image-tag", "1.0.0"], "there is no environment '../dev'"),
+        (
+            ["prod", "--image-tag", "1.0.0"],
+            "there is no installation 'prod'; config/installations has: dev, onprem, production",
+        ),
+        (["../dev", "--image-tag", "1.0.0"], "there is no installation '../dev'"),
         (["production", "--image-tag", "1.0.0"], "installation.env still have examples for "),
     ],
 )
