@@ -161,10 +161,10 @@ new-use-case: setup ## Write the package of a use case for your data: NAME=churn
 compile-pipeline: setup ## Write the pipeline for a Kubeflow server: OUTPUT=dist/pipeline.yaml
 	cd "$$GIVEN_CALLED_FROM" && mlplatform compile-pipeline $(call options,OUTPUT)
 
-promote: setup ## Make the canary, else staging's release, the stable one: USE_CASE=spam RELEASE= ENVIRONMENT=production
+promote: setup ## Promote the canary, or else the release in staging: USE_CASE=spam RELEASE= ENVIRONMENT=production
 	mlplatform promote $(call options,USE_CASE RELEASE ENVIRONMENT)
 
-canary: setup ## Have a release answer a share of the requests: PERCENT=10 USE_CASE=spam RELEASE= ENVIRONMENT=
+canary: setup ## Start a canary, or change its percentage: PERCENT=10 USE_CASE=spam RELEASE= ENVIRONMENT=
 	mlplatform canary $(call options,PERCENT USE_CASE RELEASE ENVIRONMENT)
 
 shadow: setup ## Send a release copies of the requests: PERCENT=100 USE_CASE=spam RELEASE= ENVIRONMENT=
@@ -173,10 +173,10 @@ shadow: setup ## Send a release copies of the requests: PERCENT=100 USE_CASE=spa
 abort: setup ## End canary and shadow: USE_CASE=spam RELEASE= ENVIRONMENT=
 	mlplatform abort $(call options,USE_CASE RELEASE ENVIRONMENT)
 
-rollback: setup ## Serve what was served before: USE_CASE=spam ENVIRONMENT=production
+rollback: setup ## Roll back to the previous stable release: USE_CASE=spam ENVIRONMENT=production
 	mlplatform rollback $(call options,USE_CASE ENVIRONMENT)
 
-releases: setup ## List the releases and what serves where: USE_CASE=
+releases: setup ## List releases and what each environment serves: USE_CASE=
 	mlplatform release list $(call options,USE_CASE)
 
 bench: setup ## Measure pipeline, skew, batch, serving next to peers: ARGS="--quick batch skew"
@@ -197,5 +197,5 @@ fuzz: setup ## Send the gateway thousands of requests generated from its OpenAPI
 screenshots: setup ## Take the pictures of the console in docs/images from the running stack
 	python scripts/screenshots.py $(ARGS)
 
-demo: setup ## Show it all on the running stack, drift included: USE_CASE=spam
+demo: setup ## Run the demo on the running stack: USE_CASE=spam
 	scripts/demo.sh

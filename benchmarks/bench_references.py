@@ -1,4 +1,4 @@
-"""Quality beside reference models on the same rows of real datasets.
+"""Quality compared with reference models on the same rows of real datasets.
 
 Ours is what a user gets: `new-use-case` for a table of their own or a built-in use case, then
 `run-pipeline` with its defaults on the rows for training, of which the pipeline keeps a test split

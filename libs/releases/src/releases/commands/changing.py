@@ -61,7 +61,7 @@ def promote(
     expected_state: ExpectedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a release the stable one: by default the canary, else the release of staging."""
+    """Promote a release: by default the canary, or else the release in staging."""
     change = {"release_id": release, "accept_unmeasured": accept_unmeasured}
     place = (use_case, environment)
     _follow(Action.PROMOTE, place, reason, expected_state, as_json, **change)
@@ -90,7 +90,7 @@ def canary(
     expected_state: ExpectedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start a canary for a share of the requests, or change the share of the current one."""
+    """Start a canary, or change its percentage."""
     change = {
         "release_id": release,
         "percent": whole_percent(Action.CANARY, percent),

@@ -44,7 +44,7 @@ def list_releases(
         str | None, typer.Option("--use-case", "-u", help="Default: every use case.")
     ] = None,
 ) -> None:
-    """List the releases and what each environment serves and served."""
+    """List releases, what each environment serves, and the ledger."""
     from use_cases import use_case_names
 
     listing = _listing()
