@@ -54,7 +54,7 @@ def served(platform: Platform) -> Platform:
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-def test_a_mail_is_predicted_in_both_environments(served: Platform, environment: str) -> None:
+def test_an_email_is_predicted_in_both_environments(served: Platform, environment: str) -> None:
     answer = served.answer("/predict", MAIL, environment)
     assert answer["email_id"] == MAIL["email_id"]
     assert answer["prediction"] in SPAM.classes

@@ -249,7 +249,7 @@ def test_a_package_with_missing_dependencies_fails_the_build(checkout: Path):
         ({"IMAGE_TAG": "1.0", "IMAGES": "moon"}, 2, "there is no image moon"),
     ],
 )
-def test_wrong_use_of_build_images_is_explained(settings: dict, code: int, reason: str):
+def test_usage_errors_of_build_images_are_explained(settings: dict, code: int, reason: str):
     images = settings.pop("IMAGES", "").split()
     done = subprocess.run(
         [ROOT / "scripts" / "build-images", *images], env={"PATH": os.environ["PATH"], **settings},

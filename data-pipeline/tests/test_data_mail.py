@@ -40,7 +40,7 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
-def test_a_mail_becomes_a_record_with_the_label_of_its_folder(blob_store, tmp_path: Path) -> None:
+def test_an_email_becomes_a_record_with_the_label_of_its_folder(blob_store, tmp_path: Path) -> None:
     write(tmp_path / "in" / "ham" / "1.eml", SIMPLE)
     (row,) = read(blob_store, tmp_path / "in")
     assert row == {
@@ -102,7 +102,7 @@ second
 """
 
 
-def test_a_mailbox_is_read_mail_by_mail(blob_store, tmp_path: Path) -> None:
+def test_a_mailbox_is_read_email_by_email(blob_store, tmp_path: Path) -> None:
     first, second = read(blob_store, write(tmp_path / "in" / "spam.mbox", MBOX))
     assert first["body"] == "From here on\nFrom quoted\n>From twice\n \n"
     assert first["email_id"] == "spam.mbox#1"
@@ -110,7 +110,7 @@ def test_a_mailbox_is_read_mail_by_mail(blob_store, tmp_path: Path) -> None:
     assert {first["label"], second["label"]} == {"spam"}
 
 
-def test_a_mailbox_with_one_huge_mail_keeps_the_others(blob_store, tmp_path: Path) -> None:
+def test_a_mailbox_with_one_huge_email_keeps_the_others(blob_store, tmp_path: Path) -> None:
     huge = b"From x 10:00\nSubject: huge\n\n" + (b"0123456789" * 100 + b"\n") * 36_000
     path = write(
         tmp_path / "ham.mbox", MBOX + b"\n" + huge + b"\n\nFrom y 10:00\nSubject: last\n\nend\n"
@@ -120,7 +120,7 @@ def test_a_mailbox_with_one_huge_mail_keeps_the_others(blob_store, tmp_path: Pat
     assert max(len(row["body"]) for row in rows) <= SPAM.limits["body"].maximum
 
 
-def test_what_is_called_mbox_and_is_none_is_refused(blob_store, tmp_path: Path) -> None:
+def test_a_non_mbox_file_named_mbox_is_refused(blob_store, tmp_path: Path) -> None:
     with pytest.raises(InvalidData, match=r"ham\.mbox is not an mbox"):
         read(blob_store, write(tmp_path / "ham.mbox", SIMPLE))
 
@@ -204,7 +204,7 @@ def test_attachments_and_parts_are_counted_and_their_text_is_not_read() -> None:
     assert (mail.body, mail.attachments, mail.parts) == ("see attached\n", 3, 4)
 
 
-def test_a_forwarded_mail_speaks_where_the_outer_one_is_silent() -> None:
+def test_an_empty_body_falls_back_to_the_forwarded_message() -> None:
     inner = EmailMessage()
     inner.set_content("inner words")
     outer = EmailMessage()
@@ -295,7 +295,7 @@ def nested(depth: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["many parts", "deep", "forwards", "lines"])
-def test_a_bomb_costs_bounded_memory(name: str) -> None:
+def test_a_mime_bomb_uses_bounded_memory(name: str) -> None:
     part = b"--b\nContent-Disposition: attachment; filename=x\n\nx\n"
     data = {
         "many parts": b"Subject: bomb\nContent-Type: multipart/mixed; boundary=b\n\n"
@@ -315,7 +315,7 @@ def test_a_bomb_costs_bounded_memory(name: str) -> None:
     assert peak < 200_000_000
 
 
-def test_a_mail_of_ten_megabytes_keeps_to_the_limits_of_the_record(blob_store, tmp_path) -> None:
+def test_an_email_of_ten_megabytes_is_cut_at_the_limits_of_the_record(blob_store, tmp_path) -> None:
     text = "word " * 2_400_000
     message = (
         f"Subject: {'s' * 15_000}\nFrom: {'f' * 2_000}@x\nMessage-ID: <{'i' * 1_500}>\n\n{text}"
@@ -326,7 +326,7 @@ def test_a_mail_of_ten_megabytes_keeps_to_the_limits_of_the_record(blob_store, t
     assert row["body"] == text[: len(row["body"])]
 
 
-def test_features_of_a_mail_are_those_of_the_record_a_caller_sends(blob_store, tmp_path) -> None:
+def test_features_of_an_email_are_those_of_the_record_a_caller_sends(blob_store, tmp_path) -> None:
     """The same text by `.eml` and by request gives the same features."""
     path = write(tmp_path / "ham" / "1.eml", b"Subject: Hi\nFrom: a@b.c\n\nCall 123, win $5!\n")
     (row,) = read(blob_store, path)
@@ -337,7 +337,7 @@ def test_features_of_a_mail_are_those_of_the_record_a_caller_sends(blob_store, t
 
 
 @given(st.binary(max_size=2_000))
-def test_any_bytes_are_some_mail(data: bytes) -> None:
+def test_arbitrary_bytes_never_crash_the_parser(data: bytes) -> None:
     mail = read_mail(data)
     for text in (mail.subject, mail.body, mail.sender, mail.message_id, mail.date or ""):
         assert text.encode().decode() == text
@@ -363,7 +363,7 @@ def test_any_shape_of_mime_is_some_mail(lines) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_mail_without_permission_is_named(blob_store, tmp_path: Path) -> None:
+def test_an_email_without_read_permission_is_left_out(blob_store, tmp_path: Path) -> None:
     write(tmp_path / "in" / "ham" / "1.eml", SIMPLE)
     write(tmp_path / "in" / "ham" / "2.eml", SIMPLE).chmod(0)
     assert len(read(blob_store, tmp_path / "in")) == 1
@@ -378,7 +378,7 @@ def test_a_mail_without_permission_is_named(blob_store, tmp_path: Path) -> None:
         ("a =?utf-8*en?q?b?= c =?utf-8?x?d?=", "a b c =?utf-8?x?d?="),
     ],
 )
-def test_encoded_words_stand_beside_other_text(subject: str, shown: str) -> None:
+def test_encoded_words_mixed_with_plain_text_are_decoded(subject: str, shown: str) -> None:
     assert read_mail(f"Subject: {subject}\nFrom: a@b.c\n\nx".encode()).subject == shown
 
 
@@ -401,9 +401,7 @@ def test_encoded_words_stand_beside_other_text(subject: str, shown: str) -> None
         ("BASE-64;", b"aGVsbG8_d29ybGQ-", "hello?world>"),
     ],
 )
-def test_what_a_mail_declares_is_not_believed_against_its_bytes(
-    kind: str, body: bytes, shown: str
-) -> None:
+def test_the_bytes_override_a_wrong_declared_encoding(kind: str, body: bytes, shown: str) -> None:
     name = "Content-Type: text/plain;" if "=" in kind else "Content-Transfer-Encoding:"
     data = f"Subject: s\n{name} {kind}\n\n".encode() + body
     assert read_mail(data).body.strip() == shown

@@ -110,14 +110,14 @@ def test_data_that_is_mostly_broken_is_refused_with_the_reasons(
         (["--data", "/nowhere/absent.csv"], 1, "absent.csv"),
     ],
 )
-def test_the_exit_code_tells_wrong_use_from_failure(
+def test_the_exit_code_distinguishes_a_usage_error_from_a_failure(
     configured, capsys, arguments: list[str], code: int, reason: str
 ) -> None:
     assert main(["data-report", *arguments]) == code
     assert reason in last_line(capsys.readouterr().err)
 
 
-def test_arguments_that_cannot_be_read_are_wrong_use(configured, capsys) -> None:
+def test_unreadable_arguments_are_a_usage_error(configured, capsys) -> None:
     assert main(["data-report", "--rows", "few"]) == 2
     assert "'--rows': Input should be a valid integer" in last_line(capsys.readouterr().err)
 

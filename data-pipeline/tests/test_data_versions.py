@@ -169,7 +169,7 @@ def test_a_manifest_of_an_earlier_release_can_still_be_read(blob_store, frozen) 
     assert read_manifest(blob_store, "iris", version).split.method == "content"
 
 
-def test_too_few_rows_for_a_test_part_are_rejected(blob_store, frozen) -> None:
+def test_too_few_rows_for_a_test_split_are_rejected(blob_store, frozen) -> None:
     with pytest.raises(InvalidData, match="give more data"):
         frozen(IRIS, blob_store, IRIS.training().generate(60, 0))
 

@@ -143,7 +143,7 @@ def test_status_and_logs_of_a_stack_that_is_down_say_so(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
-def test_wrong_use_is_2(tmp_path):
+def test_a_usage_error_exits_with_2(tmp_path):
     assert embedded(tmp_path, "dance").returncode == 2
     missing = embedded(tmp_path, "status", RAY_ADDRESS="", GATEWAY_URL="")
     assert missing.returncode == 2

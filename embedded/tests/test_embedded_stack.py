@@ -96,7 +96,7 @@ def test_up_twice_says_so_and_changes_nothing(stack, said):
     assert programs.status()[0].pid == before
 
 
-def test_down_when_not_up_is_fine(stack, said):
+def test_down_without_a_running_stack_succeeds(stack, said):
     stack(script("worker", "import time; time.sleep(600)")).down()
     assert said == ["not up"]
 

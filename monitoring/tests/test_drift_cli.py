@@ -91,7 +91,7 @@ def test_a_window_that_cannot_be_measured_is_a_failure(world, records_of, enviro
         ("report",),
     ],
 )
-def test_wrong_use_exits_with_2(environment, arguments):
+def test_a_usage_error_exits_with_2(environment, arguments):
     result = run(environment, *arguments)
     assert result.returncode == 2
     assert result.stderr.strip()

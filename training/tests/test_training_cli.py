@@ -40,7 +40,7 @@ def test_compile_writes_the_ir(tmp_path: Path) -> None:
         (["fly"], "No such command 'fly'"),
     ],
 )
-def test_wrong_use_is_exit_code_2_with_the_reason_last(
+def test_a_usage_error_exits_with_2_and_prints_the_reason_last(
     tmp_path: Path, arguments: list[str], reason: str
 ) -> None:
     done = training(*arguments, home=tmp_path)

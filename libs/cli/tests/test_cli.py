@@ -58,7 +58,7 @@ def test_help_lists_the_commands_in_groups(tmp_path):
         (["--config", "absent.env", "status"], "absent.env does not exist"),
     ],
 )
-def test_wrong_use_is_exit_code_2_with_the_reason_last(arguments, reason, tmp_path):
+def test_a_usage_error_exits_with_2_and_prints_the_reason_last(arguments, reason, tmp_path):
     result = mlplatform(*arguments, folder=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr.strip().splitlines()[-1]

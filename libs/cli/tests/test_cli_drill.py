@@ -46,7 +46,7 @@ def test_each_link_has_its_own_time(results):
     assert found[1].detail == "request r"
 
 
-def test_a_silent_link_is_named_and_ends_the_drill(results):
+def test_a_link_that_does_not_react_is_named_and_ends_the_drill(results):
     asked = []
     found = results(
         Link("alarm", after(1)),

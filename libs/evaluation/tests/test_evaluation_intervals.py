@@ -82,7 +82,7 @@ def test_an_interval_contains_the_metric_and_is_reproducible():
         assert interval.low < metrics[name] < interval.high, name
 
 
-def test_its_width_matches_theory():
+def test_interval_width_matches_theory():
     """The standard error of a share among n rows is sqrt(p (1 - p) / n)."""
     rows = mails(2_000)
     interval = bootstrap_intervals(rows, own_clusters(2_000), seed=0)["accuracy"]
@@ -91,7 +91,7 @@ def test_its_width_matches_theory():
     assert interval.high - interval.low == pytest.approx(width, rel=0.1)
 
 
-def test_clustered_rows_make_it_wider():
+def test_clustered_rows_widen_the_interval():
     copies = np.repeat(np.arange(200), 10)
     rows = mails(200).take(copies)
     separate = bootstrap_intervals(rows, own_clusters(2_000), seed=0)["f1"]

@@ -44,7 +44,7 @@ def test_the_reason_of_a_failure_is_the_last_line(error, code: int, capsys) -> N
     assert capsys.readouterr().err.splitlines()[-1] == str(error)
 
 
-def test_arguments_that_do_not_validate_are_wrong_use_and_are_named(capsys) -> None:
+def test_invalid_arguments_are_a_usage_error_and_are_named(capsys) -> None:
     assert exit_code(lambda: Trials(trials="many") and 0) == 2
     assert "trials: " in capsys.readouterr().err
 

@@ -264,7 +264,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("arguments", "settings", "reason"), WRONG.values(), ids=WRONG)
-def test_wrong_use_exits_with_2(arguments, settings, reason, run):
+def test_a_usage_error_exits_with_2(arguments, settings, reason, run):
     code, output, errors = run(*arguments, **settings)
     assert (code, output) == (2, [])
     assert reason in errors[-1]

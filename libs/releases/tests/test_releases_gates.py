@@ -127,7 +127,7 @@ def test_few_rows_are_reported_and_too_few_are_refused(
     assert ("underpowered" in checks[0].detail) is reported
 
 
-def test_a_test_part_without_a_class_is_refused(blob_store, make_release):
+def test_a_test_split_without_a_class_is_refused(blob_store, make_release):
     rows = features(SPAM, 100)
     ham = rows.filter(pa.compute.equal(rows["label"], "ham"))
     checks = run_gates(SPAM, make_release(blob_store, "spam"), ham, 0.0, None)
@@ -192,7 +192,7 @@ def test_admitting_again_repairs_the_files_and_keeps_the_first_lineage(blob_stor
     assert load_release(blob_store, "iris", release.id).id == release.id
 
 
-def test_only_the_test_part_is_loaded(blob_store):
+def test_only_the_test_split_is_loaded(blob_store):
 
     table = features(IRIS, 30)
     part = pa.array(["test" if row % 3 == 0 else "train" for row in range(30)])

@@ -119,7 +119,7 @@ STATES = {
 
 
 @pytest.mark.parametrize(("asked", "present", "staged", "expected"), STATES.values(), ids=STATES)
-def test_the_next_state(asked, present, staged, expected):
+def test_each_action_gives_the_expected_next_state(asked, present, staged, expected):
     assert next_state(asked, present, staged=staged) == expected
 
 

@@ -251,7 +251,7 @@ def test_lemmas_are_the_forms_of_a_dictionary():
         "fr&#8203;ee caf&eacute;",
     ],
 )
-def test_what_is_not_seen_neither_parts_nor_makes_words(spelt):
+def test_invisible_characters_neither_split_nor_create_words(spelt):
     text = Text("text")
     shown, other = (text.compute(pa.array([one])) for one in ("free caf\u00e9", spelt))
     assert other.texts[0].to_pylist() == shown.texts[0].to_pylist() == ["free caf\u00e9"]

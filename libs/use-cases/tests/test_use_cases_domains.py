@@ -80,7 +80,7 @@ def test_a_window_of_thirty_days_is_looked_at():
     assert counts == [1, 2, 2, 3]  # on day 30 the first mail is 30 days old and has left
 
 
-def test_mails_of_one_moment_make_one_row():
+def test_emails_of_one_moment_make_one_row():
     mails = [("a@x.example", START, label) for label in ("spam", "ham", "ham")]
     (row,) = history(*mails)
     assert row["sender_domain_spam_rate"] == smoothed(1, 3)
@@ -99,7 +99,7 @@ def test_counts_are_capped():
     assert last["sender_domain_spam_rate"] == smoothed(0, 60)
 
 
-def test_mails_without_domain_or_time_are_left_out():
+def test_emails_without_domain_or_time_are_left_out():
     assert history(("", START, "spam"), (None, START, "ham"), ("a@x.example", None, "spam")) == []
     assert history() == []
 

@@ -59,7 +59,7 @@ def test_any_text_gives_complete_features(rows):
 
 @given(MAILS)
 @settings(deadline=None)
-def test_a_mail_has_the_same_features_alone_and_in_company(rows):
+def test_an_email_has_the_same_features_alone_and_in_a_batch(rows):
     batch = mails(*rows)
     together = spam_features(batch)
     for index in range(len(rows)):

@@ -98,7 +98,7 @@ def test_near_duplicates_have_one_group():
         assert len(members) == 1
 
 
-def test_few_mails_have_no_topics():
+def test_few_emails_have_no_topics():
     assert SPAM.training().fold_groups(training_rows(60)) is None
 
 
@@ -118,7 +118,7 @@ def test_slices_say_language_length_and_markup(subject, body, language, length, 
     assert row == {"language": language, "length": length, "markup": markup}
 
 
-def test_mails_with_other_numbers_links_and_markup_have_one_duplicate_text():
+def test_emails_with_other_numbers_links_and_markup_have_one_duplicate_text():
     first = SPAM.training().duplicate_text(mail("Win $12!", "<b>See</b> http://a.example/1"))
     second = SPAM.training().duplicate_text(mail("WIN $99", "see https://b.example/xyz?3"))
     assert first.equals(second)

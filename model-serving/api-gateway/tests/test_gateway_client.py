@@ -126,7 +126,7 @@ async def test_a_change_is_requested_once_and_followed(running, admin, releases)
         await admin.changes.wait(change.request.change_id, timeout=0)
 
 
-async def test_an_expected_state_is_compared_with_the_present_one(admin, releases) -> None:
+async def test_an_expected_state_is_compared_with_the_current_one(admin, releases) -> None:
     present = (await admin.releases.states())["spam"]["production"].state
     assert present == ServingState(stable=releases["spam"].id)
     accepted = await admin.releases.abort("spam", reason="slow", expected_state=present)

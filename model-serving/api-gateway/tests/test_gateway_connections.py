@@ -36,7 +36,7 @@ async def test_a_connection_without_a_request_is_closed(hasty) -> None:
 
 
 @pytest.mark.parametrize("part", [b"POST /predict HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
-async def test_an_incomplete_head_times_out(hasty, part) -> None:
+async def test_incomplete_headers_time_out(hasty, part) -> None:
     assert (await answer_of(hasty, part)).startswith(b"HTTP/1.1 408 ")
 
 
@@ -47,7 +47,7 @@ async def drip(writer, drop: bytes) -> None:
         await asyncio.sleep(SHORT / 10)
 
 
-async def test_a_slowly_sent_head_times_out(hasty) -> None:
+async def test_slowly_sent_headers_time_out(hasty) -> None:
     reader, writer = await connect(hasty)
     writer.write(b"GET / HTTP/1.1\r\n")
     dripping = asyncio.create_task(drip(writer, b"X-More: 1\r\n"))
@@ -71,14 +71,14 @@ async def test_the_rest_of_a_refused_body_is_read_for_a_limited_time(hasty) -> N
     [b"X-Long: " + b"a" * (1 << 20), b"".join(b"X-%d: 1\r\n" % n for n in range(20_000))],
     ids=["one long header", "many headers"],
 )
-async def test_the_size_of_a_head_is_limited(running, head) -> None:
+async def test_the_size_of_the_headers_is_limited(running, head) -> None:
     answer = await answer_of(
         running, b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + head[: 80 << 10]
     )
     assert answer.startswith(b"HTTP/1.1 431 ")
 
 
-async def test_a_head_within_the_size_limit_is_read(running) -> None:
+async def test_headers_within_the_size_limit_are_read(running) -> None:
     response = await running.client.get("/health/live", headers={"X-Long": "a" * 30_000})
     assert response.status_code == 200
 
@@ -101,7 +101,7 @@ async def test_pipelined_requests_are_answered(hasty) -> None:
     assert answer.count(b"HTTP/1.1 200 ") == 21
 
 
-async def test_a_response_may_take_longer_than_the_head_timeout(serve, v2, keys, spam) -> None:
+async def test_a_response_may_take_longer_than_the_header_timeout(serve, v2, keys, spam) -> None:
     running = await serve(head_timeout_seconds=SHORT)
     v2.server.gate.clear()
     waiting = asyncio.create_task(running.predict())

@@ -84,7 +84,7 @@ async def test_an_uploaded_file_is_the_input_of_a_job(running, releases, activat
         ("bytes=10239-99999", (10_239, 10_240)),
     ],
 )
-async def test_ranges(running, asked, expected) -> None:
+async def test_a_range_request_returns_the_requested_bytes(running, asked, expected) -> None:
     running.store.write("batch/out.parquet", DATA)
     answer = await get(running, "/batch/files/out.parquet", Range=asked)
     start, end = expected
@@ -243,7 +243,7 @@ async def test_a_link_out_of_the_store_is_not_followed(running, tmp_path) -> Non
     assert (tmp_path / "secret").read_bytes() == b"secret"
 
 
-async def test_roles(running) -> None:
+async def test_file_routes_need_the_operator_role(running) -> None:
     await put(running)
     for method in ("PUT", "GET", "DELETE"):
         assert (await running.client.request(method, FILE)).status_code == 401
@@ -331,7 +331,7 @@ async def test_a_key_has_a_quota(serve) -> None:
         ({"Content-Encoding": "gzip"}, 415, "unsupported-media-type"),
     ],
 )
-async def test_malformed_uploads(running, headers, status, code) -> None:
+async def test_malformed_uploads_are_refused(running, headers, status, code) -> None:
     refused(await put(running, b"x" * 10, **headers), status, code)
     assert stored(running) == set()
 

@@ -190,7 +190,7 @@ async def test_a_gateway_without_releases_is_ready(nothing_served) -> None:
     assert (await running.client.get("/health/ready")).status_code == 200
 
 
-async def test_another_release_than_the_ledgers_is_reported_and_the_gateway_stays_ready(
+async def test_a_release_other_than_the_ledgers_is_reported_and_the_gateway_stays_ready(
     running, v2, releases
 ) -> None:
     v2.server.versions[model_name("spam", releases["spam"].id)] = "b" * 32

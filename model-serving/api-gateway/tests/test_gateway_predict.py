@@ -21,7 +21,9 @@ def known(name: str, answer: dict[str, Any], scorers: Any, record: dict[str, Any
     assert answer["release_id"] == scorers[name].release_id
 
 
-async def test_a_mail_is_answered_with_every_field_of_the_contract(running, scorers, spam) -> None:
+async def test_an_email_is_answered_with_every_field_of_the_contract(
+    running, scorers, spam
+) -> None:
     response = await running.predict()
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
@@ -63,7 +65,7 @@ async def test_another_use_case_can_be_the_default(serve, iris) -> None:
     assert (await running.predict(iris)).json()["prediction"] == "setosa"
 
 
-async def test_a_mail_with_empty_texts_is_valid(running) -> None:
+async def test_an_email_with_empty_texts_is_valid(running) -> None:
     empty = {"email_id": "e", "subject": "", "body": "", "sender": ""}
     assert (await running.predict(empty)).status_code == 200
 
@@ -110,7 +112,7 @@ async def test_a_batch_is_one_call_and_keeps_its_order(running, v2, spam, name, 
     BatchPredictionResponse.model_validate(body)
 
 
-async def test_a_bad_mail_fails_alone_in_its_place(running, spam) -> None:
+async def test_an_invalid_email_fails_alone_in_its_place(running, spam) -> None:
     bad = [{**spam, "email_id": "bad", "subject": 5}, {"email_id": 7}, "text", None]
     mails = [{**spam, "email_id": "first"}, *bad, {**spam, "email_id": "last"}]
     response = await running.predict({"emails": mails}, "/predict/batch-sync")
@@ -136,7 +138,7 @@ async def test_a_bad_flower_is_named_by_its_index(running, iris) -> None:
     assert body["predictions"][1]["error"]["detail"].startswith("features")
 
 
-async def test_a_batch_of_only_bad_mails_makes_no_call(running, v2) -> None:
+async def test_a_batch_of_only_invalid_emails_makes_no_call(running, v2) -> None:
     body = (await running.predict({"emails": [{}, {}]}, "/predict/batch-sync")).json()
     assert (body["count"], body["errors"]) == (2, 2)
     assert v2.server.requests == []

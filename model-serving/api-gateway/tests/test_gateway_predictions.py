@@ -148,7 +148,7 @@ async def test_the_beginning_of_a_release_id_finds_its_predictions(
         assert said in error["detail"]
 
 
-async def test_wrong_answers_have_another_label_than_their_prediction(searching) -> None:
+async def test_wrong_answers_have_a_label_that_differs_from_their_prediction(searching) -> None:
     answers = [await predict(searching) for _ in range(3)]
     await searching.logged()
     (answer,) = {one["prediction"] for one in answers}

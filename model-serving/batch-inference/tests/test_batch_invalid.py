@@ -67,7 +67,7 @@ def test_invalid_rows_go_to_the_side_file_and_the_others_are_scored(
         ({"body": pa.array([b"fine", b"\xff\xfe\x00", b"fine"])}, "body"),
     ],
 )
-def test_mails_outside_the_limits_are_invalid(
+def test_emails_outside_the_limits_are_invalid(
     changes, field, blob_store, make_release, submit, run
 ):
     write_table(blob_store, "batch/in.parquet", mails(**changes))

@@ -172,7 +172,7 @@ def test_harm_that_goes_on_has_the_age_of_its_first_window(
     assert age == "1 h"
 
 
-def test_harm_by_a_release_that_was_replaced_needs_nobody(
+def test_harm_by_a_replaced_release_needs_no_action(
     tmp_path, browser, start_gateway, start_console
 ):
     world = build_world(tmp_path)
