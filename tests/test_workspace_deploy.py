@@ -119,7 +119,9 @@ def test_make_reports_everything_that_is_missing(tmp_path: Path, folder: Path):
 def test_an_unknown_context_and_installation_are_named(tmp_path: Path):
     code, lines = deploy(tmp_path / "none", "qa", "--image-tag", "1.0.0", "--context", "moon")
     assert code == 1
-    assert "there is no installation 'qa'; config/installations has: dev, onprem, production" in lines
+    assert (
+        "there is no installation 'qa'; config/installations has: dev, onprem, production" in lines
+    )
     assert "kubectl has no context 'moon'" in lines[-1]
 
 

@@ -1,4 +1,4 @@
-"""Runbooks refer to existing targets, scripts, outputs, namespaces, objects, dashboards and loops."""
+"""Runbooks refer to existing targets, scripts, outputs, objects, dashboards and loops."""
 
 import json
 import re
@@ -134,7 +134,9 @@ def test_the_dashboards_and_panels_of_the_runbooks_exist():
 def test_the_runbook_of_a_stopped_loop_lists_every_loop():
     program = ROOT / "monitoring" / "release_controller" / "src" / "release_controller"
     loops = re.findall(r'Loop\("(\w+)"', (program / "bootstrap.py").read_text())
-    rows = re.findall(r"^\| `(\w+)` \|", (RUNBOOKS / "controller-loop-stopped.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| `(\w+)` \|", (RUNBOOKS / "controller-loop-stopped.md").read_text(), re.M
+    )
     assert len(loops) > 5
     assert sorted(rows) == sorted(loops)
 
