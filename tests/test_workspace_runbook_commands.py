@@ -219,6 +219,21 @@ def test_the_first_command_of_the_rollback_starts_a_job(cluster: KubectlServer):
         assert {"name": "RELEASES_ARGUMENTS", "value": arguments} in container["env"]
 
 
+@needs_kubectl
+def test_a_missed_window_is_measured_by_a_job(cluster: KubectlServer):
+    text = (ROOT / "docs" / "runbooks" / "drift-report-missing.md").read_text()
+    (script,) = re.findall(r"(?:^ {8}.+\n)+", text, re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (container,) = cluster.objects["jobs", "monitoring", "drift-1"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["command"][:2] == ["sh", "-c"]
+    assert "mlplatform $kind run --from 2026-01-05T11:00Z" in container["command"][2]
+
+
 def test_the_arguments_of_change_are_commands_of_mlplatform():
     text = "\n".join(file.read_text() for file in RUNBOOKS)
     lines = re.findall(r'change [a-z0-9-]+ "([^"]+)"', text)
