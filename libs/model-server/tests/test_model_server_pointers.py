@@ -33,7 +33,7 @@ def test_the_version_is_the_registered_one_or_else_the_release(pointers):
     "name", ["churn", "iris-aaaaaaaa", "../secret", "..", "", "a\x00b", "A", "iris-", "-"]
 )
 def test_nothing_else_can_be_read(pointers, name):
-    with pytest.raises(ReleaseNotFound, match="no release of .* is deployed"):
+    with pytest.raises(ReleaseNotFound, match=r"no release of .* is deployed"):
         pointers.read(name)
 
 
