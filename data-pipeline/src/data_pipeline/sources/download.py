@@ -203,4 +203,7 @@ def _refuse(text: str, url: str) -> None:
     inner = getattr(address, "ipv4_mapped", None) or address
     forbidden = inner.is_link_local or inner.is_multicast or inner.is_unspecified
     if forbidden or inner in METADATA:
-        raise InvalidData(f"{shown(url)} resolves to {inner}, a cloud metadata address; refused")
+        raise InvalidData(
+            f"{shown(url)} resolves to {inner}, a link-local, multicast, unspecified or cloud "
+            "metadata address; refused"
+        )
