@@ -98,7 +98,7 @@ async def test_one_command_scores_a_file(gateway, mails, tmp_path) -> None:
         (["in.parquet", "--use-case", "none"], 1, "'none' is not one of"),
         (["in.parquet", "--environment", "moon"], 2, "--environment"),
         (["in.parquet", "--use-case", "iris", "--environment", "production"], 1, "no release of"),
-        (["in.parquet", "--use-case", "spam"], 1, "no release of spam is active"),
+        (["in.parquet", "--use-case", "spam"], 1, "staging serves no release of spam"),
     ],
 )
 async def test_refusals_name_the_reason_last(
