@@ -3,13 +3,14 @@
 import argparse
 import inspect
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+from bench_commands import install_use_case, printed_by, uninstall_use_case
 from bench_report import say, table
 from bench_services import TELCO
 from bench_settings import SHARED_DATA
@@ -40,8 +41,7 @@ def run(options: argparse.Namespace) -> bool:
             file = Path(folder) / NAME / "src" / NAME / "__init__.py"
             rows.append(["new-use-case on Telco", *_count(file.read_text())])
         finally:
-            uninstall = ["uninstall", "--yes", "--quiet", f"{NAME.replace('_', '-')}-use-case"]
-            subprocess.run([sys.executable, "-m", "pip", *uninstall], check=False)
+            uninstall_use_case(NAME)
             shutil.rmtree(folder, ignore_errors=True)
     table("lines of a use case", ["use case", "lines", "not blank"], rows)
     total = sum(steps.values())
@@ -53,22 +53,19 @@ def run(options: argparse.Namespace) -> bool:
 def _timed(folder: Path, data: Path) -> dict[str, float]:
     """Return the seconds of each step; the stack must be up."""
     python = [sys.executable, "-m"]
-    pip = [*python, "pip", "install", "--quiet", "--no-deps", "--editable", str(folder)]
     new = ["new-use-case", NAME, "--data", str(data), "--label", LABEL, "--output", str(folder)]
     train = ["run-pipeline", "--use-case", NAME, "--data", str(data)]
     return {
-        "new-use-case": _seconds([*python, "cli", *new]),
-        "install": _seconds(pip),
-        "run-pipeline": _seconds([*python, "cli", *train]),
+        "new-use-case": _seconds(lambda: printed_by([*python, "cli", *new])),
+        "install": _seconds(lambda: install_use_case(str(folder))),
+        "run-pipeline": _seconds(lambda: printed_by([*python, "cli", *train])),
         "first prediction": _predicted(),
     }
 
 
-def _seconds(command: list[str]) -> float:
+def _seconds(step: Callable[[], object]) -> float:
     start = time.perf_counter()
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Unavailable(f"{' '.join(command[2:4])} failed: {done.stderr.strip()[-500:]}")
+    step()
     return time.perf_counter() - start
 
 

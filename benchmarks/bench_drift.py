@@ -7,7 +7,6 @@ are compared with SciPy's on the same values before the timing.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+from bench_commands import result_of
 from bench_report import interleaved, median, note, ratios, table
 from drift.log import CASE, FEATURES, HOUR, NAMES, REFERENCE, store_release_of, write_hour
 from scipy.stats import ks_2samp
@@ -155,12 +155,8 @@ def _ours(folder: Path) -> Cost:
 def _child(python: str, script: Path, *arguments: Path | str) -> Cost:
     environment = {**os.environ, "PYTHONPATH": str(HERE), "DO_NOT_TRACK": "1"}
     command = [python, str(script), *map(str, arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, timeout=CHILD_SECONDS
-    )
-    if done.returncode != 0:
-        raise Unavailable(f"{script.name} failed: {done.stderr[-500:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    cost: Cost = result_of(command, env=environment, timeout=CHILD_SECONDS)
+    return cost
 
 
 def _cpu_and_peak(costs: Sequence[Cost]) -> list[float]:

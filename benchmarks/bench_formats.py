@@ -9,7 +9,6 @@ import email.utils
 import json
 import mailbox
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pyarrow as pa
+from bench_commands import result_of
 from bench_report import interleaved, met_or_missed, note, say, table
 from pyarrow import csv
 from pyarrow import parquet as pq
@@ -25,7 +25,6 @@ from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.ingestion import ingest
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.errors import Unavailable
 from use_cases import use_case
 
 USE_CASE, SEED = "spam", 3
@@ -65,10 +64,7 @@ def _measure(path: Path, pythons: dict[str, Path], rounds: int | None) -> dict[s
     times: dict[str, list[float]] = {name: [] for name in pythons}
     for name in interleaved(list(pythons), rounds or ROUNDS):
         command = [str(pythons[name]), __file__, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise Unavailable(f"{name} failed on {path.name}: {done.stderr[-500:]}")
-        times[name] += json.loads(done.stdout.splitlines()[-1])
+        times[name] += result_of(command)
     return {name: statistics.median(found) for name, found in times.items()}
 
 

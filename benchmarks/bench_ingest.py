@@ -5,7 +5,6 @@ Each step runs in a process of its own, without Ray.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from bench_commands import result_of
 from bench_report import say, table
 from drift.cost import peak_memory
 
@@ -28,7 +28,6 @@ from data_pipeline.versions.freeze import Rules, freeze
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.adapters.feature_store.feast import FeastFeatureStore
 from platform_core.clock import SystemClock
-from platform_core.errors import Unavailable
 from platform_core.settings import OnlineStoreSettings
 from platform_core.storage import datasets_folder, run_path
 from use_cases import use_case
@@ -98,11 +97,7 @@ def _is_flat(step: str, peaks: dict[tuple[str, int], int]) -> bool:
 
 
 def _child(step: str, folder: str) -> tuple[float, float, int]:
-    command = [sys.executable, __file__, step, folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Unavailable(f"{step} failed: {done.stderr[-500:]}")
-    cost = json.loads(done.stdout.splitlines()[-1])
+    cost = result_of([sys.executable, __file__, step, folder])
     return cost["seconds"], cost["cpu"], cost["peak"]
 
 

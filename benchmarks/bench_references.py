@@ -7,8 +7,6 @@ logistic regression on texts, logistic regression and gradient boosting on the t
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from bench_commands import install_use_case, printed_by, uninstall_use_case
 from bench_report import met_or_missed, note, say, table
 from bench_settings import SHARED_DATA
 from sklearn.compose import make_column_transformer
@@ -33,19 +32,19 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from platform_core.adapters.connect import blob_store
-from platform_core.errors import Unavailable
 from platform_core.settings import StorageSettings
 from scoring import Scorer, load_release
 from use_cases import UseCase, use_case, validate_columns
 
 SEED, TEST_SHARE, FOLDS = 0, 0.2, 5
+CLI = (sys.executable, "-m", "cli")
 Rows = tuple[np.ndarray, np.ndarray]
 Scored = tuple[np.ndarray, np.ndarray]
 """Probabilities [N, C] in the order of the classes, and the N classes that are answered."""
 
 
 @dataclass(frozen=True)
-class DataSet:
+class Dataset:
     """A file in `SHARED_DATA`, how its rows are divided, and the metrics that must not be lower
     than the references' on average over the divisions.
     """
@@ -56,15 +55,17 @@ class DataSet:
     columns: tuple[str, ...]
     divisions: Callable[[pa.Table, np.ndarray], Iterator[Rows]]
     judged: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    """The columns that the reference reads as one text; without any it reads a table."""
     built_in: str = ""
 
 
 def run(options: argparse.Namespace) -> bool:
     """Return whether ours is at least as good as each reference, by the metrics that are judged."""
     del options
-    present = [data for data in DATA_SETS if (SHARED_DATA / f"{data.file}.parquet").is_file()]
+    present = [data for data in DATASETS if (SHARED_DATA / f"{data.file}.parquet").is_file()]
     if not present:
-        say(f"\nreferences: not measured, there are no datasets in {SHARED_DATA}")
+        say(f"\nreferences: skipped, {SHARED_DATA} has none of the datasets; set SHARED_DATA")
         return True
     rows: list[list[object]] = []
     met = []
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> bool:
     return all(met)
 
 
-def _measured(data: DataSet, folder: Path) -> dict[str, dict[str, float]]:
+def _measured(data: Dataset, folder: Path) -> dict[str, dict[str, float]]:
     """Return the metrics of ours and of each reference, averaged over the divisions."""
     rows = pq.read_table(SHARED_DATA / f"{data.file}.parquet")
     labels = np.array([str(value) for value in rows[data.label].to_pylist()])
@@ -90,9 +91,9 @@ def _measured(data: DataSet, folder: Path) -> dict[str, dict[str, float]]:
         known, unseen = rows.take(train), rows.take(test)
         pq.write_table(known, file)
         with _use_case(data, file) as case:
-            fits = validate_columns(case, _inputs_of(case, unseen)).fits
-            unseen, truth = unseen.filter(fits), labels[test][np.asarray(fits)]
-            ours = _ours(case, file, unseen)
+            checked = validate_columns(case, _inputs_of(case, unseen))
+            unseen, truth = unseen.filter(checked.fits), labels[test][np.asarray(checked.fits)]
+            ours = _ours(case, file, checked.records.filter(checked.fits))
             spellings = case.training().label.values
         own = np.array([spellings[label.lower()] for label in truth])
         found.setdefault("ours", []).append(_metrics(own, ours, case.classes))
@@ -107,30 +108,28 @@ def _measured(data: DataSet, folder: Path) -> dict[str, dict[str, float]]:
 
 
 @contextmanager
-def _use_case(data: DataSet, file: Path) -> Iterator[UseCase]:
+def _use_case(data: Dataset, file: Path) -> Iterator[UseCase]:
     """Yield the built-in use case, or one that `new-use-case` writes for the rows in `file`."""
     if data.built_in:
         yield use_case(data.built_in)
         return
     name = f"bench_{data.name.lower()}"
-    pip = [sys.executable, "-m", "pip"]
     folder = file.with_suffix("")
     try:
         given = ["--data", str(file), "--label", data.label, "--output", str(folder)]
-        _called("cli", "new-use-case", name, *given)
-        _called("pip", "install", "--quiet", "--no-deps", "--editable", str(folder))
+        printed_by([*CLI, "new-use-case", name, *given])
+        install_use_case(str(folder))
         yield use_case(name)
     finally:
-        uninstall = ["uninstall", "--yes", "--quiet", f"{name.replace('_', '-')}-use-case"]
-        subprocess.run([*pip, *uninstall], check=False)
+        uninstall_use_case(name)
 
 
-def _ours(case: UseCase, file: Path, test: pa.Table) -> Scored:
+def _ours(case: UseCase, file: Path, test: pa.RecordBatch) -> Scored:
     """Return the answers of the release that the pipeline makes from `file`."""
-    told = _called("cli", "run-pipeline", "--use-case", case.name, "--data", str(file))
+    told = printed_by([*CLI, "run-pipeline", "--use-case", case.name, "--data", str(file)])
     release = next(line.split()[1] for line in told.splitlines() if line.split()[:1] == ["release"])
     scorer = Scorer(load_release(blob_store(StorageSettings()), case.name, release), case)
-    scores = scorer.score(validate_columns(case, _inputs_of(case, test)).records)
+    scores = scorer.score(test)
     return scores.probabilities, np.asarray(scores.decided)
 
 
@@ -138,16 +137,8 @@ def _inputs_of(case: UseCase, rows: pa.Table) -> pa.Table:
     return rows.select([name for name in case.record_schema.names if name in rows.column_names])
 
 
-def _called(module: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ)
-    if done.returncode != 0:
-        raise Unavailable(f"{' '.join(command[2:4])} failed: {(done.stderr or done.stdout)[-800:]}")
-    return done.stdout
-
-
-def _references(data: DataSet) -> Mapping[str, Pipeline]:
-    if data.name != "Telco":
+def _references(data: Dataset) -> Mapping[str, Pipeline]:
+    if data.texts:
         words = TfidfVectorizer(
             ngram_range=(1, 2), max_features=50_000, sublinear_tf=True, min_df=2
         )
@@ -165,20 +156,19 @@ def _references(data: DataSet) -> Mapping[str, Pipeline]:
     }
 
 
-def _fitted(model: Pipeline, data: DataSet, train: pa.Table, test: pa.Table) -> Scored:
+def _fitted(model: Pipeline, data: Dataset, train: pa.Table, test: pa.Table) -> Scored:
     labels = [str(value) for value in train[data.label].to_pylist()]
     model.fit(_inputs(data, train), labels)
     inputs = _inputs(data, test)
     return model.predict_proba(inputs), model.predict(inputs)
 
 
-def _inputs(data: DataSet, rows: pa.Table) -> Any:
-    if data.name == "Telco":
+def _inputs(data: Dataset, rows: pa.Table) -> Any:
+    if not data.texts:
         frame = rows.to_pandas()
         charges = pd.to_numeric(frame["TotalCharges"], errors="coerce").fillna(0.0)
         return frame.assign(TotalCharges=charges)
-    texts = [name for name in data.columns if name in {"subject", "body", "text"}]
-    columns = [rows[name].to_pylist() for name in texts]
+    columns = [rows[name].to_pylist() for name in data.texts]
     return ["\n".join(part or "" for part in parts) for parts in zip(*columns, strict=True)]
 
 
@@ -223,26 +213,36 @@ def _columns(file: str) -> tuple[str, ...]:
     return tuple(pq.read_schema(path).names) if path.is_file() else ()
 
 
-DATA_SETS = (
-    DataSet("SMS", "sms_spam", "label", ("sms_id", "text", "label"), _random, ("F1",)),
-    DataSet(
+DATASETS = (
+    Dataset(
+        "SMS",
+        "sms_spam",
+        "label",
+        ("sms_id", "text", "label"),
+        _random,
+        ("F1",),
+        texts=("text",),
+    ),
+    Dataset(
         "IMDB",
         "sentiment_imdb20k",
         "label",
         ("review_id", "split", "text", "label"),
         _published,
         ("accuracy",),
+        texts=("text",),
         built_in="sentiment",
     ),
-    DataSet(
+    Dataset(
         "news20",
         "news20_posts_train",
         "label",
         ("post_id", "subject", "body", "label"),
         _random,
         ("accuracy", "F1"),
+        texts=("subject", "body"),
     ),
-    DataSet(
+    Dataset(
         "Telco",
         "churn_telco",
         "Churn",

@@ -147,14 +147,21 @@ def test_the_current_entries_have_what_another_process_appended(
         assert len(found) == number
 
 
-def test_the_current_entries_end_where_the_ledger_does(
-    ledger: Ledger, store: BlobStore, use_case: str
-) -> None:
+def current_entry(
+    ledger: Ledger, store: BlobStore, use_case: str, number: int
+) -> tuple[str, bytes]:
+    """Append two entries, verify them, and return the path and content of one."""
     for release in ("r1", "r2"):
         ledger.append(change(use_case, release))
     assert len(ledger.current_entries(use_case, Environment.STAGING)) == 2
-    path = f"models/{use_case}/_ledger/staging/{2:08d}.json"
-    entry = store.read(path)
+    path = f"models/{use_case}/_ledger/staging/{number:08d}.json"
+    return path, store.read(path)
+
+
+def test_the_current_entries_end_where_the_ledger_does(
+    ledger: Ledger, store: BlobStore, use_case: str
+) -> None:
+    path, entry = current_entry(ledger, store, use_case, 2)
     store.delete(path)
     assert len(ledger.current_entries(use_case, Environment.STAGING)) == 1
     store.write(path, entry.replace(b'"r2"', b'"r3"'))
@@ -167,11 +174,7 @@ def test_the_current_entries_end_where_the_ledger_does(
 def test_there_are_no_current_entries_while_the_chain_is_known_to_be_broken(
     ledger: Ledger, store: BlobStore, use_case: str
 ) -> None:
-    for release in ("r1", "r2"):
-        ledger.append(change(use_case, release))
-    assert len(ledger.current_entries(use_case, Environment.STAGING)) == 2
-    path = f"models/{use_case}/_ledger/staging/{1:08d}.json"
-    entry = store.read(path)
+    path, entry = current_entry(ledger, store, use_case, 1)
     store.write(path, entry.replace(b'"r1"', b'"r9"'))
     with pytest.raises(ReleaseRefused, match="entry 1"):
         ledger.entries(use_case, Environment.STAGING)

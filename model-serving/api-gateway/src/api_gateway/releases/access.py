@@ -30,8 +30,6 @@ from platform_core.storage import (
     release_path,
 )
 
-RELEASE_ID_DIGITS = 32
-
 
 class ReleaseAccess:
     """The stored releases and the changes of all use cases."""
@@ -102,7 +100,7 @@ class ReleaseAccess:
 
     def _is_stored(self, use_case: str, release_id: str) -> bool:
         """Return whether a complete id is that of a stored release."""
-        if len(release_id) != RELEASE_ID_DIGITS or not RELEASE_ID.fullmatch(release_id):
+        if not RELEASE_ID.fullmatch(release_id):
             return False
         return self._store.exists(release_path(use_case, release_id, RELEASE_FILE))
 
