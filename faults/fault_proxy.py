@@ -6,13 +6,11 @@ in request-response protocols: the first bytes that a client sends after a respo
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from platform_core.testing.processes import free_port
-
-CHUNK = 64 << 10
+from platform_core.testing.proxying import copy, read_request, until_one_ends
 
 
 @dataclass(frozen=True)
@@ -85,11 +83,8 @@ class Proxy:
     async def _refuse(self, connection: Pair, fault: Fault) -> None:
         reader, writer = connection
         while True:
-            head = await reader.readuntil(b"\r\n\r\n")
+            await read_request(reader)
             self.calls += 1
-            lines = head.decode("latin-1").lower().split("\r\n")
-            length = next((x.split(":")[1] for x in lines if x.startswith("content-length:")), "0")
-            await reader.readexactly(int(length))
             await asyncio.sleep(fault.seconds)
             answer = f"HTTP/1.1 {fault.status} Fault\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n"
             writer.write(answer.encode())
@@ -112,26 +107,10 @@ class Proxy:
             answered.set()
             return data
 
-        directions = (
-            _copy(connection[0], server[1], request),
-            _copy(server[0], connection[1], response),
-        )
-        tasks = [asyncio.create_task(direction) for direction in directions]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await until_one_ends(
+                copy(connection[0], server[1], request), copy(server[0], connection[1], response)
+            )
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             self._writers.discard(server[1])
             server[1].transport.abort()
-
-
-async def _copy(
-    source: asyncio.StreamReader,
-    target: asyncio.StreamWriter,
-    change: Callable[[bytes], Awaitable[bytes]],
-) -> None:
-    while data := await source.read(CHUNK):
-        target.write(await change(data))
-        await target.drain()

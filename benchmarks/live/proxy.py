@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from threading import Thread
-from types import TracebackType
+
+from platform_core.testing.proxying import copy, read_request, until_one_ends
 
 HOST = "127.0.0.2"
 """An address of the loopback interface other than the one that servers listen on (Linux)."""
-CHUNK = 64 << 10
 BODY = b'{"error": "an error of the benchmark"}'
 ERROR = b"HTTP/1.1 500 Error\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 SEED = 11
@@ -43,12 +43,7 @@ class ErrorProxy:
         self._ready.result()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close all connections."""
         loop, stop = self._ready.result()
         loop.call_soon_threadsafe(stop.set)
@@ -88,21 +83,15 @@ class ErrorProxy:
                 writer.transport.abort()
 
     async def _forward(self, client: Connection, server: Connection) -> None:
-        directions = (self._requests(client, server[1]), _copy(server[0], client[1]))
-        tasks = [asyncio.create_task(direction) for direction in directions]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await until_one_ends(self._requests(client, server[1]), copy(server[0], client[1]))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             server[1].transport.abort()
 
     async def _requests(self, client: Connection, server: asyncio.StreamWriter) -> None:
         reader, writer = client
         while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            body = await reader.readexactly(_length(head))
+            head, body = await read_request(reader)
             if self._fails(head):
                 self._refused += 1
                 writer.write(ERROR % (len(BODY), BODY))
@@ -114,18 +103,3 @@ class ErrorProxy:
     def _fails(self, head: bytes) -> bool:
         target = head.split(b" ", 2)[1]
         return target.endswith(b"/infer") and self._random.random() < self._share
-
-
-def _length(head: bytes) -> int:
-    """Return the length of the body that a request announces."""
-    for line in head.lower().split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name == b"content-length":
-            return int(value)
-    return 0
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(CHUNK):
-        writer.write(data)
-        await writer.drain()
