@@ -115,7 +115,7 @@ def console_url(world: World, gateway_url: str) -> Iterator[str]:
 @contextmanager
 def console_at(world: World, gateway_url: str, **settings: Any) -> Iterator[str]:
     """Run a console in front of a gateway; yield its URL."""
-    given = {"console_generate_secret": True, "console_timeout_seconds": 2, **settings}
+    given = {"console_generate_secret": True, "console_timeout_seconds": 20, **settings}
     with listening(
         create_app(assemble(ConsoleSettings(gateway_url=gateway_url, **given), world.clock))
     ) as url:
@@ -136,7 +136,7 @@ class Browser:
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     def get(self, path: str, **rest: Any) -> httpx.Response:
         return self.client.get(path, **rest)
