@@ -30,11 +30,11 @@ IRIS = use_case("iris")
 
 @dataclass(frozen=True)
 class Answer:
-    """One simulated record."""
+    """One simulated record. Without `milliseconds` it is a copy that was sent with others."""
 
     role: str
     prediction: str
-    milliseconds: float = 10.0
+    milliseconds: float | None = 10.0
     failed: bool = False
     label: str | None = None
     prediction_id: str | None = None

@@ -84,7 +84,7 @@ async def test_a_shadow_gets_a_copy_and_its_record_bears_the_answers_id(
         assert (row["failed"], row["purpose"], row["time"]) == (False, "live", stable[one]["time"])
         assert row["input.email_id"] == stable[one]["input.email_id"]
         assert row["probability.spam"] != stable[one]["probability.spam"]
-        assert row["latency_ms"] > 0
+    assert mirrored[single["prediction_id"]]["latency_ms"] > 0
 
 
 async def test_a_shadow_gets_the_records_of_one_call_by_one_call(
@@ -96,6 +96,24 @@ async def test_a_shadow_gets_the_records_of_one_call_by_one_call(
     await running.predict()
     await shadowed(running, 41)
     assert [len(call["inputs"][0]["data"]) for call in candidates.server.requests] == [40, 1]
+
+
+async def test_calls_that_are_not_timed_are_sent_together_and_have_no_latency(
+    running, begin, candidates
+) -> None:
+    await begin(running)
+    candidates.server.gate.clear()
+    answers = [(await running.predict()).json() for _ in range(12)]
+    candidates.server.gate.set()
+    rows = await shadowed(running, len(answers))
+    sizes = [len(call["inputs"][0]["data"]) for call in candidates.server.requests]
+    assert sizes == [1, 11]
+    mirrored = [row for row in rows if row["role"] == "shadow"]
+    assert {row["prediction_id"] for row in mirrored} == {one["prediction_id"] for one in answers}
+    without = [row for row in mirrored if row["latency_ms"] is None]
+    assert len(without) == 11
+    assert {row["service_ms"] for row in without} == {None}
+    assert {row["failed"] for row in mirrored} == {False}
 
 
 async def test_a_sample_is_chosen_by_the_routing_key(running, begin) -> None:

@@ -112,6 +112,26 @@ def test_the_records_of_a_batch_are_one_observation_of_latency(world):
     )
 
 
+def test_copies_that_were_sent_together_say_nothing_of_latency_and_errors(world):
+    world.serve(SHADOW, Action.SHADOW)
+    ids = world.answer([Answer("stable", CLASSES[0])] * 300)
+    timed = {"milliseconds": 12.0}
+    together = {"milliseconds": None, "failed": True}
+    copies = [
+        Answer("shadow", CLASSES[0], prediction_id=one, **(together if number % 10 else timed))
+        for number, one in enumerate(ids)
+    ]
+    world.answer(copies)
+    comparison = judged(world)
+    criteria = {one.name: one for one in comparison.criteria}
+    for name in ("errors", "latency_p50"):
+        assert criteria[name].candidate_records == criteria[name].stable_records == 30
+    assert criteria["errors"].estimate == 0
+    assert criteria["latency_p50"].estimate == pytest.approx(0.2)
+    assert comparison.candidate_answers == 300
+    assert comparison.paired == 30
+
+
 def test_only_live_records_since_the_trial_began_count(world):
     world.answer(answers(300, {"stable": 0.9, "canary": 0.1}))
     world.clock.advance(timedelta(minutes=5))

@@ -69,8 +69,9 @@ class InferenceRecord(Document):
     A prediction has one record that is its answer. It may have others, with the same
     `prediction_id`, `time` and `input`: that of a shadow, and that of a canary which `failed`, so
     that the stable release answered. The record of a failure has no prediction. A shadow's
-    `latency_ms` is what the caller would have waited for it. `service_ms` is what the inference
-    service took for the call, without waiting for a processor; `None` where it does not say so.
+    `latency_ms` is what the caller would have waited for it, `None` if the shadow got the record
+    together with those of other calls. `service_ms` is what the inference service took for the
+    call, without waiting for a processor; `None` where it does not say so.
     """
 
     prediction_id: str
@@ -87,7 +88,7 @@ class InferenceRecord(Document):
     interval: tuple[float, float] | None = None
     degraded: bool
     purpose: Purpose
-    latency_ms: float
+    latency_ms: float | None
     service_ms: float | None = None
     failed: bool = False
 

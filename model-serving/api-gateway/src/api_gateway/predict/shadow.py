@@ -1,18 +1,22 @@
 """Copies of answered records for shadows: queued after the answer, predicted in the background.
 
 No caller waits for a shadow: a copy is one append to a queue in memory. Copies that the queue has
-no room for are dropped and counted. The records that the stable release answered by one call are
-copied by one call as well, so that the times of both calls can be compared; only a shadow that is
-behind gets more of them at once. Nothing of a shadow is returned; its answers and its failures
+no room for are dropped and counted. Nothing of a shadow is returned; its answers and its failures
 become records of the inference log, with the `prediction_id` of the answer that they mirror.
+
+A call costs much more than one further record in it. So only some calls are timed: their records
+are copied by one call of the same size, alone, so that latency and failures can be compared. The
+records of all others are gathered for a moment and sent together; they have no latency.
 """
 
 import asyncio
 import logging
+import math
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from api_gateway.operations.metrics import GatewayMetrics
@@ -32,10 +36,10 @@ from records import InferenceLog
 logger = logging.getLogger(__name__)
 
 QUEUE_BYTES = 64 << 20
-WORKERS = 2
-BEHIND_CALLS = 4
-"""So many calls wait: the shadow is slower than the traffic, and gets up to 32 records at once."""
-BATCH_ROWS = 32
+TIMED_SHARE = 0.1
+"""Timed calls take at most this share of the time: 50 a second of 2 ms each, or 2 of 50 ms."""
+GATHER_SECONDS = 0.25
+GATHERED_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,66 @@ class ShadowCopy:
     size: int
 
 
+Copies = list[ShadowCopy]
+
+
+@dataclass
+class WaitingCopies:
+    """The copies of one shadow that wait, by the call that answered their records.
+
+    `timed` are those of the next timed call. `may_time_at` is when another one may begin, infinite
+    until the last one has ended. `due` is when the gathered ones are sent; `rows` counts them.
+    """
+
+    timed: Copies = field(default_factory=list)
+    gathered: deque[Copies] = field(default_factory=deque)
+    rows: int = 0
+    due: float = math.inf
+    may_time_at: float = 0.0
+    calling: bool = False
+
+    def add(self, call: Copies, now: float) -> bool:
+        """Add the copies of one call; return whether a call may now be due sooner than before."""
+        if now >= self.may_time_at:
+            self.may_time_at = math.inf
+            self.timed = call
+            return True
+        if not self.gathered:
+            self.due = now + GATHER_SECONDS
+        self.gathered.append(call)
+        self.rows += len(call)
+        return len(self.gathered) == 1 or self.rows >= GATHERED_ROWS
+
+    def due_in(self, now: float) -> float:
+        """Return in how many seconds the next call is due; infinite if none is."""
+        if self.calling:
+            return math.inf
+        if self.timed or self.rows >= GATHERED_ROWS:
+            return 0.0
+        return max(0.0, self.due - now)
+
+    def take(self, now: float) -> tuple[Copies, bool]:
+        """Take the copies for the next call, at least one; return also whether it is timed."""
+        if self.timed:
+            batch, self.timed = self.timed, []
+            return batch, True
+        batch = self.gathered.popleft()
+        while self.gathered and len(batch) + len(self.gathered[0]) <= GATHERED_ROWS:
+            batch = batch + self.gathered.popleft()
+        self.rows -= len(batch)
+        self.due = now + GATHER_SECONDS if self.gathered else math.inf
+        return batch, False
+
+    def timed_call_ended(self, started: float, now: float) -> None:
+        """Let the next timed call begin when this one has used its share of the time."""
+        self.may_time_at = started + (now - started) / TIMED_SHARE
+
+
 class ShadowQueue:
-    """Holds at most `max_records` copies; `run` predicts them until it is cancelled."""
+    """Holds at most `max_records` copies; `run` predicts them until it is cancelled.
+
+    Each shadow has one call at a time, so a timed call does not wait for one with more records.
+    """
 
     def __init__(
         self,
@@ -67,14 +129,14 @@ class ShadowQueue:
         self._log = log
         self._metrics = metrics
         self._max_records = max_records
-        self._queue: deque[list[ShadowCopy]] = deque()
+        self._waiting: dict[RoutedRelease, WaitingCopies] = defaultdict(WaitingCopies)
         self._records = 0
         self._bytes = 0
-        self._waiting = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def offer(self, copies: Iterable[ShadowCopy]) -> None:
         """Queue the copies of what one call answered; drop and count those without room."""
-        call: list[ShadowCopy] = []
+        call: Copies = []
         for copy in copies:
             full = self._records >= self._max_records
             if full or self._bytes + copy.size > QUEUE_BYTES:
@@ -83,47 +145,44 @@ class ShadowQueue:
             call.append(copy)
             self._records += 1
             self._bytes += copy.size
-        if call:
-            self._queue.append(call)
-            self._waiting.set()
+        if call and self._waiting[call[0].shadow].add(call, time.monotonic()):
+            self._changed.set()
 
     async def run(self) -> None:
         """Predict queued copies until cancelled."""
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(WORKERS):
-                workers.create_task(self._work())
+        async with asyncio.TaskGroup() as calls:
+            while True:
+                self._changed.clear()
+                pause = self._start_calls(calls)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if pause == math.inf else pause):
+                        await self._changed.wait()
 
-    async def _work(self) -> None:
-        while True:
-            if not self._queue:
-                self._waiting.clear()
-                await self._waiting.wait()
-                continue
-            batch, calls = self._next_batch()
-            try:
-                await self._predict(batch, calls)
-            except Exception:  # the task must survive any failure
-                logger.exception("%d copies were not answered by %s", len(batch), batch[0].shadow)
+    def _start_calls(self, calls: asyncio.TaskGroup) -> float:
+        """Start all calls that are due; return the seconds until the next one is."""
+        now = time.monotonic()
+        for waiting in self._waiting.values():
+            if waiting.due_in(now) == 0:
+                waiting.calling = True
+                calls.create_task(self._call(waiting, now))
+        return min((waiting.due_in(now) for waiting in self._waiting.values()), default=math.inf)
 
-    def _next_batch(self) -> tuple[list[ShadowCopy], int]:
-        """Take the copies of one call, and of further ones for the same shadow if it is behind;
-        return how many calls these are.
-        """
-        calls, behind, batch = 1, len(self._queue) >= BEHIND_CALLS, self._queue.popleft()
-        while behind and self._queue and self._fits(batch):
-            batch += self._queue.popleft()
-            calls += 1
+    async def _call(self, waiting: WaitingCopies, started: float) -> None:
+        batch, timed = waiting.take(started)
         self._records -= len(batch)
         self._bytes -= sum(copy.size for copy in batch)
-        return batch, calls
+        try:
+            await self._predict(batch, timed)
+        except Exception:  # the queue must survive any failure
+            logger.exception("%d copies were not answered by %s", len(batch), batch[0].shadow)
+        finally:
+            if timed:
+                waiting.timed_call_ended(started, time.monotonic())
+            waiting.calling = False
+            self._changed.set()
 
-    def _fits(self, batch: Sequence[ShadowCopy]) -> bool:
-        following = self._queue[0]
-        same = following[0].shadow == batch[0].shadow
-        return same and len(batch) + len(following) <= BATCH_ROWS
-
-    async def _predict(self, batch: list[ShadowCopy], calls: int = 1) -> None:
-        """Predict copies of `calls` calls by one call, and log the answers or the failures."""
+    async def _predict(self, batch: Copies, timed: bool) -> None:
+        """Predict copies by one call, and log the answers or the failures."""
         shadow = batch[0].shadow
         columns = {name: [copy.values[name] for copy in batch] for name in batch[0].values}
         started = time.perf_counter()
@@ -133,17 +192,17 @@ class ShadowQueue:
         except SERVICE_ERRORS as error:
             if isinstance(error, UnusableResponse) and len(batch) > 1:
                 for copy in batch:  # one of them may be the reason
-                    await self._predict([copy])
+                    await self._predict([copy], timed)
                 return
             logger.warning("%s failed for %d copies: %s", shadow, len(batch), error)
             self._metrics.count_failures(*shadow.target, shadow.role, len(batch))
             records = [failure(copy.answer, shadow) for copy in batch]
         else:
             call_ms = (time.perf_counter() - started) * 1000
-            if calls > 1:
-                scores = replace(scores, service_ms=None)  # of more records than any answer's
             records = [_record(copy, scores, row, call_ms) for row, copy in enumerate(batch)]
             self._metrics.count_mirrored(*shadow.target, len(batch))
+        if not timed:
+            records = [{**record, "latency_ms": None, "service_ms": None} for record in records]
         try:
             self._log.append_records(*shadow.target, records)
         except SpoolUnavailable as error:

@@ -36,7 +36,8 @@ class Evidence:
     """The records of both releases of a trial, in the order of time.
 
     `answers` has one of the records that a release answered by one call, whether one request sent
-    them or several: they fail together, and take the same time. `pairs` is `None` for a canary: no
+    them or several: they fail together, and take the same time. Calls that a shadow did not get as
+    one call are left out. `pairs` is `None` for a canary: no
     record has two answers. `paired` counts the records that both releases answered,
     `stable_answers` and `candidate_answers` those of each, failed ones included. `updated` is the
     time of the newest record, `None` without any.
@@ -104,18 +105,32 @@ def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Loss
         return _no_evidence(trial)
     candidate = _bool(pc.equal(rows["role"], trial.role.value))
     failed = _failed(rows)
-    calls = _one_per_call(rows)
-    seconds = _floats(rows["latency_ms"]) / MILLISECONDS
-    service = _service_ms(rows) / MILLISECONDS
-    answers = ServedAnswers(candidate[calls], failed[calls], seconds[calls], service[calls])
     loss = _losses(rows, case, losses)
     known = ~np.isnan(loss) & ~failed
     labelled = LabelledLosses(candidate[known], loss[known])
     pairs = _pairs(rows, case, losses) if trial.role is ServingRole.SHADOW else None
     paired = 0 if pairs is None else len(pairs.outputs)
+    answers = _served(rows, trial)
     ours = int(candidate.sum())
     updated = rows["time"][-1].as_py()
     return Evidence(answers, labelled, pairs, paired, len(candidate) - ours, ours, updated)
+
+
+def _served(rows: pa.Table, trial: CandidateTrial) -> ServedAnswers:
+    """Return for each timed call who answered it, whether it failed, and how long it took."""
+    timed = pc.is_valid(rows["latency_ms"])
+    if trial.role is ServingRole.SHADOW:
+        shadow = pc.equal(rows["role"], ServingRole.SHADOW.value)
+        ids = rows["prediction_id"].filter(pc.and_(shadow, timed)).combine_chunks()
+        timed = pc.is_in(rows["prediction_id"], ids)
+    rows = rows.filter(timed).combine_chunks()
+    rows = rows.take(_one_per_call(rows))
+    return ServedAnswers(
+        _bool(pc.equal(rows["role"], trial.role.value)),
+        _failed(rows),
+        _floats(rows["latency_ms"]) / MILLISECONDS,
+        _service_ms(rows) / MILLISECONDS,
+    )
 
 
 def _one_per_call(rows: pa.Table) -> NDArray[np.int64]:
