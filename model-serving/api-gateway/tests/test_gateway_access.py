@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api_gateway.auth.keys import DEVELOPMENT_KEYS, AccessRole, ApiKeys, hash_key
+from mlplatform_client.retries import LONGEST_RETRY_AFTER
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError
 
@@ -156,7 +157,8 @@ async def test_a_missing_release_is_reported_before_the_rate_limit(
     await running.gateway.catalog.refresh()
     assert (await running.predict()).status_code == 200
     response = await running.predict(headers={"X-Environment": "production"})
-    assert (response.status_code, response.json()["code"]) == (503, "model-not-ready")
+    assert (response.status_code, response.json()["code"]) == (503, "no-release-served")
+    assert int(response.headers["retry-after"]) > LONGEST_RETRY_AFTER, "a client would wait"
     assert (await running.predict()).status_code == 429
 
 

@@ -46,7 +46,7 @@ async def test_a_newly_installed_use_case_is_served_and_documented(running, inst
     install(installed)
     await running.gateway.catalog.refresh()
     answer = await running.predict(record, path)
-    assert (answer.status_code, answer.json()["code"]) == (503, "model-not-ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "no-release-served")
     refused = await running.predict({"height": 101}, path)
     assert refused.json()["errors"] == [{"field": "height", "detail": "is greater than 100"}]
     document = (await running.ask("GET", "/openapi.json", "viewer")).json()

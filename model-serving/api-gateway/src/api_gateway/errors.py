@@ -30,6 +30,8 @@ Conflict
 ├── UnexpectedState         a change expects a different serving state
 └── UploadOffset            a piece of an upload does not start where the last one ended
 Unavailable
+├── ModelNotReady
+│   └── NoReleaseServed     the ledger names no release
 └── Overloaded              the limit of requests in flight is reached
 """
 
@@ -38,6 +40,7 @@ from collections.abc import Mapping
 from platform_core.errors import (
     Conflict,
     InvalidInput,
+    ModelNotReady,
     NotFound,
     Refused,
     Unavailable,
@@ -64,6 +67,13 @@ class RateLimited(Refused):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class NoReleaseServed(ModelNotReady):
+    """The environment serves no release yet; a retry helps once one is promoted or staged."""
+
+    code = "no-release-served"
+    retry_after = 120
 
 
 class Overloaded(Unavailable):

@@ -30,10 +30,11 @@ from api_gateway.http.paging import (
 )
 from api_gateway.http.validation import choice_of, environment_of, find_use_case, read_json
 from api_gateway.predict.parsing import parse, parse_off_loop
+from api_gateway.predict.predictor import no_release
 from api_gateway.routing.target import ServingTarget
 from platform_core.batch import BatchJob, BatchJobs, BatchProgress, BatchSubmission, JobStatus
 from platform_core.contracts.environments import Environment
-from platform_core.errors import FieldError, InvalidRecord, JobNotFound, ModelNotReady
+from platform_core.errors import FieldError, InvalidRecord, JobNotFound
 from platform_core.storage import BATCH
 from use_cases import use_case_names
 
@@ -225,11 +226,10 @@ def _use_case(submission: BatchSubmission, default: str) -> str:
 async def _active_release(gateway: Gateway, use_case: str, environment: Environment) -> str:
     """Return the release that is to score. Jobs are rare and long: the ledger is read again."""
     await gateway.catalog.refresh()
-    active = gateway.catalog.active(ServingTarget(use_case, environment))
+    target = ServingTarget(use_case, environment)
+    active = gateway.catalog.active(target)
     if active is None:
-        raise ModelNotReady(
-            f"{environment} serves no release of {use_case}; promote or stage one first"
-        )
+        raise no_release(gateway.catalog, target)
     return active.release_id
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from api_gateway.errors import Overloaded
+from api_gateway.errors import NoReleaseServed, Overloaded
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.requests import PredictionRequest
 from api_gateway.predict.responses import Call, PredictedBatch, PredictedRows
@@ -81,7 +81,7 @@ class Predictor:
         """Return one response per record, in order; each is in the inference log by then.
 
         Raises:
-            ModelNotReady: no release is served there.
+            NoReleaseServed: no release is served there.
             NoReleaseInRole: the request asks for a role that no release has.
             UpstreamUnavailable: the inference service is down or too slow.
             Overloaded: too many requests wait for it already.
@@ -199,11 +199,11 @@ class Predictor:
             self._metrics.observe_words(target.use_case, columns[name])
 
 
-def no_release(catalog: Catalog, target: ServingTarget) -> ModelNotReady | UpstreamUnavailable:
+def no_release(catalog: Catalog, target: ServingTarget) -> NoReleaseServed | UpstreamUnavailable:
     """Return the error for a target without a release in the ledger."""
     if not catalog.loaded:
         return UpstreamUnavailable(f"the ledger of {target} has not been read yet; retry shortly")
-    return ModelNotReady(
+    return NoReleaseServed(
         f"{target.environment} serves no release of {target.use_case}; promote or stage one first"
     )
 
