@@ -18,6 +18,7 @@ from data_pipeline.settings import IngestSettings
 from platform_core.errors import Conflict, InvalidData, InvalidInput
 from use_cases import UseCase
 from use_cases.blocks import Category, Date, Id, Number, Text
+from use_cases.plain_columns import plain
 from use_cases.testing import UseCaseContract
 
 ROWS = 240
@@ -188,6 +189,72 @@ def test_a_column_whose_name_the_platform_uses_is_left_out():
     (column,) = [column for column in plan.columns if column.name == "label"]
     assert column.block is None
     assert "has a name that the platform uses itself" in column.why
+
+
+def test_columns_that_no_block_can_hold_are_left_out_with_the_reason():
+    values = {
+        "empty_id": pa.nulls(ROWS),
+        "unmeasured": pa.nulls(ROWS, pa.float64()),
+        "hash": pa.array([bytes([n]) for n in range(ROWS)]),
+        "at": pa.array(range(ROWS), pa.time32("s")),
+        "took": pa.array(range(ROWS), pa.duration("s")),
+        "serial": pa.array([2**63 + n * 10**6 for n in range(ROWS)], pa.uint64()),
+    }
+    table = orders(**values | {"hash": plain(values["hash"])})
+    plan = make_plan("odd", table, "returned")
+    left_out = {column.name: column.why for column in plan.columns if column.block is None}
+    assert {name: left_out[name] for name in values} == {
+        "empty_id": "it has no values",
+        "unmeasured": "it has no values",
+        "hash": "it has bytes that are not text",
+        "at": "it has values of type time32[s]; write them as numbers",
+        "took": "it has values of type duration[s]; write them as numbers",
+        "serial": "it has numbers up to 9.22e+18",
+    }
+
+
+def test_long_labels_that_begin_alike_are_different_classes():
+    labels = [f"{'the reason is ' * 20}{n % 2}" for n in range(ROWS)]
+    plan = make_plan("long", orders(why=labels), "why")
+    assert plan.label.label.classes == tuple(sorted(set(labels), key=labels.index))
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ({"id": "returned"}, "--label and --id both name 'returned'"),
+        ({"time": "returned"}, "--label and --time both name 'returned'"),
+        ({"id": "ordered", "time": "ordered"}, "--id and --time both name 'ordered'"),
+    ],
+)
+def test_one_column_cannot_have_two_roles(names, problem):
+    with pytest.raises(InvalidInput, match=problem):
+        make_plan("returns", orders(), "returned", **names)
+
+
+def test_a_time_column_is_checked_and_the_split_it_gives_is_named():
+    def line(values: list) -> str:
+        plan = make_plan("timed", orders(at=values), "returned", time="at")
+        return next(line for line in plan.lines() if line.startswith("time"))
+
+    days = [f"{n % 28 + 1}/1/2026" for n in range(ROWS)]
+    assert line(days) == "time      at: the test rows are the latest ones"
+    assert line(days[:1] * ROWS).endswith("all rows have the same time: split by content")
+    gaps = [day if n % 2 else None for n, day in enumerate(days)]
+    assert line(gaps).endswith("only 50% of the rows have a time: split by content")
+    for junk, problem in ((["soon"] * ROWS, "is 'soon'"), (pa.nulls(ROWS), "it has no values")):
+        with pytest.raises(InvalidData, match=f"no time of the column 'at' can be .*{problem}"):
+            line(junk)
+
+
+def test_rows_that_fit_too_seldom_are_refused_with_the_first_reason():
+    price = [float("inf")] * ROWS
+    with pytest.raises(InvalidData, match=r"2 of 240 rows can be used; .*price is not a finite"):
+        make_plan(
+            "rare",
+            orders(price=[1.0, 2.0, *price[2:]], returned=["a", "a", *"ab" * 119]),
+            "returned",
+        )
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])

@@ -64,9 +64,10 @@ def new_use_case(
     """Inspect labelled data and write the package of a use case for it."""
     from data_pipeline.bootstrap import DataServices
     from data_pipeline.new_use_case import make_plan, read_table, write_package
-    from data_pipeline.new_use_case.plan import check_name
+    from data_pipeline.new_use_case.plan import check_columns, check_name
 
     check_name(name)
+    check_columns(label, id_column, time)
     services, source = DataServices(), SourceParameters(data=data).absolute()
     needed = [column for column in (id_column, time) if column]
     settings = services.ingest_settings

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_pipeline.new_use_case.label import rounded
+from data_pipeline.new_use_case.label import is_text, rounded
 from platform_core.errors import InvalidData
 from use_cases.blocks import Block, Category, Date, Id, Number, Text
 from use_cases.blocks.date import FIRST, LAST
@@ -40,10 +40,22 @@ def plan_column(name: str, column: pa.Array) -> ColumnPlan:
         gaps = column.null_count
         return ColumnPlan(name, Category(name, values=("false", "true"), missing=gaps > 0),
                           f"true or false{_noted(gaps)}")  # fmt: skip
-    if pa.types.is_temporal(kind):
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _date(name, pc.cast(column, pa.string()))
+    if pa.types.is_temporal(kind):
+        return ColumnPlan(name, None, f"it has values of type {kind}; write them as numbers")
     if not pa.types.is_string(kind):
-        return _number(name, cast_column(column, pa.float64()), len(column))
+        # Integers beyond 2**53 are rounded, where `cast_column` would have none at all.
+        exact = not pa.types.is_integer(kind)
+        numbers = cast_column(column, pa.float64()) if exact else column.cast(pa.float64(), False)
+        return _number(name, numbers, len(column))
+    if not is_text(column):
+        return ColumnPlan(name, None, "it has bytes that are not text")
+    return _words(name, column)
+
+
+def _words(name: str, column: pa.Array) -> ColumnPlan:
+    """Return the plan for a column of text, which may hold numbers or dates."""
     known = pc.ascii_trim_whitespace(without_blanks(column, pa.float32()))
     numbers = cast_column(known, pa.float64())
     present = len(known) - known.null_count
@@ -65,16 +77,21 @@ def find_id(table: pa.Table, names: Sequence[str], given: str | None) -> ColumnP
     """
     for name in [given] if given else names:
         column = table[name].combine_chunks()
-        integer = pa.types.is_integer(column.type) or pa.types.is_string(column.type)
-        different = pc.count_distinct(column, mode="all").as_py() == len(column)
+        if not given and not (name.lower().endswith("id") and _may_identify(column.type)):
+            continue
         if given and column.null_count:
             raise InvalidData(f"the id {name!r} is missing in {column.null_count:,} rows")
+        different = pc.count_distinct(column, mode="all").as_py() == len(column)
         if given:
             why = "named by --id" if different else "named by --id; some rows share an id"
             return ColumnPlan(name, Id(name), why)
-        if name.lower().endswith("id") and integer and different and not column.null_count:
+        if different and not column.null_count:
             return ColumnPlan(name, Id(name), "each row has a different value")
     return None
+
+
+def _may_identify(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_string(kind))
 
 
 def _number(name: str, column: pa.Array, rows: int) -> ColumnPlan:
@@ -84,7 +101,8 @@ def _number(name: str, column: pa.Array, rows: int) -> ColumnPlan:
     infinite = int(np.isinf(values).sum())
     gaps = rows - len(finite) - infinite
     if len(different) < 2:  # noqa: PLR2004
-        return ColumnPlan(name, None, "it has only one value")
+        what = "it has only one value" if len(different) else "it has no values"
+        return ColumnPlan(name, None, what)
     low, high = float(different[0]), float(different[-1])
     largest = max(-low, high)
     if largest >= 1e11:  # noqa: PLR2004

@@ -37,12 +37,14 @@ def plan_label(name: str, column: pa.Array, task: Task | None) -> LabelPlan:
         InvalidData: it has one class, too many, or too few rows of one; or it does not fit the
             task. The message says which values it has.
     """
+    if not is_text(column):
+        raise InvalidData(f"the label {name!r} has bytes that are not text; write it as UTF-8")
     column = _without_missing_numbers(column)
     numbers = _numbers(column)
     different = 0 if numbers is None else len(np.unique(numbers))
     if task == "regression" or (task is None and different > FEW_NUMBERS):
         return _number(name, column, numbers, different)
-    spellings = count_spellings(column)
+    spellings = count_spellings(column, None)
     counts = {text: count for text, count in spellings.items() if text}
     _check(name, counts, numbers is not None)
     if task == "binary" and len(counts) != 2:  # noqa: PLR2004
@@ -133,6 +135,15 @@ def _listed(counts: dict[str, int]) -> str:
     shown = sorted(counts.items(), key=lambda item: -item[1])[:SHOWN]
     more = f" and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else ""
     return ", ".join(f"{text[:40]!r} {count:,}" for text, count in shown) + more
+
+
+def is_text(column: pa.Array) -> bool:
+    """Return whether all texts of a column are UTF-8, as are columns of any other type."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def missing(column: pa.Array) -> int:

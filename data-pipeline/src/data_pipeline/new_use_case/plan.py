@@ -1,6 +1,7 @@
 """The plan of a new use case: what was decided from data, and the reasons."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,10 +12,12 @@ import pyarrow.compute as pc
 
 from data_pipeline.new_use_case.columns import ColumnPlan, find_id, plan_column
 from data_pipeline.new_use_case.label import LabelPlan, missing, plan_label
-from data_pipeline.new_use_case.proposed_gates import METRICS, ProposedGates, propose_gates
+from data_pipeline.new_use_case.proposed_gates import FOLDS, METRICS, ProposedGates, propose_gates
 from data_pipeline.validation.labels import read_labels
+from data_pipeline.validation.times import UNKNOWN, read_times
+from data_pipeline.versions.split import TIMED_SHARE
 from platform_core.contracts.tasks import Task
-from platform_core.errors import InvalidInput
+from platform_core.errors import InvalidData, InvalidInput
 from use_cases import use_case_names, validate_columns
 from use_cases.blocks import Block, DeclaredUseCase
 from use_cases.blocks.fields import name_problems
@@ -27,12 +30,15 @@ MAX_LISTED = 60
 
 @dataclass(frozen=True)
 class Plan:
-    """A use case to write: its columns, its label, its gates, and what its data looks like."""
+    """A use case to write: its columns, its label, its gates, and what its data looks like.
+    `split` says which rows are for the test if it has a `time` column.
+    """
 
     name: str
     rows: int
     label: LabelPlan
     time: str | None
+    split: str
     columns: tuple[ColumnPlan, ...]
     proposed: ProposedGates
     profile: Profile
@@ -51,7 +57,7 @@ class Plan:
         if self.missing_labels:
             yield f"          {self.missing_labels:,} rows without a label are refused"
         if self.time:
-            yield f"time      {self.time}: the test rows are the latest ones"
+            yield f"time      {self.time}: {self.split}"
         for column in self.columns[:MAX_LISTED]:
             kind = type(column.block).__name__.lower() if column.block else "left out"
             yield f"{kind:9} {column.name}: {column.why}"
@@ -75,6 +81,7 @@ def make_plan(
         InvalidInput: the name cannot be used, or the data does not make a use case.
     """
     check_name(name)
+    check_columns(label, id, time)
     planned = plan_label(label, table[label].combine_chunks(), task)
     names = [column for column in table.column_names if column not in {label, time}]
     identity = find_id(table, names, id)
@@ -85,12 +92,27 @@ def make_plan(
     checked, labels = validate_columns(case, table), _labels(table, case, planned)
     usable = pc.and_(checked.fits, labels.is_valid())
     records, kept = checked.records.filter(usable), labels.filter(usable)
+    _check_usable(case, kept, checked.reasons)
     return Plan(
-        name, table.num_rows, planned, time, columns,
+        name, table.num_rows, planned, time,
+        _split(time, table[time].combine_chunks()) if time else "", columns,
         propose_gates(case, planned, records, kept),
         measure(case.declared, planned.label, records, kept),
         missing(table[label].combine_chunks()),
     )  # fmt: skip
+
+
+def check_columns(label: str, id: str | None, time: str | None) -> None:  # noqa: A002
+    """Refuse one column for two of label, id and time.
+
+    Raises:
+        InvalidInput: two of them are the same column.
+    """
+    given = [("--label", label), ("--id", id), ("--time", time)]
+    for index, (option, column) in enumerate(given):
+        for other, same in given[:index]:
+            if column is not None and column == same:
+                raise InvalidInput(f"{other} and {option} both name {column!r}; name two columns")
 
 
 def check_name(name: str) -> None:
@@ -136,6 +158,41 @@ def _labels(table: pa.Table, case: DeclaredUseCase, label: LabelPlan) -> pa.Arra
     if label.task == "regression":
         return cast_column(column, pa.float64())
     return read_labels(case, column)[0]
+
+
+def _split(name: str, column: pa.Array) -> str:
+    """Return which rows are for the test.
+
+    Raises:
+        InvalidData: no time can be read.
+    """
+    times = read_times(column)
+    known = times.month_first[(times.day_first != UNKNOWN) | (times.month_first != UNKNOWN)]
+    if not len(known):
+        raise InvalidData(
+            f"no time of the column {name!r} can be read ({_shown(column)}); write times as "
+            "2026-01-31T10:00:00, or leave out --time"
+        )
+    if len(known) < TIMED_SHARE * len(column):
+        return f"only {len(known) / len(column):.0%} of the rows have a time: split by content"
+    if (known == known[0]).all():
+        return "all rows have the same time: split by content"
+    return "the test rows are the latest ones"
+
+
+def _check_usable(case: DeclaredUseCase, labels: pa.Array, reasons: pa.Array) -> None:
+    """Refuse data whose rows fit the columns so seldom that no model can be trained on them."""
+    counts = Counter(dict.fromkeys(case.classes, 0)) if case.classes else Counter({"all": 0})
+    counts.update(labels.to_pylist() if case.classes else {"all": len(labels)})
+    if min(counts.values()) < FOLDS:
+        known = reasons.drop_null()
+        why = f"; the first problem is: {known[0]}" if len(known) else ""
+        raise InvalidData(f"only {len(labels):,} of {len(reasons):,} rows can be used{why}")
+
+
+def _shown(values: pa.Array) -> str:
+    known = values.drop_null()
+    return f"the first one is {str(known[0])[:40]!r}" if len(known) else "it has no values"
 
 
 def _usable(column: ColumnPlan) -> ColumnPlan:

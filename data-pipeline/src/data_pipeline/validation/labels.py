@@ -56,12 +56,14 @@ def _repeated(reason: str, column: pa.Array) -> pa.Array:
     return pa.repeat(pa.scalar(reason), len(column))
 
 
-def count_spellings(column: pa.Array) -> Counter[str]:
-    """Return how often each label occurs as it is spelt, cut to what a message can show."""
+def count_spellings(column: pa.Array, characters: int | None = MAX_CHARACTERS) -> Counter[str]:
+    """Return how often each label occurs as it is spelt, cut to so many `characters`: by default to
+    what a message can show; `None` does not cut.
+    """
     counted = pc.value_counts(column.drop_null())
     spellings: Counter[str] = Counter()
     for value, count in zip(counted.field("values"), counted.field("counts"), strict=True):
-        spellings[_spelling(value)[:MAX_CHARACTERS]] += count.as_py()
+        spellings[_spelling(value)[:characters]] += count.as_py()
     return spellings
 
 
