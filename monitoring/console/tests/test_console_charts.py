@@ -67,6 +67,12 @@ def test_times_have_round_ticks_and_name_the_day_where_it_changes():
     assert [tick.at for tick in ticks] == [0, 30, 60, 90]
 
 
+def test_a_time_scale_without_a_round_time_names_its_start():
+    start = NOON + timedelta(seconds=5)
+    (tick,) = time_scale(start, start + timedelta(seconds=20), timedelta(seconds=20)).ticks
+    assert (tick.at, tick.text, tick.more) == (0, "12:00:05", "5 Jan")
+
+
 def test_a_short_time_scale_is_stretched():
     scale = time_scale(NOON, NOON + HOUR, 10 * HOUR)
     assert scale.at(NOON) == 90

@@ -6,6 +6,10 @@ import re
 import pytest
 from console_world import HOSTILE, NOON, World
 
+from console.reports.evidence import still_needed
+from console.web.values import decimal
+from mlplatform_client.models.comparisons import Comparison as ReadComparison
+from mlplatform_client.models.comparisons import CriterionResult
 from platform_core.contracts.comparison import (
     Comparison,
     EvidenceHistory,
@@ -18,6 +22,7 @@ from records.index import IndexedRecord, RecordIndex
 
 PAGE = "/use-cases/spam/comparison?environment=production"
 POINTS = 4
+MINUS = "\u2212"
 
 
 def text(page: str) -> str:
@@ -77,10 +82,53 @@ def _disagree(world: World, count: int) -> None:
 
 def test_the_verdict_and_what_is_still_needed(browser):
     shown = text(browser("viewer").page(PAGE))
-    assert "undecided 1,234 more records needed" in shown
+    assert "undecided 1,234 more needed, if the two are equally good" in shown
     assert "100 of the candidate, 900 of the stable release" in shown
     assert "Errors: share of failed answers" in shown
-    assert "0.001 [-0.020, 0.030]" in shown
+    assert f"0.001 [{MINUS}0.020, 0.030]" in shown
+
+
+def criterion(verdict: str, needed: int | None) -> CriterionResult:
+    return CriterionResult(
+        name="errors", estimate=None, lower=None, upper=None, lower_error=0.05, upper_error=0.05,
+        margin=2.0, candidate_records=1, stable_records=1, verdict=verdict, needed=needed,
+        detail="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "needed", "criteria", "says"),
+    [
+        ("undecided", 50, [("undecided", 50)], "50 more needed"),
+        (
+            "undecided",
+            None,
+            [("undecided", 20), ("undecided", 1300), ("undecided", None), ("equivalent", 9000)],
+            "at least 1,300 more needed",
+        ),
+        ("undecided", None, [("undecided", None)], "unknown how many more are needed"),
+        ("worse", None, [("worse", None)], ""),
+    ],
+)
+def test_what_an_undecided_comparison_still_needs(verdict, needed, criteria, says):
+    comparison = ReadComparison.model_construct(
+        verdict=verdict, needed=needed, criteria=[criterion(*one) for one in criteria]
+    )
+    assert still_needed(comparison) == says
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "unknown"),
+        (2.0, "2.000"),
+        (-0.2666, "\u22120.267"),
+        (0.0, "0.000"),
+        (3e-5, "3.0e-05"),
+    ],
+)
+def test_differences_have_the_same_number_of_decimals(value, shown):
+    assert decimal(value) == shown
 
 
 def test_the_evidence_as_it_grew_is_a_chart_and_a_table(browser):
@@ -88,8 +136,8 @@ def test_the_evidence_as_it_grew_is_a_chart_and_a_table(browser):
     assert page.count('class="chart plot rows-1"') == 3
     assert "margin 0.01" in page
     growth = text(page[page.index("Values of the last 4 of 4 points") :])
-    assert "0.001 [-0.020, 0.030]" in growth
-    assert "0.001 [-0.080, 0.120]" in growth
+    assert f"0.001 [{MINUS}0.020, 0.030]" in growth
+    assert f"0.001 [{MINUS}0.080, 0.120]" in growth
 
 
 def test_an_admin_can_go_on_to_promote_or_abort(browser, world):

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from console_world import HOSTILE, NOON, write_retraining
 
+from console.reports.marks import retraining_words
+from console.web.values import run_name
 from platform_core.storage import dataset_path, release_path, run_path
 
 VERSION = "0123456789abcdef"
@@ -56,6 +58,16 @@ def test_a_failed_run_shows_its_step_code_and_message(answering, browser):
     assert "<script>alert" not in page
 
 
+def test_a_run_that_found_nothing_new_has_not_failed(answering, browser):
+    failure = {"step": "prepare-data", "code": "data-unchanged", "message": "no new label"}
+    path = run_path("spam", "run-8", "failure.json")
+    answering.world.store.write(path, json.dumps(failure).encode())
+    page = browser("viewer", answering.url).page("/runs/spam/run-8")
+    assert '<span class="badge quiet">unchanged</span>' in page
+    assert "no new label" in page
+    assert ">failed</span>" not in page
+
+
 def test_a_run_has_a_page_with_the_reason_of_its_retraining_request(answering, browser):
     write_retraining(answering.world.store, "r1")
     one = browser("viewer", answering.url)
@@ -72,6 +84,44 @@ def test_a_run_has_a_page_with_the_reason_of_its_retraining_request(answering, b
     assert "no retraining request names this run" in text(one.page("/runs/spam/run-9"))
     assert one.get("/runs/spam/moon").status_code == 404
     assert one.get("/runs/moon/run-9").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("reason", "most", "says"),
+    [
+        ("drift: drift:a, missing:b", None, "drift in a, missing in b"),
+        ("harm: drift:a, class-share:yes", None, "harm: drift in a, class share in yes"),
+        ("drift: drift:a, drift:b, drift:c", 2, "drift in a, drift in b and 1 more"),
+        ("drift of body_length", 1, "drift of body_length"),
+        ("asked: by ada", None, "asked: by ada"),
+    ],
+)
+def test_the_reason_of_a_retraining_is_in_words(reason, most, says):
+    assert retraining_words(reason, most) == says
+
+
+def test_a_run_says_what_its_release_does_now(answering, browser):
+    store, (first, _) = answering.world.store, answering.world.releases["spam"]
+    built = {"run-1": first.id, "run-2": "e" * 32}
+    for run_id, release_id in built.items():
+        result = json.dumps({"release_id": release_id}).encode()
+        store.write(run_path("spam", run_id, "release", "result.json"), result)
+        record = json.dumps({"step": "stage", "seconds": 1.0}).encode()
+        store.write(run_path("spam", run_id, "stage", "record.json"), record)
+    one = browser("viewer", answering.url)
+    assert f"{first.id[:8]} stable in production" in text(one.page("/runs/spam/run-1"))
+    assert "eeeeeeee serves nowhere now" in text(one.page("/runs/spam/run-2"))
+
+
+@pytest.mark.parametrize(
+    ("run_id", "shown"),
+    [
+        ("20260105T080000-abcdef", "20260105T080000-abcdef"),
+        (f"retrain-{'ab' * 16}", "retrain-abababab"),
+    ],
+)
+def test_the_run_of_a_retraining_has_a_short_name(run_id, shown):
+    assert run_name(run_id) == shown
 
 
 def test_retraining_requests_are_listed_with_their_reason_and_run(answering, browser):

@@ -2,6 +2,7 @@
 
 import html
 import re
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from mlplatform_client.models.history import PipelineRun
 from mlplatform_client.models.operations import TrafficInfo
 from mlplatform_client.models.quality import QualityInfo
 from mlplatform_client.models.releases import EnvironmentState
+from platform_core.contracts.environments import Environment
 
 
 def text(page: str) -> str:
@@ -51,7 +53,7 @@ def test_what_has_never_been_measured_is_unknown(browser):
 
 
 def test_it_lists_what_needs_a_person_oldest_first(browser, world):
-    page = browser("viewer").page("/")
+    page = browser("admin").page("/")
     wanted = [
         f'href="/changes/{world.suggestion}"',
         'href="/use-cases/iris/production/change?action=promote',
@@ -59,6 +61,30 @@ def test_it_lists_what_needs_a_person_oldest_first(browser, world):
     ]
     places = [page.index(one) for one in wanted]
     assert places[0] < min(places[1:])
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_an_action_that_a_key_may_not_take_is_named_and_its_evidence_linked(browser, world, role):
+    one = browser(role)
+    page = one.page("/")
+    assert "/change?action=" not in page
+    assert "Promote to production: role admin" in text(page)
+    evidence = f"/use-cases/iris/releases/{world.state('iris', Environment.STAGING).stable}"
+    assert f'href="{evidence}"' in page
+    one.page(evidence)
+
+
+def test_a_part_of_the_platform_whose_state_is_unknown_keeps_its_name(
+    tmp_path, browser, start_gateway, start_console
+):
+    world = build_world(tmp_path)
+    with ExitStack() as gateway_runs:
+        gateway_url = gateway_runs.enter_context(start_gateway(world))
+        with start_console(gateway_url) as url:
+            one = browser("viewer", url)
+            one.page("/")
+            gateway_runs.close()
+            assert "blob-store: unknown" in text(one.page("/"))
 
 
 def test_text_of_people_is_shown_as_text(browser):

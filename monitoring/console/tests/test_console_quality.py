@@ -10,6 +10,8 @@ from console_world import HOUR, NOON, build_world
 
 from console.pages.cards import MeasuredValue
 from console.pages.quality import difference_words
+from console.reports.drift import drift_history
+from mlplatform_client.models.drift import DriftReport as ReadReport
 from mlplatform_client.models.quality import QualityEstimate as LiveEstimate
 from platform_core.contracts.drift_report import ColumnDrift, DriftReport, DriftVerdict
 from platform_core.contracts.environments import Environment
@@ -72,6 +74,21 @@ def slices() -> tuple[SliceQuality, ...]:
         )
         for name, (labelled, rows) in counts.items()
     )  # fmt: skip
+
+
+def moved(name: str, psi: float) -> ColumnDrift:
+    return ColumnDrift(
+        column=name, kind="numeric", verdict=DriftVerdict.DRIFT, rows=1000, psi=psi, drifted=True
+    )
+
+
+def test_the_columns_that_drifted_most_come_first():
+    columns = tuple(moved(f"column{number}", 0.3 + number) for number in range(14))
+    report = drift("f" * 32)
+    report = report.model_copy(update={"columns": columns})
+    found = drift_history([ReadReport.model_validate_json(report.model_dump_json())])
+    assert [one.name for one in found.columns] == [f"column{n}" for n in range(13, 1, -1)]
+    assert list(found.others) == ["column1", "column0"]
 
 
 def drift(release_id: str) -> DriftReport:
@@ -191,6 +208,20 @@ def test_without_an_interval_it_is_unknown_whether_a_difference_is_chance():
     assert said == (
         "live is 0.500 lower; without both intervals it is unknown whether that is chance"
     )
+
+
+def test_quality_below_its_gate_is_marked_as_bad_on_every_page(
+    tmp_path, browser, start_gateway, start_console
+):
+    world = build_world(tmp_path)
+    one = quality(world.releases["spam"][0].id, 0, verdict=QualityVerdict.BELOW_GATE)
+    path = quality_report_path("spam", PRODUCTION, one.end, one.report_id)
+    world.store.write(path, one.model_dump_json().encode())
+    with start_gateway(world) as gateway, start_console(gateway) as url:
+        viewer = browser("viewer", url)
+        for page in map(viewer.page, ("/", "/use-cases/spam", SPAM)):
+            badges = re.findall(r'<span class="badge (\w+)">below its gate</span>', page)
+            assert set(badges) == {"bad"}
 
 
 def test_the_serving_page_says_why_quality_is_undecided(browser, measured):

@@ -27,6 +27,17 @@ def test_it_shows_what_serves_since_when_by_whom_and_why(browser, world):
     assert "<script>alert" not in page
 
 
+def test_everyone_sees_what_a_rollback_would_do(browser, world):
+    first, second = (one.id for one in world.releases["spam"])
+    one = browser("viewer")
+    page = one.page("/use-cases/spam?environment=staging")
+    shown = text(page)
+    assert f"{first[:8]} answers every request again instead of {second[:8]}" in shown
+    assert f"{first[:8]} was stable from 2026-01-04 06:00:00 UTC until 2026-01-05" in shown
+    assert f"/releases/compare?this={first}&amp;other={second}" in page
+    assert "Nothing: there is no earlier release" in text(one.page("/use-cases/spam"))
+
+
 def test_it_answers_what_was_live_when(browser, world):
     first = world.releases["spam"][0].id[:8]
     one = browser("viewer")

@@ -26,7 +26,10 @@ CANDIDATE_VERDICTS = {
 
 @dataclass(frozen=True)
 class AttentionItem:
-    """One thing to do: what, where, since when, and the link to do it."""
+    """One thing to do: what, where, since when, and the link to do it.
+
+    A key below the role `needs` may not open `url`; it may open `evidence`.
+    """
 
     since: datetime | None
     tone: str
@@ -36,6 +39,8 @@ class AttentionItem:
     environment: str
     action: str
     url: str
+    needs: str = "viewer"
+    evidence: str = ""
 
 
 def attention(platform: Platform, now: datetime) -> list[AttentionItem]:
@@ -147,6 +152,8 @@ def _unknown_quality(
         stable.since if stable else None, "warn", "quality",
         f"quality of the live answers is unknown: {reason}",
         *place, action, f"/use-cases/{use_case}/{page}{query}",
+        needs="operator" if page == "predictions" else "viewer",
+        evidence=f"/use-cases/{use_case}/quality{query}",
     )  # fmt: skip
 
 
@@ -163,7 +170,8 @@ def _candidates(platform: Platform) -> Iterator[AttentionItem]:
             url = change_url(use_case, environment, action, **given)
             yield AttentionItem(
                 one.updated, tone, "comparison", text, use_case, environment,
-                label.format(role=one.role), url,
+                label.format(role=one.role), url, needs="admin",
+                evidence=f"/use-cases/{use_case}/comparison?environment={environment}",
             )  # fmt: skip
 
 
@@ -184,6 +192,8 @@ def _missing(platform: Platform) -> Iterator[AttentionItem]:
             yield AttentionItem(
                 role.since if role else None,
                 "warn", "release", text, use_case, "production", "Promote to production", url,
+                needs="admin",
+                evidence=f"/use-cases/{use_case}/releases/{staging.state.stable}",
             )  # fmt: skip
 
 

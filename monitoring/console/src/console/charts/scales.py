@@ -68,6 +68,9 @@ class TimeScale:
         time = midnight + math.ceil((self.start - midnight) / step) * step
         found: list[Tick] = []
         day = None
+        if time > self.end:  # no round time is inside
+            clock, date = (f"{self.start.astimezone(UTC):{one}}" for one in ("%H:%M:%S", "%-d %b"))
+            return [Tick(0.0, clock, date)]
         while time <= self.end and len(found) <= MOST_STEPS:
             date = "" if time.date() == day else f"{time.day} {time:%b}"
             clock = f"{time:%H:%M}"

@@ -14,6 +14,7 @@ from console.web.problems import gateway_problem
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.errors import APIStatusError
 from mlplatform_client.models.changes import LedgerEntry, UseCaseReleases
+from mlplatform_client.models.releases import EnvironmentState
 
 router = APIRouter()
 HISTORY = 20
@@ -61,6 +62,7 @@ async def serving(
         read_comparison(visit, use_case, environment),
     )
     found = described.value
+    state = found.states.get(environment) if found else None
     served, problem = await _served_at(visit, use_case, at)
     return await visit.use_case_page(
         "serving_page.html",
@@ -69,7 +71,8 @@ async def serving(
         environment=environment,
         live=True,
         described=described,
-        state=found.states.get(environment) if found else None,
+        state=state,
+        rollback_past=_past_of_target(found, state, environment),
         periods=list(_periods(found.history if found else [], environment)),
         drift=drift,
         quality=quality,
@@ -132,6 +135,15 @@ def past_roles(history: Sequence[LedgerEntry], environment: str, release_id: str
         stable=next(periods, None),
         withdrawn=next((one for one in history if _withdraws(one, environment, release_id)), None),
     )
+
+
+def _past_of_target(
+    found: UseCaseReleases | None, state: EnvironmentState | None, environment: str
+) -> Period | None:
+    """Return when the release that a rollback would take was stable, as far as that is known."""
+    if found is None or state is None or not state.rollback_targets:
+        return None
+    return past_roles(found.history, environment, state.rollback_targets[0]).stable
 
 
 def _withdraws(entry: LedgerEntry, environment: str, release_id: str) -> bool:

@@ -49,7 +49,8 @@ class DriftedColumn:
 class DriftOverTime:
     """The drift history of the stable release; `reports` are newest first.
 
-    `columns` drifted most often, `others` less often, `quiet` never. `moved` holds the
+    `columns` drifted most often, and most in the latest window; `others` drifted too, `quiet`
+    never. `moved` holds the
     distributions that drifted most in the latest window.
     """
 
@@ -107,7 +108,7 @@ def drift_history(reports: Sequence[DriftReport]) -> DriftOverTime:
     step = parsed(last.end) - parsed(last.start)
     times = time_scale(parsed(first.start), parsed(last.end), LEAST_WINDOWS * step)
     histories = [_column(name, shown, times) for name in _names(shown)]
-    moved = sorted((one for one in histories if one.moved), key=lambda one: -one.moved)
+    moved = sorted((one for one in histories if one.moved), key=_importance)
     changed = sorted((c for c in last.columns if c.drifted), key=lambda c: -(c.psi or 0))
     return DriftOverTime(
         reports=shown,
@@ -120,6 +121,11 @@ def drift_history(reports: Sequence[DriftReport]) -> DriftOverTime:
         unmeasured=[one.name for one in histories if not one.windows],
         moved=[DriftedColumn(c, _bars(c)) for c in changed[:MOST_DISTRIBUTIONS]],
     )
+
+
+def _importance(one: ColumnOverTime) -> tuple[int, float]:
+    """Return the key by which columns are sorted: most drifted windows first, then latest PSI."""
+    return -one.moved, -((one.latest.psi or 0.0) if one.latest else 0.0)
 
 
 def _names(reports: Iterable[DriftReport]) -> Sequence[str]:

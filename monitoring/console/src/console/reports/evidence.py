@@ -16,9 +16,9 @@ from mlplatform_client.models.releases import EnvironmentState
 
 CRITERIA = {
     "errors": "Errors: share of failed answers",
-    "latency_p50": "Latency: typical answer against stable's at the same time, 0.2 is 20 % slower",
-    "latency_p95": "Latency: share of slow answers, against stable's 95th percentile",
-    "latency_caller": "Latency: what a caller waits for against stable's at the same time",
+    "latency_p50": "Latency: typical answer, relative to stable (0.2 is 20 % slower)",
+    "latency_p95": "Latency: share of answers slower than stable's 95th percentile",
+    "latency_caller": "Latency: what a caller waits for, relative to stable",
     "outputs": "Agreement: mean difference of the answers to the same records",
     "quality": "Quality: mean loss, from labels",
 }
@@ -49,6 +49,23 @@ def criteria(comparison: Comparison, history: EvidenceHistory | None) -> Sequenc
         == (comparison.change_id, comparison.stable_release)
     )
     return [_view(one, history if same else None) for one in comparison.criteria]
+
+
+def still_needed(comparison: Comparison) -> str:
+    """Return how many records an undecided comparison still needs, in words.
+
+    Every criterion must be decided, so the largest known number is a lower limit of those that
+    are needed where that of another criterion is unknown.
+    """
+    if comparison.verdict != "undecided":
+        return ""
+    if comparison.needed is not None:
+        return f"{comparison.needed:,} more needed"
+    open_criteria = (one for one in comparison.criteria if one.verdict == "undecided")
+    known = [one.needed for one in open_criteria if one.needed is not None]
+    if known:
+        return f"at least {max(known):,} more needed"
+    return "unknown how many more are needed"
 
 
 def is_present(comparison: Comparison, state: EnvironmentState | None) -> bool | None:

@@ -77,6 +77,20 @@ def alarm_words(alarm: str) -> str:
     return f"{words(kind)} in {name}" if name else words(kind)
 
 
+def retraining_words(reason: str, most: int | None = None) -> str:
+    """Return the reason of a retraining request with its alarms in words, at most `most` of them.
+
+    A reason that no drift report wrote is returned as it is.
+    """
+    statement, _, listed = reason.partition(": ")
+    if statement not in {"drift", "harm"} or not listed:
+        return reason
+    alarms = listed.split(", ")
+    shown = ", ".join(map(alarm_words, alarms[:most]))
+    more = f" and {len(alarms) - most} more" if most and len(alarms) > most else ""
+    return f"{'harm: ' if statement == 'harm' else ''}{shown}{more}"
+
+
 def _alarm(
     report: DriftReport | QualityReport, tone: str, text: str, by: str = "", url: str = ""
 ) -> Mark:

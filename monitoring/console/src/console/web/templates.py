@@ -4,8 +4,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from console.reports.evidence import CRITERIA
-from console.reports.marks import alarms_in_words
+from console.reports.evidence import CRITERIA, still_needed
+from console.reports.marks import alarms_in_words, retraining_words
 from console.web import values
 from console.web.static_files import StaticContent
 
@@ -33,7 +33,12 @@ class Templates:
             short=values.short,
             tone=values.tone,
             words=values.words,
+            run_name=values.run_name,
             alarms=alarms_in_words,
+            still_needed=still_needed,
+            retraining=retraining_words,
+            decimal=values.decimal,
+            bytes=values.byte_size,
         )
 
     def render(self, template: str, **given: Any) -> str:

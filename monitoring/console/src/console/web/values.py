@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from platform_core.contracts.drift_report import RETRAIN_RUN
+
 UNKNOWN = "unknown"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TONES: Mapping[str, str] = {
     # verdicts of drift, quality and comparison
     "ok": "good", "better": "good", "equivalent": "good", "harmless": "good",
-    "warning": "warn", "drift": "warn", "worse": "bad", "harmful": "bad", "harm": "bad",
+    "warning": "warn", "drift": "warn", "worse": "bad", "below-gate": "bad",
+    "harmful": "bad", "harm": "bad",
     "undecided": "quiet", "insufficient-data": "quiet", "not-enough": "quiet", "no-report": "quiet",
     # changes and runs
     "applied": "good", "finished": "good", "suggested": "info", "requested": "info",
@@ -69,6 +72,19 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
+def decimal(value: float | None) -> str:
+    """Return a measured value with three decimals; a tiny one as `number` does."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:.3f}" if not 0 < abs(value) < 0.001 else number(value)  # noqa: PLR2004
+    return text.replace("-", "\u2212", 1) if value < 0 else text
+
+
+def byte_size(count: int) -> str:
+    """Return a number of bytes in kB, or in MB from a million on."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"  # noqa: PLR2004
+
+
 def share(value: float | None) -> str:
     """Return a share from 0 to 1 as a percentage."""
     return UNKNOWN if value is None else f"{100 * value:.1f} %"
@@ -82,6 +98,13 @@ def tone(state: str) -> str:
 def short(identifier: str | None) -> str:
     """Return the first digits of an id, enough to tell releases apart."""
     return UNKNOWN if not identifier else identifier[:8]
+
+
+def run_name(run_id: str) -> str:
+    """Return the name of a run, that of a retraining with the first digits of its request."""
+    if not run_id.startswith(RETRAIN_RUN):
+        return run_id
+    return f"{RETRAIN_RUN}{run_id.removeprefix(RETRAIN_RUN)[:8]}"
 
 
 def words(name: str) -> str:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from console.gateway.value_cache import CachedValue
 from console.pages.history.lists import PAGE_SIZE, list_page
+from console.pages.platform import States
 from console.web.errors import PageNotFound
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.models.history import RetrainingOutcome
@@ -35,8 +36,10 @@ async def run(visit: SignedIn, use_case: str, run_id: str) -> Response:
         PageNotFound: there is none.
     """
     pages = visit.api.runs.list(use_case, run_id=run_id)
-    known, reason = await asyncio.gather(
-        visit.read(f"run {use_case} {run_id}", pages.page), _reason(visit, use_case, run_id)
+    known, reason, states = await asyncio.gather(
+        visit.read(f"run {use_case} {run_id}", pages.page),
+        _reason(visit, use_case, run_id),
+        visit.read("states", visit.api.releases.states),
     )
     found = known.value.runs if known.value else []
     if known.value and not found:
@@ -51,6 +54,7 @@ async def run(visit: SignedIn, use_case: str, run_id: str) -> Response:
         name=use_case,
         run_id=run_id,
         reason=reason,
+        serves=_served_roles(states, use_case, found[0].release_id if found else None),
         steps=STEPS,
     )
 
@@ -63,6 +67,20 @@ async def retraining(visit: SignedIn, use_case: str = "", cursor: str | None = N
     return await list_page(
         visit, "retraining.html", "Retraining requests", pages, use_case, cursor, live=live
     )
+
+
+def _served_roles(
+    states: CachedValue[States], use_case: str, release_id: str | None
+) -> list[str] | None:
+    """Return what a release does now: `stable in production`; `None` where that is unknown."""
+    if states.value is None:
+        return None
+    return [
+        f"{role} in {environment}"
+        for environment, state in states.value.get(use_case, {}).items()
+        for role, one in state.roles.items()
+        if one.release_id == release_id
+    ]
 
 
 async def _reason(
