@@ -7,7 +7,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evaluation.quality import ClassCalibrator, ClassScores, ClassWindow, class_cells, class_quality
+from evaluation.quality import (
+    CalibrationWindow,
+    ClassCalibrator,
+    ClassScores,
+    ClassWindow,
+    class_cells,
+    class_quality,
+    mean_logits,
+)
 from platform_core.contracts.quality_report import MetricQuality
 from platform_core.pages import svg
 
@@ -31,19 +39,25 @@ def main() -> None:
 
 def _draw(axes: Axes) -> None:
     random = np.random.default_rng(7)
-    calibrator, truth = ClassCalibrator.unfitted(len(CLASSES)), []
-    cells = []
+    truth, earlier = [], []
     for number in range(WINDOWS):
         sharpness = 2.2 if number < WINDOWS // 2 else 1.1
         scores, labels = _answers(random, sharpness)
         truth.append((scores.predictions == labels).mean())
+        logits = mean_logits(CLASSES, scores.probabilities)
+        calibrator = ClassCalibrator.unfitted(len(CLASSES)).followed(
+            [CalibrationWindow(cells, means, number - at) for at, cells, means in earlier],
+            logits,
+            CLASSES,
+        )
         known = LABELLED if number < UNLABELLED_FROM else 0
         window = ClassWindow(scores, np.where(np.arange(ROWS) < known, labels, _UNKNOWN))
         if known:
             _interval(axes, number - 0.18, _accuracy(window.take(np.arange(known)), calibrator))
         _interval(axes, number + 0.18, _accuracy(window, calibrator))
-        cells += class_cells(CLASSES, scores.probabilities[:known], labels[:known])
-        calibrator = ClassCalibrator.unfitted(len(CLASSES)).fitted(cells, CLASSES)
+        if known:
+            cells = class_cells(CLASSES, scores.probabilities[:known], labels[:known])
+            earlier.append((number, cells, logits))
     axes.plot(range(WINDOWS), truth, "k_", markersize=12, label="true accuracy")
     for method, colour in COLOURS.items():
         axes.plot([], [], "o", color=colour, label=method)

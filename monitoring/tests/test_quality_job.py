@@ -142,6 +142,32 @@ def test_earlier_labels_calibrate_a_window_without_any(world, served, records_of
     assert found.low < 0.6 < found.high
 
 
+def test_labels_that_take_as_long_as_they_may_still_calibrate(world, served, records_of):
+    send_labels(world, last_hour(world), 400, accuracy=0.6)
+    quality = job(world)
+    quality.run(last_hour(world))
+    world.clock.advance(use_case("iris").label_maturity + timedelta(days=5))
+    world.log(
+        served, records_of(use_case("iris"), 300, 2), at=world.clock.now() - timedelta(minutes=5)
+    )
+    (report,) = quality.run(last_hour(world)).reports
+    assert (accuracy_of(report).method, report.calibrated_on) == (QualityMethod.ESTIMATED, 400)
+
+
+def test_a_report_holds_the_mean_logits_of_all_its_rows(world, served):
+    send_labels(world, last_hour(world), 30, accuracy=0.9)
+    (report,) = job(world).run(last_hour(world)).reports
+    case, span = use_case("iris"), (last_hour(world).start, last_hour(world).end)
+    columns = [f"probability.{name}" for name in case.classes]
+    batches = list(read_log(world.store, "iris", "production", *span, columns))
+    for name, column in zip(case.classes, columns, strict=True):
+        given = np.concatenate([batch.column(column).to_numpy() for batch in batches])
+        assert len(given) == 400
+        kept = np.clip(given, 1e-6, 1 - 1e-6)
+        expected = np.log(kept / (1 - kept)).mean()
+        assert report.mean_logits[name] == pytest.approx(expected, abs=1e-5)
+
+
 def test_the_test_rows_of_the_release_calibrate_a_window_without_labels(world, served):
     case, lineage = use_case("iris"), load_lineage(world.store, "iris", served)
     random = np.random.default_rng(0)

@@ -64,9 +64,10 @@ class QualityReport(Document):
     when nothing answered. `revision` counts up from 1, with a new `created_at`, when labels or
     records arrive late. `mature` says that the last record is older than the use case's label
     maturity: no further label is expected. A row without a label is unknown, never a negative.
-    `calibration` are the labelled rows of the window, which calibrate later ones. `calibrated_on`
-    is the number of earlier rows that calibrated this one. `label_state` and `log_objects` describe
-    what was there when it was measured, so that a late label or record is noticed.
+    `calibration` are the labelled rows of the window, which calibrate later ones, and `mean_logits`
+    is the mean logit of each class over all its rows. `calibrated_on` is the number of earlier rows
+    that calibrated this one. `label_state` and `log_objects` describe what was there when it was
+    measured, so that a late label or record is noticed.
     """
 
     report_id: str
@@ -87,6 +88,7 @@ class QualityReport(Document):
     metrics: list[MetricQuality]
     slices: list[SliceQuality] = []
     calibration: list[CalibrationCell] = []
+    mean_logits: dict[str, float] = {}
     detail: str = ""
     label_state: str = ""
     log_objects: int | None = None

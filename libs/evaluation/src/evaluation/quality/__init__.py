@@ -1,6 +1,11 @@
 """Quality of live predictions: from labels, and from probabilities where labels are missing."""
 
-from evaluation.quality.calibrators import ClassCalibrator, class_cells
+from evaluation.quality.calibrators import (
+    CalibrationWindow,
+    ClassCalibrator,
+    class_cells,
+    mean_logits,
+)
 from evaluation.quality.classes import (
     MIN_CALIBRATION_ROWS,
     MIN_TRIALS,
@@ -22,6 +27,7 @@ __all__ = [
     "MIN_CALIBRATION_ROWS",
     "MIN_TRIALS",
     "NUMBER_METRICS",
+    "CalibrationWindow",
     "ClassCalibrator",
     "ClassScores",
     "ClassWindow",
@@ -32,6 +38,7 @@ __all__ = [
     "class_functional",
     "class_quality",
     "effective_trials",
+    "mean_logits",
     "measurable_metrics",
     "number_cells",
     "number_quality",

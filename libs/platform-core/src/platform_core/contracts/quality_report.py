@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from platform_core.contracts.base import Contract
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import ServingRole
@@ -119,9 +121,10 @@ class QualityReport(Contract):
     when nothing answered. `revision` counts up from 1, with a new `created_at`, when labels or
     records arrive late. `mature` says that the last record is older than the use case's label
     maturity: no further label is expected. A row without a label is unknown, never a negative.
-    `calibration` are the labelled rows of the window, which calibrate later ones. `calibrated_on`
-    is the number of earlier rows that calibrated this one. `label_state` and `log_objects` describe
-    what was there when it was measured, so that a late label or record is noticed.
+    `calibration` are the labelled rows of the window, which calibrate later ones, and `mean_logits`
+    is the mean logit of each class over all its rows. `calibrated_on` is the number of earlier rows
+    that calibrated this one. `label_state` and `log_objects` describe what was there when it was
+    measured, so that a late label or record is noticed.
     """
 
     report_id: str
@@ -142,6 +145,7 @@ class QualityReport(Contract):
     metrics: tuple[MetricQuality, ...]
     slices: tuple[SliceQuality, ...] = ()
     calibration: tuple[CalibrationCell, ...] = ()
+    mean_logits: dict[str, float] = Field(default_factory=dict)
     detail: str = ""
     label_state: str = ""
     log_objects: int | None = None

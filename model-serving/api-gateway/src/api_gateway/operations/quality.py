@@ -17,7 +17,7 @@ from platform_core.contracts.quality_report import (
 from platform_core.contracts.serving_state import ServingRole
 
 _LABELS = ("use_case", "environment", "role")
-_NOT_SHOWN = {"use_case", "environment", "calibration", "label_state", "metrics"}
+_NOT_SHOWN = {"use_case", "environment", "calibration", "label_state", "mean_logits", "metrics"}
 
 
 class QualityInfo(BaseModel):

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from drift_detector.window import Window
+from evaluation.quality import CalibrationWindow
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.quality_report import CalibrationCell, QualityReport
+from platform_core.contracts.quality_report import QualityReport
 from platform_core.ports.blob_store import BlobStore
 from platform_core.reports.quality import read_quality_reports
 from platform_core.storage import quality_report_date_folder
 from use_cases import UseCase
 
 DAY = timedelta(days=1)
-SHORTEST = timedelta(days=7)
-"""How far back labelled rows are looked for, at least."""
+MARGIN = timedelta(days=7)
+"""How much further back than the label maturity labelled rows are looked for."""
 
 
 class QualityHistory:
@@ -33,26 +34,27 @@ class QualityHistory:
         """Read the reports of a day again when they are asked for: one has changed."""
         self._days.pop(folder, None)
 
-    def cells(self, release_id: str, window: Window, rows: int) -> list[CalibrationCell]:
-        """Return the cells of the last `rows` labelled rows or more before `window`.
+    def labelled(self, release_id: str, window: Window, rows: int) -> list[CalibrationWindow]:
+        """Return the windows with the last `rows` labelled rows or more before `window`.
 
-        They are those of the release, from whole windows that overlap neither `window` nor one
-        another, up to the use case's label maturity back and at least seven days.
+        They are whole windows of the release that overlap neither `window` nor one another, from as
+        far back as the use case's label maturity and seven days more.
         """
-        cells: list[CalibrationCell] = []
+        known: list[CalibrationWindow] = []
         found, before = 0, window.start
         for report in self._backwards(window):
             usable = report.release_id == release_id and report.end <= before
             if not usable or not report.calibration:
                 continue
-            cells.extend(report.calibration)
+            age = (window.end - report.end) / (window.end - window.start)
+            known.append(CalibrationWindow(report.calibration, report.mean_logits, age))
             found, before = found + report.labelled, report.start
             if found >= rows:
                 break
-        return cells
+        return known
 
     def _backwards(self, window: Window) -> Iterator[QualityReport]:
-        day, last = window.start, window.start - max(self._case.label_maturity, SHORTEST)
+        day, last = window.start, window.start - self._case.label_maturity - MARGIN
         while day >= last - DAY:
             folder = quality_report_date_folder(self._case.name, self._environment, day)
             yield from sorted(self.reports(folder), key=lambda r: (r.end, r.start), reverse=True)

@@ -15,12 +15,14 @@ from drift_detector.window import Window
 from evaluation import largest_slices, slice_metric_names
 from evaluation.quality import (
     NUMBER_METRICS,
+    CalibrationWindow,
     ClassCalibrator,
     ClassWindow,
     ErrorModel,
     NumberWindow,
     class_cells,
     class_quality,
+    mean_logits,
     measurable_metrics,
     number_cells,
     number_quality,
@@ -83,7 +85,7 @@ class QualityMeter:
         objects: int,
     ) -> QualityReport:
         case, now = target.use_case, self.clock.now()
-        earlier = history.cells(rows.release_id, window, self.calibration_rows)
+        earlier = history.labelled(rows.release_id, window, self.calibration_rows)
         tested = self._tested(case, rows.release_id)
         measured = _Measured(case, rows, tested, earlier)
         metrics, slices = measured.metrics(), tuple(measured.slices())
@@ -107,6 +109,7 @@ class QualityMeter:
             metrics=metrics,
             slices=slices,
             calibration=tuple(measured.cells()),
+            mean_logits=measured.mean_logits(),
             detail=_left_out(rows.left_out),
             label_state=label_state,
             log_objects=objects,
@@ -140,14 +143,14 @@ class _Measured:
         case: UseCase,
         rows: ReleaseRows,
         tested: Sequence[CalibrationCell],
-        earlier: Sequence[CalibrationCell],
+        earlier: Sequence[CalibrationWindow],
     ) -> None:
         self._case, self._rows = case, rows
-        self._errors = ErrorModel(earlier)
+        self._errors = ErrorModel(cell for window in earlier for cell in window.cells)
         self._calibrator = ClassCalibrator.unfitted(max(len(case.classes), 1))
         if case.classes:
-            for cells in (tested, earlier):
-                self._calibrator = self._calibrator.fitted(cells, case.classes)
+            before = self._calibrator.fitted(tested, case.classes)
+            self._calibrator = before.followed(earlier, self.mean_logits(), case.classes)
 
     @property
     def calibrated_on(self) -> int:
@@ -181,6 +184,13 @@ class _Measured:
             return number_cells(window)
         known = window.take(np.flatnonzero(window.labelled))
         return class_cells(self._case.classes, known.scores.probabilities, known.labels)
+
+    def mean_logits(self) -> dict[str, float]:
+        """Return the mean logit of each class over all rows, labelled or not."""
+        window = self._rows.window
+        if isinstance(window, NumberWindow):
+            return {}
+        return mean_logits(self._case.classes, window.scores.probabilities)
 
     @property
     def _names(self) -> tuple[Metric, ...]:
