@@ -49,8 +49,9 @@ def test_every_verdict_is_success(world, records_of, environment, drift):
     assert "did not flush" in report.detail
     logged = [line["alarms"] for line in lines if line.get("message") == "drift alarm"]
     assert logged == ([list(report.alarms)] if drift else [])
-    shown = run(environment, "show")
+    shown = run(environment, "show", "--use-case", "iris")
     assert "petal_length" in shown.stdout
+    assert run(environment, "show", "--use-case", "spam").stdout == "no drift report yet\n"
     exposed = run(environment, "show", "--format", "prometheus")
     assert f'mlplatform_drift_rows{{environment="production",release_id="{release}"' in (
         exposed.stdout

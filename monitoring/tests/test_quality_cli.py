@@ -37,6 +37,8 @@ def test_a_window_is_measured_and_shown(world, records_of, environment):
     (report,) = json.loads(shown.stdout)
     (stored,) = latest_quality(world.store)
     assert report["report_id"] == stored.report_id
+    assert json.loads(run(environment, "show", "--json", "--use-case", "iris").stdout) == [report]
+    assert json.loads(run(environment, "show", "--json", "--use-case", "spam").stdout) == []
 
 
 def test_a_window_without_records_is_no_failure(world, environment):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from training.launch import run_request
 from training.parameters import RunParameters
 
 
@@ -66,3 +67,11 @@ def test_every_run_parameter_is_an_option_of_the_command_line(tmp_path: Path) ->
         words = training(command, "--help", home=tmp_path).stdout.split()
         for name in RunParameters.model_fields:
             assert f"--{name.replace('_', '-')}" in words, name
+
+
+def test_a_run_names_the_commit_of_the_checkout_wherever_it_is_started(tmp_path, monkeypatch):
+    command = ["git", "rev-parse", "HEAD"]
+    here = Path(__file__).parent
+    head = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    monkeypatch.chdir(tmp_path)
+    assert run_request("iris", RunParameters()).parameters.git_sha == head.stdout.strip()

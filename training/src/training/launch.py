@@ -2,6 +2,7 @@
 
 import secrets
 import subprocess
+from pathlib import Path
 
 import typer
 
@@ -62,9 +63,12 @@ def _print_summary(services: TrainingServices, run: EndedRun) -> str:
 
 
 def _git_sha() -> str:
+    """Return the commit of the checkout that this code is in, wherever the command was called."""
     command = ["git", "rev-parse", "HEAD"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:  # a machine without git has no checkout to name
         return ""
     return done.stdout.strip()

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from drift_detector.measuring import EndOption, EnvironmentOption, StartOption, chosen_window
+from drift_detector.measuring import (
+    EndOption,
+    EnvironmentOption,
+    ShownOption,
+    StartOption,
+    chosen_window,
+)
 from platform_core.command_line import MONITORING, JsonOption, UseCaseOption, command_group, show
 from platform_core.contracts.defaults import DEFAULT_USE_CASE
 from platform_core.contracts.environments import Environment
@@ -97,6 +103,7 @@ def show_drift(
     report_format: Annotated[
         ReportFormat, typer.Option("--format", help="Output format.")
     ] = ReportFormat.TABLE,
+    use_case: ShownOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the latest report of each use case and environment."""
@@ -105,6 +112,7 @@ def show_drift(
     from platform_core.drift_reports import latest_reports
     from platform_core.settings import StorageSettings
 
-    reports = latest_reports(blob_store(StorageSettings()))
+    found = latest_reports(blob_store(StorageSettings()))
+    reports = [one for one in found if use_case in {None, one.use_case}]
     render = exposition if report_format is ReportFormat.PROMETHEUS else table
     show(reports, as_json, render(reports).rstrip("\n").splitlines())

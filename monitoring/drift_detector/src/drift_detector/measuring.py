@@ -14,6 +14,7 @@ EnvironmentOption = Annotated[
 StartOption = Annotated[
     str | None, typer.Option("--from", help="Start of the window, ISO 8601, UTC by default.")
 ]
+ShownOption = Annotated[str | None, typer.Option("--use-case", "-u", help="Default: all.")]
 EndOption = Annotated[str | None, typer.Option("--to", help="End of the window. Default: now.")]
 
 

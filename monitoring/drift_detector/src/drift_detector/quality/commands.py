@@ -4,7 +4,13 @@ from typing import Annotated
 
 import typer
 
-from drift_detector.measuring import EndOption, EnvironmentOption, StartOption, chosen_window
+from drift_detector.measuring import (
+    EndOption,
+    EnvironmentOption,
+    ShownOption,
+    StartOption,
+    chosen_window,
+)
 from platform_core.command_line import MONITORING, JsonOption, command_group, show
 from platform_core.errors import PlatformError
 
@@ -55,12 +61,13 @@ def run_quality(
 
 
 @quality.command("show")
-def show_quality(as_json: JsonOption = False) -> None:
+def show_quality(use_case: ShownOption = None, as_json: JsonOption = False) -> None:
     """Show the latest report of each use case, environment and role."""
     from drift_detector.quality.text import quality_table
     from platform_core.adapters.connect import blob_store
     from platform_core.reports.quality import latest_quality
     from platform_core.settings import StorageSettings
 
-    reports = latest_quality(blob_store(StorageSettings()))
+    found = latest_quality(blob_store(StorageSettings()))
+    reports = [one for one in found if use_case in {None, one.use_case}]
     show(reports, as_json, quality_table(reports).splitlines())
