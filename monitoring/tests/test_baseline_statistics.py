@@ -1,5 +1,7 @@
 """Statistics compared with SciPy and with their formulas, and on samples without drift."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -153,6 +155,14 @@ def test_bins_are_named_by_their_values():
     named = {name: count for name, count in zip(reference.bin_names, rows, strict=True) if count}
     assert named == {"= 0": 3, "0 to 1": 1}
     assert numeric([]).bin_names == ("all values",)
+
+
+def test_bins_that_are_close_have_different_names():
+    edges = np.array([0.9681, 0.999996, 0.9999998])
+    reference = replace(numeric([]), edges=edges, edge_included=np.ones(3, bool))
+    assert reference.bin_names == (
+        "≤ 0.9681", "0.9681 to 0.999996", "0.999996 to 0.9999998", "> 0.9999998",
+    )  # fmt: skip
 
 
 @given(SAMPLES, SAMPLES, st.sampled_from([np.float32, np.float64]))

@@ -231,6 +231,13 @@ def test_unknown_and_erased_predictions_are_said_plainly(operator, answering, pr
     assert "It was erased" in gone.text
 
 
+def test_a_page_that_a_key_may_not_see_says_why_and_keeps_the_use_case(browser):
+    refused = browser("viewer").get("/use-cases/spam/predictions")
+    assert refused.status_code == 403
+    assert "This needs the role operator, because it shows the records of callers" in refused.text
+    assert 'href="/runs?use_case=spam"' in refused.text
+
+
 def test_a_viewer_sees_and_sends_nothing(answering, browser, predicted):
     one = browser("viewer", answering.url)
     for path in ("/use-cases/spam/predictions", f"/predictions/{predicted[0]}"):

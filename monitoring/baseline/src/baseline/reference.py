@@ -8,6 +8,7 @@ lost. This does not affect the PSI, whose bins end at points; the KS statistic i
 most the smaller of both sides' shares between two points (`statistics.ks_statistic`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,6 +17,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+LEAST_DIGITS, MOST_DIGITS = 4, 17
+"""Significant digits in the name of a bin."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,7 @@ class NumericReference:
         """The values of each bin in words, [edges + 1]."""
         if not len(self.edges):
             return ("all values",)
-        ends = [
-            (f"{edge:.4g}", bool(included))
-            for edge, included in zip(self.edges, self.edge_included, strict=True)
-        ]
+        ends = list(zip(_distinct(self.edges), map(bool, self.edge_included), strict=True))
         (first, with_first), (last, with_last) = ends[0], ends[-1]
         between = (
             f"= {low}" if low == high else f"{low} to {high}"
@@ -94,6 +95,20 @@ class NumericReference:
     def _starts(self) -> np.ndarray:
         at = np.searchsorted(self.points, self.edges, side="left")
         return np.concatenate([[0], 2 * at + 1 + self.edge_included]).astype(np.intp)
+
+
+def _distinct(edges: np.ndarray) -> Sequence[str]:
+    """Return the edges with four significant digits, or as many more as tell them apart.
+
+    An edge just below 1 is not called 1: above it there are probabilities.
+    """
+    named: list[str] = []
+    for digits in range(LEAST_DIGITS, MOST_DIGITS + 1):
+        named = [f"{edge:.{digits}g}" for edge in edges]
+        ones = [name == "1" for name in named] == [edge == 1 for edge in edges]
+        if ones and len(set(named)) >= len(set(edges.tolist())):
+            break
+    return named
 
 
 @dataclass(frozen=True)

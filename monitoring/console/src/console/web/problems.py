@@ -64,6 +64,13 @@ _TITLES = {
 }
 
 
+_NEEDED = {
+    "operator": "it shows the records of callers, or sends requests",
+    "admin": "it changes what is served",
+}
+"""Why a role is needed."""
+
+
 def add_problem_pages(app: FastAPI) -> None:
     """Add the handlers that turn exceptions into pages."""
     app.add_exception_handler(SignedOut, _to_sign_in)
@@ -122,7 +129,10 @@ async def _form_too_large(request: Request, error: Exception) -> Response:
 
 
 async def _role_too_low(request: Request, error: Exception) -> Response:
-    detail = f"This needs the role {error}; sign in with an API key that has it."
+    detail = (
+        f"This needs the role {error}, because {_NEEDED.get(str(error), 'it is restricted')}. "
+        "Sign out, and sign in with an API key that has this role."
+    )
     return _page(request, GatewayProblem(_TITLES[403], detail, HTTPStatus.FORBIDDEN, "forbidden"))
 
 
@@ -166,7 +176,9 @@ def _page(request: Request, problem: GatewayProblem) -> HTMLResponse:
         problem=problem,
         session=session,
         now=console.clock.now(),
-        navigation=navigation(request, known.value or [] if known else [], ""),
+        navigation=navigation(
+            request, known.value or [] if known else [], request.path_params.get("use_case", "")
+        ),
         outages=[],
         live=None,
     )
