@@ -6,7 +6,7 @@ become records of the inference log, with the `prediction_id` of the answer that
 
 A call costs much more than one further record in it. So only some calls are timed: their records
 are copied by one call of the same size, alone, so that latency and failures can be compared. The
-records of all others are gathered for a moment and sent together; they have no latency.
+records of other small calls are gathered for a moment and sent together; they have no latency.
 """
 
 import asyncio
@@ -37,7 +37,9 @@ logger = logging.getLogger(__name__)
 
 QUEUE_BYTES = 64 << 20
 TIMED_SHARE = 0.1
-"""Timed calls take at most this share of the time: 50 a second of 2 ms each, or 2 of 50 ms."""
+"""Timed calls take at most this share of the time: 50 a second of 2 ms each, or 2 of 50 ms. Those
+with as many records as a gathered call are not limited.
+"""
 GATHER_SECONDS = 0.25
 GATHERED_ROWS = 32
 
@@ -62,54 +64,54 @@ Copies = list[ShadowCopy]
 
 @dataclass
 class WaitingCopies:
-    """The copies of one shadow that wait, by the call that answered their records.
+    """The copies of one shadow that wait.
 
-    `timed` are those of the next timed call. `may_time_at` is when another one may begin, infinite
-    until the last one has ended. `due` is when the gathered ones are sent; `rows` counts them.
+    `ready` are those of the next calls, and whether each is timed. `gathered` are sent at `due`,
+    infinite if there are none. A small call may be timed from `may_time_at` on, infinite until the
+    last one has ended.
     """
 
-    timed: Copies = field(default_factory=list)
-    gathered: deque[Copies] = field(default_factory=deque)
-    rows: int = 0
+    ready: deque[tuple[Copies, bool]] = field(default_factory=deque)
+    gathered: Copies = field(default_factory=list)
     due: float = math.inf
     may_time_at: float = 0.0
     calling: bool = False
 
-    def add(self, call: Copies, now: float) -> bool:
-        """Add the copies of one call; return whether a call may now be due sooner than before."""
-        if now >= self.may_time_at:
-            self.may_time_at = math.inf
-            self.timed = call
-            return True
+    def add(self, call: Copies, now: float) -> None:
+        """Add the copies of one call."""
+        large = len(call) >= GATHERED_ROWS  # gathering more records would save nothing
+        if large or now >= self.may_time_at:
+            if not large:
+                self.may_time_at = math.inf
+            self.ready.append((call, True))
+            return
+        if len(self.gathered) + len(call) > GATHERED_ROWS:
+            self._send_gathered()
         if not self.gathered:
             self.due = now + GATHER_SECONDS
-        self.gathered.append(call)
-        self.rows += len(call)
-        return len(self.gathered) == 1 or self.rows >= GATHERED_ROWS
+        self.gathered = self.gathered + call
+        if len(self.gathered) == GATHERED_ROWS:
+            self._send_gathered()
 
     def due_in(self, now: float) -> float:
         """Return in how many seconds the next call is due; infinite if none is."""
         if self.calling:
             return math.inf
-        if self.timed or self.rows >= GATHERED_ROWS:
-            return 0.0
-        return max(0.0, self.due - now)
+        return 0.0 if self.ready else max(0.0, self.due - now)
 
-    def take(self, now: float) -> tuple[Copies, bool]:
-        """Take the copies for the next call, at least one; return also whether it is timed."""
-        if self.timed:
-            batch, self.timed = self.timed, []
-            return batch, True
-        batch = self.gathered.popleft()
-        while self.gathered and len(batch) + len(self.gathered[0]) <= GATHERED_ROWS:
-            batch = batch + self.gathered.popleft()
-        self.rows -= len(batch)
-        self.due = now + GATHER_SECONDS if self.gathered else math.inf
-        return batch, False
+    def take(self) -> tuple[Copies, bool]:
+        """Take the copies for the call that is due; return also whether it is timed."""
+        if not self.ready:
+            self._send_gathered()
+        return self.ready.popleft()
 
     def timed_call_ended(self, started: float, now: float) -> None:
         """Let the next timed call begin when this one has used its share of the time."""
         self.may_time_at = started + (now - started) / TIMED_SHARE
+
+    def _send_gathered(self) -> None:
+        self.ready.append((self.gathered, False))
+        self.gathered, self.due = [], math.inf
 
 
 class ShadowQueue:
@@ -145,8 +147,12 @@ class ShadowQueue:
             call.append(copy)
             self._records += 1
             self._bytes += copy.size
-        if call and self._waiting[call[0].shadow].add(call, time.monotonic()):
-            self._changed.set()
+        if call:
+            waiting, now = self._waiting[call[0].shadow], time.monotonic()
+            before = waiting.due_in(now)
+            waiting.add(call, now)
+            if waiting.due_in(now) < before:
+                self._changed.set()
 
     async def run(self) -> None:
         """Predict queued copies until cancelled."""
@@ -168,7 +174,7 @@ class ShadowQueue:
         return min((waiting.due_in(now) for waiting in self._waiting.values()), default=math.inf)
 
     async def _call(self, waiting: WaitingCopies, started: float) -> None:
-        batch, timed = waiting.take(started)
+        batch, timed = waiting.take()
         self._records -= len(batch)
         self._bytes -= sum(copy.size for copy in batch)
         try:
