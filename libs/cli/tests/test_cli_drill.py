@@ -1,13 +1,18 @@
 """The links of a drill: followed in order, timed, and named when they stay silent."""
 
+import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cli.drill.links import Link, follow
 from platform_core.clock import ManualClock
-from platform_core.contracts.drill_report import LinkStatus
+from platform_core.contracts.drill_report import DrillReport, LinkStatus
 from platform_core.errors import Refused, Unavailable
+from platform_core.storage import DRILL_REPORT
 
 WORKED, SILENT, FAILED, NOT_REACHED = LinkStatus
 
@@ -67,6 +72,43 @@ def test_an_error_fails_a_link_with_its_reason(results):
     (found,) = results(Link("run", fails))
 
     assert (found.status, found.detail) == (FAILED, "the run failed: the gates refused it")
+
+
+def test_an_unexpected_error_fails_a_link_too(results):
+    found = results(Link("run", lambda: {}["request"]), Link("staging", after(1)))
+
+    assert [one.status for one in found] == [FAILED, NOT_REACHED]
+    assert found[0].detail == "KeyError: 'request'"
+
+
+def test_a_set_up_that_fails_is_stored_with_its_reason(tmp_path):
+    """The settings of training are wrong, those of the drill are not."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "drill", "--until", "request", "--json"],
+        env={
+            **os.environ,
+            "BLOB_STORE_URL": tmp_path.as_uri(),
+            "GATEWAY_URL": "http://127.0.0.1:1",
+            "GATEWAY_API_KEY": "key",
+            "SMOKE_ROWS": "0",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("the link 'set-up' failed: `mlplatform run-pipeline ")
+    kept = DrillReport.model_validate_json((tmp_path / DRILL_REPORT).read_bytes())
+    assert [(one.link, one.status) for one in kept.links] == [
+        ("set-up", FAILED),
+        ("alarm", NOT_REACHED),
+        ("request", NOT_REACHED),
+    ]
+    assert "SMOKE_ROWS" in kept.links[0].detail
+    assert json.loads(done.stdout) == [one.model_dump(mode="json") for one in kept.links]
 
 
 def test_a_server_that_is_away_may_come_back_within_the_time_out(results):

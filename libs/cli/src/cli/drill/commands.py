@@ -37,10 +37,11 @@ def drill(
     """Send drifted traffic and time each link, from the alarm to the rollback of a bad release.
 
     All of it happens in the use case `drill`; no other release, report or dataset is touched.
-    Fails, naming the link, if one did not react; the gateway's metrics show the results.
+    Fails, naming the link, if one did not react; the gateway's metrics show the results. Training
+    and promoting the release without the drift is the link `set-up`.
     """
     from cli.drill.bootstrap import open_loop
-    from cli.drill.links import follow
+    from cli.drill.links import SETUP, Link, follow
     from cli.drill.steps import train_and_promote
     from platform_core.clock import SystemClock
     from platform_core.contracts.drill_report import LinkStatus
@@ -53,10 +54,10 @@ def drill(
         names = [link.name for link in links]
         if until not in names:
             raise typer.BadParameter(f"there is no link {until!r}; there are {', '.join(names)}")
-        if setup:
-            train_and_promote(seed)
-        results = []
         wanted = links[: names.index(until) + 1]
+        if setup:
+            wanted = [Link(SETUP, lambda: train_and_promote(seed)), *wanted]
+        results = []
         for result in follow(wanted, clock, timedelta(seconds=timeout), time.sleep):
             results.append(result)
             if not as_json:
@@ -66,7 +67,8 @@ def drill(
         show(results, as_json, ())
     for result in results:
         if result.status is not LinkStatus.WORKED:
-            raise LinkBroken(f"the link {result.link!r} is {result.status}: {result.detail}")
+            how = "failed" if result.status is LinkStatus.FAILED else f"is {result.status}"
+            raise LinkBroken(f"the link {result.link!r} {how}: {result.detail}")
 
 
 def _line(result: "LinkResult") -> str:

@@ -9,14 +9,16 @@ from platform_core.contracts.drill_report import LinkResult, LinkStatus
 from platform_core.errors import PlatformError, Unavailable
 
 POLL_SECONDS = 0.5
+SETUP = "set-up"
+"""The link before the alarm: production serves a release that was trained without the drift."""
 
 
 @dataclass(frozen=True)
 class Link:
     """One thing that has to happen automatically.
 
-    `check` returns what happened in words, or `None` as long as it has not. An error of the
-    platform that is not `Unavailable` fails the link.
+    `check` returns what happened in words, or `None` as long as it has not. An error that is not
+    `Unavailable` fails the link.
     """
 
     name: str
@@ -54,6 +56,9 @@ def _follow(
             found, reason = None, f"; {error}"
         except PlatformError as error:
             return _result(link, LinkStatus.FAILED, clock, begin, str(error))
+        except Exception as error:  # whatever it is, the drill must leave a report that says so
+            text = f"{type(error).__name__}: {error}"
+            return _result(link, LinkStatus.FAILED, clock, begin, text)
         if found is not None:
             return _result(link, LinkStatus.WORKED, clock, begin, found)
         if clock.now() - begin >= timeout:
