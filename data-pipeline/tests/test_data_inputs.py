@@ -1,10 +1,14 @@
 """Odd inputs: what becomes of each, and that a record has the same features however it came."""
 
 import csv
+import gzip
 import io
 import json
+import string
+import uuid
 from email.message import EmailMessage
 from pathlib import Path
+from random import Random
 
 import input_reference
 import pyarrow as pa
@@ -15,7 +19,9 @@ from hypothesis import strategies as st
 from input_case import ENVELOPE, records
 from input_cases import CASES
 from mail_cases import mail
+from pyarrow import csv as arrow_csv
 
+from data_pipeline.report.build import data_report
 from data_pipeline.settings import IngestSettings
 from data_pipeline.sources import IngestRequest
 from data_pipeline.sources.columns import ColumnMapping
@@ -29,6 +35,7 @@ from data_pipeline.versions.freeze import Rules, freeze
 from data_pipeline.versions.manifest import read_manifest
 from platform_core.clock import SystemClock
 from platform_core.errors import InvalidData
+from platform_core.storage import RECORDS_FILE, dataset_path
 from use_cases import use_case, validate_columns
 
 SPAM = use_case("spam")
@@ -89,6 +96,93 @@ def test_a_dataset_version_accounts_for_every_row(blob_store, tmp_path: Path) ->
     assert str(account) == "s.csv: 243 lines = 242 read + 1 set aside"
     with pytest.raises(InvalidData, match="DATA_MAX_INVALID_SHARE"):
         freeze(blob_store, SPAM, raw, Rules(max_invalid_share=0.001), SystemClock())
+
+
+def _ingested(store, folder: Path, table: pa.Table) -> RawRecords:
+    pq.write_table(table, folder / "s.parquet")
+    return read(store, folder / "s.parquet")
+
+
+def _many() -> pa.Table:
+    random = Random(0)
+    bodies = [" ".join(random.choices(string.ascii_letters, k=40)) for _ in range(240)]
+    rows = [r | {"email_id": str(n)} for n, r in enumerate(records() * 20)]
+    table = pa.Table.from_pylist(rows)
+    return table.set_column(table.schema.get_field_index("body"), "body", pa.array(bodies))
+
+
+def test_bytes_that_are_not_text_harm_no_row_and_no_report(blob_store, tmp_path: Path) -> None:
+    ids = [uuid.UUID(int=n).bytes for n in range(240)]
+    table = _many().drop_columns(["email_id", "date"])
+    table = table.append_column("email_id", pa.array(ids, pa.uuid()))
+    table = table.append_column("date", pa.array([b"2026-01-01", b"\xff"] * 120))
+    table = table.append_column("hash", pa.array([bytes([200, n]) for n in range(240)]))
+    raw = _ingested(blob_store, tmp_path, table)
+    version = freeze(blob_store, SPAM, raw, Rules(), SystemClock())
+    manifest = read_manifest(blob_store, "spam", version)
+    assert (manifest.rows, manifest.rows_quarantined) == (240, 0)
+    assert any("120 times in the column date cannot be read" in w for w in manifest.warnings)
+    report = data_report(blob_store, SPAM, manifest, 0.99)
+    assert "hash" in {column.name for column in report.columns}
+    stored = blob_store.open(dataset_path("spam", version, RECORDS_FILE))
+    with stored as file:
+        found = pq.read_table(file, columns=["email_id"])["email_id"].to_pylist()
+    assert str(uuid.UUID(int=7)) in found
+
+
+@pytest.mark.parametrize("kind", ["Parquet", "JSON"])
+def test_nan_in_place_of_a_text_is_a_missing_text(blob_store, tmp_path: Path, kind) -> None:
+    table = _many()
+    if kind == "Parquet":
+        missing = pa.array([float("nan")] * 240)
+        table = table.set_column(table.schema.get_field_index("subject"), "subject", missing)
+        raw = _ingested(blob_store, tmp_path, table)
+    else:
+        rows = [r | ({"subject": float("nan")} if n % 2 else {})
+                for n, r in enumerate(table.to_pylist())]  # fmt: skip
+        (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        raw = read(blob_store, tmp_path / "s.jsonl")
+    with pytest.raises(InvalidData, match=r"subject is missing \((240|120)\)"):
+        freeze(blob_store, SPAM, raw, Rules(max_invalid_share=0.1), SystemClock())
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_column_that_is_absent_is_named_where_another_is_like_it(
+    blob_store, tmp_path: Path, kind
+) -> None:
+    table = _many().rename_columns(["email_id", "subject", "body", "Sender", "label", "Date "])
+    path = tmp_path / f"s.{kind}"
+    if kind == "parquet":
+        pq.write_table(table, path)
+    elif kind == "csv":
+        arrow_csv.write_csv(table, path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    warnings = read(blob_store, path).summary.warnings
+    assert (
+        f'{path.name}: there is no column sender; COLUMNS="sender=Sender" takes Sender for it'
+        in (warnings)
+    )
+    renamed = _many().rename_columns(["email_id", "subject", "Body", "sender", "label", "date"])
+    pq.write_table(renamed, tmp_path / "r.parquet")
+    with pytest.raises(InvalidData, match='COLUMNS="body=Body"'):
+        read(blob_store, tmp_path / "r.parquet")
+
+
+def test_an_endless_line_is_set_aside_and_the_rows_after_it_are_read(
+    blob_store, tmp_path: Path
+) -> None:
+    with gzip.open(tmp_path / "s.csv.gz", "wb", compresslevel=1) as packed:
+        lines = [",".join(r.values()).encode() + b"\n" for r in records()]
+        packed.write(",".join(records()[0]).encode() + b"\n" + b"".join(lines))
+        for _ in range(40):
+            packed.write(b"x" * (1 << 20))
+        packed.write(b"\n" + b"".join(lines))
+    raw = read(blob_store, tmp_path / "s.csv.gz")
+    assert str(raw.summary.inputs[0]) == "s.csv.gz: 26 lines = 25 read + 1 set aside"
+    (aside,) = [row for batch in raw.set_aside() for row in batch.to_pylist()]
+    assert aside["_source"] == "s.csv.gz:14"
+    assert "longer than 32 MB" in aside["reason"]
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=60)

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from decimal import Decimal
@@ -131,6 +132,15 @@ def _unquoted() -> str:
     return out.getvalue()
 
 
+def _doubled_zip() -> bytes:
+    lines, out = _csv().splitlines(keepends=True), io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w") as archive:
+        warnings.simplefilter("ignore")  # of two members with one name
+        for rows in (lines[1:7], lines[7:]):
+            archive.writestr("./s.csv", "".join([lines[0], *rows]))
+    return out.getvalue()
+
+
 def _nested_zip(folder: Path) -> Path:
     path, out = folder / "s.zip", io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -160,6 +170,23 @@ CASES = (
     InputCase("CSV", "Ctrl-Z or NUL behind the last row", as_file("s.csv", _csv() + "\x1a\0\0")),
     InputCase("CSV", "the header again (joined files)", as_file("s.csv", _headed()), aside=1),
     InputCase("CSV", "delimiters written `\\,`, without quotes", as_file("s.csv", _unquoted())),
+    InputCase(
+        "CSV",
+        "blanks and invisible characters in the names of columns",
+        as_file("s.csv", _csv().replace("body,sender", "\u00a0body ,\u200bsender")),
+    ),
+    InputCase(
+        "CSV",
+        "another delimiter, such as `^`",
+        as_file("s.csv", _csv("^")),
+        refused="delimiter of s.csv cannot be determined",
+    ),
+    InputCase(
+        "CSV",
+        "control characters as delimiters (Hive)",
+        as_file("s.csv", _csv("\x01")),
+        refused="is not CSV: its header has",
+    ),
     InputCase("CSV", "leading empty lines, CRLF", as_file("s.csv", "\r\n\r\n" + _csv(end="\r\n"))),
     InputCase("CSV", "lines that end with CR", as_file("s.csv", _csv(end="\r"))),
     InputCase("CSV", 'quotes written `\\"`, as Spark does', as_file("s.csv", _spark())),
@@ -185,6 +212,13 @@ CASES = (
             "s.csv.zst",
             b"\x50\x2a\x4d\x18\4\0\0\0abcd" + pa.compress(_csv().encode(), "zstd", asbytes=True),
         ),
+    ),
+    InputCase("CSV", "two files with one name in a `.zip`", as_file("s.zip", _doubled_zip())),
+    InputCase(
+        "CSV",
+        "packed three times",
+        as_file("s.csv.gz", gzip.compress(gzip.compress(gzip.compress(_csv().encode())))),
+        refused="packed more than 2 times",
     ),
     InputCase("CSV", "a `.zip` in a `.zip`", _nested_zip, refused="is a zip archive"),
     InputCase("CSV", "in a tar archive", _tar, refused="is a tar archive; unpack it"),
@@ -231,6 +265,12 @@ CASES = (
     ),
     InputCase("JSON", "objects without a line end between them", as_file("s.json", _json(end=""))),
     InputCase("JSON", "objects with a comma behind each", as_file("s.json", _json(end=",\n"))),
+    InputCase(
+        "JSON",
+        "records inside another object, as web services send them",
+        as_file("s.json", json.dumps({"count": 12, "data": records()})),
+        refused="inside 'data' of another object",
+    ),
     InputCase("JSON", "objects on several lines (jq)", as_file("s.json", _json(indent=2))),
     InputCase(
         "JSON", "an array with other values", as_file("s.json", json.dumps([*records(), 1, "a"])), 2

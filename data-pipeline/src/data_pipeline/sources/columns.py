@@ -1,7 +1,7 @@
 """From the columns of a source to those of the use case."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -12,6 +12,7 @@ from data_pipeline.sources.formats.opening import SourceFile
 from data_pipeline.sources.raw import OWN_COLUMNS, SOURCE_COLUMN
 from platform_core.errors import InvalidData
 from use_cases import UseCase
+from use_cases.invisible import without_invisible
 from use_cases.plain_columns import plain
 
 MAX_UNNAMED_COLUMNS = 256
@@ -80,6 +81,7 @@ class ColumnMapping:
         Raises:
             InvalidData: a needed or mapped column is absent, there twice, or nested.
         """
+        fields = self._with_plain_names(fields)
         names = [field.name for field in fields]
         partitions = {k: v for k, v in _partitions(file).items() if k not in names}
         absent = [name for name in self.renaming if name not in {*names, *partitions}]
@@ -96,7 +98,28 @@ class ColumnMapping:
         self._require(file.name, taken, names)
         inside = {name: index for name, index in taken.items() if index < len(names)}
         constant = {n: partitions[fields[i].name] for n, i in taken.items() if n not in inside}
-        return ColumnSelection(self, inside, constant, tuple(dropped))
+        return ColumnSelection(self, inside, constant, tuple(dropped), tuple(self._hints(taken)))
+
+    def _with_plain_names(self, fields: Sequence[pa.Field]) -> list[pa.Field]:
+        """Return the fields; one whose name is ours but for blanks and characters that cannot be
+        seen has our name.
+        """
+        names = {field.name for field in fields}
+        return [
+            field.with_name(name)
+            if (name := without_invisible(field.name).strip()) in self.known - names
+            else field
+            for field in fields
+        ]
+
+    def _hints(self, taken: Mapping[str, int]) -> Iterator[str]:
+        """Yield a sentence for each of our columns that is absent, though another has its name but
+        for case, blanks and hyphens.
+        """
+        for name in self.own:
+            like = None if name in taken else _like(name, taken)
+            if like is not None:
+                yield f'there is no column {name}; COLUMNS="{name}={like}" takes {like} for it'
 
     def _take(self, file: str, fields: Sequence[pa.Field]) -> tuple[dict[str, int], list[str]]:
         """Return the index of each column that is kept, by its new name, and what is dropped."""
@@ -126,22 +149,24 @@ class ColumnMapping:
         needed = [*(name for name in self.names if name not in optional), self.label]
         missing = [name for name in needed if name not in taken]
         if missing:
+            yours = _like(missing[0], names) or "<your column>"
             raise InvalidData(
                 f"{file} has no column {', '.join(missing)}; its columns are {_listed(names)}. "
-                f'Map yours with COLUMNS="{missing[0]}=<your column>"'
+                f'Map yours with COLUMNS="{missing[0]}={yours}"'
             )
 
 
 @dataclass(frozen=True)
 class ColumnSelection:
     """The columns that are taken of one file: of our names to their index in it, and to the
-    value that all its rows have because of its folder.
+    value that all its rows have because of its folder. `hints` are about columns that are absent.
     """
 
     mapping: ColumnMapping
     inside: Mapping[str, int]
     constant: Mapping[str, str | None]
     dropped: tuple[str, ...]
+    hints: tuple[str, ...] = ()
 
     @property
     def indices(self) -> list[int]:
@@ -149,11 +174,12 @@ class ColumnSelection:
         return list(self.inside.values())
 
     def notes(self, file: str) -> list[Note]:
-        """Return what a person should know about columns that were left out."""
-        if not self.dropped:
-            return []
-        why = "no name, the name of another column, lists and objects inside, or too many columns"
-        return [Note(f"{file}: left out {_listed(self.dropped)}: {why}")]
+        """Return what a person should know about columns that were left out or are absent."""
+        notes = [Note(f"{file}: {hint}") for hint in self.hints]
+        if self.dropped:
+            why = "no name, the name of another column, lists and objects inside, or too many"
+            notes.append(Note(f"{file}: left out {_listed(self.dropped)}: {why} columns"))
+        return notes
 
     def apply(self, columns: Sequence[pa.Array], sources: str | pa.Array) -> pa.RecordBatch:
         """Return the columns at `indices` with our names, defaults and `_source`."""
@@ -173,6 +199,15 @@ def _partitions(file: SourceFile) -> dict[str, str | None]:
     """Return the columns in the names of a file's folders, as Hive and Spark write them."""
     found = _PARTITION.findall(f"{file.under}/{file.name}")
     return {unquote(n): None if v == _NO_VALUE else unquote(v) for n, v in found}
+
+
+def _like(name: str, names: Iterable[str]) -> str | None:
+    """Return the first of `names` that is `name` but for case, blanks, hyphens and underscores."""
+    return next((other for other in names if _letters(other) == _letters(name)), None)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).casefold()
 
 
 def _listed(names: Sequence[str], most: int = 30) -> str:

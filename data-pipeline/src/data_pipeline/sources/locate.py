@@ -271,7 +271,7 @@ def _source(files: Sequence[SourceFile], data: str, known: Collection[str], here
     while pending:
         file = pending.pop()
         try:
-            if not file.member and _is_zip(file):
+            if file.member is None and _is_zip(file):
                 pending += reversed(file.members())
             else:
                 readable.append((kind_of_name(file.name) or kind_of_content(file, known), file))

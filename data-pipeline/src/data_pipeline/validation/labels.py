@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from use_cases import UseCase
+from use_cases.plain_columns import readable
 from use_cases.validation import cast_column
 
 SHOWN = 8
@@ -39,7 +40,7 @@ def _read_numbers(name: str, column: pa.Array) -> tuple[pa.Array, pa.Array]:
     if pa.types.is_boolean(given.type):
         return pa.nulls(len(given), pa.float64()), _repeated(f"{name} is not a number", given)
     if pa.types.is_string(given.type) or pa.types.is_large_string(given.type):
-        given = pc.utf8_trim_whitespace(given)
+        given = pc.utf8_trim_whitespace(readable(given))
     numbers = cast_column(given, pa.float64())
     missing = pc.or_(given.is_null(), pc.fill_null(pc.is_nan(numbers), False))
     infinite = pc.fill_null(pc.is_inf(numbers), False)

@@ -30,6 +30,7 @@ from data_pipeline.validation.labels import count_spellings, read_labels
 from data_pipeline.validation.times import Times, no_times, read_times
 from data_pipeline.versions.identity import content_ids
 from use_cases import UseCase, validate_columns
+from use_cases.plain_columns import readable
 
 QUARANTINE_CHARACTERS = 1_000
 _NUL = "\x00"
@@ -82,11 +83,11 @@ class RowChecker:
         accepted = accepted.append_column(ROW_ID, content_ids(case, accepted))
         for name, values in times.columns().items():
             accepted = accepted.append_column(name, values)
-        extra = self.extra_columns(raw.schema)
+        extra = {name: readable(kept_raw[name]) for name in self.extra_columns(raw.schema)}
         return CheckedBatch(
             rows=raw.num_rows,
             accepted=accepted,
-            extra=pa.Table.from_batches([kept_raw]).select(extra) if extra else None,
+            extra=pa.table(extra) if extra else None,
             refused=self._refused(raw.filter(pc.invert(fits)), reasons.drop_null()),
             minhash=minhash,
             has_text=has_text,
@@ -115,7 +116,7 @@ class RowChecker:
     def _times(self, raw: pa.RecordBatch) -> Times:
         for name in (TIME_COLUMN, self.use_case.training().time_column):
             if name in raw.schema.names:
-                return read_times(raw.column(name))
+                return read_times(readable(raw.column(name)))
         return no_times(raw.num_rows)
 
     def _refused(self, raw: pa.RecordBatch, reasons: pa.Array) -> pa.Table:

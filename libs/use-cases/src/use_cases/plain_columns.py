@@ -21,16 +21,32 @@ def plain(column: pa.Array) -> pa.Array:
     Bytes become text as they are: rows whose bytes are not UTF-8 are refused by the validation.
     """
     kind = column.type
+    if isinstance(kind, pa.UuidType):
+        return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())
     if isinstance(kind, pa.BaseExtensionType):
         return plain(column.storage)
-    if pa.types.is_dictionary(kind):
-        return plain(column.dictionary_decode())
-    if pa.types.is_run_end_encoded(kind):
-        return plain(pc.run_end_decode(column))
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        encoded = pa.types.is_dictionary(kind)
+        return plain(column.dictionary_decode() if encoded else pc.run_end_decode(column))
     if pa.types.is_decimal(kind):
         whole = kind.scale <= 0 and kind.precision <= MAX_WHOLE_DIGITS
         return column.cast(pa.int64() if whole else pa.float64() if kind.scale > 0 else pa.string())
     if any(is_text(kind) for is_text in _TEXTS):
         options = pc.CastOptions(target_type=pa.string(), allow_invalid_utf8=True)
         return pc.cast(column, options=options)
+    return column
+
+
+def readable(column: pa.Array) -> pa.Array:
+    """Return a plain column with U+FFFD for bytes that are not UTF-8, which text columns of Parquet
+    files may hold and few functions of Arrow take.
+    """
+    if not pa.types.is_string(column.type):
+        return column
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        values = column.cast(pa.binary()).to_pylist()
+        texts = [None if value is None else value.decode(errors="replace") for value in values]
+        return pa.array(texts, pa.string())
     return column

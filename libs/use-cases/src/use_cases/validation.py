@@ -84,6 +84,9 @@ def _given(table: pa.Table | pa.RecordBatch, field: pa.Field, nullable: bool) ->
     column = plain(column)
     if pa.types.is_string(column.type) and not pa.types.is_string(field.type):
         column = pc.ascii_trim_whitespace(column)
+    if pa.types.is_floating(column.type) and pa.types.is_string(field.type):
+        # pandas writes a column of texts that are all missing as NaN: no text reads "nan".
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     return without_blanks(column, field.type) if nullable else column
 
 

@@ -149,15 +149,26 @@ class RecordLines:
         while not self._again:
             *lines, self._rest = self._rest.splitlines(keepends=True) or [b""]
             self._again.extend(lines)
-            if not lines:
-                data = self._file.read(CHUNK_BYTES)
-                if not data:
-                    self._again.extend([self._rest] if self._rest else [])
-                    self._rest = b""
-                    break
-                # The end of an overlong line is enough to find the next line.
-                self._rest = self._rest[-RECORD_BYTES - 1 :] + data
+            if not lines and not self._read_line():
+                self._again.extend([self._rest] if self._rest else [])
+                self._rest = b""
+                break
         return bool(self._again)
+
+    def _read_line(self) -> bool:
+        """Read on until a line ends, and return whether there was more. Of an overlong line only as
+        much is kept as shows that it is one.
+        """
+        parts, size = [self._rest], len(self._rest)
+        while data := self._file.read(CHUNK_BYTES):
+            ends = b"\n" in data or b"\r" in data
+            if ends or size <= RECORD_BYTES:
+                parts.append(data)
+                size += len(data)
+            if ends:
+                break
+        self._rest = b"".join(parts)
+        return len(parts) > 1
 
     def _doubled(self, line: str) -> str:
         """Return a line with the quotes inside quotes doubled."""

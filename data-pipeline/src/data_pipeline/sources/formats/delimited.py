@@ -38,6 +38,8 @@ from data_pipeline.sources.formats.text import SAMPLE_BYTES, Utf8Stream
 from platform_core.errors import InvalidData
 
 DELIMITERS = ",;\t|"
+# What no header has.
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
 # Of the rows in the sample, this share must have as many fields as the header.
 CONSISTENT = 0.8
 # Arrow is given the larger number of bytes, and the smaller around what it cannot be given.
@@ -97,6 +99,11 @@ def find_dialect(name: str, sample: bytes, known: Collection[str]) -> Dialect:
         raise InvalidData(f"{name} is empty; give a file with labelled records")
     (found, alike, _), dialect = max(tried, key=lambda entry: entry[0])
     header = dialect.header
+    if control := _CONTROL.search("".join(header)):
+        raise InvalidData(
+            f"{name} is not CSV: its header has the control character U+{ord(control[0]):04X}; "
+            "write text with a comma, semicolon, tab or | between the fields"
+        )
     if len(header) > 1 and alike < CONSISTENT and not found:
         raise InvalidData(
             f"the delimiter of {name} cannot be determined: with {dialect.delimiter!r} the header "
@@ -107,6 +114,11 @@ def find_dialect(name: str, sample: bytes, known: Collection[str]) -> Dialect:
         raise InvalidData(
             f"the header of {name} is one column called {header[0][:100]!r}, which looks like "
             "several: write it without quotes around the whole line"
+        )
+    if len(header) == 1 and sum(one in header[0] for one in known) > 1:
+        raise InvalidData(
+            f"the delimiter of {name} cannot be determined: its first line is {header[0][:100]!r}; "
+            "use a comma, semicolon, tab or |, or name another one in a first line such as sep=^"
         )
     return dialect
 

@@ -2,9 +2,11 @@
 
 import io
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Any
 
@@ -72,11 +74,13 @@ def read_json(
             common = [n for n in found if found[n] >= COMMON_SHARE * len(records)]
             names |= dict.fromkeys(common[: max(0, MAX_UNNAMED_COLUMNS - len(names))])
             rare += sum(count for name, count in found.items() if name not in names)
+            _refuse_envelope(file.name, records, mapping.known)
             fields = [pa.field(name, _shape(name, records)) for name in names]
             selection = mapping.select(file, fields)
-            if not told.issuperset(selection.dropped):
+            about = {*selection.dropped, *selection.hints}
+            if not told.issuperset(about):
                 yield from selection.notes(file.name)
-                told |= set(selection.dropped)
+                told |= about
             taken = [fields[index].name for index in selection.indices]
             columns = [_column([record.get(name) for record in records]) for name in taken]
             yield SourceRows(file.name, selection.apply(columns, file.name))
@@ -201,7 +205,7 @@ def _end_of(match: re.Match[str] | None) -> int:
 
 
 def _batches(
-    source: _Lines | _Document, known: Collection[str], rejects: RejectCollector
+    source: _Lines | _Document, known: AbstractSet[str], rejects: RejectCollector
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield records, a bounded number at a time; at the end those that are left, maybe none."""
     records: list[dict[str, Any]] = []
@@ -220,11 +224,33 @@ def _batches(
         yield records
 
 
+def _refuse_envelope(file: str, records: Sequence[dict[str, Any]], known: AbstractSet[str]) -> None:
+    """Refuse objects that hold the records inside, as many web services send them."""
+    first = records[0]
+    if known & first.keys():
+        return
+    inside = [name for name, value in first.items() if known & _first_of(value).keys()]
+    if inside:
+        name = inside[0][:100]
+        path = f'."{name}"' if len(inside) == 1 else ".[]"
+        more = "[]" if isinstance(first[inside[0]], list) else ""
+        raise InvalidData(
+            f"the records of {file} are inside {name!r} of another object; write them alone, for "
+            f"example by jq -c '{path}{more}'"
+        )
+
+
+def _first_of(value: Any) -> dict[str, Any]:
+    """Return an object, or the first one of a list; an empty one if there is none."""
+    first = value[0] if isinstance(value, list) and value else value
+    return first if isinstance(first, dict) else {}
+
+
 class _Problem(str):
     """The reason why a line holds no value."""
 
 
-def _problem(value: Any, known: Collection[str]) -> str:
+def _problem(value: Any, known: AbstractSet[str]) -> str:
     """Return why a value is not a record, "" where it is one."""
     if not isinstance(value, dict):
         return value if isinstance(value, _Problem) else "not a JSON object"
@@ -267,10 +293,12 @@ def _column(values: list[Any]) -> pa.Array:
     if fits and (len(kinds) <= 1 or mixed):
         numbers = pa.float64() if kinds == {int, float} else None
         return pa.array([_sound(value) for value in values], numbers)
-    return pa.array([None if v is None else _text(v) for v in values], pa.string())
+    return pa.array([_text(value) for value in values], pa.string())
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
     return _sound(value) if isinstance(value, str) else json.dumps(value)
 
 

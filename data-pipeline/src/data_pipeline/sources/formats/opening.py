@@ -12,7 +12,8 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import IO
@@ -94,8 +95,8 @@ _EMLX_LENGTH = re.compile(rb"\d{1,10}[ \t]*\r?\n(?=[A-Za-z])")
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file, or the `member` of a zip archive: `name` is relative to the folder `under`,
-    `path` is for `filesystem`, `size` in bytes as stored.
+    """One file, or the `member` of a zip archive, by its position there, as two may have one name:
+    `name` is relative to the folder `under`, `path` is for `filesystem`, `size` in bytes as stored.
     """
 
     name: str
@@ -103,7 +104,7 @@ class SourceFile:
     size: int
     under: str = ""
     filesystem: fs.FileSystem = field(default_factory=lambda: LOCAL)
-    member: str = ""
+    member: int | None = None
 
     def open(self) -> "OpenedFile":
         """Open the content: unpacked, UTF-8 without a byte order mark where one tells the
@@ -122,11 +123,13 @@ class SourceFile:
             if packing is None:
                 break
             stream, promised = _unpack(stream, packing), None
+        if _packing(stream.peek(8)):
+            raise OSError(f"is packed more than {MAX_PACKINGS} times; unpack it")
         return _normalised(stream)
 
     def open_random(self) -> pa.NativeFile:
         """Open the content, to read anywhere in it; unpacked on disk where it is packed."""
-        if not self.member and without_packing(self.name) == self.name:
+        if self.member is None and without_packing(self.name) == self.name:
             return self.filesystem.open_input_file(self.path)
         unpacked = tempfile.TemporaryFile()  # noqa: SIM115
         with self.open() as opened:
@@ -142,22 +145,29 @@ class SourceFile:
         """
         try:
             with self.open_random() as file, zipfile.ZipFile(file) as archive:
-                return [
-                    replace(self, name=f"{self.name}/{m.filename}", member=m.filename,
-                            size=m.file_size, under=self.under)
-                    for m in archive.infolist() if not m.is_dir() and not hidden(m.filename)
-                ]  # fmt: skip
+                members = [(_inner_name(m.filename), m) for m in archive.infolist()]
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise OSError(f"is a damaged zip archive ({error})") from error
+        counts = Counter(name for name, _ in members)
+        found = [
+            replace(self, name=f"{self.name}/{_apart(name, number, counts)}", member=number,
+                    size=member.file_size)
+            for number, (name, member) in enumerate(members)
+            if not member.is_dir() and not hidden(name)
+        ]  # fmt: skip
+        if not found:
+            raise OSError("is a zip archive without a file that can be read")
+        return found
 
     def _unpacked(self) -> io.BufferedReader:
-        if not self.member:
+        if self.member is None:
             file = self.filesystem.open_input_stream(self.path, compression=None)
             return io.BufferedReader(file, SNIFFED_BYTES)
         try:
             archive = self.filesystem.open_input_file(self.path)
-            member = zipfile.ZipFile(archive).open(self.member)  # noqa: SIM115
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, KeyError) as error:
+            opened = zipfile.ZipFile(archive)
+            member = opened.open(opened.infolist()[self.member])
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, IndexError) as error:
             raise OSError(f"cannot be unpacked ({error}); unpack the archive first") from error
         return io.BufferedReader(_Unpacking(member), SNIFFED_BYTES)
 
@@ -195,6 +205,16 @@ class _Unpacking(io.RawIOBase):
             raise OSError(f"is damaged ({error})") from error
         buffer[: len(data)] = data
         return len(data)
+
+
+def _inner_name(name: str) -> str:
+    """Return the name of a file in an archive without the parts `.` and `..` of its path."""
+    return "/".join(part for part in name.split("/") if part not in {"", ".", ".."})
+
+
+def _apart(name: str, number: int, counts: Mapping[str, int]) -> str:
+    """Return a name that no other file of the archive has."""
+    return name if counts[name] == 1 else f"{number}/{name}"
 
 
 def _packing(head: bytes) -> str | None:
