@@ -148,6 +148,11 @@ MAIL_CASES = (
     ),
     InputCase(
         "mail",
+        "a character set by another of its names (`iso-8859-8-i`, `x-gbk`)",
+        _mails(lambda r: mail(r, "Content-Type: text/plain; charset=x-gbk\n", r["body"])),
+    ),
+    InputCase(
+        "mail",
         "encoded words that break a word",
         _mails(lambda r: mail(r).replace("subject ", "=?utf-8?q?subj?=\n =?us-ascii?q?ect?= ")),
     ),

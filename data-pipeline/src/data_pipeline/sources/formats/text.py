@@ -6,7 +6,8 @@ import re
 import string
 from collections.abc import Iterable
 
-from charset_normalizer import from_bytes
+import cchardet
+import webencodings
 
 SAMPLE_BYTES = 65_536
 TELLING_BYTES = 16_384
@@ -16,7 +17,7 @@ SAMPLE_FOR_CHARSET = 1 << 20
 UTF8 = "utf-8-sig"
 # How Python's decoder hands over bytes that are not UTF-8.
 _ODD = re.compile("[\udc80-\udcff]+")
-LONG_SAMPLE, LATIN_SHARE = 1_000, 0.5
+LONG_SAMPLE, LATIN_SHARE = 400, 0.5
 # When nothing is known: what Windows calls ANSI, and what never fails.
 FALLBACK, LAST = "cp1252", "latin-1"
 # The encodings that these names stand for (WHATWG Encoding Standard, "Names and labels").
@@ -24,6 +25,10 @@ _MEANT = {
     "iso8859_1": FALLBACK, "ascii": FALLBACK, "gb2312": "gb18030", "gbk": "gb18030",
     "shift_jis": "cp932", "x_sjis": "cp932", "euc_kr": "cp949",
 }  # fmt: skip
+# Names that neither Python nor the standard has, as Japanese mail programs write them.
+_NAMED = dict.fromkeys(("iso-2022-jp-ms", "cp50220", "cp50221"), "iso2022_jp_ext")
+# Latin letters as MS-DOS wrote them: what looks like it is rather Windows' Western encoding.
+_UNLIKELY = {"cp852", "cp865"}
 # Text encodings by name only: slow or with a meaning of their own.
 _UNUSABLE = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"}
 _ASCII = bytes(range(128))
@@ -62,8 +67,12 @@ def detect(data: bytes) -> str:
     # Few odd bytes in a short text tell nothing but a Latin script: then take the commonest.
     if len(sample) < LONG_SAMPLE and odd < LATIN_SHARE * len(sample):
         return FALLBACK
-    best = from_bytes(sample, steps=3, chunk_size=2048).best()
-    return best.encoding if best and best.encoding not in {"ascii", "utf_8"} else FALLBACK
+    found = cchardet.detect(sample)["encoding"]
+    try:
+        name = codecs.lookup(found or FALLBACK).name.replace("-", "_")
+    except LookupError:
+        return FALLBACK
+    return FALLBACK if name in {"ascii", "utf_8", *_UNLIKELY} else _MEANT.get(name, name)
 
 
 def byte_order_mark(data: bytes) -> str | None:
@@ -170,7 +179,9 @@ def _candidates(declared: str | None, data: bytes) -> Iterable[str]:
     try:
         name = codecs.lookup(declared).name.replace("-", "_")
     except (LookupError, ValueError):  # ValueError: a NUL in the name
-        name = declared.lower().replace("-", "_")
+        known = webencodings.lookup(declared)
+        named = known.codec_info.name if known else _NAMED.get(declared.lower(), declared.lower())
+        name = named.replace("-", "_")
     # What reads as ASCII or UTF-8 is not UTF-16 or EBCDIC, whatever it is declared to be.
     wide = name.startswith(("utf_16", "utf_32")) or (data.isascii() and not _SHIFTED.match(name))
     if name == "ascii" or (wide and _is_western(data)):
