@@ -1,15 +1,17 @@
 """The live comparison of a canary or shadow."""
 
 import html
+import json
 import re
 
 import pytest
 from console_world import HOSTILE, NOON, World
 
-from console.reports.evidence import still_needed
+from console.reports.evidence import evidence_points, still_needed
 from console.web.values import decimal
 from mlplatform_client.models.comparisons import Comparison as ReadComparison
 from mlplatform_client.models.comparisons import CriterionResult
+from mlplatform_client.models.comparisons import EvidenceHistory as ReadHistory
 from platform_core.contracts.comparison import (
     Comparison,
     EvidenceHistory,
@@ -138,6 +140,22 @@ def test_the_evidence_as_it_grew_is_a_chart_and_a_table(browser):
     growth = text(page[page.index("Values of the last 4 of 4 points") :])
     assert f"0.001 [{MINUS}0.020, 0.030]" in growth
     assert f"0.001 [{MINUS}0.080, 0.120]" in growth
+
+
+def test_the_newest_point_has_what_labels_changed_since(world):
+    place = ("spam", Environment.PRODUCTION)
+    stored = json.loads(world.store.read(latest_comparison_path(*place)))
+    comparison = ReadComparison.model_validate(stored)
+    before = json.loads(world.store.read(evidence_history_path(*place, comparison.change_id)))
+    for one in before["points"][-1]["criteria"]:
+        one |= {"estimate": None, "lower": None, "upper": None}
+    points = evidence_points(comparison, ReadHistory.model_validate(before))
+    assert len(points) == POINTS
+    assert [one.estimate for one in points[-1].criteria] == [
+        one.estimate for one in comparison.criteria
+    ]
+    other = ReadHistory.model_validate(before | {"change_id": "0" * 32})
+    assert evidence_points(comparison, other) == []
 
 
 def test_an_admin_can_go_on_to_promote_or_abort(browser, world):

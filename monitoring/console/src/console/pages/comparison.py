@@ -14,7 +14,7 @@ from console.pages.platform import (
     open_changes_of,
     read_comparison,
 )
-from console.reports.evidence import criteria, is_present
+from console.reports.evidence import criteria, evidence_points, is_present
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.models.changes import ChangeDocument
 from mlplatform_client.models.comparisons import Comparison, DisagreementList
@@ -62,7 +62,7 @@ async def comparison(
         present=present,
         end=end,
         criteria=criteria(found, history.value) if found else [],
-        points=list(reversed(history.value.points)) if history.value else [],
+        points=list(reversed(evidence_points(found, history.value))) if found else [],
         waiting=waiting,
         differing=differing,
         first=cursor is None,

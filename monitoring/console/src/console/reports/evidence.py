@@ -11,6 +11,7 @@ from mlplatform_client.models.comparisons import (
     CriterionResult,
     EvidenceHistory,
     EvidenceInterval,
+    EvidencePoint,
 )
 from mlplatform_client.models.releases import EnvironmentState
 
@@ -44,11 +45,27 @@ class CriterionView:
 
 def criteria(comparison: Comparison, history: EvidenceHistory | None) -> Sequence[CriterionView]:
     """Return the criteria of a comparison, each with its chart if there is a history of it."""
-    same = history is not None and (
-        (history.change_id, history.stable_release)
-        == (comparison.change_id, comparison.stable_release)
-    )
-    return [_view(one, history if same else None) for one in comparison.criteria]
+    points = evidence_points(comparison, history)
+    return [_view(one, comparison.started, points) for one in comparison.criteria]
+
+
+def evidence_points(
+    comparison: Comparison, history: EvidenceHistory | None
+) -> Sequence[EvidencePoint]:
+    """Return how the evidence grew, oldest first; the last point is the comparison itself.
+
+    Labels change a comparison without a newer record, and its history has no point for them.
+    """
+    if history is None or (history.change_id, history.stable_release) != (
+        comparison.change_id,
+        comparison.stable_release,
+    ):
+        return []
+    before = [one for one in history.points if one.updated < comparison.updated]
+    if not comparison.candidate_answers:
+        return before
+    now = comparison.model_dump(include=set(EvidencePoint.model_fields))
+    return [*before, EvidencePoint.model_validate(now)]
 
 
 def still_needed(comparison: Comparison) -> str:
@@ -76,18 +93,22 @@ def is_present(comparison: Comparison, state: EnvironmentState | None) -> bool |
     return found is not None and found.release_id == comparison.candidate_release
 
 
-def _view(result: CriterionResult, history: EvidenceHistory | None) -> CriterionView:
+def _view(
+    result: CriterionResult, started: datetime, points: Sequence[EvidencePoint]
+) -> CriterionView:
     ends = [abs(v) for v in (result.lower, result.upper, result.estimate) if v is not None]
     reach = max([MARGINS * result.margin, *(ROOM * one for one in ends)]) or 1.0
     title = CRITERIA.get(result.name, result.name.replace("_", " "))
-    return CriterionView(result, title, reach, _plot(result, reach, history) if history else None)
+    return CriterionView(result, title, reach, _plot(result, reach, started, points))
 
 
-def _plot(result: CriterionResult, reach: float, history: EvidenceHistory) -> TimePlot | None:
-    readings = list(_readings(result.name, history))
+def _plot(
+    result: CriterionResult, reach: float, started: datetime, points: Sequence[EvidencePoint]
+) -> TimePlot | None:
+    readings = list(_readings(result.name, points))
     if not readings:
         return None
-    start, end = parsed(history.started), readings[-1].end
+    start, end = parsed(started), readings[-1].end
     return time_plot(
         readings,
         time_scale(start, end, timedelta(minutes=1)),
@@ -98,8 +119,8 @@ def _plot(result: CriterionResult, reach: float, history: EvidenceHistory) -> Ti
     )
 
 
-def _readings(name: str, history: EvidenceHistory) -> Iterator[Reading]:
-    for point in history.points:
+def _readings(name: str, points: Sequence[EvidencePoint]) -> Iterator[Reading]:
+    for point in points:
         found = next((one for one in point.criteria if one.name == name), None)
         if found is not None:
             time = parsed(point.updated)
