@@ -162,3 +162,11 @@ def test_where_service_times_are_unknown_what_callers_wait_for_is_compared():
     unknown = np.full(3000, np.nan)
     p50, p95 = measured_latency(candidate, seconds, unknown, LEVELS, CANARY_LATENCY)
     assert (p50.name, p50.verdict, p95.name) == ("latency_p50", WORSE, "latency_p95")
+
+
+def test_a_difference_of_latency_is_also_given_in_percent():
+    candidate, _ = calm(400, 1, 1.0, share=0.5)
+    (typical, *_) = latency_criteria(
+        candidate, np.where(candidate, 2.0, 1.0), LEVELS, CANARY_LATENCY
+    )
+    assert typical.detail == "+100 % compared with stable answers of the same time"

@@ -114,6 +114,13 @@ def ratio_limits(ratios: Floats, levels: Levels) -> tuple[float, float]:
     return lower, upper
 
 
+def _relative(difference: float | None) -> str:
+    """Return a relative difference in words; nothing where it is unknown."""
+    if difference is None:
+        return ""
+    return f"{100 * difference:+.0f} % compared with stable answers of the same time"
+
+
 def _typical_answers(
     candidate: NDArray[np.bool_],
     seconds: Floats,
@@ -145,7 +152,7 @@ def _typical_answers(
         stable_records=len(candidate) - ours,
         verdict=verdict,
         needed=needed,
-        detail=f"{estimate:+.0%} against the stable answers around it" if known else "",
+        detail=_relative(estimate),
     )
 
 

@@ -33,5 +33,4 @@ def errors_criterion(counts: RateCounts, margin: float, levels: Levels) -> Crite
         stable_records=counts.stable,
         verdict=verdict,
         needed=needed,
-        detail="share of answers that failed",
     )
