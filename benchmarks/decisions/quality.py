@@ -110,7 +110,10 @@ def _resampled(answers: StreamPredictions, resamples: int) -> tuple[np.ndarray, 
 
 @dataclass(frozen=True)
 class Followed:
-    """The accuracy of each window of a stream, its estimate, and the last complete cohort's."""
+    """The accuracy of each window of a stream, its estimate, and the last complete cohort's.
+
+    `covered` and `width` are those of the interval of the estimate.
+    """
 
     name: str
     tested: float
@@ -118,6 +121,7 @@ class Followed:
     estimated: np.ndarray
     cohort: np.ndarray
     covered: np.ndarray
+    width: np.ndarray
 
 
 def _follow(stream: Stream, delay: int) -> Followed:
@@ -135,7 +139,8 @@ def _follow(stream: Stream, delay: int) -> Followed:
         found = _accuracy(_window(window.probabilities, window.labels, 0), calibrator)
         cohort = earlier[-1].accuracy if earlier else stream.test.accuracy
         inside = found.low <= window.accuracy <= found.high
-        rows.append((window.accuracy, found.estimate, cohort, inside))
+        width = found.high - found.low
+        rows.append((window.accuracy, found.estimate, cohort, inside, width))
     return Followed(stream.name, stream.test.accuracy, *np.array(rows, float).T)
 
 
@@ -156,16 +161,16 @@ def _correlations(followed: dict[int, list[Followed]]) -> bool:
             degradation = one.tested - one.true
             rows.append([one.name, delay, len(one.true), f"{one.tested:.3f}",
                          f"{degradation.mean():.3f}", *_ranks(degradation, one),
-                         f"{one.covered.mean():.2f}"])  # fmt: skip
+                         f"{one.covered.mean():.2f}", f"{one.width.mean():.2f}"])  # fmt: skip
         pooled = _pooled(every)
         rows.append(["all windows", delay, len(pooled.true), "", "",
                      *_ranks(pooled.tested - pooled.true, pooled),
-                     f"{pooled.covered.mean():.2f}"])  # fmt: skip
+                     f"{pooled.covered.mean():.2f}", f"{pooled.width.mean():.2f}"])  # fmt: skip
         found = _rank(pooled.tested - pooled.true, pooled.tested - pooled.estimated)
         lowest = min(lowest, found)
     title = f"quality: rank correlation with the true degradation; limit {CORRELATION}, all windows"
     header = ["stream", "delay", "windows", "accuracy on test rows", "mean degradation"]
-    table(title, [*header, "estimate", "last cohort", "estimate covers"], rows)
+    table(title, [*header, "estimate", "last cohort", "estimate covers", "mean width"], rows)
     return lowest >= CORRELATION
 
 
@@ -180,7 +185,7 @@ def _rank(first: np.ndarray, second: np.ndarray) -> float:
 
 def _pooled(every: Sequence[Followed]) -> Followed:
     tested = np.concatenate([np.full(len(one.true), one.tested) for one in every])
-    parts = zip(*((o.true, o.estimated, o.cohort, o.covered) for o in every), strict=True)
+    parts = zip(*((o.true, o.estimated, o.cohort, o.covered, o.width) for o in every), strict=True)
     return Followed("all windows", tested, *map(np.concatenate, parts))  # type: ignore[arg-type]
 
 
