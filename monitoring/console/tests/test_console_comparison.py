@@ -122,13 +122,10 @@ def test_what_an_undecided_comparison_still_needs(verdict, needed, criteria, say
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (None, "unknown"),
-        (2.0, "2.000"),
-        (-0.2666, "\u22120.267"),
-        (0.0, "0.000"),
-        (3e-5, "3.0e-05"),
+        (None, "unknown"), (2.0, "2.000"), (-0.2666, f"{MINUS}0.267"), (0.0, "0.000"),
+        (-0.0008, f"{MINUS}0.001"), (-0.0004, "0.000"),
     ],
-)
+)  # fmt: skip
 def test_differences_have_the_same_number_of_decimals(value, shown):
     assert decimal(value) == shown
 

@@ -73,11 +73,11 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def decimal(value: float | None) -> str:
-    """Return a measured value with three decimals; a tiny one as `number` does."""
+    """Return a difference with three decimals, so that those of a table can be compared."""
     if value is None:
         return UNKNOWN
-    text = f"{value:.3f}" if not 0 < abs(value) < 0.001 else number(value)  # noqa: PLR2004
-    return text.replace("-", "\u2212", 1) if value < 0 else text
+    text = f"{abs(value):.3f}"
+    return f"\u2212{text}" if value < 0 and float(text) else text
 
 
 def byte_size(count: int) -> str:
