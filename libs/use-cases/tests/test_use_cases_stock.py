@@ -71,6 +71,7 @@ def fitted(schema: FeatureSchema, task: str, name: str, target: np.ndarray, fram
         *((TABLE, task, name) for task in CLASSES for name in CLASSIFIERS),
         *((schema, "multiclass", name) for schema in (TEXT, BOTH) for name in TEXT_CLASSIFIERS),
         *((schema, "binary", name) for schema in (TEXT, BOTH) for name in BINARY_TEXT_CLASSIFIERS),
+        *((schema, "binary", "piecewise_logistic_regression") for schema in (TEXT, BOTH)),
     ],
 )
 def test_a_classifier_answers_as_its_graph_does(schema, task, name):
@@ -133,3 +134,63 @@ def test_a_seldom_missing_number_does_not_outweigh_the_others() -> None:
     model = candidate.build(default_parameters(candidate.space), 0).fit(frame, labels)
     unseen = pd.DataFrame({"age": [95.0], "age_missing": [1.0]}, dtype=np.float32)
     assert model.predict(unseen) == ["old"]
+
+
+def low_or_high(count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """A label that is more likely for small and for large ages than for those in between."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"age": random.uniform(0, 100, count), "member": random.integers(0, 2, count)}
+    ).astype(np.float32)
+    far = np.abs(frame["age"] - 50) + random.normal(0, 10, count) > 25
+    return frame, np.where(far, "yes", "no")
+
+
+def test_piecewise_logistic_regression_learns_an_effect_that_rises_and_falls() -> None:
+    schema = FeatureSchema(numbers=("age", "member"))
+    names = ["logistic_regression", "piecewise_logistic_regression"]
+    learn, unseen = low_or_high(1_000, seed=0), low_or_high(1_000, seed=1)
+    linear, piecewise = (
+        one.build(default_parameters(one.space), 0).fit(*learn).score(*unseen)
+        for one in candidates(schema, "binary", ("no", "yes"), names)
+    )
+    assert linear < 0.6
+    assert piecewise > 0.8
+
+
+def test_the_number_of_pieces_is_a_parameter() -> None:
+    schema = FeatureSchema(numbers=("age",))
+    (one,) = candidates(schema, "binary", ("no", "yes"), ["piecewise_logistic_regression"])
+    frame, target = low_or_high(200, seed=0)
+    weights = [
+        one.build({"C": 1.0, "pieces": pieces}, 0).fit(frame, target)[-1].coef_.size
+        for pieces in (2, 8)
+    ]
+    assert weights == [1 + 2, 1 + 8]
+
+
+def test_numbers_without_pieces_stay_linear() -> None:
+    schema = FeatureSchema(numbers=("member", "paid", "paid_missing", "plan=basic"))
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        random.integers(0, 2, (300, len(schema.numbers))), columns=schema.numbers, dtype=np.float32
+    )
+    target = np.where(frame["member"] + random.normal(0, 0.3, 300) > 0.5, "yes", "no")
+    names = ["logistic_regression", "piecewise_logistic_regression"]
+    linear, piecewise = candidates(schema, "binary", ("no", "yes"), names)
+    expected = linear.build({"C": 1.0}, 0).fit(frame, target).predict_proba(frame)
+    model = piecewise.build({"C": 1.0, "pieces": 4}, 0).fit(frame, target)
+    actual = run_graph(piecewise.to_onnx(model).SerializeToString(), frame, schema)
+    np.testing.assert_allclose(model.predict_proba(frame), expected, rtol=0, atol=PARITY)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=PARITY)
+
+
+def test_numbers_beyond_those_of_the_fit_are_answered_as_by_the_model() -> None:
+    schema = FeatureSchema(numbers=("age", "member"))
+    frame, target = low_or_high(500, seed=0)
+    (one,) = candidates(schema, "binary", ("no", "yes"), ["piecewise_logistic_regression"])
+    model = one.build(default_parameters(one.space), 0).fit(frame, target)
+    ages = [-1e12, -1.0, 0.0, 100.0, 101.0, 1e12]
+    unseen = pd.DataFrame({"age": ages, "member": 0.0}, dtype=np.float32)
+    actual = run_graph(one.to_onnx(model).SerializeToString(), unseen, schema)
+    np.testing.assert_allclose(actual, model.predict_proba(unseen), rtol=0, atol=PARITY)

@@ -19,6 +19,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
 
 import use_cases.export.bayes
+import use_cases.export.piecewise
 import use_cases.export.vectorisers  # noqa: F401  (register their converters)
 from platform_core.errors import InvalidInput
 from use_cases.export.boosting import register_converters

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CLASSIFIERS = (
     "logistic_regression",
+    "piecewise_logistic_regression",
     "sgd",
     "naive_bayes",
     "random_forest",
@@ -38,7 +39,8 @@ def candidates(
     """Return stock candidates for the features of `schema` (needs the `training` extra).
 
     Texts are given to a model as TF-IDF values. Numbers are scaled for linear models and naive
-    Bayes, and given to trees as they are; they must be finite.
+    Bayes, and given to trees as they are; they must be finite. `piecewise_logistic_regression` gets
+    them scaled and also piecewise linear encoded (see `PiecewiseLinearEncoder`).
 
     Args:
         schema: the model's features.

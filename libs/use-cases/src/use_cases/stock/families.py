@@ -20,11 +20,12 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from use_cases.feature_schema import FeatureSchema, is_indicator
 from use_cases.search_space import Integers, LogUniform, Space
 from use_cases.stock.bayes import DoubleGaussianNB, NaiveBayesLogisticRegression
+from use_cases.stock.piecewise import PiecewiseLinearEncoder
 
 TERMS = 50_000
 # Trees split on one value at a time: more terms cost time and add little.
 TREE_TERMS = 2_000
-Numbers = Literal["standard", "non_negative", "raw"]
+Numbers = Literal["standard", "piecewise", "non_negative", "raw"]
 Build = Callable[[Mapping[str, Any], int], Any]
 
 
@@ -47,19 +48,22 @@ class Family:
             (f"text_{name}", _words(terms), name) for name in self.schema.texts
         ]
         numbers = list(self.schema.numbers)
-        if self.numbers == "standard":
+        if self.numbers in ("standard", "piecewise"):
             # Scaled to unit variance, an indicator that is seldom 1 would outweigh every number.
             indicators = [name for name in numbers if is_indicator(name)]
             numbers = [name for name in numbers if not is_indicator(name)]
             steps += [("indicators", "passthrough", indicators)] if indicators else []
         if numbers:
             steps.append(("numbers", _SCALERS[self.numbers](), numbers))
+        if numbers and self.numbers == "piecewise":
+            steps.append(("pieces", PiecewiseLinearEncoder(parameters["pieces"]), numbers))
         inputs = ColumnTransformer(steps, sparse_threshold=0 if self.dense else 0.3)
         return Pipeline([("inputs", inputs), ("model", self.estimator(parameters, seed))])
 
 
 _SCALERS: Mapping[str, Callable[[], Any]] = {
     "standard": StandardScaler,
+    "piecewise": StandardScaler,
     "non_negative": lambda: MinMaxScaler(clip=True),
     "raw": lambda: "passthrough",
 }
@@ -71,6 +75,8 @@ def family(name: str, schema: FeatureSchema, *, regression: bool) -> Family:
         return _naive_bayes(schema)
     if name == "nb_logistic_regression":
         return Family(schema, _nb_logistic, "non_negative", {"C": LogUniform(1, 300, 20.0)})
+    if name == "piecewise_logistic_regression":
+        return Family(schema, _piecewise_logistic, "piecewise", _PIECEWISE)
     if name in _LINEAR:
         estimator, tables, texts = _LINEAR[name]
         return Family(schema, estimator, "standard", texts if schema.texts else tables)
@@ -106,6 +112,10 @@ def _naive_bayes(schema: FeatureSchema) -> Family:
 
 def _logistic(parameters: Mapping[str, Any], seed: int) -> Any:
     return LogisticRegression(max_iter=1000, random_state=seed, **parameters)
+
+
+def _piecewise_logistic(parameters: Mapping[str, Any], seed: int) -> Any:
+    return _logistic({"C": parameters["C"]}, seed)
 
 
 def _nb_logistic(parameters: Mapping[str, Any], seed: int) -> Any:
@@ -169,6 +179,10 @@ def _lightgbm_regressor(parameters: Mapping[str, Any], seed: int) -> Any:
     return LGBMRegressor(random_state=seed, **_LIGHT, **parameters)
 
 
+_PIECEWISE: Space = {
+    "C": LogUniform(0.01, 100, 1.0),
+    "pieces": Integers(2, 16, 4, log=True),
+}
 _LINEAR: Mapping[str, tuple[Build, Space, Space]] = {
     "logistic_regression": (
         _logistic,
