@@ -264,7 +264,7 @@ async def test_a_job_the_cluster_does_not_know_yet_keeps_its_output(ready) -> No
 async def test_without_a_release_there_is_nothing_to_score_with(ready) -> None:
     response = await submit(ready, {"X-Environment": "production"})
     assert response.status_code == 503
-    assert response.json()["code"] == "model-not-ready"
+    assert response.json()["code"] == "no-release-served"
     assert "retry-after" in response.headers
 
 
