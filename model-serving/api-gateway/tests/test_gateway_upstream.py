@@ -60,7 +60,7 @@ async def test_without_an_active_release_the_service_need_not_run(nothing_served
     await v2.stop()
     response = await running.predict()
     assert response.status_code == 503
-    assert response.json()["code"] == "model-not-ready"
+    assert response.json()["code"] == "no-release-served"
 
 
 async def test_a_service_that_is_too_slow_is_503(serve, v2) -> None:
