@@ -14,8 +14,10 @@ from model_imports import import_settings, judged
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import LinearSVC
 from skops import io as skops
 from xgboost import XGBClassifier
 
@@ -80,7 +82,8 @@ def same_answers(services, release_id: str, model) -> None:
     scorer = Scorer(load_release(services.store, "iris", release_id), IRIS)
     records = test.select(IRIS.record_schema.names).to_batches()[0]
     order = [list(map(str, model.classes_)).index(name) for name in IRIS.classes]
-    wanted = model.predict_proba(frame(test))[:, order]
+    data = frame(test) if hasattr(model, "feature_names_in_") else frame(test).to_numpy()
+    wanted = model.predict_proba(data)[:, order]
     assert scorer.score(records).probabilities == pytest.approx(wanted, abs=1e-5)
 
 
@@ -193,6 +196,69 @@ def test_columns_by_name_are_exported_like_candidates(services, tmp_path, holdou
     joblib.dump(model, tmp_path / "model.joblib")
     released, _, _ = bring(services, tmp_path / "model.joblib", trust_pickle=True)
     same_answers(services, released.release_id, model)
+
+
+@pytest.mark.parametrize("columns", [[0, 1], slice(0, 2), [True, True, False, False], [-4]])
+def test_columns_by_position_are_those_of_the_data_that_it_was_fitted_on(
+    services, tmp_path, columns
+) -> None:
+    transformer = ColumnTransformer([("scale", StandardScaler(), columns)])
+    reversed_columns = frame(TRAINING).iloc[:, ::-1]
+    model = make_pipeline(transformer, LogisticRegression()).fit(reversed_columns, LABELS)
+    skops.dump(model, tmp_path / "model.skops")
+    released, lineage, _ = bring(services, tmp_path / "model.skops")
+    same_answers(services, released.release_id, model)
+    assert lineage.imported.notes == ()
+
+
+def test_columns_by_position_without_names_are_assumed_to_be_the_features(
+    services, tmp_path
+) -> None:
+    transformer = ColumnTransformer([("scale", StandardScaler(), [1])], remainder="passthrough")
+    search = GridSearchCV(make_pipeline(transformer, LogisticRegression()), {}, cv=2)
+    model = search.fit(frame(TRAINING).to_numpy(), LABELS)
+    joblib.dump(model, tmp_path / "model.joblib")
+    released, lineage, _ = bring(services, tmp_path / "model.joblib", trust_pickle=True)
+    same_answers(services, released.release_id, model)
+    assert "does not name its columns" in lineage.imported.notes[0]
+    model = make_pipeline(transformer, LogisticRegression()).fit(
+        frame(TRAINING).to_numpy()[:, :3], LABELS
+    )
+    joblib.dump(model, tmp_path / "model.joblib")
+    with pytest.raises(InvalidData, match="on 3 columns without names, and the use case has 4"):
+        bring(services, tmp_path / "model.joblib", trust_pickle=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (make_pipeline(StandardScaler(), LogisticRegression()), "is a Pipeline that is not fitted"),
+        (LogisticRegression, "holds the class LogisticRegression, not a fitted model"),
+        (make_pipeline(StandardScaler(), LinearSVC()), "wrap its classifier in Calibrated"),
+        (
+            make_pipeline(ColumnTransformer([("all", "passthrough", slice(4))]), LinearSVC()),
+            "needs predict_proba",
+        ),
+        (make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()), "FunctionTransformer"),
+    ],
+)
+def test_an_estimator_that_cannot_be_converted_says_why(services, tmp_path, model, reason) -> None:
+    if "fitted" not in reason:
+        model.fit(frame(TRAINING), LABELS)
+    joblib.dump(model, tmp_path / "model.joblib")
+    with pytest.raises(InvalidData, match=reason):
+        bring(services, tmp_path / "model.joblib", trust_pickle=True)
+
+
+def test_a_classifier_without_probabilities_answers_with_its_class(services, tmp_path) -> None:
+    model = LinearSVC().fit(frame(TRAINING), LABELS)
+    skops.dump(model, tmp_path / "model.skops")
+    released, _, _ = bring(services, tmp_path / "model.skops")
+    scorer = Scorer(load_release(services.store, "iris", released.release_id), IRIS)
+    test = rows(50, 5)
+    found = scorer.score(test.select(IRIS.record_schema.names).to_batches()[0]).probabilities
+    chosen = [IRIS.classes[number] for number in found.argmax(axis=1)]
+    assert chosen == list(model.predict(frame(test)))
 
 
 def test_columns_that_are_not_features_are_named(services, tmp_path) -> None:

@@ -191,7 +191,9 @@ def _read_and_adapt(
         else:
             found = read_model_file(Path(source), source, options.trust_pickle)
     if found.graph is None:
-        found = replace(found, labels=declared.classes or found.labels)
+        # A search over parameters answers as its best estimator, whose columns can be looked at.
+        best = getattr(found.estimator, "best_estimator_", found.estimator)
+        found = replace(found, labels=declared.classes or found.labels, estimator=best)
         return found, adapt_estimator(found, case, replace(declared, classes=()))
     return found, adapt_graph(found, case, declared)
 
