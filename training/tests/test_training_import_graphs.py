@@ -131,6 +131,7 @@ def test_whole_numbers_are_cast() -> None:
     values = np.trunc(FRAME.to_numpy())
     adapted = adapt(block(TensorProto.INT64))
     assert answers(adapted.graph) == pytest.approx(expected(values), abs=1e-5)
+    assert "The input 'x' is int64: fractions are cut off." in adapted.notes
 
 
 @pytest.mark.parametrize("rank", [1, 2])
@@ -211,6 +212,59 @@ def test_a_model_that_gives_labels_only(labels) -> None:
     assert names.tolist() == original.predict(FRAME.to_numpy()).tolist()
     assert set(given.ravel().tolist()) == {0.0, 1.0}
     assert "no probabilities" in adapted.notes[-1]
+
+
+def mapped(labels) -> onnx.ModelProto:
+    """A sequence of maps with these labels."""
+    graph = block()
+    zipped = helper.make_node(
+        "ZipMap", ["out"], ["map"], domain="ai.onnx.ml", classlabels_strings=labels
+    )
+    graph.graph.node.append(zipped)
+    graph.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    entry = helper.make_map_type_proto(
+        TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    )
+    listed = helper.make_sequence_type_proto(entry)
+    graph.graph.output[0].CopyFrom(helper.make_value_info("map", listed))
+    return graph
+
+
+def sequence() -> onnx.ModelProto:
+    graph = block()
+    graph.graph.node.append(helper.make_node("SequenceConstruct", ["out"], ["list"]))
+    graph.graph.output[0].CopyFrom(helper.make_tensor_sequence_value_info("list", 1, None))
+    return graph
+
+
+def newer() -> onnx.ModelProto:
+    graph = block()
+    graph.opset_import[0].version = 99
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "declared", "reason"),
+    [
+        (sequence(), {}, r"no output of the model is numbers or labels: 'list' \(not a tensor"),
+        (sequence(), {"output": "list"}, "the output is neither numbers nor labels: 'list'"),
+        (block(out=TensorProto.BFLOAT16), {}, r"'out' \(bfloat16\)"),
+        (block(out=TensorProto.INT64), {}, r"the labels have the shape \[3, 3\]"),
+        (block(TensorProto.UINT8), {}, r"'x' \(uint8 \[N, 4\]\) has a type"),
+        (mapped([b"setosa", b"\xff", b"virginica"]), {}, r"unknown: \\xff; missing: versicolor"),
+        (mapped([*IRIS.classes, "setosa"]), {}, "more than once: setosa"),
+        (newer(), {}, "Opset 99 is"),
+    ],
+)
+def test_an_output_that_does_not_fit_is_named(graph, declared, reason) -> None:
+    with pytest.raises(InvalidData, match=reason):
+        adapt(graph, **declared)
+
+
+def test_probabilities_given_twice_are_one_output() -> None:
+    graph = mapped(list(IRIS.classes))
+    graph.graph.output.append(value("out", TensorProto.FLOAT, "n", 3))
+    assert answers(adapt(graph).graph) == pytest.approx(expected(), abs=1e-5)
 
 
 def test_an_operator_that_the_runtime_lacks_is_named() -> None:

@@ -20,6 +20,12 @@ NUMERIC: Mapping[int, str] = {
     TensorProto.INT32: "int32",
     TensorProto.BOOL: "bool",
 }
+WHOLE: Mapping[int, str] = {
+    TensorProto.INT64: "fractions are cut off",
+    TensorProto.INT32: "fractions are cut off",
+    TensorProto.BOOL: "every number but 0 is true",
+}
+"""What the conversion to a type without fractions does to a number."""
 MATRIX = 2
 
 
@@ -39,9 +45,8 @@ class ForeignInput:
     @property
     def shown(self) -> str:
         """The input as messages show it: `'age' (int64 [N, 1])`."""
-        kind = "string" if self.text else NUMERIC.get(self.kind, f"type {self.kind}")
         sizes = ", ".join("N" if size is None else str(size) for size in self.shape)
-        return f"{self.name!r} ({kind} [{sizes}])"
+        return f"{self.name!r} ({kind_name(self.kind)} [{sizes}])"
 
 
 def feed_inputs(
@@ -119,6 +124,10 @@ class _Feeding:
             if names is None:
                 continue
             self._used.update(names)
+            if one.kind in WHOLE:
+                self.notes.append(
+                    f"The input {one.name!r} is {kind_name(one.kind)}: {WHOLE[one.kind]}."
+                )
             stem, target = f"feed_{number}", f"{prefix}{one.name}"
             nodes, tensors = self._feed(one, names, stem, target)
             made += nodes
@@ -232,6 +241,13 @@ def _feed_text(
         return [helper.make_node("Identity", [name], [target])], []
     shape = numpy_helper.from_array(np.array([-1], np.int64), f"{stem}_shape")
     return [helper.make_node("Reshape", [name, shape.name], [target])], [shape]
+
+
+def kind_name(kind: int) -> str:
+    """Return the name of an element type; a sequence, map or optional value has none."""
+    if kind == TensorProto.UNDEFINED:
+        return "not a tensor"
+    return NUMERIC.get(kind) or TensorProto.DataType.Name(kind).lower()
 
 
 def plain(name: str) -> str:

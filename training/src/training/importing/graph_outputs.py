@@ -1,6 +1,6 @@
 """The outputs of a foreign ONNX graph, turned into those of a release."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from platform_core.errors import InvalidData
 from platform_core.open_inference import PREDICTION, PROBABILITIES
 from training.importing.found import Declared
+from training.importing.graph_inputs import kind_name
 from use_cases import UseCase
 
 FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
@@ -83,7 +84,7 @@ def foreign_outputs(graph: onnx.GraphProto) -> list[ForeignOutput]:
 def _class_labels(node: onnx.NodeProto) -> tuple[str, ...] | None:
     for attribute in node.attribute:
         if attribute.name in ("classlabels_strings", "classlabels_strings_") and attribute.strings:
-            return tuple(text.decode() for text in attribute.strings)
+            return tuple(text.decode(errors="backslashreplace") for text in attribute.strings)
         if attribute.name in ("classlabels_int64s", "classlabels_ints") and attribute.ints:
             return tuple(str(number) for number in attribute.ints)
     return None
@@ -97,16 +98,28 @@ def _chosen(outputs: list[ForeignOutput], declared: Declared, prefix: str) -> Fo
     if declared.output:
         if declared.output not in plain:
             raise InvalidData(f"the model has no output {declared.output!r}; it has {[*plain]}")
-        return plain[declared.output]
-    numbers = [one for one in outputs if one.kind in FLOATS]
+        chosen = plain[declared.output]
+        if chosen.kind not in FLOATS | LABELS:
+            raise InvalidData(
+                f"the output is neither numbers nor labels: {_shown({declared.output: chosen})}"
+            )
+        return chosen
+    usable = [one for one in plain.values() if one.kind in FLOATS | LABELS]
+    if not usable:
+        raise InvalidData(f"no output of the model is numbers or labels: {_shown(plain)}")
+    numbers = [one for one in usable if one.kind in FLOATS]
     likely = [one for one in numbers if "prob" in one.name.removeprefix(prefix).lower()]
     for found in (numbers, likely):
         if len(found) == 1:
             return found[0]
-    found = [one for one in outputs if one.kind in LABELS]
+    found = [one for one in usable if one.kind in LABELS]
     if not numbers and len(found) == 1:
         return found[0]
     raise InvalidData(f"the model has the outputs {[*plain]}; name the one to use with --output")
+
+
+def _shown(outputs: Mapping[str, ForeignOutput]) -> str:
+    return ", ".join(f"{name!r} ({kind_name(one.kind)})" for name, one in outputs.items())
 
 
 def label_class(case: UseCase, label: str) -> str | None:
@@ -125,11 +138,13 @@ def class_order(case: UseCase, labels: Sequence[str]) -> list[int]:
     found = [label_class(case, label) for label in labels]
     unknown = [label for label, name in zip(labels, found, strict=True) if name is None]
     missing = [name for name in case.classes if name not in found]
+    twice = sorted({name for name in found if name is not None and found.count(name) > 1})
     if unknown or missing or len(found) != len(case.classes):
         raise InvalidData(
             f"the classes of the model are {', '.join(labels)}, those of the use case {case.name} "
             f"are {', '.join(case.classes)}; "
             f"unknown: {', '.join(unknown) or 'none'}; missing: {', '.join(missing) or 'none'}"
+            + (f"; more than once: {', '.join(twice)}" if twice else "")
         )
     return [found.index(name) for name in case.classes]
 
@@ -199,7 +214,13 @@ def _one_hot(
     run: Run,
 ) -> tuple[str, ...]:
     """Turn a label [N] into 0 and 1 by class."""
-    values = np.ravel(run(chosen.name))
+    answers = run(chosen.name)
+    values = np.ravel(answers)
+    if answers.ndim == 0 or answers.size != len(answers):
+        raise InvalidData(
+            f"the labels have the shape {list(answers.shape)} for a few records; there must be one "
+            "per record"
+        )
     names = list(labels or [str(number) for number in range(len(order))])
     strange = sorted({str(value) for value in values} - set(names))
     if strange:

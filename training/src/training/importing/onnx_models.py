@@ -1,5 +1,6 @@
 """ONNX graphs of other tools: read, adapted to a use case, checked."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,8 @@ from use_cases.signature import FEATURE_SCHEMA_KEY, feature_schema_hash
 
 PREFIX = "imported/"
 OPSET = 18
+# ONNX Runtime begins some messages with a C++ signature, which is longer than what they say.
+_SOURCE_LINE = re.compile(r"/onnxruntime_src/\S+ .*?\) (?=[A-Z])")
 ML_OPSET = 3
 
 
@@ -140,5 +143,5 @@ def _load(data: bytes, source: str) -> ort.InferenceSession:
     except Exception as error:  # as above
         raise InvalidData(
             f"ONNX Runtime {ort.__version__} cannot load {source}, for example because it lacks an "
-            f"operator: {error!s:.500}"
+            f"operator: {_SOURCE_LINE.sub('', str(error)):.500}"
         ) from error
