@@ -328,6 +328,8 @@ async def test_a_key_has_a_quota(serve) -> None:
         ({"Content-Range": f"bytes 0-9/1{'0' * 20}"}, 400, "invalid-range"),
         ({"Repr-Digest": "sha-256=:AAAA:"}, 400, "invalid-range"),
         ({"Repr-Digest": "sha-256=:A:"}, 400, "invalid-range"),
+        ({"Repr-Digest": "sha-256=abc"}, 400, "invalid-range"),
+        ({"Content-Digest": "garbage"}, 400, "invalid-range"),
         ({"Content-Encoding": "gzip"}, 415, "unsupported-media-type"),
     ],
 )

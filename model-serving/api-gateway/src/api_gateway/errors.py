@@ -171,7 +171,7 @@ class LengthRequired(InvalidInput):
 
 
 class InvalidRange(InvalidInput):
-    """A header that names a range or a digest of a file is malformed."""
+    """A header that names a range of a file or a digest is malformed."""
 
     code = "invalid-range"
 
@@ -187,7 +187,7 @@ class RangeNotSatisfiable(InvalidInput):
 
 
 class ContentMismatch(InvalidInput):
-    """The file that was uploaded does not have the declared digest."""
+    """A file or a body does not have the declared digest."""
 
     code = "content-mismatch"
 

@@ -5,6 +5,7 @@ piece, 308 with `Range` names what has arrived, and `Content-Range: bytes */<siz
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -21,13 +22,13 @@ from api_gateway.auth.keys import AccessRole, Caller
 from api_gateway.batch.ranges import (
     ContentRange,
     parse_content_range,
-    parse_digest,
     parse_range,
 )
 from api_gateway.batch.uploads import PART_BYTES, Upload, Uploads
 from api_gateway.errors import (
     BodyTooLarge,
     BodyTooSlow,
+    ContentMismatch,
     FileTaken,
     InvalidRange,
     LengthRequired,
@@ -35,6 +36,12 @@ from api_gateway.errors import (
 )
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
+from api_gateway.http.digests import (
+    CONTENT_DIGEST,
+    REPR_DIGEST,
+    declared_sha256,
+    require_digest,
+)
 from api_gateway.http.json_response import json_response
 from api_gateway.http.openapi import operation, optional_header
 from api_gateway.http.validation import require_uncompressed
@@ -120,8 +127,9 @@ class _Files:
             path=check_file(f"{BATCH}/{path}"),
             key=caller.name,
             size=piece.size,
-            sha256=parse_digest(context.headers.get("repr-digest", "")),
+            sha256=declared_sha256(context.headers, REPR_DIGEST),
         )
+        declared_sha256(context.headers, CONTENT_DIGEST)
         with self._slot():
             await self._gateway.admit(caller)
             if piece.start is None:
@@ -175,12 +183,20 @@ class _Files:
         return await self._progress(upload)
 
     async def _store_body(self, request: Request, upload: Upload, piece: ContentRange) -> None:
-        """Store the body in parts; what arrived before an interruption is stored as well."""
-        part, offset = bytearray(), piece.start or 0
-        seconds = context_of(request).body_limits.seconds
+        """Store the body in parts; what arrived before an interruption is stored as well.
+
+        Raises:
+            ContentMismatch: it arrived completely, without its declared digest; none is kept.
+        """
+        part, first = bytearray(), piece.start or 0
+        offset, digest = first, hashlib.sha256()
+        context = context_of(request)
+        declared = declared_sha256(context.headers, CONTENT_DIGEST)
         try:
-            async for data in _body(request, seconds):
+            async for data in _body(request, context.body_limits.seconds):
                 part += data
+                if declared is not None:
+                    digest.update(data)
                 if len(part) >= PART_BYTES:
                     await asyncio.to_thread(self._uploads.append, upload, offset, bytes(part))
                     offset += len(part)
@@ -188,6 +204,12 @@ class _Files:
         finally:
             if part:
                 await asyncio.to_thread(self._uploads.append, upload, offset, bytes(part))
+        if declared is not None:
+            try:
+                require_digest(CONTENT_DIGEST, declared, digest.hexdigest())
+            except ContentMismatch:
+                await asyncio.to_thread(self._uploads.discard, upload, first)
+                raise
 
     async def _progress(self, upload: Upload) -> Response:
         received = await asyncio.to_thread(self._uploads.progress, upload)
@@ -294,7 +316,9 @@ def _upload_operation() -> dict[str, Any]:
                 "how much has arrived",
             ),
             optional_header(
-                "Repr-Digest", "`sha-256=:<base64>:` of the whole file, which is then verified"
+                "Repr-Digest",
+                "`sha-256=:<base64>:` of the whole file, which is then verified; `Content-Digest` "
+                "is the same for the body of one request",
             ),
         ],
     )

@@ -1,7 +1,5 @@
-"""The headers of RFC 9110 and RFC 9530 that name a range of a file, or its digest."""
+"""The headers of RFC 9110 that name a range of a file."""
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -10,8 +8,6 @@ from api_gateway.errors import InvalidRange, RangeNotSatisfiable
 _NUMBER = "([0-9]{1,18})"
 _CONTENT_RANGE = re.compile(rf"bytes (?:{_NUMBER}-{_NUMBER}|\*)/{_NUMBER}")
 _RANGE = re.compile(rf"bytes=(?:{_NUMBER}-{_NUMBER}?|-{_NUMBER})")
-_SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/=]*):")
-SHA256_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -64,21 +60,3 @@ def parse_range(text: str, size: int) -> tuple[int, int] | None:
     if start >= end:
         raise RangeNotSatisfiable(f"the file has {size} bytes and none of {text:.100}", size)
     return start, end
-
-
-def parse_digest(text: str) -> str | None:
-    """Return the SHA-256 (hexadecimal) of a `Repr-Digest`; `None` when it has other digests only.
-
-    Raises:
-        InvalidRange: the value is not that of a SHA-256.
-    """
-    found = _SHA256.search(text)
-    if found is None:
-        return None
-    try:
-        digest = base64.b64decode(found[1], validate=True)
-    except binascii.Error:
-        digest = b""
-    if len(digest) != SHA256_BYTES:
-        raise InvalidRange(f"the Repr-Digest is {text!r:.100}; send sha-256=:<32 bytes as base64>:")
-    return digest.hex()

@@ -101,6 +101,12 @@ class Uploads:
         for part in self._store.list(storage.upload_parts_folder(upload.path)):
             self._store.delete(part.path)
 
+    def discard(self, upload: Upload, offset: int) -> None:
+        """Delete the pieces from `offset` on."""
+        for part in self._store.list(storage.upload_parts_folder(upload.path)):
+            if storage.parse_upload_offset(part.path) >= offset:
+                self._store.delete(part.path)
+
     def require_offset(self, upload: Upload, offset: int | None) -> None:
         """Check that a piece continues the upload; `UploadOffset` (409) names where it would."""
         received = self._end(upload)

@@ -16,6 +16,7 @@ from api_gateway.errors import (
     UseCaseNotFound,
 )
 from api_gateway.http.context import BodyLimits, context_of
+from api_gateway.http.digests import check_body_digests
 from api_gateway.http.headers import ENVIRONMENT, PURPOSE, RELEASE_ROLE, ROUTING_KEY
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
@@ -51,6 +52,8 @@ async def read_json(request: Request) -> bytes:
         UnsupportedMediaType: the headers do not declare plain JSON in UTF-8 (415).
         BodyTooLarge: the body is too large, as declared or as received (413).
         BodyTooSlow: the body did not arrive in time (408).
+        ContentMismatch, InvalidRange: it does not have its declared digest (422), or that is
+            malformed (400).
     """
     context = context_of(request)
     _check_media_type(context.headers)
@@ -60,12 +63,14 @@ async def read_json(request: Request) -> bytes:
         raise _too_large(limits)
     try:
         async with asyncio.timeout(limits.seconds):
-            return await _read_body(request, limits)
+            body = await _read_body(request, limits)
     except TimeoutError as error:
         raise BodyTooSlow(
             f"the body was not complete after {limits.seconds:g} s; send fewer records at once, "
             "or submit a file to /batch/submit"
         ) from error
+    check_body_digests(context.headers, body)
+    return body
 
 
 async def _read_body(request: Request, limits: BodyLimits) -> bytes:
@@ -141,6 +146,19 @@ def time_of(name: str, text: str | None) -> datetime | None:
     example = "2026-01-05T12:00:00Z"
     detail = f"{text!r:.100} is not a time with a time zone, for example {example}"
     raise InvalidRecord(FieldError(name, detail))
+
+
+def period_of(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return the times of the query parameters `from` and `to`, each `None` without.
+
+    Raises:
+        InvalidRecord: one is not a time, or the first is later than the last (422).
+    """
+    first, last = time_of("from", start), time_of("to", end)
+    if first is not None and last is not None and first > last:
+        detail = f"{start!r:.100} is later than to, {end!r:.100}"
+        raise InvalidRecord(FieldError("from", detail))
+    return first, last
 
 
 def choice_of(name: str, text: str, choices: Iterable[str]) -> str:
