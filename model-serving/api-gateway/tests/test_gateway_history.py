@@ -1,5 +1,6 @@
 """Pipeline runs, dataset versions, use cases and past reports."""
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -231,6 +232,7 @@ async def test_the_ends_of_time_have_no_reports(running, to) -> None:
         ("/reports", {"role": "moon"}, 422),
         ("/reports", {"cursor": "bm93"}, 422),
         ("/reports", {"from": "yesterday"}, 422),
+        ("/reports", {"from": "2026-01-05T12:00:00Z", "to": "2026-01-05T11:00:00Z"}, 422),
         ("/runs", {"use_case": "moon"}, 404),
         ("/runs", {"limit": "101"}, 422),
         ("/datasets", {"cursor": "?"}, 422),
@@ -238,6 +240,29 @@ async def test_the_ends_of_time_have_no_reports(running, to) -> None:
 )
 async def test_a_wrong_query_is_named(running, path, query, status) -> None:
     assert (await running.ask("GET", path, "viewer", params=query)).status_code == status
+
+
+LISTS = {
+    "/batch": "jobs",
+    "/changes": "changes",
+    "/datasets": "datasets",
+    "/reports": "reports",
+    "/retraining": "retraining",
+    "/runs": "runs",
+    "/releases/spam": "history",
+}
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_a_cursor_is_that_of_the_same_list(running, path) -> None:
+    """Another one would skip items, or answer that there are none."""
+    keys = [f"{name} 2026-01-05T12:00:00+00:00 x" for name in {*LISTS.values(), "releases"}]
+    for text in [*keys, "", "2026", f"{LISTS[path]} ", "\0"]:
+        cursor = base64.urlsafe_b64encode(text.encode()).decode()
+        answer = await running.ask("GET", path, "viewer", params={"cursor": cursor})
+        own = text.startswith(f"{LISTS[path]} 2026")
+        assert answer.status_code == (200 if own else 422), (text, answer.text)
+        assert own or "is not a cursor of this list" in answer.text
 
 
 REPORT = "<!doctype html><title>Übersicht</title><script>alert(1)</script>".encode()

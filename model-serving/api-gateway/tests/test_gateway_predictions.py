@@ -215,6 +215,7 @@ async def test_search_operators_are_treated_as_words(searching, q) -> None:
         {"release_id": "not-an-id"},
         {"from": "0001-01-01T00:00:00+14:00"},
         {"to": "9999-12-31T23:59:59-14:00"},
+        {"from": "2026-01-05T12:00:01Z", "to": "2026-01-05T13:00:00+01:00"},
     ],
 )
 async def test_an_invalid_query_is_422(running, query) -> None:

@@ -151,6 +151,8 @@ async def test_changes_are_paged_and_filtered(running) -> None:
     assert (await post(running, {"reason": "no"}, rejected)).status_code == 200
     found = (await running.ask("GET", "/changes", "viewer", params={"status": "open"})).json()
     assert [one["request"]["change_id"] for one in found["changes"]] == seen[1:]
+    unknown = await running.ask("GET", f"/changes/{'a' * 300}", "viewer")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not-found")
     for query in ({"limit": "0"}, {"limit": "x"}, {"cursor": "é"}, {"status": "eaten"}):
         answer = await running.ask("GET", "/changes", "viewer", params=query)
         assert answer.status_code == 422, query

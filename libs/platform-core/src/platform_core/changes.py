@@ -42,6 +42,7 @@ REQUEST_FILE = "request.json"
 DECISIONS = "decisions"
 PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
+MAX_ID_CHARACTERS = 100
 MAX_ENDED = 2000
 """Changes that are kept in memory after they have ended: they do not change any more."""
 Document = TypeVar("Document", bound=BaseModel)
@@ -119,7 +120,7 @@ class Changes:
         Raises:
             NotFound: there is no such change.
         """
-        if not change_id.isalnum():
+        if not change_id.isalnum() or len(change_id) > MAX_ID_CHARACTERS:
             raise _unknown(change_id)
         known = self._ended.get(change_id)
         if known is not None:

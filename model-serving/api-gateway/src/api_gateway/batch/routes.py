@@ -24,7 +24,6 @@ from api_gateway.http.paging import (
     CursorParameter,
     LimitParameter,
     Paging,
-    encoded,
     page,
     paging,
 )
@@ -174,7 +173,7 @@ def _add_list_route(router: APIRouter, gateway: Gateway) -> None:
             find_use_case(request, given.use_case)
         if given.status is not None:
             choice_of("status", given.status, JobStatus)
-        asked, most = paging(limit, cursor), gateway.settings.batch_file_bytes
+        asked, most = paging("jobs", limit, cursor), gateway.settings.batch_file_bytes
         return await asyncio.to_thread(_list, gateway.jobs, given, asked, most)
 
 
@@ -184,7 +183,7 @@ def _list(jobs: BatchJobs, given: JobParameters, asked: Paging, most_bytes: int)
     found = page(_matching(jobs, wanted[:MAX_READ], given), asked, lambda job: job.job_id)
     cursor = found.cursor
     if cursor is None and len(wanted) > MAX_READ:
-        cursor = encoded(wanted[MAX_READ - 1])
+        cursor = asked.cursor(wanted[MAX_READ - 1])
     return JobPage(jobs=found.items, cursor=cursor, file_limit_bytes=most_bytes)
 
 

@@ -26,7 +26,7 @@ from api_gateway.history.runs import RunHistory, dataset_versions
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Page, Paging, page, paging
-from api_gateway.http.validation import choice_of, environment_named, find_use_case, time_of
+from api_gateway.http.validation import choice_of, environment_named, find_use_case, period_of
 from api_gateway.stored_json import StoredJson
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.quality_report import QualityReport
@@ -94,7 +94,7 @@ def _add_runs(router: APIRouter, gateway: Gateway, history: RunHistory) -> None:
         cursor: CursorParameter = None,
     ) -> RunPage:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
-        names, asked = _names(request, use_case), paging(limit, cursor)
+        names, asked = _names(request, use_case), paging("runs", limit, cursor)
 
         found = await asyncio.to_thread(history.page, names, run_id, asked)
         return RunPage(runs=found.items, cursor=found.cursor)
@@ -113,7 +113,7 @@ def _add_retraining(router: APIRouter, gateway: Gateway, stored: StoredJson) -> 
         cursor: CursorParameter = None,
     ) -> RetrainingPage:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
-        names, asked = _names(request, use_case), paging(limit, cursor)
+        names, asked = _names(request, use_case), paging("retraining", limit, cursor)
         changes = gateway.releases.changes
         found = await asyncio.to_thread(
             retraining_requests, stored, changes, names, request_id, asked
@@ -133,7 +133,7 @@ def _add_datasets(router: APIRouter, gateway: Gateway, stored: StoredJson) -> No
         cursor: CursorParameter = None,
     ) -> DatasetPage:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
-        names, asked = _names(request, use_case), paging(limit, cursor)
+        names, asked = _names(request, use_case), paging("datasets", limit, cursor)
 
         found = await asyncio.to_thread(dataset_versions, stored, names, version, asked)
         return DatasetPage(datasets=found.items, cursor=found.cursor)
@@ -166,11 +166,12 @@ def _add_reports(router: APIRouter, gateway: Gateway, reader: ReportReader) -> N
             find_use_case(request, name),
             environment_named(request, given.environment),
         )
-        end = time_of("to", given.end) or gateway.releases.clock.now()
-        start = time_of("from", given.start) or _before(end)
+        since, until = period_of(given.start, given.end)
+        end = until or gateway.releases.clock.now()
+        start = since or _before(end)
         kind = KINDS[choice_of("kind", given.kind, KINDS)]
         role = given.role and choice_of("role", given.role, ServingRole)
-        wanted = _WantedReports(start, end, role, paging(limit, cursor))
+        wanted = _WantedReports(start, end, role, paging("reports", limit, cursor))
         container = DRIFT_REPORTS if kind is DriftReport else QUALITY_REPORTS
         folder = reports_folder(container, case.name, environment)
         found = await asyncio.to_thread(_reports, reader, folder, kind, wanted)

@@ -22,10 +22,19 @@ CursorParameter = Annotated[str | None, Query(description="as returned with the 
 
 @dataclass(frozen=True)
 class Paging:
-    """The page that is asked for: at most `limit` items after the one with the key `after`."""
+    """The page that is asked for: at most `limit` items after the one with the key `after`.
 
+    `listing` names the list. It is in the cursor, since that of another list would silently skip
+    items, or all of them.
+    """
+
+    listing: str
     limit: int
     after: str | None
+
+    def cursor(self, key: str) -> str:
+        """Return the cursor of the page after the item with this key."""
+        return base64.urlsafe_b64encode(f"{self.listing} {key}".encode()).decode()
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,10 @@ class Page(Generic[Item]):
     cursor: str | None
 
 
-def paging(limit: str, cursor: str | None) -> Paging:
-    """Return the page that a query asks for; `InvalidRecord` (422) if it is not one."""
+def paging(listing: str, limit: str, cursor: str | None) -> Paging:
+    """Return the page of a list that a query asks for; `InvalidRecord` (422) if it is not one."""
     number = whole_number("limit", limit, MAX_LIMIT)
-    return Paging(number, None if cursor is None else _decoded(cursor))
+    return Paging(listing, number, None if cursor is None else _after(listing, cursor))
 
 
 def whole_number(name: str, text: str, most: int) -> int:
@@ -58,17 +67,17 @@ def page(items: Iterable[Item], asked: Paging, key: Callable[[Item], str]) -> Pa
     found = list(islice(rest, asked.limit + 1))
     kept = found[: asked.limit]
     more = len(found) > asked.limit
-    return Page(kept, encoded(key(kept[-1])) if more else None)
+    return Page(kept, asked.cursor(key(kept[-1])) if more else None)
 
 
-def encoded(key: str) -> str:
-    """Return the cursor of the page after the item with this key."""
-    return base64.urlsafe_b64encode(key.encode()).decode()
-
-
-def _decoded(cursor: str) -> str:
+def _after(listing: str, cursor: str) -> str:
     try:
-        return base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
-    except (ValueError, binascii.Error) as error:
-        detail = "is invalid; start again without one"
-        raise InvalidRecord(FieldError("cursor", detail)) from error
+        name, _, key = (
+            base64.b64decode(cursor.encode(), b"-_", validate=True).decode().partition(" ")
+        )
+    except (ValueError, binascii.Error):
+        name, key = "", ""
+    if name != listing or not key:
+        detail = "is not a cursor of this list; start again without one"
+        raise InvalidRecord(FieldError("cursor", detail))
+    return key

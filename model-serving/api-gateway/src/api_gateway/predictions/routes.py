@@ -14,7 +14,7 @@ from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
-from api_gateway.http.validation import choice_of, find_use_case, time_of
+from api_gateway.http.validation import choice_of, find_use_case, period_of
 from api_gateway.predictions.replay import ReplayedPrediction
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
@@ -193,14 +193,15 @@ def _query(case: UseCase, release_id: str | None, given: SearchParameters) -> Re
     if wrong and not case.classes:
         detail = f"{case.name} is a regression: a number is close to its label or far from it"
         raise InvalidRecord(FieldError("wrong", detail))
+    start, end = period_of(given.start, given.end)
     return RecordQuery(
         case.name,
         given.q,
         given.prediction,
         given.label,
         release_id,
-        start=time_of("from", given.start),
-        end=time_of("to", given.end),
+        start=start,
+        end=end,
         limit=int(given.limit[:MAX_DIGITS]),
         cursor=given.cursor,
         environment=given.environment,

@@ -27,7 +27,6 @@ from api_gateway.http.paging import (
     LimitParameter,
     Page,
     Paging,
-    encoded,
     page,
     paging,
 )
@@ -173,7 +172,7 @@ def _add_list(router: APIRouter, gateway: Gateway) -> None:
             environment_named(request, given.environment)
         if given.status is not None:
             choice_of("status", given.status, STATUSES)
-        found = await asyncio.to_thread(_list, gateway, given, paging(limit, cursor))
+        found = await asyncio.to_thread(_list, gateway, given, paging("changes", limit, cursor))
         return ChangePage(changes=[_document(one) for one in found.items], cursor=found.cursor)
 
     @router.get(
@@ -235,7 +234,7 @@ def _list(gateway: Gateway, given: ChangeParameters, asked: Paging) -> Page[Reco
     matching = (one for one in recorded if _matches(one, given))
     found = page(matching, asked, lambda one: one.request.change_id)
     if found.cursor is None and len(wanted) > MAX_READ:
-        return Page(found.items, encoded(wanted[MAX_READ - 1]))
+        return Page(found.items, asked.cursor(wanted[MAX_READ - 1]))
     return found
 
 

@@ -74,7 +74,10 @@ def _add_history(router: APIRouter, gateway: Gateway) -> None:
         time = time_of("at", at)
         if time is not None:
             return _served(await asyncio.to_thread(_entries, gateway, name), time)
-        asked = paging(limit, cursor), paging(releases_limit, releases_cursor)
+        asked = (
+            paging("history", limit, cursor),
+            paging("releases", releases_limit, releases_cursor),
+        )
         return await asyncio.to_thread(_history, gateway, name, *asked)
 
 
