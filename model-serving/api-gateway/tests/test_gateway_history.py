@@ -242,6 +242,15 @@ async def test_a_wrong_query_is_named(running, path, query, status) -> None:
     assert (await running.ask("GET", path, "viewer", params=query)).status_code == status
 
 
+@pytest.mark.parametrize("path", ["/batch", "/predictions", "/reports", "/releases/spam"])
+async def test_a_parameter_given_twice_is_refused(running, path) -> None:
+    answer = await running.ask("GET", f"{path}?limit=1&limit=2")
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "limit", "detail": "is given more than once"}]
+    without = await running.client.get(f"{path}?limit=1&limit=2")
+    assert without.status_code == 401
+
+
 LISTS = {
     "/batch": "jobs",
     "/changes": "changes",

@@ -3,6 +3,7 @@
 Routes are declared with `**operation(…)`; bodies of `DirectRoute`s with `json_body(…)`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from http import HTTPStatus
@@ -13,8 +14,11 @@ from fastapi import Body, FastAPI, Path, Security
 from fastapi.openapi.models import Example
 from fastapi.params import Depends as Dependency
 from fastapi.security import APIKeyHeader
+from starlette.requests import Request
 
+from api_gateway.auth.authentication import authorize
 from api_gateway.auth.keys import AccessRole
+from api_gateway.http.context import context_of
 from api_gateway.http.headers import (
     API_KEY,
     ENVIRONMENT,
@@ -27,6 +31,7 @@ from api_gateway.http.problems import MEDIA_TYPE, Problem, title_of
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import Purpose
 from platform_core.contracts.serving_state import ServingRole
+from platform_core.errors import FieldError, InvalidRecord
 
 DESCRIPTION = (
     "Predictions for every installed use case, batch jobs, and what is served and whether it "
@@ -106,8 +111,26 @@ def operation(
             },
         },
         "openapi_extra": {"parameters": [*headers, REQUEST_ID_HEADER]},
-        "dependencies": [*([Security(_API_KEY_SCHEME)] if role else []), *dependencies],
+        "dependencies": [
+            *([Security(_API_KEY_SCHEME)] if role else []),
+            _each_parameter_once(role),
+            *dependencies,
+        ],
     }
+
+
+def _each_parameter_once(role: AccessRole | None) -> Dependency:
+    """Return a check that no query parameter is repeated: all but its last value would be lost."""
+
+    async def check(request: Request) -> None:
+        if role:
+            authorize(context_of(request), role)
+        counts = Counter(name for name, _ in request.query_params.multi_items())
+        repeated = next((name for name, count in counts.items() if count > 1), None)
+        if repeated is not None:
+            raise InvalidRecord(FieldError(f"{repeated:.100}", "is given more than once"))
+
+    return Dependency(check)
 
 
 def json_body(model: Any, examples: Mapping[str, Mapping[str, Any]]) -> Dependency:
