@@ -1,11 +1,12 @@
-"""`python -m records`: keeps the record index up to date until its parent ends.
+"""`python -m records PARENT`: keeps the record index up to date until its parent ends.
 
 It is a process of its own, with a low priority, so that the gateway answers as fast while an index
-is built.
+is built. `PARENT` is the process id of the gateway, which may end before this program has started.
 """
 
 import logging
 import os
+import sys
 import time
 
 from platform_core.errors import PlatformError
@@ -16,9 +17,8 @@ logger = logging.getLogger("records")
 LOW_PRIORITY = 10
 
 
-def main() -> None:
-    """Update the index repeatedly; retry a failed update."""
-    parent = os.getppid()
+def main(parent: int) -> None:
+    """Update the index repeatedly while `parent` is the parent; retry a failed update."""
     os.nice(LOW_PRIORITY)
     logging.basicConfig(level=logging.INFO)
     settings = RecordIndexSettings()
@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

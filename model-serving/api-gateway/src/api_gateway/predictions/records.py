@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ class RecordAccess:
     async def run(self) -> None:
         """Keep the indexing process running until cancelled."""
         while self._own_process:
-            process = await asyncio.create_subprocess_exec(*INDEXER)
+            process = await asyncio.create_subprocess_exec(*INDEXER, str(os.getpid()))
             try:
                 code = await process.wait()
             finally:
