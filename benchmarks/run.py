@@ -44,6 +44,8 @@ SECTIONS = {
 }
 # These measure models, or train some first.
 BY_NAME = frozenset({"quality", "references", "loop", "live"})
+# Datasets of the section `references`.
+REFERENCES = ("sms", "imdb", "news20", "telco")
 FAILED, WRONG_USE = 1, 2
 
 
@@ -92,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     environments = [environment.value for environment in Environment]
     parser.add_argument("--environment", default="staging", choices=environments)
     parser.add_argument("--rounds", type=int, help="of serving, and of the smallest batch")
-    topics = {"serving": NAMES, "decisions": DECISIONS, "live": LIVE}
+    topics = {"serving": NAMES, "decisions": DECISIONS, "live": LIVE, "references": REFERENCES}
     only = "; ".join(f"of {name}, some of {','.join(each)}" for name, each in topics.items())
     parser.add_argument("--only", type=_names, help=only)
     _serving_options(parser.add_argument_group("serving"))
@@ -107,7 +109,7 @@ def _serving_options(group: argparse._ArgumentGroup) -> None:
 
 def _names(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - {*NAMES, *DECISIONS, *LIVE}:
+    if unknown := set(names) - {*NAMES, *DECISIONS, *LIVE, *REFERENCES}:
         raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}")
     return names
 
