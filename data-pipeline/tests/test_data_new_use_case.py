@@ -239,6 +239,8 @@ def test_a_time_column_is_checked_and_the_split_it_gives_is_named():
 
     days = [f"{n % 28 + 1}/1/2026" for n in range(ROWS)]
     assert line(days) == "time      at: the test rows are the latest ones"
+    late = [f"{n % 15 + 13}/1/2026" for n in range(ROWS)]
+    assert line(late).endswith("the test rows are the latest ones")
     assert line(days[:1] * ROWS).endswith("all rows have the same time: split by content")
     gaps = [day if n % 2 else None for n, day in enumerate(days)]
     assert line(gaps).endswith("only 50% of the rows have a time: split by content")

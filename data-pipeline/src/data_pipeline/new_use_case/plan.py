@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from keyword import iskeyword
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,8 +15,8 @@ from data_pipeline.new_use_case.columns import ColumnPlan, find_id, plan_column
 from data_pipeline.new_use_case.label import LabelPlan, missing, plan_label
 from data_pipeline.new_use_case.proposed_gates import FOLDS, METRICS, ProposedGates, propose_gates
 from data_pipeline.validation.labels import read_labels
-from data_pipeline.validation.times import UNKNOWN, read_times
-from data_pipeline.versions.split import TIMED_SHARE
+from data_pipeline.validation.times import read_times
+from data_pipeline.versions.split import no_time_split
 from platform_core.contracts.tasks import Task
 from platform_core.errors import InvalidData, InvalidInput
 from use_cases import use_case_names, validate_columns
@@ -166,18 +167,14 @@ def _split(name: str, column: pa.Array) -> str:
     Raises:
         InvalidData: no time can be read.
     """
-    times = read_times(column)
-    known = times.month_first[(times.day_first != UNKNOWN) | (times.month_first != UNKNOWN)]
+    known = read_times(column).known()
     if not len(known):
         raise InvalidData(
             f"no time of the column {name!r} can be read ({_shown(column)}); write times as "
             "2026-01-31T10:00:00, or leave out --time"
         )
-    if len(known) < TIMED_SHARE * len(column):
-        return f"only {len(known) / len(column):.0%} of the rows have a time: split by content"
-    if (known == known[0]).all():
-        return "all rows have the same time: split by content"
-    return "the test rows are the latest ones"
+    reason = no_time_split(len(column), len(known), len(np.unique(known)))
+    return f"{reason}: split by content" if reason else "the test rows are the latest ones"
 
 
 def _check_usable(case: DeclaredUseCase, labels: pa.Array, reasons: pa.Array) -> None:

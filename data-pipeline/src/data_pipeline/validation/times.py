@@ -41,6 +41,12 @@ class Times:
     month_first: np.ndarray
     given: np.ndarray
 
+    def known(self) -> np.ndarray:
+        """Return the times of rows that have one; of two readings, that with the month first."""
+        times: np.ndarray = np.where(self.month_first != UNKNOWN, self.month_first, self.day_first)
+        known: np.ndarray = times[times != UNKNOWN]
+        return known
+
     def columns(self) -> dict[str, pa.Array]:
         """Return the readings as columns, null where there is none."""
         readings = {DAY_FIRST: self.day_first, MONTH_FIRST: self.month_first}

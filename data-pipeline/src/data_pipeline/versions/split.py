@@ -93,6 +93,16 @@ def split(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> Sp
     return summary
 
 
+def no_time_split(total: int, timed: int, different: int, of: str = "") -> str:
+    """Return why `total` rows are not split by time, "" if they may be.
+
+    `timed` of them have a time, and there are `different` times. `of` follows "rows" in the words.
+    """
+    if timed < TIMED_SHARE * total:
+        return f"only {timed / total:.0%} of the rows{of} have a time"
+    return f"all rows{of} have the same time" if different == 1 else ""
+
+
 def _boundaries(database: DuckDBPyConnection, rows: str, classes: Sequence[str]) -> dict[str, int]:
     """Return per class the time from which on its clusters are for the test."""
     counts = database.sql(
@@ -110,10 +120,8 @@ def _boundaries(database: DuckDBPyConnection, rows: str, classes: Sequence[str])
             continue  # what is added to a version need not have every class
         if timed == 0:
             raise _NoTimeSplitError(f"no row of {name} has a time")
-        if timed < TIMED_SHARE * total:
-            raise _NoTimeSplitError(f"only {timed / total:.0%} of the rows of {name} have a time")
-        if different == 1:
-            raise _NoTimeSplitError(f"all rows of {name} have the same time")
+        if reason := no_time_split(total, timed, different, f" of {name}"):
+            raise _NoTimeSplitError(reason)
         time, share = nearest.get(name, (0, 0.0))
         if not MIN_TEST_SHARE <= share <= MAX_TEST_SHARE:
             raise _NoTimeSplitError(
