@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_pipeline.new_use_case.label import is_text, rounded
+from data_pipeline.new_use_case.label import rounded
 from platform_core.errors import InvalidData
 from use_cases.blocks import Block, Category, Date, Id, Number, Text
 from use_cases.blocks.date import FIRST, LAST
+from use_cases.plain_columns import is_text
 from use_cases.validation import cast_column, without_blanks
 
 FEW, MANY = 20, 100

@@ -12,6 +12,7 @@ from data_pipeline.versions.checks import MIN_ROWS_PER_CLASS
 from platform_core.contracts.tasks import Task
 from platform_core.errors import InvalidData
 from use_cases.blocks import Label
+from use_cases.plain_columns import is_text
 from use_cases.validation import cast_column, without_blanks
 
 MAX_CLASSES = 100
@@ -135,15 +136,6 @@ def _listed(counts: dict[str, int]) -> str:
     shown = sorted(counts.items(), key=lambda item: -item[1])[:SHOWN]
     more = f" and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else ""
     return ", ".join(f"{text[:40]!r} {count:,}" for text, count in shown) + more
-
-
-def is_text(column: pa.Array) -> bool:
-    """Return whether all texts of a column are UTF-8, as are columns of any other type."""
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def missing(column: pa.Array) -> int:

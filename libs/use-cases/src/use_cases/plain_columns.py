@@ -37,16 +37,21 @@ def plain(column: pa.Array) -> pa.Array:
     return column
 
 
+def is_text(column: pa.Array) -> bool:
+    """Return whether all texts of a column are UTF-8, as are columns of any other type."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def readable(column: pa.Array) -> pa.Array:
     """Return a plain column with U+FFFD for bytes that are not UTF-8, which text columns of Parquet
     files may hold and few functions of Arrow take.
     """
-    if not pa.types.is_string(column.type):
+    if not pa.types.is_string(column.type) or is_text(column):
         return column
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid:
-        values = column.cast(pa.binary()).to_pylist()
-        texts = [None if value is None else value.decode(errors="replace") for value in values]
-        return pa.array(texts, pa.string())
-    return column
+    values = column.cast(pa.binary()).to_pylist()
+    texts = [None if value is None else value.decode(errors="replace") for value in values]
+    return pa.array(texts, pa.string())
