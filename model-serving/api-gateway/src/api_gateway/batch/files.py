@@ -129,12 +129,13 @@ class _Files:
             size=piece.size,
             sha256=declared_sha256(context.headers, REPR_DIGEST),
         )
-        declared_sha256(context.headers, CONTENT_DIGEST)
+        digest = declared_sha256(context.headers, CONTENT_DIGEST)
         with self._slot():
             await self._gateway.admit(caller)
             if piece.start is None:
                 return await self._progress(upload)
-            return await self._receive(request, upload, piece, _quota(caller, self._gateway))
+            await asyncio.to_thread(self._uploads.begin, upload, _quota(caller, self._gateway))
+            return await self._receive(request, upload, piece, digest)
 
     async def get(self, request: Request, path: FilePath) -> Response:
         context = context_of(request)
@@ -164,9 +165,8 @@ class _Files:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def _receive(
-        self, request: Request, upload: Upload, piece: ContentRange, quota: int
+        self, request: Request, upload: Upload, piece: ContentRange, digest: str | None
     ) -> Response:
-        await asyncio.to_thread(self._uploads.begin, upload, quota)
         if await asyncio.to_thread(self._uploads.is_complete, upload):
             if upload.sha256 is None:
                 raise FileTaken(
@@ -176,24 +176,25 @@ class _Files:
         if "content-range" in context_of(request).headers:
             await asyncio.to_thread(self._uploads.require_offset, upload, piece.start)
         else:
-            await asyncio.to_thread(self._uploads.restart, upload)
-        await self._store_body(request, upload, piece)
+            await asyncio.to_thread(self._uploads.discard, upload)
+        await self._store_body(request, upload, piece.start or 0, digest)
         if piece.end == upload.size:
             await asyncio.to_thread(self._uploads.complete, upload)
         return await self._progress(upload)
 
-    async def _store_body(self, request: Request, upload: Upload, piece: ContentRange) -> None:
-        """Store the body in parts; what arrived before an interruption is stored as well.
+    async def _store_body(
+        self, request: Request, upload: Upload, first: int, declared: str | None
+    ) -> None:
+        """Store the body in parts from the offset `first` on; what arrived before an interruption
+        is stored as well.
 
         Raises:
             ContentMismatch: it arrived completely, without its declared digest; none is kept.
         """
-        part, first = bytearray(), piece.start or 0
-        offset, digest = first, hashlib.sha256()
-        context = context_of(request)
-        declared = declared_sha256(context.headers, CONTENT_DIGEST)
+        part, offset, digest = bytearray(), first, hashlib.sha256()
+        seconds = context_of(request).body_limits.seconds
         try:
-            async for data in _body(request, context.body_limits.seconds):
+            async for data in _body(request, seconds):
                 part += data
                 if declared is not None:
                     digest.update(data)

@@ -96,13 +96,8 @@ class Uploads:
         self._require_same(upload)
         self._store.write(storage.upload_part_path(upload.path, offset), data)
 
-    def restart(self, upload: Upload) -> None:
-        """Delete the pieces that have arrived."""
-        for part in self._store.list(storage.upload_parts_folder(upload.path)):
-            self._store.delete(part.path)
-
-    def discard(self, upload: Upload, offset: int) -> None:
-        """Delete the pieces from `offset` on."""
+    def discard(self, upload: Upload, offset: int = 0) -> None:
+        """Delete the pieces from `offset` on that have arrived."""
         for part in self._store.list(storage.upload_parts_folder(upload.path)):
             if storage.parse_upload_offset(part.path) >= offset:
                 self._store.delete(part.path)
@@ -131,9 +126,9 @@ class Uploads:
         try:
             self._store.upload(self._content(upload), upload.path)
         except ContentMismatch:
-            self.restart(upload)
+            self.discard(upload)
             raise
-        self.restart(upload)
+        self.discard(upload)
 
     def delete(self, path: str, key: str | None) -> None:
         """Delete what was uploaded to a path, complete or not.
@@ -148,7 +143,7 @@ class Uploads:
             raise Forbidden(f"{path} was uploaded with another API key; use that key or an admin's")
         self._require_unused(path)
         self._store.delete(path)
-        self.restart(upload)
+        self.discard(upload)
         self._store.delete(storage.key_upload_path(upload.key, path, upload.size))
         self._store.delete(storage.upload_path(path))
 
