@@ -50,8 +50,7 @@ class DriftOverTime:
     """The drift history of the stable release; `reports` are newest first.
 
     `columns` drifted most often, and most in the latest window; `others` drifted too, `quiet`
-    never. `moved` holds the
-    distributions that drifted most in the latest window.
+    never. `moved` holds the distributions that drifted most in the latest window.
     """
 
     reports: Sequence[DriftReport]

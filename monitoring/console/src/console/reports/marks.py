@@ -64,11 +64,13 @@ def newest(marks: Iterable[Mark]) -> Sequence[Mark]:
     return kept[-MOST_MARKS:]
 
 
-def alarms_in_words(alarms: Sequence[str]) -> str:
-    """Return some of the alarms of a report in words, and how many more there are."""
-    named = ", ".join(map(alarm_words, alarms[:MOST_ALARMS]))
-    more = len(alarms) - MOST_ALARMS
-    return f"{named} and {more} more" if more > 0 else named
+def alarms_in_words(alarms: Sequence[str], most: int | None = MOST_ALARMS) -> str:
+    """Return at most so many of the alarms of a report in words, `None` for all, and how many more
+    there are.
+    """
+    shown = alarms[:most]
+    named, more = ", ".join(map(alarm_words, shown)), len(alarms) - len(shown)
+    return f"{named} and {more} more" if more else named
 
 
 def alarm_words(alarm: str) -> str:
@@ -85,10 +87,8 @@ def retraining_words(reason: str, most: int | None = None) -> str:
     statement, _, listed = reason.partition(": ")
     if statement not in {"drift", "harm"} or not listed:
         return reason
-    alarms = listed.split(", ")
-    shown = ", ".join(map(alarm_words, alarms[:most]))
-    more = f" and {len(alarms) - most} more" if most and len(alarms) > most else ""
-    return f"{'harm: ' if statement == 'harm' else ''}{shown}{more}"
+    alarms = alarms_in_words(listed.split(", "), most)
+    return f"harm: {alarms}" if statement == "harm" else alarms
 
 
 def _alarm(

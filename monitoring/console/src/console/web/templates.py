@@ -38,7 +38,6 @@ class Templates:
             still_needed=still_needed,
             retraining=retraining_words,
             decimal=values.decimal,
-            bytes=values.byte_size,
         )
 
     def render(self, template: str, **given: Any) -> str:

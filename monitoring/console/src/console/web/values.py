@@ -80,11 +80,6 @@ def decimal(value: float | None) -> str:
     return f"\u2212{text}" if value < 0 and float(text) else text
 
 
-def byte_size(count: int) -> str:
-    """Return a number of bytes in kB, or in MB from a million on."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"  # noqa: PLR2004
-
-
 def share(value: float | None) -> str:
     """Return a share from 0 to 1 as a percentage."""
     return UNKNOWN if value is None else f"{100 * value:.1f} %"
