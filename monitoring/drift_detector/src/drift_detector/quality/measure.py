@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ class QualityMeter:
             metrics=metrics,
             slices=slices,
             calibration=tuple(measured.cells()),
-            mean_logits=measured.mean_logits(),
+            mean_logits=measured.mean_logits,
             detail=_left_out(rows.left_out),
             label_state=label_state,
             log_objects=objects,
@@ -150,7 +151,7 @@ class _Measured:
         self._calibrator = ClassCalibrator.unfitted(max(len(case.classes), 1))
         if case.classes:
             before = self._calibrator.fitted(tested, case.classes)
-            self._calibrator = before.followed(earlier, self.mean_logits(), case.classes)
+            self._calibrator = before.followed(earlier, self.mean_logits, case.classes)
 
     @property
     def calibrated_on(self) -> int:
@@ -185,8 +186,9 @@ class _Measured:
         known = window.take(np.flatnonzero(window.labelled))
         return class_cells(self._case.classes, known.scores.probabilities, known.labels)
 
+    @cached_property
     def mean_logits(self) -> dict[str, float]:
-        """Return the mean logit of each class over all rows, labelled or not."""
+        """The mean logit of each class over all rows, labelled or not."""
         window = self._rows.window
         if isinstance(window, NumberWindow):
             return {}

@@ -37,10 +37,9 @@ class Evidence:
 
     `answers` has one of the records that a release answered by one call, whether one request sent
     them or several: they fail together, and take the same time. Calls that a shadow did not get as
-    one call are left out. `pairs` is `None` for a canary: no
-    record has two answers. `paired` counts the records that both releases answered,
-    `stable_answers` and `candidate_answers` those of each, failed ones included. `updated` is the
-    time of the newest record, `None` without any.
+    one call are left out. `pairs` is `None` for a canary: no record has two answers. `paired`
+    counts the records that both releases answered, `stable_answers` and `candidate_answers` those
+    of each, failed ones included. `updated` is the time of the newest record, `None` without any.
     """
 
     answers: ServedAnswers
@@ -75,7 +74,7 @@ def evidence_of(
     )
     rows = rows.combine_chunks()
     if trial.role is ServingRole.SHADOW:
-        rows = _mirrored(rows)
+        rows = _mirrored(rows, _of_shadow(rows))
     return _evidence(rows, case, trial, losses)
 
 
@@ -93,11 +92,16 @@ def _of_trial(case: UseCase, trial: CandidateTrial, batch: pa.RecordBatch) -> pa
     return batch.filter(pc.and_(ours, pc.or_(*either)))
 
 
-def _mirrored(rows: pa.Table) -> pa.Table:
-    """Return the rows of records that have a shadow's row; what was not copied tells nothing."""
-    shadow = pc.equal(rows["role"], ServingRole.SHADOW.value)
-    mirrored = rows["prediction_id"].filter(shadow).combine_chunks()
+def _mirrored(rows: pa.Table, copies: pa.ChunkedArray) -> pa.Table:
+    """Return the rows of records of which `copies` marks a row of the shadow; what was not copied
+    tells nothing.
+    """
+    mirrored = rows["prediction_id"].filter(copies).combine_chunks()
     return rows.filter(pc.is_in(rows["prediction_id"], mirrored)).combine_chunks()
+
+
+def _of_shadow(rows: pa.Table) -> pa.ChunkedArray:
+    return pc.equal(rows["role"], ServingRole.SHADOW.value)
 
 
 def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Losses) -> Evidence:
@@ -118,12 +122,8 @@ def _evidence(rows: pa.Table, case: UseCase, trial: CandidateTrial, losses: Loss
 
 def _served(rows: pa.Table, trial: CandidateTrial) -> ServedAnswers:
     """Return for each timed call who answered it, whether it failed, and how long it took."""
-    timed = pc.is_valid(rows["latency_ms"])
     if trial.role is ServingRole.SHADOW:
-        shadow = pc.equal(rows["role"], ServingRole.SHADOW.value)
-        ids = rows["prediction_id"].filter(pc.and_(shadow, timed)).combine_chunks()
-        timed = pc.is_in(rows["prediction_id"], ids)
-    rows = rows.filter(timed).combine_chunks()
+        rows = _mirrored(rows, pc.and_(_of_shadow(rows), pc.is_valid(rows["latency_ms"])))
     rows = rows.take(_one_per_call(rows))
     return ServedAnswers(
         _bool(pc.equal(rows["role"], trial.role.value)),
@@ -150,7 +150,7 @@ def _pairs(rows: pa.Table, case: UseCase, losses: Losses) -> PairedAnswers:
     rows = rows.filter(pa.array(~_failed(rows))).select(
         ["prediction_id", "role", "prediction", "loss"]
     )
-    shadow = pc.equal(rows["role"], ServingRole.SHADOW.value)
+    shadow = _of_shadow(rows)
     mine = rows.filter(shadow).combine_chunks()
     theirs = rows.filter(pc.invert(shadow)).combine_chunks()
     found = pc.index_in(theirs["prediction_id"], mine["prediction_id"].combine_chunks())
