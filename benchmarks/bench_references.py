@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> bool:
     wanted = [one for one in DATASETS if not options.only or one.name.lower() in options.only]
     present = [data for data in wanted if (SHARED_DATA / f"{data.file}.parquet").is_file()]
     if not present:
-        say(f"\nreferences: skipped, {SHARED_DATA} has no file of the datasets; set SHARED_DATA")
+        say(f"\nreferences: skipped, no dataset found in {SHARED_DATA}; set SHARED_DATA")
         return True
     rows: list[list[object]] = []
     met = []

@@ -83,11 +83,9 @@ def _require_fitted(found: FoundModel, case: UseCase) -> None:
     kind = f"{found.source} is a {type(model).__name__}"
     try:
         if not (is_classifier if case.classes else is_regressor)(model):
-            needed = (
-                "classes: it needs a classifier"
-                if case.classes
-                else ("numbers: it needs a regressor")
-            )
+            needed = "classes: it needs a classifier"
+            if not case.classes:
+                needed = "numbers: it needs a regressor"
             raise InvalidData(f"{kind}, and {case.name} predicts {needed}")
         check_is_fitted(model)
     except NotFittedError as error:
