@@ -1,10 +1,12 @@
 """The columns of the inference log: the only mapping between a record and its Parquet row."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
 
 from platform_core.contracts.inference_record import InferenceRecord
 from platform_core.contracts.tasks import INTERVAL_ENDS
@@ -35,6 +37,19 @@ COMMON_COLUMNS = (
     pa.field(SERVICE_MS, pa.float64()),
     pa.field(FAILED, pa.bool_()),
 )
+MAX_SHOWN = 1000
+"""How many bytes of a record that does not fit an error shows."""
+_FIELDS = InferenceRecord.model_fields
+_DEFAULTS = {
+    name: field.default
+    for name, field in _FIELDS.items()
+    if not field.is_required() and field.default is not None
+}
+_NEVER_NULL = [
+    name
+    for name, field in _FIELDS.items()
+    if field.is_required() and type(None) not in get_args(field.annotation)
+]
 
 
 class LogColumns:
@@ -61,6 +76,17 @@ class LogColumns:
                 *(pa.field(column, pa.float64()) for column in self.interval),
             ]
         )
+        number = pa.float64()
+        self._json_schema = pa.schema(
+            [
+                *COMMON_COLUMNS,
+                self.schema.field(PREDICTION),
+                pa.field("input", pa.struct(list(record_schema))),
+                self.schema.field(FEATURES),
+                pa.field("probabilities", pa.struct([(name, number) for name in classes])),
+                pa.field("interval", pa.list_(number)),
+            ]
+        )
 
     def table(self, records: Sequence[InferenceRecord]) -> pa.Table:
         """Return one row per record; a value that a record does not have is null.
@@ -68,22 +94,40 @@ class LogColumns:
         Raises:
             InvalidData: a value does not fit its column.
         """
-        values = [[getattr(record, field.name) for record in records] for field in COMMON_COLUMNS]
-        values += [[record.prediction for record in records]]
-        values += _values(self.inputs, [record.input for record in records])
-        values += [[record.features for record in records]]
-        values += _values(self.probabilities, [record.probabilities for record in records])
-        values += [
-            [None if record.interval is None else record.interval[end] for record in records]
-            for end in range(len(self.interval))
-        ]
+        return self.read([record.model_dump_json().encode() for record in records])
+
+    def read(self, documents: Sequence[bytes]) -> pa.Table:
+        """Return one row per record; `documents` are records as JSON.
+
+        Arrow parses them without the GIL, so that other threads go on.
+
+        Raises:
+            InvalidData: a document is not a record of this version, or a value does not fit its
+                column.
+        """
+        if not documents:
+            return self.schema.empty_table()
         try:
-            columns = [
-                pa.array(column, type_)
-                for column, type_ in zip(values, self.schema.types, strict=True)
-            ]
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-            raise InvalidData(f"inference records do not fit the log's schema: {error}") from error
+            found = self._parsed(documents)
+        except pa.ArrowInvalid as error:
+            misfits = (one for one in documents if not self._is_record(one))
+            first = next(misfits, documents[0])
+            raise InvalidData(
+                f"inference records do not fit the log's schema: {error}; the first is "
+                f"{first[:MAX_SHOWN].decode(errors='replace')}"
+            ) from error
+        if unknown := sorted(set(found.column_names) - set(self._json_schema.names)):
+            raise InvalidData(f"inference records have unknown fields: {', '.join(unknown)}")
+        if absent := [name for name in _NEVER_NULL if found[name].null_count]:
+            raise InvalidData(f"inference records lack the fields {', '.join(absent)}")
+        for name, default in _DEFAULTS.items():
+            filled = found[name].fill_null(default)
+            found = found.set_column(found.schema.get_field_index(name), name, filled)
+        columns = [found[field.name] for field in (*COMMON_COLUMNS, self.schema.field(PREDICTION))]
+        columns += [pc.struct_field(found["input"], name) for name in self.inputs]
+        columns += [found[FEATURES]]
+        columns += [pc.struct_field(found["probabilities"], name) for name in self.probabilities]
+        columns += [pc.list_element(found["interval"], end) for end in range(len(self.interval))]
         return pa.table(columns, schema=self.schema)
 
     def record(self, row: Mapping[str, Any]) -> InferenceRecord:
@@ -98,6 +142,21 @@ class LogColumns:
             probabilities=_present(self.probabilities, row),
             interval=(ends[0], ends[1]) if ends and None not in ends else None,
         )
+
+    def _parsed(self, documents: Sequence[bytes]) -> pa.Table:
+        lines = b"\n".join(documents)
+        return pj.read_json(
+            pa.BufferReader(lines),
+            pj.ReadOptions(use_threads=False, block_size=len(lines) + 1),
+            pj.ParseOptions(explicit_schema=self._json_schema),
+        )
+
+    def _is_record(self, document: bytes) -> bool:
+        try:
+            self._parsed([document])
+        except pa.ArrowInvalid:
+            return False
+        return True
 
 
 @cache
@@ -114,7 +173,3 @@ def column(records: pa.RecordBatch, name: str | None) -> pa.Array | None:
 
 def _present(columns: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[column] for name, column in columns.items() if row.get(column) is not None}
-
-
-def _values(columns: Iterable[str], documents: list[Mapping[str, object]]) -> list[list[object]]:
-    return [[document.get(name) for document in documents] for name in columns]

@@ -22,7 +22,7 @@ from platform_core.ports.blob_store import BlobStore
 from records.columns import PREDICTION_ID, log_columns
 from records.erasure import without_values
 from records.labels.join import label_table
-from records.segments import LABELS, frame, read_label_segment, read_segment
+from records.segments import LABELS, frame, read_documents, read_label_segment
 from records.spool import SealedSegment, Spool
 from use_cases import UseCase, use_case
 
@@ -254,5 +254,5 @@ def _segment_table(segment: SealedSegment, case: UseCase) -> tuple[pa.Table, int
     if segment.name.stream == LABELS:
         labels = read_label_segment(segment.file)
         return label_table(case, labels.records), labels.damaged
-    content = read_segment(segment.file)
-    return log_columns(case).table(content.records), content.damaged
+    content = read_documents(segment.file)
+    return log_columns(case).read(content.records), content.damaged

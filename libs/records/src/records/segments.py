@@ -30,7 +30,8 @@ LABELS: Literal["labels"] = "labels"
 _CHECKSUM_DIGITS = 8
 
 Stream = Environment | Literal["labels"]
-Record = TypeVar("Record", bound=Contract)
+Record = TypeVar("Record")
+ContractType = TypeVar("ContractType", bound=Contract)
 
 
 @dataclass(frozen=True)
@@ -133,15 +134,21 @@ def read_label_segment(file: Path) -> SegmentContent[PredictionLabel]:
     return _read(file, PredictionLabel, "a label")
 
 
-def _read(file: Path, contract: type[Record], kind: str) -> SegmentContent[Record]:
+def read_documents(file: Path) -> SegmentContent[bytes]:
+    """Return the intact records of a segment file as the JSON that was written."""
     # Nothing follows the last line feed, unless the last record was cut off.
     *lines, rest = file.read_bytes().split(b"\n")
     documents = [line[_CHECKSUM_DIGITS + 1 :] for line in lines]
     intact = [d for d, line in zip(documents, lines, strict=True) if frame(d) == line + b"\n"]
+    return SegmentContent(intact, len(lines) - len(intact) + bool(rest))
+
+
+def _read(file: Path, contract: type[ContractType], kind: str) -> SegmentContent[ContractType]:
+    content = read_documents(file)
     try:
-        records = [contract.model_validate_json(document) for document in intact]
+        records = [contract.model_validate_json(document) for document in content.records]
     except ValidationError as error:
         raise InvalidData(
             f"{file} has a line that is not {kind}: {error.error_count()} errors"
         ) from error
-    return SegmentContent(records, len(lines) - len(records) + bool(rest))
+    return SegmentContent(records, content.damaged)
