@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cli.drill.links import Link, follow
-from platform_core.clock import ManualClock
+from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.clock import ManualClock, SystemClock
 from platform_core.contracts.drill_report import DrillReport, LinkStatus
+from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.serving_state import ServingState
 from platform_core.errors import Refused, Unavailable
+from platform_core.ledger import Ledger
 from platform_core.storage import DRILL_REPORT
 
 WORKED, SILENT, FAILED, NOT_REACHED = LinkStatus
@@ -109,6 +114,43 @@ def test_a_set_up_that_fails_is_stored_with_its_reason(tmp_path):
     ]
     assert "SMOKE_ROWS" in kept.links[0].detail
     assert json.loads(done.stdout) == [one.model_dump(mode="json") for one in kept.links]
+
+
+def test_a_drill_that_is_stopped_stores_the_link_it_waited_for(tmp_path):
+    """A job on a cluster gets SIGTERM at its deadline. Here the gateway never answers."""
+    state = ServingState(stable="a" * 32)
+    change = Change(
+        change_id="c", use_case="drill", environment="production", action=Action.PROMOTE,
+        actor="admin", reason="", from_state=ServingState(), to_state=state,
+        status=ChangeStatus.APPLIED,
+    )  # fmt: skip
+    Ledger(LocalBlobStore(tmp_path), SystemClock()).append(change)
+    with socket.create_server(("127.0.0.1", 0)) as gateway:
+        gateway.settimeout(120)
+        drill = subprocess.Popen(
+            [sys.executable, "-m", "cli", "drill", "--no-setup", "--until", "request"],
+            env={
+                **os.environ,
+                "BLOB_STORE_URL": tmp_path.as_uri(),
+                "GATEWAY_URL": f"http://127.0.0.1:{gateway.getsockname()[1]}",
+                "GATEWAY_API_KEY": "key",
+            },
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with gateway.accept()[0]:
+            drill.terminate()
+            _, errors = drill.communicate(timeout=120)
+
+    text = "the drill was stopped before anything happened"
+    assert (drill.returncode, errors) == (1, f"the link 'alarm' failed: {text}\n")
+    kept = DrillReport.model_validate_json((tmp_path / DRILL_REPORT).read_bytes())
+    assert [(one.link, one.status, one.detail) for one in kept.links] == [
+        ("alarm", FAILED, text),
+        ("request", NOT_REACHED, ""),
+    ]
 
 
 def test_a_server_that_is_away_may_come_back_within_the_time_out(results):

@@ -1,5 +1,6 @@
 """`mlplatform drill`."""
 
+import signal
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -46,6 +47,8 @@ def drill(
     from platform_core.clock import SystemClock
     from platform_core.contracts.drill_report import LinkStatus
 
+    # A job that reaches its deadline gets SIGTERM: the report must say which link it waited for.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # No other drill has this seed, so its records and its release are new.
     clock = SystemClock()
     seed = int(clock.now().timestamp())

@@ -34,6 +34,7 @@ def follow(
     """Yield the result of each link; stop after the first link that fails.
 
     The links after it are reported as not reached. `pause(seconds)` waits between two checks.
+    `KeyboardInterrupt` fails the link that is followed.
     """
     broken = False
     for link in links:
@@ -49,22 +50,25 @@ def _follow(
     link: Link, clock: Clock, timeout: timedelta, pause: Callable[[float], object]
 ) -> LinkResult:
     begin, reason = clock.now(), ""
-    while True:
-        try:
-            found = link.check()
-        except Unavailable as error:  # a server that restarts may be back within the time-out
-            found, reason = None, f"; {error}"
-        except PlatformError as error:
-            return _result(link, LinkStatus.FAILED, clock, begin, str(error))
-        except Exception as error:  # whatever it is, the drill must leave a report that says so
-            text = f"{type(error).__name__}: {error}"
-            return _result(link, LinkStatus.FAILED, clock, begin, text)
-        if found is not None:
-            return _result(link, LinkStatus.WORKED, clock, begin, found)
-        if clock.now() - begin >= timeout:
-            text = f"nothing happened within {timeout.total_seconds():g} s{reason}"
-            return _result(link, LinkStatus.SILENT, clock, begin, text)
-        pause(POLL_SECONDS)
+    try:
+        while True:
+            try:
+                found = link.check()
+            except Unavailable as error:  # a server that restarts may be back within the time-out
+                found, reason = None, f"; {error}"
+            if found is not None:
+                return _result(link, LinkStatus.WORKED, clock, begin, found)
+            if clock.now() - begin >= timeout:
+                text = f"nothing happened within {timeout.total_seconds():g} s{reason}"
+                return _result(link, LinkStatus.SILENT, clock, begin, text)
+            pause(POLL_SECONDS)
+    except PlatformError as error:
+        text = str(error)
+    except KeyboardInterrupt:
+        text = f"the drill was stopped before anything happened{reason}"
+    except Exception as error:  # whatever it is, the drill must leave a report that says so
+        text = f"{type(error).__name__}: {error}"
+    return _result(link, LinkStatus.FAILED, clock, begin, text)
 
 
 def _result(
