@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 
+from api_gateway.predict.shadow import ShadowCopy, WaitingCopies
 from api_gateway.routing.traffic_split import mirrors
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.serving_state import (
@@ -98,20 +99,35 @@ async def test_a_shadow_gets_the_records_of_one_call_by_one_call(
     assert [len(call["inputs"][0]["data"]) for call in candidates.server.requests] == [40, 1]
 
 
+def test_timed_calls_come_in_short_runs_after_a_gathered_call() -> None:
+    """Requests come 200 times a second, and each timed call takes 5 ms."""
+    waiting, sent = WaitingCopies(), []
+    for number in range(120):
+        now = 100 + number * 0.005
+        waiting.add([cast(ShadowCopy, number)], now)
+        while waiting.due_in(now) == 0:
+            copies, timed = waiting.take()
+            sent.append("timed" if timed else len(copies))
+            if timed:
+                waiting.timed_call_ended(0.005)
+    run = ["timed"] * 5
+    assert sent == [*run, 32, 13, *run, 32, 13, *run], "a tenth of the time is timed"
+
+
 async def test_calls_that_are_not_timed_are_sent_together_and_have_no_latency(
     running, begin, candidates
 ) -> None:
     await begin(running)
     candidates.server.gate.clear()
-    answers = [(await running.predict()).json() for _ in range(12)]
+    answers = [(await running.predict()).json() for _ in range(40)]
     candidates.server.gate.set()
     rows = await shadowed(running, len(answers))
     sizes = [len(call["inputs"][0]["data"]) for call in candidates.server.requests]
-    assert sizes == [1, 11]
+    assert sizes == [*[1] * 9, 31], "one that is predicted, eight that wait, and the others"
     mirrored = [row for row in rows if row["role"] == "shadow"]
     assert {row["prediction_id"] for row in mirrored} == {one["prediction_id"] for one in answers}
     without = [row for row in mirrored if row["latency_ms"] is None]
-    assert len(without) == 11
+    assert len(without) == 31
     assert {row["service_ms"] for row in without} == {None}
     assert {row["failed"] for row in mirrored} == {False}
 

@@ -5,8 +5,9 @@ no room for are dropped and counted. Nothing of a shadow is returned; its answer
 become records of the inference log, with the `prediction_id` of the answer that they mirror.
 
 A call costs much more than one further record in it. So only some calls are timed: their records
-are copied by one call of the same size, alone, so that latency and failures can be compared. The
-records of other small calls are gathered for a moment and sent together; they have no latency.
+are copied by one call of the same size, so that latency and failures can be compared. The records
+of other small calls are gathered for a moment and sent together; they have no latency. A program
+that is called seldom is slower, so timed calls come in short runs, each after a gathered call.
 """
 
 import asyncio
@@ -37,9 +38,13 @@ logger = logging.getLogger(__name__)
 
 QUEUE_BYTES = 64 << 20
 TIMED_SHARE = 0.1
-"""Timed calls take at most this share of the time: 50 a second of 2 ms each, or 2 of 50 ms. Those
-with as many records as a gathered call are not limited.
+"""Timed calls take at most this share of the time on average, apart from those with as many records
+as a gathered call.
 """
+RUN_SECONDS = 0.02
+"""How long the timed calls of a run take together: some calls of a few milliseconds, or one."""
+MAX_TIMED_WAITING = 8
+"""While so many calls wait, no further small one is timed: the shadow is behind the traffic."""
 GATHER_SECONDS = 0.25
 GATHERED_ROWS = 32
 
@@ -67,22 +72,22 @@ class WaitingCopies:
     """The copies of one shadow that wait.
 
     `ready` are those of the next calls, and whether each is timed. `gathered` are sent at `due`,
-    infinite if there are none. A small call may be timed from `may_time_at` on, infinite until the
-    last one has ended.
+    infinite if there are none. A run of timed calls lasts while `budget`, in seconds, is positive;
+    the next one begins when it is full again, with a gathered call. It was counted last at
+    `counted`.
     """
 
     ready: deque[tuple[Copies, bool]] = field(default_factory=deque)
     gathered: Copies = field(default_factory=list)
     due: float = math.inf
-    may_time_at: float = 0.0
+    budget: float = RUN_SECONDS
+    counted: float = 0.0
+    timing: bool = True
     calling: bool = False
 
     def add(self, call: Copies, now: float) -> None:
         """Add the copies of one call."""
-        large = len(call) >= GATHERED_ROWS  # gathering more records would save nothing
-        if large or now >= self.may_time_at:
-            if not large:
-                self.may_time_at = math.inf
+        if len(call) >= GATHERED_ROWS or self._may_be_timed(now):
             self.ready.append((call, True))
             return
         if len(self.gathered) + len(call) > GATHERED_ROWS:
@@ -105,9 +110,20 @@ class WaitingCopies:
             self._send_gathered()
         return self.ready.popleft()
 
-    def timed_call_ended(self, started: float, now: float) -> None:
-        """Let the next timed call begin when this one has used its share of the time."""
-        self.may_time_at = started + (now - started) / TIMED_SHARE
+    def timed_call_ended(self, seconds: float) -> None:
+        """Count a timed call that took so many seconds."""
+        self.budget -= seconds
+
+    def _may_be_timed(self, now: float) -> bool:
+        self.budget = min(RUN_SECONDS, self.budget + TIMED_SHARE * (now - self.counted))
+        self.counted = now
+        if self.budget <= 0:
+            self.timing = False
+        elif self.budget == RUN_SECONDS and not self.timing:
+            self.timing = True
+            if self.gathered:
+                self._send_gathered()
+        return self.timing and len(self.ready) < MAX_TIMED_WAITING
 
     def _send_gathered(self) -> None:
         self.ready.append((self.gathered, False))
@@ -183,7 +199,7 @@ class ShadowQueue:
             logger.exception("%d copies were not answered by %s", len(batch), batch[0].shadow)
         finally:
             if timed:
-                waiting.timed_call_ended(started, time.monotonic())
+                waiting.timed_call_ended(time.monotonic() - started)
             waiting.calling = False
             self._changed.set()
 
