@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 from data_pipeline.sources.formats.opening import MEGABYTE, RECORD_BYTES
 from platform_core.errors import InvalidData
@@ -24,7 +23,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
 ESCAPE = re.compile(r"\\(?s:(.))")
 ONLY_ESCAPES = re.compile(r"(?:[^\\]|\\[0bnrtZN\\\t\r\n])*\\?", re.DOTALL)
 _NULL = "\\N"
-_BLANK = " \t\0\x1a"
+BLANK = " \t\0\x1a"
 _ENDED = {"\\\\", "\\\n", "\\\r"}
 
 
@@ -43,33 +42,12 @@ class Quoting(StrEnum):
 
 
 @dataclass(frozen=True)
-class IdleLine:
-    """Matches a whole line that is no row; `begins` are the bytes that may come first, and second
-    behind a quote.
-    """
-
-    line: re.Pattern[bytes]
-    begins: bytes
-
-
-@dataclass(frozen=True)
 class Dialect:
     """How a file is written."""
 
     delimiter: str
     quoting: Quoting = Quoting.DOUBLED
     header: tuple[str, ...] = ()
-
-    @cached_property
-    def idle(self) -> "IdleLine | None":
-        """A line that may be a row without any value, or the header again."""
-        if len(self.header) < 2:  # noqa: PLR2004
-            return None
-        mark, names = self.delimiter.encode(), [name.encode() for name in self.header]
-        cells = re.escape(mark).join(rb'[ "]*' + re.escape(name) + rb'[ "]*' for name in names)
-        empty = b" *" + re.escape(mark) + b"[ " + re.escape(mark) + b"]*"
-        line = rb"(?:" + empty + rb"|(?:\xef\xbb\xbf)?" + cells + rb")\r?(?:\n|\Z)"
-        return IdleLine(re.compile(line), b' "\xef' + mark + names[0][:1])
 
 
 @dataclass(frozen=True)
@@ -237,7 +215,7 @@ def _escaped_records(lines: RecordLines, delimiter: str) -> Iterator[_Record]:
 
 
 def _is_blank(fields: list[str | None]) -> bool:
-    return not any(field is None or field.strip(_BLANK) for field in fields)
+    return not any(field is None or field.strip(BLANK) for field in fields)
 
 
 def _nullable(field: str) -> str | None:

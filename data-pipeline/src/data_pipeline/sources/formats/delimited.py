@@ -12,6 +12,7 @@ from itertools import islice
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from data_pipeline.sources.columns import ColumnMapping, ColumnSelection
@@ -24,6 +25,7 @@ from data_pipeline.sources.events import (
     SourceRows,
 )
 from data_pipeline.sources.formats.csv_records import (
+    BLANK,
     CHUNK_BYTES,
     ESCAPE,
     ONLY_ESCAPES,
@@ -221,7 +223,6 @@ class RecordBlock:
             or (dialect.quoting is not Quoting.DOUBLED and _UNUSUAL[dialect.quoting].search(data))
             or (b"\r" in data and self._has_bare_returns())
             or not self._quotes_enclose_fields()
-            or self._has_idle_lines()
             or any(map(labelled, self._inner_lines(len(dialect.header))))
         ):
             return None
@@ -242,6 +243,8 @@ class RecordBlock:
             )
         except pa.ArrowInvalid:  # another number of fields, or no row
             return None
+        if len(names) > 1 and self._has_idle_rows(table):
+            return None
         return [column.combine_chunks() for column in table.columns]
 
     def _has_bare_returns(self) -> bool:
@@ -257,16 +260,13 @@ class RecordBlock:
         neighbours = self._bytes[np.concatenate([before[before >= 0], after])]
         return bool(allowed[neighbours].all())
 
-    def _has_idle_lines(self) -> bool:
-        """Return whether a record is a row without values, or the header again."""
-        if (idle := self._dialect.idle) is None:
-            return False
-        begins = np.zeros(256, np.bool_)
-        begins[list(idle.begins)] = True
-        starts = np.concatenate([[0], self._ends[:-1][~self._inside[:-1]] + 1])
-        first, second = self._bytes[starts], self._bytes[np.minimum(starts + 1, self.size - 1)]
-        starts = starts[begins[first] & (begins[second] | (first != ord('"')))]
-        return any(idle.line.match(self._data, start) for start in starts.tolist())
+    def _has_idle_rows(self, table: pa.Table) -> bool:
+        """Return whether a row may be one without values, or the header again."""
+        for name in sorted(table.column_names, key=lambda name: table[name].nbytes):
+            cells = pc.utf8_trim(pc.utf8_trim_whitespace(table[name]), BLANK + "\ufeff")
+            idle = pa.array(["", self._dialect.header[int(name)]])
+            table = table.filter(pc.is_in(cells, idle))
+        return bool(table.num_rows)
 
     def _inner_lines(self, width: int) -> Iterator[bytes]:
         """Yield the lines with `width` cells that begin and end inside one record."""
