@@ -1,19 +1,18 @@
 """The package of a new use case as files."""
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 
 from data_pipeline.new_use_case.plan import Plan
 from platform_core.errors import Conflict
-from use_cases.blocks import Block, Category, Date, Id, Number, Text
+from use_cases.blocks import Block, Category, Date, Number, Text
 from use_cases.blocks.number import LARGEST
 from use_cases.blocks.profile import PROFILE_FILE
 from use_cases.blocks.text import MAX_CHARACTERS
 
 WIDTH = 100
-_INDENT = " " * 8
 
 
 def write_package(plan: Plan, folder: Path) -> list[Path]:
@@ -44,32 +43,30 @@ def class_name(name: str) -> str:
 
 def declaration(plan: Plan) -> str:
     """Return the module that declares the use case."""
-    groups = _groups(plan.blocks)
     kinds = sorted({type(block).__name__ for block in plan.blocks} | {"DeclaredUseCase", "Label"})
     label = plan.label.label
-    constants: list[str] = []
+    constants: dict[str, list[str]] = {}
     entries: list[str] = []
-    taken: set[str] = set()
-    for call, names, values in groups:
+    for (kind, *arguments), blocks in _groups(plan.blocks).items():
+        names = [name for block in blocks for name in block.names]
+        values = blocks[0].values if isinstance(blocks[0], Category) else ()
         if len(_tuple(values)) > WIDTH // 2:
-            constant = _constant(names[0], taken)
-            taken.add(constant)
-            constants += _wrapped(f"{constant} = (", list(map(_quoted, values)), ")")
-            entries += _calls(call.replace(_tuple(values), constant), names)
-        else:
-            entries += _calls(call, names)
+            constant = _constant(names[0], constants)
+            constants[constant] = _wrapped(f"{constant} = (", map(_quoted, values), ")")
+            arguments[0] = f"values={constant}"
+        entries += _wrapped(f"        {kind}(", [*map(_quoted, names), *arguments], "),")
     lines = [
         f'"""{_title(plan.name)}."""',
         "",
         *_wrapped("from use_cases.blocks import ", kinds, "", brackets=True),
-        *(["", *constants] if constants else []),
+        *(["", *chain(*constants.values())] if constants else []),
         "",
         "",
         f"class {class_name(plan.name)}(DeclaredUseCase):",
         f'    """{_title(plan.name)}."""',
         "",
         f"    name, gates = {_quoted(plan.name)}, {_tuple(plan.proposed.gates)}",
-        *_label(label.column, label.classes),
+        *_wrapped("    label = Label(", map(_quoted, (label.column, *label.classes)), ")"),
         *([f"    time_column = {_quoted(plan.time)}"] if plan.time else []),
         "    fields = (",
         *entries,
@@ -78,74 +75,49 @@ def declaration(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _groups(blocks: Sequence[Block]) -> list[tuple[str, list[str], tuple[str, ...]]]:
-    """Return blocks with equal declarations as one: the call, the columns, long values."""
-    found: dict[str, tuple[list[str], tuple[str, ...]]] = {}
+def _groups(blocks: Sequence[Block]) -> dict[tuple[str, ...], list[Block]]:
+    """Return the blocks by their kind and their arguments but for the columns."""
+    found: dict[tuple[str, ...], list[Block]] = {}
     for block in blocks:
-        values = block.values if isinstance(block, Category) else ()
-        names, _ = found.setdefault(_call(block), ([], values))
-        names += block.names
-    return [(call, names, values) for call, (names, values) in found.items()]
+        found.setdefault((type(block).__name__, *_arguments(block)), []).append(block)
+    return found
 
 
-def _call(block: Block) -> str:
-    """Return the call that makes a block, with `{}` for its columns."""
-    arguments: list[str] = []
+def _arguments(block: Block) -> Iterator[str]:
+    """Yield the arguments that make a block but for its columns, the values of a category first."""
     match block:
         case Number():
-            arguments += [f"minimum={_number(block.minimum)}"] if block.minimum else []
-            arguments += [f"maximum={_number(block.maximum)}"] if block.maximum < LARGEST else []
-            arguments += [f"missing={_number(block.missing)}"] if block.missing is not None else []
+            if block.minimum:
+                yield f"minimum={_number(block.minimum)}"
+            if block.maximum < LARGEST:
+                yield f"maximum={_number(block.maximum)}"
+            if block.missing is not None:
+                yield f"missing={_number(block.missing)}"
         case Category():
-            arguments.append(f"values={_tuple(block.values)}")
-            arguments += ["others=True"] if block.others else []
-            arguments += ["missing=True"] if block.nullable else []
-        case Date():
-            arguments += [f"missing={_quoted(block.missing)}"] if block.missing else []
-        case Text():
-            given = block.maximum != MAX_CHARACTERS
-            arguments += [f"maximum={_number(block.maximum)}"] if given else []
-            arguments += ["missing=True"] if block.nullable else []
-        case Id():
-            pass
-    return f"{type(block).__name__}({', '.join(['{}', *arguments])})"
+            yield f"values={_tuple(block.values)}"
+            yield from ["others=True"] if block.others else []
+        case Date() if block.missing:
+            yield f"missing={_quoted(block.missing)}"
+        case Text() if block.maximum != MAX_CHARACTERS:
+            yield f"maximum={_number(block.maximum)}"
+    if isinstance(block, Category | Text) and block.nullable:
+        yield "missing=True"
 
 
-def _calls(call: str, names: Sequence[str]) -> Iterator[str]:
-    """Yield one call for as many columns as fit into a line each."""
-    rest = list(names)
-    while rest:
-        count = len(rest)
-        while count > 1 and len(_line(call, rest[:count])) > WIDTH:
-            count -= 1
-        yield _line(call, rest[:count])
-        rest = rest[count:]
-
-
-def _line(call: str, names: Sequence[str]) -> str:
-    return f"{_INDENT}{call.replace('{}', ', '.join(map(_quoted, names)), 1)},"
-
-
-def _label(column: str, classes: Sequence[str]) -> list[str]:
-    line = f"    label = Label({', '.join(map(_quoted, (column, *classes)))})"
-    if len(line) <= WIDTH:
-        return [line]
-    return _wrapped("    label = Label(", list(map(_quoted, (column, *classes))), "    )")
-
-
-def _wrapped(start: str, parts: Sequence[str], end: str, *, brackets: bool = False) -> list[str]:
+def _wrapped(start: str, parts: Iterable[str], end: str, *, brackets: bool = False) -> list[str]:
     """Return a statement on one line, or with its parts on as few lines as possible."""
+    parts = list(parts)
     line = f"{start}{', '.join(parts)}{end}"
     if len(line) <= WIDTH:
         return [line]
-    indent = " " * (len(start) - len(start.lstrip()) + 4)
-    lines, current = [start + ("(" if brackets else "")], indent
+    indent = " " * (len(start) - len(start.lstrip()))
+    lines, current = [start + ("(" if brackets else "")], f"{indent}    "
     for part in parts:
         if len(current) + len(part) + 1 > WIDTH:
             lines.append(current.rstrip())
-            current = indent
+            current = f"{indent}    "
         current += f"{part}, "
-    return [*lines, current.rstrip(), (")" if brackets else end) + "  # fmt: skip"]
+    return [*lines, current.rstrip(), f"{indent}{')' if brackets else end}  # fmt: skip"]
 
 
 def _constant(column: str, taken: Container[str]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +23,14 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True)
 class HuggingFaceData:
-    """A dataset by name (or the absolute path of a folder), its configuration and its split."""
+    """A dataset by name (or the absolute path of a folder), its configuration and its split; of
+    unknown size.
+    """
 
     path: str
     config: str | None
     split: str
+    bytes: int = 0
 
     @classmethod
     def parse(cls, data: str) -> "HuggingFaceData":
@@ -43,77 +47,67 @@ class HuggingFaceData:
             )
         return cls(match["path"], match["config"], match["split"] or DEFAULT_SPLIT)
 
+    def read(self, mapping: ColumnMapping) -> Iterator[ReadEvent]:
+        """Yield the rows of the split.
 
-def read_hugging_face(data: HuggingFaceData, mapping: ColumnMapping) -> Iterator[ReadEvent]:
-    """Yield the rows of the split.
+        A label that the dataset keeps as a number with names becomes its name where the use case
+        knows all of them: the order of the names is the dataset's own.
 
-    A label that the dataset keeps as a number with names becomes its name where the use case
-    knows all of them: the order of the names is the dataset's own.
+        Raises:
+            ConfigurationError: the library is not installed.
+            InvalidData: there is no such dataset, configuration, split or column.
+            UpstreamUnavailable: the hub cannot be reached.
+        """
+        loaded = self._load()
+        names = _label_names(loaded.features, mapping)
+        size = total = 0
+        for batch in self._batches(loaded):
+            selection = mapping.select(SourceFile(self.path, self.path, 0), list(batch.schema))
+            if not total:
+                yield from selection.notes(self.path)
+            columns = [batch.column(index) for index in selection.indices]
+            rows = selection.apply(columns, f"{self.path}@{self.split}")
+            size += rows.nbytes
+            total += rows.num_rows
+            yield SourceRows(self.path, _with_names(rows, mapping.label, names))
+        yield FileFinished(self.path, ROWS, total, size)
 
-    Raises:
-        ConfigurationError: the library is not installed.
-        InvalidData: there is no such dataset, configuration, split or column.
-        UpstreamUnavailable: the hub cannot be reached.
-    """
-    loaded = _load(data)
-    names = _label_names(loaded.features, mapping)
-    size = total = 0
-    for batch in _batches(data, loaded):
-        selection = mapping.select(SourceFile(data.path, data.path, 0), list(batch.schema))
-        if not total:
-            yield from selection.notes(data.path)
-        columns = [batch.column(index) for index in selection.indices]
-        rows = selection.apply(columns, f"{data.path}@{data.split}")
-        size += rows.nbytes
-        total += rows.num_rows
-        yield SourceRows(data.path, _with_names(rows, mapping.label, names))
-    yield FileFinished(data.path, ROWS, total, size)
-
-
-def _load(data: HuggingFaceData) -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise ConfigurationError(
-            "DATA=hf://… needs the extra `hugging-face`: "
-            "pip install 'mlplatform-data-pipeline[hugging-face]'"
-        ) from error
-    datasets.disable_progress_bars()
-    with _Translated(data):
-        return datasets.load_dataset(data.path, data.config, split=data.split, streaming=True)
-
-
-def _batches(data: HuggingFaceData, loaded: Any) -> Iterator[pa.RecordBatch]:
-    with _Translated(data):
-        for table in loaded.with_format("arrow").iter(batch_size=ROWS_AT_ONCE):
-            step = max(1, table.num_rows * BATCH_BYTES // max(table.nbytes, 1))
-            yield from table.combine_chunks().to_batches(max_chunksize=step)
-
-
-class _Translated:
-    """Turns the errors of the library into ours."""
-
-    def __init__(self, data: HuggingFaceData) -> None:
-        self._data = data
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception):
-            return
-        name = f"{SCHEME}{self._data.path}"
-        detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        if _is_network(error):
-            raise UpstreamUnavailable(
-                f"Hugging Face cannot be reached for {name} ({detail}); check the "
-                "network, or use a local copy: hf:///absolute/folder"
+    def _load(self) -> Any:
+        try:
+            import datasets
+        except ImportError as error:
+            raise ConfigurationError(
+                "DATA=hf://… needs the extra `hugging-face`: "
+                "pip install 'mlplatform-data-pipeline[hugging-face]'"
             ) from error
-        raise InvalidData(
-            f"{name} cannot be read (configuration {self._data.config or 'none'}, split "
-            f"{self._data.split}): {detail}. Write hf://owner/name:config@split; datasets that "
-            "need their own code are not supported"
-        ) from error
+        datasets.disable_progress_bars()
+        with self._translated():
+            return datasets.load_dataset(self.path, self.config, split=self.split, streaming=True)
+
+    def _batches(self, loaded: Any) -> Iterator[pa.RecordBatch]:
+        with self._translated():
+            for table in loaded.with_format("arrow").iter(batch_size=ROWS_AT_ONCE):
+                step = max(1, table.num_rows * BATCH_BYTES // max(table.nbytes, 1))
+                yield from table.combine_chunks().to_batches(max_chunksize=step)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the errors of the library into ours."""
+        try:
+            yield
+        except Exception as error:
+            name = f"{SCHEME}{self.path}"
+            detail = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            if _is_network(error):
+                raise UpstreamUnavailable(
+                    f"Hugging Face cannot be reached for {name} ({detail}); check the "
+                    "network, or use a local copy: hf:///absolute/folder"
+                ) from error
+            raise InvalidData(
+                f"{name} cannot be read (configuration {self.config or 'none'}, split "
+                f"{self.split}): {detail}. Write hf://owner/name:config@split; datasets that "
+                "need their own code are not supported"
+            ) from error
 
 
 def _is_network(error: BaseException | None) -> bool:

@@ -33,7 +33,6 @@ from data_pipeline.sources.request import (
     split_sources,
 )
 from data_pipeline.sources.tasks import (
-    HuggingFaceTask,
     PooledTask,
     ReadTask,
     file_tasks,
@@ -131,7 +130,7 @@ def _open_one(
     elif scheme in {"", "file"}:
         yield _source(_find_local(data), data, known, here)
     elif scheme == "hf":
-        yield Source([HuggingFaceTask(HuggingFaceData.parse(f"{SCHEME}{data[5:]}"))], here=True)
+        yield Source([HuggingFaceData.parse(f"{SCHEME}{data[5:]}")], here=True)
     elif scheme in {"http", "https"}:
         from data_pipeline.sources.download import download  # a slow import that few need
 

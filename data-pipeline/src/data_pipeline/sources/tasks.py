@@ -22,7 +22,6 @@ from data_pipeline.sources.formats.delimited import read_csv
 from data_pipeline.sources.formats.json_objects import read_json
 from data_pipeline.sources.formats.opening import MEGABYTE, FileKind, SourceFile, reason
 from data_pipeline.sources.formats.parquet import read_parquet, row_groups
-from data_pipeline.sources.hugging_face import HuggingFaceData, read_hugging_face
 from data_pipeline.sources.mail.mailbox import read_mails, read_mbox
 from data_pipeline.sources.raw import SOURCE_COLUMN
 from data_pipeline.sources.request import GENERATED
@@ -122,18 +121,6 @@ class GeneratorTask:
         for batch in ordered.to_batches(max_chunksize=10_000):
             yield RowsEvent(GENERATED, batch)
         yield FileFinished(GENERATED, ROWS, table.num_rows, table.nbytes, files=0)
-
-
-@dataclass(frozen=True)
-class HuggingFaceTask:
-    """A dataset of Hugging Face, streamed."""
-
-    data: HuggingFaceData
-    bytes: int = 0
-
-    def read(self, mapping: ColumnMapping) -> Iterator[ReadEvent]:
-        """Yield its rows."""
-        return read_hugging_face(self.data, mapping)
 
 
 @dataclass(frozen=True)
