@@ -14,14 +14,14 @@ from cli.main import NAME, build_app
 
 HEAD = """# Command line
 
-`mlplatform` is the one command line of the platform. `make setup` installs it in `.venv/bin`: run
+`mlplatform` is the command line of the platform. `make setup` installs it in `.venv/bin`: run
 `source .venv/bin/activate` first. Each image of a cluster has the commands of its packages.
 
 - Exit codes: 0 done, 1 refused or failed with the reason on the last line, 2 for a usage error.
 - Settings come from `--config`, else `$PLATFORM_CONFIG`, else `config/embedded.env` of the
-  checkout. Variables of the environment win.
+  checkout. Environment variables take precedence.
 - `mlplatform --install-completion` installs completion for your shell. Commands that show
-  something take `--json`.
+  results take `--json`.
 - Make targets are aliases, and their variables become options: `make promote USE_CASE=iris` runs
   `mlplatform promote --use-case iris`.
 

@@ -22,9 +22,9 @@ Every setting of the platform is an environment variable. On a laptop the values
 `config/embedded.env`, on a cluster from `config/cluster.env` and the settings of the installation
 (`config/<environment>/settings.env`). Both files have the same keys.
 
-- A variable of your own environment wins: `GATEWAY_PORT=8100 make up` starts the gateway on
-  another port.
-- An empty value means "not set": the default holds.
+- A variable in your own environment takes precedence: `GATEWAY_PORT=8100 make up` starts the
+  gateway on another port.
+- An empty value means "not set": the default applies.
 - A program reads its settings once, when it starts. It names all missing and invalid ones together
   and exits with code 2.
 

@@ -176,7 +176,7 @@ def parse_open_change(path: str) -> str:
 
 
 def idempotency_key_path(key: str) -> str:
-    """Return the path of the object that holds the change of an idempotency key."""
+    """Return the path of the object that maps an idempotency key to its change."""
     return f"{CHANGES}/_keys/{_digest(key)}"
 
 
@@ -340,7 +340,7 @@ def evidence_history_path(use_case: str, environment: str, change_id: str) -> st
 
 
 def quality_measured_path(use_case: str, environment: str, time: datetime) -> str:
-    """Return the path of what was there when the windows of the day of `time` were measured."""
+    """Return the path of the hash of the labels and log of a day when it was last measured."""
     folder = _partition(f"{QUALITY_REPORTS}/_measured", use_case, environment)
     return f"{_date(folder, time)}.json"
 
@@ -357,7 +357,7 @@ def is_date_between(folder: str, start: datetime, end: datetime) -> bool:
 
 
 def retrain_request_path(request_id: str, suffix: str = ".json") -> str:
-    """Return the path of a retrain request, or of the marker with this suffix next to it."""
+    """Return the path of a retraining request, or with another suffix a marker of its state."""
     return f"{RETRAIN_REQUESTS}/{request_id}{suffix}"
 
 

@@ -107,7 +107,7 @@ def key_uploads_folder(key_name: str) -> str:
 
 
 def key_upload_path(key_name: str, path: str, size: int) -> str:
-    """Return the path of the marker of one such file of `size` bytes."""
+    """Return the path of the marker of a file of `size` bytes that an API key has uploaded."""
     return f"{key_uploads_folder(key_name)}/{digest(path)}-{size}"
 
 
