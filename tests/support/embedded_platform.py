@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
+from platform_core.testing.processes import PLAIN_HTTP
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = ROOT / "config" / "embedded.env"
@@ -51,7 +52,7 @@ class Platform:
     ) -> httpx.Response:
         given = {"X-API-Key": "test-admin-key", "X-Environment": environment, **headers}
         url = f"{self.settings['GATEWAY_URL']}{path}"
-        return httpx.request(method, url, json=body, headers=given, timeout=30)
+        return httpx.request(method, url, json=body, headers=given, timeout=30, verify=PLAIN_HTTP)
 
     def answer(self, path: str, body: Any, environment: str = "staging") -> dict[str, Any]:
         response = self.call("POST", path, body, environment)

@@ -15,7 +15,13 @@ from embedded_platform import ROOT, embedded_settings, eventually
 
 from embedded.secret_files import development_keys, ray_token
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.testing.processes import answers, find_program, free_port, running
+from platform_core.testing.processes import (
+    PLAIN_HTTP,
+    answers,
+    find_program,
+    free_port,
+    running,
+)
 
 SECONDS = 240
 CONFIG = ROOT / "monitoring" / "prometheus.yaml"
@@ -39,7 +45,8 @@ class WatchedPlatform:
         Raises:
             AssertionError: Prometheus refuses the expression.
         """
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}).json()
+        url = f"{self.url}/api/v1/query"
+        answer = httpx.get(url, params={"query": expression}, verify=PLAIN_HTTP).json()
         assert answer["status"] == "success", answer["error"]
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
@@ -48,7 +55,9 @@ class WatchedPlatform:
         """Return the gateway's answer to a request of an administrator."""
         headers = {"X-API-Key": "test-admin-key", "X-Environment": "production"}
         url = f"{self.settings['GATEWAY_URL']}{path}"
-        response = httpx.request(method, url, json=body, headers=headers, timeout=30)
+        response = httpx.request(
+            method, url, json=body, headers=headers, timeout=30, verify=PLAIN_HTTP
+        )
         assert response.is_success, response.text
         return response.json()
 

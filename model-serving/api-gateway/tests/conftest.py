@@ -34,6 +34,7 @@ from platform_core.open_inference import batch_from_tensors
 from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import ServingSettings
 from platform_core.storage import release_path
+from platform_core.testing.processes import PLAIN_HTTP
 from records import read_log
 from scoring import Release, Scorer, build_release, store_release
 from use_cases import number_block, use_case
@@ -309,7 +310,8 @@ async def listening(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     server.lifespan = config.lifespan_class(config)
     await server.startup()
     port = server.servers[0].sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=url, timeout=20, verify=PLAIN_HTTP) as client:
         yield client
     while server.server_state.connections:
         await asyncio.sleep(0.001)

@@ -19,7 +19,7 @@ from api_gateway.auth.keys import DEVELOPMENT_KEYS, hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.contracts.environments import Environment
 from platform_core.testing.machine import child_environment
-from platform_core.testing.processes import free_port
+from platform_core.testing.processes import PLAIN_HTTP, free_port
 from records import read_log
 
 CLIENTS = 8
@@ -79,7 +79,9 @@ class Program:
         process = self.start(**changes)
         url, headers = f"http://127.0.0.1:{self.port}", {"X-API-Key": self.key}
         try:
-            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as client:
+            async with httpx.AsyncClient(
+                base_url=url, headers=headers, timeout=20, verify=PLAIN_HTTP
+            ) as client:
                 await self._wait(process, client)
                 yield process, client
         finally:

@@ -28,7 +28,7 @@ from console.app import create_app
 from console.bootstrap import assemble
 from console.settings import ConsoleSettings
 from mlplatform_client import Client
-from platform_core.testing.processes import missing
+from platform_core.testing.processes import PLAIN_HTTP, missing
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,9 @@ class Browser:
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self.client = httpx.Client(
+            base_url=self.url, timeout=60, trust_env=False, verify=PLAIN_HTTP
+        )
 
     def get(self, path: str, **rest: Any) -> httpx.Response:
         return self.client.get(path, **rest)

@@ -14,6 +14,8 @@ import httpx
 import pytest
 from console_world import NOON
 
+from platform_core.testing.processes import PLAIN_HTTP
+
 PAGES = ("/", "/changes", "/use-cases/spam", "/use-cases/spam/releases")
 PROBLEM = (
     b'{"type": "about:blank", "title": "Service Unavailable", "status": 503, "instance": "/", '
@@ -53,7 +55,14 @@ class Switch:
         headers = {name: request.headers[name] for name in names if name in request.headers}
         content = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         url = self.gateway_url + request.path
-        found = httpx.request(request.command, url, headers=headers, content=content, timeout=20)
+        found = httpx.request(
+            request.command,
+            url,
+            headers=headers,
+            content=content,
+            timeout=20,
+            verify=PLAIN_HTTP,
+        )
         self._send(request, found.status_code, found.content)
 
     @staticmethod

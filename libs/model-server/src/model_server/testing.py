@@ -22,7 +22,7 @@ from platform_core.open_inference import tensors_from_batch
 from platform_core.parquet import table_bytes
 from platform_core.settings import OnlineStoreSettings
 from platform_core.storage.model_repository import ServerPool, pointer_folder
-from platform_core.testing.processes import answers, free_port, running
+from platform_core.testing.processes import PLAIN_HTTP, answers, free_port, running
 from use_cases import use_case
 
 SECONDS = 30
@@ -40,11 +40,11 @@ class ServerProcess:
 
     def get(self, path: str) -> httpx.Response:
         """Return the response to GET."""
-        return httpx.get(self.url + path, timeout=SECONDS)
+        return httpx.get(self.url + path, timeout=SECONDS, verify=PLAIN_HTTP)
 
     def post(self, path: str, content: dict[str, Any] | None = None) -> httpx.Response:
         """Return the response to POST with a JSON body."""
-        return httpx.post(self.url + path, json=content, timeout=SECONDS)
+        return httpx.post(self.url + path, json=content, timeout=SECONDS, verify=PLAIN_HTTP)
 
     def infer(self, model: str, records: pa.RecordBatch, **request: object) -> httpx.Response:
         """Return the response to `records`; `request` holds other fields of the V2 request."""

@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,10 @@ from platform_core.testing.machine import MachineSettings, child_environment
 POLL_SECONDS = 0.1
 STOP_SECONDS = 2
 LOG_LINES = 40
+PLAIN_HTTP = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""`verify` of httpx for servers without TLS; by default each client reads all certificates of
+authorities, which takes 40 ms.
+"""
 LOGS: dict[str, Path] = {}
 """The log files of the servers that run now, by name."""
 
