@@ -75,15 +75,18 @@ def installed(image: str) -> set[str]:
     }
 
 
+@cache
 def project(folder: Path) -> dict:
     return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
 
 
+@cache
 def members() -> dict[str, dict]:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["workspace"]
     return {p["name"]: p for p in (project(ROOT / m) for m in listed["members"])}
 
 
+@cache
 def declared(image: str) -> set[str]:
     """Return the declared dependencies of the image's packages and their workspace packages."""
     todo = [(p, tuple(given(image, "--extra"))) for p in given(image, "--package")]

@@ -8,6 +8,7 @@ class TestChurn(UseCaseContract):
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -174,21 +175,23 @@ class UseCaseContract:
         frame = model_schema(case).frame
         unseen = frame(assemble(case, generated_records(case, self.rows, seed=1)))
         golden = frame(assemble(case, case.golden_records()))
-        for candidate in case.training().candidates():
-            fitted = fit_default(case, candidate, self.rows)
-            graph = candidate.to_onnx(fitted).SerializeToString()
+        for candidate, fitted, graph in _candidates(case, self.rows):
             for features in (unseen, golden):
                 difference = _difference(case, fitted, graph, features)
                 assert difference <= case.training().gates.parity, f"{candidate.name}: {difference}"
 
     def test_every_candidate_gives_the_same_bytes_for_the_same_seed(self, case: UseCase) -> None:
         """The release id is a hash of them."""
-        for candidate in case.training().candidates():
-            first, second = (
-                candidate.to_onnx(fit_default(case, candidate, self.rows)).SerializeToString()
-                for _ in range(2)
-            )
-            assert first == second, candidate.name
+        for candidate, _, graph in _candidates(case, self.rows):
+            again = candidate.to_onnx(fit_default(case, candidate, self.rows))
+            assert again.SerializeToString() == graph, candidate.name
+
+
+@cache
+def _candidates(case: UseCase, rows: int) -> list[tuple[Candidate, Any, bytes]]:
+    """Return the candidates, each fitted with its default parameters, and their ONNX graphs."""
+    fitted = [(one, fit_default(case, one, rows)) for one in case.training().candidates()]
+    return [(one, model, one.to_onnx(model).SerializeToString()) for one, model in fitted]
 
 
 def _difference(case: UseCase, fitted: Any, graph: bytes, features: pd.DataFrame) -> float:
