@@ -54,6 +54,16 @@ async def send(batch: MicroBatcher[Item, int], item: Item) -> int:
     return await batch(item, item.rows, item.size)
 
 
+async def after_a_lone_request(server: Server) -> MicroBatcher[Item, int]:
+    batch = batcher(server, concurrent=1)
+    server.answering.set()
+    await send(batch, Item(0))
+    await asyncio.sleep(0)  # the batch's task ends
+    server.answering.clear()
+    server.called.clear()
+    return batch
+
+
 async def send_all(
     batch: MicroBatcher[Item, int], items: Sequence[Item]
 ) -> list[int | BaseException]:
@@ -64,6 +74,61 @@ async def test_a_lone_request_is_processed_at_once(server) -> None:
     server.answering.set()
     assert await send(batcher(server), Item(1)) == 10
     assert server.batches == [[1]]
+
+
+async def test_a_request_after_a_lone_one_is_processed_by_its_own_task(server) -> None:
+    tasks = []
+
+    async def process(items: Sequence[Item]) -> list[int]:
+        tasks.append(asyncio.current_task())
+        return await server(items)
+
+    server.answering.set()
+    batch = MicroBatcher(process, BatchLimits(ROWS, SIZE, 8), BadBatch)
+    assert await send(batch, Item(1)) == 10
+    await asyncio.sleep(0)  # the first batch's task ends
+    assert await send(batch, Item(2)) == 20
+    assert [task is asyncio.current_task() for task in tasks] == [False, True]
+    assert batch.pending == 0
+
+
+async def test_requests_gather_while_a_lone_one_is_processed(server) -> None:
+    batch = await after_a_lone_request(server)
+    second = asyncio.create_task(send(batch, Item(1)))
+    await server.called.wait()
+    others = [asyncio.create_task(send(batch, Item(n))) for n in (2, 3)]
+    while batch.pending < 3:
+        await asyncio.sleep(0)
+    server.answering.set()
+    assert await asyncio.gather(second, *others) == [10, 20, 30]
+    assert server.batches == [[0], [1], [2, 3]]
+
+
+async def test_requests_with_the_next_lone_one_are_processed_together(server) -> None:
+    batch = batcher(server)
+    server.answering.set()  # from now on the server never waits
+    await send(batch, Item(0))
+    await asyncio.sleep(0)  # the batch's task ends
+    assert await send_all(batch, [Item(n) for n in range(1, 5)]) == [10, 20, 30, 40]
+    assert await send_all(batch, [Item(n) for n in range(5, 8)]) == [50, 60, 70]
+    assert server.batches == [[0], [1], [2, 3, 4], [5, 6, 7]]
+
+
+async def test_a_lone_request_that_fails_or_is_cancelled_leaves_the_batcher_usable(server) -> None:
+    batch = await after_a_lone_request(server)
+    cancelled = asyncio.create_task(send(batch, Item(1)))
+    await server.called.wait()
+    waiting = asyncio.create_task(send(batch, Item(2)))
+    while batch.pending < 2:
+        await asyncio.sleep(0)
+    cancelled.cancel()
+    server.answering.set()
+    assert await waiting == 20
+    server.bad = {3}
+    with pytest.raises(BadBatch):
+        await send(batch, Item(3))
+    assert await send(batch, Item(4)) == 40
+    assert batch.pending == 0
 
 
 async def test_requests_that_arrive_together_make_one_batch_and_get_their_own_results(
