@@ -66,7 +66,7 @@ def _joined(texts: Iterable[list[bytes]]) -> pa.Array:
 def _mails(records: pa.RecordBatch) -> Iterator[tuple[str, str]]:
     """Yield subject and the start of the body of each record, without NUL."""
     subjects, bodies = records.column("subject"), records.column("body")
-    if bodies.nbytes > MAX_MARKUP:
+    if bodies.get_total_buffer_size() > MAX_MARKUP:
         # Cut before conversion: of a 10 MB body only the start becomes a Python string.
         if pc.any(pc.match_substring(bodies, "\x00")).as_py():
             bodies = pc.replace_substring(bodies, "\x00", "")

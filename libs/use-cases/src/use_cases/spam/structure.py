@@ -1,6 +1,7 @@
 """Structural features of an e-mail, independent of its words."""
 
 from collections.abc import Sequence
+from math import log1p
 
 import numpy as np
 
@@ -16,8 +17,7 @@ STRUCTURAL = (*SHARES, *SIGNS, *RUNS, *SIZES)
 # Counts above this carry no further information.
 MOST = 50
 
-# Where the counts, and where the sizes begin.
-_SIGNS, _SIZES = len(SHARES), len(STRUCTURAL) - len(SIZES)
+_LOGS = tuple(log1p(count) for count in range(MOST + 1))
 _ASCII = range(0x80)
 _CAPITALS = bytes(byte if chr(byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" else 32 for byte in range(256))
 _DIGITS = frozenset(b"0123456789")
@@ -28,26 +28,29 @@ _NO_PUNCTUATION = bytes(set(range(256)) - _PUNCTUATION)
 
 def structural_features(raws: Sequence[str], out: np.ndarray) -> None:
     """Write the features of N raw texts (none empty) to `out` [N, F], in order of `STRUCTURAL`."""
-    counts = np.array([_counts(raw) for raw in raws], float).reshape(out.shape)
-    out[:, :_SIGNS] = counts[:, :_SIGNS] / counts[:, _SIZES, None]
-    np.minimum(counts[:, _SIGNS:_SIZES], MOST, out=counts[:, _SIGNS:_SIZES])
-    out[:, _SIGNS:] = np.log1p(counts[:, _SIGNS:])
+    for index, raw in enumerate(raws):
+        out[index] = _features(raw)
 
 
-def _counts(raw: str) -> tuple[int, ...]:
-    """Return the raw count for each name in `STRUCTURAL`, from the bytes of one text."""
-    data = raw.encode()
+def _features(raw: str) -> list[float]:
+    """Return the features of one text, from its bytes.
+
+    (Arrays for a dozen numbers cost more than the numbers when a lone mail is predicted.)
+    """
+    data, characters = raw.encode(), len(raw)
     capitals = data.translate(_CAPITALS).split()
     beyond_ascii = money = 0
     if not raw.isascii():
-        beyond_ascii = len(raw) - len(raw.encode("ascii", "ignore"))
+        beyond_ascii = characters - len(raw.encode("ascii", "ignore"))
         money = sum(raw.count(sign) for sign in CURRENCIES)
-    return (
+    parts = (
         sum(map(len, capitals)),
         len(data.translate(None, _NO_DIGITS)),
         len(data.translate(None, _NO_PUNCTUATION)),
         data.count(b" "),
         beyond_ascii,
+    )
+    counts = (
         data.count(b"!"),
         data.count(b"?"),
         data.count(b"$") + money,
@@ -55,6 +58,10 @@ def _counts(raw: str) -> tuple[int, ...]:
         data.count(b"@"),
         data.count(b"://") + data.count(b"www."),
         max(map(len, capitals), default=0),
-        len(raw),
-        data.count(b"\n"),
     )
+    return [
+        *(part / characters for part in parts),
+        *(_LOGS[count if count < MOST else MOST] for count in counts),
+        log1p(characters),
+        log1p(data.count(b"\n")),
+    ]

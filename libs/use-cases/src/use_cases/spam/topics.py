@@ -6,6 +6,7 @@ of one number (16 bits each), so that one sum per mail counts all topics.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from struct import Struct
 
 import numpy as np
 
@@ -17,8 +18,8 @@ TOPICAL = (*TOPICS, *SIDES)
 
 # Smoothing: a mail of two words is not entirely about one of them.
 FEW_WORDS = 20
-_COUNTER = np.dtype("<u2")
-_BITS = 8 * _COUNTER.itemsize
+_BITS = 16
+_COUNTERS = Struct(f"<{len(TOPICS)}H")
 
 
 def topical_features(texts: Sequence[Sequence[bytes]], out: np.ndarray) -> None:
@@ -27,20 +28,16 @@ def topical_features(texts: Sequence[Sequence[bytes]], out: np.ndarray) -> None:
     A topic's value is (different words of it in the text) / (different words + 20); a pair of
     words counts as one. The last two are the sums over the unwanted and the wanted topics.
     """
-    counts = np.empty((len(texts), len(TOPICS)), _COUNTER)
-    different = np.empty(len(texts))
     for index, words in enumerate(texts):
         known = set(words)
-        different[index] = len(known)
         total = sum(map(_WORDS.__getitem__, known & _WORD_SET))
         if first := known & _FIRST_WORDS:
             pairs = {pair for pair in pairwise(words) if pair[0] in first}
             total += sum(map(_PAIRS.__getitem__, pairs & _PAIR_SET))
-        counts[index] = np.frombuffer(total.to_bytes(_BYTES, "little"), _COUNTER)
-    shares = counts / (different + FEW_WORDS)[:, None]
-    out[:, : len(TOPICS)] = shares
-    out[:, -2] = shares[:, : len(UNWANTED)].sum(axis=1)
-    out[:, -1] = shares[:, len(UNWANTED) :].sum(axis=1)
+        counts = _COUNTERS.unpack(total.to_bytes(_COUNTERS.size, "little"))
+        unwanted = sum(counts[: len(UNWANTED)])
+        sides = (unwanted, sum(counts) - unwanted)
+        out[index] = [count / (len(known) + FEW_WORDS) for count in (*counts, *sides)]
 
 
 def _counters() -> tuple[dict[bytes, int], dict[tuple[bytes, bytes], int]]:
@@ -62,4 +59,3 @@ _WORDS, _PAIRS = _counters()
 # Set intersection is several times faster than with the keys of a dictionary.
 _WORD_SET, _PAIR_SET = frozenset(_WORDS), frozenset(_PAIRS)
 _FIRST_WORDS = frozenset(first for first, _ in _PAIRS)
-_BYTES = _COUNTER.itemsize * len(TOPICS)
