@@ -45,7 +45,7 @@ class RecordBatcher(Generic[Result]):
         Raises:
             Exception: what `function` raises for this batch.
         """
-        rows, size = batch.num_rows, batch.nbytes
+        rows, size = batch.num_rows, batch.get_total_buffer_size()
         if rows > LIMITS.rows or size > LIMITS.size:
             return await asyncio.to_thread(self._function, batch)
         return await self._batcher(batch, rows, size)

@@ -30,12 +30,13 @@ def read_tensors(
     for name in nullable:
         index = batch.schema.get_field_index(name)
         batch = batch.set_column(index, batch.schema.field(index), _without_nan(batch[name]))
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        values = column.values if pa.types.is_fixed_size_list(column.type) else column
-        if (values.null_count and name not in nullable) or not _finite(values):
+    for index, column in enumerate(reader.columns):
+        values = batch.column(index) if column.width is None else batch.column(index).values
+        missing = values.null_count and column.name not in nullable
+        if missing or (column.datatype == "FP32" and not _finite(values)):
             raise InvalidInput(
-                f"the input tensor {name!r} has values that are null or not finite; every record "
-                "needs every field"
+                f"the input tensor {column.name!r} has values that are null or not finite; every "
+                "record needs every field"
             )
     return batch
 
@@ -65,14 +66,13 @@ def _values(tensor: InferInput) -> list[Any]:
     # gRPC may carry raw bytes instead of a list; KServe's decoder handles both.
     try:
         values = tensor.data or tensor.as_numpy().ravel().tolist()
-        return list(_texts(values)) if tensor.datatype == "BYTES" else _numbers(values)
+        return _texts(values) if tensor.datatype == "BYTES" else _numbers(values)
     except (ValueError, TypeError, struct.error) as error:
         raise InvalidInput(f"the input tensor {tensor.name!r} cannot be read: {error}") from error
 
 
-def _texts(values: Iterable[Any]) -> Iterable[Any]:
-    for value in _flat(values):
-        yield value.decode() if isinstance(value, bytes) else value
+def _texts(values: Iterable[Any]) -> list[Any]:
+    return [value.decode() if isinstance(value, bytes) else value for value in _flat(values)]
 
 
 def _numbers(values: Iterable[Any]) -> list[Any]:
@@ -85,7 +85,7 @@ def _numbers(values: Iterable[Any]) -> list[Any]:
 def _flat(values: Iterable[Any]) -> list[Any]:
     # JSON may nest a tensor [N, K] as one list per row.
     values = list(values)
-    if values and all(isinstance(value, list) for value in values):
+    if values and isinstance(values[0], list) and all(isinstance(v, list) for v in values):
         return [item for value in values for item in value]
     return values
 
@@ -97,8 +97,6 @@ def _without_nan(column: pa.Array) -> pa.Array:
 
 
 def _finite(column: pa.Array) -> bool:
-    if not pa.types.is_floating(column.type):
-        return True
     if column.null_count:
         column = column.drop_null()
     return bool(np.isfinite(column.to_numpy(zero_copy_only=False)).all())

@@ -26,7 +26,7 @@ from platform_core.open_inference.connections import SERVICE_TIME
 
 logger = logging.getLogger(__name__)
 
-_JSON_LENGTH = INFERENCE_CONTENT_LENGTH_HEADER.encode()
+_JSON_LENGTH, _SERVICE_TIME = INFERENCE_CONTENT_LENGTH_HEADER.encode(), SERVICE_TIME.encode()
 MODELS, INFER = "/v2/models/", "/infer"
 
 
@@ -94,7 +94,8 @@ class RestServer(RESTServer):
         infer_request = decode_request(body, json_length, name)
         response, _ = await self.dataplane.infer(name, infer_request)
         encoded = encode_response(response)
-        encoded.headers[SERVICE_TIME] = str(service_time.microseconds())
+        microseconds = str(service_time.microseconds())
+        encoded.raw_headers.append((_SERVICE_TIME, microseconds.encode()))
         return encoded
 
 

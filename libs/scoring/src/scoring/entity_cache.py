@@ -6,10 +6,10 @@ from threading import Lock
 
 from cachetools import TTLCache
 
+from use_cases.assemble import EntityValues
+
 MAX_ENTITIES = 100_000
 """A few hundred bytes each; beyond this the least recently used are dropped."""
-
-EntityValues = tuple[float | None, ...]
 
 
 class EntityCache:

@@ -4,13 +4,12 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import pyarrow as pa
-
 from platform_core.clock import Clock
 from platform_core.contracts.release import FeatureViewRef
 from platform_core.errors import NotFound, PlatformError, UpstreamUnavailable
 from platform_core.ports.online_store import OnlineStore
-from scoring.entity_cache import EntityCache, EntityValues
+from scoring.entity_cache import EntityCache
+from use_cases.assemble import EntityValues
 
 # After a failure the store is not called for this long: a request must not wait for a timeout
 # each time.
@@ -34,11 +33,10 @@ class EntityLookup:
         max_age: float = 0.0,
     ) -> None:
         self._views = tuple(views)
-        self._names = tuple(name for view in self._views for name in view.features)
         self._store = store
         self._clock = clock
         self._cache = EntityCache(max_age)
-        self._unknown: EntityValues = (None,) * len(self._names)
+        self._unknown: EntityValues = (None,) * sum(len(view.features) for view in self._views)
         self._paused_until: datetime | None = None
         self._logged_at: datetime | None = None
         self._unlogged_failures = 0
@@ -53,10 +51,10 @@ class EntityLookup:
         distinct = _distinct(keys)
         return len(self._cache.get(distinct)) < len(distinct) and not self._paused()
 
-    def read(self, keys: Sequence[str | None]) -> pa.RecordBatch | None:
-        """Return one row per key (`None` for none) and a column per feature (float64).
+    def read(self, keys: Sequence[str | None]) -> list[EntityValues] | None:
+        """Return one row per key (`None` for none) with a value per feature.
 
-        Unknown keys and `None` have null in every column. The result is `None` where the store
+        Unknown keys and `None` have `None` for every feature. The result is `None` where the store
         could not answer, now or less than `PAUSE` ago.
         """
         distinct = _distinct(keys)
@@ -68,9 +66,7 @@ class EntityLookup:
                 return None
             self._cache.put(fetched)
             values |= fetched
-        rows = [self._unknown if key is None else values.get(key, self._unknown) for key in keys]
-        columns = [pa.array(column, pa.float64()) for column in zip(*rows, strict=True)]
-        return pa.record_batch(columns or self._no_rows(), names=list(self._names))
+        return [self._unknown if key is None else values[key] for key in keys]
 
     def _fetch(self, keys: list[str]) -> dict[str, EntityValues] | None:
         if self._store is None:
@@ -91,9 +87,6 @@ class EntityLookup:
             batch = store.read(view.name, view.entity, keys, view.features)
             columns += [batch.column(name).to_pylist() for name in view.features]
         return columns
-
-    def _no_rows(self) -> list[pa.Array]:
-        return [pa.array([], pa.float64()) for _ in self._names]
 
     def _paused(self) -> bool:
         if self._paused_until is None:

@@ -1,5 +1,6 @@
 """From records to the complete input of a model: own features, then entity features."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -7,6 +8,11 @@ import pyarrow as pa
 
 from use_cases.feature_schema import FeatureSchema, number_block
 from use_cases.interface import EntityFeatures, UseCase
+
+EntityValues = tuple[float | None, ...]
+"""The entity features of one record, in their order; `None` where a value is unknown."""
+Entities = pa.RecordBatch | Sequence[EntityValues]
+"""Entity features of N records: rows, or a record batch with a column per feature."""
 
 
 @lru_cache(maxsize=32)
@@ -17,19 +23,18 @@ def model_schema(use_case: UseCase) -> FeatureSchema:
 
 
 def assemble(
-    use_case: UseCase, records: pa.RecordBatch, entities: pa.RecordBatch | None = None
+    use_case: UseCase, records: pa.RecordBatch, entities: Entities | None = None
 ) -> pa.RecordBatch:
     """Return the model's input (`model_schema`) for `records` (`record_schema`)."""
     return join_entities(use_case, use_case.features(records), entities)
 
 
 def join_entities(
-    use_case: UseCase, features: pa.RecordBatch, entities: pa.RecordBatch | None
+    use_case: UseCase, features: pa.RecordBatch, entities: Entities | None
 ) -> pa.RecordBatch:
     """Return own `features` (`feature_schema`) with the entity features appended to the numbers.
 
-    `entities` has a column per entity feature and a row per record; null, or no `entities` at
-    all, becomes the feature's explicit unknown value.
+    An unknown value, or no `entities` at all, becomes the feature's explicit unknown value.
     """
     entity = use_case.entity_features
     if entity is None:
@@ -49,16 +54,19 @@ def without_entities(use_case: UseCase, features: pa.RecordBatch) -> pa.RecordBa
     return own.batch(texts, numbers)
 
 
-def entity_block(entity: EntityFeatures, entities: pa.RecordBatch | None, rows: int) -> np.ndarray:
+def entity_block(entity: EntityFeatures, entities: Entities | None, rows: int) -> np.ndarray:
     """Return the entity features of N rows, [N, E] float32, with unknown values in place of null.
 
-    `entities` has a column per entity feature; `None` means that all are unknown.
+    Without `entities` all are unknown.
     """
+    unknown = [feature.unknown for feature in entity.features]
     if entities is None:
-        unknown = np.array([feature.unknown for feature in entity.features], np.float32)
-        return np.broadcast_to(unknown, (rows, len(unknown)))
-    columns = [
-        [feature.unknown if v is None else v for v in entities.column(feature.name).to_pylist()]
-        for feature in entity.features
+        return np.broadcast_to(np.array(unknown, np.float32), (rows, len(unknown)))
+    if isinstance(entities, pa.RecordBatch):
+        columns = [entities.column(name).to_pylist() for name in entity.names]
+        entities = list(zip(*columns, strict=True))
+    known = [
+        [default if value is None else value for value, default in zip(row, unknown, strict=True)]
+        for row in entities
     ]
-    return np.array(columns, np.float32).T
+    return np.array(known, np.float32).reshape(rows, len(unknown))

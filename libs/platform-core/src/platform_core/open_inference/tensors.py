@@ -57,7 +57,7 @@ def tensors_from_batch(batch: pa.RecordBatch) -> list[Tensor]:
 
 
 @dataclass(frozen=True, slots=True)
-class _ColumnReader:
+class ColumnReader:
     """Reads one column: K numbers in each row of a block of that `width`, else one value."""
 
     name: str
@@ -102,8 +102,8 @@ class TensorReader:
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
-        self._columns = tuple(
-            _ColumnReader(field.name, field.type, _datatype(field), next(iter(_width(field)), None))
+        self.columns = tuple(
+            ColumnReader(field.name, field.type, _datatype(field), next(iter(_width(field)), None))
             for field in schema
         )
 
@@ -115,7 +115,7 @@ class TensorReader:
         """
         by_name = {tensor["name"]: tensor for tensor in tensors}
         columns = []
-        for column in self._columns:
+        for column in self.columns:
             if column.name not in by_name:
                 raise InvalidInput(f"the input tensor {column.name!r} is missing")
             columns.append(column.read(by_name[column.name]))

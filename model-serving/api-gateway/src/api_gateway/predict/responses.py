@@ -207,8 +207,10 @@ class PredictedBatch:
 
     def _truncated(self, record: BaseModel) -> dict[str, Any]:
         names = self._case.declaration.truncated_fields(record)
+        if not names:
+            return {}
         self.truncated.update(names)
-        return {"truncated": names} if names else {}
+        return {"truncated": names}
 
     def _record_id(self, row: int) -> dict[str, Any]:
         name = self._case.id_column
