@@ -261,6 +261,24 @@ async def test_releases_are_paged_from_the_newest(running, releases) -> None:
     assert wrong.status_code == 422
 
 
+async def test_a_release_is_listed_as_soon_as_it_is_stored(running, releases) -> None:
+    first, later = releases["spam"].id, "0" * 32
+    shown = (await running.ask("GET", f"/releases/spam/{first}", "viewer")).json()
+    lineage = Lineage.model_validate({**shown["lineage"], "release_id": later})
+    built = lineage.created_at + timedelta(days=1)
+    newer = lineage.model_copy(update={"created_at": built}).model_dump_json().encode()
+
+    async def listed() -> list[str]:
+        one = (await running.ask("GET", "/releases/spam", "viewer")).json()
+        return [release["release_id"] for release in one["releases"]]
+
+    assert await listed() == [first]
+    running.store.write(release_path("spam", later, "release.json"), b"{}")
+    assert await listed() == [first, later], "without lineage it is the last"
+    running.store.write(release_path("spam", later, LINEAGE_FILE), newer)
+    assert await listed() == [later, first]
+
+
 async def test_a_card_has_lineage_metrics_and_gates_and_compares(running, releases) -> None:
     release = releases["spam"].id
     card = {"metrics": {"f1": {"value": 0.97, "low": 0.96, "high": 0.98}}}

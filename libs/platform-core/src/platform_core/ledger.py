@@ -183,6 +183,8 @@ class Ledger:
         """Return the chain of all objects; those that were verified before are not read again."""
         known = self._verified.get(folder, _VerifiedChain()).unchanged(objects)
         new = objects[len(known.objects) :]
+        if not new:
+            return known
         try:
             read = [LedgerEntry.model_validate_json(self._store.read(path)) for path, _ in new]
         except ValidationError as error:

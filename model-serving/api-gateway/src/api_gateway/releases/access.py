@@ -1,6 +1,7 @@
 """Reads stored releases for the responses, and records changes. All methods block."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
@@ -12,6 +13,7 @@ from api_gateway.releases.documents import (
     ReleaseComparison,
     ReleaseSummary,
 )
+from api_gateway.releases.ledger_history import LedgerHistory
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.serving import ReleaseDocuments
 from api_gateway.routing.target import ServingTarget
@@ -19,6 +21,7 @@ from api_gateway.stored_json import json_object
 from platform_core.changes import Changes
 from platform_core.clock import Clock
 from platform_core.contracts.environments import Environment
+from platform_core.contracts.release import Lineage
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import InvalidInput, ReleaseNotFound
 from platform_core.ports.blob_store import BlobStore
@@ -31,6 +34,14 @@ from platform_core.storage import (
 )
 
 
+@dataclass(frozen=True)
+class _SortedReleases:
+    """The ids of the releases in `folders`, newest first, by the keys that order them."""
+
+    folders: Sequence[str]
+    ids: Mapping[str, str]
+
+
 class ReleaseAccess:
     """The stored releases and the changes of all use cases."""
 
@@ -38,14 +49,13 @@ class ReleaseAccess:
         self._store = store
         self._catalog = catalog
         self.changes = Changes(store, clock)
+        self.history = LedgerHistory(catalog)
         self.clock = clock
-        self._built_keys: dict[tuple[str, str], str] = {}
+        self._sorted: dict[str, _SortedReleases] = {}
 
     def ids(self, use_case: str) -> list[str]:
         """Return the ids of the stored releases of a use case, sorted, without refused ones."""
-        folders = self._store.folders(model_folder(use_case))
-        names = (folder.rpartition("/")[2] for folder in folders)
-        return [name for name in names if RELEASE_ID.fullmatch(name)]
+        return _ids(self._store.folders(model_folder(use_case)))
 
     def resolve(self, use_case: str, release_id: str) -> str:
         """Return the id of the one release that begins with `release_id`.
@@ -69,9 +79,9 @@ class ReleaseAccess:
 
     def summaries(self, use_case: str, asked: Paging) -> Page[ReleaseSummary]:
         """Return a page of the releases of a use case, newest first."""
-        built = {self._built(use_case, one): one for one in self.ids(use_case)}
-        keys = page(sorted(built, reverse=True), asked, str)
-        return Page([self._summary(use_case, built[key]) for key in keys.items], keys.cursor)
+        ids = self._newest_first(use_case)
+        keys = page(ids, asked, str)
+        return Page([self._summary(use_case, ids[key]) for key in keys.items], keys.cursor)
 
     def card(self, use_case: str, release_id: str, compare: str | None) -> ReleaseCard:
         """Return what is known about a release, compared with another one.
@@ -104,17 +114,20 @@ class ReleaseAccess:
             return False
         return self._store.exists(release_path(use_case, release_id, RELEASE_FILE))
 
-    def _built(self, use_case: str, release_id: str) -> str:
-        """Return a key that orders releases by the time when they were built."""
-        known = self._built_keys.get((use_case, release_id))
-        if known is not None:
-            return known
-        lineage = self._catalog.lineage(use_case, release_id)
-        if lineage is None:
-            return f" {release_id}"
-        key = f"{lineage.created_at.astimezone(UTC).isoformat()} {release_id}"
-        self._built_keys[use_case, release_id] = key
-        return key
+    def _newest_first(self, use_case: str) -> Mapping[str, str]:
+        """Return the ids of the stored releases in the descending order of their keys. They are
+        sorted again only when a release was added or removed, or while a lineage is missing.
+        """
+        folders = self._store.folders(model_folder(use_case))
+        known = self._sorted.get(use_case)
+        if known is not None and known.folders == folders:
+            return known.ids
+        lineages = {one: self._catalog.lineage(use_case, one) for one in _ids(folders)}
+        keys = {_built(one, lineage): one for one, lineage in lineages.items()}
+        found = _SortedReleases(folders, {key: keys[key] for key in sorted(keys, reverse=True)})
+        if None not in lineages.values():
+            self._sorted[use_case] = found
+        return found.ids
 
     def _summary(self, use_case: str, release_id: str) -> ReleaseSummary:
         lineage = self._catalog.lineage(use_case, release_id)
@@ -137,6 +150,19 @@ class ReleaseAccess:
             ).releases.items()
             if served == release_id
         }
+
+
+def _ids(folders: Sequence[str]) -> list[str]:
+    """Return the ids of the releases among the folders of a use case."""
+    names = (folder.rpartition("/")[2] for folder in folders)
+    return [name for name in names if RELEASE_ID.fullmatch(name)]
+
+
+def _built(release_id: str, lineage: Lineage | None) -> str:
+    """Return a key that orders releases by the time when they were built."""
+    if lineage is None:
+        return f" {release_id}"
+    return f"{lineage.created_at.astimezone(UTC).isoformat()} {release_id}"
 
 
 def compared(this: ReleaseDocuments, other: ReleaseDocuments) -> ReleaseComparison:

@@ -1,10 +1,8 @@
 """`GET /releases…`: serving states, history and release cards."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import chain
-from operator import attrgetter
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Path, Query
@@ -15,10 +13,11 @@ from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
-from api_gateway.http.paging import CursorParameter, LimitParameter, Paging, page, paging
+from api_gateway.http.paging import CursorParameter, LimitParameter, Paging, paging
 from api_gateway.http.validation import find_use_case, time_of
 from api_gateway.operations.documents import ServedRelease, served_release
 from api_gateway.releases.documents import EnvironmentState, ReleaseCard, UseCaseReleases
+from api_gateway.releases.ledger_history import Ledgers
 from api_gateway.routing.serving import Serving
 from api_gateway.routing.target import ServingTarget
 from platform_core.contracts.environments import Environment
@@ -73,7 +72,7 @@ def _add_history(router: APIRouter, gateway: Gateway) -> None:
         name = find_use_case(request, use_case).name
         time = time_of("at", at)
         if time is not None:
-            return _served(await asyncio.to_thread(_entries, gateway, name), time)
+            return _served(await asyncio.to_thread(gateway.releases.history.ledgers, name), time)
         asked = (
             paging("history", limit, cursor),
             paging("releases", releases_limit, releases_cursor),
@@ -116,17 +115,13 @@ def _environment_state(serving: Serving) -> EnvironmentState:
     )
 
 
-def _entries(gateway: Gateway, name: str) -> dict[Environment, Sequence[LedgerEntry]]:
-    return {e: gateway.catalog.entries(ServingTarget(name, e)) for e in Environment}
-
-
-def _served(ledgers: Mapping[Environment, Sequence[LedgerEntry]], at: datetime) -> AtTime:
+def _served(ledgers: Ledgers, at: datetime) -> AtTime:
     return {where: served_release(stable_at(entries, at)) for where, entries in ledgers.items()}
 
 
 def _history(gateway: Gateway, name: str, asked: Paging, releases_asked: Paging) -> UseCaseReleases:
-    ledgers = _entries(gateway, name)
-    found = page(_newest_first(ledgers), asked, _place)
+    ledgers = gateway.releases.history.ledgers(name)
+    found = gateway.releases.history.page(name, ledgers, asked)
     releases = gateway.releases.summaries(name, releases_asked)
     return UseCaseReleases(
         use_case=name,
@@ -141,15 +136,3 @@ def _history(gateway: Gateway, name: str, asked: Paging, releases_asked: Paging)
 
 def _stable(entries: Sequence[LedgerEntry]) -> ServedRelease | None:
     return served_release(role_entries(entries).get(ServingRole.STABLE))
-
-
-def _newest_first(ledgers: Mapping[Environment, Sequence[LedgerEntry]]) -> list[LedgerEntry]:
-    """Return the entries of both environments in the descending order of their `_place`."""
-    environments = sorted(ledgers, reverse=True)
-    entries = chain.from_iterable(reversed(ledgers[where]) for where in environments)
-    return sorted(entries, key=attrgetter("time"), reverse=True)
-
-
-def _place(entry: LedgerEntry) -> str:
-    """Return the key of an entry in a cursor."""
-    return f"{entry.time.isoformat()} {entry.change.environment} {entry.sequence:08d}"
