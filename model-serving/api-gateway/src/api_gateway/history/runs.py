@@ -7,7 +7,7 @@ when a run began, and the manifest of a dataset version.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,6 +34,8 @@ from platform_core.storage import (
 RECORD, RESULT, FAILURE = "record.json", "result.json", "failure.json"
 LAST_STEP, RELEASE_STEP = "stage", "release"
 OLDEST = datetime.min.replace(tzinfo=UTC)
+KEPT_RUNS = 500
+"""Runs whose documents are kept until one of their objects changes."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class RunHistory:
     def __init__(self, stored: StoredJson) -> None:
         self._stored = stored
         self._started: dict[str, Mapping[str, datetime]] = {}
+        self._document = lru_cache(maxsize=KEPT_RUNS)(self._make_document)
 
     def page(self, names: Sequence[str], run_id: str | None, asked: Paging) -> Page[PipelineRun]:
         """Return a page of the runs of these use cases, the most recently started one first; only
@@ -64,7 +67,7 @@ class RunHistory:
         found = (one for name in names for one in self._runs(name))
         runs = {one.key: one for one in found if run_id in {None, one.run_id}}
         chosen = page(sorted(runs, reverse=True), asked, str)
-        read = (_read_run(self._stored, runs[key]) for key in chosen.items)
+        read = (self._read(runs[key]) for key in chosen.items)
         return Page([run for run in read if run is not None], chosen.cursor)
 
     def _runs(self, use_case: str) -> Sequence[_Run]:
@@ -77,6 +80,31 @@ class RunHistory:
             started = {**_start_times(self._stored.store, use_case), **started}
         self._started[use_case] = {one: started[one] for one in ids if one in started}
         return [_Run(use_case, *one) for one in self._started[use_case].items()]
+
+    def _read(self, run: _Run) -> PipelineRun | None:
+        """Return what a run has written by now, `None` if it was removed."""
+        blobs = tuple(self._stored.store.list(run_path(run.use_case, run.run_id)))
+        return self._document(run, blobs) if blobs else None
+
+    def _make_document(self, run: _Run, blobs: Sequence[BlobInfo]) -> PipelineRun:
+        path = partial(run_path, run.use_case, run.run_id)
+        files = {blob.path: blob for blob in blobs}
+        steps = [step for blob in blobs if (step := _step(self._stored, blob)) is not None]
+        steps.sort(key=lambda step: step.finished_at)
+        failure = self._stored.get(files.get(path(FAILURE)))
+        done = any(step.step == LAST_STEP for step in steps)
+        status = RunStatus.FINISHED if done else RunStatus.UNFINISHED
+        release = self._stored.get(files.get(path(RELEASE_STEP, RESULT))) or {}
+        return PipelineRun(
+            use_case=run.use_case,
+            run_id=run.run_id,
+            status=RunStatus.FAILED if failure else status,
+            started_at=run.started_at,
+            updated_at=max(blob.modified for blob in blobs),
+            steps=steps,
+            failure=RunFailure.model_validate(failure) if failure else None,
+            release_id=release.get("release_id"),
+        )
 
 
 def dataset_versions(
@@ -108,30 +136,6 @@ def _start_times(store: BlobStore, use_case: str) -> Mapping[str, datetime]:
         run_id = blob.path.removeprefix(f"{folder}/").partition("/")[0]
         times[run_id] = min(blob.modified, times.get(run_id, blob.modified))
     return times
-
-
-def _read_run(stored: StoredJson, run: _Run) -> PipelineRun | None:
-    """Return what a run has written by now, `None` if it was removed."""
-    path = partial(run_path, run.use_case, run.run_id)
-    files = {blob.path: blob for blob in stored.store.list(path())}
-    if not files:
-        return None
-    steps = [step for blob in files.values() if (step := _step(stored, blob)) is not None]
-    steps.sort(key=lambda step: step.finished_at)
-    failure = stored.get(files.get(path(FAILURE)))
-    done = any(step.step == LAST_STEP for step in steps)
-    status = RunStatus.FINISHED if done else RunStatus.UNFINISHED
-    release = stored.get(files.get(path(RELEASE_STEP, RESULT))) or {}
-    return PipelineRun(
-        use_case=run.use_case,
-        run_id=run.run_id,
-        status=RunStatus.FAILED if failure else status,
-        started_at=run.started_at,
-        updated_at=max(blob.modified for blob in files.values()),
-        steps=steps,
-        failure=RunFailure.model_validate(failure) if failure else None,
-        release_id=release.get("release_id"),
-    )
 
 
 def _step(stored: StoredJson, blob: BlobInfo) -> RunStep | None:
