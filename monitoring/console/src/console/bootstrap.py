@@ -2,6 +2,7 @@
 
 import httpx
 
+from console.gateway.transport import GatewayTransport
 from console.gateway.value_cache import ValueCache
 from console.services import Console
 from console.settings import ConsoleSettings
@@ -27,6 +28,6 @@ def assemble(settings: ConsoleSettings, clock: Clock) -> Console:
         static=static,
         templates=Templates(static),
         known=ValueCache(),
-        http=httpx.AsyncClient(trust_env=False),
+        http=httpx.AsyncClient(transport=GatewayTransport(trust_env=False), trust_env=False),
         clock=clock,
     )
