@@ -159,7 +159,7 @@ def time_plot(
         y_ticks=scale.ticks,
         lines=[line for run in runs for line in _lines(run)],
         bands=[band for run in runs if (band := _band(run))],
-        dots=[replace(dot, alone=len(run) == 1) for run in runs for dot in run],
+        dots=[dot for run in runs for dot in (run if len(run) > 1 else _alone(run))],
         gaps=[_gap(r, times) for r in readings if r.value is None],
         limits=[PlacedLimit(y := scale.at(o.value), o.text, o.tone, y > NEAR_TOP) for o in across],
         marks=_placed(inside, times),
@@ -170,6 +170,10 @@ def _dot(reading: Reading, value: float, times: TimeScale, scale: Scale) -> Dot:
     low, high = (None if v is None else scale.at(v) for v in (reading.low, reading.high))
     x = times.at(reading.middle)
     return Dot(x, scale.at(value), low, high, reading.estimated, reading.text)
+
+
+def _alone(run: Sequence[Dot]) -> list[Dot]:
+    return [replace(dot, alone=True) for dot in run]
 
 
 def _runs(

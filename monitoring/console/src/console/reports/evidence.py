@@ -1,8 +1,9 @@
 """The evidence about a canary or shadow: each criterion now and over time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from console.charts import Limit, Reading, TimePlot, time_plot, time_scale
 from console.web.values import number, parsed
@@ -43,9 +44,23 @@ class CriterionView:
         return round(50 + 50 * inside / self.reach, 2)
 
 
+@dataclass(frozen=True)
+class _Point:
+    """A point of the history: its time, also in words, and its intervals by criterion."""
+
+    time: datetime
+    text: str
+    intervals: Mapping[str, EvidenceInterval]
+
+    @classmethod
+    def of(cls, point: EvidencePoint) -> Self:
+        time = parsed(point.updated)
+        return cls(time, f"{time:%d %b %H:%M:%S} UTC", {one.name: one for one in point.criteria})
+
+
 def criteria(comparison: Comparison, history: EvidenceHistory | None) -> Sequence[CriterionView]:
     """Return the criteria of a comparison, each with its chart if there is a history of it."""
-    points = evidence_points(comparison, history)
+    points = [_Point.of(one) for one in evidence_points(comparison, history)]
     return [_view(one, comparison.started, points) for one in comparison.criteria]
 
 
@@ -93,9 +108,7 @@ def is_present(comparison: Comparison, state: EnvironmentState | None) -> bool |
     return found is not None and found.release_id == comparison.candidate_release
 
 
-def _view(
-    result: CriterionResult, started: datetime, points: Sequence[EvidencePoint]
-) -> CriterionView:
+def _view(result: CriterionResult, started: datetime, points: Sequence[_Point]) -> CriterionView:
     ends = [abs(v) for v in (result.lower, result.upper, result.estimate) if v is not None]
     reach = max([MARGINS * result.margin, *(ROOM * one for one in ends)]) or 1.0
     title = CRITERIA.get(result.name, result.name.replace("_", " "))
@@ -103,7 +116,7 @@ def _view(
 
 
 def _plot(
-    result: CriterionResult, reach: float, started: datetime, points: Sequence[EvidencePoint]
+    result: CriterionResult, reach: float, started: datetime, points: Sequence[_Point]
 ) -> TimePlot | None:
     readings = list(_readings(result.name, points))
     if not readings:
@@ -119,18 +132,18 @@ def _plot(
     )
 
 
-def _readings(name: str, points: Sequence[EvidencePoint]) -> Iterator[Reading]:
+def _readings(name: str, points: Sequence[_Point]) -> Iterator[Reading]:
     for point in points:
-        found = next((one for one in point.criteria if one.name == name), None)
+        found = point.intervals.get(name)
         if found is not None:
-            time = parsed(point.updated)
+            text = f"{point.text}, {_words(found)}"
             yield Reading(
-                time, time, found.estimate, found.lower, found.upper, text=_words(time, found)
+                point.time, point.time, found.estimate, found.lower, found.upper, text=text
             )
 
 
-def _words(time: datetime, one: EvidenceInterval) -> str:
-    where = f"{time:%d %b %H:%M:%S} UTC, {one.candidate_records:,} records"
+def _words(one: EvidenceInterval) -> str:
+    records = f"{one.candidate_records:,} records"
     if one.estimate is None:
-        return f"{where}: unknown"
-    return f"{where}: {number(one.estimate)} [{number(one.lower)}, {number(one.upper)}]"
+        return f"{records}: unknown"
+    return f"{records}: {number(one.estimate)} [{number(one.lower)}, {number(one.upper)}]"

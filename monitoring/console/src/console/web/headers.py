@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -27,18 +26,23 @@ class SecurityHeadersMiddleware:
 
     def __init__(self, app: ASGIApp, secure: bool) -> None:
         self._app = app
-        self._headers = dict(HEADERS)
+        headers = dict(HEADERS)
         if secure:
-            self._headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
+            headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
+        # ASGI header names are lower-case bytes.
+        self._headers = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                found = [*message.get("headers", ())]
+                given = {name for name, _ in found}
+                message["headers"] = [
+                    *found,
+                    *(one for one in self._headers if one[0] not in given),
+                ]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

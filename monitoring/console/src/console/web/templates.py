@@ -20,6 +20,7 @@ class Templates:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._environment.globals["static"] = static.url
         self._environment.globals["criterion_titles"] = CRITERIA
