@@ -149,7 +149,7 @@ clean: setup ## Delete the state of the stack (models, data, logs); the tools st
 run-pipeline: $(if $(KFP_ENDPOINT),setup,up) ## Train and stage (KFP_ENDPOINT=: on that server): USE_CASE=spam DATA="path-or-url …" COLUMNS="body=text" BASE=latest WEIGHTS= ROWS= TRIALS=8 BUDGET_MINUTES=
 	cd "$$GIVEN_CALLED_FROM" && mlplatform run-pipeline $(call options,$(RUN_PARAMETERS))
 
-recurring-pipeline: setup ## Train repeatedly on KFP_ENDPOINT: CRON="0 0 3 * * 1" USE_CASE=spam and so on
+recurring-pipeline: setup ## Run the pipeline regularly on KFP_ENDPOINT: CRON="0 0 3 * * 1" USE_CASE=spam and so on
 	cd "$$GIVEN_CALLED_FROM" && mlplatform recurring-pipeline $(call options,CRON $(RUN_PARAMETERS))
 
 data-report: up ## Create a dataset version and show what is in it: USE_CASE=spam DATA= COLUMNS= BASE= ROWS=
@@ -179,10 +179,10 @@ rollback: setup ## Roll back to the previous stable release: USE_CASE=spam ENVIR
 releases: setup ## List releases and what each environment serves: USE_CASE=
 	mlplatform release list $(call options,USE_CASE)
 
-bench: setup ## Measure pipeline, skew, batch, serving next to peers: ARGS="--quick batch skew"
+bench: setup ## Run the benchmarks (pipeline, skew, batch, serving, …), with other tools for comparison: ARGS="--quick batch skew"
 	mlplatform bench $(ARGS)
 
-bench-quality: setup ## Measure spam on real mail, next to a plain baseline (SHARED_DATA): ARGS=--quick
+bench-quality: setup ## Measure the spam models on real mail, compared with a plain baseline (SHARED_DATA): ARGS=--quick
 	RAY_AUTH_MODE=disabled mlplatform bench quality $(ARGS) # a Ray of its own
 
 faults: setup ## Break the servers under load and check that nothing is lost: ARGS="--quick kill-gateway"

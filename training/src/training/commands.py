@@ -42,7 +42,7 @@ def run_pipeline(parameters: RunParameters, use_case: UseCaseOption = DEFAULT_US
 def resume(
     run: Annotated[str, typer.Argument(help="Name of the run, as run-pipeline printed it.")],
 ) -> None:
-    """Continue a run that broke off, without repeating its finished steps."""
+    """Continue an interrupted run without repeating its finished steps."""
     from training.bootstrap import TrainingServices
     from training.launch import resume_run
 
@@ -57,7 +57,7 @@ def recurring_pipeline(
     cron: Annotated[str, typer.Option(help='Six fields, e.g. "0 0 3 * * 1".')],
     use_case: UseCaseOption = DEFAULT_USE_CASE,
 ) -> None:
-    """Have the Kubeflow server train repeatedly."""
+    """Run the pipeline regularly on the Kubeflow server."""
     from training.bootstrap import TrainingServices
     from training.launch import run_request
     from training.pipeline.bootstrap import kubeflow

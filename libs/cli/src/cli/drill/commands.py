@@ -37,9 +37,9 @@ def drill(
 ) -> None:
     """Send drifted traffic and time each link, from the alarm to the rollback of a bad release.
 
-    All of it happens in the use case `drill`; no other release, report or dataset is touched.
-    Fails, naming the link, if one did not react; the gateway's metrics show the results. Training
-    and promoting the release without the drift is the link `set-up`.
+    The drill runs in the use case `drill` and touches no other release, report or dataset. If a
+    link does not react, the command fails and names it; the gateway's metrics show the results.
+    The link `set-up` trains and promotes a release on records without the drift.
     """
     from cli.drill.bootstrap import open_loop
     from cli.drill.links import SETUP, Link, follow
