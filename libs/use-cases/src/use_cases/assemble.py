@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from use_cases.interface import EntityFeatures, UseCase
 
 EntityValues = tuple[float | None, ...]
 """The entity features of one record, in their order; `None` where a value is unknown."""
-Entities = pa.RecordBatch | Sequence[EntityValues]
+Entities: TypeAlias = pa.RecordBatch | Sequence[EntityValues]
 """Entity features of N records: rows, or a record batch with a column per feature."""
 
 
