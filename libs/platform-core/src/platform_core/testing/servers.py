@@ -21,7 +21,7 @@ from platform_core.errors import UpstreamUnavailable
 from platform_core.ports.job_runner import JobRunner
 from platform_core.settings import StorageSettings
 from platform_core.storage import CONTAINERS
-from platform_core.testing.machine import silence_telemetry
+from platform_core.testing.machine import keep_waiting_threads_idle, silence_telemetry
 from platform_core.testing.processes import (
     LOGS,
     answers,
@@ -206,6 +206,7 @@ def ray_head_in(
 def pytest_configure() -> None:
     """Prepare the process before any test module is imported."""
     silence_telemetry()
+    keep_waiting_threads_idle()
 
 
 @pytest.hookimpl(wrapper=True)
