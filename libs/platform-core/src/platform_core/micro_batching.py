@@ -7,7 +7,7 @@ They are processed when a batch ends, when they fill a batch, or when the oldest
 
 A request that finds the batcher idle waits until everything that has arrived by now was read. When
 the last batch had one request, no others are expected, and the caller's own task processes it: a
-further task and three turns of the event loop are a tenth of a lone prediction.
+further task and three turns of the event loop are a tenth of the gateway's CPU for a lone request.
 """
 
 import asyncio
