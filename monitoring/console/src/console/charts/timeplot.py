@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from console.charts.scales import Scale, Tick, TimeScale, value_scale
 
@@ -16,8 +17,7 @@ APART, ROWS = 3.0, 4
 """Marks that are closer than this, in percent, have their numbers in rows above each other."""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """The value of the window from `start` to `end` with its interval; `None` is unknown.
 
     Lines join readings of one `group`. `text` is shown on hover, and says why a value is unknown.
@@ -62,8 +62,7 @@ class Limit:
     tone: str = "limit"
 
 
-@dataclass(frozen=True)
-class Dot:
+class Dot(NamedTuple):
     """A reading; `low` and `high` are the ends of its interval, `None` where there is none.
 
     An interval is drawn at the dot if it is `alone`; the others are a band.
@@ -173,7 +172,7 @@ def _dot(reading: Reading, value: float, times: TimeScale, scale: Scale) -> Dot:
 
 
 def _alone(run: Sequence[Dot]) -> list[Dot]:
-    return [replace(dot, alone=True) for dot in run]
+    return [dot._replace(alone=True) for dot in run]
 
 
 def _runs(
