@@ -2,13 +2,10 @@
 
 import argparse
 import re
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +16,8 @@ from serving.ports import unused_port
 from serving.processes import cpu_seconds, memory
 
 from pages.history import USE_CASE, Size, Written, write_history
+from pages.ledger import measure_ledger
+from pages.requests import Requests, timed
 from platform_core.clock import SystemClock
 from platform_core.errors import Unavailable
 from platform_core.testing.processes import answers, running, wait_until
@@ -29,24 +28,7 @@ ROUNDS, QUICK_ROUNDS = 40, 8
 INDEX_SECONDS = 600
 TIMEOUT_SECONDS = 60
 TARGET_MS = 50.0
-PERCENT_95 = 94
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
-
-
-@dataclass
-class Requests:
-    """The requests for one page: wall milliseconds, and CPU milliseconds of both programs."""
-
-    first: float = 0.0
-    wall: list[float] = field(default_factory=list)
-    console: list[float] = field(default_factory=list)
-    gateway: list[float] = field(default_factory=list)
-    kilobytes: float = 0.0
-
-    @property
-    def p95(self) -> float:
-        """The 95th percentile of the wall time in milliseconds."""
-        return statistics.quantiles(self.wall, n=100, method="inclusive")[PERCENT_95]
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -58,8 +40,11 @@ def run(options: argparse.Namespace) -> bool:
         written = write_history(home.store, SystemClock().now(), size)
         with _programs(home) as (processes, browser):
             _indexed(home, size)
-            found = _measure(browser, processes, written, options.quick)
-            _tables(size, found)
+            rounds = QUICK_ROUNDS if options.quick else ROUNDS
+            idle = memory(processes["console"])[0]
+            _tables(size, _measure(browser, processes, written, rounds))
+            measure_ledger(home, processes["gateway"], rounds)
+            note(f"memory of the console before the first page (PSS): {idle:.0f} MiB")
             used = ", ".join(f"{n} {memory(pid)[0]:.0f} MiB" for n, pid in processes.items())
             note(f"memory afterwards (PSS): {used}")
     return True
@@ -137,33 +122,23 @@ def _indexed(home: StackHome, size: Size) -> None:
 
 
 def _measure(
-    browser: httpx.Client, processes: dict[str, int], written: Written, quick: bool
+    browser: httpx.Client, processes: dict[str, int], written: Written, rounds: int
 ) -> dict[str, Requests]:
     pages = _pages(written)
     found = {name: Requests() for name in pages}
     for name, path in pages.items():
-        found[name].first = _get(browser, path)[0]
-    for _ in range(QUICK_ROUNDS if quick else ROUNDS):
+        found[name].first = timed(browser, path)[0]
+    for _ in range(rounds):
         for name, path in pages.items():
             before = cpu_seconds(processes)
-            wall, kilobytes = _get(browser, path)
+            wall, answer = timed(browser, path)
             after = cpu_seconds(processes)
             one = found[name]
             one.wall.append(wall)
-            one.kilobytes = kilobytes
+            one.kilobytes = len(answer.content) / 1000
             one.console.append(1000 * (after["console"] - before["console"]))
             one.gateway.append(1000 * (after["gateway"] - before["gateway"]))
     return found
-
-
-def _get(browser: httpx.Client, path: str) -> tuple[float, float]:
-    """Return the milliseconds of a request, and the kilobytes of the page."""
-    start = time.perf_counter()
-    answer = browser.get(path)
-    wall = 1000 * (time.perf_counter() - start)
-    if answer.is_error or answer.is_redirect:
-        raise Unavailable(f"the console answered {answer.status_code} to {path}")
-    return wall, len(answer.content) / 1000
 
 
 def _tables(size: Size, found: Mapping[str, Requests]) -> None:
