@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from use_cases import number_block, use_case
 from use_cases.spam.features import CHUNK_ROWS, FEATURE_SCHEMA, STRUCTURAL, spam_features
+from use_cases.spam.structure import FREQUENT
 
 PIECES = st.sampled_from(
     [
@@ -140,6 +141,16 @@ def test_structure_is_counted():
     assert row["digit_share"] == pytest.approx(2 / characters)
     assert row["non_ascii_share"] == pytest.approx(2 / characters)
     assert row["space_share"] == pytest.approx(6 / characters)
+
+
+@pytest.mark.parametrize("name", [*FREQUENT])
+def test_signs_are_counted_per_thousand_characters(name):
+    signs = "! ? $ <p> http://x.example "
+    short, long = one("", signs), one("", signs + "word " * 800)
+    assert short[name] == 1
+    assert long[name] == pytest.approx(1_000 / (len(signs) + 4_000 + 2))
+    assert one("", signs * 10)[name] == 1
+    assert one("", "word " * 800)[name] == 0
 
 
 @pytest.mark.parametrize(

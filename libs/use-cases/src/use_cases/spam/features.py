@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from use_cases.feature_schema import FeatureSchema
-from use_cases.spam.structure import STRUCTURAL, structural_features
+from use_cases.spam.structure import FREQUENT, STRUCTURAL, structural_features
 from use_cases.spam.text import (
     model_words,
     raw_text,
@@ -21,7 +21,8 @@ from use_cases.spam.text import (
 from use_cases.spam.topics import TOPICAL, topical_features
 from use_cases.visible_text import MAX_CHARACTERS as MAX_MARKUP
 
-FEATURE_SCHEMA = FeatureSchema(texts=("text",), numbers=(*STRUCTURAL, *TOPICAL))
+FEATURE_SCHEMA = FeatureSchema(texts=("text",), numbers=(*STRUCTURAL, *FREQUENT, *TOPICAL))
+_STRUCTURE = len((*STRUCTURAL, *FREQUENT))
 # Rows held as Python strings at a time.
 CHUNK_ROWS = 1_000
 
@@ -54,8 +55,8 @@ def _chunk(records: pa.RecordBatch) -> pa.RecordBatch:
     words = [model_words(shown_text(*mail)) for mail in mails]
     numbers = np.empty((len(mails), len(FEATURE_SCHEMA.numbers)), np.float32)
     raws = [raw_text(*mail) for mail in mails]
-    structural_features(raws, numbers[:, : len(STRUCTURAL)])
-    topical_features(words, numbers[:, len(STRUCTURAL) :])
+    structural_features(raws, numbers[:, :_STRUCTURE])
+    topical_features(words, numbers[:, _STRUCTURE:])
     return FEATURE_SCHEMA.batch([_joined(words)], numbers)
 
 

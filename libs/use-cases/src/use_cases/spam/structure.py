@@ -13,9 +13,14 @@ SIGNS = ("log_exclamations", "log_questions", "log_currency", "log_markup", "log
 RUNS = ("log_links", "log_longest_capitals")
 SIZES = ("log_characters", "log_lines")
 STRUCTURAL = (*SHARES, *SIGNS, *RUNS, *SIZES)
+# Signs per 1,000 characters, at most 1. Whether a sign occurs at all depends on the length of the
+# text: most long mails have a question mark.
+FREQUENCIES = ("exclamations", "questions", "currency", "markup", "links")
+FREQUENT = tuple(f"{name}_frequency" for name in FREQUENCIES)
 
 # Counts above this carry no further information.
 MOST = 50
+FREQUENCY_CHARACTERS = 1_000
 
 _LOGS = tuple(log1p(count) for count in range(MOST + 1))
 _ASCII = range(0x80)
@@ -27,7 +32,9 @@ _NO_PUNCTUATION = bytes(set(range(256)) - _PUNCTUATION)
 
 
 def structural_features(raws: Sequence[str], out: np.ndarray) -> None:
-    """Write the features of N raw texts (none empty) to `out` [N, F], in order of `STRUCTURAL`."""
+    """Write the features of N raw texts (none empty) to `out` [N, F], in order of `STRUCTURAL`,
+    then of `FREQUENT`.
+    """
     for index, raw in enumerate(raws):
         out[index] = _features(raw)
 
@@ -50,18 +57,19 @@ def _features(raw: str) -> list[float]:
         data.count(b" "),
         beyond_ascii,
     )
-    counts = (
+    signs = (
         data.count(b"!"),
         data.count(b"?"),
         data.count(b"$") + money,
         data.count(b"<"),
-        data.count(b"@"),
-        data.count(b"://") + data.count(b"www."),
-        max(map(len, capitals), default=0),
     )
+    links = data.count(b"://") + data.count(b"www.")
+    counts = (*signs, data.count(b"@"), links, max(map(len, capitals), default=0))
+    thousands = characters / FREQUENCY_CHARACTERS
     return [
         *(part / characters for part in parts),
         *(_LOGS[count if count < MOST else MOST] for count in counts),
         log1p(characters),
         log1p(data.count(b"\n")),
+        *(min(count / thousands, 1) for count in (*signs, links)),
     ]
