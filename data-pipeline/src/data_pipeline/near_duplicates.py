@@ -6,6 +6,8 @@ König, "b-Bit Minwise Hashing", 2010). Texts that agree in one band of six byte
 a similarity of 0.8 a pair is found with probability 1 - (1 - 0.8^6)^20 = 0.998.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -66,13 +68,15 @@ def cluster(
         padded = np.zeros((len(nodes), 8), np.uint8)
         padded[:, :BAND_BYTES] = signatures[:, start : start + BAND_BYTES]
         keys = padded.view(np.uint64).ravel()
-        order = np.argsort(keys, kind="stable")
-        left, right = (order[side] for side in _candidates(keys[order]))
-        first, second = nodes[left], nodes[right]
-        apart = (labels[first] != labels[second]) & ~((first < fixed) & (second < fixed))
-        left, right = left[apart], right[apart]
-        similar = _similarities(signatures, left, right) >= threshold
-        labels = _joined(labels, nodes[left[similar]], nodes[right[similar]])
+        order = np.argsort(keys, kind="stable").astype(np.int32)
+        for one, other in _candidates(keys[order]):
+            left, right = order[one], order[other]
+            first, second = nodes[left], nodes[right]
+            apart = (labels[first] != labels[second]) & ~((first < fixed) & (second < fixed))
+            left, right = left[apart], right[apart]
+            similar = _similarities(signatures, left, right) >= threshold
+            if similar.any():
+                labels = _joined(labels, nodes[left[similar]], nodes[right[similar]])
     return labels
 
 
@@ -94,20 +98,15 @@ def _shingles(words: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return shingles
 
 
-def _candidates(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return pairs of positions with the same key in sorted `keys`: each position with the next
-    few, and with the first one of its key.
+def _candidates(keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pairs of positions with the same key in sorted `keys`: each position with the next
+    few, a distance at a time, and with the first one of its key.
     """
-    starts = np.concatenate([[True], keys[1:] != keys[:-1]])
-    first = np.flatnonzero(starts)[np.cumsum(starts) - 1]
-    positions = np.arange(len(keys))
-    far = positions - first > NEIGHBOURS
-    left, right = [first[far]], [positions[far]]
     for distance in range(1, NEIGHBOURS + 1):
         same = np.flatnonzero(keys[distance:] == keys[:-distance])
-        left.append(same)
-        right.append(same + distance)
-    return np.concatenate(left), np.concatenate(right)
+        yield same, same + distance
+    far = np.flatnonzero(keys[NEIGHBOURS + 1 :] == keys[: -NEIGHBOURS - 1]) + NEIGHBOURS + 1
+    yield np.searchsorted(keys, keys[far]), far
 
 
 def _similarities(signatures: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
