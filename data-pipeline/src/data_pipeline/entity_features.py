@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_pipeline.columns import EVENT_TIMESTAMP, ROW_ID, TRAIN
+from data_pipeline.columns import EVENT_TIMESTAMP, PART, ROW_ID, TRAIN
 from data_pipeline.versions.identity import table_digest
 from platform_core.ports.feature_store import FeatureStore
 from use_cases import UseCase
 
+CHUNK_ROWS = 1 << 16
 _UNKNOWN_SALT = b"mlplatform unknown entity 1:"
 
 
@@ -30,20 +31,19 @@ def entity_features(
     entity = case.entity_features
     if entity is None or feature_store is None:
         return None, None
-    labelled = _with_times(records)
-    history = case.training().entity_history(labelled) if labelled.num_rows else None
-    del labelled  # a copy of most rows
+    history = _history(case, records)
     if history is None or history.num_rows == 0:
         return None, None
-    version = table_digest(history)
+    version, last = table_digest(history), pc.max(history[EVENT_TIMESTAMP]).as_py()
     view = f"{entity.name}_{version}"
     path = folder / f"{view}.parquet"
     if not path.exists():  # the pod that made the view may have had a disk of its own
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(history, path)
+    del history  # Feast reads the file
     if view not in feature_store.views():
         feature_store.apply_view(view, entity.entity, entity.names, path)
-    feature_store.materialise(view, pc.max(history[EVENT_TIMESTAMP]).as_py())
+    feature_store.materialise(view, last)
     keys = _keys(case, entity.entity, records)
     joined = feature_store.historical(view, entity.entity, entity.names, keys)
     hidden = _hidden(records, entity.unknown_share)
@@ -51,28 +51,27 @@ def entity_features(
     return pa.record_batch(columns, names=list(entity.names)), version
 
 
-def _with_times(records: pa.Table) -> pa.Table:
-    train = pc.and_(pc.equal(records["part"], TRAIN), records[EVENT_TIMESTAMP].is_valid())
-    return records.filter(train).sort_by([(EVENT_TIMESTAMP, "ascending"), (ROW_ID, "ascending")])
+def _history(case: UseCase, records: pa.Table) -> pa.Table | None:
+    """Return what the training rows with a time, in the order of time, say about entities."""
+    train = pc.and_(pc.equal(records[PART], TRAIN), records[EVENT_TIMESTAMP].is_valid())
+    rows = records.drop_columns([ROW_ID, PART]).filter(train)
+    if not rows.num_rows:
+        return None
+    return case.training().entity_history(rows.sort_by(EVENT_TIMESTAMP))
 
 
 def _keys(case: UseCase, entity: str, records: pa.Table) -> pa.Table:
     names = [name for name in case.record_schema.names if name in records.column_names]
-    batch = records.select(names).combine_chunks().to_batches()[0]
-    return pa.table(
-        {
-            ROW_ID: records[ROW_ID],
-            entity: case.entity_keys(batch),
-            EVENT_TIMESTAMP: records[EVENT_TIMESTAMP],
-        }
-    )
+    batches = records.select(names).to_batches(max_chunksize=CHUNK_ROWS)
+    keys = pa.chunked_array([case.entity_keys(batch) for batch in batches], pa.string())
+    return records.select([ROW_ID, EVENT_TIMESTAMP]).append_column(entity, keys)
 
 
 def _hidden(records: pa.Table, share: float) -> pa.Array:
     """Return which rows do without their entity: a share chosen by a hash of their content."""
     limit = int(share * 2**32)
-    batches = records.select([ROW_ID]).to_batches(max_chunksize=1 << 16)
+    batches = records.select([ROW_ID]).to_batches(max_chunksize=CHUNK_ROWS)
     ids = chain.from_iterable(batch.column(0).to_pylist() for batch in batches)
     digests = (hashlib.sha256(_UNKNOWN_SALT + row_id.encode()) for row_id in ids)
     chosen = pa.array((int.from_bytes(d.digest()[:4]) < limit for d in digests), pa.bool_())
-    return pc.and_(chosen, pc.equal(records["part"], TRAIN).combine_chunks())
+    return pc.and_(chosen, pc.equal(records[PART], TRAIN).combine_chunks())

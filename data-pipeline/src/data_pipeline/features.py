@@ -99,6 +99,7 @@ def compute_features(
     compute = OwnFeatures(case, parent)
     with open_parquet(store, path) as file:
         records = file.read(_columns_of_entities(case))
+    pa.default_memory_pool().release_unused()
     entities, view_version = entity_features(case, records, feature_store, history)
     del records
     own = (_on_ray if on_ray else _in_process)(store, path, compute, batch_rows)

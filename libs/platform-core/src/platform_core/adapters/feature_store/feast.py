@@ -25,6 +25,7 @@ from platform_core.settings import OnlineStoreSettings
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WRITE_SECONDS = 30.0
 ATTEMPTS = 5
+KEYS_AT_ONCE = 1 << 18
 
 
 class FeastFeatureStore:
@@ -144,27 +145,30 @@ def _check_history(history: Path, entity: str, features: Sequence[str]) -> None:
 def _as_of(history: Path, entity: str, features: Sequence[str], keys: pa.Table) -> pa.Table:
     """Return the latest features of each key at or before its time.
 
-    DuckDB joins in place of Feast, whose own join holds several copies of both sides in memory.
-    Of values at the same time the last one in the file counts.
+    DuckDB joins in place of Feast, whose own join holds several copies of both sides in memory, a
+    part of the keys at a time. Of values at the same time the last one in the file counts.
     """
-    numbered = keys.select([entity, EVENT_TIMESTAMP]).append_column(
-        "_number", pa.array(range(keys.num_rows), pa.int64())
-    )
     names = ", ".join(f"nullif(h.\"{name}\"::FLOAT, 'NaN'::FLOAT)" for name in features)
     config: dict[str, Any] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
+    found = []
     with duckdb.connect(config=config) as database:
-        database.register("keys", numbered)
         database.read_parquet(str(history), file_row_number=True).create_view("stored")
         database.execute(
-            f"""CREATE VIEW history AS SELECT * FROM stored QUALIFY row_number() OVER (
+            f"""CREATE TABLE history AS SELECT * FROM stored QUALIFY row_number() OVER (
                 PARTITION BY "{entity}", event_timestamp ORDER BY file_row_number DESC) = 1"""  # noqa: S608 (a name of a registered view)
         )
-        found = database.sql(
-            f"""SELECT {names} FROM keys k ASOF LEFT JOIN history h
-                ON k."{entity}" = h."{entity}" AND k.event_timestamp >= h.event_timestamp
-                ORDER BY k._number"""  # noqa: S608 (names of a registered view)
-        ).to_arrow_table()
-    return pa.table([keys[ROW_ID], *found.columns], names=[ROW_ID, *features])
+        for start in range(0, max(keys.num_rows, 1), KEYS_AT_ONCE):
+            part = keys.select([entity, EVENT_TIMESTAMP]).slice(start, KEYS_AT_ONCE)
+            number = pa.array(range(part.num_rows), pa.int64())
+            database.register("keys", part.append_column("_number", number))
+            joined = database.sql(
+                f"""SELECT {names} FROM keys k ASOF LEFT JOIN history h
+                    ON k."{entity}" = h."{entity}" AND k.event_timestamp >= h.event_timestamp
+                    ORDER BY k._number"""  # noqa: S608 (names of a registered view)
+            )
+            found.append(joined.to_arrow_table())
+    columns = pa.concat_tables(found).columns
+    return pa.table([keys[ROW_ID], *columns], names=[ROW_ID, *features])
