@@ -100,7 +100,9 @@ class FeedbackTask:
     def _raw(self, logged: pa.Table) -> pa.RecordBatch:
         case, labels = self.case, self.found.labels
         columns = {
-            name: logged[column] if column in logged.column_names else _nulls(logged, name, case)
+            name: logged[column]
+            if column in logged.column_names  # not in records of an earlier version of the use case
+            else pa.nulls(logged.num_rows, case.record_schema.field(name).type)
             for name, column in log_columns(case).inputs.items()
         }
         place = pc.index_in(logged[PREDICTION_ID], labels[PREDICTION_ID].combine_chunks())
@@ -111,11 +113,6 @@ class FeedbackTask:
         columns[SOURCE_COLUMN] = pa.repeat(FEEDBACK, logged.num_rows)
         (batch,) = pa.table(columns).combine_chunks().to_batches()
         return batch
-
-
-def _nulls(logged: pa.Table, name: str, case: UseCase) -> pa.Array:
-    """Return a field that these records were logged without, by another version of the use case."""
-    return pa.nulls(logged.num_rows, case.record_schema.field(name).type)
 
 
 def _spelled(case: UseCase, labels: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:

@@ -19,7 +19,6 @@ FEW, MANY = 20, 100
 """A text column with up to so many values is a closed category, or an open one."""
 COVERED = 0.8
 TEXT_WORDS = 3.0
-MOSTLY = 0.98
 # A number would lose its zeros: a postal code, an article number.
 _CODE = r"^0\d"
 _DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ].*)?$"
@@ -78,7 +77,9 @@ def find_id(table: pa.Table, names: Sequence[str], given: str | None) -> ColumnP
     """
     for name in [given] if given else names:
         column = table[name].combine_chunks()
-        if not given and not (name.lower().endswith("id") and _may_identify(column.type)):
+        kind = column.type
+        possible = pa.types.is_integer(kind) or pa.types.is_string(kind)
+        if not given and not (name.lower().endswith("id") and possible):
             continue
         if given and column.null_count:
             raise InvalidData(f"the id {name!r} is missing in {column.null_count:,} rows")
@@ -89,10 +90,6 @@ def find_id(table: pa.Table, names: Sequence[str], given: str | None) -> ColumnP
         if different and not column.null_count:
             return ColumnPlan(name, Id(name), "each row has a different value")
     return None
-
-
-def _may_identify(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_string(kind))
 
 
 def _number(name: str, column: pa.Array, rows: int) -> ColumnPlan:

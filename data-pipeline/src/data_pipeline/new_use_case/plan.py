@@ -86,8 +86,10 @@ def make_plan(
     planned = plan_label(label, table[label].combine_chunks(), task)
     names = [column for column in table.column_names if column not in {label, time}]
     identity = find_id(table, names, id)
-    rest = [plan_column(n, table[n].combine_chunks()) for n in names if n != _name(identity)]
-    columns = tuple(map(_usable, ([identity] if identity else []) + rest))
+    first = [] if identity is None else [identity]
+    others = (name for name in names if name not in {one.name for one in first})
+    rest = [plan_column(name, table[name].combine_chunks()) for name in others]
+    columns = tuple(map(_usable, first + rest))
     blocks = tuple(column.block for column in columns if column.block is not None)
     case = declare(name, blocks, planned, (f"{METRICS[planned.task]} >= 0",), time)
     checked, labels = validate_columns(case, table), _labels(table, case, planned)
@@ -196,7 +198,3 @@ def _usable(column: ColumnPlan) -> ColumnPlan:
     """Return the column, left out where its name cannot be used."""
     problem = next(name_problems(column.name), None)
     return column if problem is None else ColumnPlan(column.name, None, problem)
-
-
-def _name(column: ColumnPlan | None) -> str | None:
-    return None if column is None else column.name

@@ -99,7 +99,8 @@ def _keep(response: httpx.Response, url: str, here: str, folder: Path, limit: in
     if declared and response.num_bytes_downloaded != declared:
         got = response.num_bytes_downloaded
         raise UpstreamUnavailable(f"the download ended after {got} of {declared} bytes")
-    head = _head(path)
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
     if content_type in {"text/html", "application/xhtml+xml"} or _HTML.match(head):
         raise InvalidData(
             f"{shown(here)} returned a web page instead of a data file; use the direct URL of the "
@@ -127,11 +128,6 @@ def _write(response: httpx.Response, here: str, path: Path, limit: int) -> None:
             if size > limit:
                 raise _too_large(here, limit)
             file.write(chunk)
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD_BYTES)
 
 
 def _name(response: httpx.Response, url: str, here: str, content_type: str, head: bytes) -> str:

@@ -180,7 +180,9 @@ def _find_local(data: str) -> list[SourceFile]:
         if path.is_dir():
             files = list(_below(path))
         elif path.is_file():
-            files = [SourceFile(path.name, str(path), path.stat().st_size, _folder_of(path))]
+            files = [
+                SourceFile(path.name, str(path), path.stat().st_size, path.resolve().parent.name)
+            ]
         else:
             files = list(_matching(str(path)))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -201,10 +203,6 @@ def _local_path(data: str) -> str:
     if parts.netloc not in {"", "localhost"}:
         raise InvalidData(f"{data[:300]} has a host name; use file:///folder/file")
     return unquote(parts.path)
-
-
-def _folder_of(path: Path) -> str:
-    return path.resolve().parent.name
 
 
 def _below(folder: Path) -> Iterator[SourceFile]:

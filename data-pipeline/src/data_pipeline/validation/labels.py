@@ -38,7 +38,7 @@ def _read_numbers(name: str, column: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Return the numbers (float64) of a label column, and the reason where there is none."""
     given = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
     if pa.types.is_boolean(given.type):
-        return pa.nulls(len(given), pa.float64()), _repeated(f"{name} is not a number", given)
+        return pa.nulls(len(given), pa.float64()), pa.repeat(f"{name} is not a number", len(given))
     if pa.types.is_string(given.type) or pa.types.is_large_string(given.type):
         given = pc.utf8_trim_whitespace(readable(given))
     numbers = cast_column(given, pa.float64())
@@ -51,10 +51,6 @@ def _read_numbers(name: str, column: pa.Array) -> tuple[pa.Array, pa.Array]:
         f"{name} is not a finite number",
     )
     return pc.if_else(reasons.is_null(), numbers, None), reasons.cast(pa.string())
-
-
-def _repeated(reason: str, column: pa.Array) -> pa.Array:
-    return pa.repeat(pa.scalar(reason), len(column))
 
 
 def count_spellings(column: pa.Array, characters: int | None = MAX_CHARACTERS) -> Counter[str]:
@@ -72,10 +68,12 @@ def explain_labels(use_case: UseCase, found: Mapping[str, int]) -> str:
     """Return what the labels are, what they may be, and how to bring both together."""
     seen = ", ".join(f"{text!r} {count}" for text, count in Counter(found).most_common(SHOWN))
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    label = use_case.training().label
+    column, spellings = label.column, sorted(label.values)
     known = "; ".join(
-        f"{name}: {', '.join(_spellings(use_case, name))}" for name in use_case.classes
+        f"{name}: {', '.join(text for text in spellings if label.values[text] == name)}"
+        for name in use_case.classes
     )
-    column = use_case.training().label.column
     if use_case.task == "regression":
         return (
             f"the column {column} holds {seen or 'no label at all'}{more}, but {use_case.name} "
@@ -94,12 +92,6 @@ def explain_labels(use_case: UseCase, found: Mapping[str, int]) -> str:
         f"are {known}. Name the column with the labels by "
         f'COLUMNS="{column}=<your column>", or add your spellings to '
         f"the label spellings of the use case {use_case.name}"
-    )
-
-
-def _spellings(use_case: UseCase, name: str) -> list[str]:
-    return sorted(
-        text for text, target in use_case.training().label.values.items() if target == name
     )
 
 

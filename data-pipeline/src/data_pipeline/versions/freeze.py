@@ -144,9 +144,8 @@ class _Freezing:
             allowed = self.rules.max_invalid_share
             check_selection(case, scanned, selection, quarantine.reasons, allowed)
             quarantine.add_selected(database, case)
-        pooled = tuple(
-            dict.fromkeys([*(self.base.pooled if self.base else ()), *raw.summary.pooled])
-        )
+        before = self.base.pooled if self.base else ()
+        pooled = tuple(dict.fromkeys([*before, *raw.summary.pooled]))
         version = write_records(database, case, folder / RECORDS_FILE, sources=bool(pooled))
         write_index(database, case, folder / INDEX_FILE)
         write_known(database, folder / FEEDBACK_FILE)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import IO
@@ -149,12 +149,12 @@ class SourceFile:
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise OSError(f"is a damaged zip archive ({error})") from error
         counts = Counter(name for name, _ in members)
-        found = [
-            replace(self, name=f"{self.name}/{_apart(name, number, counts)}", member=number,
-                    size=member.file_size)
-            for number, (name, member) in enumerate(members)
-            if not member.is_dir() and not hidden(name)
-        ]  # fmt: skip
+        found = []
+        for number, (name, member) in enumerate(members):
+            if not member.is_dir() and not hidden(name):
+                own = name if counts[name] == 1 else f"{number}/{name}"
+                size = member.file_size
+                found.append(replace(self, name=f"{self.name}/{own}", member=number, size=size))
         if not found:
             raise OSError("is a zip archive without a file that can be read")
         return found
@@ -210,11 +210,6 @@ class _Unpacking(io.RawIOBase):
 def _inner_name(name: str) -> str:
     """Return the name of a file in an archive without the parts `.` and `..` of its path."""
     return "/".join(part for part in name.split("/") if part not in {"", ".", ".."})
-
-
-def _apart(name: str, number: int, counts: Mapping[str, int]) -> str:
-    """Return a name that no other file of the archive has."""
-    return name if counts[name] == 1 else f"{number}/{name}"
 
 
 def _packing(head: bytes) -> str | None:

@@ -274,15 +274,11 @@ def _spoken(parts: list[_Part]) -> list[str]:
 def _best(children: list[_Part]) -> str:
     texts = (_visible(child) for child in children if child.kind == "text/plain")
     plain = next((text for text in texts if text.strip()), "")
-    if plain and not _is_placeholder(plain):
+    if plain and not (len(plain) < SHORT and _PLACEHOLDER.search(plain.lower())):
         return plain
     others = [child for child in children if child.kind != "text/plain"]
     rich = next((text for child in reversed(others) if (text := _visible(child)).strip()), "")
     return "\n".join(text for text in (plain, rich) if text)
-
-
-def _is_placeholder(plain: str) -> bool:
-    return len(plain) < SHORT and _PLACEHOLDER.search(plain.lower()) is not None
 
 
 def _named_text(leaves: list[_Part]) -> str:

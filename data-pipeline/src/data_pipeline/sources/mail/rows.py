@@ -53,15 +53,12 @@ class MailRows:
         mail = read_mail(data)
         if mail.problem:
             return mail.problem
-        texts = {
-            ID: mail.message_id or place,
-            "subject": mail.subject,
-            "body": mail.body,
-            "sender": mail.sender,
-        }
         self._rows.append(
-            texts
-            | {
+            {
+                ID: mail.message_id or place,
+                "subject": mail.subject,
+                "body": mail.body,
+                "sender": mail.sender,
                 DATE: mail.date,
                 LABEL: label_of(file, self._mapping.label_values),
                 "n_attachments": mail.attachments,
