@@ -190,9 +190,13 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE = ROOT / ".tools" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
-    """Return the system's Chromium; without it tests are skipped, and fail in CI."""
+    """Return the system's Chromium; without it tests are skipped, and fail in CI.
+
+    While it runs, Playwright's event loop occupies the thread: tests of other modules need their
+    own.
+    """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     program = found or missing("chromium", "Debian: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -208,7 +212,7 @@ def axe() -> str:
     return AXE.read_text() if AXE.exists() else missing("axe", "make setup-servers")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in_state(chromium: Chromium, console_url: str) -> dict[str, Any]:
     """Return the cookies of a Chromium that signed in as admin, by the form."""
     context = chromium.new_context()
