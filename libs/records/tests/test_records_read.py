@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 import pytest
 
@@ -78,8 +79,18 @@ def test_no_records_make_an_empty_table() -> None:
 
 def test_a_value_of_the_wrong_type_is_named() -> None:
     wrong = record(1, NOON).model_copy(update={"input": {"email_id": "1", "size": "many"}})
-    with pytest.raises(InvalidData, match="many"):
+    with pytest.raises(InvalidData, match="many") as caught:
         COLUMNS.table([wrong])
+    assert wrong.prediction_id not in str(caught.value), "the rest of a record is not for logs"
+
+
+def test_unknown_fields_and_missing_ones_are_refused_by_name() -> None:
+    document = record(1, NOON).model_dump(mode="json")
+    with pytest.raises(InvalidData, match="unknown fields: colour"):
+        COLUMNS.read([orjson.dumps(document | {"colour": "red"})])
+    del document["purpose"]
+    with pytest.raises(InvalidData, match="lack the fields purpose"):
+        COLUMNS.read([orjson.dumps(document)])
 
 
 def test_the_path_is_the_hour_of_the_record_in_utc() -> None:

@@ -1,9 +1,10 @@
 """The columns of the inference log: the only mapping between a record and its Parquet row."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
@@ -37,8 +38,8 @@ COMMON_COLUMNS = (
     pa.field(SERVICE_MS, pa.float64()),
     pa.field(FAILED, pa.bool_()),
 )
-MAX_SHOWN = 1000
-"""How many bytes of a record that does not fit an error shows."""
+MAX_SHOWN = 100
+"""How many characters of a value that does not fit an error shows."""
 _FIELDS = InferenceRecord.model_fields
 _DEFAULTS = {
     name: field.default
@@ -110,11 +111,8 @@ class LogColumns:
         try:
             found = self._parsed(documents)
         except pa.ArrowInvalid as error:
-            misfits = (one for one in documents if not self._is_record(one))
-            first = next(misfits, documents[0])
             raise InvalidData(
-                f"inference records do not fit the log's schema: {error}; the first is "
-                f"{first[:MAX_SHOWN].decode(errors='replace')}"
+                f"inference records do not fit the log's schema: {error}{self._misfit(documents)}"
             ) from error
         if unknown := sorted(set(found.column_names) - set(self._json_schema.names)):
             raise InvalidData(f"inference records have unknown fields: {', '.join(unknown)}")
@@ -151,12 +149,20 @@ class LogColumns:
             pj.ParseOptions(explicit_schema=self._json_schema),
         )
 
-    def _is_record(self, document: bytes) -> bool:
-        try:
-            self._parsed([document])
-        except pa.ArrowInvalid:
-            return False
-        return True
+    def _misfit(self, documents: Iterable[bytes]) -> str:
+        """Name the first value of an input that does not fit, without the rest of its record, which
+        must not get into logs.
+        """
+        fields = self._json_schema.field("input").type
+        for document in documents:
+            try:
+                values = orjson.loads(document)["input"]
+                wrong = [f.name for f in fields if not _fits(values.get(f.name), f.type)]
+            except (ValueError, KeyError, TypeError, AttributeError):
+                return ""  # no record at all
+            if wrong:
+                return f"; {wrong[0]} is {values[wrong[0]]!r:.{MAX_SHOWN}}"
+        return ""
 
 
 @cache
@@ -173,3 +179,11 @@ def column(records: pa.RecordBatch, name: str | None) -> pa.Array | None:
 
 def _present(columns: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[column] for name, column in columns.items() if row.get(column) is not None}
+
+
+def _fits(value: object, kind: pa.DataType) -> bool:
+    try:
+        pa.array([value], kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return False
+    return True
