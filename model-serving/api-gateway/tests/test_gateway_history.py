@@ -61,6 +61,20 @@ async def test_runs_have_their_steps_and_status(running) -> None:
     assert len(first["runs"]) + len(rest["runs"]) == 3
 
 
+async def test_only_the_newest_run_of_each_use_case_is_listed(running) -> None:
+    for name, run_id in (("iris", "r1"), ("spam", "r1"), ("spam", "r2"), ("spam", "r3")):
+        write(running, run_path(name, run_id, "failure.json"), step="train", code="c", message="m")
+    listed = (await get(running, "/runs"))["runs"]
+    newest = {run["use_case"]: run["run_id"] for run in reversed(listed)}
+    found = (await get(running, "/runs", newest="true"))["runs"]
+    assert {run["use_case"]: run["run_id"] for run in found} == newest
+    assert len(found) == len(newest) == 2
+    assert (await get(running, "/runs", newest="false"))["runs"] == listed
+    first = await get(running, "/runs", newest="true", limit="1")
+    rest = await get(running, "/runs", newest="true", cursor=first["cursor"])
+    assert first["runs"] + rest["runs"] == found
+
+
 MARKERS = {
     "waits": {},
     "runs": {".taken": ""},
@@ -235,6 +249,7 @@ async def test_the_ends_of_time_have_no_reports(running, to) -> None:
         ("/reports", {"from": "2026-01-05T12:00:00Z", "to": "2026-01-05T11:00:00Z"}, 422),
         ("/runs", {"use_case": "moon"}, 404),
         ("/runs", {"limit": "101"}, 422),
+        ("/runs", {"newest": "maybe"}, 422),
         ("/datasets", {"cursor": "?"}, 422),
     ],
 )

@@ -135,7 +135,7 @@ def platform(reports: dict[str, dict[str, QualityInfo]], answers: int = 0) -> Pl
         quality=CachedValue(reports, NOON),
         changes=nothing,
         open_changes=nothing,
-        runs=nothing,
+        newest_runs=nothing,
         comparisons={},
         health=nothing,
     )
@@ -227,5 +227,5 @@ def failed(code: str, message: str) -> CachedValue[list[PipelineRun]]:
     ],
 )
 def test_a_failed_run_leads_to_its_page(code, message, tone, says):
-    (found,) = attention(replace(platform({}), runs=failed(code, message)), NOON)
+    (found,) = attention(replace(platform({}), newest_runs=failed(code, message)), NOON)
     assert (found.tone, found.text, found.url) == (tone, says, "/runs/spam/retrain-1")

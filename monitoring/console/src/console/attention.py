@@ -199,11 +199,9 @@ def _missing(platform: Platform) -> Iterator[AttentionItem]:
 
 def _runs(platform: Platform) -> Iterator[AttentionItem]:
     """Yield use cases whose newest run has failed."""
-    seen: set[str] = set()
-    for run in platform.runs.value or []:
-        if run.use_case not in seen and run.status == "failed":
+    for run in platform.newest_runs.value or []:
+        if run.status == "failed":
             yield _run(run)
-        seen.add(run.use_case)
 
 
 def _run(run: PipelineRun) -> AttentionItem:

@@ -28,10 +28,18 @@ class RunsResource(Resource[TransportT]):
         use_case: str | None = None,
         *,
         run_id: str | None = None,
+        newest: bool = False,
         page_size: int = PAGE_SIZE,
     ) -> Listing[RunPage, PipelineRun]:
-        """List pipeline runs with their steps, newest first. `run_id` selects one."""
-        wanted: dict[str, object] = {"use_case": use_case, "run_id": run_id, "limit": page_size}
+        """List pipeline runs with their steps, newest first. `run_id` selects one, `newest` the
+        last one of each use case.
+        """
+        wanted: dict[str, object] = {
+            "use_case": use_case,
+            "run_id": run_id,
+            "newest": True if newest else None,
+            "limit": page_size,
+        }
         return Listing(
             lambda cursor: get("/runs", RunPage, **wanted, cursor=cursor), lambda page: page.runs
         )

@@ -18,7 +18,7 @@ import orjson
 from platform_core.contracts.label import PredictionLabel
 from platform_core.errors import ConfigurationError, UpstreamUnavailable
 
-VERSION = 3
+VERSION = 4
 INDEX_ROWS = 1000
 """The most ids of one look-up."""
 BUSY_SECONDS = 5.0
@@ -34,6 +34,7 @@ drop table if exists erased;
 drop table if exists records;
 drop table if exists labels;
 drop table if exists texts;
+drop table if exists minutes;
 create table if not exists objects (path text primary key) without rowid;
 create table if not exists state (name text primary key, value text) without rowid;
 create table if not exists erased (prediction_id text primary key) without rowid;
@@ -50,9 +51,28 @@ create table if not exists labels (
     prediction_id text primary key, use_case text, label text, known_at text, received_at text)
     without rowid;
 create virtual table if not exists texts using fts5(text, tokenize='unicode61');
+create table if not exists minutes (
+    use_case text, minute text, environment text, role text, answers integer, others integer,
+    newest text, primary key (use_case, minute, environment, role)) without rowid;
+create trigger if not exists count_record after insert on records when new.purpose = 'live' begin
+    insert into minutes values (
+        new.use_case, substr(new.time, 1, 16), new.environment, new.role,
+        new.answer, 1 - new.answer, new.time)
+    on conflict do update set answers = answers + excluded.answers,
+        others = others + excluded.others, newest = max(newest, excluded.newest);
+end;
+create trigger if not exists subtract_record after delete on records when old.purpose = 'live' begin
+    update minutes set answers = answers - old.answer, others = others - (1 - old.answer),
+        newest = case when newest > old.time then newest else (
+            select max(time) from records where use_case = old.use_case
+            and time >= minutes.minute and time <= old.time
+            and environment = old.environment and role = old.role and purpose = 'live') end
+    where use_case = old.use_case and minute = substr(old.time, 1, 16)
+    and environment = old.environment and role = old.role;
+end;
 pragma user_version = {VERSION};
 commit;
-"""
+"""  # noqa: S608 - of a constant
 _ADD_RECORD = "insert or ignore into records values (null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_LABEL = """
 insert into labels values (?, ?, ?, ?, ?) on conflict (prediction_id) do update set

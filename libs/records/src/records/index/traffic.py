@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from records.index.database import RecordIndex
 
 _COUNT = """
-select environment, role, substr(time, 1, 16), sum(answer), count(*) - sum(answer), max(time)
-from records
-where use_case = ? and time >= ? and time < ? and purpose = 'live'
-group by 1, 2, 3
+select environment, role, minute, answers, others, newest from minutes
+where use_case = ? and minute >= ? and minute < ? and answers + others > 0
 """
 
 
@@ -33,12 +31,12 @@ class MinuteTraffic:
 def minute_traffic(
     index: RecordIndex, use_case: str, start: datetime, end: datetime
 ) -> Sequence[MinuteTraffic]:
-    """Return the traffic of a use case with `start <= time < end`. It blocks.
+    """Return the traffic of a use case with `start <= time < end`, whole minutes. It blocks.
 
     Raises:
         UpstreamUnavailable: the index is locked, or the query took too long.
     """
-    period = [one.astimezone(UTC).isoformat(timespec="microseconds") for one in (start, end)]
+    period = [one.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") for one in (start, end)]
     rows = index.query(_COUNT, [use_case, *period])
     return [
         MinuteTraffic(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, Field
@@ -90,13 +90,17 @@ def _add_runs(router: APIRouter, gateway: Gateway, history: RunHistory) -> None:
         request: Request,
         use_case: UseCaseQuery = None,
         run_id: Annotated[str | None, Query(description="one run")] = None,
+        newest: Annotated[
+            Literal["true", "false"], Query(description="only the newest run of each use case")
+        ] = "false",
         limit: LimitParameter = "20",
         cursor: CursorParameter = None,
     ) -> RunPage:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names, asked = _names(request, use_case), paging("runs", limit, cursor)
 
-        found = await asyncio.to_thread(history.page, names, run_id, asked)
+        only = newest == "true"
+        found = await asyncio.to_thread(history.page, names, run_id, asked, newest=only)
         return RunPage(runs=found.items, cursor=found.cursor)
 
 

@@ -60,12 +60,17 @@ class RunHistory:
         self._started: dict[str, Mapping[str, datetime]] = {}
         self._document = lru_cache(maxsize=KEPT_RUNS)(self._make_document)
 
-    def page(self, names: Sequence[str], run_id: str | None, asked: Paging) -> Page[PipelineRun]:
+    def page(
+        self, names: Sequence[str], run_id: str | None, asked: Paging, *, newest: bool = False
+    ) -> Page[PipelineRun]:
         """Return a page of the runs of these use cases, the most recently started one first; only
-        one if it is named.
+        one if it is named, and with `newest` only the last one of each use case.
         """
-        found = (one for name in names for one in self._runs(name))
-        runs = {one.key: one for one in found if run_id in {None, one.run_id}}
+        listed = (self._runs(name) for name in names)
+        found = [[one for one in runs if run_id in {None, one.run_id}] for runs in listed]
+        if newest:
+            found = [[max(runs, key=lambda run: run.key)] for runs in found if runs]
+        runs = {one.key: one for of_use_case in found for one in of_use_case}
         chosen = page(sorted(runs, reverse=True), asked, str)
         read = (self._read(runs[key]) for key in chosen.items)
         return Page([run for run in read if run is not None], chosen.cursor)

@@ -42,7 +42,8 @@ class Platform:
     quality: CachedValue[QualityReports]
     changes: CachedValue[list[ChangeDocument]]
     open_changes: CachedValue[list[ChangeDocument]]
-    runs: CachedValue[list[PipelineRun]]
+    newest_runs: CachedValue[list[PipelineRun]]
+    """The newest run of each use case."""
     comparisons: Mapping[tuple[str, str], CachedValue[Comparison | None]]
     health: CachedValue[HealthReport]
     down: Mapping[str, datetime] = field(default_factory=dict)
@@ -75,7 +76,7 @@ async def read_platform(visit: Visit) -> Platform:
     history = asyncio.gather(
         visit.read("changes", lambda: recent_changes(visit)),
         visit.read("open-changes", lambda: open_changes_of(visit)),
-        visit.read("runs", lambda: recent_runs(visit), SLOW),
+        visit.read("newest-runs", lambda: newest_runs(visit), SLOW),
     )
     found = await asyncio.gather(reports, history, read_comparisons(visit, candidates(states)))
     (traffic, drift, quality, health), (recent, open_changes, runs), comparisons = found
@@ -148,9 +149,9 @@ async def open_changes_of(visit: Visit, use_case: str | None = None) -> list[Cha
     return (await listed.page()).changes
 
 
-async def recent_runs(visit: Visit, use_case: str | None = None) -> list[PipelineRun]:
-    """Return the newest runs of the pipeline."""
-    return (await visit.api.runs.list(use_case, page_size=RECENT).page()).runs
+async def newest_runs(visit: Visit) -> list[PipelineRun]:
+    """Return the newest run of each use case."""
+    return (await visit.api.runs.list(newest=True).page()).runs
 
 
 async def read_comparisons(
