@@ -114,6 +114,8 @@ def _indexed(home: StackHome, size: Size) -> None:
 
     def complete() -> bool:
         answer = httpx.get(url, headers={"X-API-Key": KEY}, timeout=TIMEOUT_SECONDS)
+        if not answer.is_success:
+            return False
         traffic = answer.json()[USE_CASE]["production"]
         return bool(traffic["complete"]) and traffic["answers"] > size.records / 2
 

@@ -6,6 +6,7 @@ was deleted or damaged while others use it is created again, empty and incomplet
 
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from platform_core.contracts.label import PredictionLabel
 from platform_core.errors import ConfigurationError, UpstreamUnavailable
 
 VERSION = 4
+MINUTE_LENGTH = len("2026-01-05T12:00")
 INDEX_ROWS = 1000
 """The most ids of one look-up."""
 BUSY_SECONDS = 5.0
@@ -54,25 +56,9 @@ create virtual table if not exists texts using fts5(text, tokenize='unicode61');
 create table if not exists minutes (
     use_case text, minute text, environment text, role text, answers integer, others integer,
     newest text, primary key (use_case, minute, environment, role)) without rowid;
-create trigger if not exists count_record after insert on records when new.purpose = 'live' begin
-    insert into minutes values (
-        new.use_case, substr(new.time, 1, 16), new.environment, new.role,
-        new.answer, 1 - new.answer, new.time)
-    on conflict do update set answers = answers + excluded.answers,
-        others = others + excluded.others, newest = max(newest, excluded.newest);
-end;
-create trigger if not exists subtract_record after delete on records when old.purpose = 'live' begin
-    update minutes set answers = answers - old.answer, others = others - (1 - old.answer),
-        newest = case when newest > old.time then newest else (
-            select max(time) from records where use_case = old.use_case
-            and time >= minutes.minute and time <= old.time
-            and environment = old.environment and role = old.role and purpose = 'live') end
-    where use_case = old.use_case and minute = substr(old.time, 1, 16)
-    and environment = old.environment and role = old.role;
-end;
 pragma user_version = {VERSION};
 commit;
-"""  # noqa: S608 - of a constant
+"""
 _ADD_RECORD = "insert or ignore into records values (null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_LABEL = """
 insert into labels values (?, ?, ?, ?, ?) on conflict (prediction_id) do update set
@@ -82,6 +68,21 @@ where (excluded.known_at, excluded.received_at) >= (labels.known_at, labels.rece
 _RECORD = """
 prediction_id, use_case, environment, time, release_id, role, purpose, answer, prediction,
 record_id, path
+"""
+_ADD_TO_MINUTE = """
+insert into minutes values (?, ?, ?, ?, ?, ?, ?) on conflict do update set
+answers = answers + excluded.answers, others = others + excluded.others,
+newest = max(newest, excluded.newest)
+"""
+_MINUTES_OF = """
+select distinct use_case, substr(time, 1, 16) from records where {column} = ? and purpose = 'live'
+"""
+# A time continues a minute with ":", which sorts before ";".
+_COUNT_MINUTE = """
+insert into minutes
+select use_case, ?2, environment, role, sum(answer), count(*) - sum(answer), max(time) from records
+where use_case = ?1 and time >= ?2 and time < ?2 || ';' and purpose = 'live'
+group by environment, role
 """
 _FIND = f"""
 select {_RECORD} from records where answer and prediction_id in (select value from json_each(?))
@@ -158,14 +159,19 @@ class RecordIndex:
         """Add the records of an object of the log, and the text by which each one is found."""
         with self.transaction() as database:
             erased = {one for (one,) in database.execute("select prediction_id from erased")}
+            new = []
             for record, text in zip(records, texts, strict=True):
                 if record.prediction_id in erased:
                     continue
                 added = database.execute(_ADD_RECORD, tuple(vars(record).values()))
-                if text and added.rowcount:
+                if not added.rowcount:
+                    continue
+                new.append(record)
+                if text:
                     database.execute(
                         "insert into texts (rowid, text) values (?, ?)", [added.lastrowid, text]
                     )
+            database.executemany(_ADD_TO_MINUTE, _by_minute(new))
             database.execute("insert or ignore into objects values (?)", [path])
 
     def add_labels(self, labels: Iterable[PredictionLabel], path: str | None = None) -> None:
@@ -294,10 +300,30 @@ def _text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+def _by_minute(records: Iterable[IndexedRecord]) -> list[tuple[object, ...]]:
+    """Return the rows of `minutes` for the live ones of these records."""
+    live = (one for one in records if one.purpose == "live")
+    groups: dict[tuple[str, ...], list[IndexedRecord]] = defaultdict(list)
+    for one in live:
+        groups[one.use_case, one.time[:MINUTE_LENGTH], one.environment, one.role].append(one)
+    return [
+        (
+            *key,
+            sum(one.answer for one in of_minute),
+            sum(not one.answer for one in of_minute),
+            max(one.time for one in of_minute),
+        )
+        for key, of_minute in groups.items()
+    ]
+
+
 def _remove(
     database: sqlite3.Connection, column: Literal["path", "prediction_id"], value: str
 ) -> None:
-    """Delete the records with this value, and their texts."""
+    """Delete the records with this value, and their texts, and count their minutes again."""
+    minutes = database.execute(_MINUTES_OF.format(column=column), [value]).fetchall()
     numbers = f"select number from records where {column} = ?"  # noqa: S608 - two constants
     database.execute(f"delete from texts where rowid in ({numbers})", [value])  # noqa: S608
     database.execute(f"delete from records where {column} = ?", [value])  # noqa: S608
+    database.executemany("delete from minutes where use_case = ? and minute = ?", minutes)
+    database.executemany(_COUNT_MINUTE, minutes)

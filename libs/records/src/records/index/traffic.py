@@ -8,7 +8,7 @@ from records.index.database import RecordIndex
 
 _COUNT = """
 select environment, role, minute, answers, others, newest from minutes
-where use_case = ? and minute >= ? and minute < ? and answers + others > 0
+where use_case = ? and minute >= ? and minute < ?
 """
 
 
