@@ -1,5 +1,7 @@
-"""Which packages a model was made with."""
+"""Which packages a model was made with, and which ones a step imports before it works."""
 
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pandas as pd
@@ -9,6 +11,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from training.tracking.libraries import libraries, modules_of, use_case_package
 from use_cases import number_block
+
+HEAVY = ("scipy", "sklearn", "duckdb", "rensa", "onnxruntime", "mlflow", "matplotlib")
+LIGHT_MODULES = ("training.steps.features", "training.steps.stage", "releases.bootstrap")
 
 
 def test_every_part_of_a_model_is_visited() -> None:
@@ -32,3 +37,9 @@ def test_the_package_of_a_use_case() -> None:
         "mlplatform-use-cases", version("mlplatform-use-cases")
     )  # fmt: skip
     assert use_case_package("none") is None
+
+
+def test_programs_that_read_stored_features_and_releases_start_without_heavy_libraries() -> None:
+    code = f"import sys, {', '.join(LIGHT_MODULES)}; print(set({HEAVY}) & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -28,3 +28,9 @@ def strata(classes: Sequence[str]) -> Sequence[str]:
 def stratum(classes: Sequence[str]) -> str:
     """Return the SQL expression of a row's group (see `strata`)."""
     return "label" if classes else f"'{ALL_ROWS}'"
+
+
+def one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the columns of `schema` of a table as one record batch."""
+    columns = [table[name].combine_chunks() for name in schema.names]
+    return pa.record_batch(columns, schema=schema)

@@ -2,25 +2,29 @@
 the steps of the training pipeline.
 
 Ray and Feast are imported and connected only where they are needed: Ray for many rows, Feast for
-use cases with entity features.
+use cases with entity features. Each step of the training pipeline is a process of its own: that of
+the features does not import what reads sources.
 """
+
+from __future__ import annotations
 
 import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from data_pipeline.bootstrap import DataServices
-from data_pipeline.sources import IngestRequest
-from data_pipeline.sources.ingestion import ingest
 from data_pipeline.sources.raw import IngestSummary, RawRecords
-from data_pipeline.versions.freeze import Rules, freeze
 from data_pipeline.versions.manifest import DatasetManifest, find_base, read_manifest
-from data_pipeline.versions.scan import Apply
 from platform_core.errors import DataUnchanged
-from use_cases import UseCase
 from use_cases.rules.consistency import check_consistency
+
+if TYPE_CHECKING:
+    from data_pipeline.bootstrap import DataServices
+    from data_pipeline.sources import IngestRequest
+    from data_pipeline.versions.scan import Apply
+    from use_cases import UseCase
 
 Show = Callable[[str], None]
 
@@ -55,18 +59,12 @@ class DataPreparation:
             ConfigurationError: the use case contradicts itself.
         """
         check_consistency(self.case)
-        services, settings = self.services, self.services.settings
+        services = self.services
         parent = find_base(services.store, self.case.name, base)
         # "latest" must be the same version for the source and for the rows that are added to it.
         base = parent.dataset_version if parent else ""
-        rules = Rules(
-            settings.data_max_invalid_share,
-            settings.data_near_duplicate_similarity,
-            base,
-            held_out,
-        )
         try:
-            version = self._freeze(replace(request, base=base), folder, rules)
+            version = self._freeze(replace(request, base=base), folder, held_out)
         except DataUnchanged as error:
             if parent is None:
                 raise
@@ -76,8 +74,16 @@ class DataPreparation:
         self._show_manifest(manifest)
         return manifest
 
-    def _freeze(self, request: IngestRequest, folder: str, rules: Rules) -> str:
+    def _freeze(self, request: IngestRequest, folder: str, held_out: bool) -> str:
+        from data_pipeline.versions.freeze import Rules, freeze
+
         services, settings = self.services, self.services.settings
+        rules = Rules(
+            settings.data_max_invalid_share,
+            settings.data_near_duplicate_similarity,
+            request.base,
+            held_out,
+        )
         with self._raw_records(request, folder) as raw:
             large = raw.summary.rows > settings.data_in_process_rows
             with _ray_session(large):
@@ -112,6 +118,8 @@ class DataPreparation:
     @contextmanager
     def _raw_records(self, request: IngestRequest, folder: str) -> Iterator[RawRecords]:
         """Read the source into `folder`; the raw records are deleted afterwards."""
+        from data_pipeline.sources.ingestion import ingest
+
         services = self.services
         try:
             summary = ingest(

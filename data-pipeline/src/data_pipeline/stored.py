@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID, SOURCE
-from data_pipeline.validation.rows import one_batch
+from data_pipeline.columns import CLUSTER, LABEL, PART, ROW_ID, SOURCE, one_batch
 from data_pipeline.versions.erased import ErasedRecords
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import FEATURES_FILE, RECORDS_FILE, dataset_path

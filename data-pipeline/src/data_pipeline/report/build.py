@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from duckdb import DuckDBPyConnection
 
-from data_pipeline.columns import ALL_ROWS, LABEL, REASON, ROW_ID, SOURCE
+from data_pipeline.columns import ALL_ROWS, LABEL, REASON, ROW_ID, SOURCE, one_batch
 from data_pipeline.report.columns import column_reports, sample_columns
 from data_pipeline.report.contract import (
     ClassSummary,
@@ -21,7 +21,6 @@ from data_pipeline.report.contract import (
 )
 from data_pipeline.report.label_groups import label_groups
 from data_pipeline.report.leakage import leak_warnings
-from data_pipeline.validation.rows import one_batch
 from data_pipeline.versions.manifest import DatasetManifest
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import (

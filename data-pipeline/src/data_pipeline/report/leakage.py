@@ -20,10 +20,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import rankdata
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.model_selection import StratifiedKFold
-from sklearn.preprocessing import TargetEncoder
 
 from data_pipeline.report.contract import ColumnAuc, ColumnReport, Role
 
@@ -34,7 +30,6 @@ MAX_CATEGORIES = 50
 WORD_ROWS, WORD_CHARACTERS, WORD_MIN_SHARE = 4_000, 500, 0.005
 _WORD = r"[^\W_]{2,}"
 _Z_95 = 1.959964
-_FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
 _TIMES = (pa.timestamp("us"), pa.timestamp("us", tz="UTC"))
 # The beginning and the end of the warning, the roles that reach the model first.
 _WARNINGS = {
@@ -80,10 +75,10 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> tuple[float, float, float, 
     ones, zeros = scores[positive], scores[~positive]
     if min(len(ones), len(zeros)) < MIN_ROWS_PER_SIDE:
         return None
-    ranks = rankdata(scores)
+    ranks = _mid_ranks(scores)
     # For each row the share of the rows of the other side that it is ordered correctly with.
-    of_ones = (ranks[positive] - rankdata(ones)) / len(zeros)
-    of_zeros = 1 - (ranks[~positive] - rankdata(zeros)) / len(ones)
+    of_ones = (ranks[positive] - _mid_ranks(ones)) / len(zeros)
+    of_zeros = 1 - (ranks[~positive] - _mid_ranks(zeros)) / len(ones)
     value = max(of_ones.mean(), 1 - of_ones.mean())
     variance = of_ones.var(ddof=1) / len(ones) + of_zeros.var(ddof=1) / len(zeros)
     margin = _Z_95 * np.sqrt(variance)
@@ -159,6 +154,13 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
+def _mid_ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value, from 1; equal values have the mean of their ranks."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: np.ndarray = (counts.cumsum() - (counts - 1) / 2)[places]
+    return ranks
+
+
 def _strongest(
     name: str, encode: _Encoding, labels: pa.Array, classes: Sequence[str]
 ) -> ColumnAuc | None:
@@ -194,12 +196,20 @@ def _constant(scores: pa.Array) -> _Encoding:
 
 
 def _category(values: pa.Array) -> _Encoding:
+    # A table of numbers does not need scikit-learn.
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.preprocessing import TargetEncoder
+
     codes = values.dictionary_encode(null_encoding="encode").indices.to_numpy()[:, None]
-    encoder = TargetEncoder(target_type="binary", cv=_FOLDS)
+    encoder = TargetEncoder(
+        target_type="binary", cv=StratifiedKFold(5, shuffle=True, random_state=0)
+    )
     return lambda positive: (encoder.fit_transform(codes, positive.astype(np.int8))[:, 0], "")
 
 
 def _word(values: pa.Array) -> Iterator[tuple[str, _Encoding]]:
+    from sklearn.feature_extraction.text import CountVectorizer
+
     rows = np.arange(0, len(values), max(1, len(values) // WORD_ROWS))
     texts = values.take(pa.array(rows))
     start = pc.utf8_slice_codeunits(texts, 0, WORD_CHARACTERS)

@@ -18,6 +18,7 @@ from data_pipeline.columns import (
     REASON,
     ROW_ID,
     SOURCE,
+    one_batch,
 )
 from data_pipeline.near_duplicates import signatures
 from data_pipeline.sources.raw import (
@@ -176,9 +177,3 @@ def _text(value: pa.Scalar) -> str | None:
 
 def _nothing(raw: pa.RecordBatch) -> pa.Array:
     return pa.nulls(raw.num_rows, pa.string())
-
-
-def one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the columns of `schema` of a table as one record batch."""
-    columns = [table[name].combine_chunks() for name in schema.names]
-    return pa.record_batch(columns, schema=schema)

@@ -1,17 +1,23 @@
 """Erased records: none of their rows is read from a dataset version or gets into a new one."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_pipeline.columns import ROW_ID
-from data_pipeline.validation.rows import CheckedBatch, RowChecker
-from data_pipeline.versions.scan import Apply
 from platform_core.ports.blob_store import BlobStore
 from platform_core.storage import record_tombstone_path
 from use_cases import UseCase
+
+if TYPE_CHECKING:
+    # Whoever reads a dataset version does not import what checks rows.
+    from data_pipeline.validation.rows import CheckedBatch, RowChecker
+    from data_pipeline.versions.scan import Apply
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class ErasedRecords:
     tombstones: frozenset[str]
 
     @classmethod
-    def read(cls, store: BlobStore, case: UseCase) -> "ErasedRecords":
+    def read(cls, store: BlobStore, case: UseCase) -> ErasedRecords:
         """Return the records that are erased now."""
         if case.id_column is None:
             return cls(case, frozenset())

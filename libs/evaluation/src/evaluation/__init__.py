@@ -6,7 +6,7 @@ from evaluation.calibration import (
     calibration_targets,
     expected_calibration_error,
 )
-from evaluation.comparison import unseen_rows, within_one_standard_error
+from evaluation.candidates import unseen_rows, within_one_standard_error
 from evaluation.conformal import calibration_rows_needed, conformal_widths
 from evaluation.curves import average_precision, roc_auc, threshold_counts
 from evaluation.intervals import Interval, bootstrap_intervals, resample_count

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from math import isfinite
 
 import numpy as np
-import onnxruntime as ort
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,6 +32,9 @@ class Graph:
         Raises:
             ReleaseRefused: the graph cannot be loaded or does not take `schema`.
         """
+        # Programs that only read releases do without its 23 MB.
+        import onnxruntime as ort
+
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

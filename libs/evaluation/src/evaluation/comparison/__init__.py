@@ -1,9 +1,11 @@
-"""Comparisons of two models: sequential ones on live traffic, fixed ones on held-out rows."""
+"""Sequential comparisons of two releases on live traffic.
+
+Those on held-out rows are in `evaluation.held_out`: programs that only need them do not import
+SciPy.
+"""
 
 from evaluation.comparison.betting import BoundedValues, lower_limit, upper_limit
 from evaluation.comparison.blocks import block_differences
-from evaluation.comparison.candidates import unseen_rows, within_one_standard_error
-from evaluation.comparison.held_out import compare_on_rows, compare_with_limit
 from evaluation.comparison.latency import (
     CANARY_LATENCY,
     SHADOW_LATENCY,
@@ -29,7 +31,7 @@ from evaluation.comparison.quality import (
 )
 from evaluation.comparison.rates import RateCounts, rate_limits
 from evaluation.comparison.service import errors_criterion
-from evaluation.comparison.verdicts import combined_verdict, verdict_of
+from evaluation.verdicts import combined_verdict, verdict_of
 
 __all__ = [
     "CANARY_LATENCY",
@@ -46,8 +48,6 @@ __all__ = [
     "block_differences",
     "canary_criteria",
     "combined_verdict",
-    "compare_on_rows",
-    "compare_with_limit",
     "errors_criterion",
     "latency_criteria",
     "lower_limit",
@@ -60,8 +60,6 @@ __all__ = [
     "ratio_limits",
     "shadow_criteria",
     "unpaired_quality",
-    "unseen_rows",
     "upper_limit",
     "verdict_of",
-    "within_one_standard_error",
 ]

@@ -18,8 +18,8 @@ from evaluation.comparison.blocks import block_differences, block_medians
 from evaluation.comparison.levels import Levels
 from evaluation.comparison.needed import more_ratios_needed
 from evaluation.comparison.quality import Losses, bounded_criterion
-from evaluation.comparison.verdicts import verdict_of
 from evaluation.curves import Floats
+from evaluation.verdicts import verdict_of
 from platform_core.contracts.comparison import ComparisonVerdict, CriterionResult
 
 LATENCY_REFERENCE = 200

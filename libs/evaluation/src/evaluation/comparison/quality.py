@@ -11,8 +11,8 @@ from evaluation.comparison.betting import BoundedValues, lower_limit, upper_limi
 from evaluation.comparison.blocks import block_differences
 from evaluation.comparison.levels import Levels
 from evaluation.comparison.needed import more_values_needed
-from evaluation.comparison.verdicts import OUTPUTS, QUALITY, verdict_of
 from evaluation.curves import Floats
+from evaluation.verdicts import OUTPUTS, QUALITY, verdict_of
 from platform_core.contracts.comparison import ComparisonVerdict, CriterionResult
 
 _DIFFER = "the answers differ by more than the margin; labels must tell which are better"

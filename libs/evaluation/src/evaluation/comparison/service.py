@@ -5,7 +5,7 @@ from __future__ import annotations
 from evaluation.comparison.levels import Levels
 from evaluation.comparison.needed import more_records_needed
 from evaluation.comparison.rates import RateCounts, rate_limits
-from evaluation.comparison.verdicts import verdict_of
+from evaluation.verdicts import verdict_of
 from platform_core.contracts.comparison import ComparisonVerdict, CriterionResult
 
 ERRORS = "errors"

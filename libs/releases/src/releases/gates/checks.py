@@ -9,7 +9,7 @@ from evaluation import (
     prediction_metrics,
     require_metric,
 )
-from evaluation.comparison import compare_on_rows
+from evaluation.held_out import compare_on_rows
 from platform_core.contracts.release import GateCheck
 from platform_core.contracts.tasks import ERROR_METRICS
 from platform_core.errors import InvalidData, ReleaseRefused

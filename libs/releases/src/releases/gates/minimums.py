@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evaluation import Predictions, prediction_metrics, require_metric
-from evaluation.comparison import compare_with_limit
+from evaluation.held_out import compare_with_limit
 from platform_core.contracts.release import GateCheck
 from platform_core.errors import InvalidData
 from releases.gates.evidence import interval_words, with_evidence

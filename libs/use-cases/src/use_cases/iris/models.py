@@ -1,21 +1,22 @@
 """The models to try on iris flowers (needs the `training` extra)."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from use_cases.export import export
 from use_cases.feature_schema import FeatureSchema
 from use_cases.iris.record import COLUMNS
 from use_cases.iris.species import SPECIES
 from use_cases.training import Candidate
 
-to_onnx = partial(export, schema=FeatureSchema(numbers=COLUMNS), classes=SPECIES)
+if TYPE_CHECKING:
+    import onnx
 
 
 def candidates() -> Sequence[Candidate]:
@@ -33,6 +34,14 @@ def candidates() -> Sequence[Candidate]:
             to_onnx,
         ),
     )
+
+
+def to_onnx(fitted: Pipeline) -> onnx.ModelProto:
+    """Return the graph of a fitted candidate."""
+    # Processes that only fit models do not wait for the converters.
+    from use_cases.export import export
+
+    return export(fitted, FeatureSchema(numbers=COLUMNS), SPECIES)
 
 
 def _logistic(parameters: Mapping[str, Any], seed: int) -> Pipeline:

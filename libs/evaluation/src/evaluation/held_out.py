@@ -12,15 +12,15 @@ improved confidence intervals for comparing matched proportions", Statistics in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
-from evaluation.comparison.verdicts import verdict_of
 from evaluation.intervals import resample_count, resampled_weights
 from evaluation.metrics import Predictions, prediction_metrics, require_metric, weighted_metrics
 from evaluation.predictions import LabelledPredictions
+from evaluation.verdicts import verdict_of
 from platform_core.contracts.comparison import ComparisonVerdict, HeldOutComparison
 from platform_core.contracts.tasks import ERROR_METRICS, Metric
 
@@ -29,7 +29,8 @@ ERROR_RATE, POWER = 0.05, 0.8
 RESAMPLES = 400
 MAX_ROWS = 100_000_000
 
-_Z_ERROR, _Z_POWER = float(ndtri(1 - ERROR_RATE)), float(ndtri(POWER))
+_NORMAL = NormalDist()
+_Z_ERROR, _Z_POWER = _NORMAL.inv_cdf(1 - ERROR_RATE), _NORMAL.inv_cdf(POWER)
 # Metrics of the rows that are positive, or that are not.
 _OF_POSITIVES: frozenset[Metric] = frozenset(("recall", "f1", "precision", "average_precision"))
 _OF_NEGATIVES: frozenset[Metric] = frozenset(("false_positive_rate",))
@@ -139,7 +140,7 @@ def _judged(
     if verdict is ComparisonVerdict.UNDECIDED:
         distance = abs(margin - max(difference, 0.0)) if margin else abs(difference)
         needed = error.rows_for(distance / (_Z_ERROR + _Z_POWER))
-    power = float(ndtr(margin / now - _Z_ERROR)) if margin and now else None
+    power = _NORMAL.cdf(margin / now - _Z_ERROR) if margin and now else None
     return HeldOutComparison(
         metric=metric,
         difference=difference,

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from evaluation import LabelledPredictions, NumberPredictions
-from evaluation.comparison import compare_on_rows, compare_with_limit
+from evaluation.held_out import compare_on_rows, compare_with_limit
 from platform_core.errors import InvalidData
 
 
