@@ -1,8 +1,6 @@
-"""The commands of releases as a process, with a real MLflow server."""
+"""The commands of releases, with a real MLflow server."""
 
 import json
-import subprocess
-import sys
 from datetime import timedelta
 from functools import partial
 from threading import Event, Thread
@@ -10,6 +8,7 @@ from threading import Event, Thread
 import pytest
 import yaml
 
+from cli.main import main
 from platform_core.adapters.registry.mlflow import MlflowRegistry
 from platform_core.changes import Changes
 from platform_core.clock import SystemClock
@@ -18,7 +17,6 @@ from platform_core.contracts.ledger import Action, ChangeStatus, ControllerState
 from platform_core.contracts.serving_state import GatewayState
 from platform_core.errors import Refused, Unavailable
 from platform_core.storage import CONTROLLER, gateway_path
-from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import wait_until
 from releases.bootstrap import build
 from releases.changes.requests import ChangeRequests, Requested
@@ -40,19 +38,17 @@ def settings(v2_peers, tmp_path):
 
 
 @pytest.fixture
-def run(settings):
-    """Return a function that runs the program: its exit code, output and errors as lines."""
+def run(settings, monkeypatch, capsys):
+    """Return a function that runs a command: its exit code, output and errors as lines."""
 
     def run(*arguments, **others):
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
-            env=child_environment(settings | others),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+        with monkeypatch.context() as environment:
+            for name, value in {**settings, **others}.items():
+                environment.setenv(name, value)
+            capsys.readouterr()
+            code = main(arguments)
+        output, errors = capsys.readouterr()
+        return code, output.splitlines(), errors.splitlines()
 
     return run
 
