@@ -445,12 +445,17 @@ def test_drift_of_every_use_case_is_detected(all_served: Platform) -> None:
         assert report["status"] == "drift", (name, report)
 
 
-def test_every_use_case_rolls_back(all_served: Platform) -> None:
+def test_every_use_case_rolls_back_from_an_imported_release(all_served: Platform) -> None:
+    """The second release is the served graph, imported: that takes a process instead of a run."""
     names = every_use_case.NEW
     before = {name: all_served.serves(name, "production") for name in names}
-    every_use_case.train(all_served, 1500)
+    every_use_case.import_again(all_served, 600)
     every_use_case.promote(all_served)
     for name in names:
-        assert eventually(lambda n=name: all_served.serves(n, "production") != before[n])
+        imported = all_served.serves(name, "staging")
+        assert eventually(lambda n=name, new=imported: all_served.serves(n, "production") == new)
+        assert imported != before[name]
+        lineage = all_served.call("GET", "/model/info").json()[name]["production"]["lineage"]
+        assert lineage["imported"]["kind"] == "ONNX"
         all_served.done("cli", "rollback", "--use-case", name)
         assert eventually(lambda n=name: all_served.serves(n, "production") == before[n])

@@ -3,14 +3,18 @@ installed for it, on a running stack.
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from embedded_platform import CONFIG, Platform, eventually
 
 from platform_core.parquet import write_table
+from platform_core.storage import release_path
+from scoring.release import model_file
 from use_cases import use_case
 
 REGRESSION = "rents"
@@ -35,8 +39,24 @@ def train(platform: Platform, rows: int) -> None:
         options = ("--use-case", name, "--rows", str(rows), "--trials", "1")
         platform.done("cli", "run-pipeline", *options)
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(run, NEW))
+    _two_at_a_time(run)
+
+
+def import_again(platform: Platform, rows: int) -> None:
+    """Stage the model that production serves of each of `NEW` as an imported release, measured on
+    rows that no run has seen.
+    """
+
+    def run(name: str) -> None:
+        release = release_path(name, platform.serves(name, "production"))
+        model = platform.home / f"{name}.onnx"
+        model.write_bytes(platform.store.read(f"{release}/{model_file(name)}"))
+        unseen = platform.home / f"{name}.parquet"
+        pq.write_table(use_case(name).training().generate(rows, seed=21), unseen)
+        options = ("--use-case", name, "--holdout", str(unseen))
+        platform.done("cli", "import-model", str(model), *options)
+
+    _two_at_a_time(run)
 
 
 def promote(platform: Platform) -> None:
@@ -73,6 +93,11 @@ def drift_reports(platform: Platform, rows: int) -> dict[str, dict[str, Any]]:
     window = ["--from", start.isoformat(), "--to", datetime.now(UTC).isoformat()]
     platform.done("cli", "drift", "run", *window)
     return {name: eventually(lambda n=name: _measured(platform, n)) for name in NEW}
+
+
+def _two_at_a_time(run: Callable[[str], None]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, NEW))
 
 
 def _ended(platform: Platform, job_id: str) -> dict[str, Any]:
