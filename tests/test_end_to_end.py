@@ -45,8 +45,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 @pytest.fixture(scope="module")
 def served(platform: Platform) -> Platform:
     """The stack with a release of both use cases in staging and production."""
-    platform.done("cli", "run-pipeline", "--use-case", "iris", "--rows", "400", "--trials", "2")
-    platform.done("cli", "run-pipeline", "--rows", "1500", "--trials", "2")
+    every_use_case.train(platform, ("spam", "iris"), 1500, trials=2)
     for name in ("iris", "spam"):
         platform.done("cli", "promote", "--use-case", name)
     eventually(lambda: platform.call("GET", "/health/ready").status_code == 200)
@@ -408,7 +407,7 @@ def _answering(served: Platform, flower: dict[str, Any]) -> str:
 @pytest.fixture(scope="module")
 def all_served(served: Platform) -> Platform:
     """The stack with a release of every built-in use case in staging and production."""
-    every_use_case.train(served, 500)
+    every_use_case.train(served, every_use_case.NEW, 500)
     every_use_case.promote(served)
     return served
 

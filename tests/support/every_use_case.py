@@ -3,7 +3,7 @@ installed for it, on a running stack.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,14 +32,14 @@ def install_regression(home: Path) -> dict[str, str]:
     return {"PLATFORM_CONFIG": str(config), "PYTHONPATH": path}
 
 
-def train(platform: Platform, rows: int) -> None:
-    """Stage a release of each of `NEW`, two at a time."""
+def train(platform: Platform, names: Sequence[str], rows: int, trials: int = 1) -> None:
+    """Stage a release of each of `names`, two at a time."""
 
     def run(name: str) -> None:
-        options = ("--use-case", name, "--rows", str(rows), "--trials", "1")
+        options = ("--use-case", name, "--rows", str(rows), "--trials", str(trials))
         platform.done("cli", "run-pipeline", *options)
 
-    _two_at_a_time(run)
+    _two_at_a_time(run, names)
 
 
 def import_again(platform: Platform, rows: int) -> None:
@@ -56,7 +56,7 @@ def import_again(platform: Platform, rows: int) -> None:
         options = ("--use-case", name, "--holdout", str(unseen))
         platform.done("cli", "import-model", str(model), *options)
 
-    _two_at_a_time(run)
+    _two_at_a_time(run, NEW)
 
 
 def promote(platform: Platform) -> None:
@@ -95,9 +95,9 @@ def drift_reports(platform: Platform, rows: int) -> dict[str, dict[str, Any]]:
     return {name: eventually(lambda n=name: _measured(platform, n)) for name in NEW}
 
 
-def _two_at_a_time(run: Callable[[str], None]) -> None:
+def _two_at_a_time(run: Callable[[str], None], names: Sequence[str]) -> None:
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(run, NEW))
+        list(pool.map(run, names))
 
 
 def _ended(platform: Platform, job_id: str) -> dict[str, Any]:
