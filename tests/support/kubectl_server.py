@@ -116,6 +116,8 @@ def kubectl_server() -> Iterator[KubectlServer]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Else the body waits 40 ms until the client acknowledges the headers.
+    disable_nagle_algorithm = True
     api: KubectlServer
 
     def respond(self) -> None:
