@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import settings
 # `embedded`) would hide it unless the package is imported first.
 import embedded  # noqa: F401
 import training  # noqa: F401
+from cli.main import main
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from scoring import Release
 from scoring import testing as scoring_testing
@@ -53,6 +55,27 @@ def configuration_is_set_back() -> Iterator[None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def mlplatform(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return a function that runs a command in this process: its settings, then its arguments.
+
+    A process would import for a second or two; those that end differently are in libs/cli.
+    """
+
+    def run(settings: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as environment:
+            for name, value in settings.items():
+                environment.setenv(name, value)
+            capsys.readouterr()
+            code = main(arguments)
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

@@ -1,34 +1,27 @@
 """`mlplatform quality`: exit codes and output, and the loop that measures quality with drift."""
 
 import json
-import subprocess
-import sys
 from datetime import timedelta
+
+import pytest
 
 from drift_detector.loop import run_loop
 from drift_detector.quality.job import QualityJob
 from drift_detector.quality.measure import QualityMeter
 from platform_core.reports.quality import latest_quality
-from platform_core.testing.machine import child_environment
 from use_cases import use_case
 
 SPAN = ("--from", "2026-01-05T11:00:00Z", "--to", "2026-01-05T12:00:00Z")
-QUALITY = (sys.executable, "-m", "cli", "quality")
 HOUR = timedelta(hours=1)
 
 
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*QUALITY, *arguments],
-        env=child_environment(environment),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def run(mlplatform):
+    """Return a function that runs a command of this group: its settings, then its arguments."""
+    return lambda settings, *arguments: mlplatform(settings, "quality", *arguments)
 
 
-def test_a_window_is_measured_and_shown(world, records_of, environment):
+def test_a_window_is_measured_and_shown(run, world, records_of, environment):
     world.log(world.release(), records_of(use_case("iris"), 100, 1))
     measured = run(environment, "run", *SPAN, "--revise")
     assert measured.returncode == 0, measured.stderr
@@ -41,13 +34,15 @@ def test_a_window_is_measured_and_shown(world, records_of, environment):
     assert json.loads(run(environment, "show", "--json", "--use-case", "spam").stdout) == []
 
 
-def test_a_window_without_records_is_no_failure(world, environment):
+def test_a_window_without_records_is_no_failure(run, world, environment):
     result = run(environment, "run", *SPAN)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("no live records in 2026-01-05T11:00:00Z")
 
 
-def test_an_unreadable_log_fails_with_the_reason_on_the_last_line(world, records_of, environment):
+def test_an_unreadable_log_fails_with_the_reason_on_the_last_line(
+    run, world, records_of, environment
+):
     path = world.log(world.release(), records_of(use_case("iris"), 20, 1))
     world.store.write(path, b"not Parquet")
     result = run(environment, "run", *SPAN)

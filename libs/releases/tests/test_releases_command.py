@@ -8,7 +8,6 @@ from threading import Event, Thread
 import pytest
 import yaml
 
-from cli.main import main
 from platform_core.adapters.registry.mlflow import MlflowRegistry
 from platform_core.changes import Changes
 from platform_core.clock import SystemClock
@@ -38,17 +37,12 @@ def settings(v2_peers, tmp_path):
 
 
 @pytest.fixture
-def run(settings, monkeypatch, capsys):
+def run(settings, mlplatform):
     """Return a function that runs a command: its exit code, output and errors as lines."""
 
     def run(*arguments, **others):
-        with monkeypatch.context() as environment:
-            for name, value in {**settings, **others}.items():
-                environment.setenv(name, value)
-            capsys.readouterr()
-            code = main(arguments)
-        output, errors = capsys.readouterr()
-        return code, output.splitlines(), errors.splitlines()
+        done = mlplatform(settings | others, *arguments)
+        return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
     return run
 

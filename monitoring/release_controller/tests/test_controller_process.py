@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import subprocess
 import sys
 from contextlib import ExitStack
 from functools import partial
@@ -17,7 +16,6 @@ from platform_core.contracts.serving_state import ServingRole, ServingState, mod
 from platform_core.ledger import Ledger
 from platform_core.settings import ServingSettings
 from platform_core.storage.model_repository import ServerPool
-from platform_core.testing.machine import child_environment
 from platform_core.testing.processes import answers, free_port, running, wait_until
 from scoring.testing import make_release, store_test_rows
 
@@ -106,18 +104,11 @@ def controller(start):
 
 
 @pytest.fixture
-def run(settings):
+def run(settings, mlplatform):
     """Return a function that runs a command: its exit code, output and errors as lines."""
 
     def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
-            env=child_environment(settings),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=START_SECONDS,
-        )
+        done = mlplatform(settings, *arguments)
         return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
     return run
