@@ -25,8 +25,9 @@ PRODUCTION = Environment.PRODUCTION
 
 
 @pytest.fixture
-def settings(v2_peers, tmp_path):
-    """The settings of the program; nothing answers in place of MLflow."""
+def settings(v2_peers, tmp_path, monkeypatch):
+    """The settings of the program; nothing answers in place of MLflow, and it is asked once."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     urls = {k.upper(): v for k, v in v2_peers.settings.model_dump().items()}
     return {
         "BLOB_STORE_URL": f"file://{tmp_path}/blob",
