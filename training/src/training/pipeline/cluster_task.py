@@ -38,14 +38,21 @@ RAY_TOKEN, RAY_TOKEN_FOLDER = "ray-token", "/var/run/secrets/ray"
 
 def prepare(task: PipelineTask) -> None:
     """Give a task its environment, its secrets and the token of the Ray cluster."""
-    for name, value in step_environment().items():
-        task.set_env_variable(name, value)
+    _set_environment(task, step_environment())
     kubernetes.use_field_path_as_env(task, "RUN_ID", RUN_ID_LABEL)
     for secret, keys in SECRETS.items():
         kubernetes.use_secret_as_env(task, secret, keys)
     for secret, keys in OPTIONAL_SECRETS.items():
         kubernetes.use_secret_as_env(task, secret, keys, optional=True)
     kubernetes.use_secret_as_volume(task, RAY_TOKEN, RAY_TOKEN_FOLDER)
+
+
+def _set_environment(task: PipelineTask, environment: dict[str, str]) -> None:
+    """Set all variables at once: at each of its own calls KFP looks up the source of the whole call
+    stack, which takes 0.1 s.
+    """
+    if environment and task.container_spec is not None:
+        task.container_spec.env = {**(task.container_spec.env or {}), **environment}
 
 
 def step_environment() -> dict[str, str]:
