@@ -322,9 +322,8 @@ def test_the_name_stays_and_takes_no_columns() -> None:
         SourceParameters(data="feedback", columns="body=text")
 
 
-EVENTS = st.lists(
-    st.tuples(st.integers(0, 7), st.sampled_from(CLASSES), st.integers(1, 6)), max_size=16
-)
+EVENT = st.tuples(st.integers(0, 7), st.sampled_from(CLASSES), st.integers(1, 6))
+EVENTS = st.lists(EVENT, max_size=16) | st.lists(EVENT, min_size=16, max_size=40)
 
 
 @pytest.fixture(scope="module")
@@ -338,8 +337,10 @@ def answered(tmp_path_factory):
     traffic.close()
 
 
+# Few long examples: seven have 19 labels that were corrected (median of 40 seeds); fifteen of short
+# lists alone would have nine.
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=7, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(events=EVENTS, order=st.randoms(use_true_random=False), twice=st.booleans())
 def test_labels_in_any_order_twice_or_corrected_give_the_same_version(

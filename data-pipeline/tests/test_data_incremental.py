@@ -25,7 +25,8 @@ WORDS = [[f"w{text}-{n}" for n in range(30)] for text in range(12)]
 TEXT = st.tuples(st.integers(0, 11), st.integers(0, 2)).map(
     lambda pair: " ".join([*WORDS[pair[0]], "end" * pair[1]]).strip()
 )
-PAIRS = st.lists(st.tuples(TEXT, st.sampled_from(["spam", "ham"])), max_size=12)
+PAIR = st.tuples(TEXT, st.sampled_from(["spam", "ham"]))
+PAIRS = st.lists(PAIR, max_size=12) | st.lists(PAIR, min_size=12, max_size=40)
 
 
 def dated(table: pa.Table, days: range) -> pa.Table:
@@ -48,7 +49,10 @@ def sides(store, version: str) -> dict[str, tuple[str, str]]:
     return {row["row_id"]: (row["part"], row["cluster"]) for row in rows}
 
 
-@settings(max_examples=25, deadline=None)
+# Three versions an example cost the same whatever their size, so the examples are few and long: ten
+# meet 127 pairs of near duplicates and 22 contradictions across the sources (medians of 40 seeds);
+# 25 of short lists alone would meet 97 and 11.
+@settings(max_examples=10, deadline=None)
 @given(first=PAIRS, second=PAIRS)
 def test_adding_data_gives_the_same_records_as_all_data_at_once(
     tmp_path_factory, frozen, mail, many, mails, first, second
