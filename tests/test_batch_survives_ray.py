@@ -25,7 +25,7 @@ from use_cases import use_case
 # Fixtures start a stack and train; each counts as part of the first test that needs it.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-ROWS, CHUNK_ROWS = 4000, 10
+ROWS, CHUNK_ROWS = 1500, 10
 SECONDS = 120
 MAX_ATTEMPTS = 3
 
