@@ -254,7 +254,9 @@ async def test_the_ends_of_time_have_no_reports(running, to) -> None:
     ],
 )
 async def test_a_wrong_query_is_named(running, path, query, status) -> None:
-    assert (await running.ask("GET", path, "viewer", params=query)).status_code == status
+    answer = await running.ask("GET", path, "viewer", params=query)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("path", ["/batch", "/predictions", "/reports", "/releases/spam"])

@@ -14,8 +14,8 @@ RUNS = ("log_links", "log_longest_capitals")
 SIZES = ("log_characters", "log_lines")
 STRUCTURAL = (*SHARES, *SIGNS, *RUNS, *SIZES)
 # Signs per 1,000 characters, at most 1. Whether a sign occurs at all depends on the length of the
-# text: most long mails have a question mark.
-FREQUENCIES = ("exclamations", "questions", "currency", "markup", "links")
+# text: most long mails have a question mark. Currency is the word "money" of the text already.
+FREQUENCIES = ("exclamations", "questions", "markup", "links")
 FREQUENT = tuple(f"{name}_frequency" for name in FREQUENCIES)
 
 # Counts above this carry no further information.
@@ -57,19 +57,16 @@ def _features(raw: str) -> list[float]:
         data.count(b" "),
         beyond_ascii,
     )
-    signs = (
-        data.count(b"!"),
-        data.count(b"?"),
-        data.count(b"$") + money,
-        data.count(b"<"),
-    )
+    exclamations, questions = data.count(b"!"), data.count(b"?")
+    currency, markup = data.count(b"$") + money, data.count(b"<")
     links = data.count(b"://") + data.count(b"www.")
-    counts = (*signs, data.count(b"@"), links, max(map(len, capitals), default=0))
+    longest = max(map(len, capitals), default=0)
+    counts = (exclamations, questions, currency, markup, data.count(b"@"), links, longest)
     thousands = characters / FREQUENCY_CHARACTERS
     return [
         *(part / characters for part in parts),
         *(_LOGS[count if count < MOST else MOST] for count in counts),
         log1p(characters),
         log1p(data.count(b"\n")),
-        *(min(count / thousands, 1) for count in (*signs, links)),
+        *(min(n / thousands, 1) for n in (exclamations, questions, markup, links)),
     ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, Field
@@ -26,7 +26,13 @@ from api_gateway.history.runs import RunHistory, dataset_versions
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Page, Paging, page, paging
-from api_gateway.http.validation import choice_of, environment_named, find_use_case, period_of
+from api_gateway.http.validation import (
+    BOOLEANS,
+    choice_of,
+    environment_named,
+    find_use_case,
+    period_of,
+)
 from api_gateway.stored_json import StoredJson
 from platform_core.contracts.drift_report import DriftReport
 from platform_core.contracts.quality_report import QualityReport
@@ -91,7 +97,11 @@ def _add_runs(router: APIRouter, gateway: Gateway, history: RunHistory) -> None:
         use_case: UseCaseQuery = None,
         run_id: Annotated[str | None, Query(description="one run")] = None,
         newest: Annotated[
-            Literal["true", "false"], Query(description="only the newest run of each use case")
+            str,
+            Query(
+                description="true: only the newest run of each use case",
+                json_schema_extra={"enum": [*BOOLEANS]},
+            ),
         ] = "false",
         limit: LimitParameter = "20",
         cursor: CursorParameter = None,
@@ -99,8 +109,8 @@ def _add_runs(router: APIRouter, gateway: Gateway, history: RunHistory) -> None:
         await gateway.admit(authorize(context_of(request), AccessRole.VIEWER))
         names, asked = _names(request, use_case), paging("runs", limit, cursor)
 
-        only = newest == "true"
-        found = await asyncio.to_thread(history.page, names, run_id, asked, newest=only)
+        only_newest = choice_of("newest", newest, BOOLEANS) == "true"
+        found = await asyncio.to_thread(history.page, names, run_id, asked, newest=only_newest)
         return RunPage(runs=found.items, cursor=found.cursor)
 
 

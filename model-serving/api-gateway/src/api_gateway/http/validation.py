@@ -28,6 +28,7 @@ MAX_BODY_BYTES = 10 << 20
 JSON = "application/json"
 UTF8 = frozenset({"utf-8", "utf8"})
 IDENTITY = "identity"
+BOOLEANS = ("true", "false")
 _ENVIRONMENT, _PURPOSE = ENVIRONMENT.lower(), PURPOSE.lower()
 _ENVIRONMENTS = {environment.value: environment for environment in Environment}
 _PURPOSES = {purpose.value: purpose for purpose in Purpose}

@@ -14,7 +14,7 @@ from api_gateway.auth.keys import AccessRole
 from api_gateway.gateway import Gateway
 from api_gateway.http.context import context_of
 from api_gateway.http.openapi import operation
-from api_gateway.http.validation import choice_of, find_use_case, period_of
+from api_gateway.http.validation import BOOLEANS, choice_of, find_use_case, period_of
 from api_gateway.predictions.replay import ReplayedPrediction
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.inference_record import InferenceRecord, Purpose
@@ -27,7 +27,6 @@ from use_cases import UseCase, use_case
 
 PredictionIdPath = Annotated[str, Path(description="as returned with the prediction")]
 MAX_DIGITS = 9
-BOOLEANS = ("true", "false")
 _RELEASE_ID, _RELEASE_PREFIX = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{8,31}")
 
 

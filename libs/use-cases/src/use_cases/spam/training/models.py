@@ -4,10 +4,10 @@
 adds what means the same in every collection of mail, which `make bench-quality` shows by leaving
 one source out:
 
-- how frequent exclamation marks, question marks, currency signs, markup and links are, up to one
-  per 1,000 characters. More would depend on the collection, and a value beyond those of the
-  training data would outweigh every word. Whether they occur at all depends on the length of the
-  mail: a model of short texts would call long ones spam;
+- how frequent exclamation marks, question marks, markup and links are, up to one per 1,000
+  characters. More would depend on the collection, and a value beyond those of the training data
+  would outweigh every word. Whether they occur at all depends on the length of the mail: a model of
+  short texts would call long ones spam;
 - what the lexicon finds, with a fixed weight (see `GuidedClassifier`);
 - the statistics of the sender's domain.
 
@@ -49,7 +49,7 @@ WANTED_PART = 0.7
 
 def candidates() -> Sequence[Candidate]:
     """Return the candidates, the most promising first."""
-    strengths = (20.0, 5.0, 50.0)
+    strengths = (10.0, 20.0, 5.0)
     return (
         Candidate("guided_words", _guided, {"C": strengths, "guidance": GUIDANCE}, to_onnx),
         Candidate("words", _words, {"C": strengths}, to_onnx),
