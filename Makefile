@@ -128,10 +128,8 @@ lint: setup ## Format, lint, layers, types
 check: lint ## `make lint` and the tests of the workspace: configurations, manifests, images, documents
 	python -m pytest -q -m 'not slow' tests
 
-# One more test process than there are cores, at most four: many tests wait for a program, a probe or a time limit.
 test: setup ## Run the tests: ARGS="-k ledger", sequentially: ARGS="-n 0", with branch coverage: ARGS=--cov
-	python -m pytest -n "$$(python -c 'import os; print(min(4, 1 + os.cpu_count()))')" \
-		--dist loadfile --no-loadscope-reorder $(ARGS)
+	python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 up: setup ## Start the stack and wait until it is ready
 	mlplatform up
