@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 from bench_report import median, note, say, table
 from serving.ours import KEY, START_SECONDS, StackHome
-from serving.ports import unused_port
 from serving.processes import cpu_seconds, memory
 
 from pages.history import USE_CASE, Size, Written, write_history
@@ -20,7 +19,7 @@ from pages.ledger import measure_ledger
 from pages.requests import Requests, timed
 from platform_core.clock import SystemClock
 from platform_core.errors import Unavailable
-from platform_core.testing.processes import answers, running, wait_until
+from platform_core.testing.processes import answers, free_port, running, wait_until
 
 FULL = Size(releases=1_000, records=100_000, reports=720, runs=200)
 QUICK = Size(releases=100, records=10_000, reports=72, runs=20)
@@ -81,7 +80,7 @@ def _pages(written: Written) -> Mapping[str, str]:
 @contextmanager
 def _programs(home: StackHome) -> Iterator[tuple[dict[str, int], httpx.Client]]:
     """Run the gateway and the console; yield their processes, and a browser that has signed in."""
-    port = unused_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {
         **home.settings,

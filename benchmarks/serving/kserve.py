@@ -9,11 +9,10 @@ import numpy as np
 from kserve import InferInput, InferRequest
 from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferResponse
 
-from platform_core.testing.processes import answers, running
+from platform_core.testing.processes import answers, free_port, running
 from serving.endpoint import Endpoint, EndpointKind, from_field, from_v2
 from serving.environments import PINS, python_of, version_of
 from serving.peers import QUIET, START_SECONDS, plain_bodies, v2_bodies
-from serving.ports import unused_port
 from serving.subject import Subject
 from serving.target import Target, http_target
 
@@ -30,7 +29,7 @@ class KServe:
     @contextmanager
     def serve(self, subject: Subject, folder: Path) -> Iterator[list[Endpoint]]:
         """Run the server and the gateway until the block ends."""
-        rest, grpc, front = unused_port(), unused_port(), unused_port()
+        rest, grpc, front = free_port(), free_port(), free_port()
         with (
             _server(rest, grpc, subject, folder) as server,
             _gateway(front, rest, folder) as gateway,

@@ -20,10 +20,9 @@ from api_gateway.auth.keys import hash_key
 from platform_core.adapters.blob_store.local import LocalBlobStore
 from platform_core.clock import SystemClock
 from platform_core.settings import OnlineStoreSettings
-from platform_core.testing.processes import answers, listens, running
+from platform_core.testing.processes import answers, free_port, listens, running
 from records import read_log
 from serving.endpoint import Endpoint, EndpointKind, from_field, from_v2
-from serving.ports import unused_port
 from serving.subject import Subject
 from serving.target import http_target
 
@@ -38,10 +37,10 @@ class StackHome:
     """Folder and ports of an installation; `settings` is the environment of its programs."""
 
     folder: Path
-    gateway_port: int = field(default_factory=unused_port)
-    inference_port: int = field(default_factory=unused_port)
-    inference_grpc_port: int = field(default_factory=unused_port)
-    redis_port: int = field(default_factory=unused_port)
+    gateway_port: int = field(default_factory=free_port)
+    inference_port: int = field(default_factory=free_port)
+    inference_grpc_port: int = field(default_factory=free_port)
+    redis_port: int = field(default_factory=free_port)
 
     @property
     def redis(self) -> str | None:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from platform_core.testing.machine import child_environment
-from platform_core.testing.processes import answers, running
+from platform_core.testing.processes import answers, free_port, running
 from serving.endpoint import Endpoint, EndpointKind, from_field, from_v2
 from serving.environments import PINS, python_of, version_of
-from serving.ports import unused_port
 from serving.subject import Subject
 from serving.target import http_target
 
@@ -54,7 +53,7 @@ class Peer:
     @contextmanager
     def serve(self, subject: Subject, folder: Path) -> Iterator[list[Endpoint]]:
         """Run the peer until the block ends."""
-        place = Place(python_of(self.pins), subject.model, folder / self.name, unused_port())
+        place = Place(python_of(self.pins), subject.model, folder / self.name, free_port())
         place.folder.mkdir()
         ready = partial(answers, place.port, self.ready)
         environment = {**QUIET, **self.environment}
@@ -95,8 +94,8 @@ def _mlserver(place: Place) -> Sequence[str]:
     server = {
         "host": "127.0.0.1",
         "http_port": place.port,
-        "grpc_port": unused_port(),
-        "metrics_port": unused_port(),
+        "grpc_port": free_port(),
+        "metrics_port": free_port(),
         "parallel_workers": 0,
         "debug": False,
     }

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from typing import Any
 import httpx
 
 from platform_core.adapters.blob_store.local import LocalBlobStore
-from platform_core.testing.processes import PLAIN_HTTP
+from platform_core.testing.processes import PLAIN_HTTP, free_port
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = ROOT / "config" / "embedded.env"
@@ -89,7 +88,7 @@ def embedded_settings(home: Path) -> dict[str, str]:
 
     def move(match: re.Match[str]) -> str:
         if match[0] not in moved:
-            moved[match[0]] = str(_free_port())
+            moved[match[0]] = str(free_port())
         return moved[match[0]]
 
     values = {k: v or "" for k, v in json.loads(listed.stdout).items()}
@@ -101,12 +100,6 @@ def embedded_settings(home: Path) -> dict[str, str]:
         "SCHEDULER_INTERVAL_SECONDS": "1",
     }
     return {**values, **quick, "PLATFORM_HOME": str(home), "PLATFORM_ROOT": str(ROOT), "PATH": path}
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def eventually(check: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> Any:

@@ -1,5 +1,6 @@
 """Starting a real server for the tests and ending it with everything it started."""
 
+import os
 import shutil
 import socket
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,11 +30,26 @@ LOGS: dict[str, Path] = {}
 """The log files of the servers that run now, by name."""
 
 
+# Below the range that systems assign to outgoing connections and to servers without a fixed port,
+# so that a port is not taken before the server that it was chosen for starts. Processes that start
+# one after the other, such as those of a test run, begin far from each other.
+FIRST_PORT, LAST_PORT, APART = 20_000, 32_000, 997
+_port_numbers = count(os.getpid() * APART)
+
+
 def free_port() -> int:
-    """Return a free TCP port of 127.0.0.1."""
+    """Return a free TCP port of 127.0.0.1 that this process was not given before."""
+    span = LAST_PORT - FIRST_PORT
+    return next(port for n in _port_numbers if _is_free(port := FIRST_PORT + n % span))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def find_program(name: str, folders: Sequence[Path] = (), how: str = "") -> str:
