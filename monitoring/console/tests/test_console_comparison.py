@@ -7,7 +7,7 @@ import re
 import pytest
 from console_world import HOSTILE, NOON, World
 
-from console.reports.evidence import evidence_points, still_needed
+from console.reports.evidence import DRAWN_POINTS, criteria, evidence_points, still_needed
 from console.web.values import decimal
 from mlplatform_client.models.comparisons import Comparison as ReadComparison
 from mlplatform_client.models.comparisons import CriterionResult
@@ -153,6 +153,21 @@ def test_the_newest_point_has_what_labels_changed_since(world):
     ]
     other = ReadHistory.model_validate(before | {"change_id": "0" * 32})
     assert evidence_points(comparison, other) == []
+
+
+@pytest.mark.parametrize("count", [1, DRAWN_POINTS, DRAWN_POINTS + 1, 1000])
+def test_a_long_history_is_drawn_with_some_of_its_points(world, count):
+    place = ("spam", Environment.PRODUCTION)
+    stored = json.loads(world.store.read(latest_comparison_path(*place)))
+    comparison = Comparison.model_validate(stored)
+    parts = [_point(comparison, part / count) for part in range(1, count + 1)]
+    fields = set(EvidenceHistory.model_fields) - {"points"}
+    history = EvidenceHistory(**{f: getattr(comparison, f) for f in fields}, points=tuple(parts))
+    read = ReadHistory.model_validate_json(history.model_dump_json())
+    for one in criteria(ReadComparison.model_validate(stored), read):
+        dots = one.plot.dots
+        assert min(count, DRAWN_POINTS / 2) <= len(dots) <= DRAWN_POINTS
+        assert f"{one.result.candidate_records:,} records" in dots[-1].text
 
 
 def test_an_admin_can_go_on_to_promote_or_abort(browser, world):

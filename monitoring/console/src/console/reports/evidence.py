@@ -1,5 +1,6 @@
 """The evidence about a canary or shadow: each criterion now and over time."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,8 @@ CRITERIA = {
     "quality": "Quality: mean loss, from labels",
 }
 """What each criterion compares, in words; all are differences, and more is worse."""
+DRAWN_POINTS = 40
+"""Of a longer history a chart has so many points: closer ones cannot be told apart."""
 MARGINS, ROOM = 6.0, 1.3
 """How far a chart reaches, in margins, or beyond the newest interval."""
 
@@ -60,7 +63,7 @@ class _Point:
 
 def criteria(comparison: Comparison, history: EvidenceHistory | None) -> Sequence[CriterionView]:
     """Return the criteria of a comparison, each with its chart if there is a history of it."""
-    points = [_Point.of(one) for one in evidence_points(comparison, history)]
+    points = [_Point.of(one) for one in _drawn(evidence_points(comparison, history))]
     return [_view(one, comparison.started, points) for one in comparison.criteria]
 
 
@@ -81,6 +84,12 @@ def evidence_points(
         return before
     now = comparison.model_dump(include=set(EvidencePoint.model_fields))
     return [*before, EvidencePoint.model_validate(now)]
+
+
+def _drawn(points: Sequence[EvidencePoint]) -> Sequence[EvidencePoint]:
+    """Return at most `DRAWN_POINTS` of the points, evenly spaced, with the last one."""
+    every = math.ceil(len(points) / DRAWN_POINTS) or 1
+    return points[(len(points) - 1) % every :: every]
 
 
 def still_needed(comparison: Comparison) -> str:
