@@ -64,7 +64,8 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def mlplatform(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Return a function that runs a command in this process: its settings, then its arguments.
 
-    A process would import for a second or two; those that end differently are in libs/cli.
+    A process of its own would spend a second or two on imports. The tests of libs/cli start real
+    processes: they check exit codes and signals.
     """
 
     def run(settings: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,12 +1,7 @@
 """The loops of the controller, without servers."""
 
-import os
-import socket
-import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from queue import Queue
 from threading import Event
 
 import httpx
@@ -21,8 +16,8 @@ from platform_core.contracts.ledger import Action, ChangeRequest, ChangeStatus, 
 from platform_core.contracts.serving_state import ServingRole, ServingState
 from platform_core.errors import UpstreamUnavailable
 from platform_core.ledger import Ledger
-from platform_core.programs import LOW_PRIORITY, LOWEST_PRIORITY
 from platform_core.storage import CONTROLLER
+from platform_core.testing.processes import free_port
 from release_controller.controller import ReleaseController
 from release_controller.http import serve
 from release_controller.loops import Loop
@@ -332,24 +327,8 @@ def test_a_loop_survives_errors_and_tells_when_it_last_worked(caplog):
     assert not loop.is_alive(timedelta(seconds=1))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a priority belongs to a process elsewhere")
-def test_a_loop_in_a_thread_of_its_own_has_a_low_priority():
-    stop, found = Event(), Queue()
-
-    def step():
-        stop.set()
-        found.put(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    Loop("test", step, 0.001, ManualClock(START)).start(stop)
-    assert found.get(timeout=20) == min(own + LOW_PRIORITY, LOWEST_PRIORITY)
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
-
-
 def test_liveness_and_metrics_are_served():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     alive = [True]
     server = serve("127.0.0.1", port, lambda: alive[0])
     url = f"http://127.0.0.1:{port}"

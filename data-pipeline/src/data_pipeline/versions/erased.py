@@ -15,7 +15,7 @@ from platform_core.storage import record_tombstone_path
 from use_cases import UseCase
 
 if TYPE_CHECKING:
-    # Whoever reads a dataset version does not import what checks rows.
+    # Code that only reads a dataset version need not import the row checks.
     from data_pipeline.validation.rows import CheckedBatch, RowChecker
     from data_pipeline.versions.scan import Apply
 

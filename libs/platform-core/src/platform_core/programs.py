@@ -2,10 +2,8 @@
 
 import argparse
 import logging
-import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -21,7 +19,6 @@ from platform_core.errors import (
 from platform_core.logs import log_to_stderr
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
-LOW_PRIORITY, LOWEST_PRIORITY = 10, 19
 
 
 class CommandInterrupted(PlatformError):
@@ -74,18 +71,6 @@ def refuse_arguments(description: str | None) -> None:
     A service reads its settings from the environment.
     """
     argparse.ArgumentParser(description=description).parse_args()
-
-
-def lower_priority() -> None:
-    """Give the calling thread, and those that it will start, a low priority (10 nicer).
-
-    Beside a busy thread with the usual priority it gets about a tenth of a processor. On systems
-    other than Linux, where a priority belongs to a process, nothing changes.
-    """
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        niceness = os.getpriority(os.PRIO_PROCESS, thread) + LOW_PRIORITY
-        os.setpriority(os.PRIO_PROCESS, thread, min(niceness, LOWEST_PRIORITY))
 
 
 def on_termination(handler: Callable[[], None]) -> None:

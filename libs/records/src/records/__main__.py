@@ -10,16 +10,16 @@ import sys
 import time
 
 from platform_core.errors import PlatformError
-from platform_core.programs import lower_priority
 from records.bootstrap import build
 from records.settings import RecordIndexSettings
 
 logger = logging.getLogger("records")
+LOW_PRIORITY = 10
 
 
 def main(parent: int) -> None:
     """Update the index repeatedly while `parent` is the parent; retry a failed update."""
-    lower_priority()
+    os.nice(LOW_PRIORITY)
     logging.basicConfig(level=logging.INFO)
     settings = RecordIndexSettings()
     indexer = build(settings)

@@ -8,7 +8,6 @@ from threading import Event, Thread
 
 from platform_core.clock import Clock
 from platform_core.errors import PlatformError
-from platform_core.programs import lower_priority
 from release_controller.metrics import LAST_STEP
 
 logger = logging.getLogger(__name__)
@@ -38,15 +37,8 @@ class Loop:
             stop.wait(self.seconds)
 
     def start(self, stop: Event) -> None:
-        """Run in a thread of low priority that ends with the program: evidence may be judged a
-        moment later, but answers should not wait for it.
-        """
-
-        def run() -> None:
-            lower_priority()
-            self.run(stop)
-
-        Thread(target=run, name=self.name, daemon=True).start()
+        """Run in a thread that ends with the program."""
+        Thread(target=self.run, args=(stop,), name=self.name, daemon=True).start()
 
     def is_alive(self, within: timedelta) -> bool:
         """Return whether a step was completed within this time."""

@@ -27,7 +27,7 @@ CRITERIA = {
 }
 """What each criterion compares, in words; all are differences, and more is worse."""
 DRAWN_POINTS = 40
-"""Of a longer history a chart has so many points: closer ones cannot be told apart."""
+"""A chart shows at most this many points of a history: closer ones cannot be told apart."""
 MARGINS, ROOM = 6.0, 1.3
 """How far a chart reaches, in margins, or beyond the newest interval."""
 
