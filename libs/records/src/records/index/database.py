@@ -74,9 +74,6 @@ insert into minutes values (?, ?, ?, ?, ?, ?, ?) on conflict do update set
 answers = answers + excluded.answers, others = others + excluded.others,
 newest = max(newest, excluded.newest)
 """
-_MINUTES_OF = """
-select distinct use_case, substr(time, 1, 16) from records where {column} = ? and purpose = 'live'
-"""
 # A time continues a minute with ":", which sorts before ";".
 _COUNT_MINUTE = """
 insert into minutes
@@ -321,7 +318,11 @@ def _remove(
     database: sqlite3.Connection, column: Literal["path", "prediction_id"], value: str
 ) -> None:
     """Delete the records with this value, and their texts, and count their minutes again."""
-    minutes = database.execute(_MINUTES_OF.format(column=column), [value]).fetchall()
+    minutes = database.execute(
+        f"select distinct use_case, substr(time, 1, {MINUTE_LENGTH}) from records "  # noqa: S608
+        f"where {column} = ? and purpose = 'live'",
+        [value],
+    ).fetchall()
     numbers = f"select number from records where {column} = ?"  # noqa: S608 - two constants
     database.execute(f"delete from texts where rowid in ({numbers})", [value])  # noqa: S608
     database.execute(f"delete from records where {column} = ?", [value])  # noqa: S608

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from records.index.database import RecordIndex
+from records.index.database import MINUTE_LENGTH, RecordIndex
 
 _COUNT = """
 select environment, role, minute, answers, others, newest from minutes
@@ -36,7 +36,7 @@ def minute_traffic(
     Raises:
         UpstreamUnavailable: the index is locked, or the query took too long.
     """
-    period = [one.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") for one in (start, end)]
+    period = [one.astimezone(UTC).isoformat()[:MINUTE_LENGTH] for one in (start, end)]
     rows = index.query(_COUNT, [use_case, *period])
     return [
         MinuteTraffic(
