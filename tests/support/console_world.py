@@ -225,20 +225,20 @@ def _changes(world: World) -> None:
     )
     world.failed = world.request(Action.ROLLBACK, NOON - HOUR, reason="too many false alarms")
     state = world.state("spam", Environment.PRODUCTION)
-    world.changes.finish(
-        Change(
-            change_id=world.failed,
-            use_case="spam",
-            environment=Environment.PRODUCTION,
-            action=Action.ROLLBACK,
-            actor="ada",
-            reason="too many false alarms",
-            from_state=state,
-            to_state=ServingState(stable=first),
-            status=ChangeStatus.FAILED,
-            detail=f"no service became ready: {HOSTILE}",
-        )
+    failed = Change(
+        change_id=world.failed,
+        use_case="spam",
+        environment=Environment.PRODUCTION,
+        action=Action.ROLLBACK,
+        actor="ada",
+        reason="too many false alarms",
+        from_state=state,
+        to_state=ServingState(stable=first),
+        status=ChangeStatus.FAILED,
+        detail=f"no service became ready: {HOSTILE}",
     )
+    Ledger(world.store, ManualClock(NOON - HOUR)).append(failed)
+    world.changes.finish(failed)
 
 
 def _comparison(world: World) -> None:

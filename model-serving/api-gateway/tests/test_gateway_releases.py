@@ -13,9 +13,10 @@ from platform_core.contracts.comparison import (
     EvidencePoint,
 )
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import ChangeRequest
+from platform_core.contracts.ledger import ChangeRequest, ChangeStatus
 from platform_core.contracts.release import Lineage
 from platform_core.contracts.serving_state import Canary, ServingState, Shadow
+from platform_core.ledger import Ledger
 from platform_core.storage import (
     LINEAGE_FILE,
     MODEL_CARD_FILE,
@@ -219,6 +220,28 @@ async def test_the_releases_that_a_rollback_can_return_to_are_named(running, set
     shown = (await running.ask("GET", "/releases", "viewer")).json()["churn"]
     assert shown["staging"]["rollback_targets"] == ids[-2:8:-1]
     assert shown["production"]["rollback_targets"] == []
+
+
+async def test_a_change_that_failed_is_shown_until_the_next_one(running, set_state) -> None:
+    place = ("churn", Environment.STAGING)
+    state = ServingState(stable="a" * 32)
+    set_state(running.store, *place, state)
+    ledger = Ledger(running.store, running.clock)
+    refused = ledger.entries(*place)[-1].change.model_copy(
+        update={"change_id": "c2", "status": ChangeStatus.REFUSED, "detail": "f1 is too low"}
+    )
+    ledger.append(refused)
+    await running.gateway.catalog.refresh()
+    shown = (await running.ask("GET", "/releases", "viewer")).json()["churn"]
+    assert shown["production"]["last_change"] is None
+    assert shown["staging"]["state"]["stable"] == state.stable
+    last = shown["staging"]["last_change"]
+    told = [last[field] for field in ("change_id", "status", "detail")]
+    assert told == ["c2", "refused", "f1 is too low"]
+    set_state(running.store, *place, ServingState(stable="b" * 32))
+    await running.gateway.catalog.refresh()
+    shown = (await running.ask("GET", "/releases", "viewer")).json()["churn"]
+    assert shown["staging"]["last_change"]["status"] == "applied"
 
 
 async def test_a_use_case_shows_its_releases_and_a_page_of_its_history(running, releases) -> None:

@@ -133,7 +133,6 @@ def platform(reports: dict[str, dict[str, QualityInfo]], answers: int = 0) -> Pl
         traffic=CachedValue({"spam": {"production": TrafficInfo.model_validate(traffic)}}, NOON),
         drift=nothing,
         quality=CachedValue(reports, NOON),
-        changes=nothing,
         open_changes=nothing,
         newest_runs=nothing,
         comparisons={},
@@ -207,6 +206,22 @@ def test_harm_by_a_replaced_release_needs_no_action(
         shown = text(browser("viewer", url).page("/"))
     assert "f1 is 0.7, below 0.85" not in shown
     assert "about ffffffff, which is not stable now" in shown
+
+
+@pytest.mark.parametrize(
+    ("status", "tone", "what"), [("failed", "bad", "failed"), ("refused", "warn", "was refused")]
+)
+def test_a_change_that_was_not_applied_says_why(status, tone, what):
+    read = platform({})
+    last = {
+        "change_id": "c1", "time": NOON, "action": "promote", "actor": "ada", "status": status,
+        "detail": "f1 is 0.70, below 0.85",
+    }  # fmt: skip
+    state = {"state": {}, "sequence": 1, "last_change": last}
+    states = {"spam": {"production": EnvironmentState.model_validate(state)}}
+    (found,) = attention(replace(read, states=CachedValue(states, NOON)), NOON)
+    assert found.text == f"promote {what}: f1 is 0.70, below 0.85"
+    assert (found.tone, found.url) == (tone, "/changes/c1")
 
 
 def failed(code: str, message: str) -> CachedValue[list[PipelineRun]]:

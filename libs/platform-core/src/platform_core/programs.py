@@ -1,6 +1,7 @@
 """The shell of every program: logging, signals, exit codes (0 done, 1 failed, 2 usage error)."""
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -82,6 +83,16 @@ def on_termination(handler: Callable[[], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+
+
+def keep_startup_objects() -> None:
+    """Exclude the objects that exist now from garbage collection.
+
+    A service calls it when it is ready to serve. Modules, routes and models live as long as the
+    process; a full collection that visits them holds every request back for up to 100 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _name(location: tuple[int | str, ...]) -> str:

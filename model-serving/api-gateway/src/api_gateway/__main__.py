@@ -8,7 +8,13 @@ from api_gateway.bootstrap import build
 from api_gateway.http.app import create_app
 from api_gateway.http.connections import ConnectionLimits, limited_protocol, raise_file_limit
 from api_gateway.lean_arrow import keep_pandas_out
-from platform_core.programs import FAILED, on_termination, refuse_arguments, run_service
+from platform_core.programs import (
+    FAILED,
+    keep_startup_objects,
+    on_termination,
+    refuse_arguments,
+    run_service,
+)
 
 SWITCH_SECONDS = 0.0005
 """How long a thread that converts a segment of the log may hold the interpreter while requests wait
@@ -47,6 +53,7 @@ def _serve() -> int:
             timeout_graceful_shutdown=int(settings.shutdown_seconds),
         )
     )
+    keep_startup_objects()
     server.run()
     return 0 if server.started else FAILED
 

@@ -11,12 +11,13 @@ from mlplatform_client.models.changes import ChangeDocument
 from mlplatform_client.models.drift import DriftInfo
 from mlplatform_client.models.history import PipelineRun
 from mlplatform_client.models.quality import QualityEstimate, QualityInfo
-from mlplatform_client.models.releases import EnvironmentState
+from mlplatform_client.models.releases import EnvironmentState, TriedChange
 from platform_core.contracts.tasks import ERROR_METRICS
 from platform_core.errors import DataUnchanged
 
 LONGEST = 240
 SLOW_CHANGE = timedelta(minutes=1)
+NOT_APPLIED = {"failed": ("bad", "failed"), "refused": ("warn", "was refused")}
 CANDIDATE_VERDICTS = {
     "worse": ("bad", "abort", "End the {role}"),
     "better": ("good", "promote", "Promote the {role}"),
@@ -69,16 +70,19 @@ def _changes(platform: Platform, now: datetime) -> Iterator[AttentionItem]:
             yield _change(one, "info", "suggestion", "waits for approval", "Approve or reject")
         elif now - request.created_at > SLOW_CHANGE:
             yield _change(one, "warn", "change", "is not applied yet", "Look at its progress")
-    seen: set[tuple[str, str]] = set()
-    for one in platform.changes.value or []:
-        target = (one.request.use_case, one.request.environment)
-        if target in seen or one.status in {"suggested", "requested", "rejected"}:
-            continue
-        seen.add(target)
-        if one.status == "failed":
-            yield _change(one, "bad", "change", "failed", "See why")
-        elif one.status == "refused":
-            yield _change(one, "warn", "change", "was refused", "See why")
+    for use_case, by_environment in (platform.states.value or {}).items():
+        for environment, state in by_environment.items():
+            tried = state.last_change
+            if tried is not None and tried.status in NOT_APPLIED:
+                yield _not_applied(tried, use_case, environment)
+
+
+def _not_applied(tried: TriedChange, use_case: str, environment: str) -> AttentionItem:
+    tone, what = NOT_APPLIED[tried.status]
+    text = f"{tried.action} {what}: {_cut(tried.detail)}"
+    url = f"/changes/{tried.change_id}"
+    place = (use_case, environment)
+    return AttentionItem(tried.time, tone, "change", text, *place, "See why", url)
 
 
 def _change(one: ChangeDocument, tone: str, kind: str, what: str, action: str) -> AttentionItem:

@@ -5,7 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mlplatform_client.models.common import Action, Document, Environment, ServingRole
+from mlplatform_client.models.common import (
+    Action,
+    ChangeStatus,
+    Document,
+    Environment,
+    ServingRole,
+)
 from mlplatform_client.models.lineage import GateCheck, Lineage
 
 
@@ -40,13 +46,26 @@ class ServingState(Document):
 class EnvironmentState(Document):
     """What an environment serves of a use case after the ledger's entry `sequence`; `roles` says
     since when each release has its role, and who gave it. `rollback_targets` are the releases that
-    a rollback can return to, latest first, at most 20; the first is the default.
+    a rollback can return to, latest first, at most 20; the first is the default. `last_change` is
+    that of the entry, which may not have been applied.
     """
 
     state: ServingState
     sequence: int
     roles: dict[ServingRole, "ServedRelease"] = {}
     rollback_targets: list[str] = []
+    last_change: "TriedChange | None" = None
+
+
+class TriedChange(Document):
+    """A change that was tried at `time`; `detail` says why it was not applied."""
+
+    change_id: str
+    time: datetime
+    action: Action
+    actor: str
+    status: ChangeStatus
+    detail: str
 
 
 class ServedRelease(Document):

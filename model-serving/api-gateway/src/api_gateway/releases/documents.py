@@ -7,21 +7,34 @@ from pydantic import BaseModel, Field
 
 from api_gateway.operations.documents import ServedRelease, Signature
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import LedgerEntry
+from platform_core.contracts.ledger import Action, ChangeStatus, LedgerEntry
 from platform_core.contracts.release import GateCheck, Lineage, Rule
 from platform_core.contracts.serving_state import ServingRole, ServingState
+
+
+class TriedChange(BaseModel):
+    """A change that was tried at `time`; `detail` says why it was not applied."""
+
+    change_id: str
+    time: datetime
+    action: Action
+    actor: str
+    status: ChangeStatus
+    detail: str
 
 
 class EnvironmentState(BaseModel):
     """What an environment serves of a use case after the ledger's entry `sequence`; `roles` says
     since when each release has its role, and who gave it. `rollback_targets` are the releases that
-    a rollback can return to, latest first, at most 20; the first is the default.
+    a rollback can return to, latest first, at most 20; the first is the default. `last_change` is
+    that of the entry, which may not have been applied.
     """
 
     state: ServingState
     sequence: int
     roles: dict[ServingRole, ServedRelease]
     rollback_targets: list[str]
+    last_change: TriedChange | None
 
 
 class ReleaseSummary(BaseModel):

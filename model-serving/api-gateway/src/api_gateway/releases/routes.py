@@ -16,7 +16,12 @@ from api_gateway.http.openapi import operation
 from api_gateway.http.paging import CursorParameter, LimitParameter, Paging, paging
 from api_gateway.http.validation import find_use_case, time_of
 from api_gateway.operations.documents import ServedRelease, served_release
-from api_gateway.releases.documents import EnvironmentState, ReleaseCard, UseCaseReleases
+from api_gateway.releases.documents import (
+    EnvironmentState,
+    ReleaseCard,
+    TriedChange,
+    UseCaseReleases,
+)
 from api_gateway.releases.ledger_history import Ledgers
 from api_gateway.routing.serving import Serving
 from api_gateway.routing.target import ServingTarget
@@ -112,6 +117,19 @@ def _environment_state(serving: Serving) -> EnvironmentState:
         sequence=serving.sequence,
         roles=roles,
         rollback_targets=list(serving.rollback_targets[:ROLLBACK_TARGETS]),
+        last_change=_tried(serving.last) if serving.last else None,
+    )
+
+
+def _tried(entry: LedgerEntry) -> TriedChange:
+    change = entry.change
+    return TriedChange(
+        change_id=change.change_id,
+        time=entry.time,
+        action=change.action,
+        actor=change.actor,
+        status=change.status,
+        detail=change.detail,
     )
 
 

@@ -221,9 +221,14 @@ class Catalog:
         served = {one: self.documents(target.use_case, one) for one in state.releases.values()}
         present = self._serving.get(target)
         if present is None or present.sequence <= len(entries):
-            since = role_entries(entries)
-            targets = rollback_targets(entries)
-            self._serving[target] = Serving(len(entries), state, served, since, targets)
+            self._serving[target] = Serving(
+                sequence=len(entries),
+                state=state,
+                releases=served,
+                since=role_entries(entries),
+                rollback_targets=rollback_targets(entries),
+                last=entries[-1] if entries else None,
+            )
 
     def _document(self, path: str, kind: type[Document]) -> Document | None:
         """Return an immutable document, read once; `None` where it cannot be read."""

@@ -25,7 +25,8 @@ class Serving:
     """The serving state after the entry `sequence` of the ledger, 0 for an empty one.
 
     `releases` has the documents of each release of the state, by id, `since` the change that gave
-    each role its release, `rollback_targets` the releases that a rollback can return to.
+    each role its release, `rollback_targets` the releases that a rollback can return to. `last` is
+    the entry itself; its change may not have been applied.
     """
 
     sequence: int = 0
@@ -33,6 +34,7 @@ class Serving:
     releases: Mapping[str, ReleaseDocuments] = field(default_factory=dict)
     since: Mapping[ServingRole, LedgerEntry] = field(default_factory=dict)
     rollback_targets: Sequence[str] = ()
+    last: LedgerEntry | None = None
 
     @property
     def complete(self) -> bool:

@@ -40,7 +40,6 @@ class Platform:
     traffic: CachedValue[Traffic]
     drift: CachedValue[DriftReports]
     quality: CachedValue[QualityReports]
-    changes: CachedValue[list[ChangeDocument]]
     open_changes: CachedValue[list[ChangeDocument]]
     newest_runs: CachedValue[list[PipelineRun]]
     """The newest run of each use case."""
@@ -74,15 +73,14 @@ async def read_platform(visit: Visit) -> Platform:
         visit.read("health", visit.api.operations.health),
     )
     history = asyncio.gather(
-        visit.read("changes", lambda: recent_changes(visit)),
         visit.read("open-changes", lambda: open_changes_of(visit)),
         visit.read("newest-runs", lambda: newest_runs(visit), SLOW),
     )
     found = await asyncio.gather(reports, history, read_comparisons(visit, candidates(states)))
-    (traffic, drift, quality, health), (recent, open_changes, runs), comparisons = found
+    (traffic, drift, quality, health), (open_changes, runs), comparisons = found
     alarms = await _alarms(visit, drift, quality)
     return Platform(
-        states, traffic, drift, quality, recent, open_changes, runs, comparisons, health,
+        states, traffic, drift, quality, open_changes, runs, comparisons, health,
         _down(visit, health), alarms,
     )  # fmt: skip
 
@@ -122,11 +120,6 @@ def _down(visit: Visit, health: CachedValue[HealthReport]) -> Mapping[str, datet
     found = {one: known.get(one, report.checked_at) for one in names}
     visit.console.known.keep(owner, name, CachedValue(found, health.at))
     return found
-
-
-async def recent_changes(visit: Visit, use_case: str | None = None) -> list[ChangeDocument]:
-    """Return the newest changes."""
-    return (await visit.api.changes.list(use_case=use_case, page_size=RECENT).page()).changes
 
 
 async def applied_changes(
