@@ -16,6 +16,14 @@ from platform_core.storage.model_repository import ServerPool, pointer_folder
 RAY_STOP_SECONDS = 30
 RAY_DRAIN_SECONDS = 3
 SPOOL_STOP_SECONDS = 40
+SHADOW_NICENESS = 15
+"""Shadows get the time that no other program wants: no caller waits for them."""
+ROLES = {
+    ServerPool.STABLE: (ServingRole.STABLE, "INFERENCE"),
+    ServerPool.CANDIDATES: (ServingRole.CANARY, "CANDIDATE"),
+    ServerPool.SHADOWS: (ServingRole.SHADOW, "SHADOW"),
+}
+"""The role that each server answers for, and the setting of its URL."""
 
 
 def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) -> list[Program]:
@@ -96,17 +104,14 @@ def _ray(settings: EmbeddedSettings, run: StackFolder, token: str) -> Program:
 def _inference(
     settings: EmbeddedSettings, environment: Environment, pool: ServerPool = ServerPool.STABLE
 ) -> Program:
-    stable = pool is ServerPool.STABLE
-    role, setting = (
-        (ServingRole.STABLE, "INFERENCE") if stable else (ServingRole.CANARY, "CANDIDATE")
-    )
+    role, setting = ROLES[pool]
     url = settings.release_url(environment, "", "", role)
     _, port = _address(url)
-    server = environment.value if stable else f"{environment}_{pool}"
+    server = f"{environment}_{pool}" if pool.on_demand else environment.value
     grpc_port = getattr(settings, f"embedded_{server}_grpc_port")
     return Program(
         f"inference-{server.replace('_', '-')}",
-        _module("inference_service"),
+        (*_priority(pool), *_module("inference_service")),
         environment={
             "SERVING_ENVIRONMENT": environment,
             "INFERENCE_POOL": pool,
@@ -119,17 +124,25 @@ def _inference(
         ),
         probe=Probe(f"{url}/v2/health/live"),
         url=url,
-        pointers=None if stable else pointer_folder(settings.model_repository, environment, pool),
+        pointers=(
+            pointer_folder(settings.model_repository, environment, pool) if pool.on_demand else None
+        ),
     )
 
 
 def _candidates(settings: EmbeddedSettings) -> list[Program]:
-    """Return the servers of canaries and shadows, of each environment that has a URL for them."""
+    """Return the servers of canaries and of shadows of each environment that has a URL for them."""
+    urls = {ServerPool.CANDIDATES: settings.candidate_url, ServerPool.SHADOWS: settings.shadow_url}
     return [
-        _inference(settings, environment, ServerPool.CANDIDATES)
+        _inference(settings, environment, pool)
         for environment in Environment
-        if settings.candidate_url(environment)
+        for pool, url in urls.items()
+        if url(environment)
     ]
+
+
+def _priority(pool: ServerPool) -> tuple[str, ...]:
+    return ("nice", "-n", str(SHADOW_NICENESS)) if pool is ServerPool.SHADOWS else ()
 
 
 def _gateway(settings: EmbeddedSettings) -> Program:
