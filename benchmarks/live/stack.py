@@ -12,10 +12,8 @@ from urllib.parse import urlsplit
 from bench_report import say
 from bench_stack import Platform, embedded_settings, eventually, running
 from prometheus_client.parser import text_string_to_metric_families
-from serving.processes import pin
 from serving.target import Target, http_target
 
-from embedded.supervision.processes import marked
 from live.proxy import HOST, ErrorProxy
 from mlplatform_client import Client
 from platform_core.contracts.environments import Environment
@@ -79,10 +77,6 @@ class LiveStack:
         families = list(text_string_to_metric_families(self.client.operations.prometheus()))
         samples = [sample for family in families for sample in family.samples]
         return [sum(s.value for s in samples if s.name == f"{name}_total") for name in names]
-
-    def pin(self) -> None:
-        """Pin the programs of the stack to the servers' core."""
-        pin([process.pid for process in marked(self.platform.home)])
 
 
 def mails(rows: int, seed: int = SEED) -> list[dict[str, Any]]:
