@@ -218,7 +218,7 @@ FAULTS = {
         "kill-canary-in-a-change", Action.CANARY, lambda testbed, _: testbed.servers["candidates"]
     ),
     "kill-shadow-in-a-change": kills(
-        "kill-shadow-in-a-change", Action.SHADOW, lambda testbed, _: testbed.servers["shadows"]
+        "kill-shadow-in-a-change", Action.SHADOW, lambda testbed, _: testbed.servers["candidates"]
     ),
     "two-policies": two_policies,
     "blob-store-slow-verdict": slow_verdict,

@@ -58,7 +58,6 @@ ROOT = Path(__file__).parent.parent
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 MAILS, KNOWN_SENDERS, SEED = 20, 10, 11
 OTHER_PROGRAMS = ("predictor", "transformer", "gateway")
-ON_DEMAND = (ServerPool.CANDIDATES, ServerPool.SHADOWS)
 FLUSH_SECONDS = 90
 START_SECONDS = 150
 KEYS = {name: secrets.token_hex(16) for name in ("load", "greedy", "modest", "admin")}
@@ -165,7 +164,6 @@ class Testbed:
             "INFERENCE_URL_STAGING": self.serving.inference_url_staging,
             "INFERENCE_URL_PRODUCTION": self.serving.inference_url_production,
             "CANDIDATE_URL_STAGING": self.serving.candidate_url_staging,
-            "SHADOW_URL_STAGING": self.serving.shadow_url_staging,
             **changes,
         }
 
@@ -284,7 +282,7 @@ class Testbed:
         self.deploy(self.iris.id, environment, "iris")
 
     def _start_stores(self, stack: ExitStack) -> None:
-        for name in ("azurite", "redis", "staging", *ON_DEMAND, *OTHER_PROGRAMS):
+        for name in ("azurite", "redis", "staging", "candidates", *OTHER_PROGRAMS):
             self.ports[name] = free_port()
         azurite = partial(azurite_in, self.home / "azurite", self.ports["azurite"], ROOT)
         redis = partial(redis_in, self.home / "redis", self.ports["redis"], *DURABLE)
@@ -329,11 +327,10 @@ class Testbed:
             inference_url_staging=url(self.slow.port),
             inference_url_production=url(self.ports["transformer"]),
             candidate_url_staging=url(self.ports["candidates"]),
-            shadow_url_staging=url(self.ports["shadows"]),
         )
         return {
             "staging": self._serving("staging", "inference_service", "INFERENCE"),
-            **{pool: self._on_demand(pool) for pool in ON_DEMAND},
+            "candidates": self._candidates(),
             "predictor": self._serving(
                 "predictor", "inference_service", "INFERENCE", TRANSFORMER="separate"
             ),
@@ -351,12 +348,12 @@ class Testbed:
         settings = self._serving_settings(name, prefix, **changes)
         return program(module, self.ports[name], "/v2/health/live", self.home / name, settings)
 
-    def _on_demand(self, pool: ServerPool) -> Server:
-        """Return staging's server of canaries or of shadows, which ends while there are none."""
-        changes = {"INFERENCE_POOL": pool, "SERVING_ENVIRONMENT": "staging"}
-        settings = self._serving_settings(pool, "INFERENCE", **changes)
+    def _candidates(self) -> Server:
+        """Return staging's server of canaries and shadows, which ends while there are none."""
+        changes = {"INFERENCE_POOL": ServerPool.CANDIDATES, "SERVING_ENVIRONMENT": "staging"}
+        settings = self._serving_settings("candidates", "INFERENCE", **changes)
         command = shlex.join([sys.executable, "-m", "inference_service"])
-        return supervised(command, self.home / pool, settings)
+        return supervised(command, self.home / "candidates", settings)
 
     def _serving_settings(self, name: str, prefix: str, **changes: str) -> dict[str, str]:
         return {

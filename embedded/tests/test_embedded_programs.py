@@ -33,8 +33,6 @@ VALUES = {
     "embedded_production_grpc_port": 8092,
     "embedded_staging_candidates_grpc_port": 8084,
     "embedded_production_candidates_grpc_port": 8094,
-    "embedded_staging_shadows_grpc_port": 8086,
-    "embedded_production_shadows_grpc_port": 8096,
     "embedded_ray_client_port": 10001,
     "embedded_ray_agent_port": 52365,
 }
@@ -77,15 +75,6 @@ def test_candidates_have_programs_of_their_own_that_wait_for_pointers(tmp_path):
     (folder / "iris-0a1b2c3d.json").write_text("{}")
     assert not candidates.waits()
     assert not found["inference-staging"].waits()
-
-
-def test_shadows_have_a_program_of_their_own_with_a_low_priority(tmp_path):
-    urls = {"candidate_url_staging": "http://x:8083", "shadow_url_staging": "http://x:8085"}
-    found = programs(tmp_path, **urls)
-    shadows, canaries = (found[f"inference-staging-{pool}"] for pool in ("shadows", "candidates"))
-    assert [port.number for port in shadows.ports] == [8085, 8086]
-    assert shadows.environment["INFERENCE_POOL"] == "shadows"
-    assert shadows.command == ("nice", "-n", "15", *canaries.command)
 
 
 def test_drills_are_repeated_only_where_a_setting_says_how_often(tmp_path):

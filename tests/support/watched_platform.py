@@ -103,12 +103,11 @@ class _Program:
 
 def _programs(settings: dict[str, str]) -> dict[str, _Program]:
     inference = [sys.executable, "-m", "inference_service"]
-    # They end when their last canary or shadow does; the supervisor starts them again.
+    # It ends when its last canary or shadow does; the supervisor starts it again.
     always = ["sh", "-c", f"while {shlex.join(inference)}; do :; done"]
     return {
         "inference": _inference(settings, "INFERENCE_URL_PRODUCTION", "stable", inference),
         "candidates": _inference(settings, "CANDIDATE_URL_PRODUCTION", "candidates", always),
-        "shadows": _inference(settings, "SHADOW_URL_PRODUCTION", "shadows", always),
         "controller": _service("release_controller", settings["CONTROLLER_PORT"], "/health/live"),
         "gateway": _service("api_gateway", settings["GATEWAY_PORT"], "/health/live"),
         "scheduler": _service("training", settings["SCHEDULER_PORT"], "/metrics"),
@@ -159,10 +158,8 @@ def _ports(settings: dict[str, str]) -> dict[str, str]:
         "8071": "SCHEDULER_PORT",
         "8081": "INFERENCE_URL_STAGING",
         "8083": "CANDIDATE_URL_STAGING",
-        "8085": "SHADOW_URL_STAGING",
         "8091": "INFERENCE_URL_PRODUCTION",
         "8093": "CANDIDATE_URL_PRODUCTION",
-        "8095": "SHADOW_URL_PRODUCTION",
     }
     return {known: settings[name].rpartition(":")[2] for known, name in usual.items()}
 

@@ -16,14 +16,6 @@ from platform_core.storage.model_repository import ServerPool, pointer_folder
 RAY_STOP_SECONDS = 30
 RAY_DRAIN_SECONDS = 3
 SPOOL_STOP_SECONDS = 40
-SHADOW_NICENESS = 15
-"""Shadows get the time that no other program wants: no caller waits for them."""
-ROLES = {
-    ServerPool.STABLE: (ServingRole.STABLE, "INFERENCE"),
-    ServerPool.CANDIDATES: (ServingRole.CANARY, "CANDIDATE"),
-    ServerPool.SHADOWS: (ServingRole.SHADOW, "SHADOW"),
-}
-"""The role that each server answers for, and the setting of its URL."""
 
 
 def platform_programs(settings: EmbeddedSettings, run: StackFolder, token: str) -> list[Program]:
@@ -104,14 +96,17 @@ def _ray(settings: EmbeddedSettings, run: StackFolder, token: str) -> Program:
 def _inference(
     settings: EmbeddedSettings, environment: Environment, pool: ServerPool = ServerPool.STABLE
 ) -> Program:
-    role, setting = ROLES[pool]
+    stable = pool is ServerPool.STABLE
+    role, setting = (
+        (ServingRole.STABLE, "INFERENCE") if stable else (ServingRole.CANARY, "CANDIDATE")
+    )
     url = settings.release_url(environment, "", "", role)
     _, port = _address(url)
-    server = f"{environment}_{pool}" if pool.on_demand else environment.value
+    server = environment.value if stable else f"{environment}_{pool}"
     grpc_port = getattr(settings, f"embedded_{server}_grpc_port")
     return Program(
         f"inference-{server.replace('_', '-')}",
-        (*_priority(pool), *_module("inference_service")),
+        _module("inference_service"),
         environment={
             "SERVING_ENVIRONMENT": environment,
             "INFERENCE_POOL": pool,
@@ -124,25 +119,17 @@ def _inference(
         ),
         probe=Probe(f"{url}/v2/health/live"),
         url=url,
-        pointers=(
-            pointer_folder(settings.model_repository, environment, pool) if pool.on_demand else None
-        ),
+        pointers=None if stable else pointer_folder(settings.model_repository, environment, pool),
     )
 
 
 def _candidates(settings: EmbeddedSettings) -> list[Program]:
-    """Return the servers of canaries and of shadows of each environment that has a URL for them."""
-    urls = {ServerPool.CANDIDATES: settings.candidate_url, ServerPool.SHADOWS: settings.shadow_url}
+    """Return the servers of canaries and shadows, of each environment that has a URL for them."""
     return [
-        _inference(settings, environment, pool)
+        _inference(settings, environment, ServerPool.CANDIDATES)
         for environment in Environment
-        for pool, url in urls.items()
-        if url(environment)
+        if settings.candidate_url(environment)
     ]
-
-
-def _priority(pool: ServerPool) -> tuple[str, ...]:
-    return ("nice", "-n", str(SHADOW_NICENESS)) if pool is ServerPool.SHADOWS else ()
 
 
 def _gateway(settings: EmbeddedSettings) -> Program:

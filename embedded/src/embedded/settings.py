@@ -36,10 +36,8 @@ class EmbeddedSettings(RegistrySettings, RaySettings, ServingSettings, GatewayCl
     scheduler_port: int = Port
     embedded_staging_grpc_port: int = Port
     embedded_staging_candidates_grpc_port: int = Port
-    embedded_staging_shadows_grpc_port: int = Port
     embedded_production_grpc_port: int = Port
     embedded_production_candidates_grpc_port: int = Port
-    embedded_production_shadows_grpc_port: int = Port
     embedded_ray_client_port: int = Port
     embedded_ray_agent_port: int = Port
     embedded_ray_object_store_bytes: int = Field(default=500_000_000, ge=80_000_000)

@@ -135,14 +135,12 @@ def test_the_number_needed_is_known_where_it_is_decided_one_day():
     assert (never.verdict, never.needed) == (UNDECIDED, None)
 
 
-def measured(service_factor, caller_factor, callers=True):
+def measured(service_factor, caller_factor):
     """The verdicts on a canary of 10 % by service time, tails of it, and what callers wait for."""
     candidate, service = calm(6000, 8, service_factor)
     waits = np.random.default_rng(9).lognormal(-3.5, 0.8, 6000)
     seconds = (service + waits) * np.where(candidate, caller_factor, 1.0)
-    criteria = measured_latency(
-        candidate, seconds, service, LEVELS, CANARY_LATENCY, callers=callers
-    )
+    criteria = measured_latency(candidate, seconds, service, LEVELS, CANARY_LATENCY)
     return {one.name: one.verdict for one in criteria}
 
 
@@ -159,15 +157,10 @@ def test_a_canary_that_its_callers_wait_for_four_times_as_long_is_worse():
     assert (verdicts["latency_p50"], verdicts["latency_caller"]) == (EQUIVALENT, WORSE)
 
 
-def test_how_long_a_shadow_waits_for_a_processor_is_not_compared():
-    verdicts = measured(1.0, 20.0, callers=False)
-    assert verdicts == {"latency_p50": EQUIVALENT, "latency_p95": EQUIVALENT}
-
-
 def test_where_service_times_are_unknown_what_callers_wait_for_is_compared():
     candidate, seconds = calm(3000, 8, 2.0)
     unknown = np.full(3000, np.nan)
-    p50, p95 = measured_latency(candidate, seconds, unknown, LEVELS, CANARY_LATENCY, callers=True)
+    p50, p95 = measured_latency(candidate, seconds, unknown, LEVELS, CANARY_LATENCY)
     assert (p50.name, p50.verdict, p95.name) == ("latency_p50", WORSE, "latency_p95")
 
 

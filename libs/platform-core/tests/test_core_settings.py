@@ -75,10 +75,6 @@ def test_where_an_environment_answers() -> None:
         inference_url_staging="http://127.0.0.1:8081/",
         inference_url_production="http://{use_case}-production.serving.svc",
         candidate_url_production="http://{use_case}-production-{release}.serving.svc",
-        shadow_url_staging="http://127.0.0.1:8085",
-    )
-    assert settings.release_url(Environment.STAGING, "spam", "a" * 32, ServingRole.SHADOW) == (
-        "http://127.0.0.1:8085"
     )
     assert settings.release_url(Environment.STAGING, "spam", "a" * 32, ServingRole.CANARY) == (
         "http://127.0.0.1:8081"

@@ -144,28 +144,23 @@ class V2Peers:
     settings: ServingSettings
     peers: dict[Environment, V2Peer]
     candidates: dict[Environment, V2Peer]
-    shadows: dict[Environment, V2Peer]
 
 
 @pytest.fixture
 def v2_peers(blob_store: LocalBlobStore, tmp_path: Path) -> Iterator[V2Peers]:
-    """Small servers of stable releases, of canaries and of shadows, with the V2 repository API."""
+    """Small servers of stable releases and of candidates, with the V2 repository API."""
     repository = tmp_path / "repository"
-    peers, candidates, shadows = (
+    peers, candidates = (
         {e: V2Peer(blob_store, pointer_folder(repository, e, pool)) for e in Environment}
         for pool in ServerPool
     )
     with ExitStack() as servers:
         urls = {
             f"{kind}_url_{environment}": servers.enter_context(listening(peer))
-            for kind, group in (
-                ("inference", peers),
-                ("candidate", candidates),
-                ("shadow", shadows),
-            )
+            for kind, group in (("inference", peers), ("candidate", candidates))
             for environment, peer in group.items()
         }
-        yield V2Peers(repository, ServingSettings(**urls), peers, candidates, shadows)
+        yield V2Peers(repository, ServingSettings(**urls), peers, candidates)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from releases.deployers.memory import MemoryDeployer
 from releases.testing.deployer_contract import DeployerContract
 
 STAGING = Environment.STAGING
-STABLE, CANARY, SHADOW = ServingRole.STABLE, ServingRole.CANARY, ServingRole.SHADOW
+STABLE, CANARY = ServingRole.STABLE, ServingRole.CANARY
 MISSING = DeployableRelease("iris", "0" * 32, "file:///nowhere")
 
 
@@ -32,15 +32,13 @@ class TestEmbeddedDeployer(DeployerContract):
         return EmbeddedDeployer(v2_peers.repository, v2_peers.settings, 10)
 
     def test_pointers_name_release_and_version(self, deployer, stored, v2_peers, blob_store):
-        release, canary, shadow = stored(0), stored(1), stored(2)
+        release, canary = stored(0), stored(1)
         deployer.ensure(STAGING, release, STABLE)
         deployer.ensure(STAGING, canary, CANARY)
-        deployer.ensure(STAGING, shadow, SHADOW)
         deployer.set_stable(STAGING, "iris", release)
         names = {
             f"staging/iris-{release.release_id[:8]}.json": release,
             f"staging-candidates/iris-{canary.release_id[:8]}.json": canary,
-            f"staging-shadows/iris-{shadow.release_id[:8]}.json": shadow,
             "staging/iris.json": release,
         }
         found = {str(f.relative_to(v2_peers.repository)) for f in v2_peers.repository.glob("*/*")}
@@ -52,15 +50,6 @@ class TestEmbeddedDeployer(DeployerContract):
                 "release_uri": blob_store.uri(f"models/iris/{expected.release_id}"),
                 "model_version": "1",
             }
-
-    def test_without_a_url_for_shadows_they_are_with_the_canaries(self, stored, v2_peers):
-        settings = v2_peers.settings.model_copy(update={"shadow_url_staging": None})
-        deployer, release = EmbeddedDeployer(v2_peers.repository, settings, 10), stored(0)
-        deployer.ensure(STAGING, release, SHADOW)
-        assert self.is_ready(deployer, release, SHADOW)
-        assert len(list(v2_peers.candidates[STAGING].folder.glob("*.json"))) == 1
-        assert deployer.prune(STAGING, "iris", [(release.release_id, SHADOW)]) == []
-        assert deployer.prune(STAGING, "iris", ()) == [release.release_id]
 
     def test_a_ready_service_is_left_as_it_is(self, deployer, stored, v2_peers):
         release = stored(0)

@@ -17,12 +17,6 @@ from platform_core.testing.processes import answers, free_port, missing, running
 from releases.deployers.embedded import EmbeddedDeployer
 from releases.testing.deployer_contract import DeployerContract
 
-URLS = {
-    ServerPool.STABLE: "inference",
-    ServerPool.CANDIDATES: "candidate",
-    ServerPool.SHADOWS: "shadow",
-}
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -38,7 +32,8 @@ def servers(home):
     with ExitStack() as processes:
         for environment, pool in product(Environment, ServerPool):
             port = free_port()
-            urls[f"{URLS[pool]}_url_{environment}"] = f"http://127.0.0.1:{port}"
+            kind = "inference" if pool is ServerPool.STABLE else "candidate"
+            urls[f"{kind}_url_{environment}"] = f"http://127.0.0.1:{port}"
             settings = {
                 "SERVING_ENVIRONMENT": environment,
                 "INFERENCE_POOL": pool,
@@ -51,7 +46,7 @@ def servers(home):
             }
             command = [sys.executable, "-m", "inference_service"]
             ready = partial(answers, port, "/v2/health/live")
-            if pool.on_demand:  # it listens only while it has releases
+            if pool is ServerPool.CANDIDATES:  # it listens only while it has releases
                 command = ["sh", "-c", f"while {shlex.join(command)}; do :; done"]
                 ready = partial(bool, True)
             folder = home / f"{environment}-{pool}"

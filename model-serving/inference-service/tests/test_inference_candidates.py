@@ -1,4 +1,4 @@
-"""The servers of canaries and of shadows: each waits, serves while it is needed, and ends."""
+"""The server of canaries and shadows: it waits, serves while it is needed, and ends."""
 
 import signal
 import subprocess
@@ -26,9 +26,9 @@ def home(own_stage):
 
 @contextmanager
 def candidates(home, **settings):
-    """Run the server of the pool, whether it waits or serves."""
+    """Run the server of candidates, whether it waits or serves."""
     environment, http, grpc = home.environment("INFERENCE", **settings)
-    log = home.folder / f"{home.pool}-{http}.log"
+    log = home.folder / f"candidates-{http}.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "inference_service"],
@@ -53,9 +53,7 @@ def serves(server):
     return answers(port_of(server), "/v2/health/ready")
 
 
-@pytest.mark.parametrize("pool", [ServerPool.CANDIDATES, ServerPool.SHADOWS])
-def test_it_waits_in_little_memory_serves_and_ends_with_its_last_release(pool, own_stage):
-    home = replace(own_stage.home, pool=pool)
+def test_it_waits_in_little_memory_serves_and_ends_with_its_last_release(home, own_stage):
     batch = use_case("iris").golden_records()
     with candidates(home) as server:
         assert wait_until(lambda: waits(server), 20)
@@ -104,12 +102,7 @@ def test_sigterm_ends_it_while_it_waits(home):
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"INFERENCE_POOL": "stable"},
-        {"INFERENCE_POOL": "moon"},
-        {"MODEL_REPOSITORY": ""},
-        {"SERVING_ENVIRONMENT": "moon"},
-    ],
+    [{"INFERENCE_POOL": "stable"}, {"MODEL_REPOSITORY": ""}, {"SERVING_ENVIRONMENT": "moon"}],
 )
 def test_a_server_of_stable_releases_or_with_wrong_settings_does_not_wait(tmp_path, change):
     settings = {"INFERENCE_POOL": "candidates", "MODEL_REPOSITORY": str(tmp_path)}

@@ -87,25 +87,18 @@ class ServingSettings(Settings):
     """Where the releases of an environment answer.
 
     `{use_case}` is replaced by the use case's name and `{release}` by the first digits of the
-    release id. Canaries answer at `candidate_url_…`, where it is set, and so do shadows, unless
-    `shadow_url_…` is set; all other releases answer at `inference_url_…`.
+    release id. Canaries and shadows answer at `candidate_url_…`, where it is set, all other
+    releases at `inference_url_…`.
     """
 
     inference_url_staging: str
     inference_url_production: str
     candidate_url_staging: str | None = None
     candidate_url_production: str | None = None
-    shadow_url_staging: str | None = None
-    shadow_url_production: str | None = None
 
     def candidate_url(self, environment: Environment) -> str | None:
-        """Return where canaries answer, `None` where all releases answer alike."""
+        """Return where canaries and shadows answer, `None` where all releases answer alike."""
         url: str | None = getattr(self, f"candidate_url_{environment}")
-        return url
-
-    def shadow_url(self, environment: Environment) -> str | None:
-        """Return where shadows answer, `None` where they answer like canaries."""
-        url: str | None = getattr(self, f"shadow_url_{environment}")
         return url
 
     def release_url(
@@ -115,8 +108,6 @@ class ServingSettings(Settings):
         template: str = getattr(self, f"inference_url_{environment}")
         if role is not ServingRole.STABLE:
             template = self.candidate_url(environment) or template
-        if role is ServingRole.SHADOW:
-            template = self.shadow_url(environment) or template
         name, digits = use_case.replace("_", "-"), release_id[:MODEL_DIGITS]
         return template.format(use_case=name, release=digits).rstrip("/")
 

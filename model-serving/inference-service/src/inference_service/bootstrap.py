@@ -55,4 +55,4 @@ def build() -> ReleaseServer:
     address = ListenAddress(settings.inference_host, http, grpc)
     one = settings.inference_refused_at_start == "exit"
     repository = ReleaseRepository(pointers, load, strict=one)
-    return ReleaseServer(address, repository, on_demand=settings.inference_pool.on_demand)
+    return ReleaseServer(address, repository, on_demand=settings.on_demand)

@@ -17,8 +17,8 @@ class InferenceSettings(StorageSettings):
     (feature tensors in, probabilities out, behind `python -m feature_transformer`).
     When a release is refused at start, the others are served (`serve`), or the program ends with
     the reason on its last line (`exit`: a pod has one release).
-    A server of the pool `candidates` or `shadows` waits for its first pointer (see `standby.py`)
-    and ends when its last release is unloaded.
+    A server of the pool `candidates` waits for its first pointer (see `standby.py`) and ends when
+    its last release is unloaded.
     """
 
     serving_environment: Environment
@@ -34,3 +34,8 @@ class InferenceSettings(StorageSettings):
     def pointers(self) -> Path:
         """The folder of the pointers."""
         return pointer_folder(self.model_repository, self.serving_environment, self.inference_pool)
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether the server runs only while it has something to serve."""
+        return self.inference_pool is ServerPool.CANDIDATES

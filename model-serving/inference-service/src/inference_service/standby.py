@@ -15,19 +15,18 @@ POLL_SECONDS = 0.2
 
 
 def wait_for_pointer(variables: Mapping[str, str] = os.environ) -> None:
-    """Return when a server of canaries or shadows has a pointer, at once for any other server.
+    """Return when a server of candidates has a pointer, at once for any other server.
 
     SIGTERM and SIGINT end the program. Settings that are missing or wrong are left to
     `InferenceSettings`, whose import alone takes more memory than this program.
     """
-    name, repository = variables.get("INFERENCE_POOL"), variables.get("MODEL_REPOSITORY")
+    pool, repository = variables.get("INFERENCE_POOL"), variables.get("MODEL_REPOSITORY")
     environment = variables.get("SERVING_ENVIRONMENT")
-    pool = next((one for one in ServerPool if one == name and one.on_demand), None)
-    if pool is None or not repository or environment not in list(Environment):
+    if pool != ServerPool.CANDIDATES or not repository or environment not in list(Environment):
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
-    folder = pointer_folder(Path(repository), Environment(environment), pool)
+    folder = pointer_folder(Path(repository), Environment(environment), ServerPool.CANDIDATES)
     if not pointer_names(folder):
         sys.stderr.write(f"waiting for a pointer in {folder}\n")
         sys.stderr.flush()

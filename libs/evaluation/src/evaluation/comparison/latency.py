@@ -61,9 +61,7 @@ SERVICE_LATENCY = LatencyRule(0.5, 0.75, slow=2.0, slow_tolerance=0.05, slow_mar
 that is called seldom finds its data in slower caches.
 """
 CALLER_LATENCY = SHADOW_LATENCY
-"""What callers of a canary wait for, where the service time is judged as well: only the factor is
-used. Nobody waits for a shadow, which may have a low priority.
-"""
+"""What callers wait for, where the service time is judged as well: only the factor is used."""
 CALLER = "latency_caller"
 
 
@@ -73,11 +71,9 @@ def measured_latency(
     service: Floats,
     levels: Levels,
     rule: LatencyRule,
-    *,
-    callers: bool,
 ) -> list[CriterionResult]:
-    """Compare service times and, if the candidate has `callers`, by a clear factor what they wait
-    for; where most service times are unknown (NaN in `service`), compare the whole time by `rule`.
+    """Compare service times, and by a clear factor what callers wait for; where most service times
+    are unknown (NaN in `service`), compare what callers wait for by `rule`.
 
     `candidate` [N], `seconds` [N] and `service` [N] are in the order of time.
     """
@@ -85,9 +81,7 @@ def measured_latency(
     if known.sum() <= len(service) / 2:
         return latency_criteria(candidate, seconds, levels, rule)
     criteria = latency_criteria(candidate[known], service[known], levels, SERVICE_LATENCY)
-    if callers:
-        criteria.append(_typical_answers(candidate, seconds, levels, CALLER_LATENCY, CALLER))
-    return criteria
+    return [*criteria, _typical_answers(candidate, seconds, levels, CALLER_LATENCY, CALLER)]
 
 
 def latency_criteria(

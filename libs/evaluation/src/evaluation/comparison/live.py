@@ -26,7 +26,7 @@ from evaluation.curves import Floats
 from platform_core.contracts.comparison import CriterionResult
 
 ERRORS_MARGIN = 0.01
-# Errors, three criteria of latency (a shadow has two), and quality may say `worse`.
+# Errors, three criteria of latency, and quality may say `worse`.
 _CRITERIA = 5
 
 
@@ -75,7 +75,7 @@ def canary_criteria(
     """Compare a canary with the stable release; each record has an answer of one of them."""
     levels = Levels.of(_CRITERIA, error_rate)
     quality = unpaired_quality(labelled.candidate, labelled.losses, losses, levels)
-    return (*_service(answers, levels, CANARY_LATENCY, callers=True), quality)
+    return (*_service(answers, levels, CANARY_LATENCY), quality)
 
 
 def shadow_criteria(
@@ -85,17 +85,14 @@ def shadow_criteria(
     levels = Levels.of(_CRITERIA, error_rate)
     outputs = outputs_criterion(pairs.outputs, losses, levels.for_outputs())
     quality = paired_quality(pairs.losses, losses, levels.for_labels())
-    return (*_service(answers, levels, SHADOW_LATENCY, callers=False), outputs, quality)
+    return (*_service(answers, levels, SHADOW_LATENCY), outputs, quality)
 
 
-def _service(
-    answers: ServedAnswers, levels: Levels, rule: LatencyRule, *, callers: bool
-) -> list[CriterionResult]:
+def _service(answers: ServedAnswers, levels: Levels, rule: LatencyRule) -> list[CriterionResult]:
     errors = RateCounts.of(answers.candidate, answers.failed)
     answered = ~answers.failed
     unknown = np.full(len(answered), np.nan)
     service = unknown if answers.service is None else answers.service
     candidate, seconds = answers.candidate[answered], answers.seconds[answered]
-    service = service[answered]
-    latency = measured_latency(candidate, seconds, service, levels, rule, callers=callers)
+    latency = measured_latency(candidate, seconds, service[answered], levels, rule)
     return [errors_criterion(errors, ERRORS_MARGIN, levels), *latency]

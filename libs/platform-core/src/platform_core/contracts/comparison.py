@@ -28,11 +28,10 @@ class CriterionResult(Contract):
 
     `name` is `errors` (share of failed answers), `latency_p50` (ratio of service times minus 1, so
     that 0.2 is 20 % slower), `latency_p95` (share of slow answers), `latency_caller` (ratio of what
-    callers of a canary wait for, minus 1), `quality` (mean loss, from labels) or `outputs` (mean
-    difference of the answers to the same records). `estimate`, `lower` and `upper` are `None`
-    without records. The limits hold whenever they are read: the true difference is ever below
-    `lower` with a probability of at most `lower_error`, and ever above `upper` with one of at most
-    `upper_error`.
+    callers wait for, minus 1), `quality` (mean loss, from labels) or `outputs` (mean difference of
+    the answers to the same records). `estimate`, `lower` and `upper` are `None` without records.
+    The limits hold whenever they are read: the true difference is ever below `lower` with a
+    probability of at most `lower_error`, and ever above `upper` with one of at most `upper_error`.
     `candidate_records` and `stable_records` are the records that the criterion could use.
     `needed` is how many more of the candidate's records decide with a probability of 80 % if the
     two releases are equally good; `None` if that is not known, or if it is decided.

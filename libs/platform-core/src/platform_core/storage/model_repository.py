@@ -1,8 +1,7 @@
 """The model repository: the pointer files that tell the inference services what to serve.
 
 <MODEL_REPOSITORY>/<environment>/<model name>.json             stable and warm releases
-<MODEL_REPOSITORY>/<environment>-candidates/<model name>.json  canaries
-<MODEL_REPOSITORY>/<environment>-shadows/<model name>.json     shadows
+<MODEL_REPOSITORY>/<environment>-candidates/<model name>.json  canaries and shadows
 
 A model name is that of one release (`model_name` in `contracts.serving_state`), or the plain use
 case for the stable one. A server that waits imports this package, so it must need little memory.
@@ -19,12 +18,6 @@ class ServerPool(StrEnum):
 
     STABLE = "stable"
     CANDIDATES = "candidates"
-    SHADOWS = "shadows"
-
-    @property
-    def on_demand(self) -> bool:
-        """Whether the server runs only while it has something to serve."""
-        return self is not ServerPool.STABLE
 
 
 def pointer_folder(

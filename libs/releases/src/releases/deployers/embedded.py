@@ -2,7 +2,7 @@
 
 A pointer names a release that a server loads when it starts (the layout is in
 `platform_core.storage.model_repository`); `POST /v2/repository/models/<name>/load` makes a running
-server read it again. The servers of canaries and of shadows listen only while they have pointers.
+server read it again. The server of canaries and shadows listens only while it has pointers.
 """
 
 import time
@@ -19,11 +19,7 @@ from releases.deployers.port import Assignment, DeployableRelease
 from releases.deployers.v2 import NotListening, V2Model, V2Services
 
 POLL_SECONDS = 0.1
-ROLES = {
-    ServerPool.STABLE: ServingRole.STABLE,
-    ServerPool.CANDIDATES: ServingRole.CANARY,
-    ServerPool.SHADOWS: ServingRole.SHADOW,
-}
+ROLES = {ServerPool.STABLE: ServingRole.STABLE, ServerPool.CANDIDATES: ServingRole.CANARY}
 
 
 class EmbeddedDeployer:
@@ -36,7 +32,6 @@ class EmbeddedDeployer:
         self, repository: Path, serving: ServingSettings, timeout_seconds: float = 60.0
     ) -> None:
         self._repository = repository
-        self._serving = serving
         self._services = V2Services(serving, "start it with `make up`")
         self._timeout = timeout_seconds
 
@@ -51,7 +46,7 @@ class EmbeddedDeployer:
         if _release_of(file) != release_id:
             _replace(file, _content(release))
         model = self._services.model(environment, use_case, release_id, role)
-        self._load_and_wait(model, release_id, waits=self._pool(environment, role).on_demand)
+        self._load_and_wait(model, release_id, waits=_pool(role) is ServerPool.CANDIDATES)
 
     def is_ready(
         self, environment: Environment, use_case: str, release_id: str, role: ServingRole
@@ -68,11 +63,7 @@ class EmbeddedDeployer:
         """Remove the pointers of all other releases, and unload them."""
         removed = set()
         for pool, role in ROLES.items():
-            kept = {
-                model_name(use_case, release_id)
-                for release_id, kept_role in keep
-                if self._pool(environment, kept_role) is pool
-            }
+            kept = {model_name(use_case, r) for r, kept_role in keep if _pool(kept_role) is pool}
             folder = pointer_folder(self._repository, environment, pool)
             for name in pointer_names(folder):
                 if name.startswith(f"{use_case}-") and name not in kept:
@@ -156,16 +147,11 @@ class EmbeddedDeployer:
             raise
 
     def _file(self, environment: Environment, role: ServingRole, name: str) -> Path:
-        return pointer_folder(self._repository, environment, self._pool(environment, role)) / (
-            f"{name}.json"
-        )
+        return pointer_folder(self._repository, environment, _pool(role)) / f"{name}.json"
 
-    def _pool(self, environment: Environment, role: ServingRole) -> ServerPool:
-        """Return the pool of a role; without a URL of their own shadows are with the canaries."""
-        if role is ServingRole.STABLE:
-            return ServerPool.STABLE
-        own = role is ServingRole.SHADOW and self._serving.shadow_url(environment)
-        return ServerPool.SHADOWS if own else ServerPool.CANDIDATES
+
+def _pool(role: ServingRole) -> ServerPool:
+    return ServerPool.STABLE if role is ServingRole.STABLE else ServerPool.CANDIDATES
 
 
 def _content(release: DeployableRelease) -> bytes:

@@ -109,15 +109,6 @@ class DeployerContract:
         assert self.is_ready(deployer, old, STABLE)
         assert self.is_ready(deployer, new, STABLE)
 
-    def test_a_shadow_becomes_the_canary(self, deployer: Deployer, stored: MakeStored) -> None:
-        """Its service in the new role is ready before that of the old role ends."""
-        release = stored(0)
-        deployer.ensure(STAGING, release, SHADOW)
-        deployer.ensure(STAGING, release, CANARY)
-        assert self.is_ready(deployer, release, SHADOW)
-        deployer.prune(STAGING, self.use_case, [(release.release_id, CANARY)])
-        assert self.is_ready(deployer, release, CANARY)
-
     def test_the_plain_name_answers_with_the_stable_release(
         self, deployer: Deployer, stored: MakeStored
     ) -> None:
