@@ -1,3 +1,5 @@
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +12,7 @@ from platform_core.errors import (
     PlatformError,
     UnknownUseCase,
 )
-from platform_core.programs import exit_code
+from platform_core.programs import exit_code, freeze_startup_objects
 
 
 class Trials(Contract):
@@ -57,3 +59,24 @@ def test_an_interrupted_program_says_so(capsys) -> None:
 def test_a_defect_keeps_its_trace() -> None:
     with pytest.raises(ZeroDivisionError):
         exit_code(lambda: 1 // 0)
+
+
+class Node:
+    """An object that refers to itself, or to another one."""
+
+    def __init__(self) -> None:
+        self.other = self
+
+
+def test_only_objects_of_the_start_are_excluded_from_garbage_collection() -> None:
+    early = Node()
+    freeze_startup_objects()
+    try:
+        late = Node()
+        frozen, collected = weakref.ref(early), weakref.ref(late)
+        del early, late
+        gc.collect()
+        assert frozen() is not None
+        assert collected() is None
+    finally:
+        gc.unfreeze()

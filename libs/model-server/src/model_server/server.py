@@ -17,7 +17,7 @@ from model_server.grpc_server import start_grpc
 from model_server.repository import ReleaseRepository
 from model_server.rest_server import RestServer
 from platform_core.logs import OneLine
-from platform_core.programs import keep_startup_objects
+from platform_core.programs import freeze_startup_objects
 
 LOGS = {
     "version": 1,
@@ -85,6 +85,7 @@ class ReleaseServer(ModelServer):
             grace_period=self._address.grace,
         )
         rest.bind(self._address.host)
+        freeze_startup_objects()
         try:
             self.registered_models.load_models()
         except BaseException:
@@ -95,7 +96,6 @@ class ReleaseServer(ModelServer):
                 rest.close()
                 return
             self.registered_models.close_when_empty(rest.finish)
-        keep_startup_objects()
         # uvicorn drains on these signals and raises them again when it is done.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit)

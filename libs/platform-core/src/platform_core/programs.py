@@ -85,11 +85,12 @@ def on_termination(handler: Callable[[], None]) -> None:
         signal.signal(number, handle)
 
 
-def keep_startup_objects() -> None:
+def freeze_startup_objects() -> None:
     """Exclude the objects that exist now from garbage collection.
 
-    A service calls it when it is ready to serve. Modules, routes and models live as long as the
-    process; a full collection that visits them holds every request back for up to 100 ms.
+    A service calls it before it serves. Modules and routes live as long as the process; a full
+    collection that visits them holds every request back for up to 100 ms. An object that is
+    replaced later must not exist yet: one in a reference cycle would never be freed.
     """
     gc.collect()
     gc.freeze()

@@ -10,7 +10,7 @@ from api_gateway.http.connections import ConnectionLimits, limited_protocol, rai
 from api_gateway.lean_arrow import keep_pandas_out
 from platform_core.programs import (
     FAILED,
-    keep_startup_objects,
+    freeze_startup_objects,
     on_termination,
     refuse_arguments,
     run_service,
@@ -53,7 +53,7 @@ def _serve() -> int:
             timeout_graceful_shutdown=int(settings.shutdown_seconds),
         )
     )
-    keep_startup_objects()
+    freeze_startup_objects()
     server.run()
     return 0 if server.started else FAILED
 

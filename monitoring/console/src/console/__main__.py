@@ -8,7 +8,7 @@ from console.app import create_app
 from console.bootstrap import build
 from platform_core.programs import (
     FAILED,
-    keep_startup_objects,
+    freeze_startup_objects,
     on_termination,
     refuse_arguments,
     run_service,
@@ -40,7 +40,7 @@ def _serve() -> int:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
-    keep_startup_objects()
+    freeze_startup_objects()
     server.run()
     return 0 if server.started else FAILED
 
