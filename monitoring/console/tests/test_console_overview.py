@@ -52,8 +52,10 @@ def test_what_has_never_been_measured_is_unknown(browser):
     assert "as good as required" not in shown
 
 
-def test_it_lists_what_needs_a_person_oldest_first(browser, world):
-    page = browser("admin").page("/")
+def test_it_lists_what_needs_a_person_oldest_first(tmp_path, browser, start_gateway, start_console):
+    world = build_world(tmp_path)
+    with start_gateway(world) as gateway_url, start_console(gateway_url) as url:
+        page = browser("admin", url).page("/")
     wanted = [
         f'href="/changes/{world.suggestion}"',
         'href="/use-cases/iris/production/change?action=promote',
