@@ -225,18 +225,10 @@ def _changes(world: World) -> None:
     )
     world.failed = world.request(Action.ROLLBACK, NOON - HOUR, reason="too many false alarms")
     state = world.state("spam", Environment.PRODUCTION)
-    failed = Change(
-        change_id=world.failed,
-        use_case="spam",
-        environment=Environment.PRODUCTION,
-        action=Action.ROLLBACK,
-        actor="ada",
-        reason="too many false alarms",
-        from_state=state,
-        to_state=ServingState(stable=first),
-        status=ChangeStatus.FAILED,
-        detail=f"no service became ready: {HOSTILE}",
-    )
+    request = world.changes.get(world.failed).request
+    detail = f"no service became ready: {HOSTILE}"
+    tried = Change.of(request, state, ServingState(stable=first), detail)
+    failed = tried.model_copy(update={"status": ChangeStatus.FAILED})
     Ledger(world.store, ManualClock(NOON - HOUR)).append(failed)
     world.changes.finish(failed)
 

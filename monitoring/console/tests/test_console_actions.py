@@ -10,7 +10,7 @@ from console_world import HOSTILE, NOON, build_world
 
 from platform_core.contracts.comparison import Comparison
 from platform_core.contracts.environments import Environment
-from platform_core.contracts.ledger import Action, Change, ChangeStatus
+from platform_core.contracts.ledger import Action, Change
 from platform_core.contracts.serving_state import Canary, ServingState
 from platform_core.storage import latest_comparison_path
 
@@ -203,18 +203,8 @@ def test_the_page_of_a_change_follows_its_progress(open_page, world):
     world.changes.begin_step(change, "ending the canary")
     page.wait_for_selector("#progress >> text=ending the canary")
     state = world.state("iris", Environment.PRODUCTION)
-    ended = Change(
-        change_id=change,
-        use_case="iris",
-        environment=Environment.PRODUCTION,
-        action=Action.ABORT,
-        actor="policy",
-        reason="too slow",
-        from_state=state,
-        to_state=ServingState(stable=state.stable),
-        status=ChangeStatus.APPLIED,
-    )
-    world.changes.finish(ended)
+    request = world.changes.get(change).request
+    world.changes.finish(Change.of(request, state, ServingState(stable=state.stable)))
     page.wait_for_selector("#progress .badge >> text=applied")
     page.wait_for_selector("#status >> text=applied", state="attached")
 

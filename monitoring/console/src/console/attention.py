@@ -7,6 +7,7 @@ from textwrap import shorten
 from urllib.parse import quote, urlencode
 
 from console.pages.platform import ENVIRONMENTS, Platform, of_target
+from console.web.values import tone
 from mlplatform_client.models.changes import ChangeDocument
 from mlplatform_client.models.drift import DriftInfo
 from mlplatform_client.models.history import PipelineRun
@@ -17,7 +18,7 @@ from platform_core.errors import DataUnchanged
 
 LONGEST = 240
 SLOW_CHANGE = timedelta(minutes=1)
-NOT_APPLIED = {"failed": ("bad", "failed"), "refused": ("warn", "was refused")}
+NOT_APPLIED = {"failed": "failed", "refused": "was refused"}
 CANDIDATE_VERDICTS = {
     "worse": ("bad", "abort", "End the {role}"),
     "better": ("good", "promote", "Promote the {role}"),
@@ -78,11 +79,10 @@ def _changes(platform: Platform, now: datetime) -> Iterator[AttentionItem]:
 
 
 def _not_applied(tried: TriedChange, use_case: str, environment: str) -> AttentionItem:
-    tone, what = NOT_APPLIED[tried.status]
-    text = f"{tried.action} {what}: {_cut(tried.detail)}"
+    text = f"{tried.action} {NOT_APPLIED[tried.status]}: {_cut(tried.detail)}"
     url = f"/changes/{tried.change_id}"
     place = (use_case, environment)
-    return AttentionItem(tried.time, tone, "change", text, *place, "See why", url)
+    return AttentionItem(tried.time, tone(tried.status), "change", text, *place, "See why", url)
 
 
 def _change(one: ChangeDocument, tone: str, kind: str, what: str, action: str) -> AttentionItem:
