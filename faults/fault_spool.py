@@ -15,7 +15,7 @@ from fault_traffic import BATCH, CLIENTS
 
 from platform_core.testing.machine import MachineSettings, child_environment
 from platform_core.testing.processes import free_port
-from records.segments import frame
+from records.log.segments import frame
 
 DISK_BYTES = 2 << 20
 FAKETIME = "faketime/libfaketimeMT.so.1"

@@ -15,6 +15,7 @@ from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.prediction_ids import milliseconds, new_prediction_id, prediction_time
 from platform_core.ports.blob_store import BlobStore
 from records import InferenceLog, SegmentLimits, Spool
+from records.log.uploads import upload_in_thread
 from scoring import Scorer
 from use_cases import UseCase, number_block
 
@@ -33,7 +34,9 @@ class LiveTraffic:
         self, store: BlobStore, folder: Path, case: UseCase, scorer: Scorer | None = None
     ) -> None:
         self._spool = Spool(folder, LIMITS, ManualClock(START))
-        self._log = InferenceLog(self._spool, store, NoMetrics(), answer_unlogged=False)
+        self._log = InferenceLog(
+            self._spool, upload_in_thread(store), NoMetrics(), answer_unlogged=False
+        )
         self._case, self._scorer = case, scorer
         self._now = START
 

@@ -22,6 +22,7 @@ from platform_core.parquet import read_table, write_table
 from records import InferenceLog, SegmentLimits, Spool
 from records.erasure import Erasure
 from records.index import Indexer, RecordIndex, RecordQuery, search
+from records.log.uploads import upload_in_thread
 from use_cases import use_case
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
@@ -59,7 +60,7 @@ def store(tmp_path: Path) -> DyingStore:
 def log(tmp_path: Path, store: DyingStore) -> Iterator[InferenceLog]:
     limits = SegmentLimits(100, timedelta(seconds=60), 1 << 20)
     spool = Spool(tmp_path / "spool", limits, ManualClock(NOON))
-    yield InferenceLog(spool, store, NoMetrics(), answer_unlogged=False)
+    yield InferenceLog(spool, upload_in_thread(store), NoMetrics(), answer_unlogged=False)
     spool.close()
 
 

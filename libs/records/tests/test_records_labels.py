@@ -24,6 +24,7 @@ from records import (
     read_labelled,
     read_labels,
 )
+from records.log.uploads import upload_in_thread
 from use_cases import use_case
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
@@ -46,7 +47,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 @pytest.fixture
 def log(spool: Spool, store: LocalBlobStore) -> InferenceLog:
-    return InferenceLog(spool, store, NoMetrics(), answer_unlogged=False)
+    return InferenceLog(spool, upload_in_thread(store), NoMetrics(), answer_unlogged=False)
 
 
 def prediction(time: datetime = NOON) -> str:
@@ -119,7 +120,7 @@ async def test_labels_survive_the_process_that_took_them(tmp_path, store) -> Non
     one = prediction()
     for process in range(2):
         spool = Spool(tmp_path / "spool", LIMITS, ManualClock(NOON))
-        log = InferenceLog(spool, store, NoMetrics(), answer_unlogged=False)
+        log = InferenceLog(spool, upload_in_thread(store), NoMetrics(), answer_unlogged=False)
         if process == 0:
             log.append_labels([label(one, "setosa")])
         else:

@@ -15,6 +15,7 @@ from platform_core.contracts.prediction_ids import milliseconds, new_prediction_
 from platform_core.contracts.serving_state import ServingRole
 from records import InferenceLog, SegmentLimits, Spool, read_log
 from records.index import Indexer, RecordIndex, RecordQuery, search
+from records.log.uploads import upload_in_thread
 from records.lookup import RecordLookup
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
@@ -37,7 +38,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 @pytest.fixture
 def log(spool: Spool, store: LocalBlobStore) -> InferenceLog:
-    return InferenceLog(spool, store, NoMetrics(), answer_unlogged=False)
+    return InferenceLog(spool, upload_in_thread(store), NoMetrics(), answer_unlogged=False)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from platform_core.clock import ManualClock
 from platform_core.contracts.environments import Environment
 from platform_core.errors import ConfigurationError, Conflict, InvalidData, SpoolUnavailable
 from records import SegmentLimits, Spool
-from records.segments import SegmentName, frame, read_segment
+from records.log.segments import SegmentName, frame, read_segment
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
 STAGING = Environment.STAGING

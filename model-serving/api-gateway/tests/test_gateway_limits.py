@@ -19,7 +19,7 @@ from platform_core.contracts.environments import Environment
 from platform_core.errors import UpstreamUnavailable
 from platform_core.open_inference.client import ServiceTimeout
 from records import SegmentLimits, Spool
-from records.segments import frame
+from records.log.segments import frame
 
 SOMEBODY = Caller("somebody", AccessRole.OPERATOR)
 PRODUCTION = {"X-Environment": "production"}

@@ -1,7 +1,6 @@
 """The inference log and labels: append durably, upload as Parquet, read, join and replay."""
 
 from records.columns import LogColumns, log_columns
-from records.inference_log import InferenceLog, LogMetrics, UploadResult
 from records.labels.incremental import LabelledRecords
 from records.labels.join import (
     LABEL_COLUMNS,
@@ -12,9 +11,10 @@ from records.labels.join import (
     read_labelled,
     read_labels,
 )
+from records.log.inference_log import InferenceLog, LogMetrics, UploadResult
+from records.log.spool import SegmentLimits, Spool
 from records.logged_features import logged_block
 from records.read import log_objects, read_log
-from records.spool import SegmentLimits, Spool
 
 __all__ = [
     "LABEL_COLUMNS",

@@ -1,35 +1,50 @@
-"""`python -m records PARENT`: keeps the record index up to date until its parent ends.
+"""`python -m records`: uploads segments for the gateway, and keeps the record index up to date.
 
-It is a process of its own, with a low priority, so that the gateway answers as fast while an index
-is built. `PARENT` is the process id of the gateway, which may end before this program has started.
+It is a process of its own, with a low priority, so that the gateway answers as fast while a segment
+is converted or an index is built. It ends with its standard input, that is with the gateway: a
+signal for all processes of a terminal must not end it before the gateway's last upload.
 """
 
 import logging
 import os
+import signal
 import sys
 import time
+from threading import Thread
 
+from platform_core.adapters import connect
 from platform_core.errors import PlatformError
-from records.bootstrap import build
+from platform_core.logs import log_to_stderr
+from records.bootstrap import build_indexer
+from records.index import Indexer
+from records.log.workers import answer_upload_requests
 from records.settings import RecordIndexSettings
 
 logger = logging.getLogger("records")
 LOW_PRIORITY = 10
 
 
-def main(parent: int) -> None:
-    """Update the index repeatedly while `parent` is the parent; retry a failed update."""
+def main() -> None:
+    """Answer upload requests until standard input ends; meanwhile update the index repeatedly."""
     os.nice(LOW_PRIORITY)
-    logging.basicConfig(level=logging.INFO)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    log_to_stderr()
     settings = RecordIndexSettings()
-    indexer = build(settings)
-    while os.getppid() == parent:
+    store = connect.blob_store(settings)
+    indexing = (build_indexer(settings, store), settings.record_index_seconds)
+    Thread(target=_keep_indexing, args=indexing, daemon=True).start()
+    answer_upload_requests(store, sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _keep_indexing(indexer: Indexer, seconds: float) -> None:
+    while True:
         try:
             indexer.update()
         except (PlatformError, OSError) as error:
             logger.warning("the record index is not up to date: %s", error)
-        time.sleep(settings.record_index_seconds)
+        time.sleep(seconds)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from platform_core.adapters import connect
 from platform_core.clock import SystemClock
 from platform_core.contracts.inference_record import InferenceRecord
+from platform_core.ports.blob_store import BlobStore
 from platform_core.settings import StorageSettings
 from records.columns import log_columns
 from records.erasure import Erasure
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
     from records.replay import Replay
 
 
-def build(settings: RecordIndexSettings) -> Indexer:
-    """Return the indexer with the settings of this process."""
+def build_indexer(settings: RecordIndexSettings, store: BlobStore) -> Indexer:
+    """Return the indexer of the objects in `store`."""
     index = RecordIndex(settings.record_index_file)
-    store = connect.blob_store(settings)
     return Indexer(index, store, SystemClock(), settings.record_search_text)
 
 

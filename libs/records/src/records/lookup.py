@@ -17,7 +17,7 @@ from platform_core.ports.blob_store import BlobStore
 from records.columns import PREDICTION_ID, log_columns
 from records.index import RecordIndex
 from records.labels.join import KNOWN_AT, RECEIVED_AT, read_labels
-from records.segments import (
+from records.log.segments import (
     HOUR_FORMAT,
     LABELS,
     SUFFIX,

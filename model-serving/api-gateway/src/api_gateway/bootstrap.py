@@ -7,7 +7,7 @@ from api_gateway.operations.health import Health
 from api_gateway.operations.metrics import GatewayMetrics
 from api_gateway.predict.predictor import PredictionLimits, Predictor
 from api_gateway.predict.shadow import ShadowQueue
-from api_gateway.predictions.records import RecordAccess
+from api_gateway.predictions.records import open_records
 from api_gateway.releases.access import ReleaseAccess
 from api_gateway.routing.catalog import Catalog
 from api_gateway.routing.circuit import CircuitBreakingClients, CircuitLimits
@@ -19,7 +19,6 @@ from platform_core.clock import Clock, SystemClock
 from platform_core.ports.blob_store import BlobStore
 from platform_core.ports.job_runner import JobRunner
 from platform_core.settings import RaySettings, ServingSettings, StorageSettings
-from records import InferenceLog, Spool
 
 
 def build() -> Gateway:
@@ -42,8 +41,7 @@ def assemble(
     wait, connections = settings.upstream_timeout_seconds, settings.upstream_connections
     upstream = CircuitBreakingClients(serving, wait, connections, circuits)
     catalog = Catalog(store, clock)
-    spool = Spool(settings.spool_folder, settings.segment_limits, clock)
-    log = InferenceLog(spool, store, metrics, settings.answer_unlogged)
+    log, worker, records = open_records(settings, store, metrics, clock)
     releases = ReleaseAccess(store, catalog, clock)
     health = Health(catalog, upstream, log, runner, releases.changes, clock)
     supervisor = JobSupervisor(store, runner, clock, settings.batch_max_attempts)
@@ -54,6 +52,5 @@ def assemble(
     shadows = ShadowQueue(upstream, log, metrics, settings.shadow_queue_records)
     predictor = Predictor(catalog, upstream, log, metrics, clock, concurrency, shadows)
     state_file = GatewayStateFile(gateway_id(settings.spool_folder), store, catalog, clock)
-    records = RecordAccess(settings, store, log, clock)
     own = (settings, store, keys, rate_limit, upstream, log, catalog, health, jobs, predictor)
-    return Gateway(*own, shadows, state_file, metrics, releases, records)
+    return Gateway(*own, shadows, state_file, metrics, releases, records, worker)

@@ -1,7 +1,7 @@
 """The components of the gateway, and how they start and stop together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +21,7 @@ from api_gateway.settings import GatewaySettings
 from platform_core.batch import BatchJobs
 from platform_core.ports.blob_store import BlobStore
 from records import InferenceLog
+from records.log.workers import RecordWorker
 from use_cases import UseCase, use_case
 
 
@@ -43,6 +44,7 @@ class Gateway:
     metrics: GatewayMetrics
     releases: ReleaseAccess
     records: RecordAccess
+    worker: RecordWorker
 
     @property
     def default_use_case(self) -> UseCase:
@@ -75,19 +77,24 @@ class Gateway:
         background = (
             self.log.run(self._segment_age),
             self.shadows.run(),
-            self.records.run(),
             self.catalog.keep_fresh(self.settings.refresh_seconds, self.state_file.update),
             self.jobs.supervisor.run(
                 self.settings.batch_supervise_seconds, self.metrics.observe_jobs
             ),
         )
+        worker = asyncio.create_task(self.worker.run())
         tasks = [asyncio.create_task(task) for task in background]
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancel(tasks)
             await self.log.close(self.settings.shutdown_seconds)
+            await _cancel([worker])
             await self.state_file.remove()
             self.upstream.close()
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,16 +14,14 @@ from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.serving_state import ServingRole
 from platform_core.errors import InvalidInput, UpstreamUnavailable
 from platform_core.ports.blob_store import BlobStore
-from records import InferenceLog
+from records import InferenceLog, LogMetrics, Spool
 from records.index import Indexer, RecordIndex, RecordPage, RecordQuery, search
 from records.labels.intake import Feedback, LabelIntake, SentLabel
+from records.log.workers import ProcessWorker, RecordWorker, ThreadWorker
 from records.lookup import RecordLookup
 from use_cases import UseCase, use_case
 
 logger = logging.getLogger(__name__)
-
-INDEXER = (sys.executable, "-m", "records")
-RESTART_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,27 +37,30 @@ class FoundPrediction:
 
 
 class RecordAccess:
-    """Reads the index, and keeps it up to date: in a process of its own, or before each read."""
+    """Reads the index, which `worker` keeps up to date."""
 
     def __init__(
-        self, settings: GatewaySettings, store: BlobStore, log: InferenceLog, clock: Clock
+        self,
+        index: RecordIndex,
+        worker: RecordWorker,
+        lookup: RecordLookup,
+        log: InferenceLog,
+        clock: Clock,
     ) -> None:
+        self._index = index
+        self._worker = worker
+        self._lookup = lookup
         self._log = log
         self._clock = clock
-        self._index = RecordIndex(settings.record_index_file)
-        self._indexer = Indexer(self._index, store, clock, settings.record_search_text)
-        self._lookup = RecordLookup(store, settings.spool_folder, self._index)
         self.replays = Replays()
-        self._own_process = settings.record_index_seconds > 0
 
     async def current(self) -> RecordIndex:
-        """Return the index; without an indexing process it is updated first.
+        """Return the index as it is now.
 
         Raises:
             UpstreamUnavailable: the blob store cannot be reached.
         """
-        if not self._own_process:
-            await asyncio.to_thread(self._indexer.update)
+        await self._worker.index()
         return self._index
 
     async def take_labels(self, case: UseCase, sent: Sequence[SentLabel], said_by: str) -> Feedback:
@@ -115,14 +114,21 @@ class RecordAccess:
         """Return a page of the records that `query` describes; see `records.index.search`."""
         return await asyncio.to_thread(search, await self.current(), query)
 
-    async def run(self) -> None:
-        """Keep the indexing process running until cancelled."""
-        while self._own_process:
-            process = await asyncio.create_subprocess_exec(*INDEXER, str(os.getpid()))
-            try:
-                code = await process.wait()
-            finally:
-                if process.returncode is None:
-                    process.terminate()
-            logger.error("the indexer ended with exit code %s; it is started again", code)
-            await asyncio.sleep(RESTART_SECONDS)
+
+def open_records(
+    settings: GatewaySettings, store: BlobStore, metrics: LogMetrics, clock: Clock
+) -> tuple[InferenceLog, RecordWorker, RecordAccess]:
+    """Return the inference log, who uploads and indexes it, and access to its records.
+
+    Raises:
+        ConfigurationError: the spool's folder cannot be used.
+        Conflict: another gateway uses it.
+    """
+    index = RecordIndex(settings.record_index_file)
+    indexer = Indexer(index, store, clock, settings.record_search_text)
+    own_process = settings.record_index_seconds > 0
+    worker = ProcessWorker() if own_process else ThreadWorker(store, indexer)
+    spool = Spool(settings.spool_folder, settings.segment_limits, clock)
+    log = InferenceLog(spool, worker.upload, metrics, settings.answer_unlogged)
+    lookup = RecordLookup(store, settings.spool_folder, index)
+    return log, worker, RecordAccess(index, worker, lookup, log, clock)

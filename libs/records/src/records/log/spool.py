@@ -15,7 +15,7 @@ from pathlib import Path
 
 from platform_core.clock import Clock
 from platform_core.errors import ConfigurationError, Conflict, InvalidData, SpoolUnavailable
-from records.segments import SUFFIX, OpenSegment, SegmentName, Stream
+from records.log.segments import SUFFIX, OpenSegment, SegmentName, Stream
 
 logger = logging.getLogger(__name__)
 

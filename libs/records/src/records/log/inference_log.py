@@ -10,21 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
-import pyarrow as pa
 
-from platform_core import storage
 from platform_core.contracts.environments import Environment
 from platform_core.contracts.label import PredictionLabel
 from platform_core.contracts.prediction_ids import prediction_time
 from platform_core.errors import InvalidInput, PlatformError, SpoolUnavailable, UpstreamUnavailable
-from platform_core.parquet import write_table
-from platform_core.ports.blob_store import BlobStore
-from records.columns import PREDICTION_ID, log_columns
-from records.erasure import without_values
-from records.labels.join import label_table
-from records.segments import LABELS, frame, read_documents, read_label_segment
-from records.spool import SealedSegment, Spool
-from use_cases import UseCase, use_case
+from records.log.segments import LABELS, frame
+from records.log.spool import SealedSegment, Spool
+from records.log.uploads import UploadSegment
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +54,10 @@ class InferenceLog:
     """Appends records and uploads them; `run` is its background task."""
 
     def __init__(
-        self, spool: Spool, store: BlobStore, metrics: LogMetrics, answer_unlogged: bool
+        self, spool: Spool, upload: UploadSegment, metrics: LogMetrics, answer_unlogged: bool
     ) -> None:
         self._spool = spool
-        self._store = store
+        self._upload_segment = upload
         self._metrics = metrics
         self._answer_unlogged = answer_unlogged
         self._uploading = asyncio.Lock()
@@ -215,7 +208,7 @@ class InferenceLog:
 
     async def _upload_one(self, segment: SealedSegment) -> UploadResult:
         try:
-            records, damaged = await asyncio.to_thread(upload_segment, segment, self._store)
+            uploaded = await self._upload_segment(segment.file)
         except InvalidInput as error:
             target = self._spool.reject(segment)
             logger.warning("moved a segment that cannot be uploaded to %s: %s", target, error)
@@ -224,35 +217,8 @@ class InferenceLog:
             self._metrics.count_upload_failure()
             logger.warning("%s stays on disk: %s", segment.file.name, error)
             return UploadResult(failed=1)
-        if damaged:
-            self._metrics.count_damaged(damaged)
-            logger.warning("%s: dropped %d unfinished records", segment.file.name, damaged)
+        if uploaded.damaged:
+            self._metrics.count_damaged(uploaded.damaged)
+            logger.warning("%s: dropped %d unfinished records", segment.file.name, uploaded.damaged)
         self._spool.remove(segment)
-        return UploadResult(1, records)
-
-
-def upload_segment(segment: SealedSegment, store: BlobStore) -> tuple[int, int]:
-    """Write a segment as one Parquet object; return its records and the lines it dropped.
-
-    Raises:
-        InvalidInput: the segment holds something other than records or labels of an installed
-            use case.
-        UpstreamUnavailable: the blob store cannot be reached.
-    """
-    table, damaged = _segment_table(segment, use_case(segment.name.use_case))
-    folder = storage.tombstones_date_folder(segment.name.use_case, segment.name.hour)
-    erased = {storage.parse_tombstone(blob.path) or "" for blob in store.list(folder)}
-    if erased:
-        table = without_values(table, PREDICTION_ID, erased)
-    if table.num_rows:
-        write_table(store, segment.name.object_path, table)
-    return table.num_rows, damaged
-
-
-def _segment_table(segment: SealedSegment, case: UseCase) -> tuple[pa.Table, int]:
-    """Return the rows of a segment, and the number of lines that were dropped."""
-    if segment.name.stream == LABELS:
-        labels = read_label_segment(segment.file)
-        return label_table(case, labels.records), labels.damaged
-    content = read_documents(segment.file)
-    return log_columns(case).read(content.records), content.damaged
+        return UploadResult(1, uploaded.rows)

@@ -1,0 +1,1 @@
+"""Records and labels on their way to the blob store: appended, sealed, uploaded."""
