@@ -100,18 +100,18 @@ async def test_a_shadow_gets_the_records_of_one_call_by_one_call(
 
 
 def test_timed_calls_come_in_short_runs_after_a_gathered_call() -> None:
-    """Requests come 200 times a second, and each timed call takes 5 ms."""
+    """Requests come 200 times a second, and each timed call takes 2.5 ms."""
     waiting, sent = WaitingCopies(), []
-    for number in range(120):
+    for number in range(180):
         now = 100 + number * 0.005
         waiting.add([cast(ShadowCopy, number)], now)
         while waiting.due_in(now) == 0:
             copies, timed = waiting.take()
             sent.append("timed" if timed else len(copies))
             if timed:
-                waiting.timed_call_ended(0.005)
+                waiting.timed_call_ended(0.0025)
     run = ["timed"] * 5
-    assert sent == [*run, 32, 13, *run, 32, 13, *run], "a tenth of the time is timed"
+    assert sent == [*run, 32, 32, 15, *run, 32, 32, 15, *run], "3 % of the time is timed"
 
 
 async def test_calls_that_are_not_timed_are_sent_together_and_have_no_latency(

@@ -164,7 +164,8 @@ def test_a_long_history_is_drawn_with_some_of_its_points(world, count):
     fields = set(EvidenceHistory.model_fields) - {"points"}
     history = EvidenceHistory(**{f: getattr(comparison, f) for f in fields}, points=tuple(parts))
     read = ReadHistory.model_validate_json(history.model_dump_json())
-    for one in criteria(ReadComparison.model_validate(stored), read):
+    found = ReadComparison.model_validate(stored)
+    for one in criteria(found, evidence_points(found, read)):
         dots = one.plot.dots
         assert min(count, DRAWN_POINTS / 2) <= len(dots) <= DRAWN_POINTS
         assert f"{one.result.candidate_records:,} records" in dots[-1].text

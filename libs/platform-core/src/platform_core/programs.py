@@ -3,10 +3,12 @@
 import argparse
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -83,6 +85,18 @@ def on_termination(handler: Callable[[], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+
+
+def end_program(code: int) -> NoReturn:
+    """End the process without waiting for its threads.
+
+    For a service whose daemon threads may break off. A thread that is in a native library, such as
+    that of the blob store, can keep the interpreter from ending for ever.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def freeze_startup_objects() -> None:

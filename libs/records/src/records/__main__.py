@@ -9,8 +9,7 @@ import logging
 import os
 import signal
 import sys
-import time
-from threading import Thread
+from threading import Event, Thread
 
 from platform_core.adapters import connect
 from platform_core.errors import PlatformError
@@ -32,18 +31,23 @@ def main() -> None:
     log_to_stderr()
     settings = RecordIndexSettings()
     store = connect.blob_store(settings)
-    indexing = (build_indexer(settings, store), settings.record_index_seconds)
-    Thread(target=_keep_indexing, args=indexing, daemon=True).start()
-    answer_upload_requests(store, sys.stdin.buffer, sys.stdout.buffer)
+    stop = Event()
+    indexing = (build_indexer(settings, store), settings.record_index_seconds, stop)
+    # Not a daemon: one that is still in the blob store's library keeps the process from ending.
+    Thread(target=_keep_indexing, args=indexing).start()
+    try:
+        answer_upload_requests(store, sys.stdin.buffer, sys.stdout.buffer)
+    finally:
+        stop.set()
 
 
-def _keep_indexing(indexer: Indexer, seconds: float) -> None:
-    while True:
+def _keep_indexing(indexer: Indexer, seconds: float, stop: Event) -> None:
+    while not stop.is_set():
         try:
             indexer.update()
         except (PlatformError, OSError) as error:
             logger.warning("the record index is not up to date: %s", error)
-        time.sleep(seconds)
+        stop.wait(seconds)
 
 
 if __name__ == "__main__":

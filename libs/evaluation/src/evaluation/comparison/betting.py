@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from evaluation.curves import Floats
 from platform_core.errors import InvalidData
@@ -137,5 +136,5 @@ def log_gains(values: Floats, mean: float, stakes: Floats) -> Floats:
 
 def mixture(log_capitals: Floats) -> Floats:
     """Return the log of the mean capital over the bets, the last axis."""
-    total: Floats = logsumexp(log_capitals, axis=-1) - np.log(log_capitals.shape[-1])
-    return total
+    total = np.logaddexp.reduce(log_capitals, axis=-1)
+    return np.asarray(total - np.log(log_capitals.shape[-1]))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from evaluation.curves import Floats
 from evaluation.drift.blocks import pooled_design_effect
@@ -68,7 +67,7 @@ class SequentialTest:
             for length in LENGTHS
             if length <= len(events)
         ]
-        summed = special.logsumexp(logarithms, axis=0) - np.log(self.looks)
+        summed = np.logaddexp.reduce(logarithms, axis=0) - np.log(self.looks)
         return np.asarray(np.exp(np.minimum(summed, LOG_LIMIT)))
 
     def _mean(
@@ -83,4 +82,4 @@ class SequentialTest:
             tolerance=self.tolerance,
             spread=self.spread,
         )
-        return np.asarray(special.logsumexp(logarithms, axis=-1) - np.log(logarithms.shape[-1]))
+        return np.asarray(np.logaddexp.reduce(logarithms, axis=-1) - np.log(logarithms.shape[-1]))

@@ -108,7 +108,7 @@ class ProcessWorker:
     async def _ask(self, file: str) -> "_Reply":
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
-            raise UpstreamUnavailable("python -m records has not started yet")
+            raise UpstreamUnavailable("python -m records has not started yet; try again")
         try:
             process.stdin.write(f"{file}\n".encode())
             await process.stdin.drain()
@@ -117,7 +117,9 @@ class ProcessWorker:
                 if reply.file == file:  # not of a request that was cancelled
                     return reply
         except (OSError, ValidationError) as error:
-            raise UpstreamUnavailable("python -m records has ended") from error
+            raise UpstreamUnavailable(
+                "python -m records has ended and is started again; try again"
+            ) from error
 
 
 class _Reply(BaseModel):

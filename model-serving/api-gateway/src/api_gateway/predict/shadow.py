@@ -37,12 +37,15 @@ from records import InferenceLog
 logger = logging.getLogger(__name__)
 
 QUEUE_BYTES = 64 << 20
-TIMED_SHARE = 0.1
-"""Timed calls take at most this share of the time on average, apart from those with as many records
-as a gathered call.
+TIMED_SHARE = 0.03
+"""Timed calls take the service at most this share of the time on average, apart from those with as
+many records as a gathered call. Its waiting for a processor does not count: on a busy machine, too,
+enough calls are timed.
 """
-RUN_SECONDS = 0.02
-"""How long the timed calls of a run take together: some calls of a few milliseconds, or one."""
+RUN_SECONDS = 0.01
+"""How long the timed calls of a run take the service together: some calls of a few milliseconds, or
+one.
+"""
 MAX_TIMED_WAITING = 8
 """While so many calls wait, no further small one is timed: the shadow is behind the traffic."""
 GATHER_SECONDS = 0.25
@@ -111,7 +114,7 @@ class WaitingCopies:
         return self.ready.popleft()
 
     def timed_call_ended(self, seconds: float) -> None:
-        """Count a timed call that took so many seconds."""
+        """Count a timed call that took the service so many seconds."""
         self.budget -= seconds
 
     def _may_be_timed(self, now: float) -> bool:
@@ -193,21 +196,25 @@ class ShadowQueue:
         batch, timed = waiting.take()
         self._records -= len(batch)
         self._bytes -= sum(copy.size for copy in batch)
+        service_ms = None
         try:
-            await self._predict(batch, timed)
+            service_ms = await self._predict(batch, timed)
         except Exception:  # the queue must survive any failure
             logger.exception("%d copies were not answered by %s", len(batch), batch[0].shadow)
         finally:
             if timed:
-                waiting.timed_call_ended(time.monotonic() - started)
+                elapsed = time.monotonic() - started
+                waiting.timed_call_ended(elapsed if service_ms is None else service_ms / 1000)
             waiting.calling = False
             self._changed.set()
 
-    async def _predict(self, batch: Copies, timed: bool) -> None:
-        """Predict copies by one call, and log the answers or the failures."""
+    async def _predict(self, batch: Copies, timed: bool) -> float | None:
+        """Predict copies by one call, and log the answers or the failures. Return how many
+        milliseconds the call took the service, `None` if that is not known.
+        """
         shadow = batch[0].shadow
         columns = {name: [copy.values[name] for copy in batch] for name in batch[0].values}
-        started = time.perf_counter()
+        started, service_ms = time.perf_counter(), None
         try:
             request_id = str(batch[0].answer["request_id"])
             scores = await self._upstream.infer(shadow, columns, request_id)
@@ -215,12 +222,12 @@ class ShadowQueue:
             if isinstance(error, UnusableResponse) and len(batch) > 1:
                 for copy in batch:  # one of them may be the reason
                     await self._predict([copy], timed)
-                return
+                return None
             logger.warning("%s failed for %d copies: %s", shadow, len(batch), error)
             self._metrics.count_failures(*shadow.target, shadow.role, len(batch))
             records = [failure(copy.answer, shadow) for copy in batch]
         else:
-            call_ms = (time.perf_counter() - started) * 1000
+            call_ms, service_ms = (time.perf_counter() - started) * 1000, scores.service_ms
             records = [_record(copy, scores, row, call_ms) for row, copy in enumerate(batch)]
             self._metrics.count_mirrored(*shadow.target, len(batch))
         if not timed:
@@ -229,6 +236,7 @@ class ShadowQueue:
             self._log.append_records(*shadow.target, records)
         except SpoolUnavailable as error:
             logger.warning("%d records of %s were not logged: %s", len(batch), shadow, error)
+        return service_ms
 
 
 def copies(request: PredictionRequest, rows: PredictedRows, shadow: Shadow) -> Iterator[ShadowCopy]:

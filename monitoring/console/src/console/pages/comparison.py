@@ -14,7 +14,7 @@ from console.pages.platform import (
     open_changes_of,
     read_comparison,
 )
-from console.reports.evidence import criteria, evidence_points, is_present
+from console.reports.evidence import by_criterion, criteria, evidence_points, is_present
 from console.web.visit import SignedIn, Visit
 from mlplatform_client.models.changes import ChangeDocument
 from mlplatform_client.models.comparisons import Comparison, DisagreementList
@@ -49,6 +49,7 @@ async def comparison(
     present = is_present(found, state) if found else None
     end = await _end(visit, found) if found and present is False else None
     waiting = [one for one in changes.value or [] if one.request.environment == environment]
+    points = evidence_points(found, history.value) if found else []
     return await visit.use_case_page(
         "comparison.html",
         "Live comparison",
@@ -61,8 +62,9 @@ async def comparison(
         comparison=found,
         present=present,
         end=end,
-        criteria=criteria(found, history.value) if found else [],
-        points=list(reversed(evidence_points(found, history.value))) if found else [],
+        criteria=criteria(found, points) if found else [],
+        points=len(points),
+        newest=[(one, by_criterion(one)) for one in reversed(points[-ROWS:])],
         waiting=waiting,
         differing=differing,
         first=cursor is None,

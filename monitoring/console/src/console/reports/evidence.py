@@ -58,13 +58,18 @@ class _Point:
     @classmethod
     def of(cls, point: EvidencePoint) -> Self:
         time = parsed(point.updated)
-        return cls(time, f"{time:%d %b %H:%M:%S} UTC", {one.name: one for one in point.criteria})
+        return cls(time, f"{time:%d %b %H:%M:%S} UTC", by_criterion(point))
 
 
-def criteria(comparison: Comparison, history: EvidenceHistory | None) -> Sequence[CriterionView]:
-    """Return the criteria of a comparison, each with its chart if there is a history of it."""
-    points = [_Point.of(one) for one in _drawn(evidence_points(comparison, history))]
-    return [_view(one, comparison.started, points) for one in comparison.criteria]
+def criteria(comparison: Comparison, points: Sequence[EvidencePoint]) -> Sequence[CriterionView]:
+    """Return the criteria of a comparison, each with its chart if it has some of `points`."""
+    drawn = [_Point.of(one) for one in _drawn(points)]
+    return [_view(one, comparison.started, drawn) for one in comparison.criteria]
+
+
+def by_criterion(point: EvidencePoint) -> Mapping[str, EvidenceInterval]:
+    """Return the intervals of a point by the names of their criteria."""
+    return {one.name: one for one in point.criteria}
 
 
 def evidence_points(
