@@ -12,7 +12,11 @@ from platform_core.errors import (
     PlatformError,
     UnknownUseCase,
 )
-from platform_core.programs import exit_code, freeze_startup_objects
+from platform_core.programs import (
+    collect_garbage_seldom,
+    exit_code,
+    freeze_startup_objects,
+)
 
 
 class Trials(Contract):
@@ -80,3 +84,19 @@ def test_only_objects_of_the_start_are_excluded_from_garbage_collection() -> Non
         assert collected() is None
     finally:
         gc.unfreeze()
+
+
+def test_few_new_objects_cause_no_garbage_collection() -> None:
+    before, collections = gc.get_threshold(), []
+    gc.callbacks.append(lambda phase, _: collections.append(phase))
+    try:
+        collect_garbage_seldom()
+        gc.collect()
+        collections.clear()
+        kept = [[] for _ in range(10_000)]
+        assert not collections
+        kept += [[] for _ in range(20_000)]
+        assert collections
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.pop()

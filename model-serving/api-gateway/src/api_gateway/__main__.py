@@ -10,6 +10,7 @@ from api_gateway.http.connections import ConnectionLimits, limited_protocol, rai
 from api_gateway.lean_arrow import keep_pandas_out
 from platform_core.programs import (
     FAILED,
+    collect_garbage_seldom,
     freeze_startup_objects,
     on_termination,
     refuse_arguments,
@@ -54,6 +55,7 @@ def _serve() -> int:
         )
     )
     freeze_startup_objects()
+    collect_garbage_seldom()
     server.run()
     return 0 if server.started else FAILED
 

@@ -8,6 +8,7 @@ from console.app import create_app
 from console.bootstrap import build
 from platform_core.programs import (
     FAILED,
+    collect_garbage_seldom,
     freeze_startup_objects,
     on_termination,
     refuse_arguments,
@@ -41,6 +42,7 @@ def _serve() -> int:
         )
     )
     freeze_startup_objects()
+    collect_garbage_seldom()
     server.run()
     return 0 if server.started else FAILED
 

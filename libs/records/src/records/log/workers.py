@@ -81,11 +81,14 @@ class ProcessWorker:
         """Keep the process running until cancelled."""
         try:
             while True:
-                self._process = await asyncio.create_subprocess_exec(
-                    *PROGRAM, stdin=PIPE, stdout=PIPE
-                )
-                code = await self._process.wait()
-                logger.error("python -m records ended with %s; it is started again", code)
+                try:
+                    self._process = await asyncio.create_subprocess_exec(
+                        *PROGRAM, stdin=PIPE, stdout=PIPE
+                    )
+                    code = await self._process.wait()
+                    logger.error("python -m records ended with %s; it is started again", code)
+                except OSError as error:  # too little memory, for example
+                    logger.warning("python -m records cannot be started now: %s", error)
                 await asyncio.sleep(self._pause)
         finally:
             if self._process is not None and self._process.returncode is None:
