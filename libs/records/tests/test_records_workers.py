@@ -24,7 +24,9 @@ from records.index import Indexer, RecordIndex
 from records.log.segments import SegmentName, frame
 from records.log.workers import ProcessWorker, RecordWorker, ThreadWorker
 
-NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+NOW = datetime.now(UTC)
+"""The process has the real clock, and looks for new objects in the folders of the last days."""
+HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 STAGING = Environment.STAGING
 DEADLINE_SECONDS = 60
 PREDICTION = "0" * 32
@@ -76,7 +78,7 @@ async def at_work(worker: RecordWorker) -> AsyncIterator[None]:
 
 
 def segment(folder: Path, lines: list[bytes], use_case: str = "iris") -> Path:
-    file = folder / SegmentName(use_case, STAGING, NOON, "1" * 32).file
+    file = folder / SegmentName(use_case, STAGING, HOUR, "1" * 32).file
     file.write_bytes(b"".join(lines))
     return file
 
@@ -86,7 +88,7 @@ def line(prediction_id: str = PREDICTION) -> bytes:
     record = {
         "prediction_id": prediction_id,
         "request_id": "r",
-        "time": NOON,
+        "time": NOW,
         "use_case": "iris",
         "environment": STAGING.value,
         "release_id": "a" * 32,
@@ -103,8 +105,15 @@ def line(prediction_id: str = PREDICTION) -> bytes:
 
 
 def logged(store: LocalBlobStore) -> list[str]:
-    batches = read_log(store, "iris", STAGING, NOON, NOON + timedelta(hours=1))
+    batches = read_log(store, "iris", STAGING, HOUR, HOUR + timedelta(hours=1))
     return [one for batch in batches for one in batch["prediction_id"].to_pylist()]
+
+
+def child_process() -> psutil.Process:
+    """Return the process of a worker; fixtures of other tests may have processes as well."""
+    children = psutil.Process().children()
+    (found,) = [one for one in children if one.cmdline()[-2:] == ["-m", "records"]]
+    return found
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -172,11 +181,11 @@ async def test_a_killed_process_is_started_again(settings, monkeypatch, store, t
     file = segment(tmp_path, [line()])
     async with at_work(worker):
         await uploaded(worker, file)
-        (child,) = psutil.Process().children()
+        child = child_process()
         child.kill()
         await asyncio.to_thread(child.wait, DEADLINE_SECONDS)
         await uploaded(worker, file)
-        (other,) = psutil.Process().children()
+        other = child_process()
         assert other.pid != child.pid
     assert logged(store) == [PREDICTION]
     assert not other.is_running()
