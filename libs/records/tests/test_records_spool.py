@@ -81,7 +81,10 @@ def test_use_cases_environments_and_hours_have_separate_segments(spool) -> None:
     spool.append("iris", Environment.PRODUCTION, NOON, [line(3)])
     spool.append("iris", STAGING, NOON + timedelta(minutes=30), [line(4)])
     spool.seal()
-    places = {segment.name.object_path.rpartition("/")[0] for segment in spool.sealed}
+    places = {
+        SegmentName.parse(segment.file.name).object_path.rpartition("/")[0]
+        for segment in spool.sealed
+    }
     assert places == {
         "inference-logs/use_case=iris/environment=staging/date=2026-01-05/hour=12",
         "inference-logs/use_case=spam/environment=staging/date=2026-01-05/hour=12",
@@ -145,7 +148,7 @@ def test_segments_of_a_dead_process_are_taken_over(tmp_path, clock) -> None:
     spool = Spool(tmp_path / "spool", LIMITS, clock)
     (sealed,) = spool.sealed
     assert ids(sealed.file) == ["p1", "p2"]
-    assert sealed.name.object_path.endswith("hour=12/dead.parquet")
+    assert SegmentName.parse(sealed.file.name).object_path.endswith("hour=12/dead.parquet")
     spool.remove(sealed)
     assert spool.sealed == ()
     assert not sealed.file.exists()

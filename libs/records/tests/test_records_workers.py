@@ -201,7 +201,7 @@ def test_it_ends_with_its_standard_input_and_not_by_a_signal(settings, store, tm
                 os.kill(process.pid, number)
             process.stdin.write(f"{file}\n".encode())
             process.stdin.flush()
-            assert orjson.loads(process.stdout.readline())["rows"] == 1
+            assert orjson.loads(process.stdout.readline())["uploaded"]["rows"] == 1
         process.stdin.close()
         assert process.wait(DEADLINE_SECONDS) == 0
     assert logged(store) == [PREDICTION]

@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 from platform_core.adapters import connect
 from platform_core.errors import PlatformError
-from platform_core.logs import log_to_stderr
+from platform_core.programs import run_service
 from records.bootstrap import build_indexer
 from records.index import Indexer
 from records.log.workers import answer_upload_requests
@@ -28,7 +28,6 @@ def main() -> None:
     os.nice(LOW_PRIORITY)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    log_to_stderr()
     settings = RecordIndexSettings()
     store = connect.blob_store(settings)
     stop = Event()
@@ -51,4 +50,4 @@ def _keep_indexing(indexer: Indexer, seconds: float, stop: Event) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_service(main, verbose=["records"]))

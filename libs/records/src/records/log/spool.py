@@ -42,7 +42,6 @@ class SealedSegment:
     """A segment that is complete; `size` in bytes."""
 
     file: Path
-    name: SegmentName
     size: int
 
 
@@ -152,7 +151,7 @@ class Spool:
     def _seal(self, key: _Partition) -> None:
         segment = self._open.pop(key)
         segment.close()
-        self._sealed.append(SealedSegment(segment.file, segment.name, segment.size))
+        self._sealed.append(SealedSegment(segment.file, segment.size))
 
 
 def _unavailable(error: OSError) -> SpoolUnavailable:
@@ -165,10 +164,11 @@ def _unavailable(error: OSError) -> SpoolUnavailable:
 
 def _recovered(file: Path) -> SealedSegment | None:
     try:
-        return SealedSegment(file, SegmentName.parse(file.name), file.stat().st_size)
+        SegmentName.parse(file.name)
     except InvalidData as error:
         logger.warning("ignored: %s", error)
         return None
+    return SealedSegment(file, file.stat().st_size)
 
 
 def _lock(folder: Path) -> int:

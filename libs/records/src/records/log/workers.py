@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from platform_core.errors import InvalidInput, PlatformError, UpstreamUnavailable
 from platform_core.ports.blob_store import BlobStore
 from records.index import Indexer
-from records.log.uploads import UploadedSegment, upload_segment
+from records.log.uploads import UploadedSegment, upload_in_thread, upload_segment
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class RecordWorker(Protocol):
     """Uploads segments and updates the record index."""
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled; return if there is nothing to do without being asked."""
         ...
 
     async def upload(self, file: Path) -> UploadedSegment:
@@ -54,7 +54,7 @@ class ThreadWorker:
     """Works in threads of this process, when asked."""
 
     def __init__(self, store: BlobStore, indexer: Indexer) -> None:
-        self._store = store
+        self._upload = upload_in_thread(store)
         self._indexer = indexer
 
     async def run(self) -> None:
@@ -62,7 +62,7 @@ class ThreadWorker:
 
     async def upload(self, file: Path) -> UploadedSegment:
         """Upload a segment file; see `upload_segment`."""
-        return await asyncio.to_thread(upload_segment, file, self._store)
+        return await self._upload(file)
 
     async def index(self) -> None:
         """Update the index."""
@@ -99,11 +99,9 @@ class ProcessWorker:
         """Have the process upload a segment file."""
         async with self._asking:
             reply = await self._ask(str(file))
-        if reply.invalid is not None:
-            raise InvalidInput(reply.invalid)
-        if reply.failure is not None:
-            raise UpstreamUnavailable(reply.failure)
-        return UploadedSegment(reply.rows, reply.damaged)
+        if reply.uploaded is not None:
+            return reply.uploaded
+        raise InvalidInput(reply.reason) if reply.invalid else UpstreamUnavailable(reply.reason)
 
     async def index(self) -> None:
         """The process updates the index all the time."""
@@ -126,13 +124,14 @@ class ProcessWorker:
 
 
 class _Reply(BaseModel):
-    """What became of a segment file: the fields of `UploadedSegment`, or why there are none."""
+    """What became of a segment file: it was uploaded, or the reason why not; `invalid` says that it
+    never can be.
+    """
 
     file: str
-    rows: int = 0
-    damaged: int = 0
-    invalid: str | None = None
-    failure: str | None = None
+    uploaded: UploadedSegment | None = None
+    invalid: bool = False
+    reason: str = ""
 
 
 def answer_upload_requests(store: BlobStore, requests: BinaryIO, replies: BinaryIO) -> None:
@@ -147,12 +146,9 @@ def answer_upload_requests(store: BlobStore, requests: BinaryIO, replies: Binary
 
 def _upload(file: str, store: BlobStore) -> _Reply:
     try:
-        done = upload_segment(Path(file), store)
-    except InvalidInput as error:
-        return _Reply(file=file, invalid=str(error))
+        return _Reply(file=file, uploaded=upload_segment(Path(file), store))
     except (PlatformError, OSError) as error:
-        return _Reply(file=file, failure=str(error))
+        return _Reply(file=file, invalid=isinstance(error, InvalidInput), reason=str(error))
     except Exception as error:  # the process must survive any segment
         logger.exception("%s was not uploaded", file)
-        return _Reply(file=file, failure=repr(error))
-    return _Reply(file=file, rows=done.rows, damaged=done.damaged)
+        return _Reply(file=file, reason=repr(error))
